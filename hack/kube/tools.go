@@ -1,0 +1,11 @@
+//go:build tools
+
+// Package kube pins the programs that hack/kube/build compiles: these imports are what keeps
+// `go mod tidy` from dropping their modules.
+package kube
+
+import (
+	_ "k8s.io/kubernetes/cmd/kube-apiserver"
+	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
+	_ "k8s.io/kubernetes/cmd/kubectl"
+)
