@@ -1,0 +1,3 @@
+"""Multicluster Services (KEP-1645) for Kubernetes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,81 @@
+"""Which API resources this project reads and writes, and how their paths are spelt.
+
+A `Resource` is what a program needs to address a kind on an API server; the shapes of the objects are in
+the modules beside this one. Paths are spelt here and nowhere else.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object as an API server serves it: `group` is "" for the core group."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """The value of `apiVersion` in objects of this kind, such as `discovery.k8s.io/v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def crd_name(self) -> str:
+        """The name that a CustomResourceDefinition of this kind has."""
+        return f"{self.plural}.{self.group}"
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The URL path of the collection, of one object, or of its subresource.
+
+        Without `namespace` a namespaced resource's path spans all namespaces.
+        """
+        parts = ["/apis/" + self.group if self.group else "/api", self.version]
+        if namespace and self.namespaced:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        if name:
+            parts.append(name)
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
+
+
+MCS_GROUP = "multicluster.x-k8s.io"
+MCS_VERSIONS = ("v1beta1", "v1alpha1")
+"""Served versions of the MCS API, the preferred one first (MCS-API-03, MCS-API-14)."""
+
+BROKER_GROUP = "broker.mcs-controller.io"
+BROKER_VERSION = "v1alpha1"
+
+
+def service_exports(version: str = "v1beta1") -> Resource:
+    """ServiceExport in the given version of the MCS API."""
+    return Resource(MCS_GROUP, version, "serviceexports", "ServiceExport")
+
+
+def service_imports(version: str = "v1beta1") -> Resource:
+    """ServiceImport in the given version of the MCS API."""
+    return Resource(MCS_GROUP, version, "serviceimports", "ServiceImport")
+
+
+SERVICES = Resource("", "v1", "services", "Service")
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+CUSTOM_RESOURCE_DEFINITIONS = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+)
+
+MEMBER_CLUSTERS = Resource(BROKER_GROUP, BROKER_VERSION, "memberclusters", "MemberCluster")
+EXPORTED_SERVICES = Resource(BROKER_GROUP, BROKER_VERSION, "exportedservices", "ExportedService")
+EXPORTED_ENDPOINT_SLICES = Resource(
+    BROKER_GROUP, BROKER_VERSION, "exportedendpointslices", "ExportedEndpointSlice"
+)

@@ -1,0 +1,78 @@
+"""The seam between this program and an API server: one request, or one stream of watch lines.
+
+Everything above sees only `Transport`. Over HTTP it is `http.py`; in a simulation it is simcluster in the
+same process, without sockets. A transport knows nothing of Kubernetes: status codes are returned, not
+raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when there is no answer at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request; `path` and `query` are unescaped, header names are lower case."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class LineStream(Protocol):
+    """An answer that arrives line by line for as long as the server goes on.
+
+    When `status` is not 200, `read_error` gives the (bounded) body and there are no lines.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def readline(self) -> bytes:
+        """The next line with its newline, or b"" when the server has closed the stream.
+
+        Raises `Timeout` after the inactivity deadline given to `Transport.stream`, `Unreachable` when the
+        connection breaks, `LineTooLong` for a line beyond the transport's bound.
+        """
+        ...
+
+    async def read_error(self) -> bytes:
+        """The body of an answer whose status is not 200."""
+        ...
+
+    async def close(self) -> None:
+        """Give the connection up; safe to call twice."""
+        ...
+
+
+class Transport(Protocol):
+    """One API server as this process reaches it, with the credential that it uses."""
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        """Send one request and read the whole answer. Raises `TransportError`."""
+        ...
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        """Open a stream: `timeout_seconds` until the headers, then `inactivity_seconds` between lines."""
+        ...
+
+    async def renew_credential(self) -> bool:
+        """Force a renewal after a 401; True if there is a new credential worth one more try."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections; open streams end."""
+        ...
