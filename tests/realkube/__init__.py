@@ -1,0 +1,1 @@
+"""Real Kubernetes control planes on loopback, for tests: see clusterset.py for how they are started."""

@@ -1,0 +1,47 @@
+"""Where the real Kubernetes programs are.
+
+hack/kube/build owns the answer (KUBEBUILDER_ASSETS, or its cache); this only asks. It never
+builds: minutes of compiling belong to `make kube`, not into the first test that happens to run.
+"""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+BUILD_SCRIPT = Path(__file__).resolve().parents[2] / "hack" / "kube" / "build"
+
+
+class BinariesMissingError(Exception):
+    """One line that says why there are none and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    etcd: Path
+    kube_apiserver: Path
+    kube_controller_manager: Path
+    kubectl: Path
+
+
+@functools.cache
+def locate_binaries() -> Binaries:
+    asked = subprocess.run(
+        [sys.executable, str(BUILD_SCRIPT), "--print-dir"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode != 0:
+        reason = asked.stderr.strip() or "the real Kubernetes programs are not built: run `make kube`"
+        raise BinariesMissingError(reason)
+    folder = Path(asked.stdout.strip())
+    return Binaries(
+        etcd=folder / "etcd",
+        kube_apiserver=folder / "kube-apiserver",
+        kube_controller_manager=folder / "kube-controller-manager",
+        kubectl=folder / "kubectl",
+    )

@@ -1,0 +1,132 @@
+"""pytest plugin: real control planes as fixtures, and plain words where there are none.
+
+A test that needs them is marked `realkube`; one that asks for a fixture of this file is marked by
+that. Without the binaries such tests are skipped and the end of the run says so; under CI=true
+they fail instead, and so does a run in which any test was skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.realkube.binaries import BinariesMissingError, locate_binaries
+from tests.realkube.clusterset import RealClusterset
+from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
+from tests.realkube.credentials import new_credential
+from tests.realkube.workloads import namespace_in
+
+MARK = "realkube"
+MEMBERS = ("east", "west", "north")
+BROKER = "broker"
+FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace"})
+_skipped = pytest.StashKey[Counter[str]]()
+_not_run = pytest.StashKey[Counter[str]]()
+
+
+def clusterset_specs() -> list[ControlPlaneSpec]:
+    """A broker and three members; `north` is IPv4 only. A user for each component, with no rights yet.
+
+    On a member: `agent`, `dns`, and `nobody`, who never gets any. On the broker: one per member.
+    """
+    component_users = [new_credential(user) for user in ("agent", "dns", "nobody")]
+    member_users = [new_credential(f"member-{name}") for name in MEMBERS]
+    broker = ControlPlaneSpec(BROKER, (*member_users, new_credential("nobody")))
+    members = [ControlPlaneSpec(name, tuple(component_users), dual_stack=name != "north") for name in MEMBERS]
+    return [broker, *members]
+
+
+@pytest.fixture(scope="session")
+def real_clusterset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealClusterset]:
+    """Started once for the session: a test works in namespaces of its own and leaves no rights behind."""
+    clusterset = RealClusterset(tmp_path_factory.mktemp("realkube"), clusterset_specs())
+    # A loop of its own that is gone before the first test: the servers do not depend on it.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(clusterset.start())
+    try:
+        yield clusterset
+    finally:
+        clusterset.stop()
+
+
+@pytest.fixture
+def real_cluster(real_clusterset: RealClusterset) -> ControlPlane:
+    """For tests that need only one (dual-stack) cluster."""
+    return real_clusterset["east"]
+
+
+@pytest.fixture
+async def real_namespace(real_clusterset: RealClusterset) -> AsyncIterator[str]:
+    """A namespace that exists in every member, for this test only."""
+    async with namespace_in(*(real_clusterset[name] for name in MEMBERS)) as name:
+        yield name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_skipped] = Counter()
+    config.stash[_not_run] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(MARK)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker(MARK) is None:
+        return
+    try:
+        locate_binaries()
+    except BinariesMissingError as missing:
+        item.config.stash[_not_run][str(missing)] += 1
+        if _in_ci():
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+
+
+class _SkipCounter:
+    """Reports do not know their session's config, so the counter is given to this object."""
+
+    def __init__(self, skipped: Counter[str]) -> None:
+        self._skipped = skipped
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._skipped[report.nodeid] += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self._skipped[report.nodeid] += 1
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    counter = _SkipCounter(session.config.stash[_skipped])
+    session.config.pluginmanager.register(counter, "skip-counter")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _in_ci() and session.config.stash[_skipped] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    not_run, skipped = config.stash[_not_run], config.stash[_skipped]
+    if not_run:
+        terminalreporter.section("real Kubernetes: NOT RUN", sep="=", red=True, bold=True)
+        for reason, count in not_run.items():
+            terminalreporter.line(f"{count} tests against real control planes: {reason}")
+    if skipped and _in_ci():
+        terminalreporter.section("CI=true: skipped tests fail the run", red=True)
+        for test in skipped:
+            terminalreporter.line(test)
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in {"1", "true"}
