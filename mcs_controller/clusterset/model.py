@@ -146,7 +146,10 @@ class LocalExport:
 
 @dataclass(frozen=True, slots=True)
 class LocalService:
-    """A Service of this cluster: an exported one, or a derived Service of ours (`managed`)."""
+    """A Service of this cluster: an exported one, or a derived Service of ours (`managed`).
+
+    `import_name` is the name of the ServiceImport that a derived Service of ours serves, else "".
+    """
 
     service: ServiceKey
     uid: str
@@ -159,6 +162,7 @@ class LocalService:
     ip_families: tuple[AddressFamily, ...]
     cluster_ips: tuple[str, ...] = ()
     managed: bool = False
+    import_name: str = ""
     owner_uid: str = ""
     has_selector: bool = False
     deleting: bool = False
