@@ -1,0 +1,59 @@
+"""Background tasks with an owner: named, kept, and never silently dead.
+
+`Tasks` is a TaskGroup with our rules added. A task that fails is logged with its name and takes the whole
+group down (the failure comes out of the `async with`), unless it was started as not essential: then it is
+logged and the group goes on. `stop()` ends the group from inside without an error.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+_log = logging.getLogger(__name__)
+
+
+class Tasks:
+    """A set of tasks that lives as long as its `async with` block and the tasks in it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._group = asyncio.TaskGroup()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._group.__aexit__(kind, error, traceback)
+
+    def start(
+        self, work: Coroutine[Any, Any, Any], *, name: str, essential: bool = True
+    ) -> asyncio.Task[Any]:
+        """Run `work` as a task of this group."""
+        full_name = f"{self._name}/{name}"
+        task = self._group.create_task(_guarded(work, full_name, essential), name=full_name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    def stop(self) -> None:
+        """Cancel every task; the `async with` block then ends without an error."""
+        for task in tuple(self._running):
+            task.cancel()
+
+
+async def _guarded(work: Coroutine[Any, Any, Any], name: str, essential: bool) -> None:
+    try:
+        await work
+    except Exception:
+        _log.exception("task %s failed", name)
+        if essential:
+            raise
