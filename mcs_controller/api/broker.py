@@ -1,0 +1,198 @@
+"""What clusters tell each other through the broker, group broker.mcs-controller.io/v1alpha1.
+
+An object's namespace on the broker says which cluster it belongs to; no field repeats that, so none can lie
+about it (MCS-RBAC-06). Every text, list and map is bounded: what one member may store, all members must read.
+Plain schema keywords do the checking, no CEL: they cost the broker nothing worth counting.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from mcs_controller.api.meta import (
+    ATOMIC_LIST,
+    SET_LIST,
+    Condition,
+    Keywords,
+    PortNumber,
+    Timestamp,
+    WireModel,
+    WireObject,
+    list_map,
+)
+
+BrokerApiVersion = Literal["broker.mcs-controller.io/v1alpha1"]
+
+DnsLabel = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+ShortText = Annotated[str, StringConstraints(max_length=63)]
+ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+LabelValue = Annotated[str, StringConstraints(max_length=63)]
+AnnotationValue = Annotated[str, StringConstraints(max_length=16384)]
+Cidr = Annotated[str, StringConstraints(max_length=49), Keywords((("format", "cidr"),))]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=45)]
+"""At its longest an IPv6 address that ends in a dotted IPv4 one."""
+
+MAX_PORTS = 100
+MAX_ENDPOINTS = 1000
+MAX_ADDRESSES = 100
+"""The three are what the API server allows in one EndpointSlice."""
+MAX_MAP_ENTRIES = 100
+
+
+class MemberClusterSpec(WireModel):
+    """What the broker's administrator allows the member. The member cannot change it."""
+
+    pod_cidrs: Annotated[list[Cidr], Field(max_length=100), SET_LIST] | None = None
+    """Networks that the member's endpoints must lie in; importers drop others. Empty: any address."""
+    namespaces: Annotated[list[DnsLabel], Field(max_length=1000), SET_LIST] | None = None
+    """Namespaces that the member may export from; importers ignore exports from others. Empty: all."""
+
+
+class MemberClusterStatus(WireModel):
+    """What the member says of itself."""
+
+    cluster_uid: ShortText | None = None
+    """UID of the member's kube-system namespace: tells two clusters that claim one id apart."""
+    version: ShortText | None = None
+    """Version of the member's controller."""
+    kubernetes_version: ShortText | None = None
+    """Version of the member's API server."""
+    heartbeat: Timestamp | None = None
+    """Renewed while the member is alive. Readers watch it change; they do not compare it with their clock."""
+    conditions: Annotated[list[Condition], Field(max_length=16), list_map("type")] | None = None
+    """State of the member's membership."""
+
+
+class MemberCluster(WireObject):
+    """A cluster of the clusterset. One in each member's namespace, created by the broker's administrator."""
+
+    api_version: BrokerApiVersion = "broker.mcs-controller.io/v1alpha1"
+    kind: Literal["MemberCluster"] = "MemberCluster"
+    spec: MemberClusterSpec | None = None
+    """Limits set by the broker's administrator."""
+    status: MemberClusterStatus | None = None
+    """Written by the member."""
+
+
+class BrokerPort(WireModel):
+    """A port of an exported Service, or of a slice of its endpoints."""
+
+    name: ShortText | None = None
+    """Name of the port, as the Service has it."""
+    protocol: Literal["TCP", "UDP", "SCTP"]
+    """Transport protocol."""
+    port: PortNumber
+    """Number of the port: in a service what clients connect to, in a slice what endpoints listen on."""
+    app_protocol: Annotated[str, StringConstraints(max_length=317)] | None = None
+    """Application protocol, if declared."""
+
+
+Ports = Annotated[list[BrokerPort], Field(max_length=MAX_PORTS), ATOMIC_LIST]
+
+
+class BrokerClientIPConfig(WireModel):
+    """Affinity by client address."""
+
+    timeout_seconds: Annotated[int, Field(ge=1, le=86400), Keywords((("format", "int32"),))] | None = None
+    """Seconds that a client stays with its endpoint."""
+
+
+class BrokerSessionAffinityConfig(WireModel):
+    """Details of session affinity."""
+
+    client_ip: BrokerClientIPConfig | None = None
+    """Used when sessionAffinity is ClientIP."""
+
+
+class ExportedServiceSpec(WireModel):
+    """All of a Service and its ServiceExport that other clusters need to merge it."""
+
+    service_namespace: DnsLabel
+    """Namespace of the Service, the same in all clusters."""
+    service_name: DnsLabel
+    """Name of the Service and of its ServiceExport."""
+    exported_at: Timestamp
+    """The ServiceExport's own creationTimestamp in the member. The oldest export wins a conflict."""
+    changed_at: Timestamp | None = None
+    """When the member saw this content, by its clock; for measuring how long changes travel."""
+    type: Literal["ClusterSetIP", "Headless"]
+    """Headless if the Service has no cluster IP."""
+    ports: Ports
+    """Ports that the Service declares."""
+    session_affinity: ShortText | None = None
+    """None or ClientIP; None when left out."""
+    session_affinity_config: BrokerSessionAffinityConfig | None = None
+    """Details of session affinity."""
+    internal_traffic_policy: ShortText | None = None
+    """Cluster or Local; Cluster when left out."""
+    traffic_distribution: Annotated[str, StringConstraints(max_length=253)] | None = None
+    """Preference among endpoints, if declared."""
+    ip_families: Annotated[list[Literal["IPv4", "IPv6"]], Field(max_length=2), ATOMIC_LIST]
+    """IP families of the Service in its order, the primary one first."""
+    exported_labels: Annotated[dict[str, LabelValue], Field(max_length=MAX_MAP_ENTRIES)] | None = None
+    """Labels that the ServiceImports shall carry."""
+    exported_annotations: Annotated[dict[str, AnnotationValue], Field(max_length=MAX_MAP_ENTRIES)] | None = (
+        None
+    )
+    """Annotations that the ServiceImports shall carry."""
+
+
+class ExportedService(WireObject):
+    """A Service that a member exports; in the member's namespace, written by the member alone."""
+
+    api_version: BrokerApiVersion = "broker.mcs-controller.io/v1alpha1"
+    kind: Literal["ExportedService"] = "ExportedService"
+    spec: ExportedServiceSpec
+    """The export."""
+
+
+class EndpointConditions(WireModel):
+    """State of an endpoint, as its own cluster reports it."""
+
+    ready: bool | None = None
+    """Takes new traffic; also counts as true when left out."""
+    serving: bool | None = None
+    """Can answer, even if it is terminating."""
+    terminating: bool | None = None
+    """Is being deleted."""
+
+
+class BrokerEndpoint(WireModel):
+    """One backend of the Service."""
+
+    addresses: Annotated[list[Address], Field(min_length=1, max_length=MAX_ADDRESSES), ATOMIC_LIST]
+    """Addresses of the endpoint, of the slice's address type."""
+    conditions: EndpointConditions | None = None
+    """State of the endpoint."""
+    hostname: DnsLabel | None = None
+    """Host name under which a headless service lists the endpoint in DNS."""
+    zone: Annotated[str, StringConstraints(max_length=253)] | None = None
+    """Zone that the endpoint runs in."""
+
+
+class ExportedEndpointSliceSpec(WireModel):
+    """A slice of the Service's endpoints, as the member's own cluster has it."""
+
+    service_namespace: DnsLabel
+    """Namespace of the Service."""
+    service_name: DnsLabel
+    """Name of the Service."""
+    slice_name: ObjectName
+    """Name of the EndpointSlice in the member."""
+    changed_at: Timestamp | None = None
+    """When the member saw this content, by its clock; for measuring how long changes travel."""
+    address_type: Literal["IPv4", "IPv6"]
+    """IP family of all addresses in the slice."""
+    ports: Ports
+    """Ports that the endpoints listen on, under the Service's port names."""
+    endpoints: Annotated[list[BrokerEndpoint], Field(max_length=MAX_ENDPOINTS), ATOMIC_LIST]
+    """The endpoints."""
+
+
+class ExportedEndpointSlice(WireObject):
+    """Endpoints of an exported Service; in the member's namespace, written by the member alone."""
+
+    api_version: BrokerApiVersion = "broker.mcs-controller.io/v1alpha1"
+    kind: Literal["ExportedEndpointSlice"] = "ExportedEndpointSlice"
+    spec: ExportedEndpointSliceSpec
+    """The slice."""

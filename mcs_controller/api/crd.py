@@ -1,0 +1,163 @@
+"""The CustomResourceDefinitions of all our kinds, made from the models (MCS-API-01..11).
+
+`make crds` writes them into crds/, where installers and the simulated API server find them; nothing reads
+this module at run time except to know the same shapes. Raise `MCS_SCHEMA_REVISION` with every change of the
+MCS kinds' schemas, and set it back to "0" with a new `MCS_RELEASE` (MCS-API-06): installers compare the two.
+"""
+
+from dataclasses import dataclass
+
+from mcs_controller.api import resources
+from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
+from mcs_controller.api.meta import WireObject
+from mcs_controller.api.multicluster import ServiceExport, ServiceImport
+from mcs_controller.api.resources import Resource
+from mcs_controller.api.schema import JsonObject, structural_schema
+
+MCS_RELEASE = "v0.5.0"
+MCS_SCHEMA_REVISION = "0"
+
+_MCS_LABELS = {
+    f"{resources.MCS_GROUP}/release-version": MCS_RELEASE,
+    f"{resources.MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """What `kubectl get` shows; a `wide` one only with `-o wide`."""
+
+    name: str
+    path: str
+    type: str = "string"
+    description: str = ""
+    wide: bool = False
+
+    def to_wire(self) -> JsonObject:
+        column: JsonObject = {"name": self.name, "jsonPath": self.path, "type": self.type}
+        if self.description:
+            column["description"] = self.description
+        if self.wide:
+            column["priority"] = 1
+        return column
+
+
+_AGE = _Column("Age", ".metadata.creationTimestamp", "date")
+_SERVICE = (
+    _Column("Service-Namespace", ".spec.serviceNamespace", description="Namespace of the exported Service."),
+    _Column("Service", ".spec.serviceName", description="Name of the exported Service."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """One kind. All `versions` are served; the last one is stored."""
+
+    model: type[WireObject]
+    resource: Resource
+    versions: tuple[str, ...]
+    short_names: tuple[str, ...]
+    columns: tuple[_Column, ...]
+    has_status: bool = True
+
+    def to_wire(self) -> JsonObject:
+        metadata: JsonObject = {"name": self.resource.crd_name}
+        if self.resource.group == resources.MCS_GROUP:
+            metadata["labels"] = dict(_MCS_LABELS)
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": metadata,
+            "spec": {
+                "group": self.resource.group,
+                "scope": "Namespaced",
+                "names": {
+                    "kind": self.resource.kind,
+                    "listKind": f"{self.resource.kind}List",
+                    "plural": self.resource.plural,
+                    "singular": self.resource.kind.lower(),
+                    "shortNames": list(self.short_names),
+                },
+                "versions": [self._version(name) for name in self.versions],
+            },
+        }
+
+    def _version(self, name: str) -> JsonObject:
+        version: JsonObject = {
+            "name": name,
+            "served": True,
+            "storage": name == self.versions[-1],
+            "schema": {"openAPIV3Schema": structural_schema(self.model)},
+            "additionalPrinterColumns": [column.to_wire() for column in self.columns],
+        }
+        if self.has_status:
+            version["subresources"] = {"status": {}}
+        return version
+
+
+_MCS_VERSIONS = tuple(reversed(resources.MCS_VERSIONS))
+_BROKER_VERSIONS = (resources.BROKER_VERSION,)
+
+_DEFINITIONS = (
+    _Definition(
+        ServiceExport,
+        resources.service_exports(),
+        _MCS_VERSIONS,
+        ("svcex", "svcexport"),
+        (_AGE,),
+    ),
+    _Definition(
+        ServiceImport,
+        resources.service_imports(),
+        _MCS_VERSIONS,
+        ("svcim", "svcimport"),
+        (
+            _Column("Type", ".spec.type", description="ClusterSetIP or Headless."),
+            _Column("IP", ".spec.ips", description="Clusterset IPs of the service."),
+            _AGE,
+        ),
+    ),
+    _Definition(
+        MemberCluster,
+        resources.MEMBER_CLUSTERS,
+        _BROKER_VERSIONS,
+        ("mcluster",),
+        (
+            _Column("UID", ".status.clusterUID", description="UID of the cluster's kube-system namespace."),
+            _Column("Version", ".status.version", description="Version of the cluster's controller."),
+            _Column("Heartbeat", ".status.heartbeat", "date", "Time since the last sign of life."),
+            _AGE,
+        ),
+    ),
+    _Definition(
+        ExportedService,
+        resources.EXPORTED_SERVICES,
+        _BROKER_VERSIONS,
+        ("expsvc",),
+        (
+            *_SERVICE,
+            _Column("Type", ".spec.type", description="ClusterSetIP or Headless."),
+            _Column("Exported", ".spec.exportedAt", "date", "Age of the ServiceExport; the oldest wins."),
+            _AGE,
+        ),
+        has_status=False,
+    ),
+    _Definition(
+        ExportedEndpointSlice,
+        resources.EXPORTED_ENDPOINT_SLICES,
+        _BROKER_VERSIONS,
+        ("expeps",),
+        (
+            *_SERVICE,
+            _Column("AddressType", ".spec.addressType", description="IP family of the endpoints."),
+            _Column("Slice", ".spec.sliceName", description="The slice in its own cluster.", wide=True),
+            _AGE,
+        ),
+        has_status=False,
+    ),
+)
+
+
+def all_crds() -> list[JsonObject]:
+    """Complete documents, fresh ones on every call."""
+    return [definition.to_wire() for definition in _DEFINITIONS]
