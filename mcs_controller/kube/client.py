@@ -1,0 +1,351 @@
+"""The verbs of the Kubernetes API, over one transport.
+
+It spells requests, reads answers, raises our errors, and renews the credential once after a 401. It does
+not retry writes (the work queue does, with the error's `Retry-After`), holds no objects and knows no kind.
+Objects are parsed JSON as the server sent it: callers take what they need and drop the rest, since held
+dicts are what makes the collector slow.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from pydantic_core import from_json, to_json
+
+from mcs_controller.api.resources import Resource
+from mcs_controller.kube.errors import (
+    TEXT_MAX_CHARS,
+    ApiError,
+    ConfigError,
+    DecodeError,
+    KubeError,
+    NotFound,
+    Timeout,
+)
+from mcs_controller.kube.status import error_of_response
+from mcs_controller.kube.transport import Request, Response, Transport
+from mcs_controller.kube.watch import Watch
+
+JsonObject = dict[str, Any]
+JsonArray = list[Any]
+
+PAGE_SIZE = 500
+LIST_TIMEOUT_SECONDS = 60.0
+"""A page of a list may take the API server as long as its own limit allows."""
+
+WATCH_TIMEOUT_SECONDS = 300.0
+"""After which the server is asked to close a watch, so that connections spread over API servers again."""
+
+WATCH_INACTIVITY_SECONDS = 90.0
+"""A real API server sends a bookmark about once a minute; a watch silent for longer is taken for dead."""
+
+_JSON = {"accept": "application/json", "accept-encoding": "identity"}
+_JSON_LIST = {"accept": "application/json", "accept-encoding": "gzip"}
+_JSON_BODY = {**_JSON, "content-type": "application/json"}
+
+
+class ListPage(NamedTuple):
+    """One page of a list; all pages of one list carry the same resource version."""
+
+    items: list[JsonObject]
+    resource_version: str
+
+
+class ListResult(NamedTuple):
+    """A whole list."""
+
+    items: list[JsonObject]
+    resource_version: str
+
+
+class RequestObserver(Protocol):
+    """Told of every request that ended: `result` is the HTTP status or a word such as `timeout`."""
+
+    def __call__(self, verb: str, kind: str, result: str, seconds: float) -> None: ...
+
+
+class Client:
+    """One API server, by name (`local`, `broker`).
+
+    `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop
+    time of the last answer or watch line, None before the first.
+    """
+
+    def __init__(self, transport: Transport, *, name: str = "", timeout_seconds: float = 15.0) -> None:
+        self.name = name
+        self.last_contact: float | None = None
+        self.reachable = False
+        self.observer: RequestObserver | None = None
+        self._transport = transport
+        self._timeout_seconds = timeout_seconds
+
+    async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+        """One object."""
+        return await self._send(
+            "get", resource.kind, Request("GET", resource.path(namespace, name), (), _JSON)
+        )
+
+    async def get_raw(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> JsonObject:
+        """What lies at a path that is no resource, such as `/version`."""
+        return await self._send("get", "", Request("GET", path, query, _JSON))
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> ListResult:
+        """Every object, all pages; raises `Gone` when the list expired between two pages."""
+        items: list[JsonObject] = []
+        version = ""
+        async for page in self.pages(
+            resource,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            resource_version=resource_version,
+            page_size=page_size,
+        ):
+            items += page.items
+            version = page.resource_version
+        return ListResult(items, version)
+
+    async def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> AsyncIterator[ListPage]:
+        """A list page by page, so that each can be decoded and dropped before the next is fetched.
+
+        Without `resource_version` the list is consistent: it holds every write that ended before the call.
+        """
+        path = resource.path(namespace)
+        selectors = _selectors(label_selector, field_selector)
+        query = (("limit", str(page_size)), *selectors)
+        if resource_version is not None:
+            query = (*query, ("resourceVersion", resource_version))
+        timeout_seconds = max(self._timeout_seconds, LIST_TIMEOUT_SECONDS)
+        while True:
+            body = await self._send(
+                "list", resource.kind, Request("GET", path, query, _JSON_LIST), timeout_seconds
+            )
+            page, token = _page(body)
+            # Drop the page here while the consumer works on it: it may be megabytes of dicts.
+            del body
+            yield page
+            del page
+            if not token:
+                return
+            query = (("limit", str(page_size)), *selectors, ("continue", token))
+
+    async def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str,
+        timeout_seconds: float = WATCH_TIMEOUT_SECONDS,
+        inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
+    ) -> Watch:
+        """What happens after `resource_version`: `async with await client.watch(...) as events`."""
+        query = (
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", resource_version),
+            ("timeoutSeconds", str(max(1, round(timeout_seconds)))),
+            *_selectors(label_selector, field_selector),
+        )
+        request = Request("GET", resource.path(namespace), query, _JSON)
+        started = asyncio.get_running_loop().time()
+        try:
+            stream = await self._transport.stream(
+                request, timeout_seconds=self._timeout_seconds, inactivity_seconds=inactivity_seconds
+            )
+            if stream.status == 401 and await self._transport.renew_credential():
+                await stream.close()
+                stream = await self._transport.stream(
+                    request, timeout_seconds=self._timeout_seconds, inactivity_seconds=inactivity_seconds
+                )
+            if stream.status != 200:
+                try:
+                    body = await stream.read_error()
+                finally:
+                    await stream.close()
+                raise error_of_response(stream.status, stream.headers, body)
+        except KubeError as error:
+            self._failed("watch", resource.kind, error, started)
+            raise
+        self._answered("watch", resource.kind, "200", started)
+        return Watch(stream, self.touch)
+
+    async def create(self, resource: Resource, body: Mapping[str, Any], *, namespace: str = "") -> JsonObject:
+        """POST; raises `AlreadyExists`, `NamespaceTerminating`."""
+        namespace = namespace or _metadata(body).get("namespace", "")
+        return await self._write("create", resource, "POST", resource.path(namespace), body)
+
+    async def update(self, resource: Resource, body: Mapping[str, Any]) -> JsonObject:
+        """PUT; `metadata.resourceVersion` in the body is the precondition, `Conflict` its failure."""
+        return await self._write("update", resource, "PUT", _path_of(resource, body), body)
+
+    async def update_status(self, resource: Resource, body: Mapping[str, Any]) -> JsonObject:
+        """PUT to the status subresource; only `status` of the body counts."""
+        return await self._write("update_status", resource, "PUT", _path_of(resource, body, "status"), body)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: bytes | Mapping[str, Any] | JsonArray,
+        *,
+        namespace: str = "",
+        content_type: str = "application/merge-patch+json",
+        subresource: str = "",
+    ) -> JsonObject:
+        """PATCH in the format that `content_type` names."""
+        body = patch if isinstance(patch, bytes) else to_json(patch)
+        headers = {**_JSON, "content-type": content_type}
+        path = resource.path(namespace, name, subresource)
+        return await self._send("patch", resource.kind, Request("PATCH", path, (), headers, body))
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str = "",
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str | None = None,
+    ) -> None:
+        """DELETE, only if the object still has that `uid` and `resource_version`; raises `NotFound`."""
+        preconditions = {}
+        if uid is not None:
+            preconditions["uid"] = uid
+        if resource_version is not None:
+            preconditions["resourceVersion"] = resource_version
+        options: JsonObject = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if preconditions:
+            options["preconditions"] = preconditions
+        if propagation is not None:
+            options["propagationPolicy"] = propagation
+        await self._write("delete", resource, "DELETE", resource.path(namespace, name), options)
+
+    async def served_versions(self, group: str) -> tuple[str, ...]:
+        """The versions of an API group that are served now; none when the group is not."""
+        try:
+            body = await self.get_raw(f"/apis/{group}")
+        except NotFound:
+            return ()
+        versions = body.get("versions")
+        if not isinstance(versions, list):
+            raise DecodeError(f"/apis/{group}: the answer has no list of versions")
+        return tuple(str(entry["version"]) for entry in versions if "version" in entry)
+
+    async def close(self) -> None:
+        """Give all connections up."""
+        await self._transport.close()
+
+    def touch(self) -> None:
+        """The server has just been heard of."""
+        self.last_contact = asyncio.get_running_loop().time()
+        self.reachable = True
+
+    async def _write(
+        self, verb: str, resource: Resource, method: str, path: str, body: Mapping[str, Any]
+    ) -> JsonObject:
+        return await self._send(verb, resource.kind, Request(method, path, (), _JSON_BODY, to_json(body)))
+
+    async def _send(
+        self, verb: str, kind: str, request: Request, timeout_seconds: float | None = None
+    ) -> JsonObject:
+        started = asyncio.get_running_loop().time()
+        try:
+            response = await self._answer(request, timeout_seconds or self._timeout_seconds)
+            if not 200 <= response.status < 300:
+                raise error_of_response(response.status, response.headers, response.body)
+            body = _object(request, response)
+        except KubeError as error:
+            self._failed(verb, kind, error, started)
+            raise
+        self._answered(verb, kind, str(response.status), started)
+        return body
+
+    async def _answer(self, request: Request, timeout_seconds: float) -> Response:
+        response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        if response.status == 401 and await self._transport.renew_credential():
+            response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        return response
+
+    def _answered(self, verb: str, kind: str, result: str, started: float) -> None:
+        self.touch()
+        if self.observer is not None and self.last_contact is not None:
+            self.observer(verb, kind, result, self.last_contact - started)
+
+    def _failed(self, verb: str, kind: str, error: KubeError, started: float) -> None:
+        if isinstance(error, ApiError):
+            self._answered(verb, kind, str(error.status), started)
+        elif isinstance(error, DecodeError):
+            self._answered(verb, kind, "undecodable", started)
+        else:
+            self.reachable = False
+            if self.observer is not None:
+                seconds = asyncio.get_running_loop().time() - started
+                self.observer(verb, kind, _no_answer(error), seconds)
+
+
+def _no_answer(error: KubeError) -> str:
+    if isinstance(error, Timeout):
+        return "timeout"
+    return "credential" if isinstance(error, ConfigError) else "unreachable"
+
+
+def _selectors(label_selector: str, field_selector: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        pair for pair in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if pair[1]
+    )
+
+
+def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    metadata = body.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _path_of(resource: Resource, body: Mapping[str, Any], subresource: str = "") -> str:
+    metadata = body["metadata"]
+    return resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
+
+
+def _object(request: Request, response: Response) -> JsonObject:
+    try:
+        body = from_json(response.body)
+    except ValueError as error:
+        text = f"{request.method} {request.path}: the answer is not JSON: {error}"
+        raise DecodeError(text[:TEXT_MAX_CHARS]) from error
+    if not isinstance(body, dict):
+        raise DecodeError(f"{request.method} {request.path}: the answer is not an object")
+    return body
+
+
+def _page(body: JsonObject) -> tuple[ListPage, str]:
+    metadata = body.get("metadata")
+    items = body.get("items")
+    # A nil slice in Go is null on the wire.
+    if items is None and "items" in body:
+        items = []
+    if not isinstance(metadata, dict) or not isinstance(items, list):
+        raise DecodeError("the answer is not a list")
+    version = metadata.get("resourceVersion")
+    if not isinstance(version, str) or not version:
+        raise DecodeError("the list has no resourceVersion")
+    return ListPage(items, version), metadata.get("continue") or ""

@@ -1,0 +1,116 @@
+"""What a refusal means: an HTTP answer, or a Status inside a watch, as one error of our tree.
+
+The API server explains itself in a `Status` object; proxies in front of it answer with whatever they like.
+So the status code decides the class, the Status only refines it, and nothing in the body can make this
+module fail.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import from_json
+
+from mcs_controller.kube import errors
+
+_BY_STATUS: dict[int, type[errors.ApiError]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.Gone,
+    422: errors.Invalid,
+    429: errors.TooManyRequests,
+}
+
+_REASON_BY_STATUS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    409: "Conflict",
+    410: "Expired",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+
+_CAUSES_MAX = 16
+_NAMESPACE_TERMINATING = "NamespaceTerminating"
+
+
+def error_of_response(status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+    """The error that an answer other than 2xx stands for."""
+    parsed: Any = None
+    if body[:1] == b"{":
+        try:
+            parsed = from_json(body)
+        except ValueError:
+            parsed = None
+    if isinstance(parsed, dict) and parsed.get("kind") == "Status":
+        return error_of_status(parsed, status=status, headers=headers)
+    text = body[: 4 * errors.TEXT_MAX_CHARS].decode("utf-8", "replace")
+    return error_of_status({"message": text}, status=status, headers=headers)
+
+
+def error_of_status(
+    body: Mapping[str, Any], *, status: int = 0, headers: Mapping[str, str] | None = None
+) -> errors.ApiError:
+    """The error that a Status object stands for; without `status`, its own `code` counts."""
+    if not status:
+        code = body.get("code")
+        status = code if isinstance(code, int) else 500
+    reason = body.get("reason")
+    if not isinstance(reason, str) or not reason:
+        reason = _REASON_BY_STATUS.get(status, "Unknown")
+    message = body.get("message")
+    details = body.get("details")
+    if not isinstance(details, Mapping):
+        details = {}
+    causes = _causes(details.get("causes"))
+    return _class_of(status, reason, causes)(
+        status,
+        _one_line(reason),
+        _one_line(message) if isinstance(message, str) else "",
+        retry_after_seconds=_retry_after(details, headers),
+        causes=causes,
+    )
+
+
+def _class_of(status: int, reason: str, causes: tuple[tuple[str, str, str], ...]) -> type[errors.ApiError]:
+    found = _BY_STATUS.get(status, errors.ServerError if status >= 500 else errors.ApiError)
+    if found is errors.Conflict and reason == "AlreadyExists":
+        return errors.AlreadyExists
+    if found is errors.Forbidden and any(cause[1] == _NAMESPACE_TERMINATING for cause in causes):
+        return errors.NamespaceTerminating
+    return found
+
+
+def _causes(raw: Any) -> tuple[tuple[str, str, str], ...]:
+    if not isinstance(raw, list):
+        return ()
+    return tuple(
+        (_text(cause.get("field")), _text(cause.get("reason")), _text(cause.get("message")))
+        for cause in raw[:_CAUSES_MAX]
+        if isinstance(cause, Mapping)
+    )
+
+
+def _retry_after(details: Mapping[str, Any], headers: Mapping[str, str] | None) -> float | None:
+    header = headers.get("retry-after", "") if headers else ""
+    if header.isascii() and header.isdecimal():
+        return float(header[:9])
+    seconds = details.get("retryAfterSeconds")
+    if isinstance(seconds, int) and seconds > 0:
+        return float(seconds)
+    return None
+
+
+def _text(raw: Any) -> str:
+    return _one_line(raw) if isinstance(raw, str) else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text[: 4 * errors.TEXT_MAX_CHARS].split())[: errors.TEXT_MAX_CHARS]

@@ -1,0 +1,65 @@
+"""One open watch: lines in, events out.
+
+It turns each line into an event and an ERROR event into the error that it carries (410 is `Gone`). When the
+server closes the stream the iteration ends; what to do then, and from which version, is the reflector's
+business. This is the hottest path of the room: one parse and one tuple per event, no task, no queue.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from pydantic_core import from_json
+
+from mcs_controller.kube.errors import DecodeError, Unreachable
+from mcs_controller.kube.status import error_of_status
+from mcs_controller.kube.transport import LineStream
+
+
+class WatchEvent(NamedTuple):
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; `object` is the parsed object."""
+
+    type: str
+    object: dict[str, Any]
+
+
+class Watch:
+    """An async context manager that closes the stream, and an async iterator of `WatchEvent`."""
+
+    __slots__ = ("_heard", "_stream")
+
+    def __init__(self, stream: LineStream, heard: Callable[[], None]) -> None:
+        self._stream = stream
+        self._heard = heard
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._stream.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> WatchEvent:
+        line = await self._stream.readline()
+        if not line:
+            raise StopAsyncIteration
+        self._heard()
+        try:
+            event = from_json(line)
+            kind, body = event["type"], event["object"]
+        except (ValueError, TypeError, KeyError) as error:
+            if not line.endswith(b"\n"):
+                raise Unreachable("the watch broke off in the middle of a line") from error
+            raise DecodeError("a watch line is not an event") from error
+        if not isinstance(body, dict):
+            raise DecodeError("a watch event has no object")
+        if kind == "ERROR":
+            raise error_of_status(body)
+        return WatchEvent(kind, body)
