@@ -1,0 +1,46 @@
+"""Who a cluster is: its id, and the namespace on the broker that proves it.
+
+An importer takes the source cluster from the namespace an object lies in (`cluster_of_namespace`), never
+from a text that the writer chose. The id is a namespace suffix, a label value and a DNS label at once,
+which is why it is one RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
+"""
+
+from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MEMBER_NAMESPACE_PREFIX
+from mcs_controller.clusterset.errors import InvalidClusterId, cut
+from mcs_controller.clusterset.texts import is_dns_label
+
+_RULE = (
+    f"use 1 to {CLUSTER_ID_MAX_CHARS} lower-case letters, digits and '-', "
+    "with a letter or digit first and last, for example east-1"
+)
+
+
+def check_cluster_id(text: str) -> str:
+    """The id itself when it is valid.
+
+    Raises:
+        InvalidClusterId: it is not; the message says why and what to use.
+    """
+    if not text:
+        raise InvalidClusterId(f"the cluster id is empty: {_RULE}")
+    if len(text) > CLUSTER_ID_MAX_CHARS:
+        raise InvalidClusterId(
+            f"cluster id {cut(text, 80)!r} has {len(text)} characters, "
+            f"more than {CLUSTER_ID_MAX_CHARS}: {_RULE}"
+        )
+    if not is_dns_label(text):
+        raise InvalidClusterId(f"cluster id {cut(text, 80)!r} is not a DNS label: {_RULE}")
+    return text
+
+
+def member_namespace(cluster_id: str) -> str:
+    """The namespace on the broker that belongs to the cluster."""
+    return MEMBER_NAMESPACE_PREFIX + cluster_id
+
+
+def cluster_of_namespace(namespace: str) -> str | None:
+    """The cluster that a broker namespace belongs to, None when it is no member's."""
+    cluster_id = namespace.removeprefix(MEMBER_NAMESPACE_PREFIX)
+    if cluster_id == namespace or len(cluster_id) > CLUSTER_ID_MAX_CHARS or not is_dns_label(cluster_id):
+        return None
+    return cluster_id

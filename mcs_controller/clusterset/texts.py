@@ -1,0 +1,132 @@
+"""Which texts Kubernetes accepts where: names, label keys and values, addresses, timestamps.
+
+The API server of an importing cluster refuses a whole object for one bad text in it, so what comes from
+another cluster is held to the same rules before it is used (MCS-IMP-17). Only predicates and conversions:
+what to do about a bad text is the caller's decision.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from mcs_controller.clusterset.model import AddressFamily, StringMap
+
+_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_is_label = re.compile(_LABEL).fullmatch
+_is_subdomain = re.compile(rf"{_LABEL}(?:\.{_LABEL})*").fullmatch
+_is_value = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?").fullmatch
+_is_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z").fullmatch
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
+
+MAX_NAME_CHARS = 253
+MAX_ANNOTATIONS_BYTES = 240 * 1024
+"""Of exported annotations; the API server's limit is 256 KiB for all of an object's."""
+
+
+def is_dns_label(text: str) -> bool:
+    """RFC 1123: what namespaces, Services, host names and port names are."""
+    return _is_label(text) is not None
+
+
+def is_subdomain(text: str) -> bool:
+    """Dot-separated DNS labels of at most 253 characters: what names of most objects are."""
+    return len(text) <= MAX_NAME_CHARS and _is_subdomain(text) is not None
+
+
+def is_label_value(text: str) -> bool:
+    """The empty text is one, too."""
+    return _is_value(text) is not None
+
+
+def is_qualified_name(text: str) -> bool:
+    """`name` or `prefix/name`: what label keys, annotation keys and application protocols are."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and not is_subdomain(prefix):
+        return False
+    return name != "" and is_label_value(name)
+
+
+@lru_cache(maxsize=65_536)
+def is_endpoint_address(text: str, family: AddressFamily) -> bool:
+    """Whether an EndpointSlice of the family may hold the address.
+
+    As the API server has it: no address that only means something on the node itself (unspecified,
+    loopback, link-local), and no IPv4 address in IPv6 clothing. The cache is for speed: the same addresses
+    come again with every change of their slice.
+    """
+    if family == "IPv4":
+        if _is_ipv4(text) is None:
+            return False
+        return not text.startswith(("127.", "169.254.", "224.0.0.")) and text != "0.0.0.0"
+    address = parse_ip(text)
+    if address is None or address.version != 6 or address.ipv4_mapped is not None:
+        return False
+    link_local_multicast = address.packed[0] == 0xFF and address.packed[1] & 0x0F == 2
+    return not (
+        address.is_unspecified or address.is_loopback or address.is_link_local or link_local_multicast
+    )
+
+
+def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, None when the text is none; a zone index (`fe80::1%eth0`) makes it none."""
+    if "%" in text:
+        return None
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def family_of(ip: str) -> AddressFamily:
+    """The family of a valid address."""
+    return "IPv6" if ":" in ip else "IPv4"
+
+
+def string_map(pairs: Mapping[str, str]) -> StringMap:
+    """The map as the values hold it: sorted, so that equal content compares equal."""
+    return tuple(sorted(pairs.items()))
+
+
+def valid_labels(pairs: StringMap) -> StringMap:
+    """The pairs that an API server accepts as labels."""
+    return tuple((k, v) for k, v in pairs if is_qualified_name(k) and is_label_value(v))
+
+
+def valid_annotations(pairs: StringMap) -> StringMap:
+    """The pairs that an API server accepts as annotations, up to the size that one object can hold."""
+    kept = []
+    room_bytes = MAX_ANNOTATIONS_BYTES
+    for key, value in pairs:
+        if not is_qualified_name(key.lower()):
+            continue
+        try:
+            room_bytes -= len(key) + len(value.encode())
+        except UnicodeEncodeError:  # half of a surrogate pair: JSON can spell it, UTF-8 cannot
+            continue
+        if room_bytes < 0:
+            break
+        kept.append((key, value))
+    return tuple(kept)
+
+
+def seconds_of_time(text: str) -> float | None:
+    """Seconds since the epoch of an RFC 3339 time in UTC, None when the text is none."""
+    if _is_time(text) is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return None
+
+
+def micro_time(seconds: float) -> str:
+    """RFC 3339 in UTC with microseconds, as a metav1.MicroTime is written."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def whole_second_time(seconds: float) -> str:
+    """RFC 3339 in UTC with whole seconds, as a metav1.Time is written."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
