@@ -1,0 +1,67 @@
+# `make help` lists the targets. Each does its own set-up: nothing needs to be run before it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+CHECKED := mcs_controller tests hack
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast lint format crds kube packages requirements bench-sync lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## make .venv with everything in it
+
+$(STAMP): hack/lock/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r hack/lock/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## a broker and three simulated clusters on this machine, until Ctrl-C
+	@$(BIN)/mcs-controller demo $(DEMO_ARGS)
+
+test: $(STAMP) packages kube ## every test, real control planes included
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(STAMP) ## the tests that need no real control plane, in under a minute
+	$(BIN)/python -m pytest -m "not realkube and not slow" $(PYTEST_ARGS)
+
+lint: $(STAMP) ## style, types, layers, generated files
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy $(CHECKED)
+	$(BIN)/lint-imports
+	$(BIN)/python hack/crds --check
+
+format: $(STAMP) ## let ruff lay the code out
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+crds: $(STAMP) ## regenerate crds/ from mcs_controller/api
+	$(BIN)/python hack/crds
+
+packages: ## the Debian packages that the tests use
+	@hack/packages
+
+kube: ## build the real Kubernetes programs that the tests use (cached outside the checkout)
+	@hack/kube/build
+
+requirements: $(STAMP) ## each requirement, its tests and their result
+	$(BIN)/python hack/requirements
+
+bench-sync: $(STAMP) kube ## agents against a bare program, on real API servers; JSON=FILE keeps the figures
+	$(BIN)/python -m tests.bench.sync $(if $(JSON),--json $(JSON))
+
+lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --group dev --all-extras pyproject.toml -o hack/lock/requirements.txt
+
+clean: ## remove what the targets made in this checkout
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
