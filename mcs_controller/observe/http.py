@@ -1,0 +1,104 @@
+"""What operators and probes read over HTTP: /metrics, /healthz and /readyz.
+
+The answers are made by others (the registry's collectors, `health.py`); this serves them, and starts before
+anything else of the process so that /readyz can say what is still missing. It never waits for anything, and
+it is bounded: at the limit of connections the oldest is closed for the newest, so that idle or slow clients
+cannot keep a probe out.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
+
+from mcs_controller.observe.health import CheckResult, Health
+from mcs_controller.observe.listening import ListenAddress, listen_tcp
+
+CONNECTIONS_MAX = 64
+KEEPALIVE_SECONDS = 75.0
+STOP_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class HttpServer:
+    """The HTTP face of one process; `start` raises `ListenError`."""
+
+    def __init__(self, registry: CollectorRegistry, health: Health, listen: ListenAddress) -> None:
+        self._registry = registry
+        self._health = health
+        self._listen = listen
+        self._runner: web.AppRunner | None = None
+        self._servers: list[asyncio.Server] = []
+        self.port = 0
+        """The port that is listened on, once started; it differs from the one asked for when that was 0."""
+
+    async def start(self) -> None:
+        """Listen and serve until `stop`."""
+        sockets = listen_tcp(self._listen)
+        self.port = sockets[0].getsockname()[1]
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=STOP_SECONDS,
+        )
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        for listener in sockets:
+            self._servers.append(await loop.create_server(self._accept, sock=listener))
+        logger.info("serving metrics and health on http port %d", self.port, extra={"http_port": self.port})
+
+    async def stop(self) -> None:
+        """Close the port and every connection; safe to call twice."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    def _accept(self) -> RequestHandler:
+        server = None if self._runner is None else self._runner.server
+        assert server is not None, "a connection arrived before the server was set up"
+        connections = server.connections
+        for oldest in connections[: max(0, len(connections) - CONNECTIONS_MAX + 1)]:
+            oldest.force_close()
+        return server()
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        try:
+            encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        except ValueError:
+            # The library reads version numbers from the header without checking them.
+            encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return _verdict("healthz", self._health.liveness(), verbose="verbose" in request.query)
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        return _verdict("readyz", self._health.readiness(), verbose="verbose" in request.query)
+
+
+def _verdict(name: str, results: Iterable[CheckResult], *, verbose: bool) -> web.Response:
+    """In the words of the Kubernetes components: "ok", or each check, [+] for well and [-] for not."""
+    checks = list(results)
+    failed = any(check.problem is not None for check in checks)
+    if not failed and not verbose:
+        return web.Response(text="ok\n")
+    lines = [
+        f"[+] {check.name} ok" if check.problem is None else f"[-] {check.name}: {check.problem}"
+        for check in checks
+    ]
+    lines.append(f"{name} check {'failed' if failed else 'passed'}")
+    return web.Response(text="\n".join(lines) + "\n", status=503 if failed else 200)
