@@ -1,0 +1,256 @@
+"""The work queue: which keys need a look, and the bounded workers that look.
+
+It promises: a key is never worked on by two workers at once; a key added many times before its turn is
+worked on once, and one added while it is being worked on is worked on once more afterwards; a failing key
+is tried again with its own backoff and holds no other key up; an added key starts at once when a worker
+is free, without polling.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+from mcs_controller.kube.backoff import Backoff
+from mcs_controller.kube.errors import ApiError, KubeError
+from mcs_controller.kube.logcontext import log_context
+
+_log = logging.getLogger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
+
+FIRST_RETRY_SECONDS = 0.005
+LONGEST_RETRY_SECONDS = 60.0
+WORKERS = 8
+KEYS_PER_TURN = 16
+"""After so many keys a worker lets the rest of the program run, whether its reconciles waited or not."""
+
+
+class Reconciler(Protocol[K_contra]):
+    """Level-based work on one key.
+
+    A reconcile is told only *which* thing to look at, never what happened to it. It reads the present
+    state from the stores, writes the whole wanted state, and is right however often it runs and whatever
+    it missed. It returns the seconds after which it wants to look again, or None; it raises to be retried
+    with this key's backoff (an `ApiError` with a `Retry-After` sets the time itself).
+    """
+
+    async def reconcile(self, key: K_contra) -> float | None:
+        """Bring the world of `key` to the wanted state."""
+        ...
+
+
+class QueueObserver(Protocol):
+    """Told of every reconcile that ended: `result` is `ok`, `again` (it wants another look) or `error`."""
+
+    def __call__(self, waited_seconds: float, worked_seconds: float, result: str) -> None: ...
+
+
+class WorkQueue(Generic[K]):
+    """Keys that need a look; `run` serves them until it is cancelled. Keys may be added before it runs."""
+
+    def __init__(
+        self,
+        name: str,
+        reconcile: Callable[[K], Awaitable[float | None]],
+        *,
+        random: Random,
+        workers: int = WORKERS,
+        first_retry_seconds: float = FIRST_RETRY_SECONDS,
+        longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
+        describe: Callable[[K], Mapping[str, str]] | None = None,
+        observer: QueueObserver | None = None,
+    ) -> None:
+        self.name = name
+        self.observer = observer
+        self._reconcile = reconcile
+        self._workers = workers
+        self._random = random
+        self._first_retry_seconds = first_retry_seconds
+        self._longest_retry_seconds = longest_retry_seconds
+        self._describe = describe
+        # Ready keys in order, with the loop time of the first add; a dict is both the order and the set.
+        self._ready: dict[K, float] = {}
+        self._running: set[K] = set()
+        # Keys added while they were being worked on, with the loop time of the add.
+        self._again: dict[K, float] = {}
+        self._free: deque[asyncio.Future[None]] = deque()
+        # When delayed keys are due; the heap may hold stale pairs, `_due` is the truth.
+        self._due: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._heap_ticket = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._backoffs: dict[K, Backoff] = {}
+        self._idle_waiters: list[asyncio.Future[None]] = []
+
+    def __len__(self) -> int:
+        """How many keys wait for a worker; delayed ones do not count."""
+        return len(self._ready) + len(self._again)
+
+    @property
+    def delayed(self) -> int:
+        """How many keys wait for their time."""
+        return len(self._due)
+
+    @property
+    def failing(self) -> int:
+        """How many keys failed when they were last worked on."""
+        return len(self._backoffs)
+
+    def oldest_seconds(self) -> float:
+        """How long the key that waits longest for a worker has been waiting."""
+        added = min(
+            next(iter(self._ready.values()), float("inf")), next(iter(self._again.values()), float("inf"))
+        )
+        return max(0.0, asyncio.get_running_loop().time() - added) if added != float("inf") else 0.0
+
+    def add(self, key: K) -> None:
+        """Have `key` looked at as soon as a worker is free."""
+        now = asyncio.get_running_loop().time()
+        if key in self._running:
+            self._again.setdefault(key, now)
+        elif key not in self._ready:
+            self._ready[key] = now
+            self._wake_one()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Have `key` looked at after `seconds`; of several wishes the earliest holds."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        when = loop.time() + seconds
+        if key in self._due and self._due[key] <= when:
+            return
+        self._due[key] = when
+        self._heap_ticket += 1
+        heapq.heappush(self._heap, (when, self._heap_ticket, key))
+        if self._timer is None or when < self._timer.when():
+            self._set_timer(loop)
+
+    def forget(self, key: K) -> None:
+        """Drop what is remembered of `key`: its failures and the look it had been promised for later."""
+        self._backoffs.pop(key, None)
+        self._due.pop(key, None)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for number in range(self._workers):
+                    workers.create_task(self._work(), name=f"{self.name}/{number}")
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    async def idle(self) -> None:
+        """Wait until nothing is ready or being worked on; delayed keys may remain."""
+        if self._ready or self._running or self._again:
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle_waiters.append(waiter)
+            await waiter
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            while not self._ready:
+                turn = loop.create_future()
+                self._free.append(turn)
+                await turn
+            for _ in range(KEYS_PER_TURN):
+                if not self._ready:
+                    break
+                key = next(iter(self._ready))
+                await self._work_on(key, self._ready.pop(key), loop)
+            else:
+                # Reconciles that had nothing to write never gave way to anything else.
+                await asyncio.sleep(0)
+
+    async def _work_on(self, key: K, added: float, loop: asyncio.AbstractEventLoop) -> None:
+        # This look replaces one that was promised for later.
+        self._due.pop(key, None)
+        self._running.add(key)
+        started = loop.time()
+        token = log_context.set(self._describe(key)) if self._describe is not None else None
+        result = "error"
+        try:
+            again_seconds = await self._reconcile(key)
+            self._backoffs.pop(key, None)
+            if again_seconds is None:
+                result = "ok"
+            else:
+                result = "again"
+                self.add_after(key, max(again_seconds, self._first_retry_seconds))
+        except KubeError as error:
+            self._retry(key, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                self._again.setdefault(key, loop.time())
+                raise
+            # Nobody cancelled this worker: something that the reconcile waited for was.
+            self._retry(key, error)
+        except Exception as error:  # noqa: BLE001 - the outermost loop of a worker, which must not die
+            _log.exception("%s: reconciling %s failed, a bug", self.name, key)
+            self._retry(key, error)
+        finally:
+            if token is not None:
+                log_context.reset(token)
+            self._running.discard(key)
+            if key in self._again:
+                self._ready[key] = self._again.pop(key)
+                self._wake_one()
+            if self.observer is not None:
+                self.observer(started - added, loop.time() - started, result)
+            if self._idle_waiters and not (self._ready or self._running):
+                for waiter in self._idle_waiters:
+                    if not waiter.done():
+                        waiter.set_result(None)
+                self._idle_waiters.clear()
+
+    def _retry(self, key: K, error: BaseException) -> None:
+        backoff = self._backoffs.get(key)
+        if backoff is None:
+            backoff = self._backoffs[key] = Backoff(
+                self._first_retry_seconds, self._longest_retry_seconds, random=self._random
+            )
+        seconds = backoff.next_seconds(error.retry_after_seconds if isinstance(error, ApiError) else None)
+        if isinstance(error, (KubeError, asyncio.CancelledError)):
+            _log.warning(
+                "%s: reconciling %s failed, again in %.3f s: %s: %s",
+                self.name,
+                key,
+                seconds,
+                type(error).__name__,
+                error,
+            )
+        self.add_after(key, seconds)
+
+    def _wake_one(self) -> None:
+        while self._free:
+            turn = self._free.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._heap[0][0], self._on_timer) if self._heap else None
+
+    def _on_timer(self) -> None:
+        loop = asyncio.get_running_loop()
+        # The loop may call a little early, within its clock's resolution: what was asked for is due.
+        now = max(loop.time(), self._timer.when()) if self._timer is not None else loop.time()
+        self._timer = None
+        while self._heap and self._heap[0][0] <= now:
+            when, _, key = heapq.heappop(self._heap)
+            if self._due.get(key) == when:
+                del self._due[key]
+                self.add(key)
+        self._set_timer(loop)
