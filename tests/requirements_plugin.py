@@ -1,0 +1,105 @@
+"""pytest plugin: which test proves which requirement, and with what result.
+
+tests/requirements.toml holds the requirements; a test names those that it proves with
+`@pytest.mark.requirement("MCS-…", ...)`. An id that is not in the table is an error of the run.
+`--requirements-report FILE` writes every requirement with its tests and their outcomes as JSON,
+which hack/requirements prints.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+TABLE = Path(__file__).with_name("requirements.toml")
+LEVELS = {"M", "S", "Y", "D"}
+PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    level: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Results:
+    outcomes: dict[str, str] = field(default_factory=dict)
+    """Test id to its outcome so far."""
+    proofs: dict[str, list[str]] = field(default_factory=dict)
+    """Requirement id to test ids."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test is set up, called and torn down: it passed if the call did and nothing failed."""
+        if report.failed:
+            self.outcomes[report.nodeid] = FAILED
+        elif report.skipped:
+            self.outcomes[report.nodeid] = SKIPPED
+        elif report.when == "call":
+            self.outcomes[report.nodeid] = PASSED
+
+
+_results = pytest.StashKey[_Results]()
+
+
+def load_requirements(table: Path = TABLE) -> dict[str, Requirement]:
+    groups = tomllib.loads(table.read_text())
+    return {
+        f"{group}-{number}": Requirement(**entry)
+        for group, entries in groups.items()
+        for number, entry in entries.items()
+    }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--requirements-report",
+        metavar="FILE",
+        type=Path,
+        help="write each requirement with its tests and their outcomes as JSON",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    results = config.stash[_results] = _Results()
+    config.pluginmanager.register(results, "requirement-results")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Before anything is deselected, so that a wrong id shows in every run that collects the test."""
+    known = load_requirements()
+    unknown: list[str] = []
+    for item in items:
+        for mark in item.iter_markers("requirement"):
+            for identifier in mark.args:
+                if identifier not in known:
+                    unknown.append(f"{item.nodeid}: {identifier}")
+                tests = config.stash[_results].proofs.setdefault(identifier, [])
+                if item.nodeid not in tests:
+                    tests.append(item.nodeid)
+    if unknown:
+        listed = "\n  ".join(unknown)
+        raise pytest.UsageError(f"requirement ids that {TABLE.name} does not have:\n  {listed}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    target: Path | None = session.config.getoption("--requirements-report")
+    if target is None:
+        return
+    results = session.config.stash[_results]
+    report = {
+        identifier: {
+            "level": requirement.level,
+            "text": requirement.text,
+            "tests": {
+                test: results.outcomes.get(test, NOT_RUN) for test in results.proofs.get(identifier, ())
+            },
+        }
+        for identifier, requirement in load_requirements().items()
+    }
+    target.write_text(json.dumps(report, indent=1) + "\n")

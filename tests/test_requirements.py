@@ -1,0 +1,123 @@
+"""The table of requirements, and the plugin that ties tests to it: pytest within pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.requirements_plugin import LEVELS, load_requirements
+
+ROOT = Path(__file__).resolve().parents[1]
+INNER = """
+import pytest
+
+@pytest.fixture
+def fails_at_the_end():
+    yield
+    raise OSError
+
+@pytest.mark.requirement("MCS-API-01", "MCS-API-02")
+def test_holds(): ...
+
+@pytest.mark.requirement("MCS-API-02")
+def test_does_not_hold(): assert False
+
+@pytest.mark.requirement("MCS-API-03")
+def test_clean_up_breaks(fails_at_the_end): ...
+
+@pytest.mark.requirement("MCS-API-04")
+@pytest.mark.skip
+def test_is_not_run(): ...
+"""
+
+
+def run_inner(folder: Path, module: str, *args: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_inner.py").write_text(module)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = requirement\n")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "tests.requirements_plugin", *args],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def run_table(folder: Path, report: Any, *args: str) -> subprocess.CompletedProcess[str]:
+    (folder / "report.json").write_text(json.dumps(report))
+    return subprocess.run(
+        [sys.executable, str(ROOT / "hack" / "requirements"), "--from", "report.json", *args],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def entry(level: str, *outcomes: str) -> dict[str, Any]:
+    tests = {f"test_inner.py::test_{number}": one for number, one in enumerate(outcomes)}
+    return {"level": level, "text": "something holds", "tests": tests}
+
+
+def test_every_requirement_has_a_known_level_and_a_short_text() -> None:
+    requirements = load_requirements()
+    assert len(requirements) == 132
+    assert {one.level for one in requirements.values()} == LEVELS
+    assert [key for key, one in requirements.items() if not 10 < len(one.text) <= 90] == []
+
+
+def test_the_report_gives_each_requirement_its_tests_and_their_outcomes(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    assert run_inner(tmp_path, INNER, f"--requirements-report={report}").returncode == 1
+    told = {key: one["tests"] for key, one in json.loads(report.read_text()).items()}
+    assert told["MCS-API-01"] == {"test_inner.py::test_holds": "passed"}
+    assert told["MCS-API-02"] == {
+        "test_inner.py::test_holds": "passed",
+        "test_inner.py::test_does_not_hold": "failed",
+    }
+    assert told["MCS-API-03"] == {"test_inner.py::test_clean_up_breaks": "failed"}
+    assert told["MCS-API-04"] == {"test_inner.py::test_is_not_run": "skipped"}
+    assert told["MCS-API-05"] == {}
+
+
+def test_a_test_that_was_deselected_counts_as_not_run(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    run_inner(tmp_path, INNER, f"--requirements-report={report}", "-k", "holds")
+    told = json.loads(report.read_text())["MCS-API-03"]["tests"]
+    assert told == {"test_inner.py::test_clean_up_breaks": "not run"}
+
+
+def test_an_unknown_requirement_id_stops_the_run_and_is_named(tmp_path: Path) -> None:
+    run = run_inner(tmp_path, INNER.replace("MCS-API-04", "MCS-API-99"))
+    assert run.returncode == 4
+    assert "test_inner.py::test_is_not_run: MCS-API-99" in run.stderr
+
+
+def test_the_table_shows_requirement_result_and_tests(tmp_path: Path) -> None:
+    run = run_table(tmp_path, {"MCS-API-01": entry("M", "passed"), "MCS-API-02": entry("S")})
+    assert run.returncode == 0
+    assert "MCS-API-01  M  proven    something holds" in run.stdout
+    assert "test_inner.py::test_0" in run.stdout
+    assert "MCS-API-02  S  no test   something holds" in run.stdout
+
+
+def test_a_failed_test_fails_the_table(tmp_path: Path) -> None:
+    run = run_table(tmp_path, {"MCS-API-01": entry("M", "passed", "failed")})
+    assert run.returncode == 1
+    assert "MCS-API-01  M  FAILED" in run.stdout
+
+
+def test_strict_wants_a_passing_test_for_every_must_and_should(tmp_path: Path) -> None:
+    optional = {"MCS-API-01": entry("M", "passed"), "MCS-API-02": entry("Y"), "MCS-API-03": entry("D")}
+    assert run_table(tmp_path, optional, "--strict").returncode == 0
+    for outcomes in ((), ("skipped",), ("not run",)):
+        missing = {**optional, "MCS-API-04": entry("S", *outcomes)}
+        run = run_table(tmp_path, missing, "--strict")
+        assert run.returncode == 1
+        assert "without a passing test: MCS-API-04" in run.stdout
+        assert run_table(tmp_path, missing).returncode == 0
