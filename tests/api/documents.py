@@ -1,0 +1,311 @@
+"""Valid objects of every kind, with every field filled, and changes that make them invalid.
+
+A change is a JSON merge patch of a valid object (RFC 7396). The same table is held against the generated
+schemas, the models and a real API server, so that the three can only agree.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mcs_controller.api import resources
+from mcs_controller.api.resources import Resource
+
+JsonObject = dict[str, Any]
+NOW = "2026-11-20T10:00:00Z"
+MICRO_NOW = "2026-11-20T10:00:00.123456Z"
+
+
+def condition(**changes: Any) -> JsonObject:
+    return {
+        "type": "Conflict",
+        "status": "True",
+        "reason": "PortConflict,TypeConflict",
+        "message": "",
+        "lastTransitionTime": NOW,
+        "observedGeneration": 1,
+        **changes,
+    }
+
+
+SERVICE_EXPORT: JsonObject = {
+    "apiVersion": "multicluster.x-k8s.io/v1beta1",
+    "kind": "ServiceExport",
+    "metadata": {"name": "web"},
+    "spec": {"exportedLabels": {"team": "shop"}, "exportedAnnotations": {"example.com/note": "any text"}},
+    "status": {"conditions": [condition()]},
+}
+SERVICE_IMPORT: JsonObject = {
+    "apiVersion": "multicluster.x-k8s.io/v1beta1",
+    "kind": "ServiceImport",
+    "metadata": {"name": "web"},
+    "spec": {
+        "type": "ClusterSetIP",
+        "ports": [{"name": "http", "protocol": "TCP", "port": 80, "appProtocol": "http"}, {"port": 81}],
+        "ips": ["10.96.0.9", "fd00::9"],
+        "ipFamilies": ["IPv4", "IPv6"],
+        "sessionAffinity": "ClientIP",
+        "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10}},
+        "internalTrafficPolicy": "Cluster",
+        "trafficDistribution": "PreferClose",
+    },
+    "status": {
+        "clusters": [{"cluster": "east"}, {"cluster": "west"}],
+        "conditions": [condition(type="Ready", reason="Ready")],
+        "endpointSliceObjects": "Present",
+    },
+}
+MEMBER_CLUSTER: JsonObject = {
+    "apiVersion": "broker.mcs-controller.io/v1alpha1",
+    "kind": "MemberCluster",
+    "metadata": {"name": "east"},
+    "spec": {"podCIDRs": ["10.1.0.0/16", "fd00:10:1::/56"], "namespaces": ["shop"]},
+    "status": {
+        "clusterUID": "0d6ba6f3-2d5e-4c58-8d4e-6f1d2c8d1e11",
+        "version": "0.1.0",
+        "kubernetesVersion": "v1.36.4",
+        "heartbeat": MICRO_NOW,
+        "conditions": [condition(type="Ready", reason="Ready")],
+    },
+}
+PORT: JsonObject = {"name": "http", "protocol": "TCP", "port": 8080, "appProtocol": "example.com/http"}
+EXPORTED_SERVICE: JsonObject = {
+    "apiVersion": "broker.mcs-controller.io/v1alpha1",
+    "kind": "ExportedService",
+    "metadata": {"name": "web"},
+    "spec": {
+        "serviceNamespace": "shop",
+        "serviceName": "web",
+        "exportedAt": NOW,
+        "changedAt": MICRO_NOW,
+        "type": "ClusterSetIP",
+        "ports": [PORT],
+        "sessionAffinity": "ClientIP",
+        "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}},
+        "internalTrafficPolicy": "Cluster",
+        "trafficDistribution": "PreferClose",
+        "ipFamilies": ["IPv4", "IPv6"],
+        "exportedLabels": {"team": "shop"},
+        "exportedAnnotations": {"example.com/note": "any text"},
+    },
+}
+ENDPOINT: JsonObject = {
+    "addresses": ["10.1.0.1"],
+    "conditions": {"ready": True, "serving": True, "terminating": False},
+    "hostname": "web-0",
+    "zone": "zone-a",
+}
+EXPORTED_ENDPOINT_SLICE: JsonObject = {
+    "apiVersion": "broker.mcs-controller.io/v1alpha1",
+    "kind": "ExportedEndpointSlice",
+    "metadata": {"name": "web-x7f2p"},
+    "spec": {
+        "serviceNamespace": "shop",
+        "serviceName": "web",
+        "sliceName": "web-x7f2p",
+        "changedAt": MICRO_NOW,
+        "addressType": "IPv4",
+        "ports": [PORT],
+        "endpoints": [ENDPOINT],
+    },
+}
+VALID = (SERVICE_EXPORT, SERVICE_IMPORT, MEMBER_CLUSTER, EXPORTED_SERVICE, EXPORTED_ENDPOINT_SLICE)
+
+RESOURCES: dict[str, Resource] = {
+    resource.kind: resource
+    for resource in (
+        resources.service_exports(),
+        resources.service_imports(),
+        resources.MEMBER_CLUSTERS,
+        resources.EXPORTED_SERVICES,
+        resources.EXPORTED_ENDPOINT_SLICES,
+    )
+}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """`change` of `valid` must be refused at `field`, written as an API server writes it.
+
+    `server_only`: plain JSON Schema has no word for the reason.
+    """
+
+    name: str
+    valid: JsonObject
+    change: JsonObject
+    field: str
+    server_only: bool = False
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        if self.valid is SERVICE_EXPORT:
+            return ("MCS-API-12",) if self.in_status else ("MCS-API-07",)
+        if self.valid is SERVICE_IMPORT:
+            return ("MCS-API-10", "MCS-API-11") if self.in_status else ("MCS-API-08", "MCS-API-09")
+        return ()
+
+    @property
+    def document(self) -> JsonObject:
+        merged: JsonObject = merge(self.valid, self.change)
+        return merged
+
+    @property
+    def in_status(self) -> bool:
+        return "status" in self.change
+
+
+def parameters(cases: Iterable[Refused]) -> list[Any]:
+    """For `pytest.mark.parametrize`: named, and marked with the requirements that each case proves."""
+    return [
+        pytest.param(
+            case,
+            id=case.name,
+            marks=[pytest.mark.requirement(*case.requirements)] if case.requirements else [],
+        )
+        for case in cases
+    ]
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """A JSON merge patch, applied to a copy."""
+    if not isinstance(patch, dict):
+        return copy.deepcopy(patch)
+    result = copy.deepcopy(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge(result.get(name), value)
+    return result
+
+
+def _condition_is_refused(name: str, field: str, server_only: bool = False, **changes: Any) -> Refused:
+    broken = {key: value for key, value in condition(**changes).items() if value is not None}
+    where = f"status.conditions[0].{field}"
+    return Refused(name, SERVICE_EXPORT, {"status": {"conditions": [broken]}}, where, server_only)
+
+
+def _spec(name: str, valid: JsonObject, field: str, server_only: bool = False, **changes: Any) -> Refused:
+    return Refused(name, valid, {"spec": changes}, f"spec.{field}", server_only)
+
+
+CONDITIONS = (
+    _condition_is_refused("reason with a space", "reason", reason="PortConflict, TypeConflict"),
+    _condition_is_refused("empty reason", "reason", reason=""),
+    _condition_is_refused("reason that ends in a comma", "reason", reason="PortConflict,"),
+    _condition_is_refused("reason longer than 1024", "reason", reason="R" * 1025),
+    _condition_is_refused("no reason", "reason", reason=None),
+    _condition_is_refused("message longer than 32768", "message", message="m" * 32769),
+    _condition_is_refused("no message", "message", message=None),
+    _condition_is_refused("status that is no condition status", "status", status="true"),
+    _condition_is_refused("no status", "status", status=None),
+    _condition_is_refused("type with a space", "type", type="Not Ready"),
+    _condition_is_refused("type longer than 316", "type", type="T" * 317),
+    _condition_is_refused("negative generation", "observedGeneration", observedGeneration=-1),
+    _condition_is_refused("no transition time", "lastTransitionTime", lastTransitionTime=None),
+    _condition_is_refused("no time at all", "lastTransitionTime", True, lastTransitionTime="yesterday"),
+    Refused(
+        "two conditions of one type",
+        SERVICE_EXPORT,
+        {"status": {"conditions": [condition(), condition(status="False")]}},
+        "status.conditions[1]",
+        server_only=True,
+    ),
+)
+EXPORTS = (
+    _spec("exported label that is a number", SERVICE_EXPORT, "exportedLabels.n", exportedLabels={"n": 1}),
+    _spec("exported annotations as a list", SERVICE_EXPORT, "exportedAnnotations", exportedAnnotations=["a"]),
+)
+IMPORTS = (
+    _spec("import without a type", SERVICE_IMPORT, "type", type=None),
+    _spec("import of an unknown type", SERVICE_IMPORT, "type", type="ExternalName"),
+    _spec("import without ports", SERVICE_IMPORT, "ports", ports=None),
+    _spec("port without a number", SERVICE_IMPORT, "ports[0].port", ports=[{"name": "http"}]),
+    _spec("port number as text", SERVICE_IMPORT, "ports[0].port", ports=[{"port": "80"}]),
+    _spec("port number above int32", SERVICE_IMPORT, "ports[0].port", True, ports=[{"port": 2**31}]),
+    _spec("three clusterset IPs", SERVICE_IMPORT, "ips", ips=["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+    _spec("three IP families", SERVICE_IMPORT, "ipFamilies", ipFamilies=["IPv4", "IPv6", "IPv4"]),
+    _spec(
+        "affinity time-out as text",
+        SERVICE_IMPORT,
+        "sessionAffinityConfig.clientIP.timeoutSeconds",
+        sessionAffinityConfig={"clientIP": {"timeoutSeconds": "10"}},
+    ),
+    Refused(
+        "endpointSliceObjects of another word",
+        SERVICE_IMPORT,
+        {"status": {"endpointSliceObjects": "Some"}},
+        "status.endpointSliceObjects",
+    ),
+    Refused(
+        "exporting cluster without a name",
+        SERVICE_IMPORT,
+        {"status": {"clusters": [{}]}},
+        "status.clusters[0].cluster",
+    ),
+    Refused(
+        "exporting cluster named twice",
+        SERVICE_IMPORT,
+        {"status": {"clusters": [{"cluster": "east"}, {"cluster": "east"}]}},
+        "status.clusters[1]",
+        server_only=True,
+    ),
+)
+BROKER = (
+    _spec("export without a service", EXPORTED_SERVICE, "serviceName", serviceName=None),
+    _spec("export of no service name", EXPORTED_SERVICE, "serviceName", serviceName="a.b"),
+    _spec("export without its age", EXPORTED_SERVICE, "exportedAt", exportedAt=None),
+    _spec("export whose age is no time", EXPORTED_SERVICE, "exportedAt", True, exportedAt="old"),
+    _spec("export of an unknown type", EXPORTED_SERVICE, "type", type="ExternalName"),
+    _spec("export of 101 ports", EXPORTED_SERVICE, "ports", ports=[PORT] * 101),
+    _spec("port 0", EXPORTED_SERVICE, "ports[0].port", ports=[{**PORT, "port": 0}]),
+    _spec("unknown protocol", EXPORTED_SERVICE, "ports[0].protocol", ports=[{**PORT, "protocol": "QUIC"}]),
+    _spec("unknown IP family", EXPORTED_SERVICE, "ipFamilies[0]", ipFamilies=["IPv5"]),
+    _spec(
+        "101 exported labels",
+        EXPORTED_SERVICE,
+        "exportedLabels",
+        exportedLabels={f"label-{number}": "" for number in range(101)},
+    ),
+    _spec(
+        "huge exported annotation",
+        EXPORTED_SERVICE,
+        "exportedAnnotations.note",
+        exportedAnnotations={"note": "n" * 16385},
+    ),
+    _spec("slice of host names", EXPORTED_ENDPOINT_SLICE, "addressType", addressType="FQDN"),
+    _spec("slice of nobody's", EXPORTED_ENDPOINT_SLICE, "serviceNamespace", serviceNamespace=None),
+    _spec(
+        "endpoint without an address",
+        EXPORTED_ENDPOINT_SLICE,
+        "endpoints[0].addresses",
+        endpoints=[{**ENDPOINT, "addresses": []}],
+    ),
+    _spec(
+        "slice of 1001 endpoints",
+        EXPORTED_ENDPOINT_SLICE,
+        "endpoints",
+        endpoints=[{"addresses": ["10.1.0.1"]}] * 1001,
+    ),
+    _spec(
+        "host name of two labels",
+        EXPORTED_ENDPOINT_SLICE,
+        "endpoints[0].hostname",
+        endpoints=[{**ENDPOINT, "hostname": "web-0.web"}],
+    ),
+    _spec("pod network that is none", MEMBER_CLUSTER, "podCIDRs[0]", True, podCIDRs=["10.1.0.0"]),
+    _spec("namespace listed twice", MEMBER_CLUSTER, "namespaces[1]", True, namespaces=["shop", "shop"]),
+    Refused(
+        "heartbeat that is no time",
+        MEMBER_CLUSTER,
+        {"status": {"heartbeat": "alive"}},
+        "status.heartbeat",
+        server_only=True,
+    ),
+)
+REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER

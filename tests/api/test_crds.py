@@ -1,0 +1,315 @@
+"""The generated CustomResourceDefinitions say what MCS-API-01..12 ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+
+from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
+from mcs_controller.api.crd import all_crds
+from mcs_controller.api.multicluster import ServiceExport, ServiceImport
+from tests.api.documents import CONDITIONS, REFUSED, VALID, JsonObject, Refused, merge, parameters
+
+CRDS: dict[str, JsonObject] = {crd["spec"]["names"]["kind"]: crd for crd in all_crds()}
+MODELS = {
+    model.__name__: model
+    for model in (ServiceExport, ServiceImport, MemberCluster, ExportedService, ExportedEndpointSlice)
+}
+MCS_KINDS = ("ServiceExport", "ServiceImport")
+BY_SCHEMA = [case for case in REFUSED if not case.server_only]
+
+
+def versions(kind: str) -> dict[str, JsonObject]:
+    return {version["name"]: version for version in CRDS[kind]["spec"]["versions"]}
+
+
+def schema(kind: str, *path: str) -> JsonObject:
+    """The schema of a field of the stored version; "[]" steps into a list."""
+    found = CRDS[kind]["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+    for name in path:
+        found = found["items"] if name == "[]" else found["properties"][name]
+    assert isinstance(found, dict)
+    return found
+
+
+def without_description(node: JsonObject) -> JsonObject:
+    return {word: value for word, value in node.items() if word != "description"}
+
+
+def nodes(node: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
+    """Every schema within one, with a path for messages."""
+    yield path, node
+    for name, below in node.get("properties", {}).items():
+        yield from nodes(below, f"{path}.{name}")
+    for word in ("items", "additionalProperties"):
+        if word in node:
+            yield from nodes(node[word], f"{path}[]")
+
+
+ALL_NODES = [found for kind in CRDS for found in nodes(schema(kind), kind)]
+
+
+def violations(document: JsonObject) -> list[Any]:
+    validator = jsonschema.Draft202012Validator(schema(document["kind"]))
+    return list(validator.iter_errors(document))
+
+
+@pytest.mark.requirement("MCS-API-01", "MCS-API-02")
+def test_the_mcs_kinds_have_the_names_that_the_mcs_api_gives_them() -> None:
+    for kind, short_names in {
+        "ServiceExport": ["svcex", "svcexport"],
+        "ServiceImport": ["svcim", "svcimport"],
+    }.items():
+        crd = CRDS[kind]
+        plural, singular = kind.lower() + "s", kind.lower()
+        assert crd["metadata"]["name"] == f"{plural}.multicluster.x-k8s.io"
+        assert crd["spec"]["group"] == "multicluster.x-k8s.io"
+        assert crd["spec"]["scope"] == "Namespaced"
+        assert crd["spec"]["names"] == {
+            "kind": kind,
+            "listKind": f"{kind}List",
+            "plural": plural,
+            "singular": singular,
+            "shortNames": short_names,
+        }
+
+
+def test_no_two_kinds_share_a_name() -> None:
+    names = [
+        name
+        for crd in CRDS.values()
+        for name in (*crd["spec"]["names"]["shortNames"], crd["spec"]["names"]["plural"])
+    ]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.requirement("MCS-API-03")
+@pytest.mark.parametrize("kind", MCS_KINDS)
+def test_both_versions_are_served_with_one_schema_and_v1beta1_is_stored(kind: str) -> None:
+    found = versions(kind)
+    assert {name: (one["served"], one["storage"]) for name, one in found.items()} == {
+        "v1alpha1": (True, False),
+        "v1beta1": (True, True),
+    }
+    assert {**found["v1alpha1"], "name": "", "storage": True} == {**found["v1beta1"], "name": ""}
+    assert "conversion" not in CRDS[kind]["spec"]
+
+
+@pytest.mark.requirement("MCS-API-04")
+@pytest.mark.parametrize("kind", [*MCS_KINDS, "MemberCluster"])
+def test_status_is_a_subresource_in_every_version(kind: str) -> None:
+    assert all(version["subresources"] == {"status": {}} for version in versions(kind).values())
+
+
+@pytest.mark.requirement("MCS-API-05")
+def test_printer_columns_of_the_mcs_kinds() -> None:
+    def columns(kind: str) -> list[list[tuple[str, str, str]]]:
+        return [
+            [(one["name"], one["jsonPath"], one["type"]) for one in version["additionalPrinterColumns"]]
+            for version in versions(kind).values()
+        ]
+
+    age = ("Age", ".metadata.creationTimestamp", "date")
+    assert columns("ServiceExport") == [[age]] * 2
+    assert (
+        columns("ServiceImport")
+        == [[("Type", ".spec.type", "string"), ("IP", ".spec.ips", "string"), age]] * 2
+    )
+
+
+@pytest.mark.requirement("MCS-API-06")
+def test_mcs_crds_carry_release_and_revision_and_no_annotations() -> None:
+    for kind in MCS_KINDS:
+        assert CRDS[kind]["metadata"]["labels"] == {
+            "multicluster.x-k8s.io/release-version": "v0.5.0",
+            "multicluster.x-k8s.io/crd-schema-revision": "0",
+        }
+    assert all("annotations" not in crd["metadata"] for crd in CRDS.values())
+    assert all("labels" not in crd["metadata"] for kind, crd in CRDS.items() if kind not in MCS_KINDS)
+
+
+@pytest.mark.requirement("MCS-API-07")
+def test_an_export_needs_no_spec_and_exports_any_strings() -> None:
+    assert "required" not in schema("ServiceExport")
+    assert "required" not in schema("ServiceExport", "spec")
+    assert set(schema("ServiceExport", "spec")["properties"]) == {"exportedLabels", "exportedAnnotations"}
+    for name in ("exportedLabels", "exportedAnnotations"):
+        assert without_description(schema("ServiceExport", "spec", name)) == {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+        }
+
+
+@pytest.mark.requirement("MCS-API-08", "MCS-API-09")
+def test_the_spec_of_an_import_has_the_fields_and_limits_of_the_mcs_api() -> None:
+    assert "required" not in schema("ServiceImport")
+    spec = schema("ServiceImport", "spec")
+    assert spec["required"] == ["ports", "type"]
+    text, int32 = {"type": "string"}, {"type": "integer", "format": "int32"}
+    two_texts = {"type": "array", "items": text, "maxItems": 2}
+    assert {
+        name: without_description(field)
+        for name, field in spec["properties"].items()
+        if name not in ("ports", "sessionAffinityConfig")
+    } == {
+        "type": {"type": "string", "enum": ["ClusterSetIP", "Headless"]},
+        "ips": two_texts,
+        "ipFamilies": two_texts,
+        "sessionAffinity": text,
+        "internalTrafficPolicy": text,
+        "trafficDistribution": text,
+    }
+    assert spec["properties"]["ports"]["x-kubernetes-list-type"] == "atomic"
+    port = schema("ServiceImport", "spec", "ports", "[]")
+    assert port["required"] == ["port"]
+    assert {name: without_description(field) for name, field in port["properties"].items()} == {
+        "name": text,
+        "protocol": text,
+        "port": int32,
+        "appProtocol": text,
+    }
+    timeout = schema("ServiceImport", "spec", "sessionAffinityConfig", "clientIP", "timeoutSeconds")
+    assert without_description(timeout) == int32
+
+
+@pytest.mark.requirement("MCS-API-07", "MCS-API-10", "MCS-API-11")
+def test_status_lists_are_merged_by_key() -> None:
+    def list_type(kind: str, name: str) -> tuple[str, list[str]]:
+        field = schema(kind, "status", name)
+        return field["x-kubernetes-list-type"], field["x-kubernetes-list-map-keys"]
+
+    assert list_type("ServiceExport", "conditions") == ("map", ["type"])
+    assert list_type("ServiceImport", "conditions") == ("map", ["type"])
+    assert list_type("ServiceImport", "clusters") == ("map", ["cluster"])
+    cluster = schema("ServiceImport", "status", "clusters", "[]")
+    assert cluster["required"] == ["cluster"]
+    assert without_description(cluster["properties"]["cluster"]) == {"type": "string"}
+    slices = schema("ServiceImport", "status", "endpointSliceObjects")
+    assert without_description(slices) == {"type": "string", "enum": ["Present", "Absent"]}
+    assert "required" not in schema("ServiceImport", "status")
+
+
+@pytest.mark.requirement("MCS-API-12")
+@pytest.mark.parametrize("kind", [*MCS_KINDS, "MemberCluster"])
+def test_conditions_have_the_limits_of_metav1(kind: str) -> None:
+    item = schema(kind, "status", "conditions", "[]")
+    assert item["required"] == ["lastTransitionTime", "message", "reason", "status", "type"]
+    fields = {name: without_description(field) for name, field in item["properties"].items()}
+    assert fields["reason"] == {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1024,
+        "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+    }
+    assert fields["status"] == {"type": "string", "enum": ["True", "False", "Unknown"]}
+    assert fields["message"] == {"type": "string", "maxLength": 32768}
+    assert fields["observedGeneration"] == {"type": "integer", "format": "int64", "minimum": 0}
+    assert fields["lastTransitionTime"] == {"type": "string", "format": "date-time"}
+    assert fields["type"]["maxLength"] == 316
+
+
+@pytest.mark.parametrize("document", VALID, ids=lambda document: document["kind"])
+def test_an_object_with_every_field_is_valid_and_comes_through_its_model_unchanged(
+    document: JsonObject,
+) -> None:
+    assert violations(document) == []
+    assert MODELS[document["kind"]].from_wire(document).to_wire() == document
+
+
+@pytest.mark.parametrize("document", VALID, ids=lambda document: document["kind"])
+def test_the_example_of_each_kind_fills_every_field(document: JsonObject) -> None:
+    """Or the other tests would prove less than they say."""
+
+    def missing(node: JsonObject, value: Any, path: str) -> Iterator[str]:
+        if node.get("type") == "array":
+            yield from missing(node["items"], value[0], f"{path}[]")
+        for name, below in node.get("properties", {}).items():
+            if name not in value:
+                yield f"{path}.{name}"
+            else:
+                yield from missing(below, value[name], f"{path}.{name}")
+
+    assert list(missing(schema(document["kind"]), document, "")) == []
+
+
+@pytest.mark.requirement("MCS-API-08")
+def test_an_import_without_ports_is_written_with_an_empty_list() -> None:
+    document = merge(VALID[1], {"spec": {"ports": []}})
+    assert violations(document) == []
+    assert ServiceImport.from_wire(document).to_wire()["spec"]["ports"] == []
+
+
+def test_absent_fields_stay_absent_and_unknown_ones_are_dropped() -> None:
+    bare = {
+        "apiVersion": "multicluster.x-k8s.io/v1alpha1",
+        "kind": "ServiceExport",
+        "metadata": {"name": "a"},
+    }
+    assert ServiceExport.from_wire({**bare, "spec": {"odd": 1}}).to_wire() == {**bare, "spec": {}}
+    assert ServiceExport.from_wire(bare).to_wire() == bare
+
+
+@pytest.mark.parametrize("case", parameters(BY_SCHEMA))
+def test_the_schema_refuses(case: Refused) -> None:
+    found = violations(case.document)
+    assert found
+    # A missing field is reported at the object that lacks it.
+    where = {error.json_path.removeprefix("$.") for error in found}
+    assert any(case.field == path or case.field.startswith((f"{path}.", f"{path}[")) for path in where)
+
+
+@pytest.mark.parametrize("case", parameters(BY_SCHEMA))
+def test_the_model_refuses_what_the_schema_refuses(case: Refused) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        MODELS[case.valid["kind"]].from_wire(case.document)
+
+
+@pytest.mark.requirement("MCS-API-12")
+@pytest.mark.parametrize("kind", ["ServiceImport", "MemberCluster"])
+@pytest.mark.parametrize(
+    "case", [case for case in CONDITIONS if not case.server_only], ids=lambda case: case.name
+)
+def test_conditions_of_other_kinds_are_refused_alike(case: Refused, kind: str) -> None:
+    (valid,) = [document for document in VALID if document["kind"] == kind]
+    assert violations(merge(valid, case.change))
+
+
+def test_every_field_explains_itself_in_a_few_words() -> None:
+    for path, node in ALL_NODES:
+        if path.endswith(("[]", ".metadata")):
+            continue
+        assert 8 <= len(node.get("description", "")) <= 200, path
+        assert node["description"].endswith("."), path
+
+
+def test_schemas_hold_only_what_a_structural_schema_may() -> None:
+    allowed = {"object", "array", "string", "integer", "boolean"}
+    for path, node in ALL_NODES:
+        assert node["type"] in allowed, path
+        assert not {"anyOf", "oneOf", "allOf", "$ref", "title", "default", "nullable"} & node.keys(), path
+        assert "x-kubernetes-int-or-string" not in node, path
+        assert not ("properties" in node and "additionalProperties" in node), path
+
+
+def test_nothing_that_a_member_writes_on_the_broker_is_unbounded() -> None:
+    for kind in ("MemberCluster", "ExportedService", "ExportedEndpointSlice"):
+        fields = [
+            schema(kind)["properties"][part]
+            for part in ("spec", "status")
+            if part in schema(kind)["properties"]
+        ]
+        for path, node in (found for field in fields for found in nodes(field, kind)):
+            if node["type"] == "string":
+                assert {"maxLength", "enum", "format"} & node.keys(), path
+            elif node["type"] == "array":
+                assert "maxItems" in node, path
+            elif "additionalProperties" in node:
+                assert "maxProperties" in node, path
+
+
+def test_every_call_gives_documents_of_its_own() -> None:
+    all_crds()[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"].clear()
+    assert all_crds() == list(CRDS.values())
