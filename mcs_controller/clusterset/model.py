@@ -166,6 +166,7 @@ class LocalService:
     owner_uid: str = ""
     has_selector: bool = False
     deleting: bool = False
+    ip_family_policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

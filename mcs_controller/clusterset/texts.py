@@ -24,6 +24,8 @@ _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 MAX_NAME_CHARS = 253
 MAX_ANNOTATIONS_BYTES = 240 * 1024
 """Of exported annotations; the API server's limit is 256 KiB for all of an object's."""
+MAX_ANNOTATION_CHARS = 16_384
+"""Of one exported annotation, as the broker's schema bounds it."""
 
 
 def is_dns_label(text: str) -> bool:
@@ -100,7 +102,7 @@ def valid_annotations(pairs: StringMap) -> StringMap:
     kept = []
     room_bytes = MAX_ANNOTATIONS_BYTES
     for key, value in pairs:
-        if not is_qualified_name(key.lower()):
+        if not is_qualified_name(key.lower()) or len(value) > MAX_ANNOTATION_CHARS:
             continue
         try:
             room_bytes -= len(key) + len(value.encode())
@@ -125,8 +127,3 @@ def seconds_of_time(text: str) -> float | None:
 def micro_time(seconds: float) -> str:
     """RFC 3339 in UTC with microseconds, as a metav1.MicroTime is written."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def whole_second_time(seconds: float) -> str:
-    """RFC 3339 in UTC with whole seconds, as a metav1.Time is written."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,37 @@
+"""From parsed JSON to the values that the rules work on.
+
+What comes from another cluster may hold anything: every function here returns a value or raises
+`MalformedObject`, and nothing else. Unknown fields are passed over, so that a newer writer can be read.
+Local objects (`local`) are read as the API server let them through; slices (`slices`) are the hot path;
+the broker's kinds (`broker`) are held to what an importing cluster's API server would accept.
+"""
+
+from mcs_controller.clusterset.decode.broker import exported_service, exported_slice, member
+from mcs_controller.clusterset.decode.local import (
+    conditions,
+    namespace_active,
+    service,
+    service_export,
+    service_import,
+)
+from mcs_controller.clusterset.decode.slices import (
+    imported_slice,
+    imported_slice_any_manager,
+    slice_content,
+    source_slice,
+)
+
+__all__ = [
+    "conditions",
+    "exported_service",
+    "exported_slice",
+    "imported_slice",
+    "imported_slice_any_manager",
+    "member",
+    "namespace_active",
+    "service",
+    "service_export",
+    "service_import",
+    "slice_content",
+    "source_slice",
+]

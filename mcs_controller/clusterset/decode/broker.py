@@ -1,0 +1,150 @@
+"""The broker's kinds: what other clusters say, and so what is checked most.
+
+The source cluster is the namespace's, never a field's (MCS-RBAC-06). An object has to have the name that its
+content demands, so that a member can tell no two stories about one service. An exported label or annotation
+that no API server would take is dropped and the rest of the record kept (MCS-IMP-17).
+"""
+
+from sys import intern
+
+from mcs_controller.clusterset.decode.fields import (
+    Json,
+    affinity,
+    an_object,
+    bad,
+    child,
+    internal_traffic_policy,
+    ip_families,
+    required_label,
+    required_name,
+    service_ports,
+    string_pairs,
+    text,
+    texts,
+    time_seconds,
+    traffic_distribution,
+)
+from mcs_controller.clusterset.decode.slices import slice_content
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.identity import cluster_of_namespace
+from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
+from mcs_controller.clusterset.model import (
+    Endpoint,
+    ExportRecord,
+    ImportType,
+    Member,
+    ServiceKey,
+    SliceContent,
+    SourceSlice,
+)
+from mcs_controller.clusterset.naming import exported_service_name, exported_slice_name
+from mcs_controller.clusterset.texts import seconds_of_time
+
+_MAX_CIDRS = 1000
+_MAX_NAMESPACES = 10_000
+
+
+def _source_cluster(metadata: Json) -> str:
+    namespace = text(metadata, "namespace")
+    cluster = cluster_of_namespace(namespace)
+    if cluster is None:
+        raise bad("namespace", namespace, "a member's")
+    return intern(cluster)
+
+
+def _service_key(spec: Json) -> ServiceKey:
+    return ServiceKey(required_label(spec, "serviceNamespace"), required_label(spec, "serviceName"))
+
+
+def _check_name(metadata: Json, wanted: str) -> None:
+    name = text(metadata, "name")
+    if name != wanted:
+        raise bad("name", name, f"{wanted}, which its content demands")
+
+
+def exported_service(raw: Json) -> ExportRecord:
+    """A member's export of one service."""
+    metadata = child(an_object(raw, "object"), "metadata")
+    spec = child(raw, "spec")
+    cluster = _source_cluster(metadata)
+    key = _service_key(spec)
+    _check_name(metadata, exported_service_name(key))
+    kind: ImportType
+    match spec.get("type"):
+        case "ClusterSetIP":
+            kind = "ClusterSetIP"
+        case "Headless":
+            kind = "Headless"
+        case other:
+            raise bad("type", other, "ClusterSetIP or Headless")
+    ports = service_ports(spec)
+    if kind == "ClusterSetIP" and not ports:
+        raise MalformedObject("a service with a clusterset IP has no ports")
+    families = ip_families(spec)
+    if not families:
+        raise MalformedObject("ipFamilies is empty")
+    return ExportRecord(
+        cluster=cluster,
+        service=key,
+        exported_at=_whole_second(text(spec, "exportedAt")),
+        type=kind,
+        ports=ports,
+        affinity=affinity(spec),
+        internal_traffic_policy=internal_traffic_policy(spec),
+        traffic_distribution=traffic_distribution(spec),
+        ip_families=families,
+        labels=exportable_labels(string_pairs(spec, "exportedLabels")),
+        annotations=exportable_annotations(string_pairs(spec, "exportedAnnotations")),
+        changed_at_seconds=time_seconds(spec, "changedAt"),
+    )
+
+
+def _whole_second(value: str) -> str:
+    """The time, which has to be written so that it compares as text (MCS-CON-01)."""
+    if len(value) != len("2026-01-01T00:00:00Z") or seconds_of_time(value) is None:
+        raise bad("exportedAt", value, "a time in UTC with whole seconds")
+    return value
+
+
+def exported_slice(raw: Json) -> SourceSlice:
+    """A member's slice of an exported service. Nodes of other clusters mean nothing here (MCS-EPS-11)."""
+    metadata = child(an_object(raw, "object"), "metadata")
+    spec = child(raw, "spec")
+    cluster = _source_cluster(metadata)
+    key = _service_key(spec)
+    slice_name = required_name(spec, "sliceName")
+    _check_name(metadata, exported_slice_name(key.namespace, slice_name))
+    content = slice_content(spec)
+    if any(endpoint.node_name or endpoint.hint_zones for endpoint in content.endpoints):
+        content = SliceContent(content.address_type, content.ports, tuple(map(_foreign, content.endpoints)))
+    return SourceSlice(cluster, key, slice_name, content, time_seconds(spec, "changedAt"))
+
+
+def _foreign(endpoint: Endpoint) -> Endpoint:
+    return Endpoint(
+        endpoint.addresses,
+        endpoint.ready,
+        endpoint.serving,
+        endpoint.terminating,
+        endpoint.hostname,
+        endpoint.zone,
+    )
+
+
+def member(raw: Json) -> Member:
+    """A cluster of the clusterset.
+
+    A network that cannot be read is kept: it allows no address (`admission.py`), which is safer than to
+    forget that there was a restriction.
+    """
+    metadata = child(an_object(raw, "object"), "metadata")
+    spec = child(raw, "spec")
+    status = child(raw, "status")
+    return Member(
+        cluster=_source_cluster(metadata),
+        cluster_uid=text(status, "clusterUID"),
+        version=text(status, "version"),
+        heartbeat=text(status, "heartbeat"),
+        allowed_cidrs=texts(spec, "podCIDRs", _MAX_CIDRS),
+        allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
+    )

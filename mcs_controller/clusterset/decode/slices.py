@@ -1,0 +1,161 @@
+"""EndpointSlices: the hot path, since endpoints change most of all that is watched.
+
+`slice_content` reads what a slice says, wherever it is: in its own cluster, on the broker, or imported.
+Addresses are held to what an API server accepts in the slice's family, so that a slice from another cluster
+can neither be refused on import nor send traffic to the node itself.
+"""
+
+from sys import intern
+from typing import Any, cast
+
+from mcs_controller.api.names import (
+    LABEL_KUBERNETES_SERVICE_NAME,
+    LABEL_SERVICE_NAME,
+    LABEL_SLICE_MANAGED_BY,
+    LABEL_SOURCE_CLUSTER,
+    MANAGED_BY,
+)
+from mcs_controller.clusterset.decode.fields import (
+    FAMILIES,
+    MAX_PORTS,
+    Json,
+    an_object,
+    bad,
+    child,
+    items,
+    port_number,
+    port_texts,
+    text,
+)
+from mcs_controller.clusterset.decode.owner import import_owner_uid
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.model import (
+    AddressFamily,
+    Endpoint,
+    ImportedSlice,
+    ServiceKey,
+    SliceContent,
+    SlicePort,
+    SourceSlice,
+)
+from mcs_controller.clusterset.texts import is_dns_label, is_endpoint_address, is_label_value
+
+MAX_ENDPOINTS = 1000
+MAX_ADDRESSES = 100
+MAX_HINTS = 8
+
+
+def slice_content(raw: Json) -> SliceContent:
+    """What a slice says. `raw` is what holds `addressType`, `ports` and `endpoints`.
+
+    A port without a number ("all ports") is left out: no Service port can lead to it.
+    """
+    family = raw.get("addressType")
+    if type(family) is not str or family not in FAMILIES:
+        raise bad("addressType", family, "IPv4 or IPv6")
+    address_type = cast(AddressFamily, intern(family))
+    ports = tuple(
+        _slice_port(port)
+        for item in items(raw, "ports", MAX_PORTS)
+        if (port := an_object(item, "ports")).get("port") is not None
+    )
+    if len({port.name for port in ports}) != len(ports):
+        raise MalformedObject("two ports of a slice have the same name")
+    return SliceContent(
+        address_type,
+        ports,
+        tuple(_endpoint(item, address_type) for item in items(raw, "endpoints", MAX_ENDPOINTS)),
+    )
+
+
+def _slice_port(raw: Json) -> SlicePort:
+    name, protocol, app_protocol = port_texts(raw)
+    return SlicePort(port_number(raw["port"]), name, protocol, app_protocol)
+
+
+def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
+    if type(raw) is not dict:
+        raise bad("endpoint", raw, "an object")
+    addresses = raw.get("addresses")
+    if type(addresses) is not list or not 0 < len(addresses) <= MAX_ADDRESSES:
+        raise bad("addresses", addresses, f"a list of 1 to {MAX_ADDRESSES} addresses")
+    for address in addresses:
+        if type(address) is not str or not is_endpoint_address(address, family):
+            raise bad("address", address, f"an {family} address that an endpoint can have")
+
+    ready = serving = terminating = None
+    conditions = raw.get("conditions")
+    if conditions is not None:
+        if type(conditions) is not dict:
+            raise bad("conditions", conditions, "an object")
+        ready, serving, terminating = map(conditions.get, ("ready", "serving", "terminating"))
+        for condition in (ready, serving, terminating):
+            if condition is not None and type(condition) is not bool:
+                raise bad("endpoint condition", condition, "true or false")
+
+    hostname = raw.get("hostname") or ""
+    if hostname and (type(hostname) is not str or not is_dns_label(hostname)):
+        raise bad("hostname", hostname, "a DNS label")
+    zone = raw.get("zone") or ""
+    node_name = raw.get("nodeName") or ""
+    if type(zone) is not str or type(node_name) is not str:
+        raise bad("zone or nodeName", zone or node_name, "a text")
+    return Endpoint(
+        tuple(addresses),
+        ready,
+        serving,
+        terminating,
+        hostname,
+        # A zone that cannot be a label value cannot be a hint, and is no use to anybody else.
+        intern(zone) if is_label_value(zone) else "",
+        intern(node_name),
+        _hint_zones(raw["hints"]) if raw.get("hints") is not None else (),
+    )
+
+
+def _hint_zones(hints: Any) -> tuple[str, ...]:
+    zones = items(an_object(hints, "hints"), "forZones", MAX_HINTS)
+    return tuple(intern(text(an_object(zone, "forZones"), "name")) for zone in zones)
+
+
+def _labels(metadata: Json) -> tuple[str, str]:
+    labels = child(metadata, "labels")
+    return text(labels, LABEL_KUBERNETES_SERVICE_NAME), text(labels, LABEL_SERVICE_NAME)
+
+
+def source_slice(raw: Json, cluster: str) -> SourceSlice | None:
+    """A slice of the local cluster as a source of endpoints; None when it is none (MCS-EXP-17)."""
+    metadata = child(an_object(raw, "object"), "metadata")
+    local_name, imported_name = _labels(metadata)
+    if not local_name or imported_name or raw.get("addressType") == "FQDN":
+        return None
+    return SourceSlice(
+        cluster,
+        ServiceKey(intern(text(metadata, "namespace")), intern(local_name)),
+        text(metadata, "name"),
+        slice_content(raw),
+    )
+
+
+def imported_slice(raw: Json) -> ImportedSlice | None:
+    """An imported slice that this project wrote; None when it is not one."""
+    labels = child(child(an_object(raw, "object"), "metadata"), "labels")
+    if labels.get(LABEL_SLICE_MANAGED_BY) != MANAGED_BY:
+        return None
+    return imported_slice_any_manager(raw)
+
+
+def imported_slice_any_manager(raw: Json) -> ImportedSlice | None:
+    """An imported slice, whoever wrote it; None when it is not one."""
+    metadata = child(an_object(raw, "object"), "metadata")
+    derived_name, service_name = _labels(metadata)
+    if not service_name or raw.get("addressType") == "FQDN":
+        return None
+    return ImportedSlice(
+        ServiceKey(intern(text(metadata, "namespace")), intern(service_name)),
+        text(metadata, "name"),
+        intern(text(child(metadata, "labels"), LABEL_SOURCE_CLUSTER)),
+        slice_content(raw),
+        derived_name,
+        import_owner_uid(metadata),
+    )
