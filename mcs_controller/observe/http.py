@@ -78,7 +78,7 @@ class HttpServer:
     async def _metrics(self, request: web.Request) -> web.Response:
         try:
             encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        except ValueError:
+        except (ValueError, TypeError):
             # The library reads version numbers from the header without checking them.
             encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})

@@ -1,0 +1,51 @@
+import asyncio
+import time
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.observe import process
+from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.process import LoopMonitor
+
+
+def lag_seconds(registry: CollectorRegistry) -> float:
+    value = registry.get_sample_value("mcs_event_loop_lag_seconds_sum")
+    assert value is not None
+    return value
+
+
+def test_a_process_tells_its_version_memory_and_collections() -> None:
+    registry = CollectorRegistry()
+    ProcessMetrics(registry, version="1.2.3")
+    assert registry.get_sample_value("mcs_build_info", {"version": "1.2.3"}) == 1
+    assert (registry.get_sample_value("process_resident_memory_bytes") or 0) > 1_000_000
+    assert registry.get_sample_value("python_gc_collections_total", {"generation": "2"}) is not None
+
+
+async def test_a_blocked_event_loop_shows_as_lag() -> None:
+    registry = CollectorRegistry()
+    monitor = LoopMonitor(ProcessMetrics(registry, version="1").loop_lag)
+    round_ = asyncio.create_task(monitor.measure())
+    await asyncio.sleep(0)
+    time.sleep(process.INTERVAL_SECONDS + 0.1)  # noqa: ASYNC251
+    await round_
+    assert lag_seconds(registry) >= 0.1
+
+
+@pytest.mark.looptime
+async def test_a_loop_that_comes_round_is_well_and_one_that_does_not_is_a_problem() -> None:
+    monitor = LoopMonitor(ProcessMetrics(CollectorRegistry(), version="1").loop_lag)
+    assert monitor.problem() is None
+    running = asyncio.create_task(monitor.run())
+    await asyncio.sleep(100)
+    assert monitor.problem() is None
+    running.cancel()
+    await asyncio.wait([running])
+
+    stopped = LoopMonitor(ProcessMetrics(CollectorRegistry(), version="1").loop_lag)
+    await stopped.measure()
+    await asyncio.sleep(process.STUCK_SECONDS + 1)
+    problem = stopped.problem()
+    assert problem is not None
+    assert "has not come round for 6" in problem
