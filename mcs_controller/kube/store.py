@@ -80,15 +80,18 @@ class Store(Generic[T]):
         """
         self._listeners.append(listener)
 
-    def apply(self, entry: Entry[T]) -> bool:
-        """Hold `entry` unless the same or a newer version is held already; True if something changed."""
+    def apply(self, entry: Entry[T], *, silent: bool = False) -> bool:
+        """Hold `entry` unless the same or a newer version is held already; True if something changed.
+
+        `silent` tells no listener: for what the reader of the store has just written itself.
+        """
         held = self._entries.get((entry.namespace, entry.name))
         if held is not None and (
             (held.resource_version == entry.resource_version and held.uid == entry.uid)
             or is_older(entry.resource_version, held.resource_version)
         ):
             return False
-        self._put(held, entry)
+        self._put(held, entry, silent=silent)
         return True
 
     def remove(self, namespace: str, name: str, resource_version: str | None = None) -> None:
@@ -119,7 +122,7 @@ class Store(Generic[T]):
             if key not in present and (reset or not is_older(resource_version, held.resource_version)):
                 self._drop(held)
 
-    def _put(self, held: Entry[T] | None, entry: Entry[T]) -> None:
+    def _put(self, held: Entry[T] | None, entry: Entry[T], *, silent: bool = False) -> None:
         key = (entry.namespace, entry.name)
         self._entries[key] = entry
         if self._index_of is not None:
@@ -130,6 +133,8 @@ class Store(Generic[T]):
                     self._unindex(old_index, key)
             if new_index is not None:
                 self._index.setdefault(new_index, {})[key] = entry
+        if silent:
+            return
         for listener in self._listeners:
             listener(held, entry)
 
