@@ -1,8 +1,8 @@
 """One open watch: lines in, events out.
 
 It turns each line into an event and an ERROR event into the error that it carries (410 is `Gone`). When the
-server closes the stream the iteration ends; what to do then, and from which version, is the reflector's
-business. This is the hottest path of the room: one parse and one tuple per event, no task, no queue.
+server closes the stream the iteration ends. It also says what the end of a watch means; what to do then is
+the reflector's business. This is the hottest path of the room: one parse and one tuple per event, no task, no queue.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,22 @@ from typing import Any, NamedTuple, Self
 
 from pydantic_core import from_json
 
-from mcs_controller.kube.errors import DecodeError, Unreachable
+from mcs_controller.kube.errors import (
+    ApiError,
+    DecodeError,
+    Gone,
+    KubeError,
+    ServerError,
+    Timeout,
+    TooManyRequests,
+    TransportError,
+    Unreachable,
+)
 from mcs_controller.kube.status import error_of_status
 from mcs_controller.kube.transport import LineStream
+
+END_REASONS = ("closed", "gone", "inactive", "unreachable", "refused", "undecodable")
+"""Why a watch ended; the values of a metric's label."""
 
 
 class WatchEvent(NamedTuple):
@@ -63,3 +76,21 @@ class Watch:
         if kind == "ERROR":
             raise error_of_status(body)
         return WatchEvent(kind, body)
+
+
+def end_reason(error: KubeError) -> str:
+    """Why a watch that ended with `error` ended: one of `END_REASONS`."""
+    if isinstance(error, Gone):
+        return "gone"
+    if isinstance(error, Timeout):
+        return "inactive"
+    if isinstance(error, TransportError):
+        return "unreachable"
+    return "refused" if isinstance(error, ApiError) else "undecodable"
+
+
+def version_is_lost(error: KubeError) -> bool:
+    """Whether going on from the same version cannot work: the list will tell what is the matter."""
+    if isinstance(error, ServerError):
+        return any(cause[1] == "ResourceVersionTooLarge" for cause in error.causes)
+    return isinstance(error, ApiError) and not isinstance(error, TooManyRequests)

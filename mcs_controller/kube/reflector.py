@@ -1,0 +1,390 @@
+"""Keeps a store in step with one kind of object on one API server: list, then watch, for ever.
+
+It holds these lines. Nothing is removed on the strength of a failed or partial list. The first list is
+consistent, and so is every other. A watch that ends is resumed from the last version seen, bookmarks
+included; a new list is taken only when the server no longer knows that version (410), or when resuming
+keeps failing. An object that cannot be decoded is counted, logged once, and leaves the last good version
+of itself in the store. Whatever the server does, the loop goes on, with backoff, and `problem` says what is
+wrong in the meantime.
+
+What to do with changes is the store's listeners' business.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any, Final, Generic, TypeVar
+
+from mcs_controller.api.resources import Resource
+from mcs_controller.kube.backoff import Backoff
+from mcs_controller.kube.client import PAGE_SIZE, WATCH_INACTIVITY_SECONDS, WATCH_TIMEOUT_SECONDS, Client
+from mcs_controller.kube.errors import (
+    TEXT_MAX_CHARS,
+    ApiError,
+    DecodeError,
+    Gone,
+    KubeError,
+    NotFound,
+)
+from mcs_controller.kube.store import Entry, Key, Store, is_older
+from mcs_controller.kube.watch import END_REASONS, end_reason, version_is_lost
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Decode = Callable[[dict[str, Any]], T | None]
+ConfirmReplace = Callable[[Store[T], set[Key]], bool]
+ResourceOrResolver = Resource | Callable[[], Awaitable[Resource]]
+
+FIRST_RETRY_SECONDS = 0.1
+LONGEST_RETRY_SECONDS = 10.0
+FIRST_CONFIRM_SECONDS = 1.0
+LONGEST_CONFIRM_SECONDS = 30.0
+SHORT_WATCH_SECONDS = 1.0
+"""A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
+FAILURES_BEFORE_RELIST = 5
+ITEMS_PER_TURN = 64
+"""After so many objects in a row the rest of the program gets a turn."""
+
+_UNDECODABLE: Final = object()
+_DECODE_ERRORS = (DecodeError, ValueError, LookupError, TypeError, AttributeError)
+
+
+class Reflector(Generic[T]):
+    """`decode` makes a value of an object, None if it is of no interest; it raises for what it cannot read.
+
+    `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
+    list, means that the kind is not installed yet, which is waited for. `confirm_replace` is asked before
+    a list removes anything: on False what is missing from the list is kept, and the list is taken again.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        resource: ResourceOrResolver,
+        store: Store[T],
+        decode: Decode[T],
+        *,
+        name: str,
+        random: Random,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        confirm_replace: ConfirmReplace[T] | None = None,
+        page_size: int = PAGE_SIZE,
+        watch_seconds: float = WATCH_TIMEOUT_SECONDS,
+        inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
+        longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
+    ) -> None:
+        self.name = name
+        self.problem: str | None = None
+        self.holding = False
+        self.last_contact: float | None = None
+        self.lists = 0
+        self.events = 0
+        self.decode_failures = 0
+        self.restarts = dict.fromkeys(END_REASONS, 0)
+        self._client = client
+        self._resource = resource
+        self._store = store
+        self._decode = decode
+        self._namespace = namespace
+        self._label_selector = label_selector
+        self._field_selector = field_selector
+        self._confirm_replace = confirm_replace
+        self._page_size = page_size
+        self._watch_seconds = watch_seconds
+        self._inactivity_seconds = inactivity_seconds
+        self._random = random
+        self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
+        self._confirm_backoff = Backoff(FIRST_CONFIRM_SECONDS, LONGEST_CONFIRM_SECONDS, random=random)
+        self._failures = 0
+        self._resolved: Resource | None = None
+        self._list_needed = True
+        self._watch_opened = False
+        # The last version seen on this server, by list, event or bookmark; "0" before the first.
+        self._version = "0"
+        self._synced = asyncio.Event()
+        self._not_listing = asyncio.Event()
+        self._not_listing.set()
+        self._fetches = 0
+        self._removed_during_fetch: dict[Key, str] = {}
+        self._undecodable: dict[Key, str] = {}
+
+    def synced(self) -> bool:
+        """Whether a complete list has been applied at least once."""
+        return self._synced.is_set()
+
+    async def wait_synced(self) -> None:
+        """Wait for the first complete list."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        while True:
+            await self.step()
+
+    async def step(self) -> None:
+        """A list if one is needed, one watch until it ends, and a wait if either went wrong."""
+        loop = asyncio.get_running_loop()
+        if self._list_needed:
+            try:
+                await self._list()
+            except KubeError as error:
+                await asyncio.sleep(self._list_failed(error))
+                return
+        started, events_before = loop.time(), self.events
+        try:
+            await self._watch_for_a_while()
+        except KubeError as error:
+            if self.events > events_before:
+                self._progressed()
+            await asyncio.sleep(self._watch_failed(error))
+            return
+        if self._list_needed:
+            return
+        self.restarts["closed"] += 1
+        if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
+            self._progressed()
+        else:
+            self._failures += 1
+            self._list_needed = self._failures >= FAILURES_BEFORE_RELIST
+            await asyncio.sleep(self._backoff.next_seconds())
+
+    async def fetch(self, *, name: str = "", namespace: str = "", label_selector: str = "") -> None:
+        """Read some objects now, consistently, and apply them: for what became of interest just now.
+
+        Raises `KubeError`. What the watch removes while the answer is on its way stays removed.
+        """
+        # A list in progress has decoded some objects with the old interest, and would remove them again.
+        await self._not_listing.wait()
+        resource = self._resolved or await self._resolve()
+        self._fetches += 1
+        try:
+            async for page in self._client.pages(
+                resource,
+                namespace=namespace or self._namespace,
+                label_selector=_joined(self._label_selector, label_selector),
+                field_selector=_joined(self._field_selector, f"metadata.name={name}" if name else ""),
+                page_size=self._page_size,
+            ):
+                for body in page.items:
+                    key, version, entry = self._read(body)
+                    removed = self._removed_during_fetch.get(key)
+                    if isinstance(entry, Entry) and (removed is None or is_older(removed, version)):
+                        self._store.apply(entry)
+        finally:
+            self._fetches -= 1
+            if not self._fetches:
+                self._removed_during_fetch.clear()
+
+    async def _resolve(self) -> Resource:
+        if isinstance(self._resource, Resource):
+            self._resolved = self._resource
+        else:
+            self._resolved = await self._resource()
+        return self._resolved
+
+    async def _list(self) -> None:
+        self._not_listing.clear()
+        entries: list[Entry[T]] = []
+        seen_before = self._version
+        version = ""
+        try:
+            async for page in self._client.pages(
+                await self._resolve(),
+                namespace=self._namespace,
+                label_selector=self._label_selector,
+                field_selector=self._field_selector,
+                page_size=self._page_size,
+            ):
+                version = page.resource_version
+                self._heard()
+                for number, body in enumerate(page.items):
+                    if number % ITEMS_PER_TURN == ITEMS_PER_TURN - 1:
+                        await asyncio.sleep(0)
+                    key, _, entry = self._read(body)
+                    if entry is _UNDECODABLE:
+                        entry = self._store.get(*key)
+                    if isinstance(entry, Entry):
+                        entries.append(entry)
+            self._apply_list(entries, version, is_older(version, seen_before))
+        finally:
+            self._not_listing.set()
+
+    def _apply_list(self, entries: list[Entry[T]], version: str, went_back: bool) -> None:
+        if went_back:
+            _log.warning(
+                "%s: the server's history went back to %s; taking its list as it is", self.name, version
+            )
+        self.lists += 1
+        self.holding = not self._may_replace(entries)
+        if self.holding:
+            for entry in entries:
+                self._store.apply(entry)
+        else:
+            self._store.replace(entries, version, reset=went_back)
+            self._confirm_backoff.reset()
+        self._version = version
+        self._list_needed = False
+        self._healthy()
+        self._synced.set()
+
+    def _may_replace(self, entries: list[Entry[T]]) -> bool:
+        if self._confirm_replace is None:
+            return True
+        present = {entry.key for entry in entries}
+        if all(entry.key in present for entry in self._store):
+            return True
+        return self._confirm_replace(self._store, present)
+
+    async def _watch_for_a_while(self) -> None:
+        if not self.holding:
+            await self._watch()
+            return
+        # The last list was not confirmed: go on following what happens, then take a new one.
+        self._list_needed = True
+        try:
+            async with asyncio.timeout(self._confirm_backoff.next_seconds()) as limit:
+                await self._watch()
+                # The server closed it early: wait for the rest of the time.
+                await asyncio.sleep(LONGEST_CONFIRM_SECONDS)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+
+    async def _watch(self) -> None:
+        self._watch_opened = False
+        watch = await self._client.watch(
+            self._resolved or await self._resolve(),
+            namespace=self._namespace,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+            resource_version=self._version,
+            timeout_seconds=self._watch_seconds * self._random.uniform(1.0, 2.0),
+            inactivity_seconds=self._inactivity_seconds,
+        )
+        self._watch_opened = True
+        async with watch as events:
+            self._healthy()
+            self._heard()
+            number = 0
+            async for kind, body in events:
+                self._heard()
+                if kind == "BOOKMARK":
+                    self._version = _version_of(body)
+                    continue
+                self._apply_event(kind, body)
+                number += 1
+                if number % ITEMS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+
+    def _apply_event(self, kind: str, body: dict[str, Any]) -> None:
+        if kind == "DELETED":
+            metadata = _metadata(body)
+            version = metadata["resourceVersion"]
+            self._remove((metadata.get("namespace", ""), metadata["name"]), version)
+        else:
+            key, version, entry = self._read(body)
+            if entry is None:
+                self._remove(key, version)
+            elif isinstance(entry, Entry):
+                self._store.apply(entry)
+        self._version = version
+        self.events += 1
+
+    def _remove(self, key: Key, version: str) -> None:
+        if self._fetches:
+            self._removed_during_fetch[key] = version
+        self._undecodable.pop(key, None)
+        self._store.remove(key[0], key[1], version)
+
+    def _read(self, body: dict[str, Any]) -> tuple[Key, str, Entry[T] | object | None]:
+        """Key, version, and the entry: None if it is of no interest, `_UNDECODABLE` if it is unreadable."""
+        metadata = _metadata(body)
+        namespace, name, version = (
+            metadata.get("namespace", ""),
+            metadata["name"],
+            metadata["resourceVersion"],
+        )
+        key = (namespace, name)
+        try:
+            value = self._decode(body)
+        except _DECODE_ERRORS as error:
+            self.decode_failures += 1
+            if self._undecodable.get(key) != version:
+                self._undecodable[key] = version
+                text = f"{type(error).__name__}: {error}"[:TEXT_MAX_CHARS]
+                _log.warning("%s: %s/%s at %s is ignored: %s", self.name, namespace, name, version, text)
+            return key, version, _UNDECODABLE
+        if self._undecodable:
+            self._undecodable.pop(key, None)
+        if value is None:
+            return key, version, None
+        return key, version, Entry(namespace, name, metadata.get("uid", ""), version, value)
+
+    def _list_failed(self, error: KubeError) -> float:
+        self._unhealthy("list", error)
+        return self._backoff.next_seconds(_retry_after(error))
+
+    def _watch_failed(self, error: KubeError) -> float:
+        self._failures += 1
+        self.restarts[end_reason(error)] += 1
+        if version_is_lost(error) or self._failures >= FAILURES_BEFORE_RELIST:
+            self._list_needed = True
+            self._failures = 0
+        if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
+            # A watch that was open and broke is no problem unless it cannot be opened again.
+            self._unhealthy("watch", error)
+        return self._backoff.next_seconds(_retry_after(error))
+
+    def _progressed(self) -> None:
+        self._failures = 0
+        self._backoff.reset()
+
+    def _heard(self) -> None:
+        self.last_contact = asyncio.get_running_loop().time()
+
+    def _healthy(self) -> None:
+        if self.problem is not None:
+            _log.info("%s: well again", self.name)
+            self.problem = None
+
+    def _unhealthy(self, verb: str, error: KubeError) -> None:
+        what = self._resolved.plural if self._resolved is not None else self.name
+        if not isinstance(error, NotFound):
+            text = f"cannot {verb} {what}: {error}"
+        elif self._resolved is not None:
+            text = (
+                f"CRD not installed: the API server does not serve {self._resolved.crd_name}; waiting for it"
+            )
+        else:
+            text = f"CRD not installed: {error.message}; waiting for it"
+        if text != self.problem:
+            _log.warning("%s: %s", self.name, text)
+            self.problem = text
+
+
+def _metadata(body: dict[str, Any]) -> dict[str, Any]:
+    metadata = body.get("metadata")
+    if not isinstance(metadata, dict) or "name" not in metadata or "resourceVersion" not in metadata:
+        raise DecodeError("an object has no name or no resourceVersion")
+    return metadata
+
+
+def _version_of(bookmark: dict[str, Any]) -> str:
+    metadata = bookmark.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+    if not isinstance(version, str):
+        raise DecodeError("a bookmark has no resourceVersion")
+    return version
+
+
+def _joined(selector: str, more: str) -> str:
+    return ",".join(part for part in (selector, more) if part)
+
+
+def _retry_after(error: KubeError) -> float | None:
+    return error.retry_after_seconds if isinstance(error, ApiError) else None
