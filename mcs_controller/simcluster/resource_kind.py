@@ -1,8 +1,9 @@
 """What the simulated API server knows of one kind of object.
 
-A `Kind` is data and a few pure hooks; storing, versions, watches and HTTP are the server's part. The order of
-the hooks on a write: `schema.prune`, `schema.default`, `schema.validate`, then `prepare`, which is the last one
-that may refuse and the only one with an effect outside the object (it takes and gives back cluster IPs).
+A `Kind` is data and a few pure hooks; storing, versions, watches and HTTP are the server's part. The order
+of the hooks on a write: `schema.prune`, `schema.default`, `schema.validate`, then `prepare`, which is the
+last one that may refuse and the only one with an effect outside the object (it takes and gives back
+cluster IPs).
 
 Invariant: kinds with equal `storage` share their objects, and `from_storage(to_storage(x))` is x as that kind
 shows it: two versions of one CRD, or the two groups that serve Events.
@@ -32,7 +33,7 @@ class Context:
 
 
 Prepare = Callable[[Object, Object | None, Context], list[FieldError]]
-"""Fills in `new` (in place) as the real server stores it and says what is wrong with it; `old` is None on create."""
+"""Fills in `new` (in place) as the real server stores it and says what is wrong; `old` is None on create."""
 
 
 @dataclass(frozen=True, slots=True)
