@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcs_controller.simcluster import metadata, names, status
+from mcs_controller.simcluster import names, status
 from mcs_controller.simcluster.resource_kind import Context, Object
 from mcs_controller.simcluster.status import FieldError
 
@@ -67,7 +67,7 @@ def _ports(ports: list[Object]) -> Iterator[FieldError]:
         if port["protocol"] not in PROTOCOLS:
             yield status.not_supported(f"{path}.protocol", port["protocol"], PROTOCOLS)
         protocol = port.get("appProtocol")
-        if protocol is not None and (complaint := metadata.qualified_name_problem(protocol)):
+        if protocol is not None and (complaint := names.qualified_name_complaint(protocol)):
             yield status.invalid_value(f"{path}.appProtocol", protocol, complaint)
 
 

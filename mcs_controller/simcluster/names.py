@@ -1,7 +1,7 @@
-"""The syntax of what stands in specs: port numbers and names, host names, IP addresses.
+"""The syntax rules for names, labels and addresses that validation of every kind draws on.
 
-Names of objects, labels and annotations are `metadata.py`'s. Each function gives the complaint that the real
-server makes, or None when the text is fine; in which field it belongs is the caller's business.
+Each function returns the complaint that the real server makes, or "" when the text is fine; in which field
+it belongs is the caller's business.
 """
 
 from __future__ import annotations
@@ -9,37 +9,99 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from mcs_controller.simcluster import metadata
+LABEL_MAX_CHARS = 63
+SUBDOMAIN_MAX_CHARS = 253
 
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_QUALIFIED_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.IGNORECASE)
 
 
-def label_complaint(text: str) -> str | None:
-    """Names of ports and hosts."""
-    return metadata.name_problem(text, by_label=True)
+def _must_match(what: str, example: str, pattern: re.Pattern[str]) -> str:
+    return f"{what} (e.g. '{example}', regex used for validation is '{pattern.pattern}')"
 
 
-def subdomain_complaint(text: str) -> str | None:
-    return metadata.name_problem(text, by_label=False)
+def label_complaint(text: str) -> str:
+    """RFC 1123 label: names of Namespaces, Services, ports and hosts."""
+    if len(text) > LABEL_MAX_CHARS:
+        return f"must be no more than {LABEL_MAX_CHARS} bytes"
+    if not _LABEL.fullmatch(text):
+        rule = (
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
+            "and must start and end with an alphanumeric character"
+        )
+        return _must_match(rule, "my-name", _LABEL)
+    return ""
 
 
-def fqdn_complaint(text: str) -> str | None:
+def subdomain_complaint(text: str) -> str:
+    """RFC 1123 subdomain: names of most objects."""
+    if len(text) > SUBDOMAIN_MAX_CHARS:
+        return f"must be no more than {SUBDOMAIN_MAX_CHARS} bytes"
+    if not _SUBDOMAIN.fullmatch(text):
+        rule = (
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+            "and must start and end with an alphanumeric character"
+        )
+        return _must_match(rule, "example.com", _SUBDOMAIN)
+    return ""
+
+
+def path_segment_complaint(text: str) -> str:
+    """Names that may hold nearly anything: RBAC's."""
+    if text in (".", ".."):
+        return f"may not be '{text}'"
+    for character in "/%":
+        if character in text:
+            return f"may not contain '{character}'"
+    return ""
+
+
+def qualified_name_complaint(text: str) -> str:
+    """Keys of labels and annotations, application protocols: an optional DNS prefix and a name."""
+    prefix, slash, name = text.rpartition("/")
+    if slash and not prefix:
+        return "prefix part must be non-empty"
+    if prefix and (complaint := subdomain_complaint(prefix)):
+        return f"prefix part {complaint}"
+    if not name:
+        return "name part must be non-empty"
+    if len(name) > LABEL_MAX_CHARS:
+        return f"name part must be no more than {LABEL_MAX_CHARS} bytes"
+    if not _QUALIFIED_NAME.fullmatch(name):
+        rule = (
+            "name part must consist of alphanumeric characters, '-', '_' or '.', "
+            "and must start and end with an alphanumeric character"
+        )
+        return _must_match(rule, "MyName", _QUALIFIED_NAME)
+    return ""
+
+
+def label_value_complaint(text: str) -> str:
+    if len(text) > LABEL_MAX_CHARS:
+        return f"must be no more than {LABEL_MAX_CHARS} bytes"
+    if text and not _QUALIFIED_NAME.fullmatch(text):
+        rule = (
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
+            "and must start and end with an alphanumeric character"
+        )
+        return _must_match(rule, "MyValue", _QUALIFIED_NAME)
+    return ""
+
+
+def fqdn_complaint(text: str) -> str:
     name = text.removesuffix(".")
     if "." not in name:
         return "should be a domain with at least two segments separated by dots"
     return subdomain_complaint(name)
 
 
-def label_value_complaint(text: str) -> str | None:
-    """A label's value has the form of a key's name part, or is empty."""
-    return metadata.qualified_name_problem(text) if text else None
+def port_number_complaint(port: int) -> str:
+    return "" if 1 <= port <= 65535 else "must be between 1 and 65535, inclusive"
 
 
-def port_number_complaint(port: int) -> str | None:
-    return None if 1 <= port <= 65535 else "must be between 1 and 65535, inclusive"
-
-
-def port_name_complaint(text: str) -> str | None:
+def port_name_complaint(text: str) -> str:
     """The IANA service name that a target port may be given as."""
     if len(text) > 15:
         return "must be no more than 15 characters"
@@ -49,7 +111,7 @@ def port_name_complaint(text: str) -> str | None:
         return "must contain at least one letter (a-z)"
     if "--" in text:
         return "must not contain consecutive hyphens"
-    return None
+    return ""
 
 
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
@@ -64,7 +126,7 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
 NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
-def endpoint_ip_complaint(address: IPv4Address | IPv6Address) -> str | None:
+def endpoint_ip_complaint(address: IPv4Address | IPv6Address) -> str:
     """Addresses that mean something else on every host cannot be endpoints."""
     if address.is_unspecified:
         return f"may not be unspecified ({address})"
@@ -75,4 +137,4 @@ def endpoint_ip_complaint(address: IPv4Address | IPv6Address) -> str | None:
     multicast = (b"\xe0\x00\x00", b"\xff\x02")
     if address.packed.startswith(multicast):
         return "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"
-    return None
+    return ""

@@ -1,7 +1,7 @@
 """Validation of `metadata`, the same for every kind.
 
-Filling it in (uid, timestamps, resourceVersion, generated names) is the server's part; kinds call this from their
-`prepare` hooks.
+Filling it in (uid, timestamps, resourceVersion, generated names) is `metadata.py`; kinds call this from
+their `prepare` hooks.
 """
 
 from __future__ import annotations

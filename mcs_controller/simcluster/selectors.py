@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from mcs_controller.simcluster import metadata, names, status
+from mcs_controller.simcluster import names, status
 from mcs_controller.simcluster.resource_kind import Kind
 from mcs_controller.simcluster.status import StatusError
 
@@ -116,7 +116,7 @@ class _LabelParser:
 
     def _key(self) -> str:
         key = self._next()
-        complaint = metadata.qualified_name_problem(key)
+        complaint = names.qualified_name_complaint(key)
         if complaint:
             raise self._malformed(f"key {key!r}: {complaint}")
         return key

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from mcs_controller.simcluster import metadata, names, status
+from mcs_controller.simcluster import names, status
 from mcs_controller.simcluster.status import FieldError
 
 Spec = Mapping[str, Any]
@@ -122,13 +122,13 @@ def _port(
     if complaint := names.port_name_complaint(target) if by_name else names.port_number_complaint(target):
         yield status.invalid_value(f"{path}.targetPort", target, complaint)
     protocol = port.get("appProtocol")
-    if protocol is not None and (complaint := metadata.qualified_name_problem(protocol)):
+    if protocol is not None and (complaint := names.qualified_name_complaint(protocol)):
         yield status.invalid_value(f"{path}.appProtocol", protocol, complaint)
 
 
 def _selector(spec: Spec) -> Iterator[FieldError]:
     for key, value in (spec.get("selector") or {}).items():
-        if complaint := metadata.qualified_name_problem(key):
+        if complaint := names.qualified_name_complaint(key):
             yield status.invalid_value("spec.selector", key, complaint)
         if complaint := names.label_value_complaint(value):
             yield status.invalid_value("spec.selector", value, complaint)

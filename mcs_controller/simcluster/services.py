@@ -259,10 +259,10 @@ def _drop_unused(spec: Object, old: Mapping[str, Any]) -> None:
         drop_if_unchanged("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
     if is_externally_accessible(old) and not is_externally_accessible(spec):
         drop_if_unchanged("externalTrafficPolicy")
-    if old["type"] in _EXTERNAL_TYPES and spec["type"] not in _EXTERNAL_TYPES:
-        if set(_node_ports(spec)) <= set(_node_ports(old)):
-            for port in spec["ports"]:
-                port.pop("nodePort", None)
+    stops_using_node_ports = old["type"] in _EXTERNAL_TYPES and spec["type"] not in _EXTERNAL_TYPES
+    if stops_using_node_ports and set(_node_ports(spec)) <= set(_node_ports(old)):
+        for port in spec["ports"]:
+            port.pop("nodePort", None)
     if needs_health_check(old) and not needs_health_check(spec):
         drop_if_unchanged("healthCheckNodePort")
     if old["type"] == "LoadBalancer" != spec["type"]:
