@@ -1,0 +1,69 @@
+"""What the packet path counts: plain ints, since a metrics call per packet would cost more than the answer.
+
+`metrics.py` exports them. A request is counted by a number, its slot, which stands for a record type and a
+response code; both lists are closed, so what clients send cannot make new series.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcs_controller.dns import wire
+
+TYPE_LABELS: Final = ("A", "AAAA", "SRV", "TXT", "SOA", "NS", "PTR", "other")
+RCODE_LABELS: Final = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS")
+SLOT_COUNT: Final = len(TYPE_LABELS) * len(RCODE_LABELS)
+
+_TYPE_INDEX: Final = {
+    wire.TYPE_A: 0,
+    wire.TYPE_AAAA: 1,
+    wire.TYPE_SRV: 2,
+    wire.TYPE_TXT: 3,
+    wire.TYPE_SOA: 4,
+    wire.TYPE_NS: 5,
+    wire.TYPE_PTR: 6,
+}
+_OTHER: Final = len(TYPE_LABELS) - 1
+_RCODE_INDEX: Final = {rcode: rcode for rcode in range(6)} | {wire.BADVERS: 6}
+
+DROP_REASONS: Final = ("short", "response", "send", "oversized", "too_many_connections")
+"""Too short to answer; not a query; the reply could not be sent; a TCP message or connection too many."""
+
+
+def slot_of(rtype: int | None, rcode: int) -> int:
+    """The number under which a request is counted; no type: the question could not be read."""
+    type_index = _OTHER if rtype is None else _TYPE_INDEX.get(rtype, _OTHER)
+    return type_index * len(RCODE_LABELS) + _RCODE_INDEX[rcode]
+
+
+@dataclass(slots=True)
+class Channel:
+    """One way in, UDP or TCP: how long an answer may be there, and how many requests it had.
+
+    `floor_bytes` is the limit for a client that names no size, `ceiling_bytes` for one that names any.
+    """
+
+    proto: str
+    floor_bytes: int
+    ceiling_bytes: int
+    requests: list[int] = field(default_factory=lambda: [0] * SLOT_COUNT)
+    truncated: int = 0
+
+
+def udp_channel(payload_limit_bytes: int) -> Channel:
+    """512 bytes without EDNS; with it what the client asks for, up to the limit."""
+    return Channel("udp", 512, max(512, payload_limit_bytes))
+
+
+def tcp_channel() -> Channel:
+    """Whatever a message can hold."""
+    return Channel("tcp", wire.MESSAGE_MAX_BYTES, wire.MESSAGE_MAX_BYTES)
+
+
+@dataclass(slots=True)
+class Counters:
+    """All that one server counts."""
+
+    udp: Channel
+    tcp: Channel
+    dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
+    tcp_connections: int = 0

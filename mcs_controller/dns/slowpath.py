@@ -1,0 +1,79 @@
+"""Every message that the fast path does not know: first questions, denials, odd and broken messages.
+
+The order of the checks is the order of the protocol: can it be read, is it for this version and class, is it
+about this zone, are we ready, does the name exist. Never recursion, never an answer about another zone.
+"""
+
+from typing import Final
+
+from mcs_controller.dns.answers import Answer, Answers, Heads, make_heads
+from mcs_controller.dns.counters import Channel, Counters, slot_of
+from mcs_controller.dns.query import Edns, Fault, Query, read_query
+from mcs_controller.dns.wire import (
+    BADVERS,
+    CLASS_IN,
+    EDE_NOT_AUTHORITATIVE,
+    EDE_STALE_ANSWER,
+    NOERROR,
+    REFUSED,
+    TYPE_AXFR,
+    TYPE_IXFR,
+    opt_record,
+    response_head,
+)
+
+TRUNCATED_HEADS: Final[Heads] = make_heads(NOERROR, truncated=True)
+_BADVERS_HEADS: Final[Heads] = make_heads(NOERROR, authoritative=False)
+
+
+def slow_reply(packet: bytes, answers: Answers, channel: Channel, counters: Counters) -> bytes | None:
+    """The reply to any message, or None when there is nobody to reply to."""
+    query = read_query(packet)
+    if isinstance(query, Fault):
+        if query.drop_reason:
+            counters.dropped[query.drop_reason] += 1
+            return None
+        channel.requests[slot_of(None, query.rcode)] += 1
+        return packet[:2] + response_head(
+            rcode=query.rcode,
+            recursion_desired=bool(packet[2] & 1),
+            authoritative=False,
+            truncated=False,
+            counts=(0, 0, 0, 0),
+            opcode=packet[2] >> 3 & 0xF,
+        )
+    answer = _answer(query, answers)
+    channel.requests[answer.slot] += 1
+    return _reply(query, answer, answers, channel)
+
+
+def _answer(query: Query, answers: Answers) -> Answer:
+    if query.edns is not None and query.edns.version:
+        return Answer(BADVERS, _BADVERS_HEADS, b"", slot_of(query.rtype, BADVERS))
+    if query.rclass == CLASS_IN and query.rtype not in (TYPE_AXFR, TYPE_IXFR):
+        answer = answers.find(query.question[:-4].lower() + query.question[-4:])
+        if answer is not None:
+            return answer
+    ede = EDE_NOT_AUTHORITATIVE
+    return Answer(REFUSED, answers.heads(REFUSED), b"", slot_of(query.rtype, REFUSED), ede=ede)
+
+
+def _reply(query: Query, answer: Answer, answers: Answers, channel: Channel) -> bytes:
+    edns = query.edns
+    shape = query.recursion_desired + (0 if edns is None else 2)
+    opt = b"" if edns is None else _opt(edns, answer, answers)
+    reply = query.id + answer.heads[shape] + query.question + answer.next_tail() + opt
+    limit_bytes = channel.floor_bytes
+    if edns is not None:
+        limit_bytes = min(max(edns.payload_bytes, channel.floor_bytes), channel.ceiling_bytes)
+    if len(reply) <= limit_bytes:
+        return reply
+    channel.truncated += 1
+    return query.id + TRUNCATED_HEADS[shape] + query.question + opt
+
+
+def _opt(edns: Edns, answer: Answer, answers: Answers) -> bytes:
+    ede = answer.ede
+    if ede is None and answers.stale:
+        ede = EDE_STALE_ANSWER
+    return opt_record(answers.payload_limit_bytes, rcode=answer.rcode, dnssec_ok=edns.dnssec_ok, ede=ede)

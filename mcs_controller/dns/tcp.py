@@ -1,0 +1,186 @@
+"""DNS over TCP (RFC 7766): pipelined queries, answered in order, with limits on what one client may hold.
+
+While queries wait to be answered nothing more is read, and none is answered while the client does not take
+its replies, so a connection holds little. It is closed when no whole query has come for the idle time, so
+neither a silent client nor one that sends a byte a second can keep it.
+"""
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+from mcs_controller.dns.counters import Counters
+from mcs_controller.dns.fastpath import Responder
+from mcs_controller.dns.query import QUERY_MAX_BYTES
+
+QUERIES_PER_TURN: Final = 64
+_TURN_REPLY_BYTES: Final = 128 * 1024
+_LENGTH_BYTES: Final = 2
+
+
+class TcpLimits:
+    """What clients may take: connections in all and from one address, and idle time."""
+
+    def __init__(
+        self,
+        *,
+        connections_max: int = 1000,
+        connections_per_client_max: int = 200,
+        idle_seconds: float = 10.0,
+    ) -> None:
+        self.connections_max = connections_max
+        self.connections_per_client_max = connections_per_client_max
+        self.idle_seconds = idle_seconds
+
+
+class TcpService:
+    """What all connections share; `connection` is the protocol factory for `loop.create_server`."""
+
+    def __init__(self, respond: Responder, counters: Counters, limits: TcpLimits) -> None:
+        self.respond = respond
+        self.counters = counters
+        self.limits = limits
+        self._open: set[TcpConnection] = set()
+        self._by_client: Counter[str] = Counter()
+
+    def connection(self) -> "TcpConnection":
+        """The protocol of a new connection."""
+        return TcpConnection(self)
+
+    def admit(self, connection: "TcpConnection", client: str) -> bool:
+        """Whether there is room for one more."""
+        limits = self.limits
+        if (
+            len(self._open) >= limits.connections_max
+            or self._by_client[client] >= limits.connections_per_client_max
+        ):
+            self.counters.dropped["too_many_connections"] += 1
+            return False
+        self._open.add(connection)
+        self._by_client[client] += 1
+        self.counters.tcp_connections = len(self._open)
+        return True
+
+    def release(self, connection: "TcpConnection", client: str) -> None:
+        """The connection is gone."""
+        self._open.discard(connection)
+        self._by_client[client] -= 1
+        if not self._by_client[client]:
+            del self._by_client[client]
+        self.counters.tcp_connections = len(self._open)
+
+    def close(self) -> None:
+        """Close every connection once its replies are out."""
+        for connection in tuple(self._open):
+            connection.close()
+
+
+class TcpConnection(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self, service: TcpService) -> None:
+        self._service = service
+        self._transport: asyncio.Transport | None = None
+        self._client = ""
+        self._buffer = bytearray()
+        self._writable = True
+        self._scheduled: asyncio.Handle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._last_query_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        client = transport.get_extra_info("peername")
+        name = client[0] if client else ""
+        if not self._service.admit(self, name):
+            transport.abort()
+            return
+        self._client, self._transport = name, transport
+        loop = asyncio.get_running_loop()
+        self._last_query_at = loop.time()
+        self._idle = loop.call_later(self._service.limits.idle_seconds, self._check_idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is None:
+            return
+        self._transport = None
+        self._buffer.clear()
+        for handle in (self._idle, self._scheduled):
+            if handle is not None:
+                handle.cancel()
+        self._service.release(self, self._client)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._scheduled is None:
+            self._answer()
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        if self._scheduled is None:
+            self._answer()
+
+    def close(self) -> None:
+        """Close once the replies are out."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _answer(self) -> None:
+        """Answer some of the queries in the buffer; the rest, if any, in another turn of the loop."""
+        self._scheduled = None
+        transport = self._transport
+        if transport is None or transport.is_closing() or not self._writable:
+            return
+        replies, acceptable = self._replies()
+        if replies:
+            self._last_query_at = asyncio.get_running_loop().time()
+            transport.write(b"".join(replies))
+        if not acceptable:
+            self._service.counters.dropped["oversized"] += 1
+            transport.close()
+        elif self._whole_query_waits() or not self._writable:
+            transport.pause_reading()
+            if self._writable:
+                self._scheduled = asyncio.get_running_loop().call_soon(self._answer)
+        else:
+            transport.resume_reading()
+
+    def _replies(self) -> tuple[list[bytes], bool]:
+        """Replies to the next queries, up to a turn's bounds; False: what follows is no query."""
+        replies: list[bytes] = []
+        buffer, respond = self._buffer, self._service.respond
+        at = answered = reply_bytes = 0
+        acceptable = True
+        while (
+            answered < QUERIES_PER_TURN
+            and reply_bytes < _TURN_REPLY_BYTES
+            and at + _LENGTH_BYTES <= len(buffer)
+        ):
+            start = at + _LENGTH_BYTES
+            end = start + (buffer[at] << 8 | buffer[at + 1])
+            acceptable = end - start <= QUERY_MAX_BYTES
+            if not acceptable or end > len(buffer):
+                break
+            reply = respond(bytes(buffer[start:end]))
+            at = end
+            answered += 1
+            if reply is not None:
+                replies.append(len(reply).to_bytes(_LENGTH_BYTES, "big") + reply)
+                reply_bytes += len(reply)
+        del buffer[:at]
+        return replies, acceptable
+
+    def _whole_query_waits(self) -> bool:
+        buffer = self._buffer
+        return len(buffer) >= _LENGTH_BYTES and len(buffer) - _LENGTH_BYTES >= (buffer[0] << 8 | buffer[1])
+
+    def _check_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        left_seconds = self._last_query_at + self._service.limits.idle_seconds - loop.time()
+        if left_seconds > 0:
+            self._idle = loop.call_later(left_seconds, self._check_idle)
+        elif self._transport is not None:
+            self._transport.abort()
