@@ -1,0 +1,56 @@
+"""Ports of a multi-cluster service: their union, who declares which, and what kube-proxy can take.
+
+Invariants of the union: no two ports share a name (the empty one counts as a name), no two share protocol
+and number (MCS-CON-09). kube-proxy joins a Service with slices by port name, so a slice may only keep the
+ports that its own cluster declares exactly as merged (MCS-CON-11, MCS-EPS-10).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcs_controller.clusterset.model import ExportRecord, ServicePort
+
+
+def merge_ports(records: Sequence[ExportRecord]) -> tuple[ServicePort, ...]:
+    """The union, from records in order of precedence: one pass, oldest first (MCS-CON-10).
+
+    A port joins if neither its name nor its (protocol, number) is taken by one before it.
+    """
+    merged: list[ServicePort] = []
+    names: set[str] = set()
+    numbers: set[tuple[str, int]] = set()
+    for record in records:
+        for port in record.ports:
+            number = (port.protocol, port.port)
+            if port.name not in names and number not in numbers:
+                merged.append(port)
+                names.add(port.name)
+                numbers.add(number)
+    return tuple(merged)
+
+
+def declared(merged_ports: Sequence[ServicePort], record: ExportRecord) -> frozenset[ServicePort]:
+    """The merged ports that the record declares, too: same name, protocol and number."""
+    own = {(port.name, port.protocol, port.port) for port in record.ports}
+    return frozenset(port for port in merged_ports if (port.name, port.protocol, port.port) in own)
+
+
+def derived_ports(ports: Sequence[ServicePort]) -> tuple[ServicePort, ...]:
+    """The ports as the derived Service has them, in the same order.
+
+    A Service with several ports may have no unnamed one, a ServiceImport may: there the unnamed port gets
+    a name that depends on nothing but the ports, so that the slices agree with the Service (trap 4).
+    """
+    if len(ports) < 2:
+        return tuple(ports)
+    names = {port.name for port in ports}
+    return tuple(port if port.name else replace(port, name=_synthetic_name(port, names)) for port in ports)
+
+
+def _synthetic_name(port: ServicePort, taken: set[str]) -> str:
+    wanted = name = f"{port.protocol.lower()}-{port.port}"
+    suffix = 2
+    while name in taken:
+        name = f"{wanted}-{suffix}"
+        suffix += 1
+    return name
