@@ -1,0 +1,348 @@
+"""A real kube-apiserver holds each component to the rights in hack/rbac."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mcs_controller.api import resources
+from mcs_controller.api.resources import Resource
+from tests.api.documents import (
+    EXPORTED_ENDPOINT_SLICE,
+    EXPORTED_SERVICE,
+    MEMBER_CLUSTER,
+    MICRO_NOW,
+    RESOURCES,
+    SERVICE_EXPORT,
+    SERVICE_IMPORT,
+    JsonObject,
+)
+from tests.api.rbac import MANIFESTS, rights, roles
+from tests.realkube import rest
+from tests.realkube.controlplane import ControlPlane
+from tests.realkube.rest import MERGE_PATCH, Response
+
+pytestmark = pytest.mark.realkube
+
+SECRETS = Resource("", "v1", "secrets", "Secret")
+CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
+LEASE: JsonObject = {"metadata": {"name": "mcs-agent"}, "spec": {"holderIdentity": "a"}}
+SLICE: JsonObject = {
+    "metadata": {"name": "web-east", "labels": {"multicluster.kubernetes.io/source-cluster": "east"}},
+    "addressType": "IPv4",
+    "ports": [],
+    "endpoints": [{"addresses": ["10.1.0.1"]}],
+}
+DERIVED: JsonObject = {"metadata": {"name": "derived-web"}, "spec": {"ports": [{"port": 80}]}}
+EVENT: JsonObject = {
+    "metadata": {"name": "web.1"},
+    "eventTime": MICRO_NOW,
+    "reportingController": "mcs-controller.io/agent",
+    "reportingInstance": "agent-0",
+    "action": "Export",
+    "reason": "Conflict",
+    "type": "Warning",
+}
+HEARTBEAT = {"status": {"heartbeat": MICRO_NOW}}
+
+
+class Someone:
+    """A caller of the API, known by user name or by token. Its methods give the HTTP status of the answer."""
+
+    def __init__(self, plane: ControlPlane, *, user: str = "", token: str = "") -> None:
+        self._plane, self._user, self._token = plane, user, token
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, content_type: str | None = None
+    ) -> Response:
+        if self._user:
+            return await self._plane.request(method, path, body, user=self._user, content_type=content_type)
+        return await rest.send(
+            self._plane.url,
+            method,
+            path,
+            ca_file=self._plane.ca_file,
+            token=self._token,
+            body=body,
+            content_type=content_type,
+        )
+
+    async def may(self, verb: str, resource: Resource, namespace: str = "", subresource: str = "") -> bool:
+        """What the API server says when asked about the caller's own rights."""
+        attributes = {
+            "verb": verb,
+            "group": resource.group,
+            "resource": resource.plural,
+            "subresource": subresource,
+            "namespace": namespace,
+        }
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = await self.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+        allowed: bool = answer.body["status"]["allowed"]
+        return allowed
+
+    async def creates(self, resource: Resource, namespace: str, body: JsonObject) -> int:
+        head = {"apiVersion": resource.api_version, "kind": resource.kind}
+        metadata = {"namespace": namespace, **body["metadata"]}
+        document = {**head, **body, "metadata": metadata}
+        return (await self.ask("POST", resource.path(namespace), document)).status
+
+    async def patches(
+        self, resource: Resource, namespace: str, name: str, change: JsonObject, subresource: str = ""
+    ) -> int:
+        path = resource.path(namespace, name, subresource)
+        return (await self.ask("PATCH", path, change, MERGE_PATCH)).status
+
+    async def lists(self, resource: Resource, namespace: str = "") -> int:
+        return (await self.ask("GET", resource.path(namespace))).status
+
+    async def gets(self, resource: Resource, namespace: str, name: str) -> int:
+        return (await self.ask("GET", resource.path(namespace, name))).status
+
+    async def deletes(self, resource: Resource, namespace: str, name: str) -> int:
+        return (await self.ask("DELETE", resource.path(namespace, name))).status
+
+    async def deletes_all(self, resource: Resource, namespace: str) -> int:
+        return (await self.ask("DELETE", resource.path(namespace))).status
+
+
+@pytest.fixture(scope="module")
+def rbac(crds: ControlPlane) -> ControlPlane:
+    """The API server with hack/rbac applied, and the roles that it leaves unbound given to users."""
+
+    async def install() -> None:
+        for manifest in MANIFESTS:
+            await crds.kubectl("apply", "-f", str(manifest))
+        for member in ("east", "west"):
+            space, user = f"--namespace=mcs-member-{member}", f"--user=member-{member}"
+            await crds.kubectl("create", "namespace", f"mcs-member-{member}")
+            await crds.kubectl(
+                "create", "rolebinding", "member", "--clusterrole=mcs-broker-member", space, user
+            )
+            await crds.kubectl(
+                "create", "clusterrolebinding", f"member-{member}", "--clusterrole=mcs-broker-reader", user
+            )
+        for user in ("viewer", "editor"):
+            await crds.kubectl(
+                "create", "clusterrolebinding", user, f"--clusterrole=mcs-{user}", f"--user={user}"
+            )
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(install())
+    return crds
+
+
+@pytest.fixture
+def admin(rbac: ControlPlane) -> Someone:
+    return Someone(rbac, user="admin")
+
+
+@pytest.fixture
+def east(rbac: ControlPlane) -> Someone:
+    """The member `east`, on the broker."""
+    return Someone(rbac, user="member-east")
+
+
+async def account(plane: ControlPlane, name: str) -> Someone:
+    path = f"/api/v1/namespaces/mcs-system/serviceaccounts/{name}/token"
+    answer = await plane.call("POST", path, {"spec": {"expirationSeconds": 3600}})
+    return Someone(plane, token=answer["status"]["token"])
+
+
+@pytest.fixture
+async def agent(rbac: ControlPlane) -> Someone:
+    return await account(rbac, "mcs-agent")
+
+
+@pytest.fixture
+async def dns(rbac: ControlPlane) -> Someone:
+    return await account(rbac, "mcs-dns")
+
+
+async def test_the_api_server_keeps_every_role_as_written(rbac: ControlPlane) -> None:
+    for role in (role for path in MANIFESTS for role in roles(path)):
+        metadata = role["metadata"]
+        where = f"namespaces/{metadata['namespace']}/roles" if "namespace" in metadata else "clusterroles"
+        found = await rbac.call("GET", f"/apis/rbac.authorization.k8s.io/v1/{where}/{metadata['name']}")
+        assert rights(found) == rights(role)
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+@pytest.mark.parametrize("valid", [EXPORTED_SERVICE, EXPORTED_ENDPOINT_SLICE], ids=lambda one: one["kind"])
+async def test_a_member_writes_its_exports_in_its_own_namespace_and_in_no_other(
+    admin: Someone, east: Someone, valid: JsonObject
+) -> None:
+    resource, name = RESOURCES[valid["kind"]], valid["metadata"]["name"]
+    change = {"spec": {"serviceName": "other"}}
+    assert await east.creates(resource, "mcs-member-east", valid) == 201
+    assert await east.patches(resource, "mcs-member-east", name, change) == 200
+    assert await east.deletes(resource, "mcs-member-east", name) == 200
+
+    assert await admin.creates(resource, "mcs-member-west", valid) == 201
+    assert await east.creates(resource, "mcs-member-west", {**valid, "metadata": {"name": "new"}}) == 403
+    assert await east.patches(resource, "mcs-member-west", name, change) == 403
+    assert await east.deletes(resource, "mcs-member-west", name) == 403
+    assert await east.deletes_all(resource, "mcs-member-east") == 403
+    assert await admin.deletes(resource, "mcs-member-west", name) == 200
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+async def test_a_member_says_how_it_is_but_not_what_it_may_do(admin: Someone, east: Someone) -> None:
+    resource = resources.MEMBER_CLUSTERS
+    assert await east.creates(resource, "mcs-member-east", MEMBER_CLUSTER) == 403
+    for member in ("east", "west"):
+        document = {**MEMBER_CLUSTER, "metadata": {"name": member}}
+        assert await admin.creates(resource, f"mcs-member-{member}", document) == 201
+    assert await east.patches(resource, "mcs-member-east", "east", HEARTBEAT, "status") == 200
+    assert await east.patches(resource, "mcs-member-east", "east", {"spec": {"podCIDRs": []}}) == 403
+    assert await east.patches(resource, "mcs-member-west", "west", HEARTBEAT, "status") == 403
+    assert await east.deletes(resource, "mcs-member-east", "east") == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+async def test_a_member_reads_what_all_members_publish_and_nothing_else_on_the_broker(
+    east: Someone,
+) -> None:
+    published = (resources.MEMBER_CLUSTERS, resources.EXPORTED_SERVICES, resources.EXPORTED_ENDPOINT_SLICES)
+    for resource in published:
+        assert await east.lists(resource) == 200
+        assert await east.lists(resource, "mcs-member-west") == 200
+    for resource in (SECRETS, CONFIGMAPS, resources.SERVICES, resources.LEASES, resources.NAMESPACES):
+        assert await east.lists(resource) == 403
+        assert await east.lists(resource, "mcs-member-east") == 403
+    assert await east.creates(SECRETS, "mcs-member-east", {"metadata": {"name": "s"}}) == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+async def test_a_member_cannot_give_itself_or_others_more_rights(east: Someone) -> None:
+    group = "rbac.authorization.k8s.io"
+    binding = {
+        "metadata": {"name": "more"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "mcs-broker-member"},
+        "subjects": [{"apiGroup": group, "kind": "User", "name": "member-east"}],
+    }
+    bindings = Resource(group, "v1", "rolebindings", "RoleBinding")
+    assert await east.creates(bindings, "mcs-member-west", binding) == 403
+    assert await east.creates(bindings, "mcs-member-east", binding) == 403
+    assert await east.creates(resources.NAMESPACES, "", {"metadata": {"name": "mcs-member-north"}}) == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-03")
+async def test_the_agent_follows_exports_and_answers_in_their_status_only(
+    admin: Someone, agent: Someone, namespace: str
+) -> None:
+    resource = resources.service_exports()
+    assert await admin.creates(resource, namespace, SERVICE_EXPORT) == 201
+    assert await agent.lists(resource) == 200
+    assert await agent.may("watch", resource)
+    assert await agent.patches(resource, namespace, "web", {"status": {"conditions": []}}, "status") == 200
+    assert await agent.patches(resource, namespace, "web", {"spec": {"exportedLabels": {}}}) == 403
+    assert await agent.creates(resource, namespace, {**SERVICE_EXPORT, "metadata": {"name": "new"}}) == 403
+    assert await agent.deletes(resource, namespace, "web") == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-03")
+async def test_the_agent_writes_imports_derived_services_slices_and_events(
+    agent: Someone, namespace: str
+) -> None:
+    imports = resources.service_imports()
+    assert await agent.creates(imports, namespace, SERVICE_IMPORT) == 201
+    status = {"status": SERVICE_IMPORT["status"]}
+    assert await agent.patches(imports, namespace, "web", status, "status") == 200
+    for resource, body in (
+        (imports, SERVICE_IMPORT),
+        (resources.SERVICES, DERIVED),
+        (resources.ENDPOINT_SLICES, SLICE),
+    ):
+        name = body["metadata"]["name"]
+        if resource is not imports:
+            assert await agent.creates(resource, namespace, body) == 201
+        marker = {"metadata": {"labels": {"mcs-controller.io/managed-by": "mcs-controller.io"}}}
+        assert await agent.patches(resource, namespace, name, marker) == 200
+        assert await agent.deletes(resource, namespace, name) == 200
+    regarding = {"kind": "ServiceExport", "name": "web", "namespace": namespace}
+    assert await agent.creates(resources.EVENTS, namespace, {**EVENT, "regarding": regarding}) == 201
+    series = {"series": {"count": 2, "lastObservedTime": MICRO_NOW}}
+    assert await agent.patches(resources.EVENTS, namespace, "web.1", series) == 200
+
+
+@pytest.mark.requirement("MCS-RBAC-03")
+async def test_the_agent_learns_who_and_where_it_is(agent: Someone) -> None:
+    definitions = resources.CUSTOM_RESOURCE_DEFINITIONS
+    assert await agent.gets(resources.NAMESPACES, "", "kube-system") == 200
+    assert await agent.lists(resources.NAMESPACES) == 200
+    assert await agent.lists(definitions) == 200
+    assert await agent.gets(definitions, "", resources.service_imports().crd_name) == 200
+    # Allowed, though nothing is installed there: not found, and not forbidden.
+    properties = Resource(
+        "about.k8s.io", "v1alpha1", "clusterproperties", "ClusterProperty", namespaced=False
+    )
+    assert await agent.lists(properties) == 404
+
+
+@pytest.mark.requirement("MCS-RBAC-03")
+async def test_the_agents_leases_and_reads_end_where_its_work_ends(agent: Someone, namespace: str) -> None:
+    assert await agent.creates(resources.LEASES, "mcs-system", LEASE) == 201
+    path = resources.LEASES.path("mcs-system", "mcs-agent")
+    held = await agent.ask("GET", path)
+    assert (await agent.ask("PUT", path, held.body)).status == 200
+    assert await agent.deletes(resources.LEASES, "mcs-system", "mcs-agent") == 403
+    assert await agent.creates(resources.LEASES, namespace, LEASE) == 403
+    assert await agent.gets(resources.LEASES, "kube-system", "kube-scheduler") == 403
+    for resource in (SECRETS, CONFIGMAPS, resources.EXPORTED_SERVICES):
+        assert await agent.lists(resource) == 403
+        assert await agent.lists(resource, "mcs-system") == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-04")
+async def test_the_agent_may_own_slices_by_their_import_where_the_cluster_checks_that(
+    agent: Someone, namespace: str
+) -> None:
+    """OwnerReferencesPermissionEnforcement asks exactly this question of the authorizer."""
+    assert await agent.may("update", resources.service_imports(), namespace, "finalizers")
+
+
+@pytest.mark.requirement("MCS-RBAC-05")
+async def test_the_dns_server_lists_and_watches_and_cannot_write(dns: Someone, namespace: str) -> None:
+    imports, slices = resources.service_imports(), resources.ENDPOINT_SLICES
+    for resource in (imports, slices, resources.NAMESPACES):
+        assert await dns.lists(resource) == 200
+        assert await dns.may("watch", resource)
+    assert await dns.creates(imports, namespace, SERVICE_IMPORT) == 403
+    assert await dns.creates(slices, namespace, SLICE) == 403
+    for resource in (SECRETS, resources.SERVICES, resources.service_exports()):
+        assert await dns.lists(resource) == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-01", "MCS-RBAC-02")
+async def test_a_user_who_may_edit_exports_services_and_cannot_touch_imports(
+    rbac: ControlPlane, admin: Someone, namespace: str
+) -> None:
+    viewer, editor = Someone(rbac, user="viewer"), Someone(rbac, user="editor")
+    exports, imports = resources.service_exports(), resources.service_imports()
+    assert await editor.creates(exports, namespace, SERVICE_EXPORT) == 201
+    assert await editor.patches(exports, namespace, "web", {"spec": {"exportedLabels": {"a": "b"}}}) == 200
+    assert await editor.patches(exports, namespace, "web", {"status": {}}, "status") == 403
+    assert await editor.deletes(exports, namespace, "web") == 200
+    assert await admin.creates(imports, namespace, SERVICE_IMPORT) == 201
+    for user in (viewer, editor):
+        assert await user.creates(imports, namespace, {**SERVICE_IMPORT, "metadata": {"name": "new"}}) == 403
+        assert await user.patches(imports, namespace, "web", {"spec": {"ips": []}}) == 403
+        assert await user.patches(imports, namespace, "web", {"status": {}}, "status") == 403
+        assert await user.deletes(imports, namespace, "web") == 403
+    for resource in (exports, imports):
+        assert await viewer.lists(resource, namespace) == 200
+    assert await viewer.creates(exports, namespace, SERVICE_EXPORT) == 403
+
+
+@pytest.mark.requirement("MCS-RBAC-01")
+async def test_who_was_given_nothing_sees_nothing_of_ours(rbac: ControlPlane) -> None:
+    nobody = Someone(rbac, user="nobody")
+    for resource in RESOURCES.values():
+        assert await nobody.lists(resource) == 403
