@@ -21,6 +21,7 @@ _is_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
+MAX_LABEL_CHARS = 63
 MAX_NAME_CHARS = 253
 MAX_ANNOTATIONS_BYTES = 240 * 1024
 """Of exported annotations; the API server's limit is 256 KiB for all of an object's."""

@@ -28,11 +28,24 @@ DEFAULT_AFFINITY_TIMEOUT_SECONDS = 10_800
 MAX_AFFINITY_TIMEOUT_SECONDS = 86_400
 
 _NOTHING: Json = {}
+_SHOWN_CHARS = 80
+_SHOWN_INTEGER = 10**20
 
 
 def bad(field: str, value: object, wanted: str) -> MalformedObject:
     """The error for a field that holds what it may not."""
-    return MalformedObject(f"{field} is {cut(repr(value), 80)}, not {wanted}")
+    return MalformedObject(f"{field} is {_shown(value)}, not {wanted}")
+
+
+def _shown(value: object) -> str:
+    """The value in a few characters; to spell out a huge one would cost time, or fail."""
+    if isinstance(value, str):
+        return repr(cut(value, _SHOWN_CHARS))
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int):
+        return repr(value) if abs(value) < _SHOWN_INTEGER else "a huge number"
+    return f"a {type(value).__name__}"
 
 
 def an_object(value: object, field: str) -> Json:
@@ -112,7 +125,7 @@ def string_pairs(parent: Json, field: str) -> StringMap:
     value = child(parent, field)
     for key, item in value.items():
         if type(item) is not str:
-            raise bad(f"{field}[{key}]", item, "a text")
+            raise bad(f"{field}[{_shown(key)}]", item, "a text")
     return string_map(value)
 
 
@@ -167,7 +180,7 @@ def ip_families(parent: Json) -> tuple[AddressFamily, ...]:
     """The IP families in the field `ipFamilies`, each once."""
     found = texts(parent, "ipFamilies", 2)
     if not FAMILIES.issuperset(found) or len(set(found)) != len(found):
-        raise bad("ipFamilies", found, "IPv4, IPv6 or both")
+        raise bad("ipFamilies", ", ".join(found), "IPv4, IPv6 or both")
     return cast(tuple[AddressFamily, ...], found)
 
 

@@ -5,6 +5,7 @@ Addresses are held to what an API server accepts in the slice's family, so that 
 can neither be refused on import nor send traffic to the node itself.
 """
 
+from functools import lru_cache
 from sys import intern
 from typing import Any, cast
 
@@ -38,11 +39,18 @@ from mcs_controller.clusterset.model import (
     SlicePort,
     SourceSlice,
 )
-from mcs_controller.clusterset.texts import is_dns_label, is_endpoint_address, is_label_value
+from mcs_controller.clusterset.texts import (
+    MAX_LABEL_CHARS,
+    is_dns_label,
+    is_endpoint_address,
+    is_label_value,
+)
 
 MAX_ENDPOINTS = 1000
 MAX_ADDRESSES = 100
 MAX_HINTS = 8
+MAX_ADDRESS_CHARS = 45
+"""An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
 
 
 def slice_content(raw: Json) -> SliceContent:
@@ -80,7 +88,11 @@ def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
     if type(addresses) is not list or not 0 < len(addresses) <= MAX_ADDRESSES:
         raise bad("addresses", addresses, f"a list of 1 to {MAX_ADDRESSES} addresses")
     for address in addresses:
-        if type(address) is not str or not is_endpoint_address(address, family):
+        if (
+            type(address) is not str
+            or len(address) > MAX_ADDRESS_CHARS
+            or not is_endpoint_address(address, family)
+        ):
             raise bad("address", address, f"an {family} address that an endpoint can have")
 
     ready = serving = terminating = None
@@ -88,9 +100,11 @@ def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
     if conditions is not None:
         if type(conditions) is not dict:
             raise bad("conditions", conditions, "an object")
-        ready, serving, terminating = map(conditions.get, ("ready", "serving", "terminating"))
+        ready = conditions.get("ready")
+        serving = conditions.get("serving")
+        terminating = conditions.get("terminating")
         for condition in (ready, serving, terminating):
-            if condition is not None and type(condition) is not bool:
+            if condition is not None and condition is not True and condition is not False:
                 raise bad("endpoint condition", condition, "true or false")
 
     hostname = raw.get("hostname") or ""
@@ -106,11 +120,16 @@ def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
         serving,
         terminating,
         hostname,
-        # A zone that cannot be a label value cannot be a hint, and is no use to anybody else.
-        intern(zone) if is_label_value(zone) else "",
+        _usable_zone(zone) if len(zone) <= MAX_LABEL_CHARS else "",
         intern(node_name),
         _hint_zones(raw["hints"]) if raw.get("hints") is not None else (),
     )
+
+
+@lru_cache(maxsize=4096)
+def _usable_zone(zone: str) -> str:
+    """A zone that cannot be a label value cannot be a hint, and is of no use to anybody else."""
+    return intern(zone) if is_label_value(zone) else ""
 
 
 def _hint_zones(hints: Any) -> tuple[str, ...]:
