@@ -39,9 +39,9 @@ def run_inner(folder: Path, module: str, *args: str) -> subprocess.CompletedProc
     (folder / "test_inner.py").write_text(module)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = requirement\n")
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:asyncio", "-p", "tests.requirements_plugin", *args],
+        [sys.executable, "-m", "pytest", "-p", "tests.requirements_plugin", *args],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

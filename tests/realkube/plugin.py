@@ -8,6 +8,7 @@ they fail instead, and so does a run in which any test was skipped.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +27,16 @@ BROKER = "broker"
 FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace"})
 _skipped = pytest.StashKey[Counter[str]]()
 _not_run = pytest.StashKey[Counter[str]]()
+
+
+@functools.cache
+def why_not() -> str | None:
+    """Why there can be no real control planes in this session; None when there can."""
+    try:
+        locate_binaries()
+    except BinariesMissingError as missing:
+        return str(missing)
+    return None
 
 
 def clusterset_specs() -> list[ControlPlaneSpec]:
@@ -82,13 +93,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker(MARK) is None:
         return
-    try:
-        locate_binaries()
-    except BinariesMissingError as missing:
-        item.config.stash[_not_run][str(missing)] += 1
-        if _in_ci():
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+    reason = why_not()
+    if reason is None:
+        return
+    item.config.stash[_not_run][reason] += 1
+    if _in_ci():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 class _SkipCounter:

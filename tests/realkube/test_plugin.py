@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_A_CLUSTER = """
-async def test_with_a_cluster(real_cluster): ...
+def test_with_a_cluster(real_cluster): ...
 """
 PLAIN = """
 import pytest
@@ -26,9 +26,10 @@ def test_skipped(): ...
 
 def run_pytest(folder: Path, module: str, *args: str, ci: bool = False) -> subprocess.CompletedProcess[str]:
     (folder / "test_inner.py").write_text(module)
-    (folder / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\nmarkers = realkube\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = realkube\n")
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
     environment |= {"PYTHONPATH": str(ROOT), "KUBEBUILDER_ASSETS": str(folder)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     if ci:
         environment["CI"] = "true"
     return subprocess.run(
