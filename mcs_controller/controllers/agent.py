@@ -1,0 +1,228 @@
+"""One cluster's agent: its stores, its two reconcilers, and its membership, started and stopped as one.
+
+Which change wakes which reconciler is said here and nowhere else. Everything is told by service key; a
+reconciler that cannot act yet (a store not complete, a Service not read) returns, and is woken again by
+what it lacked. An agent keeps nothing that could not be rebuilt from the two API servers.
+"""
+
+import random as randomness
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.clusterset.model import LocalService, ServiceKey
+from mcs_controller.controllers.broker import BrokerState
+from mcs_controller.controllers.cleanup import Confirmation
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.derived import DerivedServices
+from mcs_controller.controllers.events import EventSink
+from mcs_controller.controllers.evidence import Evidence
+from mcs_controller.controllers.export_status import ExportStatus
+from mcs_controller.controllers.exporter import Exporter
+from mcs_controller.controllers.import_status import ImportStatus
+from mcs_controller.controllers.importer import Importer
+from mcs_controller.controllers.local import LocalState, describe_service
+from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.metrics import AgentMetrics, StateCollector
+from mcs_controller.controllers.view import ClustersetView
+from mcs_controller.kube.backoff import Backoff
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.metrics import KubeMetrics
+from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.store import Entry, Store
+from mcs_controller.kube.tasks import Tasks
+
+
+class _OfService(Protocol):
+    @property
+    def service(self) -> ServiceKey: ...
+
+
+_Belonging = TypeVar("_Belonging", bound=_OfService)
+
+
+class Agent:
+    """Mirrors this cluster's exports to the broker and builds its imports from there."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        local: Client,
+        broker: Client,
+        clock: Clock,
+        random: randomness.Random,
+        registry: CollectorRegistry,
+        events: EventSink,
+    ) -> None:
+        cluster = config.cluster_id
+        self.cluster_id = cluster
+        self.local = LocalState(cluster, local, clock=clock, random=random)
+        self.broker = BrokerState(cluster, broker, random=random)
+        self.membership = Membership(config, local, broker, clock=clock, random=random)
+        self._view = ClustersetView(self.local, self.broker, self.membership)
+        self._metrics = AgentMetrics(registry)
+        evidence = Evidence()
+        exporter = Exporter(
+            self.local,
+            self.broker,
+            self._view,
+            self.membership,
+            evidence,
+            ExportStatus(self.local, clock=clock, events=events),
+            clock,
+        )
+        importer = Importer(
+            self.local,
+            self.broker,
+            self._view,
+            self.membership,
+            evidence,
+            ImportStatus(self.local, clock=clock),
+            DerivedServices(self.local),
+            self._metrics,
+            clock,
+        )
+        self.exports: WorkQueue[ServiceKey] = WorkQueue(
+            "exports",
+            exporter.reconcile,
+            workers=config.workers,
+            random=random,
+            describe=describe_service,
+        )
+        self.imports: WorkQueue[ServiceKey] = WorkQueue(
+            "imports",
+            importer.reconcile,
+            workers=config.workers,
+            random=random,
+            describe=describe_service,
+        )
+        self._confirmation = Confirmation(
+            self.local,
+            self.broker,
+            evidence,
+            config.confirm_delay_seconds,
+            Backoff(1.0, 30.0, random=random),
+            self._look_at_everything,
+        )
+        StateCollector(self.local, self.membership, registry)
+        self._connect(KubeMetrics(registry))
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        Raises:
+            FatalError: going on could harm another cluster.
+        """
+        async with Tasks(f"agent-{self.cluster_id}") as tasks:
+            tasks.start(self.local.run(), name="local")
+            tasks.start(self.broker.run(), name="broker")
+            tasks.start(self.membership.run(), name="membership")
+            tasks.start(self.exports.run(), name="exports")
+            tasks.start(self.imports.run(), name="imports")
+            tasks.start(self._announce_sync(), name="sync")
+            tasks.start(self._confirmation.run(), name="confirmation")
+
+    def synced(self) -> bool:
+        """Whether both API servers have been read completely and this cluster's membership is known."""
+        return not self.problems()
+
+    def problems(self) -> dict[str, str]:
+        """What keeps the agent from being ready, by name; empty when nothing does."""
+        found = {}
+        for side, state in (("local", self.local), ("broker", self.broker)):
+            for reflector in state.reflectors:
+                if reflector.problem is not None:
+                    found[f"{side}: {reflector.name}"] = reflector.problem
+                elif not reflector.synced():
+                    found[f"{side}: {reflector.name}"] = "not read completely yet"
+        if self.membership.problem is not None:
+            found["membership"] = self.membership.problem
+        return found
+
+    async def _announce_sync(self) -> None:
+        """Once a side has been read completely, everything that waited for it gets its look."""
+        await self.local.wait_synced()
+        self._look_at_everything()
+        await self.broker.wait_synced()
+        await self.membership.wait_verified()
+        self._look_at_everything()
+
+    def _look_at_everything(self) -> None:
+        for key in self._view.keys():
+            self._look(key)
+
+    def _look(self, key: ServiceKey) -> None:
+        self.exports.add(key)
+        self.imports.add(key)
+
+    def _connect(self, metrics: KubeMetrics) -> None:
+        local, broker = self.local, self.broker
+        for queue in (self.exports, self.imports, local.loader):
+            metrics.watch_queue(queue)
+        for state in (local, broker):
+            metrics.watch_client(state.client)
+            for reflector in state.reflectors:
+                metrics.watch_reflector(reflector)
+        _tell_by_name(local.exports, self._look)
+        _tell_by_name(local.imports, self.imports.add)
+        _tell_by_service(local.source_slices, self._look)
+        _tell_by_service(local.imported_slices, self.imports.add)
+        _tell_by_service(broker.records, self._record_changed)
+        _tell_by_service(broker.slices, self.imports.add)
+        _tell_by_service(broker.own_records, self.exports.add)
+        _tell_by_service(broker.own_slices, self.exports.add)
+        local.services.subscribe(self._service_changed)
+        local.namespaces.subscribe(self._namespace_changed)
+        local.on_loaded(self._look)
+        self.membership.on_change(self._member_changed)
+
+    def _record_changed(self, key: ServiceKey) -> None:
+        self.imports.add(key)
+        if self.local.exports.get(*key) is not None:
+            self.exports.add(key)
+
+    def _service_changed(self, old: Entry[LocalService] | None, new: Entry[LocalService] | None) -> None:
+        entry = new or old
+        if entry is None:
+            return
+        if entry.value.import_name:
+            self.imports.add(ServiceKey(entry.namespace, entry.value.import_name))
+        self._look(ServiceKey(entry.namespace, entry.name))
+
+    def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
+        if new is None or (old is not None and old.value == new.value):
+            return
+        for key in self._view.keys():
+            if key.namespace == new.name:
+                self.imports.add(key)
+
+    def _member_changed(self, cluster: str) -> None:
+        for entry in self.broker.records:
+            if entry.value.cluster == cluster:
+                self._record_changed(entry.value.service)
+
+
+def _tell_by_name(store: Store[Any], tell: Callable[[ServiceKey], None]) -> None:
+    """Tell the service that an object of the store is named for."""
+
+    def changed(old: Entry[Any] | None, new: Entry[Any] | None) -> None:
+        entry = new or old
+        if entry is not None:
+            tell(ServiceKey(entry.namespace, entry.name))
+
+    store.subscribe(changed)
+
+
+def _tell_by_service(store: Store[_Belonging], tell: Callable[[ServiceKey], None]) -> None:
+    """Tell the service that an object of the store belongs to, the old one too if that changed."""
+
+    def changed(old: Entry[_Belonging] | None, new: Entry[_Belonging] | None) -> None:
+        if new is not None:
+            tell(new.value.service)
+        if old is not None and (new is None or new.value.service != old.value.service):
+            tell(old.value.service)
+
+    store.subscribe(changed)

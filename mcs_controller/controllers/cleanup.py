@@ -1,0 +1,58 @@
+"""The second look after a start, which proves what is gone (architecture.md, decision 8).
+
+An agent that has just started knows what is there, not what was there before. Objects that nobody exports
+any more, here or in our part of the broker, are leftovers of an earlier life: they are found by their
+marker, and removed only after everything was read once more, a while after the first time, and still lacks
+what they stand for (MCS-LIFE-08). The removal itself is the reconcilers'.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from mcs_controller.controllers.broker import BrokerState
+from mcs_controller.controllers.evidence import Evidence
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.kube.backoff import Backoff
+from mcs_controller.kube.errors import KubeError
+
+_log = logging.getLogger(__name__)
+
+
+class Confirmation:
+    """Runs once after a start; `look_at_everything` is called when absence has become proof."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        broker: BrokerState,
+        evidence: Evidence,
+        delay_seconds: float,
+        backoff: Backoff,
+        look_at_everything: Callable[[], None],
+    ) -> None:
+        self._local = local
+        self._broker = broker
+        self._evidence = evidence
+        self._delay_seconds = delay_seconds
+        self._backoff = backoff
+        self._look_at_everything = look_at_everything
+
+    async def run(self) -> None:
+        """Wait for the first complete read, read again later, and say so."""
+        await self._local.wait_synced()
+        await self._broker.wait_synced()
+        await asyncio.sleep(self._delay_seconds)
+        while not await self._confirmed():
+            await asyncio.sleep(self._backoff.next_seconds())
+        self._evidence.confirm()
+        self._look_at_everything()
+
+    async def _confirmed(self) -> bool:
+        try:
+            await self._local.confirm()
+            await self._broker.confirm()
+        except KubeError as error:
+            _log.warning("cannot confirm what is gone, again soon: %s", error)
+            return False
+        return True

@@ -1,0 +1,24 @@
+"""What an operator can set of an agent. Frozen before anything starts."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DeadMemberPolicy = Literal["withdraw", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """One agent's settings.
+
+    `member_timeout_seconds` is how long a member's heartbeat may stay unchanged, while the broker itself
+    answers, before the member counts as dead; `dead_member_policy` says what then happens to its endpoints
+    (architecture.md, decision 6). `confirm_delay_seconds` is the time between the first complete read after
+    a start and the second one that proves what is gone (decision 8).
+    """
+
+    cluster_id: str
+    heartbeat_interval_seconds: float = 10.0
+    member_timeout_seconds: float = 60.0
+    dead_member_policy: DeadMemberPolicy = "withdraw"
+    confirm_delay_seconds: float = 5.0
+    workers: int = 16

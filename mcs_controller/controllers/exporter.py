@@ -1,0 +1,136 @@
+"""Keeps this member's part of the broker equal to what its cluster exports, and tells the exporting user.
+
+For one service: the ExportedService and ExportedEndpointSlices in the member's namespace, and the
+conditions of the ServiceExport. What is to be written is decided in `clusterset/export.py`; the Service,
+its slices and everything else local are only read (MCS-EXP-12).
+"""
+
+from dataclasses import replace
+
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
+from mcs_controller.clusterset import decode, encode
+from mcs_controller.clusterset.export import (
+    ExportEvaluation,
+    conflict_condition,
+    published_slice,
+    ready_condition,
+)
+from mcs_controller.clusterset.model import Condition, ExportRecord, ServiceKey
+from mcs_controller.clusterset.naming import exported_service_name, exported_slice_name
+from mcs_controller.controllers.broker import BrokerState
+from mcs_controller.controllers.evidence import Evidence
+from mcs_controller.controllers.export_status import ExportStatus
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.view import ClustersetView
+from mcs_controller.controllers.writer import Writer
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import KubeError
+
+
+class Exporter:
+    """The reconciler of exports."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        broker: BrokerState,
+        view: ClustersetView,
+        membership: Membership,
+        evidence: Evidence,
+        status: ExportStatus,
+        clock: Clock,
+    ) -> None:
+        self._local = local
+        self._broker = broker
+        self._view = view
+        self._membership = membership
+        self._evidence = evidence
+        self._status = status
+        self._clock = clock
+        self._records = Writer(
+            broker.client, lambda: EXPORTED_SERVICES, broker.own_records, decode.exported_service
+        )
+        self._slices = Writer(
+            broker.client, lambda: EXPORTED_ENDPOINT_SLICES, broker.own_slices, decode.exported_slice
+        )
+
+    async def reconcile(self, key: ServiceKey) -> float | None:
+        """Bring the broker's mirror of `key`, and the ServiceExport's conditions, in step."""
+        evaluation = self._local.evaluation(key)
+        if evaluation is None:
+            if self._may_withdraw(key):
+                await self._withdraw(key)
+            return None
+        if not self._local.loaded(key):
+            return None
+        if evaluation.record is not None:
+            self._evidence.saw([key])
+        try:
+            ready = await self._mirror(key, evaluation)
+        except KubeError as error:
+            await self._tell(key, evaluation, ready_condition("Failed", str(error)))
+            raise
+        await self._tell(key, evaluation, ready)
+        return None
+
+    async def _mirror(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition:
+        if not self._broker.exports_synced() or not self._membership.verified:
+            return ready_condition("Pending", "waiting for the broker")
+        if evaluation.record is None:
+            if self._may_withdraw(key):
+                await self._withdraw(key)
+            return ready_condition("Pending", "the export is not valid")
+        await self._mirror_record(key, evaluation.record)
+        await self._mirror_slices(key)
+        return ready_condition("Exported", "")
+
+    async def _mirror_record(self, key: ServiceKey, record: ExportRecord) -> None:
+        held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+        if held is not None and held.value == record:
+            return
+        body = encode.exported_service(record, self._clock.now().timestamp())
+        if held is None:
+            await self._records.create(body)
+        else:
+            await self._records.replace(held, body)
+
+    async def _mirror_slices(self, key: ServiceKey) -> None:
+        stale = {entry.name: entry for entry in self._broker.own_slices.indexed(key)}
+        for source in self._local.own_slices(key):
+            held = stale.pop(exported_slice_name(key.namespace, source.name), None)
+            if held is not None and held.value == published_slice(source):
+                continue
+            body = encode.exported_slice(source, source.changed_at_seconds)
+            if held is None:
+                await self._slices.create(body)
+            else:
+                await self._slices.replace(held, body)
+        for entry in stale.values():
+            await self._slices.delete(entry)
+
+    def _may_withdraw(self, key: ServiceKey) -> bool:
+        return (
+            self._broker.exports_synced()
+            and self._membership.verified
+            and self._local.synced()
+            and self._evidence.proves_gone([key])
+        )
+
+    async def _withdraw(self, key: ServiceKey) -> None:
+        """Take the export off the broker: the record first, so that importers drop it as a whole."""
+        record = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+        if record is not None:
+            await self._records.delete(record)
+        for entry in self._broker.own_slices.indexed(key):
+            await self._slices.delete(entry)
+
+    async def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition) -> None:
+        generation = evaluation.valid.observed_generation
+        wanted = [evaluation.valid, replace(ready, observed_generation=generation)]
+        merged = self._view.merged(key) if self._broker.imports_synced() else None
+        if evaluation.record is None:
+            wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
+        elif merged is not None:
+            wanted.append(conflict_condition(merged, observed_generation=generation))
+        await self._status.write(key, wanted)

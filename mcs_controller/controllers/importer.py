@@ -1,0 +1,225 @@
+"""Brings one service's local objects in step with what the clusterset exports.
+
+For one service, in this order: the ServiceImport, the derived Service that carries its clusterset IP, the
+IPs written back to the import in one update (MCS-IMP-09), the imported slices, the import's status. What
+the objects must look like is decided in `clusterset/desired.py`. An import never disappears while one
+export remains (MCS-IMP-03), and nothing is removed without proof (`evidence.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from mcs_controller.api.resources import ENDPOINT_SLICES
+from mcs_controller.clusterset import decode, desired, encode
+from mcs_controller.clusterset.model import (
+    AddressFamily,
+    ImportedSlice,
+    LocalImport,
+    MergedService,
+    ServiceKey,
+)
+from mcs_controller.clusterset.recall import merge_behind
+from mcs_controller.controllers.broker import BrokerState
+from mcs_controller.controllers.derived import DerivedServices
+from mcs_controller.controllers.evidence import Evidence
+from mcs_controller.controllers.import_status import ImportStatus
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.metrics import AgentMetrics
+from mcs_controller.controllers.view import ClustersetView
+from mcs_controller.controllers.writer import Writer
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.store import Entry
+
+
+class Importer:
+    """The reconciler of imports."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        broker: BrokerState,
+        view: ClustersetView,
+        membership: Membership,
+        evidence: Evidence,
+        status: ImportStatus,
+        derived: DerivedServices,
+        metrics: AgentMetrics,
+        clock: Clock,
+    ) -> None:
+        self._local = local
+        self._broker = broker
+        self._view = view
+        self._membership = membership
+        self._evidence = evidence
+        self._status = status
+        self._derived = derived
+        self._metrics = metrics
+        self._clock = clock
+        self._started_at_seconds = clock.now().timestamp()
+        self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
+        self._slices = Writer(
+            local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
+        )
+
+    async def reconcile(self, key: ServiceKey) -> float | None:
+        """Bring the local objects of `key` in step; raises what kept it from doing so."""
+        if not self._local.synced() or not self._local.namespace_is_active(key.namespace):
+            return None
+        if self._local.exports.get(*key) is not None and not self._local.loaded(key):
+            return None
+        imported = self._local.imports.get(*key)
+        if imported is not None and not imported.value.managed:
+            self._metrics.refused.inc()
+            return None
+        if not self._broker.imports_synced() or not self._membership.observed:
+            await self._refresh_own(key, imported)
+            return None
+        merged = self._view.merged(key)
+        exporters = set(merged.clusters) if merged else set()
+        self._evidence.saw((cluster, key) for cluster in exporters)
+        gone = self._remembered_exporters(key, imported) - exporters
+        if not self._evidence.proves_gone((cluster, key) for cluster in gone):
+            return None
+        if merged is None:
+            await self._withdraw(key, imported)
+        elif imported is None or not imported.value.deleting:
+            await self._import(key, merged, imported)
+        return None
+
+    def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
+        """The clusters that, going by the objects here, exported the service when they were written."""
+        remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        if imported is not None:
+            remembered.update(imported.value.clusters)
+        return remembered
+
+    async def _import(
+        self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
+    ) -> None:
+        if imported is None:
+            wanted = _desired_import(merged, (), self._derived.served_families())
+            imported = await self._imports.create(self._import_body(wanted))
+        problem: KubeError | None = None
+        ips = imported.value.spec.ips
+        if merged.type == "ClusterSetIP":
+            try:
+                ips = await self._derived.ensure(key, merged, imported)
+            except KubeError as error:
+                problem = error
+        served = self._derived.served_families()
+        wanted = _desired_import(merged, ips, served)
+        if desired.import_differs(imported.value, wanted):
+            imported = await self._imports.replace(imported, self._import_body(wanted))
+        if merged.type == "Headless":
+            await self._derived.remove(key)
+        records = {record.cluster: record for record in self._view.records(key)}
+        withdrawn = self._membership.dead & records.keys()
+        slices = desired.imported_slices(
+            merged,
+            records,
+            self._view.slices(key),
+            own_cluster=self._local.cluster_id,
+            owner_uid=imported.uid,
+            withdrawn=withdrawn,
+        )
+        problem = await self._write_slices(slices, self._local.imported_slices.indexed(key)) or problem
+        await self._status.write(
+            imported,
+            clusters=merged.clusters,
+            conditions=desired.import_conditions(
+                merged,
+                wanted.spec,
+                families=served,
+                withdrawn=withdrawn,
+                error=str(problem) if problem else "",
+                observed_generation=imported.value.generation,
+            ),
+            slices_exist=bool(slices),
+        )
+        if problem is not None:
+            raise problem
+
+    async def _refresh_own(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
+        """While the broker was never read: keep this cluster's own endpoints fresh, touch nothing else."""
+        record = self._view.own_record(key)
+        if imported is None or record is None:
+            return
+        own = self._local.cluster_id
+        slices = desired.imported_slices(
+            merge_behind(imported.value),
+            {own: record},
+            self._local.own_slices(key),
+            own_cluster=own,
+            owner_uid=imported.uid,
+        )
+        held = self._local.imported_slices.indexed(key)
+        problem = await self._write_slices(slices, [e for e in held if e.value.source_cluster == own])
+        if problem is not None:
+            raise problem
+
+    async def _write_slices(
+        self, wanted: Iterable[ImportedSlice], held: Iterable[Entry[ImportedSlice]]
+    ) -> KubeError | None:
+        """Bring the held slices in step with the wanted ones.
+
+        A slice that is refused does not keep the others from being written; the first refusal is returned.
+        """
+        problem: KubeError | None = None
+        left = {entry.name: entry for entry in held}
+        for slice_ in wanted:
+            try:
+                await self._write_slice(slice_, left.pop(slice_.name, None))
+            except KubeError as error:
+                problem = problem or error
+        for entry in left.values():
+            try:
+                await self._slices.delete(entry)
+            except KubeError as error:
+                problem = problem or error
+        return problem
+
+    async def _write_slice(self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None) -> None:
+        if held is not None and held.value == slice_:
+            return
+        body = encode.imported_slice(slice_, self._local.imports_resource().api_version)
+        if held is not None and held.value.content.address_type != slice_.content.address_type:
+            # The address type of a slice cannot change.
+            await self._slices.delete(held)
+            held = None
+        if held is None:
+            await self._slices.create(body)
+        else:
+            await self._slices.replace(held, body)
+        self._measure(slice_)
+
+    def _measure(self, slice_: ImportedSlice) -> None:
+        """How long the change behind a slice took; what was waiting when this agent started is no measure."""
+        if slice_.source_cluster == self._local.cluster_id:
+            return
+        changed_at_seconds = self._view.changed_at_seconds(slice_)
+        if changed_at_seconds > self._started_at_seconds:
+            self._metrics.export_to_import.observe(
+                max(0.0, self._clock.now().timestamp() - changed_at_seconds)
+            )
+
+    async def _withdraw(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
+        """Nobody exports the service: the import goes first, so that nobody is sent there any more."""
+        if imported is not None and not imported.value.deleting:
+            await self._imports.delete(imported)
+        for entry in self._local.imported_slices.indexed(key):
+            await self._slices.delete(entry)
+        await self._derived.remove(key)
+
+    def _import_body(self, wanted: desired.DesiredImport) -> encode.Body:
+        return encode.service_import(wanted, self._local.imports_resource().api_version)
+
+
+def _desired_import(
+    merged: MergedService, ips: Sequence[str], served: Sequence[AddressFamily]
+) -> desired.DesiredImport:
+    return desired.DesiredImport(
+        service=merged.service,
+        spec=desired.import_spec(merged, ips, served),
+        metadata=desired.import_metadata(merged),
+    )

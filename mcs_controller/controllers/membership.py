@@ -1,0 +1,196 @@
+"""This cluster's place in the clusterset, and how the others are.
+
+It proves that the cluster id is ours (the MemberCluster on the broker names our kube-system UID, or none
+yet), renews the heartbeat, and reads the others' with one cheap list from the watch cache: heartbeats are
+never fanned out to watchers. Whether a silent member is dead is decided in `clusterset/liveness.py` by this
+process's own clock, so that skew between clusters does not matter.
+"""
+
+import asyncio
+import logging
+import random as randomness
+from collections.abc import Callable, Mapping
+
+from mcs_controller import __version__
+from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.clusterset import decode, liveness
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.model import Member
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.clock import Clock, rfc3339_micro
+from mcs_controller.kube.errors import KubeError, NotFound
+
+_log = logging.getLogger(__name__)
+
+MemberListener = Callable[[str], None]
+
+
+class Membership:
+    """Joins, renews and observes.
+
+    `verified` says that the cluster id is proven ours: nothing is exported before. `dead` are the members
+    whose endpoints are not to be used; it stays empty under the policy `keep`. `observed` says that the
+    others have been read at least once. `problem` is None when the last round worked.
+    """
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        local: Client,
+        broker: Client,
+        *,
+        clock: Clock,
+        random: randomness.Random,
+    ) -> None:
+        self.verified = False
+        self.observed = False
+        self.dead: frozenset[str] = frozenset()
+        self.problem: str | None = "has not asked the broker yet"
+        self._config = config
+        self._namespace = member_namespace(config.cluster_id)
+        self._local = local
+        self._broker = broker
+        self._clock = clock
+        self._random = random
+        self._uid = ""
+        self._members: dict[str, Member] = {}
+        self._liveness = liveness.Liveness()
+        self._listeners: list[MemberListener] = []
+        self._became_verified = asyncio.Event()
+
+    def member(self, cluster: str) -> Member | None:
+        """What the broker last said of a member, None if it never named it."""
+        return self._members.get(cluster)
+
+    def heartbeat_ages_seconds(self) -> Mapping[str, float]:
+        """For each other member, how long its heartbeat has not changed while the broker answered."""
+        return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
+
+    def on_change(self, listener: MemberListener) -> None:
+        """Tell `listener` each member that died, came back, or whose rights changed."""
+        self._listeners.append(listener)
+
+    async def wait_verified(self) -> None:
+        """Wait until the cluster id is proven ours for the first time."""
+        await self._became_verified.wait()
+
+    async def run(self) -> None:
+        """Go on until cancelled. Raises `ClusterIdTaken`."""
+        while True:
+            await self.step()
+            await asyncio.sleep(self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1))
+
+    async def step(self) -> None:
+        """One round: join if needed, renew, look at the others. Raises `ClusterIdTaken`."""
+        try:
+            if not self.verified:
+                await self._join()
+            else:
+                await self._renew()
+            await self._observe()
+        except NotFound:
+            self.verified = False
+            self._report(
+                f"the broker has no MemberCluster {self._config.cluster_id} in namespace {self._namespace}: "
+                "the broker's administrator has to create it"
+            )
+        except KubeError as error:
+            self._report(f"cannot renew the membership: {error}")
+        else:
+            self.problem = None
+
+    async def _join(self) -> None:
+        """Claim the cluster id, unless another cluster has it."""
+        if not self._uid:
+            self._uid = (await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+        raw = await self._broker.get(MEMBER_CLUSTERS, self._config.cluster_id, self._namespace)
+        self._check_owner(decode.member(raw))
+        # The version makes sure that of two clusters that claim one id at once only one succeeds.
+        await self._write_status(raw["metadata"]["resourceVersion"])
+        self.verified = True
+        self._became_verified.set()
+        _log.info("member of the clusterset as %s", self._config.cluster_id)
+
+    async def _renew(self) -> None:
+        await self._write_status(None)
+
+    async def _write_status(self, resource_version: str | None) -> None:
+        status = {
+            "clusterUID": self._uid,
+            "version": __version__,
+            "heartbeat": rfc3339_micro(self._clock.now()),
+        }
+        patch: JsonObject = {"status": status}
+        if resource_version is not None:
+            patch["metadata"] = {"resourceVersion": resource_version}
+        await self._broker.patch(
+            MEMBER_CLUSTERS,
+            self._config.cluster_id,
+            patch,
+            namespace=self._namespace,
+            subresource="status",
+        )
+
+    async def _observe(self) -> None:
+        members = await self._read_members("0")
+        if self._members.keys() - members.keys():
+            # The watch cache may be behind; that a member left is believed on a consistent list only.
+            members = await self._read_members(None)
+        now_seconds = asyncio.get_running_loop().time()
+        self._liveness = liveness.observe(
+            self._liveness,
+            {cluster: member.heartbeat for cluster, member in members.items()},
+            now_seconds,
+            max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
+        )
+        dead: frozenset[str] = frozenset()
+        if self._config.dead_member_policy == "withdraw":
+            dead = self._liveness.stale(self._config.member_timeout_seconds)
+        changed = _rights_changed(self._members, members) | (self.dead ^ dead)
+        for cluster in sorted(self.dead ^ dead):
+            _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
+        self._members, self.dead, self.observed = members, dead, True
+        for cluster in sorted(changed):
+            for listener in self._listeners:
+                listener(cluster)
+
+    async def _read_members(self, resource_version: str | None) -> dict[str, Member]:
+        listed = await self._broker.list(MEMBER_CLUSTERS, resource_version=resource_version)
+        members: dict[str, Member] = {}
+        for raw in listed.items:
+            try:
+                member = decode.member(raw)
+            except MalformedObject as error:
+                _log.warning("a MemberCluster is ignored: %s", error)
+                continue
+            if member.cluster == self._config.cluster_id:
+                self._check_owner(member)
+            else:
+                members[member.cluster] = member
+        return members
+
+    def _check_owner(self, member: Member) -> None:
+        if member.cluster_uid and self._uid and member.cluster_uid != self._uid:
+            raise ClusterIdTaken(
+                f"cluster id {self._config.cluster_id} belongs to another cluster (kube-system UID "
+                f"{member.cluster_uid}, ours is {self._uid}): choose another id, or, if that cluster is gone "
+                f"for good, delete and create its MemberCluster in namespace {self._namespace} on the broker"
+            )
+
+    def _report(self, problem: str) -> None:
+        if problem != self.problem:
+            _log.warning("%s", problem)
+            self.problem = problem
+
+
+def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:
+    """The members that came, went, or may export something else than before."""
+    changed = set(before.keys() ^ after.keys())
+    for cluster in before.keys() & after.keys():
+        old, new = before[cluster], after[cluster]
+        if (old.allowed_cidrs, old.allowed_namespaces) != (new.allowed_cidrs, new.allowed_namespaces):
+            changed.add(cluster)
+    return changed

@@ -1,0 +1,94 @@
+"""The agent's own metrics: exports and imports by condition, members, and how fast changes travel.
+
+Gauges are counted from the stores when Prometheus asks, so that they cannot drift from what is held.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mcs_controller.clusterset.model import Condition
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.membership import Membership
+
+PROPAGATION_BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+
+
+class AgentMetrics:
+    """Counters and histograms that the controllers feed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.export_to_import = Histogram(
+            "mcs_export_to_import_seconds",
+            "From the exporting cluster's agent seeing an endpoint change to the slice written here, by the "
+            "two agents' wall clocks.",
+            buckets=PROPAGATION_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self.held = Gauge(
+            "mcs_imports_held",
+            "Services whose removal is held back until a second complete list proves it.",
+            registry=registry,
+        )
+        self.refused = Counter(
+            "mcs_import_refused_total",
+            "Objects in this cluster that stand where an import should, and are not ours.",
+            registry=registry,
+        )
+
+
+class StateCollector(Collector):
+    """Counts exports, imports and members at scrape time."""
+
+    def __init__(self, local: LocalState, membership: Membership, registry: CollectorRegistry) -> None:
+        self._local = local
+        self._membership = membership
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Names only: the values are counted at scrape time."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        exports = GaugeMetricFamily(
+            "mcs_exports", "ServiceExports in this cluster by condition.", labels=["condition", "status"]
+        )
+        _count(exports, (entry.value.conditions for entry in self._local.exports))
+        yield exports
+        imports = GaugeMetricFamily(
+            "mcs_imports", "ServiceImports in this cluster by condition.", labels=["condition", "status"]
+        )
+        _count(imports, (entry.value.conditions for entry in self._local.imports))
+        yield imports
+        yield GaugeMetricFamily(
+            "mcs_imported_endpointslices",
+            "EndpointSlices that this agent keeps here for imports.",
+            value=len(self._local.imported_slices),
+        )
+        age = GaugeMetricFamily(
+            "mcs_member_heartbeat_age_seconds",
+            "Time since this agent last saw a member's heartbeat change, by its own clock.",
+            labels=["member"],
+        )
+        alive = GaugeMetricFamily(
+            "mcs_member_alive", "Whether a member counts as alive (1) or dead (0).", labels=["member"]
+        )
+        for member, age_seconds in self._membership.heartbeat_ages_seconds().items():
+            age.add_metric([member], age_seconds)
+            alive.add_metric([member], 0.0 if member in self._membership.dead else 1.0)
+        yield age
+        yield alive
+
+
+def _count(family: GaugeMetricFamily, objects: Iterable[Iterable[Condition]]) -> None:
+    tally: Tally[tuple[str, str]] = Tally()
+    for conditions in objects:
+        for condition in conditions:
+            tally[condition.type, condition.status] += 1
+    for kind in ("Valid", "Ready", "Conflict"):
+        for status in ("True", "False"):
+            family.add_metric([kind, status], tally[kind, status])

@@ -1,0 +1,96 @@
+"""The clusterset as this cluster sees it: every admitted record and slice of one service.
+
+The own cluster's part is read locally, so that it never waits for the broker; the others' part is what the
+broker holds, after the checks of `clusterset/admission.py`. The exporter (for conflicts) and the importer
+read the same view, and a merge is kept for as long as the records are the very same.
+"""
+
+from mcs_controller.clusterset.admission import admit_record, admit_slice
+from mcs_controller.clusterset.merge import merge
+from mcs_controller.clusterset.model import (
+    ExportRecord,
+    ImportedSlice,
+    MergedService,
+    ServiceKey,
+    SourceSlice,
+)
+from mcs_controller.clusterset.naming import imported_slice_name
+from mcs_controller.controllers.broker import BrokerState
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.membership import Membership
+
+
+class ClustersetView:
+    """Records, merges and slices by service. Reads stores only; never waits."""
+
+    def __init__(self, local: LocalState, broker: BrokerState, membership: Membership) -> None:
+        self._local = local
+        self._broker = broker
+        self._membership = membership
+        self._merges: dict[ServiceKey, tuple[tuple[ExportRecord, ...], MergedService]] = {}
+
+    def own_record(self, key: ServiceKey) -> ExportRecord | None:
+        """This cluster's own record, if it exports the service and the export is valid."""
+        evaluation = self._local.evaluation(key)
+        return evaluation.record if evaluation else None
+
+    def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
+        """All admitted records of one service, this cluster's own first."""
+        own = self.own_record(key)
+        found = [own] if own else []
+        for entry in self._broker.records.indexed(key):
+            if admit_record(entry.value, self._membership.member(entry.value.cluster)) is None:
+                found.append(entry.value)
+        return tuple(found)
+
+    def merged(self, key: ServiceKey) -> MergedService | None:
+        """What the records of one service amount to; None when nobody exports it."""
+        records = self.records(key)
+        if not records:
+            self._merges.pop(key, None)
+            return None
+        known = self._merges.get(key)
+        if known and known[0] == records:
+            return known[1]
+        merged = merge(records)
+        self._merges[key] = (records, merged)
+        return merged
+
+    def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
+        """All admitted slices of one service; endpoints that a member may not name are left out."""
+        found = list(self._local.own_slices(key))
+        for entry in self._broker.slices.indexed(key):
+            admitted, _ = admit_slice(entry.value, self._membership.member(entry.value.cluster))
+            if admitted is not None:
+                found.append(admitted)
+        return tuple(found)
+
+    def changed_at_seconds(self, imported: ImportedSlice) -> float:
+        """When the exporter saw the content of an imported slice (seconds since the epoch); 0.0 if unknown."""
+        for entry in self._broker.slices.indexed(imported.service):
+            source = entry.value
+            name = imported_slice_name(source.service.name, source.cluster, source.name)
+            if source.cluster == imported.source_cluster and name == imported.name:
+                return source.changed_at_seconds
+        return 0.0
+
+    def refused(self) -> int:
+        """How many records of other members are not admitted now."""
+        return sum(
+            admit_record(entry.value, self._membership.member(entry.value.cluster)) is not None
+            for entry in self._broker.records
+        )
+
+    def keys(self) -> set[ServiceKey]:
+        """Every service that any cluster exports, or that this cluster still has objects of."""
+        found = {ServiceKey(entry.namespace, entry.name) for entry in self._local.exports}
+        found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.imports)
+        for store in (
+            self._broker.records,
+            self._broker.own_records,
+            self._broker.own_slices,
+            self._local.imported_slices,
+            self._local.services,
+        ):
+            found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
+        return found
