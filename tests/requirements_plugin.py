@@ -26,8 +26,10 @@ class Requirement:
     text: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Results:
+    """A plugin object: pytest keeps it in sets, so it is equal to itself only."""
+
     outcomes: dict[str, str] = field(default_factory=dict)
     """Test id to its outcome so far."""
     proofs: dict[str, list[str]] = field(default_factory=dict)

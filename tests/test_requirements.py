@@ -37,6 +37,10 @@ def test_is_not_run(): ...
 
 def run_inner(folder: Path, module: str, *args: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_inner.py").write_text(module)
+    # With a conftest beside a folder that does not share it pytest compares plugins, as it does here.
+    for name in ("one", "other"):
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "conftest.py").touch()
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = requirement\n")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.requirements_plugin", *args],
