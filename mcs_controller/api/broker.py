@@ -35,7 +35,7 @@ Address = Annotated[str, StringConstraints(min_length=1, max_length=45)]
 MAX_PORTS = 100
 MAX_ENDPOINTS = 1000
 MAX_ADDRESSES = 100
-"""The three are what the API server allows in one EndpointSlice."""
+"""Endpoints and addresses: what Kubernetes itself allows in one EndpointSlice. Of ports it allows more."""
 MAX_MAP_ENTRIES = 100
 
 
