@@ -107,7 +107,7 @@ class Agent:
             Backoff(1.0, 30.0, random=random),
             self._look_at_everything,
         )
-        StateCollector(self.local, self.membership, registry)
+        StateCollector(self.local, self._view, self.membership, registry)
         self._connect(KubeMetrics(registry))
 
     async def run(self) -> None:
@@ -151,7 +151,7 @@ class Agent:
         self._look_at_everything()
 
     def _look_at_everything(self) -> None:
-        for key in self._view.keys():
+        for key in self._view.services():
             self._look(key)
 
     def _look(self, key: ServiceKey) -> None:
@@ -195,7 +195,7 @@ class Agent:
     def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
         if new is None or (old is not None and old.value == new.value):
             return
-        for key in self._view.keys():
+        for key in self._view.services():
             if key.namespace == new.name:
                 self.imports.add(key)
 

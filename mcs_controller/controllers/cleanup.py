@@ -42,17 +42,18 @@ class Confirmation:
         """Wait for the first complete read, read again later, and say so."""
         await self._local.wait_synced()
         await self._broker.wait_synced()
-        await asyncio.sleep(self._delay_seconds)
-        while not await self._confirmed():
-            await asyncio.sleep(self._backoff.next_seconds())
-        self._evidence.confirm()
-        self._look_at_everything()
+        wait_seconds = self._delay_seconds
+        while not self._evidence.confirmed:
+            await asyncio.sleep(wait_seconds)
+            await self._try_to_confirm()
+            wait_seconds = self._backoff.next_seconds()
 
-    async def _confirmed(self) -> bool:
+    async def _try_to_confirm(self) -> None:
         try:
             await self._local.confirm()
             await self._broker.confirm()
         except KubeError as error:
             _log.warning("cannot confirm what is gone, again soon: %s", error)
-            return False
-        return True
+            return
+        self._evidence.confirm()
+        self._look_at_everything()

@@ -70,7 +70,7 @@ class Importer:
             return None
         imported = self._local.imports.get(*key)
         if imported is not None and not imported.value.managed:
-            self._metrics.refused.inc()
+            self._metrics.foreign.inc()
             return None
         if not self._broker.imports_synced() or not self._membership.observed:
             await self._refresh_own(key, imported)

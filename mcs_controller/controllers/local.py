@@ -183,7 +183,7 @@ class LocalState:
             await reflector.wait_synced()
 
     async def confirm(self) -> None:
-        """Read the exports and what belongs to them anew: a second complete list, as proof of what is gone."""
+        """Read the exports and what belongs to them anew: a second complete list."""
         for reflector in (self._exports, self._services, self._source_slices):
             await reflector.fetch()
 
@@ -239,7 +239,7 @@ class LocalState:
         await self._services.fetch(name=key.name, namespace=key.namespace)
         await self._source_slices.fetch(
             namespace=key.namespace,
-            label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name},!{LABEL_SERVICE_NAME}",
+            label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name}",
         )
         if self.exports.get(*key) is not None:
             self._loaded.add(key)

@@ -6,13 +6,14 @@ Gauges are counted from the stores when Prometheus asks, so that they cannot dri
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.view import ClustersetView
 
 PROPAGATION_BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 
@@ -28,14 +29,9 @@ class AgentMetrics:
             buckets=PROPAGATION_BUCKETS_SECONDS,
             registry=registry,
         )
-        self.held = Gauge(
-            "mcs_imports_held",
-            "Services whose removal is held back until a second complete list proves it.",
-            registry=registry,
-        )
-        self.refused = Counter(
-            "mcs_import_refused_total",
-            "Objects in this cluster that stand where an import should, and are not ours.",
+        self.foreign = Counter(
+            "mcs_foreign_imports_total",
+            "Times that a ServiceImport which is not ours stood where an import of ours should.",
             registry=registry,
         )
 
@@ -43,8 +39,11 @@ class AgentMetrics:
 class StateCollector(Collector):
     """Counts exports, imports and members at scrape time."""
 
-    def __init__(self, local: LocalState, membership: Membership, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, local: LocalState, view: ClustersetView, membership: Membership, registry: CollectorRegistry
+    ) -> None:
         self._local = local
+        self._view = view
         self._membership = membership
         registry.register(self)
 
@@ -68,6 +67,11 @@ class StateCollector(Collector):
             "mcs_imported_endpointslices",
             "EndpointSlices that this agent keeps here for imports.",
             value=len(self._local.imported_slices),
+        )
+        yield GaugeMetricFamily(
+            "mcs_exports_refused",
+            "Exports of other members that the broker's administrator does not allow them.",
+            value=self._view.refused(),
         )
         age = GaugeMetricFamily(
             "mcs_member_heartbeat_age_seconds",

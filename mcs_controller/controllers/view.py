@@ -66,7 +66,7 @@ class ClustersetView:
         return tuple(found)
 
     def changed_at_seconds(self, imported: ImportedSlice) -> float:
-        """When the exporter saw the content of an imported slice (seconds since the epoch); 0.0 if unknown."""
+        """When the exporter saw the content of an imported slice, since the epoch; 0.0 if unknown."""
         for entry in self._broker.slices.indexed(imported.service):
             source = entry.value
             name = imported_slice_name(source.service.name, source.cluster, source.name)
@@ -81,7 +81,7 @@ class ClustersetView:
             for entry in self._broker.records
         )
 
-    def keys(self) -> set[ServiceKey]:
+    def services(self) -> set[ServiceKey]:
         """Every service that any cluster exports, or that this cluster still has objects of."""
         found = {ServiceKey(entry.namespace, entry.name) for entry in self._local.exports}
         found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.imports)
