@@ -1,0 +1,51 @@
+"""From the start of a command's coroutine to its exit code.
+
+SIGTERM and Ctrl-C cancel the coroutine once, so that every `finally` runs, and the exit code is 0; a second
+signal ends the process as it would have without us. uvloop is used where it is installed (the extra
+`[fast]`). Errors are left to `main.py`.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+
+logger = logging.getLogger(__name__)
+
+
+def run_command(work: Coroutine[None, None, int]) -> int:
+    """Run a command until it ends or is asked to."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_until_signalled(work))
+
+
+async def _until_signalled(work: Coroutine[None, None, int]) -> int:
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None, "a coroutine runs in a task"
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        logger.info("stopping on %s", number.name)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

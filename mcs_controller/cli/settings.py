@@ -1,0 +1,140 @@
+"""Every option of the commands that run in a cluster, each declared once.
+
+`docs/configuration.md` is checked against these classes, and the chart's values carry the same names.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from mcs_controller.cli.options import Option, count, one_of, seconds, switch
+from mcs_controller.clusterset.identity import check_cluster_id
+from mcs_controller.controllers.config import DeadMemberPolicy
+from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.observe.logging import LogFormat, LogLevel
+
+_Kubeconfig = Annotated[
+    Path | None,
+    Option(
+        "kubeconfig file of this cluster; without it, the service account of the pod that this runs in",
+        parse=Path,
+        metavar="FILE",
+    ),
+]
+_Context = Annotated[str | None, Option("context of --kubeconfig; without it, the file's current one")]
+_Http = Annotated[
+    ListenAddress,
+    Option(
+        "where /metrics, /healthz and /readyz are served; :PORT means every address of this machine",
+        parse=ListenAddress.parse,
+        metavar="ADDR:PORT",
+        default=":8080",
+    ),
+]
+_Level = Annotated[
+    LogLevel,
+    Option(
+        "least level that is logged: debug, info, warning or error",
+        parse=one_of("debug", "info", "warning", "error"),
+        default="info",
+    ),
+]
+_Format = Annotated[
+    LogFormat,
+    Option(
+        "json (one object a line, for machines) or text (for people)",
+        parse=one_of("json", "text"),
+        default="json",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """`mcs-controller agent`."""
+
+    cluster_id: Annotated[
+        str,
+        Option(
+            "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused",
+            parse=check_cluster_id,
+            required=True,
+        ),
+    ]
+    kubeconfig: _Kubeconfig
+    context: _Context
+    broker_kubeconfig: Annotated[
+        Path | None,
+        Option(
+            "kubeconfig file of the broker, with this cluster's credential for it; "
+            "needed unless --broker-context names a context of --kubeconfig",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    broker_context: Annotated[
+        str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
+    ]
+    http: _Http
+    heartbeat_interval_seconds: Annotated[
+        float, Option("how often this cluster tells the broker that it is alive", parse=seconds, default="10")
+    ]
+    member_timeout_seconds: Annotated[
+        float,
+        Option(
+            "how long another cluster's heartbeat may be missing, while the broker answers, until it is dead",
+            parse=seconds,
+            default="60",
+        ),
+    ]
+    dead_member_policy: Annotated[
+        DeadMemberPolicy,
+        Option(
+            "what happens to a dead cluster's endpoints: withdraw or keep",
+            parse=one_of("withdraw", "keep"),
+            default="withdraw",
+        ),
+    ]
+    workers: Annotated[
+        int,
+        Option(
+            "how many services each work queue reconciles at the same time",
+            parse=count,
+            default="16",
+            metavar="N",
+        ),
+    ]
+    leader_elect: Annotated[
+        bool,
+        Option(
+            "whether replicas agree by a Lease on the one that works; without it, run one replica only",
+            parse=switch,
+            default="true",
+        ),
+    ]
+    lease_namespace: Annotated[str, Option("namespace of the Lease", default="mcs-system")]
+    lease_name: Annotated[str, Option("name of the Lease", default="mcs-agent")]
+    log_level: _Level
+    log_format: _Format
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSettings:
+    """`mcs-controller dns`."""
+
+    zone: Annotated[str, Option("the zone that is answered for", default="clusterset.local")]
+    listen: Annotated[
+        tuple[ListenAddress, ...],
+        Option(
+            "where DNS is answered, over UDP and TCP; may be repeated (in the environment: with commas)",
+            parse=ListenAddress.parse,
+            metavar="ADDR:PORT",
+            default="0.0.0.0:53",
+            repeatable=True,
+        ),
+    ]
+    kubeconfig: _Kubeconfig
+    context: _Context
+    http: _Http
+    log_level: _Level
+    log_format: _Format

@@ -1,0 +1,130 @@
+import argparse
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+
+from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.options import (
+    Option,
+    add_options,
+    count,
+    one_of,
+    options_of,
+    read_options,
+    seconds,
+    switch,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    cluster_id: Annotated[str, Option("the cluster", required=True)]
+    beat_interval_seconds: Annotated[float, Option("how often", parse=seconds, default="10")]
+    policy: Annotated[str, Option("what then", parse=one_of("withdraw", "keep"), default="withdraw")]
+    elect: Annotated[bool, Option("whether", parse=switch, default="true")]
+    workers: Annotated[int | None, Option("how many", parse=count)]
+    listen: Annotated[tuple[str, ...], Option("where", repeatable=True)]
+
+
+def read(*argv: str, **environment: str) -> Settings:
+    parser = argparse.ArgumentParser()
+    add_options(parser, Settings)
+    return read_options(Settings, parser.parse_args(argv), environment)
+
+
+def test_one_declaration_gives_flag_variable_and_chart_value() -> None:
+    option = options_of(Settings)[1]
+    assert option.flag == "--beat-interval-seconds"
+    assert option.env == "MCS_BEAT_INTERVAL_SECONDS"
+    assert option.chart_value == "beatIntervalSeconds"
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    assert read("--cluster-id", "east") == Settings("east", 10.0, "withdraw", True, None, ())
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
+    assert read(MCS_CLUSTER_ID="west", MCS_BEAT_INTERVAL_SECONDS="3").beat_interval_seconds == 3.0
+    both = read("--beat-interval-seconds", "2", MCS_CLUSTER_ID="west", MCS_BEAT_INTERVAL_SECONDS="3")
+    assert both.beat_interval_seconds == 2.0
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    settings = read("--cluster-id", "east", MCS_BEAT_INTERVAL_SECONDS="", MCS_POLICY=" ", MCS_WORKERS="")
+    assert (settings.beat_interval_seconds, settings.policy, settings.workers) == (10.0, "withdraw", None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "variable", "expected"),
+    [
+        ((), "", True),
+        (("--no-elect",), "true", False),
+        (("--elect",), "false", True),
+        ((), "False", False),
+        ((), "0", False),
+        ((), "yes", True),
+    ],
+)
+def test_a_switch_is_a_pair_of_flags_or_a_word_in_the_environment(
+    argv: tuple[str, ...], variable: str, expected: bool
+) -> None:
+    assert read("--cluster-id", "east", *argv, MCS_ELECT=variable).elect is expected
+
+
+def test_a_repeatable_option_is_a_list_with_commas_in_the_environment() -> None:
+    flags = read("--cluster-id", "east", "--listen", "a:1", "--listen", "b:2", MCS_LISTEN="c:3")
+    assert flags.listen == ("a:1", "b:2")
+    assert read("--cluster-id", "east", MCS_LISTEN="c:3, d:4").listen == ("c:3", "d:4")
+
+
+@pytest.mark.parametrize(
+    ("argv", "environment", "message"),
+    [
+        ((), {}, "--cluster-id is missing: give it, or set MCS_CLUSTER_ID"),
+        (("--cluster-id", ""), {}, "--cluster-id: the value is empty"),
+        (
+            ("--beat-interval-seconds", "soon"),
+            {},
+            "--beat-interval-seconds: 'soon' is not a number of seconds above 0",
+        ),
+        (
+            (),
+            {"MCS_BEAT_INTERVAL_SECONDS": "0"},
+            "--beat-interval-seconds (from MCS_BEAT_INTERVAL_SECONDS): "
+            "'0' is not a number of seconds above 0",
+        ),
+        (("--policy", "drop"), {}, "--policy: 'drop' is not one of: withdraw, keep"),
+        ((), {"MCS_ELECT": "maybe"}, "--elect (from MCS_ELECT): 'maybe' is neither true nor false"),
+        (("--workers", "0"), {}, "--workers: '0' is not a whole number from 1 on"),
+    ],
+)
+def test_a_value_that_cannot_be_used_names_the_option_the_source_and_what_is_right(
+    argv: tuple[str, ...], environment: dict[str, str], message: str
+) -> None:
+    if "missing" not in message and "cluster-id" not in message:
+        environment = {"MCS_CLUSTER_ID": "east", **environment}
+    with pytest.raises(UsageError) as refused:
+        read(*argv, **environment)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "0", "-5", "1s", "1e999"])
+def test_only_a_positive_number_is_a_time(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number of seconds"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "²", "000"])
+def test_only_a_positive_whole_number_is_a_count(text: str) -> None:
+    with pytest.raises(ValueError, match="not a whole number"):
+        count(text)
+
+
+def test_the_help_shows_default_and_variable_of_every_option() -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser, Settings)
+    text = " ".join(parser.format_help().split())
+    assert "how often (default 10) [MCS_BEAT_INTERVAL_SECONDS]" in text
+    assert "the cluster [MCS_CLUSTER_ID]" in text
+    assert "--no-elect" in text
