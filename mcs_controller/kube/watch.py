@@ -2,7 +2,8 @@
 
 It turns each line into an event and an ERROR event into the error that it carries (410 is `Gone`). When the
 server closes the stream the iteration ends. It also says what the end of a watch means; what to do then is
-the reflector's business. This is the hottest path of the room: one parse and one tuple per event, no task, no queue.
+the reflector's business. This is the hottest path of the room: one parse and one tuple per event, no task,
+no queue.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,121 @@
+"""From a kubeconfig file, or from inside a pod, to a transport that is ready to be used.
+
+Both functions check whatever can be checked without a request, and raise `ConfigError` with one line that
+says what is wrong and what to do. They neither connect nor run an exec plugin: that happens with the first
+request, so that a server (or a login service) that is away for a while is waited for, not fatal.
+"""
+
+import os
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from mcs_controller.kube.errors import ConfigError
+from mcs_controller.kube.http import HttpTransport
+from mcs_controller.kube.transport import Transport
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
+    """The API server of `context`, or of the file's current context."""
+    # Importing it loads the whole Kubernetes library: only programs that connect pay for that.
+    from mcs_controller.kube import kubeconfig
+
+    path = path.expanduser()
+    config = _parse(path)
+    _check_context(path, config, context)
+    try:
+        access = kubeconfig.access_of_kubeconfig(config, context, path.absolute().parent)
+        return _transport(access)
+    except ConfigError as error:
+        raise ConfigError(f"kubeconfig {path}: {error}") from error
+
+
+def load_in_cluster(
+    *,
+    token_file: Path = _SERVICE_ACCOUNT / "token",
+    ca_file: Path = _SERVICE_ACCOUNT / "ca.crt",
+    environment: Mapping[str, str] = os.environ,
+) -> Transport:
+    """The API server of the cluster whose pod we are in, as the pod's service account."""
+    from mcs_controller.kube import kubeconfig
+
+    try:
+        return _transport(kubeconfig.access_in_cluster(token_file, ca_file, environment))
+    except ConfigError as error:
+        raise ConfigError(
+            f"no in-cluster configuration: {error} Run in a pod with a service account, or give a kubeconfig"
+        ) from error
+
+
+def _transport(access: Any) -> Transport:
+    parts = _checked_url(access.server)
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("the server's URL holds a user name: put credentials into the user entry instead")
+    proxy = access.proxy or _proxy_of_environment(parts.scheme, parts.hostname or "")
+    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+        raise ConfigError("only http and https proxies are supported")
+    return HttpTransport(access.server, credential=access.credential, tls=access.tls, proxy=proxy)
+
+
+def _checked_url(server: str) -> Any:
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            f"server {server!r} is no URL of an API server: it must look like https://host:port"
+        )
+    return parts
+
+
+def _proxy_of_environment(scheme: str, host: str) -> str | None:
+    # Looked up once: aiohttp's own way reads the environment again for every request.
+    if urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(scheme)
+
+
+def _parse(path: Path) -> Mapping[str, Any]:
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"kubeconfig {path} does not exist: give the path of a kubeconfig file") from None
+    except OSError as error:
+        raise ConfigError(
+            f"kubeconfig {path} cannot be read: {error.strerror}: check the path and its rights"
+        ) from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"kubeconfig {path} is not text: give the path of a kubeconfig file") from None
+    try:
+        config = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        # The error's own text quotes the file, which holds secrets.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise ConfigError(f"kubeconfig {path} is not valid YAML{where}: correct it or make it anew") from None
+    if not isinstance(config, dict) or not isinstance(config.get("clusters"), list):
+        raise ConfigError(f"kubeconfig {path} is no kubeconfig: it has no list of clusters")
+    return config
+
+
+def _check_context(path: Path, config: Mapping[str, Any], context: str | None) -> None:
+    entries = config.get("contexts")
+    names = [
+        str(entry["name"])
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and "name" in entry
+    ]
+    known = f"it has {', '.join(sorted(names)[:10])}" if names else "it has none"
+    if context is None and not config.get("current-context"):
+        raise ConfigError(f"kubeconfig {path} has no current-context: name a context ({known})")
+    wanted = context if context is not None else str(config["current-context"])
+    if wanted not in names:
+        raise ConfigError(f"kubeconfig {path} has no context {wanted!r}: {known}")
