@@ -7,6 +7,7 @@ neither a silent client nor one that sends a byte a second can keep it.
 
 import asyncio
 from collections import Counter
+from dataclasses import dataclass
 from typing import Final
 
 from mcs_controller.dns.counters import Counters
@@ -18,19 +19,16 @@ _TURN_REPLY_BYTES: Final = 128 * 1024
 _LENGTH_BYTES: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
 class TcpLimits:
-    """What clients may take: connections in all and from one address, and idle time."""
+    """What clients may take: connections in all and from one address, and time without a query.
 
-    def __init__(
-        self,
-        *,
-        connections_max: int = 1000,
-        connections_per_client_max: int = 200,
-        idle_seconds: float = 10.0,
-    ) -> None:
-        self.connections_max = connections_max
-        self.connections_per_client_max = connections_per_client_max
-        self.idle_seconds = idle_seconds
+    Cluster DNS in front of this server is one client with many connections.
+    """
+
+    connections_max: int = 1000
+    connections_per_client_max: int = 200
+    idle_seconds: float = 10.0
 
 
 class TcpService:
@@ -42,6 +40,8 @@ class TcpService:
         self.limits = limits
         self._open: set[TcpConnection] = set()
         self._by_client: Counter[str] = Counter()
+        self._none_open = asyncio.Event()
+        self._none_open.set()
 
     def connection(self) -> "TcpConnection":
         """The protocol of a new connection."""
@@ -57,6 +57,7 @@ class TcpService:
             self.counters.dropped["too_many_connections"] += 1
             return False
         self._open.add(connection)
+        self._none_open.clear()
         self._by_client[client] += 1
         self.counters.tcp_connections = len(self._open)
         return True
@@ -67,12 +68,21 @@ class TcpService:
         self._by_client[client] -= 1
         if not self._by_client[client]:
             del self._by_client[client]
+        if not self._open:
+            self._none_open.set()
         self.counters.tcp_connections = len(self._open)
 
-    def close(self) -> None:
-        """Close every connection once its replies are out."""
+    async def close(self, within_seconds: float) -> None:
+        """Close every connection once its replies are out, and those that do not take them after a while."""
         for connection in tuple(self._open):
             connection.close()
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self._none_open.wait()
+        except TimeoutError:
+            for connection in tuple(self._open):
+                connection.abort()
+            await self._none_open.wait()
 
 
 class TcpConnection(asyncio.Protocol):
@@ -128,6 +138,11 @@ class TcpConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close now."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def _answer(self) -> None:
         """Answer some of the queries in the buffer; the rest, if any, in another turn of the loop."""
         self._scheduled = None
@@ -182,5 +197,5 @@ class TcpConnection(asyncio.Protocol):
         left_seconds = self._last_query_at + self._service.limits.idle_seconds - loop.time()
         if left_seconds > 0:
             self._idle = loop.call_later(left_seconds, self._check_idle)
-        elif self._transport is not None:
-            self._transport.abort()
+        else:
+            self.abort()

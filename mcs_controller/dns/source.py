@@ -1,0 +1,151 @@
+"""Keeps the answers in step with one API server: ServiceImports and imported slices in, services out.
+
+A change marks its service, and at the end of the same turn of the loop each marked service is handed over
+whole, once, however many of its objects changed. The zone opens when both kinds have been listed in full,
+and is never emptied again for want of an API server: what it last said is served on, and answers say that
+they may be stale (architecture, decision 12). An object that is unreadable is left out, alone.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import islice
+from random import Random
+from typing import Any, Final
+
+from mcs_controller.api.names import LABEL_SERVICE_NAME
+from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, MCS_VERSIONS, Resource, service_imports
+from mcs_controller.clusterset import decode
+from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
+from mcs_controller.dns.answers import Answers
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.reflector import Reflector
+from mcs_controller.kube.store import Entry, Store
+from mcs_controller.kube.tasks import Tasks
+
+SERVICES_PER_TURN: Final = 256
+"""After so many changed services in a row, queries get a turn."""
+
+STALE_CHECK_SECONDS: Final = 1.0
+
+
+class ZoneSource:
+    """Feeds `answers` from the API server behind `client`."""
+
+    def __init__(self, client: Client, answers: Answers, *, random: Random) -> None:
+        self._client = client
+        self._answers = answers
+        self._imports: Store[LocalImport] = Store()
+        self._slices: Store[ImportedSlice] = Store(index=_service_of)
+        self._imports.subscribe(self._import_changed)
+        self._slices.subscribe(self._slice_changed)
+        self._changed: dict[ServiceKey, None] = {}
+        self._import_reflector = Reflector(
+            client,
+            self._served_imports,
+            self._imports,
+            decode.service_import,
+            name="dns ServiceImports",
+            random=random,
+        )
+        self._slice_reflector = Reflector(
+            client,
+            ENDPOINT_SLICES,
+            self._slices,
+            decode.imported_slice_any_manager,
+            name="dns EndpointSlices",
+            random=random,
+            label_selector=LABEL_SERVICE_NAME,
+        )
+
+    @property
+    def reflectors(self) -> tuple[Reflector[LocalImport], Reflector[ImportedSlice]]:
+        """What watches the API server, for metrics."""
+        return self._import_reflector, self._slice_reflector
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+        async with Tasks("dns") as tasks:
+            tasks.start(self._import_reflector.run(), name="imports")
+            tasks.start(self._slice_reflector.run(), name="slices")
+            tasks.start(self._open_when_complete(), name="open")
+            tasks.start(self._watch_staleness(), name="staleness")
+
+    def synced(self) -> bool:
+        """Whether the zone has been complete once."""
+        return self._answers.is_open
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the zone from following the API server, None when nothing does."""
+        return "; ".join(self.problems().values()) or None
+
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong by kind of object, empty when all is well."""
+        return {
+            reflector.name: reflector.problem
+            for reflector in self.reflectors
+            if reflector.problem is not None
+        }
+
+    def age_seconds(self) -> float | None:
+        """How long ago the API server was last heard on both kinds; None before that."""
+        heard = [reflector.last_contact for reflector in self.reflectors]
+        oldest = min((at for at in heard if at is not None), default=None)
+        if oldest is None or None in heard:
+            return None
+        return max(0.0, asyncio.get_running_loop().time() - oldest)
+
+    def check_stale(self) -> None:
+        """Let answers say so when the API server can no longer be followed."""
+        self._answers.set_stale(self._answers.is_open and bool(self.problems()))
+
+    async def _served_imports(self) -> Resource:
+        served = await self._client.served_versions(MCS_GROUP)
+        for version in MCS_VERSIONS:
+            if version in served:
+                return service_imports(version)
+        raise NotFound(404, "NotFound", f"the API server does not serve {MCS_GROUP}")
+
+    async def _open_when_complete(self) -> None:
+        for reflector in self.reflectors:
+            await reflector.wait_synced()
+        while self._changed:
+            self._hand_over()
+            await asyncio.sleep(0)
+        self._answers.open()
+
+    async def _watch_staleness(self) -> None:
+        while True:
+            self.check_stale()
+            await asyncio.sleep(STALE_CHECK_SECONDS)
+
+    def _import_changed(self, old: Entry[LocalImport] | None, new: Entry[LocalImport] | None) -> None:
+        for entry in (old, new):
+            if entry is not None:
+                self._mark(entry.value.service)
+
+    def _slice_changed(self, old: Entry[ImportedSlice] | None, new: Entry[ImportedSlice] | None) -> None:
+        """A slice's label may be changed by hand: both services are touched then."""
+        for entry in (old, new):
+            if entry is not None:
+                self._mark(entry.value.service)
+
+    def _mark(self, service: ServiceKey) -> None:
+        if not self._changed:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._changed[service] = None
+
+    def _hand_over(self) -> None:
+        for service in tuple(islice(self._changed, SERVICES_PER_TURN)):
+            del self._changed[service]
+            imported = self._imports.get(service.namespace, service.name)
+            slices = (entry.value for entry in self._slices.indexed(service))
+            self._answers.update(service, None if imported is None else imported.value, slices)
+        if self._changed:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+
+
+def _service_of(entry: Entry[Any]) -> ServiceKey:
+    service: ServiceKey = entry.value.service
+    return service
