@@ -1,0 +1,374 @@
+"""The dispatcher: what an HTTP request means on this API server, and the answer to it.
+
+It decodes and picks; reading is `reading.py`, writing `objects.py`, watching `watches.py`, how things look
+`answers.py`. It is reached through `transport.py` in the same process and through `http.py` over a socket,
+which are the same to it.
+
+Invariant: every refusal is a `metav1.Status`; the only exception that leaves here is `Unreachable`, when a
+fault wants the connection broken.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import yaml
+from pydantic_core import from_json, to_json
+
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.transport import LineStream, Request, Response
+from mcs_controller.simcluster import documents, status
+from mcs_controller.simcluster.answers import (
+    choose_view,
+    error_response,
+    json_response,
+    text_response,
+)
+from mcs_controller.simcluster.crds import ServedKinds
+from mcs_controller.simcluster.faults import Call, Faults
+from mcs_controller.simcluster.namespaces import BUCKET as NAMESPACES_BUCKET
+from mcs_controller.simcluster.namespaces import Namespaces
+from mcs_controller.simcluster.objects import DeleteOptions, Objects
+from mcs_controller.simcluster.patches import apply_patch
+from mcs_controller.simcluster.paths import ListOptions, Query, Target, parse_path
+from mcs_controller.simcluster.reading import Page, read_page, selection
+from mcs_controller.simcluster.resource_kind import Kind
+from mcs_controller.simcluster.status import StatusError
+from mcs_controller.simcluster.storage import Bucket, Object
+from mcs_controller.simcluster.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
+
+BODY_MAX_BYTES = 3 * 1024 * 1024
+WATCH_MIN_SECONDS = 1800.0
+_APPLY = "application/apply-patch+yaml"
+_HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
+_JSON_TYPES = ("", "application/json", "*/*")
+_YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
+_VERBS = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request for a resource, resolved."""
+
+    request: Request
+    query: Query
+    target: Target
+    kind: Kind
+    verb: str
+
+
+class ApiServer:
+    """One simulated API server."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        served: ServedKinds,
+        namespaces: Namespaces,
+        faults: Faults,
+        *,
+        clock: Clock,
+        random: Random,
+        bookmark_interval_seconds: float = BOOKMARK_INTERVAL_SECONDS,
+    ) -> None:
+        self.requests: Counter[tuple[str, str]] = Counter()
+        """How often each (verb, plural) was asked for, refusals included."""
+        self._objects = objects
+        self._served = served
+        self._namespaces = namespaces
+        self._faults = faults
+        self._clock = clock
+        self._random = random
+        self._bookmark_interval_seconds = bookmark_interval_seconds
+        self._documents = documents.Documents(served)
+
+    async def handle(self, request: Request, *, user: str) -> Response:
+        """Answer one request that is not a watch."""
+        try:
+            asked = self._resolve(request)
+            call = _call(user, request, asked)
+            self.requests[call.verb, call.resource] += 1
+            await self._faults.before(call)
+            # What is served may have changed while a fault held the request back.
+            asked = self._resolve(request)
+            response = self._resource(asked) if asked is not None else self._other(request)
+            self._faults.after(call)
+        except StatusError as error:
+            return error_response(error)
+        return response
+
+    async def stream(self, request: Request, *, user: str) -> LineStream:
+        """Open a watch; the answer is not 200 when it is refused."""
+        try:
+            asked = self._resolve(request)
+            if asked is None:
+                return _Refusal(self._other(request))
+            call = _call(user, request, asked)
+            self.requests[call.verb, call.resource] += 1
+            await self._faults.before(call)
+            return self._watch(asked, call)
+        except StatusError as error:
+            return _Refusal(error_response(error))
+
+    @staticmethod
+    def is_watch(request: Request) -> bool:
+        """Whether the answer is a stream."""
+        return request.method == "GET" and Query(request).flag("watch")
+
+    def close_watches(self, bucket: Bucket) -> None:
+        """A resource is no longer served as it was: its watchers have to start again."""
+        for call, stream in self._faults.watches():
+            if call.resource == bucket[1]:
+                stream.finish()
+
+    def _resolve(self, request: Request) -> _Asked | None:
+        target = parse_path(request.path)
+        if target is None:
+            return None
+        kind = self._served.find(target.group, target.version, target.plural)
+        if kind is None or (target.subresource and not _has_subresource(kind, target)):
+            return None
+        query = Query(request)
+        verb = _VERBS.get(request.method, "")
+        if verb == "get" and query.flag("watch"):
+            verb = "watch"
+        elif not target.name:
+            verb = {"get": "list", "delete": "deletecollection"}.get(verb, verb)
+        return _Asked(request, query, target, kind, verb)
+
+    def _other(self, request: Request) -> Response:
+        if request.path in _HEALTH_PATHS:
+            return text_response("ok")
+        answer = self._documents.answer(request)
+        return answer if answer is not None else text_response("404 page not found\n", 404)
+
+    def _resource(self, asked: _Asked) -> Response:
+        kind, target, verb = asked.kind, asked.target, asked.verb
+        misplaced = (verb == "create") == bool(target.name) or (
+            kind.namespaced and not target.namespace and verb not in ("list", "watch")
+        )
+        if misplaced or verb not in kind.verbs:
+            raise status.method_not_allowed(kind, verb or asked.request.method)
+        match verb:
+            case "get":
+                stored = self._objects.get(kind, target.namespace, target.name)
+                return json_response(self._view(asked).one(stored))
+            case "list":
+                options = ListOptions.parse(asked.query)
+                page = read_page(self._objects.storage, kind, target.namespace, options)
+                return json_response(self._view(asked).page(page))
+            case "create":
+                return self._create(asked)
+            case "update":
+                return self._update(asked)
+            case "patch":
+                return self._patch(asked)
+            case "delete":
+                return self._delete(asked)
+            case "deletecollection":
+                return self._delete_collection(asked)
+            case _:
+                raise status.method_not_allowed(kind, verb)
+
+    def _create(self, asked: _Asked) -> Response:
+        body = self._decode(asked)
+        stored = self._objects.create(asked.kind, asked.target.namespace, body, dry_run=asked.query.dry_run)
+        return json_response(self._view(asked).one(stored), 201)
+
+    def _update(self, asked: _Asked) -> Response:
+        kind, target = asked.kind, asked.target
+        body = self._decode(asked)
+        if target.subresource == "finalize":
+            return json_response(self._view(asked).one(self._namespaces.finalize(target.name, body)))
+        stored = self._objects.replace(
+            kind,
+            target.namespace,
+            target.name,
+            body,
+            subresource=target.subresource,
+            dry_run=asked.query.dry_run,
+        )
+        return json_response(self._view(asked).one(stored))
+
+    def _patch(self, asked: _Asked) -> Response:
+        kind, target = asked.kind, asked.target
+        content_type = _media_type(asked.request)
+        patch = asked.request.body or b""
+        found = self._objects.storage.get(kind.storage, target.namespace, target.name)
+        if found is None:
+            if content_type != _APPLY:
+                raise status.not_found(kind, target.name)
+            empty: Object = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": {}}
+            body = apply_patch(content_type, empty, patch, kind)
+            self._check_fields(asked, body)
+            created = self._objects.create(kind, target.namespace, body, dry_run=asked.query.dry_run)
+            return json_response(self._view(asked).one(created), 201)
+        body = apply_patch(content_type, kind.from_storage(found.copy()), patch, kind)
+        self._check_fields(asked, body)
+        stored = self._objects.replace(
+            kind,
+            target.namespace,
+            target.name,
+            body,
+            subresource=target.subresource,
+            dry_run=asked.query.dry_run,
+            is_patch=True,
+        )
+        return json_response(self._view(asked).one(stored))
+
+    def _delete(self, asked: _Asked) -> Response:
+        kind, target = asked.kind, asked.target
+        options = self._delete_options(asked)
+        deletion = self._objects.delete(kind, target.namespace, target.name, options)
+        if not deletion.gone:
+            return json_response(self._view(asked).one(deletion.stored))
+        details = {
+            "name": target.name,
+            "group": kind.group,
+            "kind": kind.plural,
+            "uid": deletion.stored.metadata["uid"],
+        }
+        return json_response(
+            {
+                "kind": "Status",
+                "apiVersion": "v1",
+                "metadata": {},
+                "status": "Success",
+                "details": {key: value for key, value in details.items() if value},
+            }
+        )
+
+    def _delete_collection(self, asked: _Asked) -> Response:
+        kind, storage = asked.kind, self._objects.storage
+        match = selection(kind, ListOptions.parse(asked.query))
+        options = self._delete_options(asked)
+        found = [
+            stored
+            for stored in storage.select(kind.storage, asked.target.namespace)
+            if match is None or match(stored.object)
+        ]
+        for stored in found:
+            self._objects.delete(kind, stored.namespace, stored.name, options)
+        return json_response(self._view(asked).page(Page(found, storage.revision)))
+
+    def _watch(self, asked: _Asked, call: Call) -> Stream:
+        if asked.verb != "watch" or "watch" not in asked.kind.verbs:
+            raise status.method_not_allowed(asked.kind, "watch")
+        options = WatchOptions.parse(asked.query, asked.target.namespace, asked.target.name)
+        stream = Stream(delay_seconds=lambda: self._faults.watch_delay_seconds(call))
+        watch = Watch(self._objects.storage, asked.kind, self._view(asked), options, stream)
+        self._faults.watch_opened(call, stream)
+        watch.start(
+            timeout_seconds=options.timeout_seconds or WATCH_MIN_SECONDS * (1 + self._random.random()),
+            bookmark_interval_seconds=self._bookmark_interval_seconds,
+        )
+        return stream
+
+    def _view(self, asked: _Asked) -> Any:
+        accept = asked.request.headers.get("accept", "")
+        return choose_view(asked.kind, accept, asked.query.text("includeObject"), self._clock.now)
+
+    def _delete_options(self, asked: _Asked) -> DeleteOptions:
+        body = _parse(asked.request) if asked.request.body else {}
+        conditions = body.get("preconditions") or {}
+        return DeleteOptions(
+            uid=conditions.get("uid") or "",
+            resource_version=conditions.get("resourceVersion") or "",
+            propagation=body.get("propagationPolicy") or asked.query.text("propagationPolicy"),
+            dry_run=asked.query.dry_run or body.get("dryRun") == ["All"],
+        )
+
+    def _decode(self, asked: _Asked) -> Object:
+        body, kind = _parse(asked.request), asked.kind
+        if kind.is_custom and not (body.get("kind") and body.get("apiVersion")):
+            missing = "apiVersion" if body.get("kind") else "Kind"
+            shown = to_json(body).decode()
+            raise status.bad_request(f"Object '{missing}' is missing in '{shown}'")
+        for field, expected in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+            given = body.get(field) or expected
+            if given != expected:
+                raise status.bad_request(
+                    f"the {_SPOKEN[field]} in the data ({given}) does not match the expected "
+                    f"{_SPOKEN[field]} ({expected})"
+                )
+        self._check_fields(asked, body)
+        return body
+
+    def _check_fields(self, asked: _Asked, body: Object) -> None:
+        """`fieldValidation=Strict`: unknown fields are refused, where otherwise they are dropped."""
+        if asked.query.text("fieldValidation") != "Strict" or asked.kind.schema is None:
+            return
+        unknown = asked.kind.schema.unknown_fields(body)
+        if unknown:
+            kind = asked.kind
+            fields = ", ".join(f'unknown field "{field}"' for field in unknown)
+            raise status.bad_request(
+                f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
+                f"strict decoding error: {fields}"
+            )
+
+
+_SPOKEN = {"apiVersion": "API version", "kind": "kind"}
+
+
+class _Refusal:
+    """A watch that was not opened."""
+
+    def __init__(self, response: Response) -> None:
+        self.status = response.status
+        self.headers = response.headers
+        self._body = response.body
+
+    async def readline(self) -> bytes:
+        return b""
+
+    async def read_error(self) -> bytes:
+        return self._body
+
+    async def close(self) -> None:
+        return None
+
+
+def _has_subresource(kind: Kind, target: Target) -> bool:
+    if target.subresource == "status":
+        return kind.has_status
+    return target.subresource == "finalize" and kind.storage == NAMESPACES_BUCKET
+
+
+def _call(user: str, request: Request, asked: _Asked | None) -> Call:
+    if asked is None:
+        return Call(user, _VERBS.get(request.method, ""), "")
+    return Call(user, asked.verb, asked.kind.plural)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _parse(request: Request) -> Object:
+    payload, media_type = request.body or b"", _media_type(request)
+    if len(payload) > BODY_MAX_BYTES:
+        text = f"Request entity too large: limit is {BODY_MAX_BYTES}"
+        raise StatusError(413, "RequestEntityTooLarge", text)
+    try:
+        if media_type in _YAML_TYPES:
+            body = yaml.safe_load(payload)
+        elif media_type in _JSON_TYPES:
+            body = from_json(payload)
+        else:
+            raise status.unsupported_media_type(media_type, ["application/json", "application/yaml"])
+    except (ValueError, yaml.YAMLError) as error:
+        raise status.bad_request(f"the body could not be read: {error}") from error
+    if not isinstance(body, dict):
+        raise status.bad_request("the body is not an object")
+    return body

@@ -1,0 +1,86 @@
+"""A simulated server as a program in the same process reaches it: no sockets, and deadlines in loop time.
+
+Each transport carries the name of the user whose credential it stands for. Every request gives the loop one
+turn, as the network would, so that a busy client cannot keep the others from running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from mcs_controller.kube.errors import Timeout, Unreachable
+from mcs_controller.kube.transport import LineStream, Request, Response
+from mcs_controller.simcluster.server import ApiServer
+from mcs_controller.simcluster.watches import Stream
+
+
+class InProcessTransport:
+    """A `Transport` to one simulated server."""
+
+    def __init__(self, server: ApiServer, *, user: str) -> None:
+        self._server = server
+        self._user = user
+        self._streams: set[LineStream] = set()
+        self._closed = False
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        self._check_open()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.sleep(0)
+                return await self._server.handle(request, user=self._user)
+        except TimeoutError as error:
+            raise Timeout(f"no answer within {timeout_seconds} s") from error
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        self._check_open()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.sleep(0)
+                opened = await self._server.stream(request, user=self._user)
+        except TimeoutError as error:
+            raise Timeout(f"no answer within {timeout_seconds} s") from error
+        if not isinstance(opened, Stream):
+            return opened
+        self._streams.add(opened)
+        opened.on_close(lambda: self._streams.discard(opened))
+        return _WatchedStream(opened, inactivity_seconds)
+
+    async def renew_credential(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        self._closed = True
+        for stream in tuple(self._streams):
+            await stream.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unreachable("the transport is closed")
+
+
+class _WatchedStream:
+    """A stream that the reader gives up on when nothing comes."""
+
+    def __init__(self, stream: Stream, inactivity_seconds: float) -> None:
+        self.status = stream.status
+        self.headers = stream.headers
+        self._stream = stream
+        self._inactivity_seconds = inactivity_seconds
+
+    async def readline(self) -> bytes:
+        if (line := self._stream.take()) is not None:
+            return line
+        try:
+            async with asyncio.timeout(self._inactivity_seconds):
+                return await self._stream.readline()
+        except TimeoutError as error:
+            raise Timeout(f"nothing came for {self._inactivity_seconds} s") from error
+
+    async def read_error(self) -> bytes:
+        return await self._stream.read_error()
+
+    async def close(self) -> None:
+        await self._stream.close()
