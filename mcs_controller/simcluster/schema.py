@@ -60,6 +60,7 @@ class Node:
 
     __slots__ = (
         "additional",
+        "built_in",
         "default",
         "embedded",
         "enum",
@@ -78,25 +79,31 @@ class Node:
         "type",
     )
 
-    def __init__(self, openapi: Mapping[str, Any]) -> None:
+    def __init__(self, openapi: Mapping[str, Any], *, built_in: bool = False) -> None:
         self.openapi = openapi
+        self.built_in = built_in
         self.type: str = openapi.get("type", "")
         self.nullable: bool = openapi.get("nullable", False)
         self.default: Any = openapi.get("default")
         self.enum: list[Any] | None = openapi.get("enum")
         self.format: str = openapi.get("format", "")
         self.pattern = re.compile(_python_pattern(openapi["pattern"])) if "pattern" in openapi else None
-        self.properties = {key: Node(one) for key, one in openapi.get("properties", {}).items()}
+        self.properties = {key: self._child(one) for key, one in openapi.get("properties", {}).items()}
         additional = openapi.get("additionalProperties")
-        self.additional: Node | bool | None = Node(additional) if isinstance(additional, dict) else additional
-        self.items = Node(openapi["items"]) if "items" in openapi else None
+        self.additional: Node | bool | None = (
+            self._child(additional) if isinstance(additional, dict) else additional
+        )
+        self.items = self._child(openapi["items"]) if "items" in openapi else None
         self.preserve: bool = openapi.get("x-kubernetes-preserve-unknown-fields", False)
         self.embedded: bool = openapi.get("x-kubernetes-embedded-resource", False)
         self.int_or_string: bool = openapi.get("x-kubernetes-int-or-string", False)
         self.list_type: str = openapi.get("x-kubernetes-list-type", "atomic")
         self.list_map_keys: tuple[str, ...] = tuple(openapi.get("x-kubernetes-list-map-keys", ()))
-        self.required: tuple[str, ...] = tuple(openapi.get("required", ()))
+        self.required: tuple[str, ...] = () if built_in else tuple(openapi.get("required", ()))
         self.has_defaults: bool = self.default is not None or any(one.has_defaults for one in self.children())
+
+    def _child(self, openapi: Mapping[str, Any]) -> Node:
+        return Node(openapi, built_in=self.built_in)
 
     def children(self) -> Iterator[Node]:
         yield from self.properties.values()
@@ -121,12 +128,24 @@ def _python_pattern(pattern: str) -> str:
 
 
 class StructuralSchema:
-    """The schema of a whole object. `metadata` is a schema to prune the object's metadata with."""
+    """The schema of a whole object.
 
-    def __init__(self, openapi: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+    `metadata` is a schema to prune the object's metadata with. `built_in` is for kinds that the real server
+    decodes into types of its own: null is a field not given, nothing is required at this stage, and a value
+    of the wrong type is a body that cannot be read (400), not an invalid object (422).
+    """
+
+    def __init__(
+        self,
+        openapi: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        built_in: bool = False,
+    ) -> None:
         self.openapi = openapi
-        self.root = Node(openapi)
-        self._metadata = Node(metadata) if metadata is not None else None
+        self.root = Node(openapi, built_in=built_in)
+        self._metadata = Node(metadata, built_in=True) if metadata is not None else None
+        self._built_in = built_in
 
     def prune(self, obj: dict[str, Any]) -> dict[str, Any]:
         unknown: list[Path] = []
@@ -153,6 +172,8 @@ class StructuralSchema:
             node = self.root.child(key)
             if isinstance(node, Node):
                 _validate(node, value, (ROOT, key), errors)
+        if errors and self._built_in:
+            raise status.undecodable(obj, "; ".join(f"{one.field}: {one.message}" for one in errors))
         return errors
 
     def _prune_root(self, obj: dict[str, Any], unknown: list[Path]) -> Any:
@@ -162,7 +183,8 @@ class StructuralSchema:
         metadata = kept.get("metadata")
         if self._metadata is not None and isinstance(metadata, dict):
             kept["metadata"] = _prune(self._metadata, metadata, (ROOT, "metadata"), unknown)
-        return obj if not unknown else kept | pruned
+        unchanged = pruned is rest and kept.get("metadata") is obj.get("metadata")
+        return obj if unchanged else kept | pruned
 
 
 def _prune(node: Node, value: Any, path: Path, unknown: list[Path]) -> Any:
@@ -179,7 +201,9 @@ def _prune_object(node: Node, value: dict[str, Any], path: Path, unknown: list[P
     changed = False
     for key, old in value.items():
         child = node.child(key)
-        if isinstance(child, Node):
+        if old is None and child is not None and node.built_in:
+            changed = True
+        elif isinstance(child, Node):
             kept[key] = _prune(child, old, (path, key), unknown)
             changed = changed or kept[key] is not old
         elif child or (node.embedded and key in _ROOT_FIELDS):

@@ -11,7 +11,7 @@ libraries know.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 
@@ -118,6 +118,18 @@ def invalid(kind: Named, name: str, errors: Iterable[FieldError]) -> StatusError
 
 def bad_request(message: str) -> StatusError:
     return StatusError(400, "BadRequest", message)
+
+
+def undecodable(obj: Mapping[str, Any], why: str) -> StatusError:
+    """A body that does not have the shape of its kind."""
+    kind, version = obj.get("kind", ""), obj.get("apiVersion", "")
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+
+
+def strict_decoding(obj: Mapping[str, Any], unknown_fields: Iterable[str]) -> StatusError:
+    """What `fieldValidation=Strict` makes of fields that the kind does not have."""
+    unknown = ", ".join(f'unknown field "{field}"' for field in unknown_fields)
+    return undecodable(obj, f"strict decoding error: {unknown}")
 
 
 def unprocessable(message: str) -> StatusError:
