@@ -15,7 +15,9 @@ from mcs_controller.clusterset.model import AddressFamily, StringMap
 
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _is_label = re.compile(_LABEL).fullmatch
-_is_subdomain = re.compile(rf"{_LABEL}(?:\.{_LABEL})*").fullmatch
+# The API server limits the whole of a subdomain only, not its labels.
+_PART = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_is_subdomain = re.compile(rf"{_PART}(?:\.{_PART})*").fullmatch
 _is_value = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?").fullmatch
 _is_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z").fullmatch
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -35,7 +37,7 @@ def is_dns_label(text: str) -> bool:
 
 
 def is_subdomain(text: str) -> bool:
-    """Dot-separated DNS labels of at most 253 characters: what names of most objects are."""
+    """At most 253 characters of parts like DNS labels with dots between: what names of most objects are."""
     return len(text) <= MAX_NAME_CHARS and _is_subdomain(text) is not None
 
 

@@ -1,0 +1,169 @@
+"""EndpointSlices: whose they are, and what they say."""
+
+from typing import Any
+
+import pytest
+
+from mcs_controller.clusterset import decode
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.model import Endpoint, SliceContent, SlicePort
+from tests.clusterset.builders import WEB, raw_slice
+
+
+def labelled(**labels: str) -> dict[str, Any]:
+    metadata = {"name": "web-abc", "namespace": "shop", "labels": labels}
+    return raw_slice(metadata=metadata)
+
+
+@pytest.mark.requirement("MCS-EPS-07", "MCS-EXP-17")
+def test_a_local_slice_is_read_with_hostname_conditions_zone_and_node() -> None:
+    found = decode.source_slice(raw_slice(), "east")
+    assert found is not None
+    assert (found.cluster, found.service, found.name) == ("east", WEB, "web-abc")
+    assert found.content == SliceContent(
+        "IPv4",
+        (SlicePort(8080, "http"),),
+        (Endpoint(("10.1.0.1",), True, True, False, "web-0", "z1", "n1"),),
+    )
+
+
+@pytest.mark.requirement("MCS-EXP-17")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        raw_slice(addressType="FQDN", endpoints=[{"addresses": ["example.com"]}]),
+        raw_slice(metadata={"name": "web-abc", "namespace": "shop"}),
+        labelled(app="web"),
+        labelled(
+            **{
+                "kubernetes.io/service-name": "derived-x",
+                "multicluster.kubernetes.io/service-name": "web",
+            }
+        ),
+    ],
+    ids=["FQDN", "no labels", "no service", "imported"],
+)
+def test_what_is_no_source_of_endpoints_is_passed_over(raw: dict[str, Any]) -> None:
+    assert decode.source_slice(raw, "east") is None
+
+
+@pytest.mark.requirement("MCS-EPS-07")
+def test_a_condition_that_is_left_out_stays_left_out() -> None:
+    content = decode.slice_content(raw_slice(endpoints=[{"addresses": ["10.1.0.1"]}]))
+    (endpoint,) = content.endpoints
+    assert (endpoint.ready, endpoint.serving, endpoint.terminating) == (None, None, None)
+
+
+def test_a_port_for_all_numbers_is_left_out_and_an_unnamed_one_kept() -> None:
+    content = decode.slice_content(
+        raw_slice(ports=[{"name": "all", "port": None}, {"port": 53, "protocol": "UDP"}])
+    )
+    assert content.ports == (SlicePort(53, "", "UDP"),)
+
+
+def test_a_slice_without_ports_and_endpoints_is_one() -> None:
+    content = decode.slice_content(raw_slice(ports=None, endpoints=None))
+    assert content == SliceContent("IPv4", (), ())
+
+
+def test_a_zone_that_could_not_be_a_hint_is_forgotten() -> None:
+    content = decode.slice_content(raw_slice(endpoints=[{"addresses": ["10.1.0.1"], "zone": "no zone!"}]))
+    assert content.endpoints[0].zone == ""
+
+
+def imported(**labels: str) -> dict[str, Any]:
+    return labelled(
+        **{
+            "multicluster.kubernetes.io/service-name": "web",
+            "multicluster.kubernetes.io/source-cluster": "east",
+            "kubernetes.io/service-name": "derived-x",
+            "endpointslice.kubernetes.io/managed-by": "mcs-controller.io",
+        }
+        | labels
+    )
+
+
+@pytest.mark.requirement("MCS-EPS-02", "MCS-EPS-08")
+def test_an_imported_slice_of_ours_is_read() -> None:
+    raw = imported()
+    raw["metadata"]["ownerReferences"] = [
+        {"apiVersion": "multicluster.x-k8s.io/v1beta1", "kind": "ServiceImport", "name": "web", "uid": "si"}
+    ]
+    raw["endpoints"][0]["hints"] = {"forZones": [{"name": "z1"}, {"name": "z2"}]}
+    found = decode.imported_slice(raw)
+    assert found is not None
+    assert (found.service, found.name, found.source_cluster) == (WEB, "web-abc", "east")
+    assert (found.derived_service, found.owner_uid) == ("derived-x", "si")
+    assert found.content.endpoints[0].hint_zones == ("z1", "z2")
+
+
+@pytest.mark.requirement("MCS-EPS-03")
+def test_an_imported_slice_of_another_manager_is_not_ours_but_the_dns_server_reads_it() -> None:
+    raw = imported(**{"endpointslice.kubernetes.io/managed-by": "someone-else"})
+    assert decode.imported_slice(raw) is None
+    found = decode.imported_slice_any_manager(raw)
+    assert found is not None
+    assert found.source_cluster == "east"
+
+
+def test_a_local_slice_is_no_imported_one() -> None:
+    assert decode.imported_slice(raw_slice()) is None
+    assert decode.imported_slice_any_manager(raw_slice()) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"addressType": "IPv5"},
+        {"addressType": None},
+        {"addressType": ["IPv4"]},
+        {"ports": {"port": 80}},
+        {"ports": [80]},
+        {"ports": [{"port": 0}]},
+        {"ports": [{"port": 65_536}]},
+        {"ports": [{"port": True}]},
+        {"ports": [{"port": "80"}]},
+        {"ports": [{"port": 80, "protocol": "ICMP"}]},
+        {"ports": [{"port": 80, "name": "Not A Label"}]},
+        {"ports": [{"port": 80, "appProtocol": "a b"}]},
+        {"ports": [{"port": 80}, {"port": 81}]},
+        {"ports": [{"port": number, "name": f"p{number}"} for number in range(1, 102)]},
+        {"endpoints": "10.1.0.1"},
+        {"endpoints": [None]},
+        {"endpoints": [{}]},
+        {"endpoints": [{"addresses": []}]},
+        {"endpoints": [{"addresses": "10.1.0.1"}]},
+        {"endpoints": [{"addresses": [1]}]},
+        {"endpoints": [{"addresses": ["fd00::1"]}]},
+        {"endpoints": [{"addresses": ["127.0.0.1"]}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"] * 101}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"]}] * 1001},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "conditions": {"ready": "yes"}}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "conditions": {"ready": 1}}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "conditions": []}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "hostname": "a.b"}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "hostname": 7}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "zone": 7}]},
+        {"endpoints": [{"addresses": ["10.1.0.1"], "hints": {"forZones": [{"name": "z"}] * 9}}]},
+    ],
+)
+def test_a_slice_that_no_api_server_would_take_is_malformed(broken: dict[str, Any]) -> None:
+    with pytest.raises(MalformedObject):
+        decode.slice_content(raw_slice(**broken))
+
+
+def test_a_thousand_endpoints_of_a_hundred_addresses_and_a_hundred_ports_are_taken() -> None:
+    content = decode.slice_content(
+        raw_slice(
+            ports=[{"port": number, "name": f"p{number}"} for number in range(1, 101)],
+            endpoints=[{"addresses": [f"10.1.0.{number}" for number in range(100)]}] * 1000,
+        )
+    )
+    assert len(content.ports) == 100
+    assert len(content.endpoints) == 1000
+
+
+def test_an_error_never_repeats_a_huge_text() -> None:
+    with pytest.raises(MalformedObject) as caught:
+        decode.slice_content(raw_slice(addressType="x" * 1_000_000))
+    assert len(str(caught.value)) <= 256

@@ -1,0 +1,132 @@
+"""Which texts Kubernetes accepts where."""
+
+import pytest
+
+from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
+from mcs_controller.clusterset.texts import (
+    MAX_ANNOTATIONS_BYTES,
+    is_endpoint_address,
+    is_label_value,
+    is_qualified_name,
+    micro_time,
+    seconds_of_time,
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "family"),
+    [
+        ("10.0.0.1", "IPv4"),
+        ("224.0.1.1", "IPv4"),
+        ("255.255.255.255", "IPv4"),
+        ("fd00::1", "IPv6"),
+        ("2001:DB8::1", "IPv6"),
+    ],
+)
+def test_addresses_that_an_endpoint_can_have(address: str, family: str) -> None:
+    assert is_endpoint_address(address, family)  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+@pytest.mark.parametrize(
+    ("address", "family"),
+    [
+        ("", "IPv4"),
+        ("10.0.0", "IPv4"),
+        ("10.0.0.256", "IPv4"),
+        ("10.0.0.01", "IPv4"),
+        ("10.0.0.1\n", "IPv4"),
+        ("１０.0.0.1", "IPv4"),
+        ("fd00::1", "IPv4"),
+        ("10.0.0.1", "IPv6"),
+        ("::ffff:10.0.0.1", "IPv6"),
+        ("fd00::1%eth0", "IPv6"),
+        ("fd00::1/64", "IPv6"),
+        # What only means something on the node itself would send traffic to the importing node.
+        ("0.0.0.0", "IPv4"),
+        ("127.0.0.1", "IPv4"),
+        ("127.255.0.1", "IPv4"),
+        ("169.254.169.254", "IPv4"),
+        ("224.0.0.1", "IPv4"),
+        ("::", "IPv6"),
+        ("::1", "IPv6"),
+        ("fe80::1", "IPv6"),
+        ("ff02::1", "IPv6"),
+    ],
+)
+def test_addresses_that_an_endpoint_cannot_have(address: str, family: str) -> None:
+    assert not is_endpoint_address(address, family)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["a", "A_b.c-d", "example.com/a", "a" * 63, "a.b/" + "c" * 63])
+def test_qualified_names(key: str) -> None:
+    assert is_qualified_name(key)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/", "a/", "/a", "a/b/c", "Example.com/a", "-a", "a" * 64, "a b", "a\n", "x" * 254 + "/a"]
+)
+def test_what_is_no_qualified_name(key: str) -> None:
+    assert not is_qualified_name(key)
+
+
+def test_label_values_are_short_and_may_be_empty() -> None:
+    assert is_label_value("")
+    assert is_label_value("v" * 63)
+    assert not is_label_value("v" * 64)
+    assert not is_label_value("a b")
+    assert not is_label_value("-a")
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_an_exported_label_that_an_api_server_would_refuse_is_dropped_and_the_others_kept() -> None:
+    labels = (("a b", "1"), ("team", "x" * 64), ("tier", "web"), ("x/y/z", "1"))
+    assert exportable_labels(labels) == (("tier", "web"),)
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_marks_of_the_api_and_of_this_project_cannot_be_exported() -> None:
+    reserved = (
+        ("mcs-controller.io/managed-by", "mcs-controller.io"),
+        ("multicluster.kubernetes.io/derived-service", "x"),
+        ("multicluster.x-k8s.io/anything", "x"),
+    )
+    assert exportable_labels((*reserved, ("tier", "web"))) == (("tier", "web"),)
+    assert exportable_annotations((*reserved, ("note", "a b"))) == (("note", "a b"),)
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_an_annotation_may_hold_any_text_that_can_be_written() -> None:
+    annotations = (("Example.com/note", "ä\n b"), ("half", "\ud800"), ("no key/", "x"))
+    assert exportable_annotations(annotations) == (("Example.com/note", "ä\n b"),)
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_annotations_stop_before_one_object_cannot_hold_them() -> None:
+    pairs = tuple((f"k{number:02d}", "v" * 16_000) for number in range(30))
+    kept = exportable_annotations(pairs)
+    assert kept == pairs[: len(kept)]
+    assert 0 < sum(len(key) + len(value) for key, value in kept) <= MAX_ANNOTATIONS_BYTES
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_no_more_is_exported_than_the_brokers_schema_holds() -> None:
+    pairs = tuple((f"k{number:03d}", "v") for number in range(200))
+    assert exportable_labels(pairs) == pairs[:100]
+    assert exportable_annotations(pairs) == pairs[:100]
+    assert exportable_annotations((("big", "v" * 16_385),)) == ()
+
+
+def test_times_are_read_and_written_in_utc_with_microseconds() -> None:
+    text = "2026-11-21T01:02:03.000004Z"
+    seconds = seconds_of_time(text)
+    assert seconds is not None
+    assert micro_time(seconds) == text
+    assert micro_time(1_767_225_600.0) == "2026-01-01T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "now", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-01-01T00:00:00+01:00"]
+)
+def test_what_is_no_time_in_utc(text: str) -> None:
+    assert seconds_of_time(text) is None
