@@ -1,0 +1,160 @@
+"""Our own product on real control planes: installed as an administrator would, run as its users run it.
+
+CRDs and RBAC are the files that we ship; each component is a process of its own with a service account's
+token and no other credential, so that a right that is missing fails a test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.realkube import rest
+from tests.realkube.controlplane import ControlPlane
+from tests.realkube.process import ServerProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).with_name("mcs-controller")
+SYNC_TIMEOUT_S = 60
+MCS_CRDS = ("serviceexports.multicluster.x-k8s.io", "serviceimports.multicluster.x-k8s.io")
+BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
+
+
+async def install_member(plane: ControlPlane) -> None:
+    """The MCS API and the rights of agent and DNS server, in a member cluster."""
+    for name in MCS_CRDS:
+        await plane.kubectl("apply", "-f", str(ROOT / "crds" / f"{name}.yaml"))
+    await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *MCS_CRDS)
+    for manifest in ("agent", "dns"):
+        await plane.kubectl("apply", "-f", str(ROOT / "hack" / "rbac" / f"{manifest}.yaml"))
+
+
+async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
+    """The broker's kinds, and for each member its namespace, its rights and its MemberCluster."""
+    names = [f"{plural}.broker.mcs-controller.io" for plural in BROKER_CRDS]
+    for name in names:
+        await plane.kubectl("apply", "-f", str(ROOT / "crds" / f"{name}.yaml"))
+    await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
+    await plane.kubectl("apply", "-f", str(ROOT / "hack" / "rbac" / "broker.yaml"))
+    for member in members:
+        await plane.kubectl("apply", "-f", "-", stdin=_member_manifest(member))
+
+
+def _member_manifest(member: str) -> str:
+    namespace = f"mcs-member-{member}"
+    return f"""\
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {namespace}}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: member, namespace: {namespace}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: member, namespace: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: mcs-broker-member}}
+subjects: [{{kind: ServiceAccount, name: member, namespace: {namespace}}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {namespace}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: mcs-broker-reader}}
+subjects: [{{kind: ServiceAccount, name: member, namespace: {namespace}}}]
+---
+apiVersion: broker.mcs-controller.io/v1alpha1
+kind: MemberCluster
+metadata: {{name: {member}, namespace: {namespace}}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A running agent or DNS server; `http` is where it serves metrics and health."""
+
+    process: ServerProcess
+    http: str
+
+    async def wait_ready(self, timeout_s: float = SYNC_TIMEOUT_S) -> None:
+        await self.process.wait_ready(lambda: rest.answers_ok(self.http, "/readyz"), timeout_s)
+
+    async def metrics(self) -> str:
+        answer = await rest.send(self.http, "GET", "/metrics")
+        return str(answer.body)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+
+async def start_agent(
+    plane: ControlPlane, broker: ControlPlane, work_dir: Path, *options: str
+) -> Component:
+    """The agent of the member cluster `plane`, named as the control plane is."""
+    namespace = f"mcs-member-{plane.name}"
+    http = f"127.0.0.1:{free_port()}"
+    process = ServerProcess(
+        f"agent-{plane.name}",
+        [
+            PROGRAM,
+            "agent",
+            f"--cluster-id={plane.name}",
+            f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-agent')}",
+            f"--broker-kubeconfig={await broker.service_account_kubeconfig(namespace, 'member')}",
+            f"--http={http}",
+            *options,
+        ],
+        work_dir,
+    )
+    process.start()
+    return Component(process, f"http://{http}")
+
+
+async def start_dns(plane: ControlPlane, work_dir: Path, port: int, *options: str) -> Component:
+    """The DNS server of the member cluster `plane`, on a loopback port over UDP and TCP."""
+    http = f"127.0.0.1:{free_port()}"
+    process = ServerProcess(
+        f"dns-{plane.name}",
+        [
+            PROGRAM,
+            "dns",
+            f"--listen=127.0.0.1:{port}",
+            f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-dns')}",
+            f"--http={http}",
+            *options,
+        ],
+        work_dir,
+    )
+    process.start()
+    return Component(process, f"http://{http}")
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago, for UDP and TCP."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@contextlib.contextmanager
+def killed_in_the_end(*components: Component) -> Iterator[None]:
+    """Whatever happens, no process outlives the block."""
+    try:
+        yield
+    finally:
+        for component in components:
+            component.kill()
+
+
+async def install_clusterset(broker: ControlPlane, members: Sequence[ControlPlane]) -> None:
+    """Everything, in all clusters at once."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(install_broker(broker, [member.name for member in members]))
+        for member in members:
+            group.create_task(install_member(member))
