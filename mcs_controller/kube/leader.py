@@ -1,0 +1,220 @@
+"""Leader election on a Lease: at most one of several replicas leads.
+
+The rules are client-go's, so that kubectl and people find what they know in the Lease. Others' clocks are
+never trusted: a lease counts as expired when *we* have not seen it change for its duration, by our own
+loop's clock. Whoever leads stops leading `renew_deadline_seconds` after its last renewal at the latest,
+which is before anybody else can take over; every request is bounded by what is left of that time.
+
+What leading means is the caller's coroutine: it is cancelled when the lease is lost, and when it ends by
+itself, well or badly, the lease is given back and the election ends with it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from mcs_controller.api.resources import LEASES
+from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.clock import Clock, rfc3339_micro
+from mcs_controller.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+
+_log = logging.getLogger(__name__)
+
+JITTER = 0.2
+RELEASE_SECONDS = 2.0
+"""Giving the lease back is a courtesy at exit: no longer than this."""
+
+
+class LeaderElector:
+    """One candidate, `identity`, for one Lease. `leading` is True while its coroutine runs."""
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str,
+        identity: str,
+        *,
+        clock: Clock,
+        random: Random,
+        lease_seconds: float = 15.0,
+        renew_deadline_seconds: float = 10.0,
+        retry_seconds: float = 2.0,
+    ) -> None:
+        if not retry_seconds < renew_deadline_seconds < lease_seconds:
+            raise ValueError("retry_seconds < renew_deadline_seconds < lease_seconds must hold")
+        self.leading = False
+        self.holder = ""
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._clock = clock
+        self._random = random
+        self._lease_seconds = lease_seconds
+        self._renew_deadline_seconds = renew_deadline_seconds
+        self._retry_seconds = retry_seconds
+        self._lease: JsonObject | None = None
+        self._seen_spec: Any = None
+        self._seen_at = 0.0
+        # When our last write that succeeded was sent: nobody can have seen it earlier.
+        self._written_at = 0.0
+
+    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Lead whenever the lease is ours; returns when `lead` returns, raises what it raises."""
+        while True:
+            await self._acquire()
+            if await self._lead(lead):
+                return
+
+    async def _acquire(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._renew_deadline_seconds):
+                    if await self._try_to_take():
+                        return
+            except (KubeError, TimeoutError) as error:
+                _log.warning("lease %s cannot be taken: %s", self._name, _text(error))
+            await asyncio.sleep(self._retry_seconds * (1.0 + self._random.uniform(0.0, JITTER)))
+
+    async def _lead(self, lead: Callable[[], Awaitable[None]]) -> bool:
+        """True when the work ended by itself, False when the lease was lost."""
+        _log.info("leading, as %s", self._identity)
+        self.leading = True
+        work = asyncio.ensure_future(lead())
+        renewal = asyncio.create_task(self._renew_until_lost(), name=f"lease {self._name}")
+        try:
+            await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+                return True
+            renewal.result()
+            _log.warning("the lease is lost, no longer leading")
+            return False
+        finally:
+            # The work ends first: while it does, nobody else may lead.
+            await _end(work)
+            self.leading = False
+            await _end(renewal)
+            await self._release()
+
+    async def _renew_until_lost(self) -> None:
+        """Renew on and on; return when the lease is someone else's or could not be renewed in time."""
+        loop = asyncio.get_running_loop()
+        deadline = self._written_at + self._renew_deadline_seconds
+        while True:
+            await asyncio.sleep(min(self._retry_seconds, max(0.0, deadline - loop.time())))
+            if loop.time() >= deadline:
+                return
+            try:
+                async with asyncio.timeout_at(deadline):
+                    if not await self._renew():
+                        return
+                deadline = self._written_at + self._renew_deadline_seconds
+            except (KubeError, TimeoutError) as error:
+                # What we hold of the lease may be outdated: read it again.
+                self._lease = None
+                _log.warning("lease %s could not be renewed: %s", self._name, _text(error))
+
+    async def _renew(self) -> bool:
+        """Whether the lease is still ours, and renewed."""
+        if self._lease is None:
+            self._lease = await self._client.get(LEASES, self._name, self._namespace)
+        spec = self._spec(self._lease)
+        if spec.get("holderIdentity") != self._identity:
+            self.holder = str(spec.get("holderIdentity") or "")
+            return False
+        await self._put({**spec, "renewTime": rfc3339_micro(self._clock.now())})
+        return True
+
+    async def _try_to_take(self) -> bool:
+        loop = asyncio.get_running_loop()
+        try:
+            self._lease = await self._client.get(LEASES, self._name, self._namespace)
+        except NotFound:
+            return await self._create()
+        now = loop.time()
+        spec = self._spec(self._lease)
+        if self._seen_spec is None or spec != self._seen_spec:
+            self._seen_spec, self._seen_at = spec, now
+        self.holder = str(spec.get("holderIdentity") or "")
+        duration = spec.get("leaseDurationSeconds")
+        held_seconds = float(duration) if isinstance(duration, int) else self._lease_seconds
+        if self.holder not in ("", self._identity) and now < self._seen_at + held_seconds:
+            return False
+        moment = rfc3339_micro(self._clock.now())
+        transitions = spec.get("leaseTransitions")
+        before = transitions if isinstance(transitions, int) else 0
+        changed = self.holder != self._identity
+        try:
+            await self._put(
+                {
+                    **spec,
+                    "holderIdentity": self._identity,
+                    "leaseDurationSeconds": round(self._lease_seconds),
+                    "acquireTime": moment if changed else spec.get("acquireTime", moment),
+                    "renewTime": moment,
+                    "leaseTransitions": before + 1 if changed else before,
+                }
+            )
+        except Conflict:
+            return False
+        return True
+
+    async def _create(self) -> bool:
+        moment = rfc3339_micro(self._clock.now())
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"name": self._name, "namespace": self._namespace},
+            "spec": {
+                "holderIdentity": self._identity,
+                "leaseDurationSeconds": round(self._lease_seconds),
+                "acquireTime": moment,
+                "renewTime": moment,
+                "leaseTransitions": 0,
+            },
+        }
+        sent_at = asyncio.get_running_loop().time()
+        try:
+            self._lease = await self._client.create(LEASES, body, namespace=self._namespace)
+        except AlreadyExists:
+            return False
+        self.holder, self._written_at = self._identity, sent_at
+        return True
+
+    async def _put(self, spec: JsonObject) -> None:
+        sent_at = asyncio.get_running_loop().time()
+        self._lease = await self._client.update(LEASES, {**(self._lease or {}), "spec": spec})
+        self.holder, self._written_at = str(spec["holderIdentity"]), sent_at
+
+    async def _release(self) -> None:
+        if self._lease is None or self.holder != self._identity:
+            return
+        spec = {**self._spec(self._lease), "holderIdentity": "", "leaseDurationSeconds": 1}
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._put({**spec, "renewTime": rfc3339_micro(self._clock.now())})
+        except (KubeError, TimeoutError) as error:
+            _log.warning("lease %s could not be given back: %s", self._name, _text(error))
+
+    @staticmethod
+    def _spec(lease: JsonObject) -> JsonObject:
+        spec = lease.get("spec")
+        return dict(spec) if isinstance(spec, dict) else {}
+
+
+async def _end(task: "asyncio.Future[None]") -> None:
+    if task.done():
+        return
+    task.cancel()
+    await asyncio.wait({task})
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        _log.error("what had to stop with the lease ended badly", exc_info=error)
+
+
+def _text(error: BaseException) -> str:
+    return str(error) or "no answer in time"
