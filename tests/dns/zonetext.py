@@ -83,9 +83,7 @@ def zone_text(text: str) -> list[str]:
     return sorted(" ".join(line.split()) for line in text.strip().splitlines() if line.strip())
 
 
-def vip(
-    service: str, *ips: str, ports: tuple[ServicePort, ...] = (ServicePort(80, "http"),)
-) -> LocalImport:
+def vip(service: str, *ips: str, ports: tuple[ServicePort, ...] = (ServicePort(80, "http"),)) -> LocalImport:
     """A ClusterSetIP import, `namespace/name`."""
     return _imported(service, "ClusterSetIP", ports, ips)
 
