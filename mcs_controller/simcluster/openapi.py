@@ -93,8 +93,8 @@ def _gvk(kind: Kind, name: str) -> list[dict[str, str]]:
 
 
 def _custom(kind: Kind) -> Schema:
-    openapi = dict(kind.schema.openapi) if kind.schema is not None else {"type": "object"}
-    own = openapi.get("properties", {})
+    openapi: Schema = dict(kind.schema.openapi) if kind.schema is not None else {"type": "object"}
+    own: Schema = openapi.get("properties", {})
     properties = {
         "apiVersion": own.get("apiVersion", {"type": "string"}),
         "kind": own.get("kind", {"type": "string"}),

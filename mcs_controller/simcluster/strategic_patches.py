@@ -1,8 +1,8 @@
 """Strategic merge patch: a merge patch that knows which lists are sets and which are maps.
 
 Only for built-in kinds; the keys come from their schemas (`x-kubernetes-patch-merge-key`). A list without
-one is replaced as a whole. Directives: `$patch: delete | replace | merge`, `$deleteFromPrimitiveList/<field>`,
-`$retainKeys`; `$setElementOrder/<field>` puts the merged list in the order that the client has.
+one is replaced as a whole. Directives: `$patch: delete | replace | merge`, `$retainKeys`,
+`$deleteFromPrimitiveList/<field>`; `$setElementOrder/<field>` puts the merged list in the order that the client has.
 """
 
 from __future__ import annotations
