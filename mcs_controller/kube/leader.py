@@ -28,7 +28,11 @@ RELEASE_SECONDS = 2.0
 
 
 class LeaderElector:
-    """One candidate, `identity`, for one Lease. `leading` is True while its coroutine runs."""
+    """One candidate, `identity`, for one Lease.
+
+    `leading` is True while its coroutine runs; `problem` says what keeps the lease from being read or
+    written, None when nothing does (also while somebody else holds it).
+    """
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class LeaderElector:
             raise ValueError("retry_seconds < renew_deadline_seconds < lease_seconds must hold")
         self.leading = False
         self.holder = ""
+        self.problem: str | None = "the lease has not been read yet"
         self._client = client
         self._namespace = namespace
         self._name = name
@@ -73,10 +78,13 @@ class LeaderElector:
         while True:
             try:
                 async with asyncio.timeout(self._renew_deadline_seconds):
-                    if await self._try_to_take():
-                        return
+                    taken = await self._try_to_take()
+                self.problem = None
+                if taken:
+                    return
             except (KubeError, TimeoutError) as error:
-                _log.warning("lease %s cannot be taken: %s", self._name, _text(error))
+                self.problem = f"lease {self._name} cannot be taken: {_text(error)}"
+                _log.warning("%s", self.problem)
             await asyncio.sleep(self._retry_seconds * (1.0 + self._random.uniform(0.0, JITTER)))
 
     async def _lead(self, lead: Callable[[], Awaitable[None]]) -> bool:
@@ -113,10 +121,12 @@ class LeaderElector:
                     if not await self._renew():
                         return
                 deadline = self._written_at + self._renew_deadline_seconds
+                self.problem = None
             except (KubeError, TimeoutError) as error:
                 # What we hold of the lease may be outdated: read it again.
                 self._lease = None
-                _log.warning("lease %s could not be renewed: %s", self._name, _text(error))
+                self.problem = f"lease {self._name} could not be renewed: {_text(error)}"
+                _log.warning("%s", self.problem)
 
     async def _renew(self) -> bool:
         """Whether the lease is still ours, and renewed."""
