@@ -1,0 +1,129 @@
+"""The DNS client against a server of the test's own making, over real loopback sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import pytest
+from dnslib import RR, DNSRecord
+
+from mcs_controller.dns.client import QueryFailed, Record, query
+
+Answerer = Callable[[DNSRecord], Iterator[bytes]]
+"""From a question to the packets that the server sends."""
+
+NAME = "web.shop.svc.clusterset.local"
+
+
+@asynccontextmanager
+async def server(answer: Answerer) -> AsyncIterator[tuple[str, int]]:
+    """UDP and TCP on one port."""
+
+    class Udp(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = cast(asyncio.DatagramTransport, transport)
+
+        def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+            for packet in answer(DNSRecord.parse(data)):
+                self.transport.sendto(packet, address)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        question = DNSRecord.parse(await reader.readexactly(int.from_bytes(await reader.readexactly(2))))
+        for packet in answer(question):
+            writer.write(len(packet).to_bytes(2, "big") + packet)
+        writer.close()
+
+    loop = asyncio.get_running_loop()
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    address: tuple[str, int] = listener.sockets[0].getsockname()
+    transport, _ = await loop.create_datagram_endpoint(Udp, local_addr=address)
+    try:
+        yield address
+    finally:
+        transport.close()
+        listener.close()
+        await listener.wait_closed()
+
+
+def reply(question: DNSRecord, zone: str = "", *, rcode: int = 0, tc: int = 0) -> DNSRecord:
+    """What a good server sends."""
+    made = question.reply(ra=0)
+    made.header.rcode, made.header.tc = rcode, tc
+    for record in RR.fromZone(zone):
+        made.add_answer(record)
+    return made
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+async def test_records_come_back_in_zone_file_terms(tcp: bool) -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        yield bytes(reply(question, f"{NAME}. 4 IN A 10.101.0.2\n{NAME}. 4 IN A 10.101.0.1").pack())
+
+    async with server(answer) as address:
+        got = await query(address, NAME, "A", tcp=tcp)
+    assert got.rcode == "NOERROR"
+    assert got.authoritative
+    assert not got.truncated
+    assert got.records[0] == Record(f"{NAME}.", 4, "A", "10.101.0.2")
+    assert got.data("A") == ("10.101.0.1", "10.101.0.2")
+    assert got.data("AAAA") == ()
+
+
+async def test_a_denial_shows_its_response_code_and_the_zones_soa() -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        denial = reply(question, rcode=3)
+        denial.add_auth(*RR.fromZone("clusterset.local. 4 IN SOA ns.dns. mail. 1 2 3 4 5"))
+        yield bytes(denial.pack())
+
+    async with server(answer) as address:
+        got = await query(address, NAME, "A")
+    assert (got.rcode, got.records) == ("NXDOMAIN", ())
+    assert [record.type for record in got.authority] == ["SOA"]
+
+
+async def test_a_truncated_answer_says_so() -> None:
+    async with server(lambda question: iter([bytes(reply(question, tc=1).pack())])) as address:
+        assert (await query(address, NAME, "A")).truncated
+
+
+async def test_over_udp_answers_to_other_questions_and_noise_are_passed_over() -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        yield b"noise"
+        other = reply(question, f"{NAME}. 4 IN A 10.0.0.66")
+        other.header.id = question.header.id ^ 1
+        yield bytes(other.pack())
+        elsewhere = reply(DNSRecord.question("else.where"), "else.where. 4 IN A 10.0.0.66")
+        elsewhere.header.id = question.header.id
+        yield bytes(elsewhere.pack())
+        yield bytes(question.pack())
+        yield bytes(reply(question, f"{NAME}. 4 IN A 10.0.0.1").pack())
+
+    async with server(answer) as address:
+        assert (await query(address, NAME, "A")).data("A") == ("10.0.0.1",)
+
+
+async def test_over_tcp_an_answer_to_another_question_is_refused() -> None:
+    async with server(lambda _: iter([bytes(DNSRecord.question("else.where").reply().pack())])) as address:
+        with pytest.raises(QueryFailed, match="over TCP: the answer cannot be read"):
+            await query(address, NAME, "A", tcp=True)
+
+
+async def test_a_silent_server_is_given_up_at_the_deadline() -> None:
+    async with server(lambda _: iter(())) as address:
+        with pytest.raises(QueryFailed, match=r"over UDP: no answer within 0\.05 s"):
+            await query(address, NAME, "A", timeout_seconds=0.05)
+
+
+async def test_a_connection_that_ends_early_is_a_failure() -> None:
+    async with server(lambda _: iter(())) as address:
+        with pytest.raises(QueryFailed, match="over TCP"):
+            await query(address, NAME, "A", tcp=True)
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+async def test_nobody_listening_is_a_failure_that_names_the_server(tcp: bool) -> None:
+    async with server(lambda _: iter(())) as address:
+        pass
+    with pytest.raises(QueryFailed, match=f"DNS server 127.0.0.1 port {address[1]} over"):
+        await query(address, NAME, "A", tcp=tcp)
