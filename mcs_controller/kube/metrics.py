@@ -1,8 +1,8 @@
 """The metrics of this room, for one registry: several agents may live in one process.
 
 Requests and reconciles are counted as they end, on label children looked up once; whatever an object
-counts itself, in plain numbers, is read when somebody scrapes, which must happen in the event loop. Label values are bounded: a client's and a
-queue's name, the verbs, the kinds that we use, HTTP statuses.
+counts itself, in plain numbers, is read when somebody scrapes, which must happen in the event loop. Label
+values are bounded: a client's and a queue's name, the verbs, the kinds that we use, HTTP statuses.
 """
 
 import asyncio

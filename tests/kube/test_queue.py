@@ -1,0 +1,372 @@
+"""The work queue's promises, in virtual time."""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+from mcs_controller.kube.errors import Conflict, TooManyRequests
+from mcs_controller.kube.logcontext import log_context
+from mcs_controller.kube.queue import WorkQueue
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def serving(queue: WorkQueue[Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(queue.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+
+def make(reconcile: Callable[[str], Awaitable[float | None]], **options: Any) -> WorkQueue[str]:
+    return WorkQueue("test", reconcile, random=Random(1), **options)
+
+
+@pytest.mark.looptime
+async def test_a_key_added_many_times_before_its_turn_is_worked_on_once() -> None:
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+
+    queue = make(reconcile)
+    for _ in range(5):
+        queue.add("a")
+    assert len(queue) == 1
+    async with serving(queue):
+        await queue.idle()
+    assert seen == ["a"]
+
+
+@pytest.mark.looptime
+async def test_a_key_added_while_it_is_worked_on_is_worked_on_once_more_afterwards() -> None:
+    runs: list[tuple[float, float]] = []
+
+    async def reconcile(key: str) -> None:
+        started = now()
+        await asyncio.sleep(10)
+        runs.append((started, now()))
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(3)
+        queue.add("a")
+        queue.add("a")
+        assert len(queue) == 1
+        await queue.idle()
+    assert runs == [(0, 10), (10, 20)]
+
+
+@pytest.mark.looptime
+async def test_no_two_workers_ever_hold_the_same_key_and_no_more_run_than_there_are_workers() -> None:
+    running: set[str] = set()
+    most = 0
+
+    async def reconcile(key: str) -> None:
+        nonlocal most
+        assert key not in running
+        running.add(key)
+        most = max(most, len(running))
+        await asyncio.sleep(1)
+        running.discard(key)
+
+    queue = make(reconcile, workers=3)
+    async with serving(queue):
+        for turn in range(4):
+            for key in "abcdef":
+                queue.add(key)
+            await asyncio.sleep(0.3 * turn)
+        await queue.idle()
+    assert most == 3
+
+
+@pytest.mark.looptime
+async def test_an_added_key_starts_at_once_when_a_worker_is_free() -> None:
+    started: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        started.append(now())
+
+    queue = make(reconcile)
+    async with serving(queue):
+        await asyncio.sleep(100)
+        queue.add("a")
+        await queue.idle()
+        assert started == [100]
+
+
+@pytest.mark.looptime
+async def test_a_slow_key_holds_no_other_key_up() -> None:
+    done: dict[str, float] = {}
+
+    async def reconcile(key: str) -> None:
+        await asyncio.sleep(60 if key == "slow" else 0)
+        done[key] = now()
+
+    queue = make(reconcile, workers=2)
+    async with serving(queue):
+        queue.add("slow")
+        for number in range(20):
+            queue.add(f"quick-{number}")
+        await queue.idle()
+    assert max(when for key, when in done.items() if key != "slow") == 0
+
+
+@pytest.mark.looptime
+async def test_a_failing_key_is_retried_with_growing_waits_that_end_with_success() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) < 8:
+            raise Conflict(409, "Conflict", "someone was faster")
+
+    queue = make(reconcile, first_retry_seconds=1, longest_retry_seconds=8)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(1)
+        assert queue.failing == 1
+        await asyncio.sleep(99)
+        assert len(tries) == 8
+        assert queue.failing == 0
+        assert queue.delayed == 0
+    waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert all(wait <= ceiling for wait, ceiling in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True))
+
+
+@pytest.mark.looptime
+async def test_retry_after_wins_over_the_backoff() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) == 1:
+            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(60)
+    assert 30 <= tries[1] <= 33
+
+
+@pytest.mark.looptime
+async def test_an_event_does_not_wait_for_the_backoff_and_uses_the_promised_retry_up() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) == 1:
+            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(1)
+        queue.add("a")
+        await asyncio.sleep(100)
+    assert tries == [0, 1]
+
+
+@pytest.mark.looptime
+async def test_a_reconcile_says_when_it_wants_to_look_again() -> None:
+    looks: list[float] = []
+
+    async def reconcile(key: str) -> float | None:
+        looks.append(now())
+        return 10 if len(looks) < 3 else None
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(100)
+    assert looks == pytest.approx([0, 10, 20])
+
+
+@pytest.mark.looptime
+async def test_of_several_wishes_for_later_the_earliest_holds() -> None:
+    looks: list[tuple[str, float]] = []
+
+    async def reconcile(key: str) -> None:
+        looks.append((key, now()))
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add_after("a", 30)
+        queue.add_after("a", 10)
+        queue.add_after("a", 20)
+        queue.add_after("b", 5)
+        queue.add_after("c", 0)
+        assert len(queue) == 1
+        await asyncio.sleep(100)
+    assert looks == [("c", 0), ("b", 5), ("a", 10)]
+
+
+@pytest.mark.looptime
+async def test_a_forgotten_key_is_not_looked_at_later() -> None:
+    looks: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        looks.append(key)
+        raise Conflict(409, "Conflict", "no")
+
+    queue = make(reconcile, first_retry_seconds=5)
+    async with serving(queue):
+        queue.add("a")
+        await queue.idle()
+        queue.forget("a")
+        assert queue.failing == 0
+        await asyncio.sleep(100)
+    assert looks == ["a"]
+
+
+@pytest.mark.looptime
+async def test_a_bug_is_logged_with_its_traceback_and_retried_while_other_keys_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        if key == "bad" and seen.count("bad") == 1:
+            raise RuntimeError("a bug")
+
+    queue = make(reconcile, workers=1)
+    async with serving(queue):
+        queue.add("bad")
+        queue.add("good")
+        await asyncio.sleep(10)
+    assert seen == ["bad", "good", "bad"]
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+
+
+@pytest.mark.looptime
+async def test_an_api_error_is_logged_as_one_line_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def reconcile(key: str) -> None:
+        if not caplog.records:
+            raise Conflict(409, "Conflict", "someone was faster")
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(10)
+    assert [(record.levelno, bool(record.exc_info)) for record in caplog.records] == [
+        (logging.WARNING, False)
+    ]
+    assert "someone was faster" in caplog.text
+
+
+@pytest.mark.looptime
+async def test_a_wait_that_someone_else_cancelled_fails_the_key_and_not_the_worker() -> None:
+    tries = 0
+
+    async def reconcile(key: str) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            cancelled = asyncio.get_running_loop().create_future()
+            cancelled.cancel()
+            await cancelled
+
+    queue = make(reconcile, workers=1)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(10)
+    assert tries == 2
+
+
+@pytest.mark.looptime
+async def test_cancelling_the_queue_ends_running_reconciles_and_keeps_their_keys() -> None:
+    ended: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            ended.append(now())
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        queue.add_after("b", 500)
+        await asyncio.sleep(7)
+    assert ended == [7]
+    assert len(queue) == 1
+
+
+@pytest.mark.looptime
+async def test_workers_with_nothing_to_wait_for_let_the_rest_of_the_program_run() -> None:
+    done = 0
+    at_first_turn: list[int] = []
+
+    async def reconcile(key: str) -> None:
+        nonlocal done
+        done += 1
+
+    queue = make(reconcile, workers=1)
+    for number in range(1000):
+        queue.add(str(number))
+    async with serving(queue):
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(lambda: at_first_turn.append(done))
+        await queue.idle()
+    assert done == 1000
+    assert at_first_turn[0] < 100
+
+
+@pytest.mark.looptime
+async def test_the_log_context_names_the_key_during_its_reconcile_only() -> None:
+    contexts: list[dict[str, str]] = []
+
+    async def reconcile(key: str) -> None:
+        await asyncio.sleep(1)
+        contexts.append(dict(log_context.get()))
+
+    queue = make(reconcile, describe=lambda key: {"name": key})
+    async with serving(queue):
+        queue.add("a")
+        queue.add("b")
+        await queue.idle()
+        assert contexts == [{"name": "a"}, {"name": "b"}]
+        assert log_context.get() == {}
+
+
+@pytest.mark.looptime
+async def test_the_observer_learns_how_long_keys_waited_and_took_and_how_it_ended() -> None:
+    told: list[tuple[float, float, str]] = []
+
+    async def reconcile(key: str) -> float | None:
+        await asyncio.sleep(4)
+        if key == "bad":
+            raise Conflict(409, "Conflict", "no")
+        return 1000 if key == "later" else None
+
+    queue = make(
+        reconcile,
+        workers=1,
+        first_retry_seconds=5000,
+        observer=lambda waited, worked, result: told.append((waited, worked, result)),
+    )
+    async with serving(queue):
+        for key in ("good", "bad", "later"):
+            queue.add(key)
+        await asyncio.sleep(2)
+        assert queue.oldest_seconds() == 2
+        await queue.idle()
+        assert queue.oldest_seconds() == 0
+    assert told == [(0, 4, "ok"), (4, 4, "error"), (8, 4, "again")]

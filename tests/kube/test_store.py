@@ -1,0 +1,144 @@
+"""The store: no version ever goes back, whatever order news arrives in."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcs_controller.kube.store import Entry, Store
+
+
+def entry(name: str, version: int | str, value: str = "v", uid: str = "u1") -> Entry[str]:
+    return Entry("shop", name, uid, str(version), value)
+
+
+def contents(store: Store[str]) -> dict[str, str]:
+    return {held.name: held.value for held in store}
+
+
+def test_a_newer_version_replaces_and_an_older_one_does_not() -> None:
+    store: Store[str] = Store()
+    assert store.apply(entry("a", 9, "old"))
+    assert store.apply(entry("a", 10, "new"))
+    assert not store.apply(entry("a", 9, "old"))
+    assert contents(store) == {"a": "new"}
+
+
+def test_versions_are_compared_as_numbers_not_as_text() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 99, "old"))
+    assert store.apply(entry("a", 100, "new"))
+
+
+def test_versions_that_are_no_numbers_are_taken_as_they_come() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", "x9", "first"))
+    assert store.apply(entry("a", "x1", "second"))
+    assert not store.apply(entry("a", "x1", "second"))
+
+
+def test_the_same_version_again_is_nothing_new() -> None:
+    store: Store[str] = Store()
+    seen: list[Any] = []
+    store.subscribe(lambda old, new: seen.append((old, new)))
+    assert store.apply(entry("a", 1))
+    assert not store.apply(entry("a", 1))
+    assert len(seen) == 1
+
+
+def test_a_recreated_object_takes_the_old_ones_place_and_its_old_incarnation_cannot_return() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 5, "before", uid="u1"))
+    assert store.apply(entry("a", 8, "after", uid="u2"))
+    assert not store.apply(entry("a", 5, "before", uid="u1"))
+    assert contents(store) == {"a": "after"}
+
+
+def test_a_deletion_older_than_what_is_held_is_ignored() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 8))
+    store.remove("shop", "a", "7")
+    assert len(store) == 1
+    store.remove("shop", "a", "9")
+    assert len(store) == 0
+    store.remove("shop", "a", "9")
+
+
+def test_a_complete_list_removes_what_it_lacks_unless_that_is_newer_than_the_list() -> None:
+    store: Store[str] = Store()
+    for name, version in (("kept", 3), ("gone", 4), ("newer", 11)):
+        store.apply(entry(name, version))
+    store.replace([entry("kept", 3), entry("added", 9)], "10")
+    assert sorted(contents(store)) == ["added", "kept", "newer"]
+
+
+def test_after_a_restore_from_backup_the_list_is_the_truth() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 50, "after the backup"))
+    store.apply(entry("b", 60))
+    store.replace([entry("a", 20, "as in the backup")], "30", reset=True)
+    assert contents(store) == {"a": "as in the backup"}
+
+
+def test_listeners_hear_of_each_change_with_old_and_new_after_it_happened() -> None:
+    store: Store[str] = Store()
+    heard: list[tuple[str | None, str | None, int]] = []
+    store.subscribe(
+        lambda old, new: heard.append((old.value if old else None, new.value if new else None, len(store)))
+    )
+    store.apply(entry("a", 1, "one"))
+    store.apply(entry("a", 2, "two"))
+    store.remove("shop", "a")
+    assert heard == [(None, "one", 1), ("one", "two", 1), ("two", None, 0)]
+
+
+def test_a_silent_write_is_held_but_not_told() -> None:
+    store: Store[str] = Store()
+    heard: list[Any] = []
+    store.subscribe(lambda old, new: heard.append(new))
+    assert store.apply(entry("a", 1), silent=True)
+    assert heard == []
+    assert not store.apply(entry("a", 1))
+
+
+def test_the_index_follows_an_entry_that_moves_and_forgets_empty_keys() -> None:
+    store: Store[str] = Store(index=lambda held: held.value or None)
+    store.apply(entry("a", 1, "east"))
+    store.apply(entry("b", 2, "east"))
+    store.apply(entry("c", 3, ""))
+    assert [held.name for held in store.indexed("east")] == ["a", "b"]
+    store.apply(entry("a", 4, "west"))
+    store.remove("shop", "b")
+    assert store.indexed("east") == ()
+    assert list(store.index_keys()) == ["west"]
+    store.remove("shop", "a")
+    assert list(store.index_keys()) == []
+
+
+names = st.sampled_from("abc")
+changes = st.lists(
+    st.tuples(st.sampled_from(["apply", "remove", "replace"]), names, st.integers(1, 30)), max_size=30
+)
+
+
+@given(changes)
+def test_the_index_always_agrees_with_the_entries(steps: list[tuple[str, str, int]]) -> None:
+    store: Store[str] = Store(index=lambda held: held.value if held.value != "v0" else None)
+    for verb, name, version in steps:
+        value = f"v{version % 3}"
+        if verb == "apply":
+            store.apply(entry(name, version, value))
+        elif verb == "remove":
+            store.remove("shop", name, str(version))
+        else:
+            store.replace([entry(name, version, value)], str(version))
+    indexed = {(key, held.name) for key in store.index_keys() for held in store.indexed(key)}
+    assert indexed == {(held.value, held.name) for held in store if held.value != "v0"}
+
+
+@given(st.permutations([1, 2, 3, 4, 5]))
+def test_whatever_the_order_of_arrival_the_newest_version_is_held(order: list[int]) -> None:
+    store: Store[str] = Store()
+    for version in order:
+        store.apply(entry("a", version, f"v{version}"))
+    assert contents(store) == {"a": "v5"}
