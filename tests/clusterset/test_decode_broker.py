@@ -1,5 +1,6 @@
 """What other clusters say through the broker."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,11 +57,12 @@ def test_the_source_cluster_is_the_namespace_whatever_the_payload_claims() -> No
 @pytest.mark.requirement("MCS-RBAC-06")
 @pytest.mark.parametrize("namespace", ["default", "mcs-member-", "mcs-member-UP", "", None])
 def test_an_object_outside_a_members_namespace_is_malformed(namespace: str | None) -> None:
-    for raw, read in (
+    readers: list[tuple[dict[str, Any], Callable[[dict[str, Any]], object]]] = [
         (raw_exported_service(), decode.exported_service),
         (raw_exported_slice(), decode.exported_slice),
         ({"metadata": {}}, decode.member),
-    ):
+    ]
+    for raw, read in readers:
         raw["metadata"]["namespace"] = namespace
         with pytest.raises(MalformedObject, match="not a member's"):
             read(raw)

@@ -3,6 +3,7 @@
 import pytest
 
 from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
+from mcs_controller.clusterset.model import AddressFamily
 from mcs_controller.clusterset.texts import (
     MAX_ANNOTATIONS_BYTES,
     is_endpoint_address,
@@ -23,8 +24,8 @@ from mcs_controller.clusterset.texts import (
         ("2001:DB8::1", "IPv6"),
     ],
 )
-def test_addresses_that_an_endpoint_can_have(address: str, family: str) -> None:
-    assert is_endpoint_address(address, family)  # type: ignore[arg-type]
+def test_addresses_that_an_endpoint_can_have(address: str, family: AddressFamily) -> None:
+    assert is_endpoint_address(address, family)
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
@@ -54,8 +55,8 @@ def test_addresses_that_an_endpoint_can_have(address: str, family: str) -> None:
         ("ff02::1", "IPv6"),
     ],
 )
-def test_addresses_that_an_endpoint_cannot_have(address: str, family: str) -> None:
-    assert not is_endpoint_address(address, family)  # type: ignore[arg-type]
+def test_addresses_that_an_endpoint_cannot_have(address: str, family: AddressFamily) -> None:
+    assert not is_endpoint_address(address, family)
 
 
 @pytest.mark.parametrize("key", ["a", "A_b.c-d", "example.com/a", "a" * 63, "a.b/" + "c" * 63])

@@ -1,0 +1,110 @@
+"""The union of ports, who declares which, and the names that a derived Service needs."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from mcs_controller.clusterset.merge import by_precedence
+from mcs_controller.clusterset.model import ExportRecord, ServicePort
+from mcs_controller.clusterset.ports import declared, derived_ports, merge_ports
+from mcs_controller.clusterset.texts import is_dns_label
+from tests.clusterset.builders import record
+from tests.clusterset.strategies import port_lists, record_sets
+
+
+def port(text: str) -> ServicePort:
+    """`name:number/PROTOCOL`, the protocol left out for TCP."""
+    name, _, rest = text.rpartition(":")
+    number, _, protocol = rest.partition("/")
+    return ServicePort(int(number), name, protocol or "TCP")
+
+
+def ports(text: str) -> tuple[ServicePort, ...]:
+    return tuple(map(port, text.split()))
+
+
+UNIONS = [
+    ("one cluster", ["http:80 dns:53/UDP"], "http:80 dns:53/UDP"),
+    ("the same ports", ["http:80", "http:80"], "http:80"),
+    ("C10: one more each", ["tcp:42 udp:42/UDP", "tcp:42 stcp:142/SCTP"], "tcp:42 udp:42/UDP stcp:142/SCTP"),
+    ("C11: the name is taken", ["tcp:42 udp:42/UDP", "tcp:43"], "tcp:42 udp:42/UDP"),
+    ("the number is taken", ["http:80", "web:80"], "http:80"),
+    ("one number in two protocols", ["dns:53/UDP", "dns-tcp:53"], "dns:53/UDP dns-tcp:53"),
+    ("three clusters, one pass (CON-10)", ["x:80", "y:80", "y:90"], "x:80 y:90"),
+    ("the empty name counts once", [":80", ":81"], ":80"),
+    ("unnamed and named", [":80", "dns:53/UDP"], ":80 dns:53/UDP"),
+]
+
+
+@pytest.mark.requirement("MCS-CON-09", "MCS-CON-10")
+@pytest.mark.parametrize(
+    ("oldest_first", "union"), [row[1:] for row in UNIONS], ids=[row[0] for row in UNIONS]
+)
+def test_the_union_takes_each_port_whose_name_and_number_are_free(
+    oldest_first: list[str], union: str
+) -> None:
+    records = [record(f"c{age}", age, ports=ports(text)) for age, text in enumerate(oldest_first)]
+    assert merge_ports(records) == ports(union)
+
+
+@pytest.mark.requirement("MCS-CON-09")
+@given(record_sets)
+def test_no_two_merged_ports_share_a_name_or_a_number_for_any_number_of_clusters(
+    records: tuple[ExportRecord, ...],
+) -> None:
+    ordered = by_precedence(records)
+    merged = merge_ports(ordered)
+    assert len({p.name for p in merged}) == len(merged)
+    assert len({(p.protocol, p.port) for p in merged}) == len(merged)
+    assert merged[: len(ordered[0].ports)] == ordered[0].ports, "all of the winner's ports are in the union"
+    for left_out in {p for r in records for p in r.ports} - set(merged):
+        assert any(
+            left_out.name == p.name or (left_out.protocol, left_out.port) == (p.protocol, p.port)
+            for p in merged
+        ), "a port is only left out for one that it collides with"
+
+
+@pytest.mark.requirement("MCS-CON-11")
+def test_a_cluster_declares_only_the_merged_ports_that_it_has_exactly() -> None:
+    merged = ports("http:80 dns:53/UDP metrics:9090")
+    other = record("west", ports=ports("http:8080 dns:53/UDP web:9090"))
+    assert declared(merged, other) == {port("dns:53/UDP")}
+
+
+@pytest.mark.requirement("MCS-CON-11")
+def test_another_application_protocol_does_not_keep_a_cluster_from_serving_a_port() -> None:
+    merged = (replace(port("http:80"), app_protocol="h2c"),)
+    assert declared(merged, record(ports=ports("http:80"))) == set(merged)
+
+
+@given(record_sets)
+def test_every_merged_port_is_declared_by_some_cluster(records: tuple[ExportRecord, ...]) -> None:
+    merged = merge_ports(by_precedence(records))
+    assert frozenset().union(*(declared(merged, r) for r in records)) == set(merged)
+
+
+@pytest.mark.requirement("MCS-EPS-09", "MCS-IMP-18")
+@pytest.mark.parametrize(
+    ("merged", "on_service"),
+    [
+        (":80", ":80"),
+        ("http:80", "http:80"),
+        (":80 dns:53/UDP", "tcp-80:80 dns:53/UDP"),
+        ("dns:53/UDP :80", "dns:53/UDP tcp-80:80"),
+        (":80 tcp-80:81", "tcp-80-2:80 tcp-80:81"),
+        (":80 tcp-80:81 tcp-80-2:82", "tcp-80-3:80 tcp-80:81 tcp-80-2:82"),
+    ],
+)
+def test_an_unnamed_port_among_several_gets_a_name_that_no_other_has(merged: str, on_service: str) -> None:
+    assert derived_ports(ports(merged)) == ports(on_service)
+
+
+@given(port_lists)
+def test_the_api_server_takes_the_ports_of_the_derived_service(merged: tuple[ServicePort, ...]) -> None:
+    on_service = derived_ports(merged)
+    assert len({p.name for p in on_service}) == len(merged)
+    assert len(merged) == 1 or all(is_dns_label(p.name) for p in on_service)
+    assert [(p.protocol, p.port, p.app_protocol) for p in on_service] == [
+        (p.protocol, p.port, p.app_protocol) for p in merged
+    ]
