@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    arguments = _parser(asked_for=argv[0] if argv else "").parse_args(argv)
+    arguments, unknown = _parser(asked_for=argv[0] if argv else "").parse_known_args(argv)
+    if unknown:
+        raise UsageError(f"unknown: {' '.join(unknown)} (see {PROGRAM} {arguments.command} --help)")
     match arguments.command:
         case "version":
             print(f"{PROGRAM} {__version__}")

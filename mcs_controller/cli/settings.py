@@ -42,7 +42,7 @@ _Level = Annotated[
 _Format = Annotated[
     LogFormat,
     Option(
-        "json (one object a line, for machines) or text (for people)",
+        "format of the log: json (one object a line, for machines) or text (for people)",
         parse=one_of("json", "text"),
         default="json",
     ),

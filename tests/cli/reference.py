@@ -3,17 +3,22 @@
 `python -m tests.cli.reference` writes them into the page; the test fails when the page differs.
 """
 
-from pathlib import Path
-
 from mcs_controller.cli.options import Option, options_of
 from mcs_controller.cli.settings import AgentSettings, DnsSettings
+from tests.cli.pages import DOCS, with_table
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
-TABLES = {"agent": AgentSettings, "dns": DnsSettings}
+PAGE = DOCS / "configuration.md"
+SETTINGS = {"options:agent": AgentSettings, "options:dns": DnsSettings}
 
 
-def table(settings: type) -> str:
-    """One command's options as a Markdown table."""
+def with_tables(page: str) -> str:
+    """The page with the present tables."""
+    for name, settings in SETTINGS.items():
+        page = with_table(page, name, _table(settings))
+    return page
+
+
+def _table(settings: type) -> str:
     lines = ["| option | environment | chart value | default | meaning |", "|---|---|---|---|---|"]
     lines += [_row(option) for option in options_of(settings)]
     return "\n".join(lines)
@@ -24,17 +29,6 @@ def _row(option: Option) -> str:
     default = "required" if option.required else "" if option.default is None else f"`{option.default}`"
     meaning = option.help[0].upper() + option.help[1:]
     return f"| {flag} | `{option.env}` | `{option.chart_value}` | {default} | {meaning} |"
-
-
-def with_tables(page: str) -> str:
-    """The page with each table between its markers replaced by the present one."""
-    for name, settings in TABLES.items():
-        before, begin, rest = page.partition(f"<!-- options:{name} -->\n")
-        _, end, after = rest.partition("<!-- end -->\n")
-        if not end:
-            raise LookupError(f"{PAGE.name} has no markers for the options of {name}")
-        page = f"{before}{begin}{table(settings)}\n{end}{after}"
-    return page
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+"""`mcs-controller agent`: one cluster's agent, wired to its two API servers, working while it leads.
+
+Each term of leadership has an agent and a registry of its own, so that nothing of a lost term (a half-read
+store, a stale count) lives on in the next; `Terms` shows the present one to /metrics and /readyz. A replica
+that does not lead is ready: it is well, and waits. An API server that is away or lacks a CRD keeps the agent
+unready and is waited for; only what waiting cannot cure ends the process.
+"""
+
+import argparse
+import gc
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.host import connect, instance_name, observed, settle_after_sync
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.settings import AgentSettings
+from mcs_controller.controllers.agent import Agent
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.leader import LeaderElector
+from mcs_controller.kube.tasks import Tasks
+from mcs_controller.observe.events import EventRecorder
+from mcs_controller.observe.health import Health
+from mcs_controller.observe.logging import configure_logging
+
+COMPONENT = "mcs-controller.io/agent"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_options(parser, AgentSettings)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Work until cancelled; raises what only a person can put right."""
+    settings = read_options(AgentSettings, arguments, os.environ)
+    broker_kubeconfig = _check(settings)
+    configure_logging(settings.log_level, settings.log_format, context={"cluster": settings.cluster_id})
+    registry, health = CollectorRegistry(), Health()
+    async with observed(settings.http, registry, health):
+        local = connect(settings.kubeconfig, settings.context, name="local")
+        try:
+            broker = connect(broker_kubeconfig, settings.broker_context, name="broker")
+            try:
+                await _work(settings, local, broker, registry, health)
+            finally:
+                await broker.close()
+        finally:
+            await local.close()
+    return 0
+
+
+def _check(settings: AgentSettings) -> Path:
+    """What options must fulfil together; the file that holds the broker's credential."""
+    if settings.member_timeout_seconds <= settings.heartbeat_interval_seconds:
+        raise UsageError(
+            f"--member-timeout-seconds ({settings.member_timeout_seconds:g}) must be more than "
+            f"--heartbeat-interval-seconds ({settings.heartbeat_interval_seconds:g}): "
+            "six times as much is a good choice"
+        )
+    if settings.broker_kubeconfig is not None:
+        return settings.broker_kubeconfig
+    if settings.kubeconfig is not None and settings.broker_context is not None:
+        return settings.kubeconfig
+    raise UsageError(
+        "--broker-kubeconfig is missing: give it, or set MCS_BROKER_KUBECONFIG, "
+        "or name a context of --kubeconfig with --broker-context"
+    )
+
+
+async def _work(
+    settings: AgentSettings, local: Client, broker: Client, registry: CollectorRegistry, health: Health
+) -> None:
+    clock, random = SystemClock(), Random()
+    recorder = EventRecorder(
+        local, component=COMPONENT, instance=instance_name(), clock=clock, registry=registry
+    )
+    config = AgentConfig(
+        cluster_id=settings.cluster_id,
+        heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
+        member_timeout_seconds=settings.member_timeout_seconds,
+        dead_member_policy=settings.dead_member_policy,
+        workers=settings.workers,
+    )
+
+    def make_agent(of_term: CollectorRegistry) -> Agent:
+        return Agent(
+            config,
+            local=local,
+            broker=broker,
+            clock=clock,
+            random=random,
+            registry=of_term,
+            events=recorder,
+        )
+
+    terms = Terms(make_agent)
+    registry.register(terms)
+    health.add_problems("agent", terms.problems)
+    async with Tasks("agent") as tasks:
+        tasks.start(recorder.run(), name="events", essential=False)
+        if settings.leader_elect:
+            elector = LeaderElector(
+                local,
+                settings.lease_namespace,
+                settings.lease_name,
+                identity=f"{instance_name()}_{random.getrandbits(32):08x}",
+                clock=clock,
+                random=random,
+            )
+            health.add("leader election", lambda: elector.problem)
+            await elector.run(terms.serve)
+        else:
+            await terms.serve()
+        tasks.stop()
+
+
+class Terms(Collector):
+    """One agent after the other, one for each time that this process leads."""
+
+    def __init__(self, make_agent: Callable[[CollectorRegistry], Agent]) -> None:
+        self._make_agent = make_agent
+        self._present: tuple[Agent, CollectorRegistry] | None = None
+
+    async def serve(self) -> None:
+        """One term: until cancelled, or until the agent cannot go on."""
+        registry = CollectorRegistry()
+        agent = self._make_agent(registry)
+        self._present = agent, registry
+        try:
+            async with Tasks("term") as tasks:
+                tasks.start(settle_after_sync(agent.synced), name="settle", essential=False)
+                await agent.run()
+                tasks.stop()
+        finally:
+            self._present = None
+            gc.unfreeze()
+
+    def problems(self) -> dict[str, str]:
+        """The present agent's; none while another replica leads."""
+        return {} if self._present is None else self._present[0].problems()
+
+    def collect(self) -> Iterator[Metric]:
+        """Whether this process leads, and the present term's metrics."""
+        yield GaugeMetricFamily(
+            "mcs_agent_leading",
+            "Whether this replica does the work (1) or another one does (0).",
+            value=float(self._present is not None),
+        )
+        if self._present is not None:
+            yield from self._present[1].collect()

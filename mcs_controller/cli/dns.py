@@ -1,0 +1,70 @@
+"""`mcs-controller dns`: the DNS server of one cluster, wired to its API server.
+
+It serves from the first moment (SERVFAIL until the zone is complete) and never ends because the API server is
+away; readiness follows the zone, so that a replica joins its Service only when it can answer.
+"""
+
+import argparse
+import ipaddress
+import os
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.host import connect, observed, settle_after_sync
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.settings import DnsSettings
+from mcs_controller.dns.server import DnsConfig, DnsServer
+from mcs_controller.kube.metrics import KubeMetrics
+from mcs_controller.kube.tasks import Tasks
+from mcs_controller.observe.health import Health
+from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.observe.logging import configure_logging
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_options(parser, DnsSettings)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Answer until cancelled; raises what only a person can put right."""
+    settings = read_options(DnsSettings, arguments, os.environ)
+    listen = tuple(_numeric(address) for address in settings.listen)
+    configure_logging(settings.log_level, settings.log_format)
+    registry, health = CollectorRegistry(), Health()
+    async with observed(settings.http, registry, health):
+        client = connect(settings.kubeconfig, settings.context, name="local")
+        try:
+            server = DnsServer(
+                DnsConfig(zone=settings.zone, listen=listen), client, registry=registry, random=Random()
+            )
+            metrics = KubeMetrics(registry)
+            metrics.watch_client(client)
+            for reflector in server.source.reflectors:
+                metrics.watch_reflector(reflector, client=client.name)
+            health.add("zone", lambda: _zone_problem(server))
+            async with Tasks("dns") as tasks:
+                tasks.start(settle_after_sync(server.synced), name="settle", essential=False)
+                await server.run()
+                tasks.stop()
+        finally:
+            await client.close()
+    return 0
+
+
+def _numeric(address: ListenAddress) -> tuple[str, int]:
+    """DNS is what resolves names, so it cannot listen on one."""
+    try:
+        return str(ipaddress.ip_address(address.host)) if address.host else "", address.port
+    except ValueError as error:
+        raise UsageError(f"--listen: {address.host!r} is not an IP address of this machine") from error
+
+
+def _zone_problem(server: DnsServer) -> str | None:
+    """A zone that was complete once stays ready: an old answer is better than none (decision 12)."""
+    if server.synced():
+        return None
+    problems = server.problems()
+    return "; ".join(f"{kind}: {text}" for kind, text in problems.items()) or "not read completely yet"

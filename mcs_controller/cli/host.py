@@ -1,0 +1,80 @@
+"""What every running command has around its own work: logs, metrics and health over HTTP, a watched loop.
+
+The HTTP server starts before anything else and stops after everything else, so that /readyz can always say
+what is still missing.
+"""
+
+import asyncio
+import gc
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from mcs_controller import __version__
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.config import load_in_cluster, load_kubeconfig
+from mcs_controller.kube.errors import ConfigError
+from mcs_controller.kube.tasks import Tasks
+from mcs_controller.observe.health import Health
+from mcs_controller.observe.http import HttpServer
+from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.process import LoopMonitor
+
+SYNC_POLL_SECONDS = 0.2
+STALL_DUMP_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def observed(
+    http: ListenAddress, registry: CollectorRegistry, health: Health
+) -> AsyncIterator[HttpServer]:
+    """Serve metrics and health for as long as the block runs. Raises `ListenError`."""
+    metrics = ProcessMetrics(registry, version=__version__)
+    monitor = LoopMonitor(metrics.loop_lag, stall_dump_seconds=STALL_DUMP_SECONDS)
+    health.add_liveness("event loop", monitor.problem)
+    server = HttpServer(registry, health, http)
+    await server.start()
+    try:
+        async with Tasks("process") as tasks:
+            tasks.start(monitor.run(), name="loop monitor", essential=False)
+            yield server
+            tasks.stop()
+    finally:
+        await server.stop()
+
+
+def connect(kubeconfig: Path | None, context: str | None, *, name: str) -> Client:
+    """The API server that a kubeconfig names, or the one of the pod's own cluster. Raises `ConfigError`."""
+    if kubeconfig is not None:
+        return Client(load_kubeconfig(kubeconfig, context), name=name)
+    try:
+        return Client(load_in_cluster(), name=name)
+    except ConfigError as error:
+        raise ConfigError(f"{error} with --kubeconfig") from error
+
+
+async def settle_after_sync(synced: Callable[[], bool]) -> None:
+    """Once everything has been read, take it out of the garbage collector's sight.
+
+    What was read lives as long as the process, and a full collection over tens of thousands of objects would
+    stop the event loop, and with it every answer, for tenths of a second each time.
+    """
+    loop = asyncio.get_running_loop()
+    started_seconds = loop.time()
+    while not synced():  # noqa: ASYNC110 - half a dozen parts make up the answer, and none tells of the whole
+        await asyncio.sleep(SYNC_POLL_SECONDS)
+    gc.collect()
+    gc.freeze()
+    logger.info("everything has been read, %.1f s after the start", loop.time() - started_seconds)
+
+
+def instance_name() -> str:
+    """What tells this process from its replicas in Leases and Events: in a pod, the pod's name."""
+    return socket.gethostname()

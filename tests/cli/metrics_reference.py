@@ -1,0 +1,109 @@
+"""The tables of docs/metrics.md, made from the metrics that the agent and the DNS server really register.
+
+`python -m tests.cli.metrics_reference` writes them into the page; the test fails when the page differs.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from random import Random
+
+from prometheus_client import CollectorRegistry, Metric
+
+from mcs_controller.cli.agent import Terms
+from mcs_controller.controllers.agent import Agent
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.dns.server import DnsConfig, DnsServer
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.errors import Unreachable
+from mcs_controller.kube.metrics import KubeMetrics
+from mcs_controller.kube.transport import LineStream, Request, Response
+from mcs_controller.observe.events import EventRecorder
+from mcs_controller.observe.metrics import ProcessMetrics
+from tests.cli.pages import DOCS, with_table
+
+PAGE = DOCS / "metrics.md"
+
+
+class NowhereTransport:
+    """An API server that nobody ever reaches."""
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        raise Unreachable("nowhere")
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        raise Unreachable("nowhere")
+
+    async def renew_credential(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        pass
+
+
+def agent_registry() -> CollectorRegistry:
+    """What `mcs-controller agent` registers."""
+    registry, clock = CollectorRegistry(), SystemClock()
+    ProcessMetrics(registry, version="x")
+    local, broker = Client(NowhereTransport(), name="local"), Client(NowhereTransport(), name="broker")
+    recorder = EventRecorder(local, component="x/y", instance="z", clock=clock, registry=registry)
+    agent = Agent(
+        AgentConfig(cluster_id="east"),
+        local=local,
+        broker=broker,
+        clock=clock,
+        random=Random(1),
+        registry=registry,
+        events=recorder,
+    )
+    registry.register(Terms(lambda _: agent))
+    return registry
+
+
+def dns_registry() -> CollectorRegistry:
+    """What `mcs-controller dns` registers."""
+    registry = CollectorRegistry()
+    ProcessMetrics(registry, version="x")
+    client = Client(NowhereTransport(), name="local")
+    server = DnsServer(DnsConfig(), client, registry=registry, random=Random(1))
+    registry.register(server._collector)
+    metrics = KubeMetrics(registry)
+    metrics.watch_client(client)
+    for reflector in server.source.reflectors:
+        metrics.watch_reflector(reflector, client=client.name)
+    return registry
+
+
+def with_tables(page: str) -> str:
+    """The page with the present tables. Call it from an event loop."""
+    page = with_table(page, "metrics:agent", _table(agent_registry()))
+    return with_table(page, "metrics:dns", _table(dns_registry()))
+
+
+def _table(registry: CollectorRegistry) -> str:
+    rows = sorted(_row(family, labels) for family, labels in families(registry))
+    return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def families(registry: CollectorRegistry) -> Iterable[tuple[Metric, tuple[str, ...]]]:
+    """Each metric family with its label names, also those that have no sample yet."""
+    for collector in set(registry._collector_to_names):
+        for family in collector.collect():
+            owner = collector if hasattr(collector, "_labelnames") else family
+            yield family, tuple(getattr(owner, "_labelnames", ()))
+
+
+def _row(family: Metric, labels: tuple[str, ...]) -> str:
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    shown = ", ".join(f"`{label}`" for label in labels)
+    return f"| `{name}` | {family.type} | {shown} | {family.documentation} |"
+
+
+async def _write() -> None:
+    PAGE.write_text(with_tables(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    asyncio.run(_write())

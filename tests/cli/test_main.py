@@ -1,0 +1,63 @@
+import asyncio
+import subprocess
+
+import pytest
+import yaml
+
+from mcs_controller import __version__
+from mcs_controller.api.crd import all_crds
+from mcs_controller.cli.errors import CliError, UsageError, expected, one_line
+from mcs_controller.cli.main import RUNNING_COMMANDS, main
+from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.kube.errors import ConfigError
+from tests.cli.program import PROGRAM, run
+
+
+def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"mcs-controller {__version__}\n"
+
+
+def test_crds_are_yaml_that_kubectl_can_apply(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["crds"]) == 0
+    assert list(yaml.safe_load_all(capsys.readouterr().out)) == all_crds()
+
+
+async def test_crds_into_a_reader_that_stops_early_is_no_traceback() -> None:
+    process = await asyncio.create_subprocess_shell(
+        f"{PROGRAM} crds | head -c 100", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    stdout, stderr = await process.communicate()
+    assert stdout.startswith(b"---\napiVersion: apiextensions.k8s.io/v1\n")
+    assert stderr == b""
+
+
+async def test_help_names_every_command_and_each_command_its_options() -> None:
+    ended = await run("--help")
+    assert ended.exit_code == 0
+    for command in (*RUNNING_COMMANDS, "crds", "version"):
+        assert f"\n    {command} " in ended.stdout
+    agent = await run("agent", "--help")
+    assert agent.exit_code == 0
+    for piece in ("--cluster-id", "--no-leader-elect", "(default 10)", "[MCS_BROKER_KUBECONFIG]"):
+        assert piece in " ".join(agent.stdout.split())
+
+
+def test_what_a_user_can_put_right_is_found_within_groups() -> None:
+    taken = ClusterIdTaken("cluster id east is taken")
+    group = BaseExceptionGroup("tasks", [RuntimeError("x"), ExceptionGroup("term", [taken])])
+    assert expected(group) is taken
+    assert expected(ConfigError("no such file")) is not None
+    assert expected(RuntimeError("a bug")) is None
+    assert expected(ExceptionGroup("tasks", [RuntimeError("a bug")])) is None
+
+
+def test_a_message_of_several_lines_becomes_one() -> None:
+    assert one_line(ConfigError("while parsing\n  a block mapping\n\nexpected ':'")) == (
+        "while parsing a block mapping expected ':'"
+    )
+    assert one_line(ConfigError("")) == "ConfigError"
+
+
+def test_usage_errors_have_their_own_exit_code() -> None:
+    assert (CliError.exit_code, UsageError.exit_code) == (1, 2)

@@ -1,0 +1,50 @@
+"""The agent and the DNS server as processes: they wait for what can come back, say so, and end politely."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.kubeconfigs import kubeconfig, write
+from tests.cli.program import running
+
+
+def argv_of(command: str, folder: Path) -> list[str | Path]:
+    config = write(folder, "away.kubeconfig", kubeconfig())
+    if command == "dns":
+        return ["dns", "--kubeconfig", config, "--listen", "127.0.0.1:0"]
+    return [
+        "agent", "--cluster-id", "east", "--kubeconfig", config, "--broker-kubeconfig", config,
+        "--no-leader-elect",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["agent", "dns"])
+async def test_an_api_server_that_is_away_is_waited_for_and_told(command: str, tmp_path: Path) -> None:
+    async with running(*argv_of(command, tmp_path)) as program:
+        status, text = await program.get_until("/readyz", "127.0.0.1:9")
+        assert status == 503
+        assert "[-] " in text
+        assert (await program.get("/healthz"))[0] == 200
+        _, metrics = await program.get("/metrics")
+        assert 'mcs_build_info{version="' in metrics
+        ended = await program.end(signal.SIGTERM)
+    assert ended.exit_code == 0
+    assert "Traceback" not in ended.stderr
+
+
+async def test_the_agent_waiting_for_its_lease_says_so(tmp_path: Path) -> None:
+    argv = [word for word in argv_of("agent", tmp_path) if word != "--no-leader-elect"]
+    async with running(*argv) as program:
+        status, text = await program.get_until("/readyz", "127.0.0.1:9")
+        assert status == 503
+        assert "lease" in text.lower()
+        assert (await program.end(signal.SIGTERM)).exit_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_process_with_exit_code_0(number: signal.Signals, tmp_path: Path) -> None:
+    async with running(*argv_of("dns", tmp_path)) as program:
+        ended = await program.end(number)
+    assert ended.exit_code == 0
+    assert "Traceback" not in ended.stderr
