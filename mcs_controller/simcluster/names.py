@@ -7,6 +7,7 @@ it belongs is the caller's business.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 LABEL_MAX_CHARS = 63
@@ -15,36 +16,38 @@ SUBDOMAIN_MAX_CHARS = 253
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
 _QUALIFIED_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_LABEL_VALUE = re.compile(rf"({_QUALIFIED_NAME.pattern})?")
 _PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.IGNORECASE)
 
 
-def _must_match(what: str, example: str, pattern: re.Pattern[str]) -> str:
-    return f"{what} (e.g. '{example}', regex used for validation is '{pattern.pattern}')"
+def _must_match(what: str, examples: Sequence[str], pattern: re.Pattern[str]) -> str:
+    shown = ",  or ".join(f"'{one}'" for one in examples)
+    return f"{what} (e.g. {shown}, regex used for validation is '{pattern.pattern}')"
 
 
 def label_complaint(text: str) -> str:
     """RFC 1123 label: names of Namespaces, Services, ports and hosts."""
     if len(text) > LABEL_MAX_CHARS:
-        return f"must be no more than {LABEL_MAX_CHARS} bytes"
+        return f"must be no more than {LABEL_MAX_CHARS} characters"
     if not _LABEL.fullmatch(text):
         rule = (
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "
             "and must start and end with an alphanumeric character"
         )
-        return _must_match(rule, "my-name", _LABEL)
+        return _must_match(rule, ("my-name", "123-abc"), _LABEL)
     return ""
 
 
 def subdomain_complaint(text: str) -> str:
     """RFC 1123 subdomain: names of most objects."""
     if len(text) > SUBDOMAIN_MAX_CHARS:
-        return f"must be no more than {SUBDOMAIN_MAX_CHARS} bytes"
+        return f"must be no more than {SUBDOMAIN_MAX_CHARS} characters"
     if not _SUBDOMAIN.fullmatch(text):
         rule = (
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
             "and must start and end with an alphanumeric character"
         )
-        return _must_match(rule, "example.com", _SUBDOMAIN)
+        return _must_match(rule, ("example.com",), _SUBDOMAIN)
     return ""
 
 
@@ -74,19 +77,19 @@ def qualified_name_complaint(text: str) -> str:
             "name part must consist of alphanumeric characters, '-', '_' or '.', "
             "and must start and end with an alphanumeric character"
         )
-        return _must_match(rule, "MyName", _QUALIFIED_NAME)
+        return _must_match(rule, ("MyName", "my.name", "123-abc"), _QUALIFIED_NAME)
     return ""
 
 
 def label_value_complaint(text: str) -> str:
     if len(text) > LABEL_MAX_CHARS:
         return f"must be no more than {LABEL_MAX_CHARS} bytes"
-    if text and not _QUALIFIED_NAME.fullmatch(text):
+    if not _LABEL_VALUE.fullmatch(text):
         rule = (
             "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', "
             "and must start and end with an alphanumeric character"
         )
-        return _must_match(rule, "MyValue", _QUALIFIED_NAME)
+        return _must_match(rule, ("MyValue", "my_value", "12345"), _LABEL_VALUE)
     return ""
 
 

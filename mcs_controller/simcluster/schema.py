@@ -61,6 +61,7 @@ class Node:
     __slots__ = (
         "additional",
         "built_in",
+        "checks_unique",
         "default",
         "embedded",
         "enum",
@@ -98,6 +99,7 @@ class Node:
         self.embedded: bool = openapi.get("x-kubernetes-embedded-resource", False)
         self.int_or_string: bool = openapi.get("x-kubernetes-int-or-string", False)
         self.list_type: str = openapi.get("x-kubernetes-list-type", "atomic")
+        self.checks_unique: bool = self.list_type != "atomic" and not built_in
         self.list_map_keys: tuple[str, ...] = tuple(openapi.get("x-kubernetes-list-map-keys", ()))
         self.required: tuple[str, ...] = () if built_in else tuple(openapi.get("required", ()))
         self.has_defaults: bool = self.default is not None or any(one.has_defaults for one in self.children())
@@ -153,10 +155,10 @@ class StructuralSchema:
         return pruned
 
     def unknown_fields(self, obj: dict[str, Any]) -> list[str]:
-        """The paths that `prune` would drop."""
+        """The paths that `prune` would drop, in the order of the document."""
         unknown: list[Path] = []
         self._prune_root(obj, unknown)
-        return sorted(spell_path(path) for path in unknown)
+        return [spell_path(path) for path in unknown]
 
     def default(self, obj: dict[str, Any]) -> dict[str, Any]:
         defaulted: dict[str, Any] = _default(self.root, obj) if self.root.has_defaults else obj
@@ -299,7 +301,7 @@ def _validate_list(node: Node, value: list[Any], path: Path, errors: list[FieldE
     if node.items is not None:
         for index, one in enumerate(value):
             _validate(node.items, one, (path, index), errors)
-    if node.list_type != "atomic":
+    if node.checks_unique:
         _validate_unique(node, value, path, errors)
 
 

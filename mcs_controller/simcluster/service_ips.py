@@ -85,10 +85,7 @@ class ServiceIpAllocator:
         address = ip_address(ip)
         one = self._ranges.get(family_of(ip))
         if one is None or not one.contains(address):
-            valid = ", ".join(str(other.network) for other in self._ranges.values())
-            raise AllocationError(
-                f"the provided IP ({ip}) is not in the valid range. The range of valid IPs is {valid}"
-            )
+            raise AllocationError("the provided network does not match the current range")
         if address in one.used:
             raise AllocationError("provided IP is already allocated")
         one.used.add(address)

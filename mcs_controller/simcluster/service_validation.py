@@ -96,8 +96,14 @@ def _ports(spec: Spec) -> Iterator[FieldError]:
             seen_node_ports.add((port["protocol"], node_port))
         number = (port["protocol"], port.get("port", 0))
         if number in seen_numbers:
-            yield status.duplicate(path, {"protocol": number[0], "port": number[1]})
+            yield status.duplicate(path, _as_the_server_shows(*number))
         seen_numbers.add(number)
+
+
+def _as_the_server_shows(protocol: str, port: int) -> dict[str, Any]:
+    """Its internal type, with only the key filled in."""
+    empty = {"Name": "", "Protocol": "", "AppProtocol": None, "Port": 0, "TargetPort": 0, "NodePort": 0}
+    return empty | {"Protocol": protocol, "Port": port}
 
 
 def _port(

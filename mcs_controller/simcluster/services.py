@@ -91,8 +91,7 @@ def prepare_service(new: Object, old: Object | None, ctx: Context) -> list[Field
     else:
         ledger.commit()
     _drop_empty(spec)
-    _set_status(new, spec)
-    return errors
+    return errors or _settle_status(new, old)
 
 
 def release_service(gone: Object, ctx: Context) -> None:
@@ -129,6 +128,8 @@ def _fill_in(spec: Object) -> None:
         spec["externalTrafficPolicy"] = "Cluster"
     if kind in _CLUSTER_TYPES and spec.get("internalTrafficPolicy") is None:
         spec["internalTrafficPolicy"] = "Cluster"
+    if kind == "ExternalName":
+        spec.pop("internalTrafficPolicy", None)
     if kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is None:
         spec["allocateLoadBalancerNodePorts"] = True
 
@@ -276,11 +277,24 @@ def _drop_empty(spec: Object) -> None:
             del spec[field]
 
 
-def _set_status(new: Object, spec: Mapping[str, Any]) -> None:
-    current = dict(new.get("status") or {})
-    if spec["type"] != "LoadBalancer" or not current.get("loadBalancer"):
-        current["loadBalancer"] = {}
-    new["status"] = current
+def _settle_status(new: Object, old: Object | None) -> list[FieldError]:
+    """A load balancer's state goes with the load balancer, and cannot be given to another type."""
+    state = dict(new.get("status") or {})
+    ingress = (state.get("loadBalancer") or {}).get("ingress")
+    is_written = old is not None and state != old.get("status")
+    if new["spec"]["type"] == "LoadBalancer" and ingress:
+        state["loadBalancer"] = {"ingress": [_filled_ingress(one) for one in ingress]}
+    elif ingress and is_written:
+        detail = "may only be used when `spec.type` is 'LoadBalancer'"
+        return [status.forbidden_field("status.loadBalancer.ingress", detail)]
+    else:
+        state["loadBalancer"] = {}
+    new["status"] = state
+    return []
+
+
+def _filled_ingress(ingress: Mapping[str, Any]) -> Object:
+    return {"ipMode": "VIP", **ingress} if ingress.get("ip") else dict(ingress)
 
 
 def _node_ports(spec: Mapping[str, Any]) -> list[int]:

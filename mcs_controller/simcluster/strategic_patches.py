@@ -2,7 +2,8 @@
 
 Only for built-in kinds; the keys come from their schemas (`x-kubernetes-patch-merge-key`). A list without
 one is replaced as a whole. Directives: `$patch: delete | replace | merge`, `$retainKeys`,
-`$deleteFromPrimitiveList/<field>`; `$setElementOrder/<field>` puts the merged list in the order that the client has.
+`$deleteFromPrimitiveList/<field>`; `$setElementOrder/<field>` puts the merged list in the order that the
+client has.
 """
 
 from __future__ import annotations
