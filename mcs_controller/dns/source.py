@@ -13,11 +13,12 @@ from random import Random
 from typing import Any, Final
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
-from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, MCS_VERSIONS, Resource, service_imports
+from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
 from mcs_controller.dns.answers import Answers
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
@@ -101,11 +102,10 @@ class ZoneSource:
         self._answers.set_stale(self._answers.is_open and bool(self.problems()))
 
     async def _served_imports(self) -> Resource:
-        served = await self._client.served_versions(MCS_GROUP)
-        for version in MCS_VERSIONS:
-            if version in served:
-                return service_imports(version)
-        raise NotFound(404, "NotFound", f"the API server does not serve {MCS_GROUP}")
+        version = await preferred_mcs_version(self._client)
+        if version is None:
+            raise NotFound(404, "NotFound", f"the API server does not serve {MCS_GROUP}")
+        return service_imports(version)
 
     async def _open_when_complete(self) -> None:
         for reflector in self.reflectors:
