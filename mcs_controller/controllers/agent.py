@@ -165,7 +165,7 @@ class Agent:
         for state in (local, broker):
             metrics.watch_client(state.client)
             for reflector in state.reflectors:
-                metrics.watch_reflector(reflector)
+                metrics.watch_reflector(reflector, client=state.client.name)
         _tell_by_name(local.exports, self._look)
         _tell_by_name(local.imports, self.imports.add)
         _tell_by_service(local.source_slices, self._look)

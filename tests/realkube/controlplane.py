@@ -124,6 +124,9 @@ class ControlPlane:
     def resume(self) -> None:
         self._api_server.signal(signal.SIGCONT)
 
+    def token(self, user: str = ADMIN) -> str:
+        return self._tokens[user]
+
     def kubeconfig(self, user: str = ADMIN) -> Path:
         return self._write_kubeconfig(user, self._tokens[user])
 

@@ -84,6 +84,11 @@ class Component:
     async def wait_ready(self, timeout_s: float = SYNC_TIMEOUT_S) -> None:
         await self.process.wait_ready(lambda: rest.answers_ok(self.http, "/readyz"), timeout_s)
 
+    def pid(self) -> int:
+        pid = self.process.pid
+        assert pid is not None, f"{self.process.name} is not running"
+        return pid
+
     async def metrics(self) -> str:
         answer = await rest.send(self.http, "GET", "/metrics")
         return str(answer.body)
@@ -92,9 +97,7 @@ class Component:
         self.process.kill()
 
 
-async def start_agent(
-    plane: ControlPlane, broker: ControlPlane, work_dir: Path, *options: str
-) -> Component:
+async def start_agent(plane: ControlPlane, broker: ControlPlane, work_dir: Path, *options: str) -> Component:
     """The agent of the member cluster `plane`, named as the control plane is."""
     namespace = f"mcs-member-{plane.name}"
     http = f"127.0.0.1:{free_port()}"
