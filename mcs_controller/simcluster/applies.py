@@ -54,16 +54,19 @@ def _merge(old: Any, declared: Any, node: Node | None) -> Any:
 
 
 def _merge_by_keys(old: list[Any], declared: list[Any], node: Node) -> list[Any]:
-    merged = list(old)
-    positions = {_identity(one, node): index for index, one in enumerate(old)}
-    for one in declared:
-        position = positions.get(_identity(one, node))
-        if position is None:
-            positions[_identity(one, node)] = len(merged)
+    """In the declared order; what is not declared keeps its place before what followed it."""
+    known = {_identity(one, node): one for one in old}
+    waiting = [(_identity(one, node), one) for one in declared]
+    declared_keys = {key for key, _ in waiting}
+    merged: list[Any] = []
+    for one in old:
+        if _identity(one, node) not in declared_keys:
             merged.append(one)
-        else:
-            merged[position] = _merge(merged[position], one, node.items)
-    return merged
+            continue
+        while waiting and _identity(one, node) in (key for key, _ in waiting):
+            key, new = waiting.pop(0)
+            merged.append(_merge(known.get(key), new, node.items))
+    return merged + [new for _, new in waiting]
 
 
 def _identity(one: Any, node: Node) -> str:

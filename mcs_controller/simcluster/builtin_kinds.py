@@ -6,6 +6,7 @@ cycle of Namespaces and CRDs is the server's (`namespaces.py`, `crds.py`).
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,10 @@ def _prepare_lease(new: Object, old: Object | None, ctx: Context) -> list[FieldE
 
 def _prepare_secret(new: Object, old: Object | None, ctx: Context) -> list[FieldError]:
     new["type"] = new.get("type") or "Opaque"
+    texts = new.pop("stringData", None) or {}
+    if texts:
+        encoded = {key: b64encode(text.encode()).decode() for key, text in texts.items()}
+        new["data"] = (new.get("data") or {}) | encoded
     if old is not None and new["type"] != old.get("type"):
         return [status.invalid_value("type", new["type"], "field is immutable")]
     return []

@@ -11,6 +11,7 @@ from mcs_controller.simcluster.definitions import (
     define,
     define_kind,
     integer,
+    micro_time,
     number_or_text,
     ref,
     refs,
@@ -219,7 +220,7 @@ define(
 define(
     "core.v1.EventSeries",
     "How often an event has come back.",
-    {"count": integer("How often."), "lastObservedTime": time("When it was last seen.")},
+    {"count": integer("How often."), "lastObservedTime": micro_time("When it was last seen.")},
 )
 EVENT = define_kind(
     "core.v1.Event",
@@ -233,7 +234,7 @@ EVENT = define_kind(
         "lastTimestamp": time("When it was last seen."),
         "count": integer("How often it was seen."),
         "type": choice("How serious it is.", "Normal", "Warning"),
-        "eventTime": time("When it was first seen, to the microsecond."),
+        "eventTime": micro_time("When it was first seen, to the microsecond."),
         "series": ref("core.v1.EventSeries", "How often it has come back."),
         "action": text("What was done, or failed."),
         "related": ref("core.v1.ObjectReference", "Another object that had a part in it."),

@@ -84,7 +84,7 @@ def _endpoints(endpoints: list[Object], kind: str) -> Iterator[FieldError]:
             yield status.too_many(f"{path}.addresses", len(addresses), MAX_ADDRESSES)
         for position, address in enumerate(addresses):
             yield from _address(address, kind, f"{path}.addresses", position)
-        for field in ("hostname", "nodeName"):
+        for field in ("nodeName", "hostname"):
             text = endpoint.get(field)
             check = names.label_complaint if field == "hostname" else names.subdomain_complaint
             if text is not None and (complaint := check(text)):

@@ -28,6 +28,17 @@ _CORE_NAME_OF = {
 }
 _NAME_OF = {core: name for name, core in _CORE_NAME_OF.items()}
 
+_ALWAYS_SHOWN: dict[str, Any] = {
+    "involvedObject": {},
+    "eventTime": None,
+    "firstTimestamp": None,
+    "lastTimestamp": None,
+    "reportingComponent": "",
+    "reportingInstance": "",
+    "source": {},
+}
+"""Fields that a core Event has even when they are empty; the new names show an empty text not at all."""
+
 TEXT_MAX_CHARS = 128
 NOTE_MAX_CHARS = 1024
 
@@ -58,26 +69,18 @@ NEW_FIELD_PATHS = {
 
 def to_core(event: Object) -> Object:
     renamed = {_CORE_NAME_OF.get(field, field): value for field, value in event.items()}
-    return renamed | {"apiVersion": CORE_API_VERSION, "kind": "Event"}
+    return _ALWAYS_SHOWN | renamed | {"apiVersion": CORE_API_VERSION, "kind": "Event"}
 
 
 def from_core(event: Object) -> Object:
-    renamed = {_NAME_OF.get(field, field): value for field, value in event.items()}
+    renamed = {_NAME_OF.get(field, field): value for field, value in event.items() if value != ""}
     return renamed | {"apiVersion": API_VERSION, "kind": "Event"}
 
 
 def prepare_core_event(new: Object, old: Object | None, ctx: Context) -> list[FieldError]:
     """The old API checks next to nothing of an Event without `eventTime`."""
-    new.setdefault("involvedObject", {})
-    for field, empty in (
-        ("source", {}),
-        ("firstTimestamp", None),
-        ("lastTimestamp", None),
-        ("eventTime", None),
-    ):
+    for field, empty in _ALWAYS_SHOWN.items():
         new.setdefault(field, empty)
-    new.setdefault("reportingComponent", "")
-    new.setdefault("reportingInstance", "")
     return [*object_meta.validate_metadata(new, old, namespaced=True), *_shared(new, "reportingComponent")]
 
 

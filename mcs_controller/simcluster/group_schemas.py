@@ -9,6 +9,7 @@ from mcs_controller.simcluster.definitions import (
     define,
     define_kind,
     integer,
+    micro_time,
     ref,
     refs,
     text,
@@ -80,8 +81,8 @@ define(
     {
         "holderIdentity": text("Who holds it."),
         "leaseDurationSeconds": integer("How long after renewTime others have to leave it alone."),
-        "acquireTime": time("When the holder took it."),
-        "renewTime": time("When the holder last renewed it."),
+        "acquireTime": micro_time("When the holder took it."),
+        "renewTime": micro_time("When the holder last renewed it."),
         "leaseTransitions": integer("How often it has changed hands."),
         "strategy": text("How the holder is chosen, where the server chooses."),
         "preferredHolder": text("Who should get it next."),
@@ -97,14 +98,14 @@ LEASE = define_kind(
 define(
     "events.v1.EventSeries",
     "How often an event has come back.",
-    {"count": integer("How often."), "lastObservedTime": time("When it was last seen.")},
+    {"count": integer("How often."), "lastObservedTime": micro_time("When it was last seen.")},
     ["count", "lastObservedTime"],
 )
 EVENT = define_kind(
     "events.v1.Event",
     "A report of something that happened to an object.",
     {
-        "eventTime": time("When it was first seen, to the microsecond."),
+        "eventTime": micro_time("When it was first seen, to the microsecond."),
         "series": ref("events.v1.EventSeries", "How often it has come back."),
         "reportingController": text("The controller that reports it."),
         "reportingInstance": text("Which of its replicas."),

@@ -1,7 +1,6 @@
 """JSON patch (RFC 6902) on pointers (RFC 6901).
 
-A patch that cannot be read is a 400; one that does not fit the document, such as a `test` that fails, is a
-422.
+A patch that cannot be read is a 400; one that cannot be carried out, such as a `test` that fails, is a 422.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def _apply(document: Any, operation: Any) -> Any:
                 raise _misfit(f"testing value {operation['path']} failed")
             return document
         case other:
-            raise status.bad_request(f"unknown operation of a JSON patch: {other!r}")
+            raise _misfit(f"unknown operation {other!r}")
 
 
 def _misfit(why: str) -> StatusError:

@@ -80,8 +80,8 @@ def _validate_annotations(annotations: Any) -> list[FieldError]:
 def _validate_owners(owners: Any) -> list[FieldError]:
     errors: list[FieldError] = []
     controllers = 0
-    for index, owner in enumerate(owners or ()):
-        path = f"metadata.ownerReferences[{index}]"
+    path = "metadata.ownerReferences"
+    for owner in owners or ():
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
                 value = owner.get(field) or ""
@@ -89,7 +89,7 @@ def _validate_owners(owners: Any) -> list[FieldError]:
         controllers += bool(owner.get("controller"))
     if controllers > 1:
         detail = "Only one reference can have Controller set to true"
-        errors.append(status.invalid_value("metadata.ownerReferences", list(owners), detail))
+        errors.append(status.invalid_value(path, list(owners), detail))
     return errors
 
 

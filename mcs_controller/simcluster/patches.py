@@ -18,6 +18,7 @@ from mcs_controller.simcluster import status
 from mcs_controller.simcluster.applies import apply_configuration
 from mcs_controller.simcluster.json_patches import apply_json_patch
 from mcs_controller.simcluster.resource_kind import Kind, Object
+from mcs_controller.simcluster.status import StatusError
 from mcs_controller.simcluster.strategic_patches import apply_strategic_patch
 
 JSON_PATCH = "application/json-patch+json"
@@ -33,18 +34,29 @@ def apply_patch(content_type: str, target: Object, patch_body: bytes, kind: Kind
     accepted = [JSON_PATCH, MERGE_PATCH, *([] if kind.is_custom else [STRATEGIC_PATCH]), APPLY]
     if media_type not in accepted:
         raise status.unsupported_media_type(media_type, accepted)
-    if media_type == JSON_PATCH:
-        patched = apply_json_patch(target, _parse(patch_body))
-        if not isinstance(patched, dict):
-            raise status.bad_request("the patched document is not an object")
-        return patched
     if media_type == APPLY:
         return apply_configuration(target, _parse_yaml(patch_body), kind)
-    patch = _object(_parse(patch_body))
-    if media_type == STRATEGIC_PATCH:
-        return apply_strategic_patch(target, patch, kind)
-    merged: Object = merge(target, patch)
-    return merged
+    patched: Any
+    if media_type == JSON_PATCH:
+        patched = apply_json_patch(target, _parse(patch_body))
+    elif media_type == STRATEGIC_PATCH:
+        patched = apply_strategic_patch(target, _object(_parse(patch_body)), kind)
+    else:
+        patched = merge(target, _object(_parse(patch_body)))
+    if not isinstance(patched, dict):
+        raise status.unprocessable("the patched document is not an object")
+    _check_shape(patched, kind)
+    return patched
+
+
+def _check_shape(patched: Object, kind: Kind) -> None:
+    """A built-in kind that the patch has left unreadable is the patch's fault: a 422, not the 400 of a body."""
+    if kind.schema is None or kind.is_custom:
+        return
+    try:
+        kind.schema.validate(kind.schema.prune(patched))
+    except StatusError as error:
+        raise status.unprocessable(f"the patch does not make a {kind.kind}: {error.message}") from error
 
 
 def merge(target: Any, patch: Any) -> Any:

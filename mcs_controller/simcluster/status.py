@@ -122,7 +122,7 @@ def bad_request(message: str) -> StatusError:
 
 def undecodable(obj: Mapping[str, Any], why: str) -> StatusError:
     """A body that does not have the shape of its kind."""
-    kind, version = obj.get("kind", ""), obj.get("apiVersion", "")
+    kind, version = obj.get("kind", ""), obj.get("apiVersion", "").rpartition("/")[2]
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
 
