@@ -53,7 +53,9 @@ class Tasks:
 async def _guarded(work: Coroutine[Any, Any, Any], name: str, essential: bool) -> None:
     try:
         await work
-    except Exception:
-        _log.exception("task %s failed", name)
+    except Exception as error:
         if essential:
+            # The exception itself, with its traceback, goes to whoever waits for the group.
+            _log.error("task %s failed: %s", name, error)
             raise
+        _log.exception("task %s failed", name)
