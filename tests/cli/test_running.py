@@ -4,9 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.cli.kubeconfigs import kubeconfig, write
-from tests.cli.program import running
+from tests.cli.program import run, running
 
 
 def argv_of(command: str, folder: Path) -> list[str | Path]:
@@ -47,4 +49,29 @@ async def test_a_signal_ends_the_process_with_exit_code_0(number: signal.Signals
     async with running(*argv_of("dns", tmp_path)) as program:
         ended = await program.end(number)
     assert ended.exit_code == 0
+    assert "Traceback" not in ended.stderr
+
+
+async def test_a_cluster_id_that_another_cluster_has_ends_the_agent_with_one_line(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/api/v1/namespaces/kube-system":
+            return web.json_response({"metadata": {"name": "kube-system", "uid": "ours"}})
+        if request.path.endswith("/namespaces/mcs-member-east/memberclusters/east"):
+            metadata = {"name": "east", "namespace": "mcs-member-east", "resourceVersion": "7"}
+            return web.json_response({"metadata": metadata, "status": {"clusterUID": "theirs"}})
+        return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        config = write(tmp_path, "a.kubeconfig", kubeconfig(str(server.make_url(""))))
+        ended = await run(
+            "agent", "--cluster-id", "east", "--kubeconfig", config, "--broker-kubeconfig", config,
+            "--no-leader-elect", "--http", "127.0.0.1:0",
+        )  # fmt: skip
+    assert ended.exit_code == 1
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+    assert line.startswith("mcs-controller: ")
+    assert "theirs" in line
+    assert "east" in line
     assert "Traceback" not in ended.stderr
