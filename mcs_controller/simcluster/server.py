@@ -46,6 +46,7 @@ _APPLY = "application/apply-patch+yaml"
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _JSON_TYPES = ("", "application/json", "*/*")
 _YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
+_OF_COLLECTIONS = ("create", "list", "watch", "deletecollection")
 _VERBS = {
     "GET": "get",
     "HEAD": "get",
@@ -154,7 +155,7 @@ class ApiServer:
 
     def _resource(self, asked: _Asked) -> Response:
         kind, target, verb = asked.kind, asked.target, asked.verb
-        misplaced = (verb == "create") == bool(target.name) or (
+        misplaced = (verb in _OF_COLLECTIONS) == bool(target.name) or (
             kind.namespaced and not target.namespace and verb not in ("list", "watch")
         )
         if misplaced or verb not in kind.verbs:
