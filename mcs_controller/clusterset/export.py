@@ -4,7 +4,7 @@ Everything but labels, annotations and age comes from the Service (MCS-EXP-10); 
 touched (MCS-EXP-12). An invalid export has no record, so that it can never win precedence (MCS-CON-08).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
@@ -17,8 +17,17 @@ from mcs_controller.clusterset.model import (
     LocalExport,
     LocalService,
     MergedService,
-    SourceSlice,
 )
+from mcs_controller.clusterset.publication import published_slice
+
+__all__ = [
+    "ExportEvaluation",
+    "ReadyReason",
+    "conflict_condition",
+    "evaluate_export",
+    "published_slice",
+    "ready_condition",
+]
 
 ReadyReason = Literal["Exported", "Pending", "Failed"]
 EXPORTABLE_TYPES = frozenset({"ClusterIP", "NodePort", "LoadBalancer"})
@@ -92,15 +101,3 @@ def conflict_condition(merged: MergedService, *, observed_generation: int | None
     reason = ",".join(conflict.reason for conflict in merged.conflicts)
     message = "; ".join(conflict.message for conflict in merged.conflicts)
     return Condition("Conflict", "True", reason, cut(message, MAX_MESSAGE_CHARS), observed_generation)
-
-
-def published_slice(slice_: SourceSlice) -> SourceSlice:
-    """The slice as other clusters may see it: nodes and hints mean nothing there (MCS-EPS-11, trap 18).
-
-    This is what an ExportedEndpointSlice decodes to, so it is also what to compare one with.
-    """
-    content = slice_.content
-    if not any(endpoint.node_name or endpoint.hint_zones for endpoint in content.endpoints):
-        return slice_
-    endpoints = tuple(replace(endpoint, node_name="", hint_zones=()) for endpoint in content.endpoints)
-    return replace(slice_, content=replace(content, endpoints=endpoints))

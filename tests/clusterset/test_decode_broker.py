@@ -169,4 +169,11 @@ def test_a_member_is_read() -> None:
 
 
 def test_a_member_that_has_not_yet_reported_is_read() -> None:
-    assert decode.member({"metadata": {"namespace": "mcs-member-east"}}) == Member("east")
+    raw = {"metadata": {"name": "east", "namespace": "mcs-member-east"}}
+    assert decode.member(raw) == Member("east")
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+def test_a_second_membercluster_in_a_members_namespace_means_nothing() -> None:
+    with pytest.raises(MalformedObject, match="which its content demands"):
+        decode.member({"metadata": {"name": "unlimited", "namespace": "mcs-member-east"}})

@@ -49,7 +49,7 @@ FULL_EXPORT = {
     },
 }
 FULL_MEMBER = {
-    "metadata": {"namespace": "mcs-member-east"},
+    "metadata": {"name": "east", "namespace": "mcs-member-east"},
     "spec": {"podCIDRs": ["10.0.0.0/8"], "namespaces": ["shop"]},
     "status": {"clusterUID": "u", "heartbeat": "x"},
 }
@@ -85,7 +85,7 @@ def test_nothing_but_malformed_object_is_ever_raised(
 ) -> None:
     assert refusal(read, sound) == "", f"{name} does not even read a sound object"
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=120)
     @given(st.one_of(mutated(sound), json_values))
     def holds(raw: Any) -> None:
         assert len(refusal(read, raw)) <= MAX_TEXT_CHARS

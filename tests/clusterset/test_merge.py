@@ -24,6 +24,16 @@ DISPUTES: list[tuple[str, str, Any, Any]] = [
     ("IPFamilyConflict", "ip_families", ("IPv4",), ("IPv6",)),
 ]
 
+DECIDED_BY_WINNER = {
+    "service",
+    "type",
+    "affinity",
+    "internal_traffic_policy",
+    "traffic_distribution",
+    "labels",
+    "annotations",
+}
+
 
 @pytest.mark.requirement("MCS-CON-01", "MCS-CON-05", "MCS-CON-06")
 @pytest.mark.parametrize(("reason", "field", "older", "younger"), DISPUTES, ids=[row[0] for row in DISPUTES])
@@ -177,17 +187,6 @@ def test_merging_what_was_merged_changes_nothing(records: tuple[ExportRecord, ..
     assert again.conflicts == ()
     for name in DECIDED_BY_WINNER | {"ports", "ip_families"}:
         assert getattr(again, name) == getattr(merged, name)
-
-
-DECIDED_BY_WINNER = {
-    "service",
-    "type",
-    "affinity",
-    "internal_traffic_policy",
-    "traffic_distribution",
-    "labels",
-    "annotations",
-}
 
 
 @pytest.mark.requirement("MCS-CON-01", "MCS-IMP-05", "MCS-IMP-07")

@@ -29,15 +29,14 @@ from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import cluster_of_namespace
 from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.model import (
-    Endpoint,
     ExportRecord,
     ImportType,
     Member,
     ServiceKey,
-    SliceContent,
     SourceSlice,
 )
 from mcs_controller.clusterset.naming import exported_service_name, exported_slice_name
+from mcs_controller.clusterset.publication import published_content
 from mcs_controller.clusterset.texts import seconds_of_time
 
 _MAX_CIDRS = 1000
@@ -114,21 +113,8 @@ def exported_slice(raw: Json) -> SourceSlice:
     key = _service_key(spec)
     slice_name = required_name(spec, "sliceName")
     _check_name(metadata, exported_slice_name(key.namespace, slice_name))
-    content = slice_content(spec)
-    if any(endpoint.node_name or endpoint.hint_zones for endpoint in content.endpoints):
-        content = SliceContent(content.address_type, content.ports, tuple(map(_foreign, content.endpoints)))
+    content = published_content(slice_content(spec))
     return SourceSlice(cluster, key, slice_name, content, time_seconds(spec, "changedAt"))
-
-
-def _foreign(endpoint: Endpoint) -> Endpoint:
-    return Endpoint(
-        endpoint.addresses,
-        endpoint.ready,
-        endpoint.serving,
-        endpoint.terminating,
-        endpoint.hostname,
-        endpoint.zone,
-    )
 
 
 def member(raw: Json) -> Member:
@@ -140,8 +126,10 @@ def member(raw: Json) -> Member:
     metadata = child(an_object(raw, "object"), "metadata")
     spec = child(raw, "spec")
     status = child(raw, "status")
+    cluster = _source_cluster(metadata)
+    _check_name(metadata, cluster)
     return Member(
-        cluster=_source_cluster(metadata),
+        cluster=cluster,
         cluster_uid=text(status, "clusterUID"),
         version=text(status, "version"),
         heartbeat=text(status, "heartbeat"),

@@ -1,0 +1,34 @@
+"""What other clusters may see of a slice: all that it says but nodes and hints.
+
+A node of one cluster means nothing in another, or worse, something else, and hints belong to one cluster's
+zones and kube-proxies (MCS-EPS-11, trap 18). The exporter publishes this, and importers read nothing more
+out of what was published.
+"""
+
+from dataclasses import replace
+
+from mcs_controller.clusterset.model import Endpoint, SliceContent, SourceSlice
+
+
+def published_slice(slice_: SourceSlice) -> SourceSlice:
+    """The slice as an ExportedEndpointSlice of it decodes, and so what to compare one with."""
+    content = published_content(slice_.content)
+    return slice_ if content is slice_.content else replace(slice_, content=content)
+
+
+def published_content(content: SliceContent) -> SliceContent:
+    """The content without nodes and hints; the very same when there were none."""
+    if not any(endpoint.node_name or endpoint.hint_zones for endpoint in content.endpoints):
+        return content
+    return SliceContent(content.address_type, content.ports, tuple(map(_published, content.endpoints)))
+
+
+def _published(endpoint: Endpoint) -> Endpoint:
+    return Endpoint(
+        endpoint.addresses,
+        endpoint.ready,
+        endpoint.serving,
+        endpoint.terminating,
+        endpoint.hostname,
+        endpoint.zone,
+    )
