@@ -88,9 +88,10 @@ def prepare_crd(new: Object, old: Object | None, ctx: Context) -> list[FieldErro
         crd_names.setdefault("singular", crd_names["kind"].lower())
         crd_names.setdefault("listKind", f"{crd_names['kind']}List")
     spec.setdefault("conversion", {"strategy": "None"})
-    errors = [*_names(new, spec, crd_names), *_versions(versions)]
+    errors = [*_names(new, spec, crd_names)]
     if spec.get("scope") not in SCOPES:
         errors.append(status.not_supported("spec.scope", spec.get("scope", ""), SCOPES))
+    errors += _versions(versions)
     if old is not None:
         errors += _changes(spec, old["spec"])
     return errors
@@ -128,7 +129,7 @@ def _versions(versions: list[Object]) -> Iterator[FieldError]:
         seen.add(name)
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if not schema:
-            yield status.required(f"{path}.schema.openAPIV3Schema", "schemas are required")
+            yield status.required(f"{path}.schema.openAPIV3Schema")
         elif schema.get("type") != "object":
             where = f"{path}.schema.openAPIV3Schema.type"
             yield status.invalid_value(where, schema.get("type", ""), "must be object at the root")

@@ -50,7 +50,7 @@ def apply_patch(content_type: str, target: Object, patch_body: bytes, kind: Kind
 
 
 def _check_shape(patched: Object, kind: Kind) -> None:
-    """A built-in kind that the patch has left unreadable is the patch's fault: a 422, not the 400 of a body."""
+    """A patch that leaves a built-in kind unreadable is a 422, where such a body is a 400."""
     if kind.schema is None or kind.is_custom:
         return
     try:

@@ -1,8 +1,8 @@
 """Structural schemas: which fields an object may have, what is filled in, and what is refused.
 
 The same class serves the schemas of CRDs and those of built-in kinds. It works as the real server does: first
-unknown fields are pruned, then defaults are filled in, then the values are checked. Object metadata is not
-checked here (`object_meta.py` does), CEL rules are not evaluated.
+unknown fields are pruned, and nulls where none may be; then defaults are filled in; then the values are
+checked. Object metadata is not checked here (`object_meta.py` does), CEL rules are not evaluated.
 
 Invariant: no method changes its argument; what comes back shares the parts that did not change.
 """
@@ -37,6 +37,13 @@ def spell_path(path: Path) -> str:
     return "".join(reversed(parts)).removeprefix(".")
 
 
+def _depth(path: Path) -> int:
+    depth = 0
+    while path:
+        path, depth = path[0], depth + 1
+    return depth
+
+
 def json_type(value: Any) -> str:
     match value:
         case None:
@@ -63,6 +70,7 @@ class Node:
         "built_in",
         "checks_unique",
         "default",
+        "drops_null",
         "embedded",
         "enum",
         "format",
@@ -86,6 +94,7 @@ class Node:
         self.type: str = openapi.get("type", "")
         self.nullable: bool = openapi.get("nullable", False)
         self.default: Any = openapi.get("default")
+        self.drops_null: bool = built_in or (not self.nullable and self.default is None)
         self.enum: list[Any] | None = openapi.get("enum")
         self.format: str = openapi.get("format", "")
         self.pattern = re.compile(_python_pattern(openapi["pattern"])) if "pattern" in openapi else None
@@ -155,10 +164,12 @@ class StructuralSchema:
         return pruned
 
     def unknown_fields(self, obj: dict[str, Any]) -> list[str]:
-        """The paths that `prune` would drop, in the order of the document."""
+        """The paths that `prune` would drop, as the server names them: metadata, then from the top."""
         unknown: list[Path] = []
         self._prune_root(obj, unknown)
-        return [spell_path(path) for path in unknown]
+        in_metadata = [path for path in unknown if spell_path(path).startswith("metadata.")]
+        others = [path for path in unknown if path not in in_metadata]
+        return [spell_path(path) for path in in_metadata + sorted(others, key=_depth)]
 
     def default(self, obj: dict[str, Any]) -> dict[str, Any]:
         defaulted: dict[str, Any] = _default(self.root, obj) if self.root.has_defaults else obj
@@ -203,7 +214,7 @@ def _prune_object(node: Node, value: dict[str, Any], path: Path, unknown: list[P
     changed = False
     for key, old in value.items():
         child = node.child(key)
-        if old is None and child is not None and node.built_in:
+        if old is None and isinstance(child, Node) and child.drops_null:
             changed = True
         elif isinstance(child, Node):
             kept[key] = _prune(child, old, (path, key), unknown)
@@ -253,9 +264,7 @@ def _validate(node: Node, value: Any, path: Path, errors: list[FieldError]) -> N
         actual = json_type(value)
         where = spell_path(path)
         detail = f'{where} in body must be of type {expected}: "{actual}"'
-        errors.append(
-            status.wrong_type(where, actual if actual in ("null", "object", "array") else value, detail)
-        )
+        errors.append(status.wrong_type(where, actual, detail))
     if node.enum is not None and value not in node.enum:
         choices = (one if isinstance(one, str) else str(one) for one in node.enum)
         errors.append(status.not_supported(spell_path(path), value, choices))
@@ -310,6 +319,8 @@ def _validate_unique(node: Node, value: list[Any], path: Path, errors: list[Fiel
     for index, one in enumerate(value):
         if node.list_type == "map":
             if not isinstance(one, dict):
+                detail = "must be an object for an array of list-type map"
+                errors.append(status.invalid_value(spell_path((path, index)), one, detail))
                 continue
             shown: Any = {key: one[key] for key in node.list_map_keys if key in one}
         else:
@@ -335,11 +346,11 @@ def _validate_string(node: Node, value: str, path: Path, errors: list[FieldError
 
 
 def _validate_number(node: Node, value: float, path: Path, errors: list[FieldError]) -> None:
-    limit = _INTEGER_LIMITS.get(node.format)
-    if limit is not None and not -limit <= value < limit:
-        where = spell_path(path)
-        detail = f"Checked value must be of type integer with format {node.format} in body"
-        errors.append(status.invalid_value(where, value, detail))
+    limit = _INTEGER_LIMITS.get(node.format, _INTEGER_LIMITS["int64"])
+    if node.type == "integer" and not (-limit <= value < limit and int(value) == value):
+        form = f"with format {node.format}" if node.format else "(default format)"
+        detail = f"Checked value must be of type integer {form} in {spell_path(path)}"
+        errors.append(status.invalid_value("<nil>", "", detail))
     most, least = node.openapi.get("maximum"), node.openapi.get("minimum")
     open_top, open_bottom = node.openapi.get("exclusiveMaximum"), node.openapi.get("exclusiveMinimum")
     if most is not None and (value > most or (open_top and value == most)):
