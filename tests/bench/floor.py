@@ -63,7 +63,8 @@ class Hop:
         self._writing: set[str] = set()
 
     async def run(self) -> None:
-        while not self.watching.is_set():
+        while True:
+            # A server closes the watch of a reader that fell behind; a new one begins with all there is.
             await self._watch()
 
     async def _watch(self) -> None:
