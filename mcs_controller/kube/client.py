@@ -250,7 +250,9 @@ class Client:
         versions = body.get("versions")
         if not isinstance(versions, list):
             raise DecodeError(f"/apis/{group}: the answer has no list of versions")
-        return tuple(str(entry["version"]) for entry in versions if "version" in entry)
+        return tuple(
+            str(entry["version"]) for entry in versions if isinstance(entry, dict) and "version" in entry
+        )
 
     async def close(self) -> None:
         """Give all connections up."""

@@ -147,8 +147,8 @@ class FakeKind:
         """(what, answer): the next request of that sort (`list`, `continue`, `watch`) gets that answer."""
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.open: list[FakeStream] = []
-        self.on_page: Callable[[], None] = lambda: None
         self.page_delay_seconds = 0.0
+        self.closes_watches_at_once = False
 
     def put(self, name: str, namespace: str = "shop", **fields: Any) -> dict[str, Any]:
         """Create the object or write a new version of it."""
@@ -207,7 +207,6 @@ class FakeKind:
         metadata = {"resourceVersion": str(version)}
         if end < len(items):
             metadata["continue"] = f"{version}/{end}"
-        self.on_page()
         return ok({"metadata": metadata, "items": items[start:end] or None})
 
     async def stream(
@@ -229,7 +228,10 @@ class FakeKind:
         for version, event in self.history:
             if version > since:
                 stream.push(event)
-        self.open.append(stream)
+        if self.closes_watches_at_once:
+            stream.end()
+        else:
+            self.open.append(stream)
         return stream
 
     async def renew_credential(self) -> bool:

@@ -1,0 +1,367 @@
+"""The client's verbs: what goes over the wire, and what comes back as values and errors."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.errors import (
+    Conflict,
+    DecodeError,
+    Forbidden,
+    Gone,
+    KubeError,
+    NotFound,
+    Timeout,
+    Unauthorized,
+    Unreachable,
+)
+from mcs_controller.kube.transport import Request, Response
+from mcs_controller.kube.writes import CONFLICT_TRIES, write_object, write_status
+from tests.kube.fakes import WIDGETS, Answer, FakeStream, RefusedStream, ScriptedTransport, ok, refusal
+
+
+def client_of(*answers: Answer) -> tuple[Client, ScriptedTransport]:
+    left = list(answers)
+    transport = ScriptedTransport(lambda request: left.pop(0) if len(left) > 1 else left[0])
+    return Client(transport, name="east"), transport
+
+
+def only(transport: ScriptedTransport) -> tuple[str, str, dict[str, str], Any]:
+    [request] = transport.requests
+    body = None if request.body is None else json.loads(request.body)
+    return request.method, request.path, dict(request.query), body
+
+
+WEB = {"metadata": {"namespace": "shop", "name": "web", "resourceVersion": "7"}, "spec": {"a": 1}}
+
+
+async def test_get_reads_one_object() -> None:
+    client, transport = client_of(ok(WEB))
+    assert await client.get(SERVICES, "web", "shop") == WEB
+    assert only(transport) == ("GET", "/api/v1/namespaces/shop/services/web", {}, None)
+
+
+async def test_get_reads_an_object_without_namespace() -> None:
+    client, transport = client_of(ok(WEB))
+    await client.get(NAMESPACES, "shop")
+    assert only(transport)[1] == "/api/v1/namespaces/shop"
+
+
+async def test_create_posts_into_the_namespace_that_the_body_names() -> None:
+    client, transport = client_of(ok(WEB, 201))
+    assert await client.create(SERVICES, WEB) == WEB
+    assert only(transport) == ("POST", "/api/v1/namespaces/shop/services", {}, WEB)
+    assert transport.requests[0].headers["content-type"] == "application/json"
+
+
+async def test_update_puts_the_object_or_its_status() -> None:
+    client, transport = client_of(ok(WEB))
+    await client.update(SERVICES, WEB)
+    await client.update_status(SERVICES, WEB)
+    assert [(request.method, request.path) for request in transport.requests] == [
+        ("PUT", "/api/v1/namespaces/shop/services/web"),
+        ("PUT", "/api/v1/namespaces/shop/services/web/status"),
+    ]
+
+
+async def test_patch_names_its_format() -> None:
+    client, transport = client_of(ok(WEB))
+    await client.patch(SERVICES, "web", {"spec": None}, namespace="shop", subresource="status")
+    assert only(transport) == (
+        "PATCH",
+        "/api/v1/namespaces/shop/services/web/status",
+        {},
+        {"spec": None},
+    )
+    assert transport.requests[0].headers["content-type"] == "application/merge-patch+json"
+
+
+async def test_delete_states_its_preconditions() -> None:
+    client, transport = client_of(ok({"kind": "Status"}))
+    await client.delete(
+        SERVICES, "web", namespace="shop", uid="u", resource_version="7", propagation="Background"
+    )
+    method, path, _, body = only(transport)
+    assert (method, path) == ("DELETE", "/api/v1/namespaces/shop/services/web")
+    assert body["preconditions"] == {"uid": "u", "resourceVersion": "7"}
+    assert body["propagationPolicy"] == "Background"
+
+
+async def test_delete_of_what_is_gone_is_told() -> None:
+    client, _ = client_of(refusal(404, "NotFound"))
+    with pytest.raises(NotFound):
+        await client.delete(SERVICES, "web", namespace="shop")
+
+
+async def test_a_list_follows_its_pages_and_states_its_selectors_on_each() -> None:
+    client, transport = client_of(
+        ok({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [1, 2]}),
+        ok({"metadata": {"resourceVersion": "9", "continue": ""}, "items": [3]}),
+    )
+    result = await client.list(
+        ENDPOINT_SLICES, label_selector="a=b", field_selector="c=d", resource_version="0", page_size=2
+    )
+    assert [str(item) for item in result.items] == ["1", "2", "3"]
+    assert result.resource_version == "9"
+    selectors = {"limit": "2", "labelSelector": "a=b", "fieldSelector": "c=d"}
+    assert [dict(request.query) for request in transport.requests] == [
+        {**selectors, "resourceVersion": "0"},
+        {**selectors, "continue": "t"},
+    ]
+    assert {request.path for request in transport.requests} == {"/apis/discovery.k8s.io/v1/endpointslices"}
+
+
+async def test_only_lists_may_come_compressed() -> None:
+    client, transport = client_of(ok({"metadata": {"resourceVersion": "9"}, "items": []}))
+    await client.list(WIDGETS)
+    await client.get(WIDGETS, "a", "shop")
+    await client.watch(WIDGETS, resource_version="9")
+    assert [request.headers["accept-encoding"] for request in transport.requests] == [
+        "gzip",
+        "identity",
+        "identity",
+    ]
+
+
+async def test_a_list_that_expired_between_pages_is_gone() -> None:
+    client, _ = client_of(
+        ok({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [1]}), refusal(410, "Expired")
+    )
+    with pytest.raises(Gone):
+        await client.list(WIDGETS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'"text"',
+        b'{"items": []}',
+        b'{"metadata": {}, "items": []}',
+        b'{"metadata": {}}',
+        b'{"metadata": {"resourceVersion": "1"}, "items": {}}',
+        b'{"items": [{"half": ',
+    ],
+)
+async def test_an_answer_that_is_no_list_is_a_decode_error(body: bytes) -> None:
+    client, _ = client_of(Response(200, {}, body))
+    with pytest.raises(DecodeError) as caught:
+        await client.list(WIDGETS)
+    assert len(str(caught.value)) <= 256
+
+
+async def test_a_401_renews_the_credential_once_and_tries_again() -> None:
+    client, transport = client_of(refusal(401, "Unauthorized"), ok(WEB))
+    transport.renewals = [True]
+    assert await client.get(SERVICES, "web", "shop") == WEB
+
+
+async def test_a_second_401_is_unauthorized() -> None:
+    client, transport = client_of(refusal(401, "Unauthorized"))
+    transport.renewals = [True, True]
+    with pytest.raises(Unauthorized):
+        await client.get(SERVICES, "web", "shop")
+    assert len(transport.requests) == 2
+
+
+async def test_a_401_without_a_new_credential_is_not_tried_again() -> None:
+    client, transport = client_of(refusal(401, "Unauthorized"))
+    with pytest.raises(Unauthorized):
+        await client.watch(WIDGETS, resource_version="1")
+    assert len(transport.requests) == 1
+
+
+async def test_a_401_on_a_watch_renews_too_and_closes_the_refused_stream() -> None:
+    client, transport = client_of(refusal(401, "Unauthorized"), ok({}))
+    transport.renewals = [True]
+    async with await client.watch(WIDGETS, resource_version="1"):
+        pass
+    assert [
+        stream.closed for stream in transport.streams if isinstance(stream, RefusedStream | FakeStream)
+    ] == [
+        True,
+        True,
+    ]
+
+
+async def test_writes_are_not_retried() -> None:
+    client, transport = client_of(Unreachable("reset"))
+    with pytest.raises(Unreachable):
+        await client.update(SERVICES, WEB)
+    assert len(transport.requests) == 1
+
+
+async def test_watch_events_come_in_order_until_the_server_closes() -> None:
+    client, transport = client_of(ok({}))
+    async with await client.watch(WIDGETS, resource_version="5", timeout_seconds=300) as watch:
+        [stream] = transport.streams
+        assert isinstance(stream, FakeStream)
+        stream.push({"type": "ADDED", "object": WEB})
+        stream.push({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}})
+        stream.end()
+        assert [(event.type, event.object["metadata"]["resourceVersion"]) async for event in watch] == [
+            ("ADDED", "7"),
+            ("BOOKMARK", "9"),
+        ]
+    assert stream.closed
+    assert only(transport)[2] == {
+        "watch": "true",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": "5",
+        "timeoutSeconds": "300",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"garbage\n", DecodeError),
+        (b"[]\n", DecodeError),
+        (b'{"type": "ADDED"}\n', DecodeError),
+        (b'{"type": "ADDED", "object": 5}\n', DecodeError),
+        (b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n', Gone),
+        (b'{"type": "ADDED", "object": {"metad', Unreachable),
+    ],
+)
+async def test_a_watch_line_that_is_no_event_is_an_error(line: bytes, expected: type[KubeError]) -> None:
+    client, transport = client_of(ok({}))
+    async with await client.watch(WIDGETS, resource_version="5") as watch:
+        [stream] = transport.streams
+        assert isinstance(stream, FakeStream)
+        stream.push(line)
+        with pytest.raises(expected):
+            await anext(watch)
+
+
+async def test_served_versions_of_a_group() -> None:
+    client, transport = client_of(ok({"versions": [{"version": "v1"}, {"version": "v1alpha1"}]}))
+    assert await client.served_versions("example.com") == ("v1", "v1alpha1")
+    assert only(transport)[1] == "/apis/example.com"
+
+
+async def test_a_group_that_is_not_served_has_no_versions() -> None:
+    client, _ = client_of(refusal(404, "NotFound"))
+    assert await client.served_versions("example.com") == ()
+
+
+async def test_an_answer_without_versions_is_a_decode_error() -> None:
+    client, _ = client_of(ok({"kind": "APIGroup"}))
+    with pytest.raises(DecodeError):
+        await client.served_versions("example.com")
+
+
+@pytest.mark.requirement("MCS-API-14")
+@pytest.mark.parametrize(
+    ("served", "preferred"),
+    [
+        (["v1alpha1"], "v1alpha1"),
+        (["v1alpha1", "v1beta1"], "v1beta1"),
+        (["v1beta1", "v1alpha1"], "v1beta1"),
+        (["v2"], None),
+        ([], None),
+    ],
+)
+async def test_the_best_served_version_of_the_mcs_api_is_spoken(
+    served: list[str], preferred: str | None
+) -> None:
+    client, _ = client_of(ok({"versions": [{"version": version} for version in served]}))
+    assert await preferred_mcs_version(client) == preferred
+
+
+@pytest.mark.looptime
+async def test_contact_and_reachability_follow_the_answers() -> None:
+    client, _ = client_of(ok(WEB), Unreachable("refused"), refusal(403, "Forbidden"))
+    assert (client.reachable, client.last_contact) == (False, None)
+    await client.get(SERVICES, "web", "shop")
+    assert (client.reachable, client.last_contact) == (True, 0)
+    with pytest.raises(Unreachable):
+        await client.get(SERVICES, "web", "shop")
+    assert not client.reachable
+    with pytest.raises(Forbidden):
+        await client.get(SERVICES, "web", "shop")
+    assert client.reachable
+
+
+async def test_the_observer_counts_every_end_of_a_request() -> None:
+    client, _ = client_of(
+        ok(WEB), refusal(409, "Conflict"), Timeout("slow"), Unreachable("refused"), Response(200, {}, b"junk")
+    )
+    told: list[tuple[str, str, str]] = []
+    client.observer = lambda verb, kind, result, seconds: told.append((verb, kind, result))
+    await client.get(SERVICES, "web", "shop")
+    for _ in range(4):
+        with pytest.raises(KubeError):
+            await client.update(SERVICES, WEB)
+    assert told == [
+        ("get", "Service", "200"),
+        ("update", "Service", "409"),
+        ("update", "Service", "timeout"),
+        ("update", "Service", "unreachable"),
+        ("update", "Service", "undecodable"),
+    ]
+
+
+async def test_closing_the_client_closes_its_transport() -> None:
+    client, transport = client_of(ok(WEB))
+    await client.close()
+    assert transport.closed
+
+
+class Contested:
+    """One object that others write between our read and our write, `rivals` times."""
+
+    def __init__(self, rivals: int) -> None:
+        self.body: dict[str, Any] = {"metadata": {"namespace": "shop", "name": "web", "resourceVersion": "1"}}
+        self.rivals = rivals
+        self.writes = 0
+
+    def __call__(self, request: Request) -> Answer:
+        if request.method == "GET":
+            return ok(self.body)
+        assert request.body is not None
+        if self.rivals:
+            self.rivals -= 1
+            version = str(int(self.body["metadata"]["resourceVersion"]) + 1)
+            self.body = {**self.body, "metadata": {**self.body["metadata"], "resourceVersion": version}}
+        sent = json.loads(request.body)
+        if sent["metadata"]["resourceVersion"] != self.body["metadata"]["resourceVersion"]:
+            return refusal(409, "Conflict")
+        self.writes += 1
+        self.body = sent
+        return ok(sent)
+
+
+def with_status(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "status": {"ready": True}}
+
+
+async def test_a_contested_status_is_read_again_and_written() -> None:
+    server = Contested(rivals=2)
+    written = await write_status(
+        Client(ScriptedTransport(server)), SERVICES, ("shop", "web"), with_status, current=server.body
+    )
+    assert written is not None
+    assert server.body["status"] == {"ready": True}
+    assert server.body["metadata"]["resourceVersion"] == "3"
+
+
+async def test_a_status_contested_without_end_is_a_conflict() -> None:
+    server = Contested(rivals=100)
+    with pytest.raises(Conflict):
+        await write_object(Client(ScriptedTransport(server)), SERVICES, ("shop", "web"), with_status)
+    assert 100 - server.rivals == CONFLICT_TRIES
+
+
+async def test_nothing_is_written_when_nothing_is_wanted() -> None:
+    server = Contested(rivals=0)
+    written = await write_status(
+        Client(ScriptedTransport(server)), SERVICES, ("shop", "web"), lambda body: None
+    )
+    assert written is None
+    assert server.writes == 0
