@@ -12,7 +12,7 @@ from typing import Any
 from mcs_controller.simcluster import meta_schemas, status
 from mcs_controller.simcluster.definitions import inline
 from mcs_controller.simcluster.resource_kind import Kind, Object
-from mcs_controller.simcluster.schema import Node
+from mcs_controller.simcluster.schema_nodes import Node
 
 _METADATA = Node(inline(meta_schemas.OBJECT_META))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.resource_kind import Kind, Object
-from mcs_controller.simcluster.schema import Node
+from mcs_controller.simcluster.schema_nodes import Node
 
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"
