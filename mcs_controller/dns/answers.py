@@ -114,6 +114,9 @@ class Answers:
 
     def find(self, question: bytes) -> Answer | None:
         """The answer to a well-formed lower-case question of class IN; None when it is not in the zone."""
+        kept = self.ready_made.get(question)
+        if kept is not None:
+            return kept
         name, rtype = question[:-4], int.from_bytes(question[-4:-2], "big")
         found = self.zone.find(name)
         if found is None:
@@ -179,7 +182,7 @@ class Answers:
 
     def _forget(self, questions: Iterable[bytes]) -> None:
         for question in questions:
-            self.ready_made.pop(question, None)
+            del self.ready_made[question]
 
     def _set_opts(self, ede: int | None) -> None:
         """Our OPT by the rest of the client's (extended code, version, flags, no options)."""

@@ -132,6 +132,20 @@ def test_other_types_do_not_fill_the_memory() -> None:
     assert len(server.answers.ready_made) <= 3
 
 
+@pytest.mark.parametrize("name", [WEB, f"nope.shop.svc.{Z}"])
+def test_an_answer_is_made_once_and_kept_once_whichever_path_asks_for_it(name: str) -> None:
+    server = Server()
+    server.put(vip("shop/web", "10.96.0.1"))
+    question = _question(name)
+
+    first = server.answers.find(question)
+
+    assert all(server.answers.find(question) is first for _ in range(3))
+    server.put(vip("shop/cart", "10.96.0.2"))
+    server.put(vip("shop/web", "10.96.0.1"))
+    assert server.answers.ready_made == {}
+
+
 def test_endpoints_are_rotated_from_answer_to_answer() -> None:
     server = Server()
     server.put(headless("shop/db"), piece("shop/db", "east", *(ready(f"10.0.0.{n}") for n in range(1, 4))))
