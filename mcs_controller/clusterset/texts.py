@@ -55,24 +55,23 @@ def is_qualified_name(text: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def is_endpoint_address(text: str, family: AddressFamily) -> bool:
-    """Whether an EndpointSlice of the family may hold the address.
+def endpoint_address(text: str, family: AddressFamily) -> str | None:
+    """The address in canonical form, None when no EndpointSlice of the family may hold it.
 
     As the API server has it: no address that only means something on the node itself (unspecified,
-    loopback, link-local), and no IPv4 address in IPv6 clothing. The cache is for speed: the same addresses
-    come again with every change of their slice.
+    loopback, link-local), no IPv4 address in IPv6 clothing, and canonical, which older servers did not ask
+    for. The cache is for speed: the same addresses come again with every change of their slice.
     """
     if family == "IPv4":
-        if _is_ipv4(text) is None:
-            return False
-        return not text.startswith(("127.", "169.254.", "224.0.0.")) and text != "0.0.0.0"
+        special = text.startswith(("127.", "169.254.", "224.0.0.")) or text == "0.0.0.0"
+        return None if special or _is_ipv4(text) is None else text
     address = parse_ip(text)
     if address is None or address.version != 6 or address.ipv4_mapped is not None:
-        return False
+        return None
     link_local_multicast = address.packed[0] == 0xFF and address.packed[1] & 0x0F == 2
-    return not (
-        address.is_unspecified or address.is_loopback or address.is_link_local or link_local_multicast
-    )
+    if address.is_unspecified or address.is_loopback or address.is_link_local or link_local_multicast:
+        return None
+    return address.compressed
 
 
 def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -66,6 +66,13 @@ def test_a_slice_without_ports_and_endpoints_is_one() -> None:
     assert content == SliceContent("IPv4", (), ())
 
 
+def test_addresses_are_canonical_whatever_an_older_api_server_let_through() -> None:
+    content = decode.slice_content(
+        raw_slice(addressType="IPv6", endpoints=[{"addresses": ["FD00:0::1", "fd00::2"]}])
+    )
+    assert content.endpoints[0].addresses == ("fd00::1", "fd00::2")
+
+
 def test_a_zone_that_could_not_be_a_hint_is_forgotten() -> None:
     content = decode.slice_content(raw_slice(endpoints=[{"addresses": ["10.1.0.1"], "zone": "no zone!"}]))
     assert content.endpoints[0].zone == ""

@@ -6,7 +6,7 @@ from mcs_controller.clusterset.metadata import exportable_annotations, exportabl
 from mcs_controller.clusterset.model import AddressFamily
 from mcs_controller.clusterset.texts import (
     MAX_ANNOTATIONS_BYTES,
-    is_endpoint_address,
+    endpoint_address,
     is_label_value,
     is_qualified_name,
     micro_time,
@@ -21,11 +21,14 @@ from mcs_controller.clusterset.texts import (
         ("224.0.1.1", "IPv4"),
         ("255.255.255.255", "IPv4"),
         ("fd00::1", "IPv6"),
-        ("2001:DB8::1", "IPv6"),
     ],
 )
 def test_addresses_that_an_endpoint_can_have(address: str, family: AddressFamily) -> None:
-    assert is_endpoint_address(address, family)
+    assert endpoint_address(address, family) == address
+
+
+def test_an_address_that_an_older_api_server_let_through_is_made_canonical() -> None:
+    assert endpoint_address("2001:DB8:0::1", "IPv6") == "2001:db8::1"
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
@@ -56,7 +59,7 @@ def test_addresses_that_an_endpoint_can_have(address: str, family: AddressFamily
     ],
 )
 def test_addresses_that_an_endpoint_cannot_have(address: str, family: AddressFamily) -> None:
-    assert not is_endpoint_address(address, family)
+    assert endpoint_address(address, family) is None
 
 
 @pytest.mark.parametrize("key", ["a", "A_b.c-d", "example.com/a", "a" * 63, "a.b/" + "c" * 63])

@@ -41,8 +41,8 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.texts import (
     MAX_LABEL_CHARS,
+    endpoint_address,
     is_dns_label,
-    is_endpoint_address,
     is_label_value,
 )
 
@@ -87,13 +87,14 @@ def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
     addresses = raw.get("addresses")
     if type(addresses) is not list or not 0 < len(addresses) <= MAX_ADDRESSES:
         raise bad("addresses", addresses, f"a list of 1 to {MAX_ADDRESSES} addresses")
-    for address in addresses:
-        if (
-            type(address) is not str
-            or len(address) > MAX_ADDRESS_CHARS
-            or not is_endpoint_address(address, family)
-        ):
-            raise bad("address", address, f"an {family} address that an endpoint can have")
+    canonical = []
+    for spelt in addresses:
+        address = None
+        if type(spelt) is str and len(spelt) <= MAX_ADDRESS_CHARS:
+            address = endpoint_address(spelt, family)
+        if address is None:
+            raise bad("address", spelt, f"an {family} address that an endpoint can have")
+        canonical.append(address)
 
     ready = serving = terminating = None
     conditions = raw.get("conditions")
@@ -115,7 +116,7 @@ def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
     if type(zone) is not str or type(node_name) is not str:
         raise bad("zone or nodeName", zone or node_name, "a text")
     return Endpoint(
-        tuple(addresses),
+        tuple(canonical),
         ready,
         serving,
         terminating,
