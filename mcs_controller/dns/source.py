@@ -41,6 +41,7 @@ class ZoneSource:
         self._imports.subscribe(self._import_changed)
         self._slices.subscribe(self._slice_changed)
         self._changed: dict[ServiceKey, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._import_reflector = Reflector(
             client,
             self._served_imports,
@@ -66,6 +67,7 @@ class ZoneSource:
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        self._loop = asyncio.get_running_loop()
         async with Tasks("dns") as tasks:
             tasks.start(self._import_reflector.run(), name="imports")
             tasks.start(self._slice_reflector.run(), name="slices")
@@ -91,11 +93,10 @@ class ZoneSource:
 
     def age_seconds(self) -> float | None:
         """How long ago the API server was last heard on both kinds; None before that."""
-        heard = [reflector.last_contact for reflector in self.reflectors]
-        oldest = min((at for at in heard if at is not None), default=None)
-        if oldest is None or None in heard:
+        heard = [at for reflector in self.reflectors if (at := reflector.last_contact) is not None]
+        if self._loop is None or len(heard) < len(self.reflectors):
             return None
-        return max(0.0, asyncio.get_running_loop().time() - oldest)
+        return max(0.0, self._loop.time() - min(heard))
 
     def check_stale(self) -> None:
         """Let answers say so when the API server can no longer be followed."""

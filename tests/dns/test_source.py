@@ -125,9 +125,9 @@ async def test_without_its_api_server_the_zone_is_served_on_and_called_stale_and
         await until(scene.source.synced)
         fault = scene.cluster.faults.refuse_connections(users=("dns",))
         await until(lambda: scene.server.answers.stale)
-        await asyncio.sleep(3600)
+        await asyncio.sleep(600)
         assert scene.addresses(DB) == ["10.1.0.1"]
-        assert (scene.source.age_seconds() or 0) >= 3600
+        assert (scene.source.age_seconds() or 0) >= 600
         assert len(scene.source.problems()) == 2
 
         await scene.importer.slice("db-east", "shop/db", "east", "10.1.0.2")

@@ -104,6 +104,7 @@ POSITIVE = {
 
 
 @pytest.mark.requirement(
+    "MCS-DNS-01",
     "MCS-DNS-02",
     "MCS-DNS-04",
     "MCS-DNS-05",

@@ -22,7 +22,7 @@ from mcs_controller.clusterset.model import (
     SlicePort,
 )
 from mcs_controller.dns.answers import Answers
-from mcs_controller.dns.counters import Channel, Counters, tcp_channel, udp_channel
+from mcs_controller.dns.counters import Counters, tcp_channel, udp_channel
 from mcs_controller.dns.fastpath import make_responder
 from mcs_controller.dns.zone import Zone
 
@@ -119,6 +119,3 @@ def ready(*addresses: str, hostname: str = "") -> Endpoint:
 def key(service: str) -> ServiceKey:
     namespace, _, name = service.partition("/")
     return ServiceKey(namespace, name)
-
-
-__all__ = ["Channel", "Reply", "Server", "headless", "key", "piece", "read", "ready", "vip", "zone_text"]
