@@ -1,0 +1,293 @@
+"""Leader election: who leads when, in virtual time, against a Lease with a real conflict rule."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import Unreachable
+from mcs_controller.kube.leader import LeaderElector
+from mcs_controller.kube.transport import Request
+from tests.kube.fakes import Answer, FakeClock, ScriptedTransport, ok, refusal
+
+pytestmark = pytest.mark.looptime
+
+
+class LeaseServer:
+    """One Lease, with resourceVersion conflicts; each replica has its own way to it that can be cut."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] | None = None
+        self.version = 0
+        self.cut: set[str] = set()
+        self.hang: set[str] = set()
+        self.writers: list[str] = []
+
+    def transport(self, who: str) -> ScriptedTransport:
+        async def answer(request: Request) -> Answer:
+            if who in self.hang:
+                await asyncio.Event().wait()
+            if who in self.cut:
+                return Unreachable("refused")
+            await asyncio.sleep(0.01)
+            return self._serve(request, who)
+
+        return ScriptedTransport(answer)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        assert self.lease is not None
+        spec: dict[str, Any] = self.lease["spec"]
+        return spec
+
+    def _serve(self, request: Request, who: str) -> Answer:
+        if request.method == "GET":
+            return ok(self.lease) if self.lease is not None else refusal(404, "NotFound")
+        assert request.body is not None
+        body = json.loads(request.body)
+        if request.method == "POST":
+            if self.lease is not None:
+                return refusal(409, "AlreadyExists")
+        elif self.lease is None or body["metadata"]["resourceVersion"] != str(self.version):
+            return refusal(409, "Conflict")
+        self.version += 1
+        body["metadata"]["resourceVersion"] = str(self.version)
+        self.lease = body
+        self.writers.append(who)
+        return ok(body)
+
+
+class Replica:
+    """One candidate and what it did while it led."""
+
+    def __init__(self, server: LeaseServer, name: str, **options: Any) -> None:
+        self.led: list[tuple[float, float]] = []
+        self.elector = LeaderElector(
+            Client(server.transport(name)),
+            "mcs",
+            "agent",
+            name,
+            clock=FakeClock(),
+            random=Random(name),
+            **options,
+        )
+
+    def leads(self) -> bool:
+        return self.elector.leading
+
+    async def lead(self) -> None:
+        started = now()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.led.append((started, now()))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self.elector.run(self.lead))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_the_first_leads_at_once_and_writes_what_people_expect_in_a_lease() -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+    async with replica.running():
+        await asyncio.sleep(0.5)
+        assert replica.leads()
+        assert server.lease is not None
+        assert server.lease["apiVersion"] == "coordination.k8s.io/v1"
+        assert server.lease["metadata"]["name"] == "agent"
+        assert server.spec["holderIdentity"] == "a"
+        assert server.spec["leaseDurationSeconds"] == 15
+        assert server.spec["leaseTransitions"] == 0
+        for moment in (server.spec["acquireTime"], server.spec["renewTime"]):
+            assert re.fullmatch(r"2026-01-01T00:00:00\.\d{6}Z", moment)
+
+
+async def test_it_renews_while_it_leads_and_the_other_waits() -> None:
+    server = LeaseServer()
+    first, second = Replica(server, "a"), Replica(server, "b")
+    async with first.running():
+        await asyncio.sleep(1)
+        async with second.running():
+            await asyncio.sleep(600)
+            assert first.leads()
+            assert not second.leads()
+            assert second.elector.holder == "a"
+            assert set(server.writers) == {"a"}
+            assert len(server.writers) > 200
+            assert server.spec["acquireTime"] < server.spec["renewTime"]
+
+
+async def test_a_leader_that_leaves_gives_the_lease_back_and_the_next_takes_it_at_once() -> None:
+    server = LeaseServer()
+    first, second = Replica(server, "a"), Replica(server, "b")
+    async with first.running():
+        await asyncio.sleep(1)
+        leaving = asyncio.create_task(second.elector.run(second.lead))
+        await asyncio.sleep(30)
+    assert server.spec["holderIdentity"] == ""
+    await asyncio.sleep(3)
+    assert second.leads()
+    assert server.spec["holderIdentity"] == "b"
+    assert server.spec["leaseTransitions"] == 1
+    leaving.cancel()
+    await asyncio.wait({leaving})
+
+
+async def test_a_leader_that_is_cut_off_stops_before_another_starts() -> None:
+    server = LeaseServer()
+    first, second = Replica(server, "a"), Replica(server, "b")
+    async with first.running():
+        await asyncio.sleep(1)
+        async with second.running():
+            await asyncio.sleep(100)
+            server.cut.add("a")
+            cut_at = now()
+            await asyncio.sleep(60)
+            assert second.leads()
+            assert not first.leads()
+    [(_, stopped)] = first.led
+    [(started, _)] = second.led
+    assert stopped < started
+    assert stopped <= cut_at + 10
+    assert started <= cut_at + 15 + 2 * 2.4 + 0.1
+
+
+async def test_a_request_that_hangs_does_not_keep_a_leader_beyond_its_deadline() -> None:
+    server = LeaseServer()
+    first, second = Replica(server, "a"), Replica(server, "b")
+    async with first.running():
+        await asyncio.sleep(1)
+        async with second.running():
+            await asyncio.sleep(100)
+            server.hang.add("a")
+            await asyncio.sleep(60)
+            assert second.leads()
+    assert first.led[0][1] < second.led[0][0]
+
+
+async def test_a_short_outage_costs_nobody_the_lead() -> None:
+    server = LeaseServer()
+    first = Replica(server, "a")
+    async with first.running():
+        await asyncio.sleep(100)
+        server.cut.add("a")
+        await asyncio.sleep(6)
+        server.cut.clear()
+        await asyncio.sleep(100)
+        assert first.leads()
+        assert first.led == []
+
+
+async def test_a_leader_whose_lease_someone_else_took_stops_and_applies_again() -> None:
+    server = LeaseServer()
+    first = Replica(server, "a")
+    async with first.running():
+        await asyncio.sleep(10)
+        server.version += 1
+        assert server.lease is not None
+        metadata = {**server.lease["metadata"], "resourceVersion": str(server.version)}
+        server.lease = {"metadata": metadata, "spec": {**server.spec, "holderIdentity": "admin"}}
+        await asyncio.sleep(5)
+        assert not first.leads()
+        assert len(first.led) == 1
+        assert server.spec["holderIdentity"] == "admin"
+        await asyncio.sleep(60)
+        assert first.leads()
+        assert server.spec["leaseTransitions"] == 1
+
+
+async def test_a_harmless_foreign_change_to_the_lease_costs_nobody_the_lead() -> None:
+    server = LeaseServer()
+    first = Replica(server, "a")
+    async with first.running():
+        for _ in range(5):
+            await asyncio.sleep(7)
+            assert server.lease is not None
+            server.version += 1
+            server.lease["metadata"]["resourceVersion"] = str(server.version)
+        assert first.leads()
+        assert first.led == []
+
+
+async def test_the_clocks_of_others_do_not_matter() -> None:
+    server = LeaseServer()
+    first, second = Replica(server, "a"), Replica(server, "b")
+    first.elector._clock.start = first.elector._clock.start.replace(year=1999)  # type: ignore[attr-defined]
+    async with first.running():
+        await asyncio.sleep(1)
+        async with second.running():
+            await asyncio.sleep(300)
+            assert first.leads()
+            assert not second.leads()
+
+
+async def test_work_that_crashes_is_noticed_and_the_lease_given_back() -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+
+    async def crash() -> None:
+        await asyncio.sleep(5)
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        await replica.elector.run(crash)
+    assert now() < 6
+    assert not replica.leads()
+    assert server.spec["holderIdentity"] == ""
+
+
+async def test_work_that_ends_ends_the_election() -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+
+    async def work() -> None:
+        await asyncio.sleep(5)
+
+    await replica.elector.run(work)
+    assert server.spec["holderIdentity"] == ""
+
+
+async def test_two_that_start_together_do_not_both_lead() -> None:
+    server = LeaseServer()
+    replicas = [Replica(server, name) for name in "abcde"]
+    tasks = [asyncio.create_task(replica.elector.run(replica.lead)) for replica in replicas]
+    for _ in range(100):
+        await asyncio.sleep(0.5)
+        assert sum(replica.leads() for replica in replicas) <= 1
+    assert sum(replica.leads() for replica in replicas) == 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def test_it_waits_for_an_api_server_that_is_away() -> None:
+    server = LeaseServer()
+    server.cut.add("a")
+    replica = Replica(server, "a")
+    async with replica.running():
+        await asyncio.sleep(60)
+        assert not replica.leads()
+        server.cut.clear()
+        await asyncio.sleep(5)
+        assert replica.leads()
+
+
+def test_times_that_would_let_two_lead_are_refused() -> None:
+    with pytest.raises(ValueError, match="must hold"):
+        Replica(LeaseServer(), "a", lease_seconds=10, renew_deadline_seconds=15)
