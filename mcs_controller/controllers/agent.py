@@ -76,7 +76,6 @@ class Agent:
         )
         importer = Importer(
             self.local,
-            self.broker,
             self._view,
             self.membership,
             evidence,
@@ -102,6 +101,7 @@ class Agent:
         self._confirmation = Confirmation(
             self.local,
             self.broker,
+            self.membership,
             evidence,
             config.confirm_delay_seconds,
             Backoff(1.0, 30.0, random=random),
@@ -147,7 +147,7 @@ class Agent:
         await self.local.wait_synced()
         self._look_at_everything()
         await self.broker.wait_synced()
-        await self.membership.wait_verified()
+        await self.membership.wait_observed()
         self._look_at_everything()
 
     def _look_at_everything(self) -> None:
@@ -185,12 +185,12 @@ class Agent:
             self.exports.add(key)
 
     def _service_changed(self, old: Entry[LocalService] | None, new: Entry[LocalService] | None) -> None:
+        for entry in (old, new):
+            if entry is not None and entry.value.import_name:
+                self.imports.add(ServiceKey(entry.namespace, entry.value.import_name))
         entry = new or old
-        if entry is None:
-            return
-        if entry.value.import_name:
-            self.imports.add(ServiceKey(entry.namespace, entry.value.import_name))
-        self._look(ServiceKey(entry.namespace, entry.name))
+        if entry is not None:
+            self._look(ServiceKey(entry.namespace, entry.name))
 
     def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
         if new is None or (old is not None and old.value == new.value):
@@ -200,6 +200,9 @@ class Agent:
                 self.imports.add(key)
 
     def _member_changed(self, cluster: str) -> None:
+        if cluster == self.cluster_id:
+            for export in self.local.exports:
+                self._look(ServiceKey(export.namespace, export.name))
         for entry in self.broker.records:
             if entry.value.cluster == cluster:
                 self._record_changed(entry.value.service)

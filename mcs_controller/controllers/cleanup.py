@@ -13,6 +13,7 @@ from collections.abc import Callable
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.membership import Membership
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.errors import KubeError
 
@@ -26,6 +27,7 @@ class Confirmation:
         self,
         local: LocalState,
         broker: BrokerState,
+        membership: Membership,
         evidence: Evidence,
         delay_seconds: float,
         backoff: Backoff,
@@ -33,6 +35,7 @@ class Confirmation:
     ) -> None:
         self._local = local
         self._broker = broker
+        self._membership = membership
         self._evidence = evidence
         self._delay_seconds = delay_seconds
         self._backoff = backoff
@@ -42,6 +45,7 @@ class Confirmation:
         """Wait for the first complete read, read again later, and say so."""
         await self._local.wait_synced()
         await self._broker.wait_synced()
+        await self._membership.wait_observed()
         wait_seconds = self._delay_seconds
         while not self._evidence.confirmed:
             await asyncio.sleep(wait_seconds)
@@ -52,6 +56,7 @@ class Confirmation:
         try:
             await self._local.confirm()
             await self._broker.confirm()
+            await self._membership.confirm()
         except KubeError as error:
             _log.warning("cannot confirm what is gone, again soon: %s", error)
             return

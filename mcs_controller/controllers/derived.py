@@ -2,11 +2,13 @@
 
 It is created once and then reconciled in full, never recreated while an export remains, so that the
 clusterset IP lives as long as the import. One that was deleted by hand comes back with the IPs that the
-import recorded (MCS-LIFE-12). Which families this cluster can serve is learnt from its API server's refusal:
-no object tells it in every Kubernetes version.
+import recorded (MCS-LIFE-12). Which families and traffic distributions this cluster can serve is learnt from
+its API server's answers: no object tells it in every Kubernetes version.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset import decode, desired, encode
@@ -18,6 +20,7 @@ from mcs_controller.clusterset.model import (
     MergedService,
     ServiceKey,
 )
+from mcs_controller.clusterset.naming import derived_service_name
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.errors import Invalid
@@ -27,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 _ALL_FAMILIES: tuple[AddressFamily, ...] = ("IPv4", "IPv6")
 
+_Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
+
 
 class DerivedServices:
     """Creates, reconciles and removes derived Services. All methods raise `KubeError`."""
@@ -35,12 +40,18 @@ class DerivedServices:
         self._local = local
         self._services = Writer(local.client, lambda: SERVICES, local.services, decode.service)
         self._unserved: set[AddressFamily] = set()
+        self._unknown_distributions: set[str] = set()
 
     def served_families(self) -> tuple[AddressFamily, ...]:
         """The families that this cluster is known to serve; none while nothing is known."""
         if not self._unserved:
             return ()
         return tuple(family for family in _ALL_FAMILIES if family not in self._unserved)
+
+    def ips(self, key: ServiceKey) -> tuple[str, ...]:
+        """The clusterset IPs that an import already has, though the import itself may be gone."""
+        observed = self._observed(key)
+        return observed.value.cluster_ips if observed is not None else ()
 
     async def ensure(
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport]
@@ -57,26 +68,31 @@ class DerivedServices:
         )
         if wanted is None or not servable(merged.ip_families, self.served_families()):
             return ()
+        if wanted.traffic_distribution in self._unknown_distributions:
+            wanted = replace(wanted, traffic_distribution=None)
         if observed is None:
             return await self._create(merged, imported, wanted)
         if desired.differs(observed.value, wanted):
-            observed = await self._services.replace(observed, self._body(wanted))
+            held = observed
+            observed = await self._write(lambda body: self._services.replace(held, body), wanted)
         return observed.value.cluster_ips
 
     async def remove(self, key: ServiceKey) -> None:
-        """Delete every derived Service of an import."""
-        for entry in self._local.services.indexed(key):
-            await self._services.delete(entry)
+        """Delete the derived Service of an import, if there is one."""
+        observed = self._observed(key)
+        if observed is not None:
+            await self._services.delete(observed)
 
     def _observed(self, key: ServiceKey) -> Entry[LocalService] | None:
-        found = self._local.services.indexed(key)
-        return found[0] if found else None
+        """By its name, which nothing but the import decides; one without our marker is somebody else's."""
+        found = self._local.services.get(key.namespace, derived_service_name(key))
+        return found if found is not None and found.value.managed else None
 
     async def _create(
         self, merged: MergedService, imported: Entry[LocalImport], wanted: desired.DerivedService
     ) -> tuple[str, ...]:
         try:
-            created = await self._services.create(self._body(wanted))
+            created = await self._write(self._services.create, wanted)
         except Invalid as refusal:
             if wanted.cluster_ips and _blames(refusal, "spec.clusterIP"):
                 # Somebody else was given the recorded IP meanwhile: a new one is better than none.
@@ -89,6 +105,20 @@ class DerivedServices:
             self._unserved.update(wanted.ip_families)
             return ()
         return created.value.cluster_ips
+
+    async def _write(self, write: _Write, wanted: desired.DerivedService) -> Entry[LocalService]:
+        """Write, without a traffic distribution that this API server refuses or drops (trap 18)."""
+        distribution = wanted.traffic_distribution
+        try:
+            written = await write(self._body(wanted))
+        except Invalid as refusal:
+            if distribution is None or not _blames(refusal, "spec.trafficDistribution"):
+                raise
+            written = await write(self._body(replace(wanted, traffic_distribution=None)))
+        if distribution is not None and written.value.traffic_distribution != distribution:
+            _log.warning("this cluster does not know the traffic distribution %s", distribution)
+            self._unknown_distributions.add(distribution)
+        return written
 
     def _body(self, wanted: desired.DerivedService) -> encode.Body:
         return encode.derived_service(wanted, self._local.imports_resource().api_version)

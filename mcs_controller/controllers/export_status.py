@@ -28,6 +28,11 @@ class ExportStatus:
         self._events = events
         self._exports = Writer(local.client, local.exports_resource, local.exports, decode.service_export)
 
+    def has(self, key: ServiceKey, condition_type: str) -> bool:
+        """Whether the ServiceExport has a condition of this type, whoever wrote it and when."""
+        entry = self._local.exports.get(*key)
+        return entry is not None and any(one.type == condition_type for one in entry.value.conditions)
+
     async def write(self, key: ServiceKey, wanted: Sequence[Condition]) -> None:
         """Set `wanted` on the ServiceExport `key`; one that is gone meanwhile is left alone."""
         entry = self._local.exports.get(*key)

@@ -65,7 +65,7 @@ class Exporter:
         if not self._local.loaded(key):
             return None
         if evaluation.record is not None:
-            self._evidence.saw([key])
+            self._evidence.saw([(self._local.cluster_id, key)])
         try:
             ready = await self._mirror(key, evaluation)
         except KubeError as error:
@@ -74,13 +74,19 @@ class Exporter:
         await self._tell(key, evaluation, ready)
         return None
 
-    async def _mirror(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition:
+    async def _mirror(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
+        """The Ready condition, None while it cannot be told whether the broker is in step."""
+        if self._membership.excluded:
+            return ready_condition("Pending", self._membership.problem or "")
         if not self._broker.exports_synced() or not self._membership.verified:
-            return ready_condition("Pending", "waiting for the broker")
-        if evaluation.record is None:
+            return None
+        refusal = "the export is not valid"
+        if evaluation.record is not None:
+            refusal = self._view.refusal(evaluation.record) or ""
+        if evaluation.record is None or refusal:
             if self._may_withdraw(key):
                 await self._withdraw(key)
-            return ready_condition("Pending", "the export is not valid")
+            return ready_condition("Pending" if evaluation.record is None else "Failed", refusal)
         await self._mirror_record(key, evaluation.record)
         await self._mirror_slices(key)
         return ready_condition("Exported", "")
@@ -114,7 +120,7 @@ class Exporter:
             self._broker.exports_synced()
             and self._membership.verified
             and self._local.synced()
-            and self._evidence.proves_gone([key])
+            and self._evidence.proves_gone([(self._local.cluster_id, key)])
         )
 
     async def _withdraw(self, key: ServiceKey) -> None:
@@ -125,12 +131,16 @@ class Exporter:
         for entry in self._broker.own_slices.indexed(key):
             await self._slices.delete(entry)
 
-    async def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition) -> None:
+    async def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition | None) -> None:
+        """What is not known yet, after a start, leaves the condition of the time before in place."""
         generation = evaluation.valid.observed_generation
-        wanted = [evaluation.valid, replace(ready, observed_generation=generation)]
-        merged = self._view.merged(key) if self._broker.imports_synced() else None
+        wanted = [evaluation.valid]
+        if ready is None and not self._status.has(key, "Ready"):
+            ready = ready_condition("Pending", "waiting for the broker")
+        if ready is not None:
+            wanted.append(replace(ready, observed_generation=generation))
         if evaluation.record is None:
             wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
-        elif merged is not None:
+        elif self._view.complete() and (merged := self._view.merged(key)) is not None:
             wanted.append(conflict_condition(merged, observed_generation=generation))
         await self._status.write(key, wanted)

@@ -6,7 +6,7 @@ the objects must look like is decided in `clusterset/desired.py`. An import neve
 export remains (MCS-IMP-03), and nothing is removed without proof (`evidence.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset import decode, desired, encode
@@ -18,7 +18,6 @@ from mcs_controller.clusterset.model import (
     ServiceKey,
 )
 from mcs_controller.clusterset.recall import merge_behind
-from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.derived import DerivedServices
 from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.import_status import ImportStatus
@@ -31,6 +30,9 @@ from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.store import Entry
 
+_ANYBODY = "*"
+"""Stands for an exporting cluster, whichever it was."""
+
 
 class Importer:
     """The reconciler of imports."""
@@ -38,7 +40,6 @@ class Importer:
     def __init__(
         self,
         local: LocalState,
-        broker: BrokerState,
         view: ClustersetView,
         membership: Membership,
         evidence: Evidence,
@@ -48,7 +49,6 @@ class Importer:
         clock: Clock,
     ) -> None:
         self._local = local
-        self._broker = broker
         self._view = view
         self._membership = membership
         self._evidence = evidence
@@ -57,6 +57,7 @@ class Importer:
         self._metrics = metrics
         self._clock = clock
         self._started_at_seconds = clock.now().timestamp()
+        self._imported_here: set[tuple[str, ServiceKey]] = set()
         self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
         self._slices = Writer(
             local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
@@ -72,33 +73,38 @@ class Importer:
         if imported is not None and not imported.value.managed:
             self._metrics.foreign.inc()
             return None
-        if not self._broker.imports_synced() or not self._membership.observed:
+        if not self._view.complete():
             await self._refresh_own(key, imported)
             return None
         merged = self._view.merged(key)
-        exporters = set(merged.clusters) if merged else set()
+        exporters = {_ANYBODY, *merged.clusters} if merged else set()
         self._evidence.saw((cluster, key) for cluster in exporters)
         gone = self._remembered_exporters(key, imported) - exporters
         if not self._evidence.proves_gone((cluster, key) for cluster in gone):
-            return None
-        if merged is None:
+            await self._refresh_own(key, imported)
+        elif merged is None:
             await self._withdraw(key, imported)
         elif imported is None or not imported.value.deleting:
             await self._import(key, merged, imported)
         return None
 
     def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
-        """The clusters that, going by the objects here, exported the service when they were written."""
+        """The clusters that, going by the objects here, exported the service when they were written.
+
+        Somebody did, if there is anything at all: an import may not have come to name the clusters.
+        """
         remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
         if imported is not None:
             remembered.update(imported.value.clusters)
-        return remembered
+        return {_ANYBODY, *remembered}
 
     async def _import(
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
     ) -> None:
+        records = {record.cluster: record for record in self._view.records(key)}
+        withdrawn = self._withdrawn(key, imported, records.keys())
         if imported is None:
-            wanted = _desired_import(merged, (), self._derived.served_families())
+            wanted = _desired_import(merged, self._derived.ips(key), self._derived.served_families())
             imported = await self._imports.create(self._import_body(wanted))
         problem: KubeError | None = None
         ips = imported.value.spec.ips
@@ -113,8 +119,6 @@ class Importer:
             imported = await self._imports.replace(imported, self._import_body(wanted))
         if merged.type == "Headless":
             await self._derived.remove(key)
-        records = {record.cluster: record for record in self._view.records(key)}
-        withdrawn = self._membership.dead & records.keys()
         slices = desired.imported_slices(
             merged,
             records,
@@ -140,8 +144,27 @@ class Importer:
         if problem is not None:
             raise problem
 
+    def _withdrawn(
+        self, key: ServiceKey, imported: Entry[LocalImport] | None, exporters: Set[str]
+    ) -> frozenset[str]:
+        """The exporting clusters whose endpoints are not to be used.
+
+        After a start it takes a while to know who is dead. Until then a cluster whose endpoints were
+        withdrawn when this process began stays withdrawn: the import names it, and there is no slice.
+        """
+        doubtful = self._membership.doubtful & exporters
+        held = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        named = imported.value.clusters if imported is not None else ()
+        self._imported_here.update((cluster, key) for cluster in doubtful.difference(named))
+        left_out = (
+            cluster
+            for cluster in doubtful.intersection(named) - held
+            if (cluster, key) not in self._imported_here
+        )
+        return (self._membership.dead & exporters).union(left_out)
+
     async def _refresh_own(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
-        """While the broker was never read: keep this cluster's own endpoints fresh, touch nothing else."""
+        """While the others' exports are not known for sure: keep this cluster's own endpoints fresh only."""
         record = self._view.own_record(key)
         if imported is None or record is None:
             return

@@ -232,7 +232,8 @@ class LocalState:
             self.source_slices.remove(entry.namespace, entry.name)
 
     async def _load(self, key: ServiceKey) -> None:
-        if self.exports.get(*key) is None or key in self._loaded:
+        export = self.exports.get(*key)
+        if export is None or key in self._loaded:
             return
         await self._services.wait_synced()
         await self._source_slices.wait_synced()
@@ -241,7 +242,9 @@ class LocalState:
             namespace=key.namespace,
             label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name}",
         )
-        if self.exports.get(*key) is not None:
+        now = self.exports.get(*key)
+        # An export that went and came back meanwhile asks for a look of its own.
+        if now is not None and now.uid == export.uid:
             self._loaded.add(key)
             self._tell_loaded(key)
 

@@ -9,7 +9,7 @@ process's own clock, so that skew between clusters does not matter.
 import asyncio
 import logging
 import random as randomness
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
@@ -31,9 +31,11 @@ MemberListener = Callable[[str], None]
 class Membership:
     """Joins, renews and observes.
 
-    `verified` says that the cluster id is proven ours: nothing is exported before. `dead` are the members
-    whose endpoints are not to be used; it stays empty under the policy `keep`. `observed` says that the
-    others have been read at least once. `problem` is None when the last round worked.
+    `verified` says that the cluster id is proven ours: nothing is exported before. `excluded` says that the
+    broker answers and does not know us. `observed` says that the members have been read at least once.
+    `dead` are the members whose endpoints are not to be used, `doubtful` those that have not given a sign of
+    life since this process began; both stay empty under the policy `keep`. `problem` is None when the last
+    round worked.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Membership:
         random: randomness.Random,
     ) -> None:
         self.verified = False
+        self.excluded = False
         self.observed = False
+        self.doubtful: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
         self.problem: str | None = "has not asked the broker yet"
         self._config = config
@@ -59,10 +63,10 @@ class Membership:
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
         self._listeners: list[MemberListener] = []
-        self._became_verified = asyncio.Event()
+        self._became_observed = asyncio.Event()
 
     def member(self, cluster: str) -> Member | None:
-        """What the broker last said of a member, None if it never named it."""
+        """What the broker last said of a member (this cluster, too), None if it never named it."""
         return self._members.get(cluster)
 
     def heartbeat_ages_seconds(self) -> Mapping[str, float]:
@@ -70,12 +74,19 @@ class Membership:
         return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
 
     def on_change(self, listener: MemberListener) -> None:
-        """Tell `listener` each member that died, came back, or whose rights changed."""
+        """Tell `listener` each member that died, came back, or whose rights changed.
+
+        For this cluster, also when the broker answers again or no longer.
+        """
         self._listeners.append(listener)
 
-    async def wait_verified(self) -> None:
-        """Wait until the cluster id is proven ours for the first time."""
-        await self._became_verified.wait()
+    async def wait_observed(self) -> None:
+        """Wait until the cluster id is proven ours and the members have been read, for the first time."""
+        await self._became_observed.wait()
+
+    async def confirm(self) -> None:
+        """Read the members anew, consistently. Raises `KubeError`, `ClusterIdTaken`."""
+        self._take(await self._read_members(None))
 
     async def run(self) -> None:
         """Go on until cancelled. Raises `ClusterIdTaken`."""
@@ -85,6 +96,7 @@ class Membership:
 
     async def step(self) -> None:
         """One round: join if needed, renew, look at the others. Raises `ClusterIdTaken`."""
+        well_before = self.problem is None
         try:
             if not self.verified:
                 await self._join()
@@ -92,7 +104,7 @@ class Membership:
                 await self._renew()
             await self._observe()
         except NotFound:
-            self.verified = False
+            self.verified, self.excluded = False, True
             self._report(
                 f"the broker has no MemberCluster {self._config.cluster_id} in namespace {self._namespace}: "
                 "the broker's administrator has to create it"
@@ -101,6 +113,9 @@ class Membership:
             self._report(f"cannot renew the membership: {error}")
         else:
             self.problem = None
+            self._became_observed.set()
+        if well_before != (self.problem is None):
+            self._tell([self._config.cluster_id])
 
     async def _join(self) -> None:
         """Claim the cluster id, unless another cluster has it."""
@@ -110,8 +125,7 @@ class Membership:
         self._check_owner(decode.member(raw))
         # The version makes sure that of two clusters that claim one id at once only one succeeds.
         await self._write_status(raw["metadata"]["resourceVersion"])
-        self.verified = True
-        self._became_verified.set()
+        self.verified, self.excluded = True, False
         _log.info("member of the clusterset as %s", self._config.cluster_id)
 
     async def _renew(self) -> None:
@@ -135,27 +149,34 @@ class Membership:
         )
 
     async def _observe(self) -> None:
-        members = await self._read_members("0")
-        if self._members.keys() - members.keys():
-            # The watch cache may be behind; that a member left is believed on a consistent list only.
+        try:
+            members = await self._read_members("0")
+        except ClusterIdTaken:
+            members = {}
+        if not self.observed or self._members.keys() - members.keys():
+            # The watch cache may be behind: that a member left, or that its id is another's, is believed on
+            # a consistent list only.
             members = await self._read_members(None)
+        self._take(members)
+
+    def _take(self, members: dict[str, Member]) -> None:
         now_seconds = asyncio.get_running_loop().time()
         self._liveness = liveness.observe(
             self._liveness,
-            {cluster: member.heartbeat for cluster, member in members.items()},
+            {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id},
             now_seconds,
             max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
         )
         dead: frozenset[str] = frozenset()
+        doubtful: frozenset[str] = frozenset()
         if self._config.dead_member_policy == "withdraw":
             dead = self._liveness.stale(self._config.member_timeout_seconds)
-        changed = _rights_changed(self._members, members) | (self.dead ^ dead)
+            doubtful = self._liveness.unproven()
+        changed = _rights_changed(self._members, members) | (self.dead ^ dead) | (self.doubtful - doubtful)
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
-        self._members, self.dead, self.observed = members, dead, True
-        for cluster in sorted(changed):
-            for listener in self._listeners:
-                listener(cluster)
+        self._members, self.dead, self.doubtful, self.observed = members, dead, doubtful, True
+        self._tell(sorted(changed))
 
     async def _read_members(self, resource_version: str | None) -> dict[str, Member]:
         listed = await self._broker.list(MEMBER_CLUSTERS, resource_version=resource_version)
@@ -166,10 +187,14 @@ class Membership:
             except MalformedObject as error:
                 _log.warning("a MemberCluster is ignored: %s", error)
                 continue
+            if raw["metadata"]["name"] != member.cluster:
+                _log.warning(
+                    "MemberCluster %s is ignored: it lies in another member's namespace", member.cluster
+                )
+                continue
             if member.cluster == self._config.cluster_id:
                 self._check_owner(member)
-            else:
-                members[member.cluster] = member
+            members[member.cluster] = member
         return members
 
     def _check_owner(self, member: Member) -> None:
@@ -179,6 +204,11 @@ class Membership:
                 f"{member.cluster_uid}, ours is {self._uid}): choose another id, or, if that cluster is gone "
                 f"for good, delete and create its MemberCluster in namespace {self._namespace} on the broker"
             )
+
+    def _tell(self, clusters: Iterable[str]) -> None:
+        for cluster in clusters:
+            for listener in self._listeners:
+                listener(cluster)
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:

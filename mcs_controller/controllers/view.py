@@ -5,6 +5,8 @@ broker holds, after the checks of `clusterset/admission.py`. The exporter (for c
 read the same view, and a merge is kept for as long as the records are the very same.
 """
 
+from collections.abc import Iterator
+
 from mcs_controller.clusterset.admission import admit_record, admit_slice
 from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
@@ -29,17 +31,31 @@ class ClustersetView:
         self._membership = membership
         self._merges: dict[ServiceKey, tuple[tuple[ExportRecord, ...], MergedService]] = {}
 
+    def complete(self) -> bool:
+        """Whether the other members' part has been read, and what each of them may export."""
+        return self._broker.imports_synced() and self._membership.observed
+
     def own_record(self, key: ServiceKey) -> ExportRecord | None:
         """This cluster's own record, if it exports the service and the export is valid."""
         evaluation = self._local.evaluation(key)
         return evaluation.record if evaluation else None
 
+    def refusal(self, record: ExportRecord) -> str | None:
+        """Why a record has no part in the clusterset; None if it has.
+
+        This cluster's own is held to the same limits, so that all clusters agree, once they are known.
+        """
+        member = self._membership.member(record.cluster)
+        if member is None and record.cluster == self._local.cluster_id:
+            return None
+        return admit_record(record, member)
+
     def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
         """All admitted records of one service, this cluster's own first."""
         own = self.own_record(key)
-        found = [own] if own else []
+        found = [own] if own is not None and self.refusal(own) is None else []
         for entry in self._broker.records.indexed(key):
-            if admit_record(entry.value, self._membership.member(entry.value.cluster)) is None:
+            if self.refusal(entry.value) is None:
                 found.append(entry.value)
         return tuple(found)
 
@@ -58,17 +74,23 @@ class ClustersetView:
 
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
         """All admitted slices of one service; endpoints that a member may not name are left out."""
-        found = list(self._local.own_slices(key))
-        for entry in self._broker.slices.indexed(key):
-            admitted, _ = admit_slice(entry.value, self._membership.member(entry.value.cluster))
+        found = []
+        for source in (*self._local.own_slices(key), *self._others_slices(key)):
+            member = self._membership.member(source.cluster)
+            if member is None and source.cluster == self._local.cluster_id:
+                found.append(source)
+                continue
+            admitted, _ = admit_slice(source, member)
             if admitted is not None:
                 found.append(admitted)
         return tuple(found)
 
+    def _others_slices(self, key: ServiceKey) -> Iterator[SourceSlice]:
+        return (entry.value for entry in self._broker.slices.indexed(key))
+
     def changed_at_seconds(self, imported: ImportedSlice) -> float:
         """When the exporter saw the content of an imported slice, since the epoch; 0.0 if unknown."""
-        for entry in self._broker.slices.indexed(imported.service):
-            source = entry.value
+        for source in self._others_slices(imported.service):
             name = imported_slice_name(source.service.name, source.cluster, source.name)
             if source.cluster == imported.source_cluster and name == imported.name:
                 return source.changed_at_seconds
@@ -76,10 +98,7 @@ class ClustersetView:
 
     def refused(self) -> int:
         """How many records of other members are not admitted now."""
-        return sum(
-            admit_record(entry.value, self._membership.member(entry.value.cluster)) is not None
-            for entry in self._broker.records
-        )
+        return sum(self.refusal(entry.value) is not None for entry in self._broker.records)
 
     def services(self) -> set[ServiceKey]:
         """Every service that any cluster exports, or that this cluster still has objects of."""
