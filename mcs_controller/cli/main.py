@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # once more at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        # The second Ctrl-C, see lifecycle.py: whoever presses it wants out, not a traceback.
+        return 130
     except Exception as error:
         told = expected(error)
         if told is None:

@@ -1,0 +1,71 @@
+import asyncio
+import builtins
+import signal
+from typing import Any
+
+import pytest
+
+from mcs_controller.cli.lifecycle import run_command
+
+
+async def _end_with(code: int) -> int:
+    return code
+
+
+def test_a_command_that_ends_by_itself_keeps_its_exit_code() -> None:
+    assert run_command(_end_with(3)) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_command_clean_up_and_ends_with_0(number: signal.Signals) -> None:
+    cleaned_up = []
+
+    async def work() -> int:
+        try:
+            asyncio.get_running_loop().call_soon(signal.raise_signal, number)
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned_up.append(number)
+        return 1
+
+    assert run_command(work()) == 0
+    assert cleaned_up == [number]
+
+
+def test_a_second_ctrl_c_ends_a_clean_up_that_does_not_end() -> None:
+    async def work() -> int:
+        loop = asyncio.get_running_loop()
+        try:
+            loop.call_soon(signal.raise_signal, signal.SIGINT)
+            await asyncio.Event().wait()
+        finally:
+            loop.call_soon(signal.raise_signal, signal.SIGINT)
+            await asyncio.Event().wait()
+        return 1
+
+    with pytest.raises(KeyboardInterrupt):
+        run_command(work())
+
+
+def test_a_cancellation_that_no_signal_caused_is_not_taken_for_a_polite_end() -> None:
+    async def work() -> int:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        run_command(work())
+
+
+def test_without_uvloop_the_standard_loop_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def without_uvloop(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "uvloop":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    async def loop_module() -> int:
+        return 0 if type(asyncio.get_running_loop()).__module__.startswith("asyncio") else 1
+
+    monkeypatch.setattr(builtins, "__import__", without_uvloop)
+    assert run_command(loop_module()) == 0
