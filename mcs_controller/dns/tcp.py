@@ -8,7 +8,7 @@ neither a silent client nor one that sends a byte a second can keep it.
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from mcs_controller.dns.counters import Counters
 from mcs_controller.dns.fastpath import Responder
@@ -99,13 +99,14 @@ class TcpConnection(asyncio.Protocol):
         self._last_query_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        client = transport.get_extra_info("peername")
+        # Not checked: uvloop's transports have the methods, but are not of the class.
+        stream = cast(asyncio.Transport, transport)
+        client = stream.get_extra_info("peername")
         name = client[0] if client else ""
         if not self._service.admit(self, name):
-            transport.abort()
+            stream.abort()
             return
-        self._client, self._transport = name, transport
+        self._client, self._transport = name, stream
         loop = asyncio.get_running_loop()
         self._last_query_at = loop.time()
         self._idle = loop.call_later(self._service.limits.idle_seconds, self._check_idle)
