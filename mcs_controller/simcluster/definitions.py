@@ -18,17 +18,18 @@ Schema = dict[str, Any]
 DEFINITIONS: dict[str, Schema] = {}
 """Every definition by its full name, in the order in which they were made."""
 
-_META_PREFIX = "io.k8s.apimachinery.pkg.apis."
 _API_PREFIX = "io.k8s.api."
-_EXTENSIONS_PREFIX = "io.k8s.apiextensions-apiserver.pkg.apis."
+_PREFIXES = {
+    "meta": "io.k8s.apimachinery.pkg.apis.",
+    "intstr": "io.k8s.apimachinery.pkg.util.",
+    "apiextensions": "io.k8s.apiextensions-apiserver.pkg.apis.",
+}
 
 
 def full_name(name: str) -> str:
     """`core.v1.Service` as the OpenAPI documents call it."""
     group = name.partition(".")[0]
-    if group == "meta":
-        return _META_PREFIX + name
-    return (_EXTENSIONS_PREFIX if group == "apiextensions" else _API_PREFIX) + name
+    return _PREFIXES.get(group, _API_PREFIX) + name
 
 
 def define(name: str, description: str, properties: Schema, required: Sequence[str] = (), **more: Any) -> str:
@@ -93,7 +94,7 @@ def text_map(description: str) -> Schema:
 
 
 def number_or_text(description: str) -> Schema:
-    return {"x-kubernetes-int-or-string": True, "format": "int-or-string", "description": description}
+    return ref("intstr.IntOrString", description)
 
 
 def anything(description: str) -> Schema:

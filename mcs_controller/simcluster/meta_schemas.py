@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mcs_controller.simcluster.definitions import (
+    DEFINITIONS,
     anything,
     boolean,
     define,
+    full_name,
     integer,
     refs,
     text,
@@ -14,6 +16,11 @@ from mcs_controller.simcluster.definitions import (
     time,
 )
 
+DEFINITIONS[full_name("intstr.IntOrString")] = {
+    "description": "A whole number or a text.",
+    "x-kubernetes-int-or-string": True,
+    "format": "int-or-string",
+}
 define(
     "meta.v1.OwnerReference",
     "Points from an object to the one that it belongs to, and that it is deleted with.",
