@@ -83,7 +83,9 @@ class WorkQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._heap_ticket = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # Kept here, since uvloop's handle for a time that is past does not know it.
+        self._timer_at = 0.0
         self._backoffs: dict[K, Backoff] = {}
         self._idle_waiters: list[asyncio.Future[None]] = []
 
@@ -129,7 +131,7 @@ class WorkQueue(Generic[K]):
         self._due[key] = when
         self._heap_ticket += 1
         heapq.heappush(self._heap, (when, self._heap_ticket, key))
-        if self._timer is None or when < self._timer.when():
+        if self._timer is None or when < self._timer_at:
             self._set_timer(loop)
 
     def forget(self, key: K) -> None:
@@ -241,12 +243,15 @@ class WorkQueue(Generic[K]):
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = loop.call_at(self._heap[0][0], self._on_timer) if self._heap else None
+            self._timer = None
+        if self._heap:
+            self._timer_at = self._heap[0][0]
+            self._timer = loop.call_at(self._timer_at, self._on_timer)
 
     def _on_timer(self) -> None:
         loop = asyncio.get_running_loop()
         # The loop may call a little early, within its clock's resolution: what was asked for is due.
-        now = max(loop.time(), self._timer.when()) if self._timer is not None else loop.time()
+        now = max(loop.time(), self._timer_at)
         self._timer = None
         while self._heap and self._heap[0][0] <= now:
             when, _, key = heapq.heappop(self._heap)
