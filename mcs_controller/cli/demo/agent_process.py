@@ -1,0 +1,86 @@
+"""One cluster's agent as a process of its own would run it, but killable and startable within the demo.
+
+Each life of it has its own connections, its own metrics and its own memory, so that nothing but what is on
+the API servers survives. Intervals are short, so that a member's death shows within seconds.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from random import Random
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.registry import Collector
+
+from mcs_controller.cli.host import connect
+from mcs_controller.controllers.agent import Agent
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.tasks import Tasks
+from mcs_controller.observe.events import EventRecorder
+
+HEARTBEAT_INTERVAL_SECONDS = 0.5
+MEMBER_TIMEOUT_SECONDS = 2.5
+CONFIRM_DELAY_SECONDS = 0.5
+
+
+class AgentProcess(Collector):
+    """Runs an agent for `cluster`; on the broker it is the user of that name."""
+
+    def __init__(self, cluster: str, kubeconfig: Path, broker_kubeconfig: Path) -> None:
+        self._config = AgentConfig(
+            cluster_id=cluster,
+            heartbeat_interval_seconds=HEARTBEAT_INTERVAL_SECONDS,
+            member_timeout_seconds=MEMBER_TIMEOUT_SECONDS,
+            confirm_delay_seconds=CONFIRM_DELAY_SECONDS,
+        )
+        self._kubeconfig = kubeconfig
+        self._broker_kubeconfig = broker_kubeconfig
+        self._present: tuple[Agent, CollectorRegistry] | None = None
+
+    async def run(self) -> None:
+        """One life: until cancelled."""
+        local = connect(self._kubeconfig, None, name="local")
+        try:
+            broker = connect(self._broker_kubeconfig, self._config.cluster_id, name="broker")
+            try:
+                await self._work(local, broker)
+            finally:
+                await broker.close()
+        finally:
+            await local.close()
+
+    async def _work(self, local: Client, broker: Client) -> None:
+        registry, clock = CollectorRegistry(), SystemClock()
+        recorder = EventRecorder(
+            local,
+            component="mcs-controller.io/agent",
+            instance=f"mcs-agent-{self._config.cluster_id}",
+            clock=clock,
+            registry=registry,
+        )
+        agent = Agent(
+            self._config,
+            local=local,
+            broker=broker,
+            clock=clock,
+            random=Random(),
+            registry=registry,
+            events=recorder,
+        )
+        self._present = agent, registry
+        try:
+            async with Tasks(f"agent-{self._config.cluster_id}") as tasks:
+                tasks.start(recorder.run(), name="events", essential=False)
+                tasks.start(agent.run(), name="agent")
+        finally:
+            self._present = None
+
+    def problems(self) -> Mapping[str, str]:
+        """What keeps it from being ready, by name."""
+        return {"process": "is not running"} if self._present is None else self._present[0].problems()
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of this life."""
+        if self._present is not None:
+            yield from self._present[1].collect()

@@ -1,0 +1,94 @@
+"""Which ports of this machine a demo takes.
+
+A range that was asked for is taken or refused, one that was not is moved up until all of it is free. Whether
+a port is free is found out by binding it the way the servers will; another program can still come first in
+the moment until they do, and then they say so.
+"""
+
+from collections.abc import Callable, Sequence
+
+from mcs_controller.cli.demo.sites import HOST
+from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.dns.errors import DnsError
+from mcs_controller.dns.sockets import bind_all
+from mcs_controller.observe.listening import ListenAddress, ListenError, listen_tcp
+
+DNS_PORT = 1053
+HTTP_PORT = 8080
+PORT_MAX = 65535
+
+Probe = Callable[[int], str | None]
+"""Why the port cannot be taken, None when it can."""
+
+
+def dns_probe(port: int) -> str | None:
+    """Over UDP and TCP."""
+    try:
+        for pair in bind_all(((HOST, port),)):
+            pair.close()
+    except DnsError as error:
+        return str(error)
+    return None
+
+
+def http_probe(port: int) -> str | None:
+    """Over TCP."""
+    try:
+        for listener in listen_tcp(ListenAddress(HOST, port)):
+            listener.close()
+    except ListenError as error:
+        return str(error)
+    return None
+
+
+def choose_ports(
+    count: int,
+    dns_first: int | None,
+    http_first: int | None,
+    *,
+    dns_is_taken: Probe = dns_probe,
+    http_is_taken: Probe = http_probe,
+) -> tuple[Sequence[int], Sequence[int]]:
+    """The DNS ports and the HTTP ports of `count` clusters; None means that none was asked for.
+
+    Raises `UsageError` when what was asked for cannot be, `CliError` when it is in use.
+    """
+    dns = None if dns_first is None else _asked_for(count, dns_first, "--dns-port", dns_is_taken)
+    http = None if http_first is None else _asked_for(count, http_first, "--http-port", http_is_taken)
+    if dns and http and set(dns) & set(http) - {0}:
+        raise UsageError(
+            f"--dns-port {dns_first} and --http-port {http_first}: the ranges of {count} ports overlap, "
+            f"leave at least {count} between them"
+        )
+    if dns is None:
+        dns = _next_free(count, DNS_PORT, "--dns-port", dns_is_taken, avoid=http or ())
+    if http is None:
+        http = _next_free(count, HTTP_PORT, "--http-port", http_is_taken, avoid=dns)
+    return dns, http
+
+
+def _asked_for(count: int, first: int, option: str, is_taken: Probe) -> Sequence[int]:
+    if first == 0:
+        return (0,) * count
+    if not 0 < first <= PORT_MAX - count + 1:
+        raise UsageError(
+            f"{option} {first}: {count} clusters need {count} ports from there on; "
+            f"use 0 (any free ones), or 1 to {PORT_MAX - count + 1}"
+        )
+    ports = range(first, first + count)
+    for port in ports:
+        if (problem := is_taken(port)) is not None:
+            raise CliError(f"{option} {first}: {problem}, or leave {option} out to have free ones found")
+    return ports
+
+
+def _next_free(count: int, first: int, option: str, is_taken: Probe, avoid: Sequence[int]) -> Sequence[int]:
+    """The first range from `first` on of which every port is free."""
+    start = port = first
+    while port < start + count:
+        if port > PORT_MAX:
+            raise CliError(f"no {count} free ports in a row from {first} on: choose some with {option}")
+        if port in avoid or is_taken(port) is not None:
+            start = port + 1
+        port += 1
+    return range(start, start + count)
