@@ -52,6 +52,28 @@ async def test_a_signal_ends_the_process_with_exit_code_0(number: signal.Signals
     assert "Traceback" not in ended.stderr
 
 
+async def test_crds_that_are_not_installed_are_waited_for_and_told(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        config = write(tmp_path, "bare.kubeconfig", kubeconfig(str(server.make_url(""))))
+        argv: list[str | Path] = [
+            "agent", "--cluster-id", "east", "--kubeconfig", config, "--broker-kubeconfig", config,
+            "--no-leader-elect",
+        ]  # fmt: skip
+        async with running(*argv) as program:
+            status, text = await program.get_until("/readyz", "mcs-controller crds | kubectl apply -f -")
+            assert status == 503
+            await program.get_until("/readyz", "exportedservices.broker.mcs-controller.io")
+            assert (await program.get("/healthz"))[0] == 200
+            ended = await program.end(signal.SIGTERM)
+    assert ended.exit_code == 0
+    assert "Traceback" not in ended.stderr
+
+
 async def test_a_cluster_id_that_another_cluster_has_ends_the_agent_with_one_line(tmp_path: Path) -> None:
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/api/v1/namespaces/kube-system":
