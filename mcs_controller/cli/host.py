@@ -37,7 +37,7 @@ async def observed(
 ) -> AsyncIterator[HttpServer]:
     """Serve metrics and health for as long as the block runs. Raises `ListenError`."""
     # One more series for each counter and histogram, which nothing of ours or of common dashboards reads.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     metrics = ProcessMetrics(registry, version=__version__)
     monitor = LoopMonitor(metrics.loop_lag, stall_dump_seconds=STALL_DUMP_SECONDS)
     health.add_liveness("event loop", monitor.problem)

@@ -65,7 +65,7 @@ async def test_crds_that_are_not_installed_are_waited_for_and_told(tmp_path: Pat
             "--no-leader-elect",
         ]  # fmt: skip
         async with running(*argv) as program:
-            status, text = await program.get_until("/readyz", "mcs-controller crds | kubectl apply -f -")
+            status, _ = await program.get_until("/readyz", "mcs-controller crds | kubectl apply -f -")
             assert status == 503
             await program.get_until("/readyz", "exportedservices.broker.mcs-controller.io")
             assert (await program.get("/healthz"))[0] == 200
