@@ -12,7 +12,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
@@ -65,6 +65,7 @@ class HttpTransport:
         self._tls = (tls or TlsSettings()) if server.startswith("https:") else None
         self._proxy = proxy
         self._session: aiohttp.ClientSession | None = None
+        self._streams: set[_HttpLineStream] = set()
         self._closed = False
         # Built here, so that a bad certificate is found before the first request.
         self._context = self._tls.context() if self._tls is not None else None
@@ -98,7 +99,9 @@ class HttpTransport:
         except _AIOHTTP_ERRORS as error:
             raise kube_error(error, self._server) from _cause(error)
         _detect_dead_peer(response)
-        return _HttpLineStream(response, self._server)
+        stream = _HttpLineStream(response, self._server, self._streams.discard)
+        self._streams.add(stream)
+        return stream
 
     async def renew_credential(self) -> bool:
         """Force a renewal after a 401."""
@@ -107,6 +110,9 @@ class HttpTransport:
     async def close(self) -> None:
         """Release connections; open streams end."""
         self._closed = True
+        # Closing the session alone would leave their readers waiting for ever.
+        for stream in tuple(self._streams):
+            await stream.close()
         await self._credential.close()
         if self._session is not None:
             await self._session.close()
@@ -175,12 +181,18 @@ class HttpTransport:
 class _HttpLineStream:
     """The lines of one answer."""
 
-    def __init__(self, response: aiohttp.ClientResponse, server: str) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        server: str,
+        on_close: Callable[["_HttpLineStream"], None],
+    ) -> None:
         self.status = response.status
         self.headers = _headers(response)
         self._response = response
         self._content = response.content
         self._server = server
+        self._on_close = on_close
 
     async def readline(self) -> bytes:
         """The next line, b"" at the end."""
@@ -200,6 +212,7 @@ class _HttpLineStream:
 
     async def close(self) -> None:
         """Give the connection up: what the server still sends on it is of no use."""
+        self._on_close(self)
         self._response.close()
 
 
