@@ -39,6 +39,10 @@ class ServedKinds:
         """One of the kinds that share a bucket, for the server's own writes."""
         return self._by_bucket.get(bucket)
 
+    def is_builtin(self, group: str) -> bool:
+        """Whether a group is the server's own: there, an unknown resource gets another answer."""
+        return any(kind.group == group and not kind.is_custom for kind in self._by_path.values())
+
     def all(self) -> tuple[Kind, ...]:
         return tuple(self._by_path.values())
 

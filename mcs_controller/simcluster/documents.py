@@ -17,7 +17,6 @@ from mcs_controller.simcluster.crds import ServedKinds
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/"
 _OPENAPI_V3 = "/openapi/v3"
-_AGGREGATED = "APIGroupDiscoveryList"
 
 
 class Documents:
@@ -55,13 +54,8 @@ class Documents:
             document = discovery.respond(path, accept, kinds)
         if document is None:
             return None
-        response = json_response(document)
-        if isinstance(document, dict) and document.get("kind") == _AGGREGATED:
-            # Clients tell this form of discovery from the older one by the content type.
-            group, _, version = document["apiVersion"].partition("/")
-            content_type = f"application/json;g={group};v={version};as={_AGGREGATED}"
-            return Response(200, {"content-type": content_type}, response.body)
-        return response
+        content_type = discovery.content_type(document)
+        return Response(200, {"content-type": content_type}, to_json(document))
 
 
 def _review(request: Request) -> Response | None:

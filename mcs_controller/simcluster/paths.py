@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from mcs_controller.kube.transport import Request
 from mcs_controller.simcluster import status
+from mcs_controller.simcluster.status import FieldError, StatusError
 
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_MATCHES = ("Exact", "NotOlderThan")
 _TRUE = ("1", "true", "True", "")
 
 
@@ -87,11 +89,16 @@ class ListOptions:
 
     @classmethod
     def parse(cls, query: Query) -> ListOptions:
-        match = query.text("resourceVersionMatch")
-        if match not in ("", "Exact", "NotOlderThan"):
-            raise status.bad_request(f'resourceVersionMatch: Unsupported value: "{match}"')
-        if match and not query.text("resourceVersion") and not query.flag("sendInitialEvents"):
-            raise status.bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")
+        match, version = query.text("resourceVersionMatch"), query.text("resourceVersion")
+        field = "resourceVersionMatch"
+        if match not in ("", *_MATCHES):
+            raise _invalid_options(status.not_supported(field, match, _MATCHES))
+        if match and not version and not query.flag("sendInitialEvents"):
+            why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            raise _invalid_options(status.forbidden_field(field, why))
+        if match == "Exact" and version == "0":
+            why = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            raise _invalid_options(status.forbidden_field(field, why))
         return cls(
             label_selector=query.text("labelSelector"),
             field_selector=query.text("fieldSelector"),
@@ -100,3 +107,16 @@ class ListOptions:
             limit=query.number("limit") or 0,
             continue_=query.text("continue"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _OptionsKind:
+    """The kind that a refusal of a list's parameters is about."""
+
+    group: str = "meta.k8s.io"
+    plural: str = ""
+    kind: str = "ListOptions"
+
+
+def _invalid_options(error: FieldError) -> StatusError:
+    return status.invalid(_OptionsKind(), "", [error])

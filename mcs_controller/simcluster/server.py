@@ -151,7 +151,12 @@ class ApiServer:
         if request.path in _HEALTH_PATHS:
             return text_response("ok")
         answer = self._documents.answer(request)
-        return answer if answer is not None else text_response("404 page not found\n", 404)
+        if answer is not None:
+            return answer
+        target = parse_path(request.path)
+        if target is not None and self._served.is_builtin(target.group):
+            raise status.path_not_found()
+        return text_response("404 page not found\n", 404)
 
     def _resource(self, asked: _Asked) -> Response:
         kind, target, verb = asked.kind, asked.target, asked.verb

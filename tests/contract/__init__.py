@@ -1,0 +1,1 @@
+"""The same assertions against simcluster and a real kube-apiserver: what the one says, the other says."""
