@@ -1,7 +1,7 @@
 """The `paths` of the OpenAPI documents: which requests there are on each resource.
 
-kubectl reads two things there: that a write takes `fieldValidation` and `dryRun`, and which kind a path is
-about.
+kubectl reads three things there: that a write takes `fieldValidation` and `dryRun`, which kind a path is
+about, and whether `apply` may send a strategic merge patch, which custom resources do not know.
 """
 
 from __future__ import annotations
@@ -25,14 +25,8 @@ OPERATION_TYPES = {
 _ON_COLLECTIONS = ("list", "create", "deletecollection")
 _ON_OBJECTS = ("get", "update", "patch", "delete")
 _ON_STATUS = ("get", "update", "patch")
-_BODY_TYPES = {
-    "patch": (
-        "application/json-patch+json",
-        "application/merge-patch+json",
-        "application/strategic-merge-patch+json",
-        "application/apply-patch+yaml",
-    ),
-}
+_STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
 _QUERY = {
     "create": ("dryRun", "fieldManager", "fieldValidation"),
     "update": ("dryRun", "fieldManager", "fieldValidation"),
@@ -112,17 +106,22 @@ def _operation(kind: Kind, verb: str, action: str, link: str, is_v3: bool) -> di
         content = {"application/json": {"schema": schema}}
         operation["responses"] = {"200": {"description": "OK", "content": content}}
         if has_body:
-            types = _BODY_TYPES.get(verb, ("*/*",))
-            bodies = {one: {"schema": body_schema} for one in types}
+            bodies = {one: {"schema": body_schema} for one in _body_types(kind, verb)}
             operation["requestBody"] = {"required": True, "content": bodies}
     else:
         operation["responses"] = {"200": {"description": "OK", "schema": schema}}
-        operation["consumes"] = list(_BODY_TYPES.get(verb, ("*/*",)))
+        operation["consumes"] = list(_body_types(kind, verb))
         operation["produces"] = ["application/json"]
         if has_body:
             parameters.insert(0, {"name": "body", "in": "body", "required": True, "schema": body_schema})
     operation["parameters"] = parameters
     return operation
+
+
+def _body_types(kind: Kind, verb: str) -> tuple[str, ...]:
+    if verb != "patch":
+        return ("*/*",)
+    return _PATCHES if kind.is_custom else (*_PATCHES, _STRATEGIC_PATCH)
 
 
 def _in_query(name: str, is_v3: bool) -> dict[str, Any]:
