@@ -125,6 +125,9 @@ def test_every_port_of_a_slice_leads_to_a_port_of_the_derived_service_that_its_c
     service = derived_service(merged, owner_uid="si")
     on_service = {p.name: p for p in (service.ports if service else merged.ports)}
     declared = {(p.protocol, p.port) for p in source.ports}
+    as_merged = {(p.name, p.protocol, p.port) for p in merged.ports}
+    agreed = [p for p in source.ports if (p.name, p.protocol, p.port) in as_merged]
+    assert [p.port for p in found.content.ports] == [1000 + p.port for p in agreed]
     for port in found.content.ports:
         leads_to = on_service[port.name]
         assert leads_to.protocol == port.protocol
