@@ -42,6 +42,8 @@ class Tasks:
         task = self._group.create_task(_guarded(work, full_name, essential), name=full_name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        # A task that is cancelled before its first step has not begun the work, which then has to be closed.
+        task.add_done_callback(lambda _: work.close())
         return task
 
     def stop(self) -> None:

@@ -48,3 +48,17 @@ async def test_stop_ends_all_tasks_without_an_error() -> None:
         await asyncio.sleep(0)
         tasks.stop()
     assert task.cancelled()
+
+
+async def test_work_that_is_cancelled_before_it_begins_is_closed() -> None:
+    begun = False
+
+    async def work() -> None:
+        nonlocal begun
+        begun = True
+
+    async with Tasks("agent") as tasks:
+        pending = work()
+        tasks.start(pending, name="watch").cancel()
+    assert not begun
+    assert pending.cr_frame is None
