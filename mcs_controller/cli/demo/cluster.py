@@ -26,6 +26,7 @@ from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.process import LoopMonitor
 
 
 class DemoCluster:
@@ -76,7 +77,8 @@ async def demo_cluster(
 ) -> AsyncIterator[DemoCluster]:
     """Agent, DNS and HTTP until the block ends. Raises `ListenError` of observe/ or dns/."""
     registry, health = CollectorRegistry(), Health()
-    ProcessMetrics(registry, version=__version__)
+    monitor = LoopMonitor(ProcessMetrics(registry, version=__version__).loop_lag)
+    health.add_liveness("event loop", monitor.problem)
     agent = AgentProcess(site.name, api.kubeconfig, broker_kubeconfig)
     registry.register(agent)
     health.add_problems("agent", agent.problems)
@@ -84,6 +86,7 @@ async def demo_cluster(
         http = HttpServer(registry, health, ListenAddress(HOST, site.http_port))
         await http.start()
         stack.push_async_callback(http.stop)
+        stack.push_async_callback(_end, tasks.start(monitor.run(), name=f"loop monitor of {site.name}"))
         client = connect(api.kubeconfig, None, name="dns")
         stack.push_async_callback(client.close)
         dns = DnsServer(

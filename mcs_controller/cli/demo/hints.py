@@ -101,7 +101,8 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
     yield Hint(
         "metrics and health",
         (
-            f"curl -s 127.0.0.1:{east.http_port}/metrics | grep ^mcs_",
+            f"curl -s 127.0.0.1:{east.http_port}/metrics | grep -E '^mcs_(exports|imports|member)'",
+            f"curl -s 127.0.0.1:{last.http_port}/metrics | grep ^mcs_export_to_import_seconds",
             f"curl -s '127.0.0.1:{east.http_port}/readyz?verbose'",
         ),
     )
