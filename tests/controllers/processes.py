@@ -1,0 +1,129 @@
+"""One agent as a process: started, killed between any two writes, and gone without a goodbye.
+
+Every request of the agent passes through a `Wire`. Once it is cut nothing reaches a server any more, not
+even what a `finally` would like to send: that is what kill -9 means. It also counts what was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.controllers.agent import Agent
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.events import EventType, ObjectRef
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import Unreachable
+from mcs_controller.kube.transport import LineStream, Request, Response, Transport
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class LoopClock:
+    """A wall clock that goes with the event loop, and may be wrong by a constant."""
+
+    def __init__(self, skew_seconds: float = 0.0) -> None:
+        self._skew_seconds = skew_seconds
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=asyncio.get_running_loop().time() + self._skew_seconds)
+
+
+@dataclass
+class Wire:
+    """What one process sends: `writes` are those that were done, heartbeats left out."""
+
+    writes: list[str] = field(default_factory=list)
+    cut_after_writes: int | None = None
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wrap(self, transport: Transport) -> Transport:
+        return _WiredTransport(self, transport)
+
+    def note(self, request: Request) -> None:
+        if request.method == "GET" or "/memberclusters/" in request.path:
+            return
+        self.writes.append(f"{request.method} {request.path}")
+        if self.cut_after_writes is not None and len(self.writes) >= self.cut_after_writes:
+            self.cut.set()
+
+
+class _WiredTransport:
+    def __init__(self, wire: Wire, transport: Transport) -> None:
+        self._wire = wire
+        self._transport = transport
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        self._check()
+        response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        self._wire.note(request)
+        # The write has been done, but the dead do not hear of it.
+        self._check()
+        return response
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        self._check()
+        return await self._transport.stream(
+            request, timeout_seconds=timeout_seconds, inactivity_seconds=inactivity_seconds
+        )
+
+    async def renew_credential(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    def _check(self) -> None:
+        if self._wire.cut.is_set():
+            raise Unreachable("this process is dead")
+
+
+class Told:
+    """An `EventSink` that keeps what it is told: (kind, name, type, reason)."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, EventType, str]] = []
+
+    def event(self, regarding: ObjectRef, type: EventType, reason: str, note: str) -> None:
+        self.events.append((regarding.kind, regarding.name, type, reason))
+
+
+class AgentProcess:
+    """A running agent."""
+
+    def __init__(
+        self, config: AgentConfig, *, local: Transport, broker: Transport, skew_seconds: float, seed: int
+    ) -> None:
+        self.wire = Wire()
+        self.told = Told()
+        self.registry = CollectorRegistry()
+        self._clients = (
+            Client(self.wire.wrap(local), name="local"),
+            Client(self.wire.wrap(broker), name="broker"),
+        )
+        self.agent = Agent(
+            config,
+            local=self._clients[0],
+            broker=self._clients[1],
+            clock=LoopClock(skew_seconds),
+            random=Random(seed),
+            registry=self.registry,
+            events=self.told,
+        )
+        self.task = asyncio.create_task(self.agent.run(), name=f"agent-{config.cluster_id}")
+
+    async def kill(self) -> None:
+        """End it as kill -9 does."""
+        self.wire.cut.set()
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+        for client in self._clients:
+            await client.close()
