@@ -1,6 +1,7 @@
 """What one export amounts to, and what its ServiceExport is told."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -142,8 +143,9 @@ def test_the_longest_conflict_message_fits_a_condition() -> None:
 
 
 @pytest.mark.requirement("MCS-EPS-11")
-def test_a_published_slice_names_no_node_and_gives_no_hint() -> None:
-    own = source_slice(endpoints=(Endpoint(("10.1.0.1",), zone="z1", node_name="n1", hint_zones=("z1",)),))
+@pytest.mark.parametrize("kept_at_home", [{"node_name": "n1"}, {"hint_zones": ("z1",)}], ids=["node", "hint"])
+def test_a_published_slice_names_no_node_and_gives_no_hint(kept_at_home: dict[str, Any]) -> None:
+    own = source_slice(endpoints=(Endpoint(("10.1.0.1",), zone="z1", **kept_at_home),))
     assert published_slice(own).content.endpoints == (Endpoint(("10.1.0.1",), zone="z1"),)
 
 
