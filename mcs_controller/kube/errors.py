@@ -6,7 +6,6 @@
     │   ├── Unreachable         refused, reset, name not resolved, TLS failure
     │   ├── Timeout             no answer, or no watch line, before the deadline
     │   └── LineTooLong         a watch line beyond the bound
-    ├── WatchEnded              the server closed a watch; list again or go on from the last version
     ├── DecodeError             an answer that is not what the API promises
     └── ApiError                an answer that says no
         ├── NotFound            404
@@ -48,10 +47,6 @@ class Timeout(TransportError):
 
 class LineTooLong(TransportError):
     """A watch line was longer than the transport's bound."""
-
-
-class WatchEnded(KubeError):
-    """The server closed a watch."""
 
 
 class DecodeError(KubeError):
