@@ -1,6 +1,7 @@
 """Background tasks with an owner."""
 
 import asyncio
+import inspect
 import logging
 
 import pytest
@@ -61,4 +62,4 @@ async def test_work_that_is_cancelled_before_it_begins_is_closed() -> None:
         pending = work()
         tasks.start(pending, name="watch").cancel()
     assert not begun
-    assert pending.cr_frame is None
+    assert inspect.getcoroutinestate(pending) == inspect.CORO_CLOSED
