@@ -83,11 +83,9 @@ class CustomResources:
         objects.storage.subscribe_all(self._observe)
 
     def created(self, body: Object) -> None:
-        spec = body.get("spec")
-        if not isinstance(spec, dict):
-            return
-        names = spec.get("names")
-        rival = self._rival(spec) if isinstance(names, dict) else None
+        spec = body["spec"]
+        names = spec["names"]
+        rival = self._rival(spec)
         now = rfc3339(self._clock.now())
         if rival is None:
             conditions = [
@@ -193,10 +191,7 @@ def _condition(kind: str, value: str, reason: str, message: str, now: str) -> Ob
 
 
 def _stored_versions(spec: Object) -> list[str]:
-    versions = spec.get("versions")
-    if not isinstance(versions, list):
-        return []
-    return [one.get("name", "") for one in versions if isinstance(one, dict) and one.get("storage")]
+    return [one["name"] for one in spec["versions"] if one.get("storage")]
 
 
 def _is_established(crd: Object) -> bool:

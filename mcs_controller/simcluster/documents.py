@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from mcs_controller.kube.transport import Request, Response
 from mcs_controller.simcluster import discovery, openapi
 from mcs_controller.simcluster.answers import json_response
+from mcs_controller.simcluster.bodies import read_body
 from mcs_controller.simcluster.crds import ServedKinds
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/"
@@ -59,7 +60,7 @@ class Documents:
 
 
 def _review(request: Request) -> Response | None:
-    body: Any = from_json(request.body or b"{}")
+    body = read_body(request)
     match request.path.removeprefix(_REVIEWS):
         case "selfsubjectaccessreviews" | "subjectaccessreviews":
             verdict: dict[str, Any] = {"allowed": True}

@@ -183,18 +183,66 @@ ROLE_BINDING = _define_binding("RoleBinding", "Gives a role to somebody in one n
 CLUSTER_ROLE_BINDING = _define_binding("ClusterRoleBinding", "Gives a role to somebody everywhere.")
 
 define(
+    "apiextensions.v1.CustomResourceDefinitionNames",
+    "What a resource and its kind are called.",
+    {
+        "plural": text("The resource in paths."),
+        "singular": text("One of it, in commands."),
+        "shortNames": texts("Abbreviations for commands."),
+        "kind": text("The kind of its objects."),
+        "listKind": text("The kind of its lists."),
+        "categories": texts("Groups such as `all` that commands know it under."),
+    },
+    ["plural", "kind"],
+)
+define(
+    "apiextensions.v1.CustomResourceColumnDefinition",
+    "One column of the tables that commands print.",
+    {
+        "name": text("Its title."),
+        "type": text("The type of its values."),
+        "jsonPath": text("Where in the object they are."),
+        "format": text("How they are shown."),
+        "description": text("What they mean."),
+        "priority": integer("Above 0: only in wide tables."),
+    },
+)
+define(
+    "apiextensions.v1.CustomResourceDefinitionVersion",
+    "One version of a resource.",
+    {
+        "name": text("The version in paths."),
+        "served": boolean("Whether it can be used."),
+        "storage": boolean("Whether objects are kept in it."),
+        "deprecated": boolean("Whether using it is warned of."),
+        "deprecationWarning": text("The words of that warning."),
+        "schema": {
+            "type": "object",
+            "properties": {
+                "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            },
+            "description": "What its objects look like.",
+        },
+        "subresources": anything("Whether it has a status of its own."),
+        "selectableFields": anything("What objects can be selected by."),
+        "additionalPrinterColumns": refs(
+            "apiextensions.v1.CustomResourceColumnDefinition", "Its columns besides the name."
+        ),
+    },
+    ["name", "served", "storage"],
+)
+define(
     "apiextensions.v1.CustomResourceDefinitionSpec",
     "What the new resource is called, and what its objects look like.",
     {
         "group": text("The API group of the resource."),
-        "names": anything("What the resource and its kind are called."),
+        "names": ref(
+            "apiextensions.v1.CustomResourceDefinitionNames", "What the resource and its kind are called."
+        ),
         "scope": choice("Whether its objects lie in namespaces.", "Cluster", "Namespaced"),
-        "versions": {
-            "type": "array",
-            "items": anything("One version: its schema, columns and subresources."),
-            "description": "The versions that the resource is served in.",
-            "x-kubernetes-list-type": "atomic",
-        },
+        "versions": refs(
+            "apiextensions.v1.CustomResourceDefinitionVersion", "The versions that the resource is served in."
+        ),
         "conversion": anything("How objects are turned from one version into another."),
         "preserveUnknownFields": boolean("No longer allowed."),
     },

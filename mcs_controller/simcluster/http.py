@@ -17,8 +17,9 @@ from aiohttp import web
 
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.transport import Request, Response
+from mcs_controller.simcluster.bodies import BODY_MAX_BYTES
 from mcs_controller.simcluster.faults import Faults
-from mcs_controller.simcluster.server import BODY_MAX_BYTES, ApiServer
+from mcs_controller.simcluster.server import ApiServer
 
 ANONYMOUS = "anonymous"
 _HOST = "127.0.0.1"

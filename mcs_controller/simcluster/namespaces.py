@@ -116,5 +116,5 @@ class Namespaces:
 
 
 def _with_finalizer(spec: Any) -> Object:
-    finalizers = spec.get("finalizers", []) if isinstance(spec, dict) else []
+    finalizers = (spec or {}).get("finalizers") or []
     return {"finalizers": [FINALIZER, *(one for one in finalizers if one != FINALIZER)]}

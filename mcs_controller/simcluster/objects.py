@@ -32,7 +32,7 @@ class Rules(Protocol):
     """What a kind with a life cycle of its own adds (`namespaces.py`, `crds.py`)."""
 
     def created(self, body: Object) -> None:
-        """Shape a new object before it is validated."""
+        """Shape a new object that is valid."""
         ...
 
     def updated(self, body: Object, old: Object) -> None:
@@ -113,8 +113,6 @@ class Objects:
             body.pop("status", None)
         if kind.has_generation:
             metadata["generation"] = 1
-        if (rules := self.rules.get(kind.storage)) is not None:
-            rules.created(body)
         body = self._prepare(kind, body, None, dry_run)
         if dry_run:
             return Stored(f"{namespace}/{name}", kind.to_storage(body), 0)
@@ -221,6 +219,8 @@ class Objects:
             errors += kind.prepare(body, old, self._context(dry_run=dry_run))
         if errors:
             raise status.invalid(kind, body["metadata"].get("name", ""), errors)
+        if old is None and (rules := self.rules.get(kind.storage)) is not None:
+            rules.created(body)
         rest = {key: value for key, value in body.items() if key not in ("kind", "apiVersion")}
         return {"kind": kind.kind, "apiVersion": kind.api_version} | rest
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-import yaml
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.transport import LineStream, Request, Response
@@ -27,6 +26,7 @@ from mcs_controller.simcluster.answers import (
     json_response,
     text_response,
 )
+from mcs_controller.simcluster.bodies import media_type, read_body
 from mcs_controller.simcluster.crds import ServedKinds
 from mcs_controller.simcluster.faults import Call, Faults
 from mcs_controller.simcluster.namespaces import BUCKET as NAMESPACES_BUCKET
@@ -40,12 +40,9 @@ from mcs_controller.simcluster.status import StatusError
 from mcs_controller.simcluster.storage import Bucket, Object
 from mcs_controller.simcluster.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
 
-BODY_MAX_BYTES = 3 * 1024 * 1024
 WATCH_MIN_SECONDS = 1800.0
 _APPLY = "application/apply-patch+yaml"
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
-_JSON_TYPES = ("", "application/json", "*/*")
-_YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 _OF_COLLECTIONS = ("create", "list", "watch", "deletecollection")
 _VERBS = {
     "GET": "get",
@@ -208,7 +205,7 @@ class ApiServer:
 
     def _patch(self, asked: _Asked) -> Response:
         kind, target = asked.kind, asked.target
-        content_type = _media_type(asked.request)
+        content_type = media_type(asked.request)
         patch = asked.request.body or b""
         found = self._objects.storage.get(kind.storage, target.namespace, target.name)
         if found is None:
@@ -285,7 +282,7 @@ class ApiServer:
         return choose_view(asked.kind, accept, asked.query.text("includeObject"), self._clock.now)
 
     def _delete_options(self, asked: _Asked) -> DeleteOptions:
-        body = _parse(asked.request) if asked.request.body else {}
+        body = read_body(asked.request) if asked.request.body else {}
         conditions = body.get("preconditions") or {}
         return DeleteOptions(
             uid=conditions.get("uid") or "",
@@ -295,7 +292,7 @@ class ApiServer:
         )
 
     def _decode(self, asked: _Asked) -> Object:
-        body, kind = _parse(asked.request), asked.kind
+        body, kind = read_body(asked.request), asked.kind
         if kind.is_custom and not (body.get("kind") and body.get("apiVersion")):
             missing = "apiVersion" if body.get("kind") else "Kind"
             shown = to_json(body).decode()
@@ -355,26 +352,3 @@ def _call(user: str, request: Request, asked: _Asked | None) -> Call:
     if asked is None:
         return Call(user, _VERBS.get(request.method, ""), "")
     return Call(user, asked.verb, asked.kind.plural)
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _parse(request: Request) -> Object:
-    payload, media_type = request.body or b"", _media_type(request)
-    if len(payload) > BODY_MAX_BYTES:
-        text = f"Request entity too large: limit is {BODY_MAX_BYTES}"
-        raise StatusError(413, "RequestEntityTooLarge", text)
-    try:
-        if media_type in _YAML_TYPES:
-            body = yaml.safe_load(payload)
-        elif media_type in _JSON_TYPES:
-            body = from_json(payload)
-        else:
-            raise status.unsupported_media_type(media_type, ["application/json", "application/yaml"])
-    except (ValueError, yaml.YAMLError) as error:
-        raise status.bad_request(f"the body could not be read: {error}") from error
-    if not isinstance(body, dict):
-        raise status.bad_request("the body is not an object")
-    return body

@@ -1,0 +1,49 @@
+"""Reading request bodies: JSON, YAML, and the protobuf that `kubectl create` sends.
+
+Whether the object in it makes sense is decided further on; here it becomes a dict or a refusal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from pydantic_core import from_json
+
+from mcs_controller.kube.transport import Request
+from mcs_controller.simcluster import protobuf, status
+from mcs_controller.simcluster.status import StatusError
+
+BODY_MAX_BYTES = 3 * 1024 * 1024
+_JSON_TYPES = ("", "application/json", "*/*")
+_YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
+
+
+def media_type(request: Request) -> str:
+    """The content type without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def read_body(request: Request) -> dict[str, Any]:
+    """The object in a request's body. Raises 400, 413 and 415."""
+    payload, type_ = request.body or b"", media_type(request)
+    if len(payload) > BODY_MAX_BYTES:
+        text = f"Request entity too large: limit is {BODY_MAX_BYTES}"
+        raise StatusError(413, "RequestEntityTooLarge", text)
+    try:
+        body = _parse(payload, type_)
+    except (ValueError, yaml.YAMLError) as error:
+        raise status.bad_request(f"the body could not be read: {error}") from error
+    if not isinstance(body, dict):
+        raise status.bad_request("the body is not an object")
+    return body
+
+
+def _parse(payload: bytes, type_: str) -> Any:
+    if type_ in _JSON_TYPES:
+        return from_json(payload)
+    if type_ in _YAML_TYPES:
+        return yaml.safe_load(payload)
+    if type_ == protobuf.MEDIA_TYPE:
+        return protobuf.decode(payload)
+    raise status.unsupported_media_type(type_, ["application/json", "application/yaml"])
