@@ -19,6 +19,15 @@ _MAGIC = b"k8s\x00"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
+_LAST_SHIFT = 63
+_LAST_SECOND = 253402300799
+"""The end of the year 9999."""
+
+
+class _Malformed(Exception):
+    pass
+
+
 _Fields = dict[int, tuple[str, str]]
 """Number to name and type: text, int, bool, bytes, time or a message's name; `[x]` repeats, `{x}` maps."""
 
@@ -116,8 +125,8 @@ def decode(body: bytes) -> dict[str, Any]:
         if kind not in _MESSAGES:
             raise status.unsupported_media_type(MEDIA_TYPE, ["application/json", "application/yaml"])
         return type_meta | _decode_message(kind, envelope.get("raw", b""))
-    except (IndexError, UnicodeDecodeError) as error:
-        raise status.bad_request("the body is not protobuf: it ends too early") from error
+    except (_Malformed, UnicodeDecodeError) as error:
+        raise status.bad_request(f"the body could not be read as protobuf: {error}") from error
 
 
 def _decode_message(name: str, data: bytes) -> dict[str, Any]:
@@ -127,6 +136,8 @@ def _decode_message(name: str, data: bytes) -> dict[str, Any]:
         if number not in table:
             continue
         field, kind = table[number]
+        if isinstance(value, int) is not (kind in ("int", "bool")):
+            raise _Malformed(f"{field} has another wire type")
         if kind.startswith("["):
             decoded.setdefault(field, []).append(_value(kind[1:-1], value))
         elif kind.startswith("{"):
@@ -163,12 +174,17 @@ def _value(kind: str, value: Any) -> Any:
 
 def _time(data: bytes) -> str | None:
     seconds = dict(_wire_fields(data)).get(1, 0)
+    if not isinstance(seconds, int) or seconds > _LAST_SECOND:
+        raise _Malformed(f"{seconds!r} is no time")
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
 
 
 def _map_entry(kind: str, data: bytes) -> tuple[str, Any]:
     parts = dict(_wire_fields(data))
-    return parts.get(1, b"").decode(), _value(kind, parts.get(2, b""))
+    key, value = parts.get(1, b""), parts.get(2, b"")
+    if isinstance(key, int) or isinstance(value, int):
+        raise _Malformed("an entry of a map has another wire type")
+    return _value("text", key), _value(kind, value)
 
 
 def _wire_fields(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -186,10 +202,10 @@ def _wire_fields(data: bytes) -> Iterator[tuple[int, Any]]:
             elif wire_type in (_FIXED64, _FIXED32):
                 length = 8 if wire_type == _FIXED64 else 4
             else:
-                raise IndexError(f"wire type {wire_type}")
+                raise _Malformed(f"there is no wire type {wire_type}")
             value = data[position : position + length]
             if len(value) < length:
-                raise IndexError("truncated")
+                raise _Malformed("it ends too early")
             position += length
         yield number, value
 
@@ -197,6 +213,8 @@ def _wire_fields(data: bytes) -> Iterator[tuple[int, Any]]:
 def _varint(data: bytes, position: int) -> tuple[int, int]:
     result = shift = 0
     while True:
+        if position == len(data) or shift > _LAST_SHIFT:
+            raise _Malformed("it ends too early" if position == len(data) else "a number is too long")
         byte = data[position]
         position += 1
         result |= (byte & 0x7F) << shift

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hypothesis import HealthCheck, settings
 
 from mcs_controller.simcluster.kinds import BUILTIN_KINDS, Context, Kind, kinds_of_crd
 from mcs_controller.simcluster.service_ips import ServiceIpAllocator
@@ -18,6 +19,9 @@ V4, V6 = "10.96.0.0/24", "fd00:10:96::/120"
 CRDS = Path(__file__).parents[3] / "crds"
 
 Object = dict[str, Any]
+
+BUSY_MACHINE = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+"""For property tests: how long an example takes says nothing on a machine that does other things."""
 
 
 def builtin(kind: str, group: str = "") -> Kind:
@@ -35,8 +39,8 @@ def context(*cidrs: str, dry_run: bool = False, allocator: ServiceIpAllocator | 
     return Context(allocator or ServiceIpAllocator(cidrs or (V4,)), NOW, dry_run)
 
 
-def crd(schema: Object, *, plural: str = "widgets", kind: str = "Widget", **version: Any) -> Object:
-    shown = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}} | version
+def crd(openapi: Object, *, plural: str = "widgets", kind: str = "Widget", **version: Any) -> Object:
+    shown = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": openapi}} | version
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -50,7 +54,7 @@ def crd(schema: Object, *, plural: str = "widgets", kind: str = "Widget", **vers
     }
 
 
-def named(name: str = "web", **fields: Any) -> Object:
+def named(name: str = "web", /, **fields: Any) -> Object:
     return {"metadata": {"name": name, "namespace": "shop"}, **fields}
 
 

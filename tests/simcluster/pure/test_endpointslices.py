@@ -14,7 +14,8 @@ ENDPOINTS = [{"addresses": ["10.1.2.3"]}]
 
 
 def prepare(old: Object | None = None, **fields: object) -> tuple[Object, list[FieldError]]:
-    new = named(**deepcopy({"addressType": "IPv4", "endpoints": ENDPOINTS} | fields))
+    filled: Object = {"addressType": "IPv4", "endpoints": ENDPOINTS} | fields
+    new = named(**deepcopy(filled))
     return new, prepare_endpoint_slice(new, old, context())
 
 

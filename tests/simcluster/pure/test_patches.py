@@ -17,7 +17,7 @@ from mcs_controller.simcluster.patches import (
     merge,
 )
 from mcs_controller.simcluster.status import StatusError
-from tests.simcluster.pure.builders import Object, builtin, shipped
+from tests.simcluster.pure.builders import BUSY_MACHINE, Object, builtin, shipped
 
 SERVICE = builtin("Service")
 EXPORT = shipped("serviceexports")
@@ -61,6 +61,7 @@ JSON = st.recursive(
 )
 
 
+@BUSY_MACHINE
 @given(JSON, JSON)
 def test_a_merge_patch_without_nulls_is_there_afterwards(target: Any, patch: Any) -> None:
     once = merge(target, patch)

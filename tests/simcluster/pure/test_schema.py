@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcs_controller.simcluster.schema import StructuralSchema
 from mcs_controller.simcluster.status import StatusError
-from tests.simcluster.pure.builders import Object, builtin
+from tests.simcluster.pure.builders import BUSY_MACHINE, Object, builtin
 
 SPEC: Object = {
     "type": "object",
@@ -220,6 +220,7 @@ JSON = st.recursive(
 )
 
 
+@BUSY_MACHINE
 @given(st.dictionaries(st.sampled_from([*SPEC["properties"], "zz"]), JSON))
 def test_pruning_and_defaulting_twice_is_once_and_leaves_the_argument_alone(spec: Any) -> None:
     body = {"spec": spec}

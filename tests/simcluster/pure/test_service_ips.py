@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.simcluster.service_ips import NODE_PORTS, AllocationError, ServiceIpAllocator
+from tests.simcluster.pure.builders import BUSY_MACHINE
 
 
 def test_the_network_and_broadcast_addresses_are_never_given() -> None:
@@ -73,6 +74,7 @@ def test_node_ports_come_from_their_range_and_only_once() -> None:
     allocator.request_node_port(NODE_PORTS.start)
 
 
+@BUSY_MACHINE
 @given(st.lists(st.tuples(st.sampled_from(["take", "ask", "give"]), st.integers(0, 15)), max_size=80))
 def test_no_address_is_held_by_two_owners(steps: list[tuple[str, int]]) -> None:
     allocator = ServiceIpAllocator(["10.0.0.0/28"])

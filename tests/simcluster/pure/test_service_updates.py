@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ class Cluster:
         spec: Object = self.service["spec"]
         return spec
 
-    def replace(self, spec: Object, **fields: Object) -> list[FieldError]:
+    def replace(self, spec: Object, **fields: Any) -> list[FieldError]:
         new = named(spec=deepcopy(spec), **fields)
         errors = prepare_service(new, self.service, context(allocator=self.allocator))
         if not errors:
