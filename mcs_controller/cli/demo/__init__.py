@@ -65,7 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(arguments: argparse.Namespace) -> int:
     """Until cancelled, or until the story has been played."""
-    configure_logging(arguments.log_level or ("error" if arguments.once else "warning"), "text")
     count: int = arguments.clusters
     if not CLUSTERS_MIN <= count <= CLUSTERS_MAX:
         raise UsageError(
@@ -74,6 +73,7 @@ async def run(arguments: argparse.Namespace) -> int:
         )
     dns_ports, http_ports = ports.choose_ports(count, arguments.dns_port, arguments.http_port)
     sites = make_sites(count, dns_ports, http_ports)
+    configure_logging(arguments.log_level or ("error" if arguments.once else "warning"), "text")
     begun_seconds = asyncio.get_running_loop().time()
     with kubeconfig_folder(arguments.kubeconfig_dir) as folder:
         folder.check([BROKER, *(site.name for site in sites)])
