@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 LABEL_MAX_CHARS = 63
@@ -117,6 +118,7 @@ def port_name_complaint(text: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=16384)
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
     for kind in (IPv4Address, IPv6Address):
         try:
@@ -129,6 +131,7 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
 NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
+@lru_cache(maxsize=16384)
 def endpoint_ip_complaint(address: IPv4Address | IPv6Address) -> str:
     """Addresses that mean something else on every host cannot be endpoints."""
     if address.is_unspecified:

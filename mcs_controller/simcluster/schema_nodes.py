@@ -15,6 +15,9 @@ Path = tuple[Any, ...]
 
 ROOT: Path = ()
 
+_PLAIN_TYPES: dict[str, type] = {"string": str, "boolean": bool}
+_TEXT_CONSTRAINTS = ("enum", "format", "maxLength", "minLength", "pattern")
+
 
 def spell_path(path: Path) -> str:
     parts: list[str] = []
@@ -54,6 +57,7 @@ class Node:
         "preserve",
         "properties",
         "required",
+        "sufficient_type",
         "type",
     )
 
@@ -80,6 +84,9 @@ class Node:
         self.checks_unique: bool = self.list_type != "atomic" and not built_in
         self.list_map_keys: tuple[str, ...] = tuple(openapi.get("x-kubernetes-list-map-keys", ()))
         self.required: tuple[str, ...] = () if built_in else tuple(openapi.get("required", ()))
+        is_constrained = any(keyword in openapi for keyword in _TEXT_CONSTRAINTS)
+        self.sufficient_type = None if is_constrained else _PLAIN_TYPES.get(self.type)
+        """A value of this Python type needs no further look: most fields are plain texts and flags."""
         self.has_defaults: bool = self.default is not None or any(one.has_defaults for one in self.children())
 
     def _child(self, openapi: Mapping[str, Any]) -> Node:

@@ -22,7 +22,7 @@ _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
 def validate_value(node: Node, value: Any, path: Path, errors: list[FieldError]) -> None:
-    if value is None and node.nullable:
+    if type(value) is node.sufficient_type or (value is None and node.nullable):
         return
     if not _has_type(node, value):
         expected = "integer,string" if node.int_or_string else node.type
