@@ -32,7 +32,7 @@ class HttpFrontEnd:
     def __init__(self, server: ApiServer, faults: Faults) -> None:
         self._server = server
         self._faults = faults
-        self._web = web.Server(self._answer, access_log=None)
+        self._web = web.Server(self._answer, access_log=None, handler_cancellation=True)
         self._listener: asyncio.Server | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._handlers: set[asyncio.Task[object]] = set()
@@ -49,6 +49,7 @@ class HttpFrontEnd:
         """Listen for as long as the block runs; port 0 takes a free one. Raises OSError."""
         self.port = port
         await self._open()
+        self._refuse(self._faults.refuses_all)
         try:
             yield self
         finally:
