@@ -350,10 +350,11 @@ class Clusterset:
     ) -> Any:
         """What `holds` gives, once it is true; `what` is asked for the words when it is not."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + within_seconds
+        started = loop.time()
         while not (found := await holds()):
-            assert loop.time() < deadline, f"not within {within_seconds:g} s {what()}"
-            await asyncio.sleep(POLL_SECONDS)
+            waited = loop.time() - started
+            assert waited < within_seconds, f"not within {within_seconds:g} s {what()}"
+            await asyncio.sleep(POLL_SECONDS if waited < 2.0 else 20 * POLL_SECONDS)
         return found
 
     async def always(self, holds: Callable[[], Awaitable[Any]], *, for_seconds: float) -> None:
@@ -362,7 +363,7 @@ class Clusterset:
         deadline = loop.time() + for_seconds
         while loop.time() < deadline:
             assert await holds(), f"no longer so, {deadline - loop.time():.2f} s before the end"
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(max(POLL_SECONDS, for_seconds / 100))
 
     async def imported(
         self, namespace: str, name: str, addresses: set[str], *, within_seconds: float = PATIENCE_SECONDS

@@ -1,0 +1,280 @@
+"""Who is a member, who is alive, and what a member may do."""
+
+import asyncio
+
+import pytest
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.controllers.errors import ClusterIdTaken
+from tests.controllers.clusterset import Clusterset, Object
+
+pytestmark = pytest.mark.looptime
+
+EAST = {"10.1.0.1", "10.1.0.2"}
+WEST = {"10.2.0.1", "10.2.0.2"}
+
+
+async def exported_by_both(world: Clusterset) -> None:
+    await world.everywhere("shop")
+    await world["east"].deploy("shop", "web")
+    await world["west"].deploy("shop", "web")
+    await world.imported("shop", "web", EAST | WEST)
+
+
+async def has(world: Clusterset, name: str, addresses: set[str]) -> bool:
+    return await world[name].addresses_of("shop", "web") == addresses
+
+
+async def exporters(world: Clusterset, name: str) -> list[str]:
+    imported = await world[name].import_of("shop", "web")
+    assert imported is not None
+    return [one["cluster"] for one in imported["status"]["clusters"]]
+
+
+@pytest.mark.requirement("MCS-LIFE-03", "MCS-LIFE-04", "MCS-LIFE-05")
+async def test_a_dead_members_endpoints_are_withdrawn_and_nothing_else_and_come_back_with_it() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        before = await world["north"].import_of("shop", "web")
+        await world["east"].kill()
+
+        await world.until(lambda: has(world, "north", WEST), within_seconds=90)
+
+        after = await world["north"].import_of("shop", "web")
+        assert before is not None
+        assert after is not None
+        assert after["spec"] == before["spec"]
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert await exporters(world, "north") == ["east", "west"]
+        (ready,) = after["status"]["conditions"]
+        assert "no heartbeat from cluster east" in ready["message"]
+
+        world["east"].start()
+        await world.imported("shop", "web", EAST | WEST, within_seconds=15)
+        assert await world["north"].import_of("shop", "web") is not None
+
+
+@pytest.mark.requirement("MCS-LIFE-05", "MCS-CON-06")
+async def test_a_dead_member_keeps_its_precedence() -> None:
+    async with Clusterset("east", "west", "north") as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web", ports=[{"name": "http", "port": 80}])
+        await world.settle()
+        await world["west"].deploy("shop", "web", ports=[{"name": "http", "port": 81}])
+        await world["east"].kill()
+
+        await world.until(lambda: has(world, "north", WEST), within_seconds=90)
+
+        imported = await world["north"].import_of("shop", "web")
+        assert imported is not None
+        assert imported["spec"]["ports"][0]["port"] == 80
+        assert (await world["west"].conditions("shop", "web"))["Conflict"] == ("True", "PortConflict")
+
+
+@pytest.mark.requirement("MCS-LIFE-05")
+async def test_with_the_policy_keep_a_dead_members_endpoints_stay() -> None:
+    async with Clusterset(dead_member_policy="keep") as world:
+        await exported_by_both(world)
+        await world["east"].kill()
+
+        await world.always(lambda: has(world, "north", EAST | WEST), for_seconds=300)
+
+
+@pytest.mark.requirement("MCS-LIFE-03", "MCS-LIFE-08")
+async def test_a_restart_does_not_bring_a_dead_members_endpoints_back() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        await world["east"].kill()
+        await world.until(lambda: has(world, "north", WEST), within_seconds=90)
+        before = await world.settled()
+
+        process = await world["north"].restart()
+
+        await world.always(lambda: has(world, "north", WEST), for_seconds=120)
+        assert process.wire.writes == []
+        assert await world.contents() == before
+        world["east"].start()
+        await world.imported("shop", "web", EAST | WEST, within_seconds=15)
+
+
+@pytest.mark.requirement("MCS-LIFE-03")
+async def test_a_restart_holds_no_endpoints_of_living_members_back() -> None:
+    async with Clusterset() as world:
+        await world.everywhere("shop")
+        await world["north"].restart()
+        await world["north"].ready()
+
+        await world["east"].deploy("shop", "web")
+
+        await world.imported("shop", "web", EAST, within_seconds=1)
+
+
+@pytest.mark.requirement("MCS-LIFE-03")
+async def test_clocks_that_are_hours_apart_make_nobody_dead_and_change_no_winner() -> None:
+    skews = {"east": 7200.0, "west": -7200.0}
+    async with Clusterset("east", "west", "north", skew_seconds=skews) as world:
+        await exported_by_both(world)
+        before = await world.settled()
+
+        await asyncio.sleep(300)
+
+        assert await world.contents() == before
+
+
+@pytest.mark.requirement("MCS-NS-05", "MCS-NS-06")
+async def test_a_cluster_id_that_another_cluster_has_ends_the_agent() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported_by_both(world)
+        async with Clusterset("east", seed=2, start=False) as twin:
+            twin.broker = world.broker
+            agent = twin["east"].start()
+
+            with pytest.raises(ExceptionGroup) as caught:
+                await asyncio.wait_for(agent.task, 60)
+
+            assert caught.group_contains(ClusterIdTaken, match="belongs to another cluster")
+            twin["east"].process = None
+        before = await world.settled()
+        assert set(before["broker"]) == set(await world.records())
+        await world.imported("shop", "web", EAST | WEST)
+
+
+@pytest.mark.requirement("MCS-NS-05")
+async def test_a_rebuilt_cluster_takes_its_id_over_once_the_administrator_has_freed_it() -> None:
+    async with Clusterset("east", "west") as world:
+        await world["east"].kill()
+        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS,
+            "east",
+            {"status": {"clusterUID": "another"}},
+            namespace="mcs-member-east",
+            subresource="status",
+        )
+        agent = world["east"].start()
+        with pytest.raises(ExceptionGroup):
+            await asyncio.wait_for(agent.task, 60)
+        world["east"].process = None
+
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await world.broker_api.create(
+            MEMBER_CLUSTERS,
+            {"apiVersion": member["apiVersion"], "kind": member["kind"]}
+            | {"metadata": {"name": "east", "namespace": "mcs-member-east"}},
+        )
+        world["east"].start()
+        await world["east"].ready()
+
+
+@pytest.mark.requirement("MCS-NS-04")
+async def test_without_a_member_cluster_the_agent_waits_and_says_whose_turn_it_is() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["west"].kill()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "west", namespace="mcs-member-west")
+        await world["west"].deploy("shop", "web")
+        agent = world["west"].start()
+        await world.settle()
+
+        problem = agent.agent.problems()["membership"]
+        assert "no MemberCluster west" in problem
+        assert "administrator" in problem
+        assert (await world["west"].conditions("shop", "web"))["Ready"] == ("False", "Pending")
+        export = await world["west"].export_of("shop", "web")
+        assert export is not None
+        assert problem in [one["message"] for one in export["status"]["conditions"]]
+
+        await world.broker_api.create(MEMBER_CLUSTERS, _member("west"))
+        await world["west"].ready()
+        await world.imported("shop", "web", WEST)
+
+
+@pytest.mark.requirement("MCS-LIFE-06")
+async def test_a_member_that_leaves_is_withdrawn_by_the_others() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        await world["east"].kill()
+
+        await world.broker_api.delete(NAMESPACES, "mcs-member-east")
+
+        await world.until(lambda: has(world, "north", WEST))
+        assert await exporters(world, "north") == ["west"]
+
+
+@pytest.mark.requirement("MCS-LIFE-06")
+async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitted_again() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await world.until(lambda: has(world, "north", WEST))
+
+        await world.broker_api.create(MEMBER_CLUSTERS, _member("east"))
+        await world.imported("shop", "web", EAST | WEST)
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+async def test_endpoints_outside_a_members_networks_are_dropped_everywhere() -> None:
+    async with Clusterset(members={"east": {"podCIDRs": ["10.1.0.0/24"]}}) as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web", "10.1.0.1", "192.0.2.1")
+
+        await world.imported("shop", "web", {"10.1.0.1"})
+        await world.settle()
+        await world.imported("shop", "web", {"10.1.0.1"})
+
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "east", {"spec": {"podCIDRs": None}}, namespace="mcs-member-east"
+        )
+        await world.imported("shop", "web", {"10.1.0.1", "192.0.2.1"})
+
+
+@pytest.mark.requirement("MCS-RBAC-06", "MCS-EXP-08", "MCS-NS-09")
+async def test_an_export_from_a_namespace_that_the_member_may_not_use_goes_nowhere_and_says_so() -> None:
+    async with Clusterset(members={"east": {"namespaces": ["shop"]}}) as world:
+        for namespace in ("shop", "bank"):
+            await world.everywhere(namespace)
+            await world["east"].deploy(namespace, "web")
+
+        await world.imported("shop", "web", EAST)
+        await world.settle()
+
+        for cluster in world:
+            assert await cluster.import_of("bank", "web") is None
+        assert (await world["east"].conditions("bank", "web"))["Ready"] == ("False", "Failed")
+
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "east", {"spec": {"namespaces": None}}, namespace="mcs-member-east"
+        )
+        await world.imported("bank", "web", EAST)
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+async def test_a_member_writes_in_its_own_namespace_of_the_broker_only() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        for cluster in world:
+            paths = [one for one in cluster.agent.wire.writes if "broker.mcs-controller.io" in one]
+            assert all(f"/namespaces/mcs-member-{cluster.name}/" in one for one in paths)
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+async def test_a_second_record_in_a_members_namespace_changes_nothing() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        before = await world.settled()
+        stray = _member("east")
+        stray["metadata"]["name"] = "stray"
+        stray["spec"] = {"namespaces": ["elsewhere"]}
+
+        await world.broker_api.create(MEMBER_CLUSTERS, stray)
+
+        assert await world.settled() == before
+
+
+def _member(name: str) -> Object:
+    return {
+        "apiVersion": MEMBER_CLUSTERS.api_version,
+        "kind": "MemberCluster",
+        "metadata": {"name": name, "namespace": f"mcs-member-{name}"},
+    }
