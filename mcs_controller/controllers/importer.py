@@ -103,7 +103,7 @@ class Importer:
     ) -> None:
         records = {record.cluster: record for record in self._view.records(key)}
         sources = [one for one in self._view.slices(key) if one.cluster in records]
-        withdrawn = self._withdrawn(key, imported, {one.cluster for one in sources})
+        withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         if imported is None:
             wanted = _desired_import(merged, self._derived.ips(key), self._derived.served_families())
             imported = await self._imports.create(self._import_body(wanted))
@@ -146,14 +146,14 @@ class Importer:
             raise problem
 
     def _withdrawn(
-        self, key: ServiceKey, imported: Entry[LocalImport] | None, sources: Set[str]
+        self, key: ServiceKey, imported: Entry[LocalImport] | None, exporters: Set[str]
     ) -> frozenset[str]:
-        """The clusters among `sources` whose endpoints are not to be used.
+        """The exporting clusters whose endpoints are not to be used.
 
         After a start it takes a while to know who is dead. Until then a cluster whose endpoints were
         withdrawn when this process began stays withdrawn: the import names it, and there is no slice.
         """
-        doubtful = self._membership.doubtful & sources
+        doubtful = self._membership.doubtful & exporters
         held = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
         named = imported.value.clusters if imported is not None else ()
         self._imported_here.update((cluster, key) for cluster in doubtful.difference(named))
@@ -162,7 +162,7 @@ class Importer:
             for cluster in doubtful.intersection(named) - held
             if (cluster, key) not in self._imported_here
         )
-        return (self._membership.dead & sources).union(left_out)
+        return (self._membership.dead & exporters).union(left_out)
 
     async def _refresh_own(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
         """While the others' exports are not known for sure: keep this cluster's own endpoints fresh only."""
