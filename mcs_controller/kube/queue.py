@@ -178,7 +178,9 @@ class WorkQueue(Generic[K]):
         self._due.pop(key, None)
         self._running.add(key)
         started = loop.time()
-        token = log_context.set(self._describe(key)) if self._describe is not None else None
+        if self._describe is not None:
+            # The context is this worker's own: the next key overwrites it.
+            log_context.set(self._describe(key))
         result = "error"
         try:
             again_seconds = await self._reconcile(key)
@@ -201,8 +203,6 @@ class WorkQueue(Generic[K]):
             _log.exception("%s: reconciling %s failed, a bug", self.name, key)
             self._retry(key, error)
         finally:
-            if token is not None:
-                log_context.reset(token)
             self._running.discard(key)
             if key in self._again:
                 self._ready[key] = self._again.pop(key)

@@ -87,7 +87,7 @@ class Store(Generic[T]):
         """
         held = self._entries.get((entry.namespace, entry.name))
         if held is not None and (
-            (held.resource_version == entry.resource_version and held.uid == entry.uid)
+            held.resource_version == entry.resource_version
             or is_older(entry.resource_version, held.resource_version)
         ):
             return False
@@ -113,9 +113,8 @@ class Store(Generic[T]):
         for entry in entries:
             present.add(entry.key)
             if reset:
-                held = self._entries.get(entry.key)
-                if held is None or held.resource_version != entry.resource_version or held.uid != entry.uid:
-                    self._put(held, entry)
+                # The same version may stand for something else in the new history.
+                self._put(self._entries.get(entry.key), entry)
             else:
                 self.apply(entry)
         for key, held in tuple(self._entries.items()):

@@ -276,6 +276,17 @@ async def test_two_that_start_together_do_not_both_lead() -> None:
     await asyncio.wait(tasks)
 
 
+async def test_a_request_that_hangs_does_not_keep_a_candidate_from_trying_again() -> None:
+    server = LeaseServer()
+    server.hang.add("a")
+    replica = Replica(server, "a")
+    async with replica.running():
+        await asyncio.sleep(5)
+        server.hang.clear()
+        await asyncio.sleep(10)
+        assert replica.leads()
+
+
 async def test_it_waits_for_an_api_server_that_is_away() -> None:
     server = LeaseServer()
     server.cut.add("a")

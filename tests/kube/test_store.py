@@ -76,8 +76,10 @@ def test_after_a_restore_from_backup_the_list_is_the_truth() -> None:
     store: Store[str] = Store()
     store.apply(entry("a", 50, "after the backup"))
     store.apply(entry("b", 60))
-    store.replace([entry("a", 20, "as in the backup")], "30", reset=True)
-    assert contents(store) == {"a": "as in the backup"}
+    store.apply(entry("c", 25, "of the lost history"))
+    listed = [entry("a", 20, "as in the backup"), entry("c", 25, "of the new history")]
+    store.replace(listed, "30", reset=True)
+    assert contents(store) == {"a": "as in the backup", "c": "of the new history"}
 
 
 def test_listeners_hear_of_each_change_with_old_and_new_after_it_happened() -> None:
