@@ -9,25 +9,25 @@ is SERVFAIL (MCS-DNS-20).
 Invariant: whatever is in `ready_made` is what `find` would answer now.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from math import gcd
 from random import Random
 from typing import Final
 
-from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.counters import slot_of
+from mcs_controller.dns.packed import PackedService
 from mcs_controller.dns.records import RRset
 from mcs_controller.dns.wire import (
     EDE_NOT_READY,
     EDE_STALE_ANSWER,
     HEADER_BYTES,
-    MESSAGE_MAX_BYTES,
     NOERROR,
     NXDOMAIN,
     QUESTION_POINTER,
     SERVFAIL,
     TYPE_A,
     TYPE_AAAA,
-    TYPE_ANY,
     TYPE_SOA,
     TYPE_SRV,
     opt_record,
@@ -38,11 +38,20 @@ from mcs_controller.dns.wire import (
 from mcs_controller.dns.zone import APEX_TTL_SECONDS, Found, Zone
 
 KEPT_TYPES: Final = frozenset((TYPE_A, TYPE_AAAA, TYPE_SRV))
-"""Only these are kept: a client can ask for 65,536 types of each name."""
+"""These are always kept of names that exist; a client can make up types, and names below a service."""
+
+MADE_UP_KEPT_MAX: Final = 64
+"""Of a service, so that neither can fill the memory."""
 
 UNOWNED_KEPT_MAX: Final = 10_000
-_OPT_BYTES: Final = 17
-"""Our OPT record, with an Extended DNS Error in it."""
+OWNED_KEPT_MAX: Final = 200_000
+"""More than that, and all are made again when next asked for: hosts' names alone can be many more."""
+
+_COUNT_MAX: Final = 65535
+_RECORD_HEAD_BYTES: Final = 12
+"""Before a record's data, with a compressed owner."""
+
+_GOLDEN: Final = 0.618
 
 Heads = tuple[bytes, bytes, bytes, bytes]
 """Header without the id, by shape: 0 plain, 1 with RD; 2 and 3 the same with an OPT record to follow."""
@@ -51,11 +60,12 @@ Heads = tuple[bytes, bytes, bytes, bytes]
 class Answer:
     """One answer: `reply = id + heads[shape] + question + tail (+ OPT)`.
 
-    `unit_bytes` is not 0 when the tail is several records of that size, which are rotated from reply to
-    reply: `start` is where the next one begins. `slot` is what it counts as. `ede` goes into the OPT.
+    `step_bytes` is not 0 when the tail is several records of one size, which are rotated from reply to reply:
+    `start` is where the next one begins. A tail that is too long for a client is sent in part (`part`).
+    `slot` is what it counts as. `ede` goes into the OPT.
     """
 
-    __slots__ = ("ede", "heads", "rcode", "slot", "start", "tail", "unit_bytes")
+    __slots__ = ("ede", "heads", "rcode", "slot", "start", "step_bytes", "tail")
 
     def __init__(self, rcode: int, heads: Heads, tail: bytes, slot: int, *, ede: int | None = None) -> None:
         self.rcode = rcode
@@ -63,16 +73,35 @@ class Answer:
         self.tail = tail
         self.slot = slot
         self.ede = ede
-        self.unit_bytes = 0
+        self.step_bytes = 0
         self.start = 0
 
     def next_tail(self) -> bytes:
-        """The tail, begun one record further on each time."""
-        if not self.unit_bytes:
+        """The whole tail, begun at another record each time."""
+        if not self.step_bytes:
             return self.tail
         start = self.start
-        self.start = (start + self.unit_bytes) % len(self.tail)
+        self.start = (start + self.step_bytes) % len(self.tail)
         return self.tail[start:] + self.tail[:start]
+
+    def next_part(self, room_bytes: int) -> tuple[int, bytes]:
+        """As many of the records as fit, begun at another one each time: their number, and they."""
+        tail, start = self.tail, self.start
+        if self.step_bytes:
+            unit_bytes = _record_bytes(tail, 0)
+            count = room_bytes // unit_bytes
+            size = count * unit_bytes
+            self.start = (start + self.step_bytes) % len(tail)
+        else:
+            count = size = 0
+            at = start
+            while (fits := size + _record_bytes(tail, at)) <= room_bytes:
+                at = (start + fits) % len(tail)
+                size = fits
+                count += 1
+            self.start = at
+        part = tail[start : start + size]
+        return count, part + tail[: size - len(part)]
 
 
 class Answers:
@@ -88,7 +117,7 @@ class Answers:
         self._random = random
         self._kept: dict[bytes, list[bytes]] = {}
         self._unowned: list[bytes] = []
-        self._heads: dict[tuple[int, int, int], Heads] = {}
+        self._heads: dict[tuple[int, int, int, bool], Heads] = {}
         self._set_opts(None)
 
     def open(self) -> None:
@@ -101,14 +130,12 @@ class Answers:
             self.stale = stale
             self._set_opts(EDE_STALE_ANSWER if stale else None)
 
-    def update(
-        self, service: ServiceKey, imported: LocalImport | None, slices: Iterable[ImportedSlice]
-    ) -> None:
-        """Take over a service as it is now."""
-        change = self.zone.update(service, imported, slices)
+    def update(self, service: ServiceKey, packed: PackedService | None) -> None:
+        """Take over a service as it is now, None when it is gone."""
+        change = self.zone.update(service, packed)
         if change is None:
             return
-        self._forget(self._kept.pop(change.service, ()))
+        self._forget_service(change.service)
         if change.came_or_went:
             self._forget_unowned()
 
@@ -118,45 +145,46 @@ class Answers:
         if kept is not None:
             return kept
         name, rtype = question[:-4], int.from_bytes(question[-4:-2], "big")
-        found = self.zone.find(name)
+        found = self.zone.find(name, rtype)
         if found is None:
             return None
         if not self.is_open:
             return Answer(SERVFAIL, self.heads(SERVFAIL), b"", slot_of(rtype, SERVFAIL), ede=EDE_NOT_READY)
         answer = self._build(found, name, rtype)
-        if rtype in KEPT_TYPES:
-            self._keep(question, answer, found)
+        self._keep(question, answer, found, made_up=rtype not in KEPT_TYPES or found.rrset is None)
         return answer
 
-    def heads(self, rcode: int, answer_count: int = 0, authority_count: int = 0) -> Heads:
+    def heads(
+        self, rcode: int, answer_count: int = 0, authority_count: int = 0, *, truncated: bool = False
+    ) -> Heads:
         """Headers without the id, shared by all answers that have the same."""
-        key = (rcode, answer_count, authority_count)
+        key = (rcode, answer_count, authority_count, truncated)
         known = self._heads.get(key)
         if known is None:
-            authoritative = rcode in (NOERROR, NXDOMAIN)
-            known = self._heads[key] = make_heads(
-                rcode, answer_count, authority_count, authoritative=authoritative
-            )
+            known = self._heads[key] = _make_heads(rcode, answer_count, authority_count, truncated)
         return known
 
-    def _build(self, found: Found, name: bytes, rtype: int) -> Answer:
-        if found.node is None:
-            return self._negative(NXDOMAIN, rtype, name)
-        if rtype == TYPE_ANY:
-            wanted = next(iter(found.node.items()), None)
-        else:
-            rrset = found.node.get(rtype)
-            wanted = None if rrset is None else (rtype, rrset)
-        if wanted is None:
-            return self._negative(NOERROR, rtype, name)
-        return self._positive(*wanted, slot_of(rtype, NOERROR), name)
+    def part(self, answer: Answer, room_bytes: int, *, truncated: bool) -> tuple[Heads, bytes]:
+        """Headers and tail of what fits of an answer into so much room behind the question."""
+        count, tail = answer.next_part(room_bytes)
+        return self.heads(answer.rcode, count, truncated=truncated), tail
 
-    def _positive(self, rtype: int, rrset: RRset, slot: int, name: bytes) -> Answer:
-        records = list(_fitting(rtype, rrset, MESSAGE_MAX_BYTES - HEADER_BYTES - len(name) - 4 - _OPT_BYTES))
-        answer = Answer(NOERROR, self.heads(NOERROR, len(records)), b"".join(records), slot)
-        if rtype in (TYPE_A, TYPE_AAAA) and len(records) > 1:
-            answer.unit_bytes = len(records[0])
-            answer.start = self._random.randrange(len(records)) * answer.unit_bytes
+    def _build(self, found: Found, name: bytes, rtype: int) -> Answer:
+        if found.rrset is None:
+            return self._negative(NXDOMAIN, rtype, name)
+        if not found.rrset.rdata:
+            return self._negative(NOERROR, rtype, name)
+        return self._positive(found.rrset, slot_of(rtype, NOERROR))
+
+    def _positive(self, rrset: RRset, slot: int) -> Answer:
+        records = [record(QUESTION_POINTER, rrset.rtype, rrset.ttl_seconds, rdata) for rdata in rrset.rdata]
+        count = len(records)
+        # More than a message can count never go into one.
+        answer = Answer(NOERROR, self.heads(NOERROR, min(count, _COUNT_MAX)), b"".join(records), slot)
+        if rrset.rtype in (TYPE_A, TYPE_AAAA) and count > 1:
+            unit_bytes = len(records[0])
+            answer.step_bytes = _step(count) * unit_bytes
+            answer.start = self._random.randrange(count) * unit_bytes
         return answer
 
     def _negative(self, rcode: int, rtype: int, name: bytes) -> Answer:
@@ -165,16 +193,23 @@ class Answers:
         soa = record(owner, TYPE_SOA, APEX_TTL_SECONDS, self.zone.soa)
         return Answer(rcode, self.heads(rcode, 0, 1), soa, slot_of(rtype, rcode))
 
-    def _keep(self, question: bytes, answer: Answer, found: Found) -> None:
+    def _keep(self, question: bytes, answer: Answer, found: Found, *, made_up: bool) -> None:
         if found.service is not None:
-            if found.node is None:
-                return  # clients can make up any number of names below a service
-            self._kept.setdefault(found.service, []).append(question)
+            if len(self.ready_made) >= OWNED_KEPT_MAX:
+                for service in tuple(self._kept):
+                    self._forget_service(service)
+            kept = self._kept.setdefault(found.service, [])
+            if made_up and len(kept) >= MADE_UP_KEPT_MAX:
+                return
+            kept.append(question)
         else:
             if len(self._unowned) >= UNOWNED_KEPT_MAX:
                 self._forget_unowned()
             self._unowned.append(question)
         self.ready_made[question] = answer
+
+    def _forget_service(self, service: bytes) -> None:
+        self._forget(self._kept.pop(service, ()))
 
     def _forget_unowned(self) -> None:
         self._forget(self._unowned)
@@ -190,20 +225,13 @@ class Answers:
             self.opts[rest] = opt_record(self.payload_limit_bytes, dnssec_ok=dnssec_ok, ede=ede)
 
 
-def make_heads(
-    rcode: int,
-    answer_count: int = 0,
-    authority_count: int = 0,
-    *,
-    authoritative: bool = True,
-    truncated: bool = False,
-) -> Heads:
+def _make_heads(rcode: int, answer_count: int, authority_count: int, truncated: bool) -> Heads:
     """The four headers of an answer, by shape."""
     plain, asked, with_opt, asked_with_opt = (
         response_head(
-            rcode=rcode,
+            rcode=rcode & 0xF,
             recursion_desired=recursion_desired,
-            authoritative=authoritative,
+            authoritative=rcode in (NOERROR, NXDOMAIN),
             truncated=truncated,
             counts=(1, answer_count, authority_count, additional),
         )
@@ -213,11 +241,12 @@ def make_heads(
     return plain, asked, with_opt, asked_with_opt
 
 
-def _fitting(rtype: int, rrset: RRset, room_bytes: int) -> Iterator[bytes]:
-    """The records that fit into one message; a subset of a service's endpoints is allowed (MCS-DNS-06)."""
-    for rdata in rrset.rdata:
-        piece = record(QUESTION_POINTER, rtype, rrset.ttl_seconds, rdata)
-        room_bytes -= len(piece)
-        if room_bytes < 0:
-            return
-        yield piece
+def _record_bytes(records: bytes, at: int) -> int:
+    """The size of the record that begins there."""
+    return _RECORD_HEAD_BYTES + (records[at + 10] << 8 | records[at + 11])
+
+
+def _step(count: int) -> int:
+    """How many records further the next reply begins: each comes first once in `count` replies, and parts
+    that follow each other have little in common."""
+    return next(step for step in range(max(1, int(count * _GOLDEN)), count + 1) if gcd(step, count) == 1)

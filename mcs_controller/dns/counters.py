@@ -40,23 +40,25 @@ class Channel:
     """One way in, UDP or TCP: how long an answer may be there, and how many requests it had.
 
     `floor_bytes` is the limit for a client that names no size, `ceiling_bytes` for one that names any.
+    `marks_truncation`: an answer that is cut is marked TC, since there is a way to get all of it.
     """
 
     proto: str
     floor_bytes: int
     ceiling_bytes: int
+    marks_truncation: bool
     requests: list[int] = field(default_factory=lambda: [0] * SLOT_COUNT)
     truncated: int = 0
 
 
 def udp_channel(payload_limit_bytes: int) -> Channel:
     """512 bytes without EDNS; with it what the client asks for, up to the limit."""
-    return Channel("udp", 512, max(512, payload_limit_bytes))
+    return Channel("udp", 512, max(512, payload_limit_bytes), True)
 
 
 def tcp_channel() -> Channel:
     """Whatever a message can hold."""
-    return Channel("tcp", wire.MESSAGE_MAX_BYTES, wire.MESSAGE_MAX_BYTES)
+    return Channel("tcp", wire.MESSAGE_MAX_BYTES, wire.MESSAGE_MAX_BYTES, False)
 
 
 @dataclass(slots=True)

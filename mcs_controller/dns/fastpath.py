@@ -12,7 +12,7 @@ from typing import Final
 
 from mcs_controller.dns.answers import Answers
 from mcs_controller.dns.counters import Channel, Counters
-from mcs_controller.dns.slowpath import TRUNCATED_HEADS, slow_reply
+from mcs_controller.dns.slowpath import slow_reply
 from mcs_controller.dns.wire import HEADER_BYTES
 
 Responder = Callable[[bytes], bytes | None]
@@ -29,7 +29,8 @@ SHAPES: Final = {
 """Flags and counts of a plain query -> which header its reply has. AD in a query asks for nothing of ours."""
 
 _OPT_BYTES: Final = 11
-_SURELY_FITS_BYTES: Final = 512
+_SURELY_FITS_BYTES: Final = 480
+"""Of question and records: with a header and an OPT record that is below 512."""
 
 
 def make_responder(answers: Answers, channel: Channel, counters: Counters) -> Responder:
@@ -37,6 +38,8 @@ def make_responder(answers: Answers, channel: Channel, counters: Counters) -> Re
     ready_made = answers.ready_made
     opts = answers.opts
     requests = channel.requests
+    part = answers.part
+    marks_truncation = channel.marks_truncation
 
     def respond(packet: bytes) -> bytes | None:
         shape = SHAPES.get(packet[2:HEADER_BYTES])
@@ -56,18 +59,20 @@ def make_responder(answers: Answers, channel: Channel, counters: Counters) -> Re
         if answer is None:
             return slow_reply(packet, answers, channel, counters)
         tail = answer.tail
-        if answer.unit_bytes:
-            tail = answer.next_tail()
-        reply = packet[:2] + answer.heads[shape] + question + tail + opt
-        if len(reply) > _SURELY_FITS_BYTES:
+        if len(question) + len(tail) > _SURELY_FITS_BYTES:
             limit_bytes = channel.floor_bytes
             if shape >= 2:
                 asked_bytes = asked_opt[3] << 8 | asked_opt[4]
                 limit_bytes = min(max(asked_bytes, limit_bytes), channel.ceiling_bytes)
-            if len(reply) > limit_bytes:
+            room_bytes = limit_bytes - HEADER_BYTES - len(question) - len(opt)
+            if len(tail) > room_bytes:
                 channel.truncated += 1
-                reply = packet[:2] + TRUNCATED_HEADS[shape] + question + opt
+                requests[answer.slot] += 1
+                heads, tail = part(answer, room_bytes, truncated=marks_truncation)
+                return packet[:2] + heads[shape] + question + tail + opt
+        if answer.step_bytes:
+            tail = answer.next_tail()
         requests[answer.slot] += 1
-        return reply
+        return packet[:2] + answer.heads[shape] + question + tail + opt
 
     return respond

@@ -46,7 +46,7 @@ class DnsCollector(Collector):
 
     def _protocol(self) -> Iterator[Metric]:
         truncated = CounterMetricFamily(
-            "mcs_dns_truncated", "Answers too long for the client, sent with TC.", labels=("proto",)
+            "mcs_dns_truncated", "Answers of which only a part was sent, with TC over UDP.", labels=("proto",)
         )
         for channel in (self._counters.udp, self._counters.tcp):
             truncated.add_metric((channel.proto,), channel.truncated)

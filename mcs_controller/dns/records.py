@@ -1,156 +1,224 @@
-"""The names of one imported service and their records: the query/answer table of MCS-DNS as a function.
+"""What a name at or below a service means: the query/answer table of MCS-DNS as a function.
 
-Pure: one ServiceImport and the imported slices of its service in, names relative to the service out. A name
-that maps to no record types exists all the same (NODATA), a name that is not in the result does not
-(NXDOMAIN). Names are built from the data and matched whole, never taken apart by position (trap 19): a
-cluster id may have dots in it. What cannot be said in DNS is left out, and the rest is kept (MCS-DNS-14).
+Pure: one service, a name relative to it and a type in; records out. No name is worked out before it is asked
+for, so a service of a thousand endpoints costs no more than the question that is asked of it. A name with no
+record of the type asked for is NODATA, `None` is NXDOMAIN. Names are matched whole against the data, never
+taken apart by position (trap 19): a cluster id may have dots in it. What cannot be said in DNS is left out,
+and the rest is kept (MCS-DNS-14).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import socket
+from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
-from mcs_controller.clusterset.model import Endpoint, ImportedSlice, LocalImport, ServicePort, SlicePort
+from mcs_controller.dns.packed import (
+    ADDRESS_BYTES,
+    FAMILIES,
+    NAMELESS,
+    PackedService,
+    PackedSlice,
+    Port,
+    address_text,
+)
 from mcs_controller.dns.wire import (
     NAME_MAX_BYTES,
     TYPE_A,
     TYPE_AAAA,
+    TYPE_ANY,
     TYPE_SRV,
     address_label,
-    label,
     label_offsets,
     labels,
-    packed_address,
     service_label,
     srv_rdata,
 )
 
 SERVICE_TTL_SECONDS: Final = 4
 
+_UNDERSCORE: Final = ord("_")
+
+_Rdata = Collection[bytes]
+
 
 class RRset(NamedTuple):
-    """All records of one name and type: their data on the wire, each once."""
+    """Records of one type: their data on the wire, each once. None of them: NODATA."""
 
+    rtype: int
     ttl_seconds: int
-    rdata: tuple[bytes, ...]
+    rdata: Collection[bytes]
 
 
-Node = Mapping[int, RRset]
-"""What a name that exists has to say, by record type."""
-
-EMPTY: Final[Node] = {}
-"""A name that exists only because something exists below it, or that has nothing to say yet."""
+NO_DATA: Final = RRset(0, 0, ())
+"""A name that exists, but has nothing of what was asked for."""
 
 
-class _Names:
-    """Collects records by relative name (wire labels), leaving out what is too long, and duplicates."""
+def find_records(service_name: bytes, service: PackedService, prefix: bytes, rtype: int) -> RRset | None:
+    """The records of the name `prefix + service_name` (wire labels, lower case); None: no such name.
 
-    def __init__(self, service_name: bytes) -> None:
-        self._room_bytes = NAME_MAX_BYTES - len(service_name)
-        self._records: dict[bytes, dict[int, dict[bytes, None]]] = {}
-
-    def fits(self, prefix: bytes) -> bool:
-        return len(prefix) <= self._room_bytes
-
-    def exists(self, prefix: bytes) -> dict[int, dict[bytes, None]]:
-        return self._records.setdefault(prefix, {})
-
-    def add(self, prefix: bytes, rtype: int, rdata: bytes) -> None:
-        self.exists(prefix).setdefault(rtype, {})[rdata] = None
-
-    def nodes(self) -> dict[bytes, Node]:
-        return {
-            prefix: {rtype: RRset(SERVICE_TTL_SECONDS, tuple(rdata)) for rtype, rdata in by_type.items()}
-            for prefix, by_type in self._records.items()
-        }
+    For the type ANY, those of one type that it has (RFC 8482).
+    """
+    types = (TYPE_A, TYPE_AAAA, TYPE_SRV) if rtype == TYPE_ANY else (rtype,)
+    for each in types:
+        rdata = _rdata(service_name, service, prefix, each)
+        if rdata is None:
+            return None
+        if rdata:
+            return RRset(each, SERVICE_TTL_SECONDS, rdata)
+    return NO_DATA
 
 
-def service_names(
-    service_name: bytes, imported: LocalImport, slices: Iterable[ImportedSlice]
-) -> dict[bytes, Node]:
-    """All names at and below a service, relative to it; `service_name` is its own name on the wire."""
-    names = _Names(service_name)
-    if not names.fits(b""):
-        return {}
-    if imported.spec.type == "Headless":
-        _add_headless(names, service_name, slices)
-    else:
-        _add_clusterset_ip(names, service_name, imported)
-    return names.nodes()
-
-
-def address_count(imported: LocalImport, slices: Iterable[ImportedSlice]) -> int | None:
+def address_count(service: PackedService) -> int | None:
     """How many addresses the service's name has; None when the name does not exist.
 
     A ClusterSetIP service exists even while its IP is pending; a headless one only with a ready endpoint.
     """
-    if imported.spec.type != "Headless":
-        return sum(1 for _ in _clusterset_ips(imported))
-    return len({rdata for piece in slices for _, _, rdata in _ready_addresses(piece)}) or None
+    if not service.headless:
+        return len(service.ipv4) // 4 + len(service.ipv6) // 16
+    return sum(len(_service_addresses(service, rtype)) for rtype in ADDRESS_BYTES) or None
 
 
-def _add_clusterset_ip(names: _Names, service_name: bytes, imported: LocalImport) -> None:
-    names.exists(b"")
-    for rtype, rdata in _clusterset_ips(imported):
-        names.add(b"", rtype, rdata)
-    for number, port_name, protocol_name in _port_names(names, imported.spec.ports):
-        _add_srv(names, srv_rdata(number, service_name), port_name, protocol_name)
+def _rdata(service_name: bytes, service: PackedService, prefix: bytes, rtype: int) -> _Rdata | None:
+    if not prefix:
+        if rtype == TYPE_SRV:
+            return _srv_records(service_name, service, b"")
+        return _service_addresses(service, rtype)
+    if prefix[1] == _UNDERSCORE:
+        return _port_records(service_name, service, prefix, rtype)
+    return _host_addresses(service_name, service, prefix, rtype) if service.headless else None
 
 
-def _add_headless(names: _Names, service_name: bytes, slices: Iterable[ImportedSlice]) -> None:
-    for piece in slices:
-        rtype = TYPE_A if piece.content.address_type == "IPv4" else TYPE_AAAA
-        cluster = labels(piece.source_cluster)
-        above_hosts = () if cluster is None else tuple(cluster[at:] for at in label_offsets(cluster + b"\0"))
-        ports = _port_names(names, piece.content.ports)
-        for endpoint, address, packed in _ready_addresses(piece):
-            names.add(b"", rtype, packed)
-            host = label(endpoint.hostname) if endpoint.hostname else address_label(address)
-            if host is None or cluster is None or not names.fits(host + cluster):
-                continue
-            names.add(host + cluster, rtype, packed)
-            for above in above_hosts:
-                names.exists(above)
-            for number, port_name, protocol_name in ports:
-                _add_srv(names, srv_rdata(number, host + cluster + service_name), port_name, protocol_name)
+def _service_addresses(service: PackedService, rtype: int) -> _Rdata:
+    """Each address once: an endpoint may be in two slices."""
+    size = ADDRESS_BYTES.get(rtype)
+    if size is None:
+        return ()
+    if not service.headless:
+        packed = service.ipv4 if rtype == TYPE_A else service.ipv6
+        return [packed[at : at + size] for at in range(0, len(packed), size)]
+    pieces = [piece for piece in service.slices if piece.rtype == rtype]
+    return dict.fromkeys(address for piece in pieces for address in piece.each_address())
 
 
-def _port_names(names: _Names, ports: Iterable[ServicePort | SlicePort]) -> list[tuple[int, bytes, bytes]]:
-    """Each port's number, its `_port._proto`, and `_proto`; both b"" for a port that has no such name."""
-    result = []
-    for port in ports:
-        port_label, protocol = service_label(port.name), service_label(port.protocol)
-        if port_label is None or protocol is None or not names.fits(port_label + protocol):
-            result.append((port.port, b"", b""))
+def _port_records(service_name: bytes, service: PackedService, prefix: bytes, rtype: int) -> _Rdata | None:
+    """`_port._proto`, and `_proto` above it, for named ports only (MCS-DNS-08)."""
+    if rtype == TYPE_SRV:
+        records = _srv_records(service_name, service, prefix)
+        if records:
+            return records
+    room_bytes = NAME_MAX_BYTES - len(service_name)
+    for ports in _ports_in_use(service_name, service):
+        for port in ports:
+            names = _port_names(port)
+            if names is not None and len(names[0]) <= room_bytes and prefix in names:
+                return ()
+    return None
+
+
+def _ports_in_use(service_name: bytes, service: PackedService) -> Iterator[tuple[Port, ...]]:
+    """Of a headless service, only ports of endpoints that have a name."""
+    if not service.headless:
+        yield service.ports
+        return
+    for piece in service.slices:
+        if next(_targets(service_name, piece), None) is not None:
+            yield piece.ports
+
+
+def _srv_records(service_name: bytes, service: PackedService, port_name: bytes) -> _Rdata:
+    """SRV for one named port, or with b"" for all at the service's bare name (MCS-DNS-09)."""
+    if not service.headless:
+        numbers = _numbers(service.ports, port_name)
+        return [srv_rdata(number, service_name) for number in numbers]
+    records: dict[bytes, None] = {}
+    for piece in service.slices:
+        numbers = _numbers(piece.ports, port_name)
+        if numbers:
+            for target in _targets(service_name, piece):
+                for number in numbers:
+                    records[srv_rdata(number, target)] = None
+    return records
+
+
+def _numbers(ports: tuple[Port, ...], port_name: bytes) -> Collection[int]:
+    """Port numbers, each once; without a name those of all ports, unnamed ones included."""
+    if not port_name:
+        return dict.fromkeys(port.number for port in ports)
+    return dict.fromkeys(
+        port.number for port in ports if (names := _port_names(port)) is not None and names[0] == port_name
+    )
+
+
+@lru_cache(maxsize=16384)
+def _port_names(port: Port) -> tuple[bytes, bytes] | None:
+    """`_port._proto` and `_proto`; None for a port without a name, or with one that cannot be a label."""
+    port_label, protocol = service_label(port.name), service_label(port.protocol)
+    return None if port_label is None or protocol is None else (port_label + protocol, protocol)
+
+
+@lru_cache(maxsize=4096)
+def _cluster_labels(cluster: str) -> bytes:
+    """A cluster id on the wire, b"" when it cannot be part of a name."""
+    return labels(cluster) or b""
+
+
+def _targets(service_name: bytes, piece: PackedSlice) -> Iterator[bytes]:
+    """The whole names of the slice's endpoints: `<host>.<cluster>.<service name>`."""
+    cluster = _cluster_labels(piece.cluster)
+    if not cluster:
+        return
+    below = cluster + service_name
+    room_bytes = NAME_MAX_BYTES - len(below)
+    addresses, hosts = piece.each_address(), piece.hosts
+    for number, address in enumerate(addresses):
+        host = hosts[number] if hosts else ""
+        if not host:
+            target = address_label(address_text(piece.rtype, address))
+        elif host == NAMELESS:
+            continue
         else:
-            result.append((port.port, port_label + protocol, protocol))
-    return result
+            target = bytes((len(host),)) + host.encode("ascii")
+        if len(target) <= room_bytes:
+            yield target + below
 
 
-def _add_srv(names: _Names, rdata: bytes, port_name: bytes, protocol_name: bytes) -> None:
-    """SRV at the bare name (MCS-DNS-09), and at `_port._proto` unless the port is unnamed (MCS-DNS-08)."""
-    names.add(b"", TYPE_SRV, rdata)
-    if port_name:
-        names.add(port_name, TYPE_SRV, rdata)
-        names.exists(protocol_name)
+def _host_addresses(service_name: bytes, service: PackedService, prefix: bytes, rtype: int) -> _Rdata | None:
+    """A host's addresses; NODATA for the other types, and for what has hosts below it."""
+    found: dict[int, dict[bytes, None]] = {}
+    is_above = False
+    for piece in service.slices:
+        cluster = _cluster_labels(piece.cluster)
+        if not cluster:
+            continue
+        if prefix.endswith(cluster):
+            host = prefix[: -len(cluster)]
+            if host and host[0] + 1 == len(host):
+                for address in _addresses_of(piece, host):
+                    found.setdefault(piece.rtype, {})[address] = None
+        if not is_above and any(cluster[at:] == prefix for at in label_offsets(cluster + b"\0")):
+            is_above = next(_targets(service_name, piece), None) is not None
+    if found:
+        return found.get(rtype, ())
+    return () if is_above else None
 
 
-def _clusterset_ips(imported: LocalImport) -> Iterator[tuple[int, bytes]]:
-    for ip in dict.fromkeys(imported.spec.ips):
-        if (packed := packed_address("IPv4", ip)) is not None:
-            yield TYPE_A, packed
-        elif (packed := packed_address("IPv6", ip)) is not None:
-            yield TYPE_AAAA, packed
-
-
-def _ready_addresses(piece: ImportedSlice) -> Iterator[tuple[Endpoint, str, bytes]]:
-    family = piece.content.address_type
-    for endpoint in piece.content.endpoints:
-        if _is_ready(endpoint):
-            for address in endpoint.addresses:
-                if (packed := packed_address(family, address)) is not None:
-                    yield endpoint, address, packed
-
-
-def _is_ready(endpoint: Endpoint) -> bool:
-    """An endpoint that says nothing is ready, unless it is going away (trap 24)."""
-    return not endpoint.terminating if endpoint.ready is None else endpoint.ready
+def _addresses_of(piece: PackedSlice, host: bytes) -> Iterator[bytes]:
+    """The addresses of the slice's endpoints of that name: their hostname, or their address with dashes."""
+    try:
+        text = host[1:].decode("ascii")
+    except UnicodeDecodeError:
+        return
+    for number, each in enumerate(piece.hosts):
+        if each == text:
+            size = ADDRESS_BYTES[piece.rtype]
+            yield piece.addresses[number * size : (number + 1) * size]
+    spelt = text.replace("-", "." if piece.rtype == TYPE_A else ":")
+    try:
+        packed = socket.inet_pton(FAMILIES[piece.rtype], spelt)
+    except (OSError, ValueError):
+        return
+    if address_label(address_text(piece.rtype, packed)) != host:
+        return
+    for number, address in enumerate(piece.each_address()):
+        if address == packed and not (piece.hosts and piece.hosts[number]):
+            yield address

@@ -4,9 +4,7 @@ The order of the checks is the order of the protocol: can it be read, is it for 
 about this zone, are we ready, does the name exist. Never recursion, never an answer about another zone.
 """
 
-from typing import Final
-
-from mcs_controller.dns.answers import Answer, Answers, Heads, make_heads
+from mcs_controller.dns.answers import Answer, Answers
 from mcs_controller.dns.counters import Channel, Counters, slot_of
 from mcs_controller.dns.query import Edns, Fault, Query, read_query
 from mcs_controller.dns.wire import (
@@ -14,16 +12,13 @@ from mcs_controller.dns.wire import (
     CLASS_IN,
     EDE_NOT_AUTHORITATIVE,
     EDE_STALE_ANSWER,
-    NOERROR,
+    HEADER_BYTES,
     REFUSED,
     TYPE_AXFR,
     TYPE_IXFR,
     opt_record,
     response_head,
 )
-
-TRUNCATED_HEADS: Final[Heads] = make_heads(NOERROR, truncated=True)
-_BADVERS_HEADS: Final[Heads] = make_heads(NOERROR, authoritative=False)
 
 
 def slow_reply(packet: bytes, answers: Answers, channel: Channel, counters: Counters) -> bytes | None:
@@ -49,7 +44,7 @@ def slow_reply(packet: bytes, answers: Answers, channel: Channel, counters: Coun
 
 def _answer(query: Query, answers: Answers) -> Answer:
     if query.edns is not None and query.edns.version:
-        return Answer(BADVERS, _BADVERS_HEADS, b"", slot_of(query.rtype, BADVERS))
+        return Answer(BADVERS, answers.heads(BADVERS), b"", slot_of(query.rtype, BADVERS))
     if query.rclass == CLASS_IN and query.rtype not in (TYPE_AXFR, TYPE_IXFR):
         answer = answers.find(query.question[:-4].lower() + query.question[-4:])
         if answer is not None:
@@ -62,14 +57,15 @@ def _reply(query: Query, answer: Answer, answers: Answers, channel: Channel) -> 
     edns = query.edns
     shape = query.recursion_desired + (0 if edns is None else 2)
     opt = b"" if edns is None else _opt(edns, answer, answers)
-    reply = query.id + answer.heads[shape] + query.question + answer.next_tail() + opt
     limit_bytes = channel.floor_bytes
     if edns is not None:
         limit_bytes = min(max(edns.payload_bytes, channel.floor_bytes), channel.ceiling_bytes)
-    if len(reply) <= limit_bytes:
-        return reply
+    room_bytes = limit_bytes - HEADER_BYTES - len(query.question) - len(opt)
+    if len(answer.tail) <= room_bytes:
+        return query.id + answer.heads[shape] + query.question + answer.next_tail() + opt
     channel.truncated += 1
-    return query.id + TRUNCATED_HEADS[shape] + query.question + opt
+    heads, tail = answers.part(answer, room_bytes, truncated=channel.marks_truncation)
+    return query.id + heads[shape] + query.question + tail + opt
 
 
 def _opt(edns: Edns, answer: Answer, answers: Answers) -> bytes:

@@ -10,13 +10,20 @@ import asyncio
 from collections.abc import Mapping
 from itertools import islice
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
 from mcs_controller.clusterset import decode
-from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers import Answers
+from mcs_controller.dns.packed import (
+    PackedService,
+    PackedSlice,
+    packed_import,
+    packed_service,
+    packed_slice,
+)
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import NotFound
@@ -30,23 +37,33 @@ SERVICES_PER_TURN: Final = 256
 STALE_CHECK_SECONDS: Final = 1.0
 
 
+class _Import(NamedTuple):
+    service: ServiceKey
+    packed: PackedService
+
+
+class _Slice(NamedTuple):
+    service: ServiceKey
+    packed: PackedSlice
+
+
 class ZoneSource:
     """Feeds `answers` from the API server behind `client`."""
 
     def __init__(self, client: Client, answers: Answers, *, random: Random) -> None:
         self._client = client
         self._answers = answers
-        self._imports: Store[LocalImport] = Store()
-        self._slices: Store[ImportedSlice] = Store(index=_service_of)
-        self._imports.subscribe(self._import_changed)
-        self._slices.subscribe(self._slice_changed)
+        self._imports: Store[_Import] = Store()
+        self._slices: Store[_Slice] = Store(index=_service_of)
+        self._imports.subscribe(self._changed_object)
+        self._slices.subscribe(self._changed_object)
         self._changed: dict[ServiceKey, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._import_reflector = Reflector(
             client,
             self._served_imports,
             self._imports,
-            decode.service_import,
+            _decode_import,
             name="dns ServiceImports",
             random=random,
         )
@@ -54,14 +71,14 @@ class ZoneSource:
             client,
             ENDPOINT_SLICES,
             self._slices,
-            decode.imported_slice_any_manager,
+            _decode_slice,
             name="dns EndpointSlices",
             random=random,
             label_selector=LABEL_SERVICE_NAME,
         )
 
     @property
-    def reflectors(self) -> tuple[Reflector[LocalImport], Reflector[ImportedSlice]]:
+    def reflectors(self) -> tuple[Reflector[_Import], Reflector[_Slice]]:
         """What watches the API server, for metrics."""
         return self._import_reflector, self._slice_reflector
 
@@ -121,13 +138,10 @@ class ZoneSource:
             self.check_stale()
             await asyncio.sleep(STALE_CHECK_SECONDS)
 
-    def _import_changed(self, old: Entry[LocalImport] | None, new: Entry[LocalImport] | None) -> None:
-        for entry in (old, new):
-            if entry is not None:
-                self._mark(entry.value.service)
-
-    def _slice_changed(self, old: Entry[ImportedSlice] | None, new: Entry[ImportedSlice] | None) -> None:
+    def _changed_object(self, old: Entry[Any] | None, new: Entry[Any] | None) -> None:
         """A slice's label may be changed by hand: both services are touched then."""
+        if old is not None and new is not None and old.value == new.value:
+            return  # something changed that is not in DNS
         for entry in (old, new):
             if entry is not None:
                 self._mark(entry.value.service)
@@ -140,13 +154,32 @@ class ZoneSource:
     def _hand_over(self) -> None:
         for service in tuple(islice(self._changed, SERVICES_PER_TURN)):
             del self._changed[service]
-            imported = self._imports.get(service.namespace, service.name)
-            slices = (entry.value for entry in self._slices.indexed(service))
-            self._answers.update(service, None if imported is None else imported.value, slices)
+            self._answers.update(service, self._packed(service))
         if self._changed:
             asyncio.get_running_loop().call_soon(self._hand_over)
 
+    def _packed(self, service: ServiceKey) -> PackedService | None:
+        """The service as the stores have it; the order of its slices does not depend on how they came."""
+        imported = self._imports.get(service.namespace, service.name)
+        if imported is None:
+            return None
+        entries = sorted(self._slices.indexed(service), key=_name_of)
+        return packed_service(imported.value.packed, (entry.value.packed for entry in entries))
 
-def _service_of(entry: Entry[Any]) -> ServiceKey:
-    service: ServiceKey = entry.value.service
-    return service
+
+def _decode_import(raw: dict[str, Any]) -> _Import:
+    imported = decode.service_import(raw)
+    return _Import(imported.service, packed_import(imported))
+
+
+def _decode_slice(raw: dict[str, Any]) -> _Slice | None:
+    piece = decode.imported_slice_any_manager(raw)
+    return None if piece is None else _Slice(piece.service, packed_slice(piece))
+
+
+def _name_of(entry: Entry[_Slice]) -> str:
+    return entry.name
+
+
+def _service_of(entry: Entry[_Slice]) -> ServiceKey:
+    return entry.value.service

@@ -1,20 +1,20 @@
 """The zone: which services it has, and what a name in it means.
 
-Holds what services are made of and works out a service's names when one of them is first asked for, so that
-a change costs next to nothing and a zone of many services takes little memory. Only the changed service is
-touched, ever. `svc.Z` and `<ns>.svc.Z` exist while a service below them does. What is not about services
-(the apex, the schema version) is fixed. The NS record names `ns.dns.Z`, which exists and has no address:
-cluster DNS reaches this server by the address that it is configured with.
+Holds what services are made of and works out a name when it is asked for, so that a change costs next to
+nothing and a zone of many services takes little memory. Only the changed service is touched, ever. `svc.Z`
+and `<ns>.svc.Z` exist while a service below them does. What is not about services (the apex, the schema
+version) is fixed. The NS record names `ns.dns.Z`, which exists and has no address: cluster DNS reaches this
+server by the address that it is configured with.
 """
 
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
-from mcs_controller.dns.records import EMPTY, Node, RRset, address_count, service_names
-from mcs_controller.dns.wire import TYPE_NS, TYPE_SOA, TYPE_TXT, label, label_offsets, origin_name
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.packed import PackedService
+from mcs_controller.dns.records import NO_DATA, RRset, address_count, find_records
+from mcs_controller.dns.wire import TYPE_ANY, TYPE_NS, TYPE_SOA, TYPE_TXT, label, label_offsets, origin_name
 
 APEX_TTL_SECONDS: Final = 4
 """Also how long a denial may be remembered (SOA MINIMUM): a new export must be seen soon (MCS-DNS-17)."""
@@ -30,12 +30,12 @@ _SOA_NUMBERS: Final = struct.pack("!IIIII", 1, 7200, 1800, 86400, APEX_TTL_SECON
 
 
 class Found(NamedTuple):
-    """What is known of a name in the zone: `node` is None when it does not exist.
+    """What is known of a name in the zone: `rrset` is None when it does not exist.
 
     `service` is the service that the name is of or below; None when there is no such service.
     """
 
-    node: Node | None
+    rrset: RRset | None
     service: bytes | None = None
 
 
@@ -46,12 +46,15 @@ class Change(NamedTuple):
     came_or_went: bool
 
 
-@dataclass(slots=True)
-class _Service:
-    imported: LocalImport
-    slices: tuple[ImportedSlice, ...]
+class _Service(NamedTuple):
+    packed: PackedService
     address_count: int
-    names: dict[bytes, Node] | None = None
+
+
+_Node = Mapping[int, RRset]
+"""A name that is not about services: its records by type."""
+
+_EMPTY: Final[_Node] = {}
 
 
 class Zone:
@@ -70,14 +73,16 @@ class Zone:
         name_server = _NS + _DNS + self.origin
         self.soa = name_server + _HOSTMASTER + self.origin + _SOA_NUMBERS
         schema_version = bytes((len(SCHEMA_VERSION),)) + SCHEMA_VERSION
-        self._fixed: dict[bytes, Node] = {
+        self._fixed: dict[bytes, _Node] = {
             b"": {
-                TYPE_SOA: RRset(APEX_TTL_SECONDS, (self.soa,)),
-                TYPE_NS: RRset(APEX_TTL_SECONDS, (name_server,)),
+                TYPE_SOA: RRset(TYPE_SOA, APEX_TTL_SECONDS, (self.soa,)),
+                TYPE_NS: RRset(TYPE_NS, APEX_TTL_SECONDS, (name_server,)),
             },
-            b"\x0bdns-version": {TYPE_TXT: RRset(SCHEMA_VERSION_TTL_SECONDS, (schema_version,))},
-            _DNS: EMPTY,
-            _NS + _DNS: EMPTY,
+            b"\x0bdns-version": {
+                TYPE_TXT: RRset(TYPE_TXT, SCHEMA_VERSION_TTL_SECONDS, (schema_version,)),
+            },
+            _DNS: _EMPTY,
+            _NS + _DNS: _EMPTY,
         }
 
     @property
@@ -85,50 +90,48 @@ class Zone:
         """How many services have a name at present."""
         return len(self._services)
 
-    def update(
-        self, service: ServiceKey, imported: LocalImport | None, slices: Iterable[ImportedSlice]
-    ) -> Change | None:
-        """Take over a service as it is now; no ServiceImport, no names. None: it cannot have a name."""
+    def update(self, service: ServiceKey, packed: PackedService | None) -> Change | None:
+        """Take over a service as it is now, None when it is gone. None: nothing that can be asked changed."""
         service_id = _service_id(service)
         if service_id is None:
             return None
-        new = None
-        if imported is not None:
-            pieces = tuple(sorted(slices, key=lambda piece: piece.name))
-            count = address_count(imported, pieces)
-            new = None if count is None else _Service(imported, pieces, count)
-        old = self._services.pop(service_id, None)
-        if new is not None:
-            self._services[service_id] = new
-        self.address_count += (new.address_count if new else 0) - (old.address_count if old else 0)
-        came_or_went = (old is None) != (new is None)
+        count = None if packed is None else address_count(packed)
+        old = self._services.get(service_id)
+        if packed is None or count is None:
+            if old is None:
+                return None
+            del self._services[service_id]
+        elif old is not None and old.packed == packed:
+            return None
+        else:
+            self._services[service_id] = _Service(packed, count)
+        self.address_count += (count or 0) - (old.address_count if old else 0)
+        came_or_went = old is None or count is None
         if came_or_went:
-            self._count_namespace(service_id[1 + service_id[0] :], 1 if new else -1)
+            self._count_namespace(service_id[1 + service_id[0] :], -1 if count is None else 1)
         return Change(service_id, came_or_went)
 
-    def find(self, name: bytes) -> Found | None:
-        """What a well-formed lower-case name on the wire means here; None when it is not in this zone."""
+    def find(self, name: bytes, rtype: int) -> Found | None:
+        """What a well-formed lower-case name on the wire has of a type; None: it is not in this zone."""
         offsets = label_offsets(name)
         depth = len(offsets) - self._origin_label_count
         if depth < 0 or name[offsets[depth] :] != self.origin:
             return None
         if depth == 0 or name[offsets[depth - 1] : offsets[depth]] != _SVC:
-            return Found(self._fixed.get(name[: offsets[depth]]))
+            return Found(_records(self._fixed.get(name[: offsets[depth]]), rtype))
         if depth < 3:
             return Found(self._branch(name[: offsets[depth - 1]]))
-        service_id = name[offsets[depth - 3] : offsets[depth - 1]]
+        service_at = offsets[depth - 3]
+        service_id = name[service_at : offsets[depth - 1]]
         service = self._services.get(service_id)
         if service is None:
             return Found(None)
-        if service.names is None:
-            service_name = service_id + _SVC + self.origin
-            service.names = service_names(service_name, service.imported, service.slices)
-        return Found(service.names.get(name[: offsets[depth - 3]]), service_id)
+        return Found(find_records(name[service_at:], service.packed, name[:service_at], rtype), service_id)
 
-    def _branch(self, namespace: bytes) -> Node | None:
+    def _branch(self, namespace: bytes) -> RRset | None:
         """`svc.Z` (no namespace) and `<ns>.svc.Z`: there while something is below them."""
         exists = namespace in self._namespaces if namespace else bool(self._namespaces)
-        return EMPTY if exists else None
+        return NO_DATA if exists else None
 
     def _count_namespace(self, namespace: bytes, change: int) -> None:
         count = self._namespaces.get(namespace, 0) + change
@@ -141,3 +144,9 @@ class Zone:
 def _service_id(service: ServiceKey) -> bytes | None:
     name, namespace = label(service.name), label(service.namespace)
     return None if name is None or namespace is None else name + namespace
+
+
+def _records(node: _Node | None, rtype: int) -> RRset | None:
+    if node is None:
+        return None
+    return next(iter(node.values()), NO_DATA) if rtype == TYPE_ANY else node.get(rtype, NO_DATA)

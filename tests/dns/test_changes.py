@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Endpoint
-from mcs_controller.dns.answers import UNOWNED_KEPT_MAX
+from mcs_controller.dns.answers import MADE_UP_KEPT_MAX, OWNED_KEPT_MAX, UNOWNED_KEPT_MAX
 from tests.dns.zonetext import Server, headless, key, piece, ready, vip, zone_text
 
 Z = "clusterset.local"
@@ -120,7 +120,7 @@ def test_made_up_names_do_not_fill_the_memory() -> None:
         server.answers.find(_question(f"n{number}.shop.svc.{Z}"))
         server.answers.find(_question(f"n{number}.{WEB}"))
 
-    assert len(server.answers.ready_made) <= UNOWNED_KEPT_MAX
+    assert len(server.answers.ready_made) <= UNOWNED_KEPT_MAX + MADE_UP_KEPT_MAX
 
 
 def test_other_types_do_not_fill_the_memory() -> None:
@@ -129,7 +129,22 @@ def test_other_types_do_not_fill_the_memory() -> None:
     for rtype in range(1, 2000):
         server.answers.find(_question(WEB, rtype))
 
-    assert len(server.answers.ready_made) <= 3
+    assert len(server.answers.ready_made) <= MADE_UP_KEPT_MAX
+    assert server.ask(WEB, "A").rcode == "NOERROR"
+    assert len(server.answers.ready_made) == MADE_UP_KEPT_MAX + 1, (
+        "what is asked in earnest is kept all the same"
+    )
+
+
+def test_answers_are_made_again_rather_than_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcs_controller.dns.answers.OWNED_KEPT_MAX", 5)
+    assert OWNED_KEPT_MAX > 5
+    server = Server()
+    for number in range(20):
+        server.put(vip(f"shop/s{number}", f"10.96.0.{number}"))
+    for number in range(20):
+        assert addresses(server, f"s{number}.shop.svc.{Z}") == [f"10.96.0.{number}"]
+        assert len(server.answers.ready_made) <= 5
 
 
 @pytest.mark.parametrize("name", [WEB, f"nope.shop.svc.{Z}"])
@@ -142,7 +157,7 @@ def test_an_answer_is_made_once_and_kept_once_whichever_path_asks_for_it(name: s
 
     assert all(server.answers.find(question) is first for _ in range(3))
     server.put(vip("shop/cart", "10.96.0.2"))
-    server.put(vip("shop/web", "10.96.0.1"))
+    server.put(vip("shop/web", "10.96.0.3"))
     assert server.answers.ready_made == {}
 
 

@@ -143,15 +143,6 @@ def test_a_clusterset_ip_is_answered_whatever_its_endpoints_are() -> None:
     assert server.ask(f"web.shop.svc.{Z}", "A").answer == zone_text(f"web.shop.svc.{Z}. 4 IN A 10.96.0.1")
 
 
-@pytest.mark.requirement("MCS-DNS-04")
-def test_slices_without_an_import_are_no_service() -> None:
-    server = Server()
-
-    server.remove("shop", "db", piece("shop/db", "east", ready("10.0.0.1")))
-
-    assert server.ask(f"db.shop.svc.{Z}", "A").rcode == "NXDOMAIN"
-
-
 def test_a_cluster_id_with_a_dot_is_matched_as_a_whole() -> None:
     server = serve_db(ready("10.0.0.1", hostname="a"), cluster="east.eu")
 

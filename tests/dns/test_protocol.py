@@ -163,10 +163,11 @@ def test_a_record_that_is_no_opt_is_passed_over(server: Server) -> None:
         (BIG, 65535, False),
     ],
 )
-def test_what_is_too_long_for_a_udp_client_is_sent_empty_with_tc(
+def test_what_is_too_long_for_a_udp_client_is_sent_in_part_with_tc(
     server: Server, name: str, size: int | None, fits: bool
 ) -> None:
     packet = query(name) if size is None else with_opt(name, size=size)
+    limit = min(max(size or 512, 512), 1232)
 
     for _ in range(2):
         reply = server.udp(packet)
@@ -174,9 +175,38 @@ def test_what_is_too_long_for_a_udp_client_is_sent_empty_with_tc(
         _, flags, questions, answers, authorities, extras = header(reply)
         assert (questions, authorities, extras) == (1, 0, 0 if size is None else 1)
         assert bool(flags & TC) is not fits
-        assert (answers > 0) is fits
-        assert len(reply) <= min(max(size or 512, 512), 1232)
+        assert len(reply) <= limit
+        assert fits or len(reply) > limit - 16
+        assert answers == len(set(read(reply).answer))
     assert server.counters.udp.truncated == (0 if fits else 2)
+
+
+def a_records(reply: bytes | None) -> list[str]:
+    return [str(rr.rdata) for rr in read(reply).raw.rr]
+
+
+@pytest.mark.requirement("MCS-DNS-06")
+def test_parts_are_rotated_so_that_each_endpoint_comes_first_and_few_parts_show_all(server: Server) -> None:
+    replies = [a_records(server.udp(with_opt(BIG))) for _ in range(200)]
+
+    assert len({len(reply) for reply in replies}) == 1
+    assert sorted(reply[0] for reply in replies) == sorted(f"10.0.1.{n}" for n in range(200))
+    for at in range(0, 195, 5):
+        assert len(set().union(*replies[at : at + 5])) > 190
+
+
+@pytest.mark.requirement("MCS-DNS-06")
+def test_parts_of_srv_answers_are_whole_records_and_follow_each_other(server: Server) -> None:
+    seen: set[str] = set()
+    for _ in range(30):
+        reply = server.udp(with_opt(BIG, 33))
+        assert reply is not None
+        assert 1232 - 70 < len(reply) <= 1232
+        targets = [str(rr.rdata.target) for rr in read(reply).raw.rr]
+        assert len(set(targets)) == len(targets)
+        seen.update(targets)
+
+    assert len(seen) == 200
 
 
 @pytest.mark.requirement("MCS-DNS-18")
@@ -185,20 +215,23 @@ def test_over_tcp_the_answer_is_whole(server: Server) -> None:
         for _ in range(2):
             _, flags, _, answers, _, _ = header(server.tcp(packet))
             assert (flags & TC, answers) == (0, 200)
+    assert server.counters.tcp.truncated == 0
 
 
-def test_more_endpoints_than_a_message_can_hold_are_cut_to_what_fits() -> None:
+def test_of_more_endpoints_than_a_message_can_hold_tcp_has_another_part_each_time() -> None:
     server = Server()
     pods = (ready(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(5000))
     server.put(headless("shop/db"), piece("shop/db", "east", *pods))
 
     for packet in (query(DB), with_opt(DB), query(DB, 33)):
-        for _ in range(2):
-            reply = server.tcp(packet)
+        first, second = server.tcp(packet), server.tcp(packet)
+        for reply in (first, second):
             assert reply is not None
             assert 64_000 < len(reply) <= 65535
             assert header(reply)[3] > 700
-            read(reply)
+            assert not header(reply)[1] & TC, "there is nothing better to come back with"
+        assert read(first).answer != read(second).answer
+    assert server.counters.tcp.truncated == 6
 
 
 @pytest.mark.parametrize(

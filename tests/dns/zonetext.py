@@ -24,6 +24,7 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.dns.answers import Answers
 from mcs_controller.dns.counters import Counters, tcp_channel, udp_channel
 from mcs_controller.dns.fastpath import make_responder
+from mcs_controller.dns.packed import PackedService, packed_import, packed_service, packed_slice
 from mcs_controller.dns.zone import Zone
 
 
@@ -50,10 +51,10 @@ class Server:
         self.tcp = make_responder(self.answers, self.counters.tcp, self.counters)
 
     def put(self, imported: LocalImport, *slices: ImportedSlice) -> None:
-        self.answers.update(imported.service, imported, slices)
+        self.answers.update(imported.service, packed(imported, *slices))
 
-    def remove(self, namespace: str, name: str, *slices: ImportedSlice) -> None:
-        self.answers.update(ServiceKey(namespace, name), None, slices)
+    def remove(self, namespace: str, name: str) -> None:
+        self.answers.update(ServiceKey(namespace, name), None)
 
     def ask(self, name: str, rtype: str) -> Reply:
         """Ask twice, since the second answer comes from the fast path; both must agree."""
@@ -76,6 +77,11 @@ def _lines(records: Iterable[RR]) -> list[str]:
         for rr in records
         if QTYPE[rr.rtype] != "OPT"
     )
+
+
+def packed(imported: LocalImport, *slices: ImportedSlice) -> PackedService:
+    """As the source hands it over."""
+    return packed_service(packed_import(imported), map(packed_slice, slices))
 
 
 def zone_text(text: str) -> list[str]:
