@@ -19,25 +19,33 @@ from typing import Self
 from tests.realkube import rest
 from tests.realkube.binaries import Binaries, locate_binaries
 from tests.realkube.controlplane import START_TIMEOUT_S, ControlPlane, ControlPlaneSpec
+from tests.realkube.place import LOOPBACK, Place
 from tests.realkube.process import ReservedPort, ServerProcess
 
 
 class RealClusterset:
     def __init__(
-        self, work_dir: Path, specs: Sequence[ControlPlaneSpec], binaries: Binaries | None = None
+        self,
+        work_dir: Path,
+        specs: Sequence[ControlPlaneSpec],
+        binaries: Binaries | None = None,
+        place: Place = LOOPBACK,
     ) -> None:
         self._work_dir = work_dir
         self._specs = tuple(specs)
         self._binaries = binaries or locate_binaries()
+        self._place = place
         self._etcd: _Etcd | None = None
         self._planes: dict[str, ControlPlane] = {}
 
     async def start(self) -> None:
         try:
-            self._etcd = _Etcd(self._binaries.etcd, self._work_dir)
+            self._etcd = _Etcd(self._binaries.etcd, self._work_dir, self._place)
             await self._etcd.start()
             for spec in self._specs:
-                self._planes[spec.name] = ControlPlane(spec, self._binaries, self._etcd.url, self._work_dir)
+                self._planes[spec.name] = ControlPlane(
+                    spec, self._binaries, self._etcd.url, self._work_dir, self._place
+                )
             async with asyncio.TaskGroup() as group:
                 for plane in self._planes.values():
                     group.create_task(plane.start(), name=f"start {plane.name}")
@@ -76,7 +84,8 @@ class RealClusterset:
 
 
 class _Etcd:
-    def __init__(self, program: Path, work_dir: Path) -> None:
+    def __init__(self, program: Path, work_dir: Path, place: Place) -> None:
+        self._place = place
         self._port = ReservedPort()
         self._peer_port = ReservedPort()
         self._data_dir = work_dir / "etcd-data"
@@ -84,24 +93,28 @@ class _Etcd:
         peer_url = f"http://127.0.0.1:{self._peer_port.number}"
         self._server = ServerProcess(
             "etcd",
-            [
-                program,
-                f"--data-dir={self._data_dir}",
-                f"--listen-client-urls={self.url}",
-                f"--advertise-client-urls={self.url}",
-                f"--listen-peer-urls={peer_url}",
-                f"--initial-advertise-peer-urls={peer_url}",
-                f"--initial-cluster=default={peer_url}",
-                "--socket-reuse-port=true",
-                "--unsafe-no-fsync=true",
-                "--log-level=warn",
-            ],
+            place.command(
+                [
+                    program,
+                    f"--data-dir={self._data_dir}",
+                    f"--listen-client-urls={self.url}",
+                    f"--advertise-client-urls={self.url}",
+                    f"--listen-peer-urls={peer_url}",
+                    f"--initial-advertise-peer-urls={peer_url}",
+                    f"--initial-cluster=default={peer_url}",
+                    "--socket-reuse-port=true",
+                    "--unsafe-no-fsync=true",
+                    "--log-level=warn",
+                ]
+            ),
             work_dir,
         )
 
     async def start(self) -> None:
         self._server.start()
-        await self._server.wait_ready(lambda: rest.answers_ok(self.url, "/health"), START_TIMEOUT_S)
+        await self._server.wait_ready(
+            lambda: rest.answers_ok(self.url, "/health", place=self._place), START_TIMEOUT_S
+        )
 
     def stop(self) -> None:
         self._server.kill()

@@ -25,6 +25,7 @@ from tests.realkube.credentials import (
     write_service_account_key,
     write_token_file,
 )
+from tests.realkube.place import LOOPBACK, Place
 from tests.realkube.process import ReservedPort, ServerProcess
 
 ADMIN = "admin"
@@ -48,6 +49,8 @@ class ControlPlaneSpec:
     """Besides `admin`, who may do everything; these may do nothing until RBAC says so."""
     controller_manager: bool = True
     dual_stack: bool = False
+    controllers: tuple[str, ...] = CONTROLLERS
+    api_server_flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,22 @@ class KubectlError(Exception):
 
 
 class ControlPlane:
-    def __init__(self, spec: ControlPlaneSpec, binaries: Binaries, etcd_url: str, work_dir: Path) -> None:
+    def __init__(
+        self,
+        spec: ControlPlaneSpec,
+        binaries: Binaries,
+        etcd_url: str,
+        work_dir: Path,
+        place: Place = LOOPBACK,
+    ) -> None:
         self.name = spec.name
+        self.place = place
         self._work_dir = work_dir / spec.name
         self._work_dir.mkdir()
         self._kubectl_program = binaries.kubectl
         self._port = ReservedPort()
         self._manager_port = ReservedPort()
-        self.url = f"https://127.0.0.1:{self._port.number}"
+        self.url = f"https://{place.address}:{self._port.number}"
         self.ca_file = self._work_dir / "pki" / "apiserver.crt"
         manager = new_credential(MANAGER)
         admin = new_credential(ADMIN, "system:masters")
@@ -78,14 +89,14 @@ class ControlPlane:
         write_service_account_key(self._work_dir / "service-account.key")
         self._api_server = ServerProcess(
             "kube-apiserver",
-            [binaries.kube_apiserver, *self._api_server_flags(etcd_url, spec.dual_stack)],
+            place.command([binaries.kube_apiserver, *self._api_server_flags(etcd_url, spec)]),
             self._work_dir,
         )
         self._manager: ServerProcess | None = None
         if spec.controller_manager:
             self._manager = ServerProcess(
                 "kube-controller-manager",
-                [binaries.kube_controller_manager, *self._manager_flags()],
+                place.command([binaries.kube_controller_manager, *self._manager_flags(spec)]),
                 self._work_dir,
             )
 
@@ -97,7 +108,7 @@ class ControlPlane:
             url = f"https://127.0.0.1:{self._manager_port.number}"
             authority = self._work_dir / "pki" / "kube-controller-manager.crt"
             await self._manager.wait_ready(
-                lambda: rest.answers_ok(url, "/healthz", authority), START_TIMEOUT_S
+                lambda: rest.answers_ok(url, "/healthz", authority, self.place), START_TIMEOUT_S
             )
 
     def stop(self) -> None:
@@ -110,7 +121,7 @@ class ControlPlane:
     async def start_api_server(self) -> None:
         self._api_server.start()
         await self._api_server.wait_ready(
-            lambda: rest.answers_ok(self.url, "/readyz", self.ca_file), START_TIMEOUT_S
+            lambda: rest.answers_ok(self.url, "/readyz", self.ca_file, self.place), START_TIMEOUT_S
         )
 
     async def stop_api_server(self) -> None:
@@ -140,7 +151,7 @@ class ControlPlane:
         self, *args: str, stdin: str | None = None, user: str = ADMIN, check: bool = True
     ) -> CompletedKubectl:
         process = await asyncio.create_subprocess_exec(
-            self._kubectl_program,
+            *self.place.command([self._kubectl_program]),
             f"--kubeconfig={self.kubeconfig(user)}",
             f"--cache-dir={self._work_dir / 'kubectl-cache'}",
             *args,
@@ -179,6 +190,7 @@ class ControlPlane:
             token=self._tokens[user],
             body=body,
             content_type=content_type,
+            place=self.place,
         )
 
     async def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
@@ -196,14 +208,14 @@ class ControlPlane:
     def _kubeconfig_path(self, label: str) -> Path:
         return self._work_dir / f"{label.replace(':', '-')}.kubeconfig"
 
-    def _api_server_flags(self, etcd_url: str, dual_stack: bool) -> Iterator[str]:
+    def _api_server_flags(self, etcd_url: str, spec: ControlPlaneSpec) -> Iterator[str]:
         key = self._work_dir / "service-account.key"
-        cidrs = [SERVICE_CIDR_V4, *([SERVICE_CIDR_V6] if dual_stack else [])]
+        cidrs = [SERVICE_CIDR_V4, *([SERVICE_CIDR_V6] if spec.dual_stack else [])]
         yield f"--etcd-servers={etcd_url}"
         yield f"--etcd-prefix=/{self.name}"
-        yield "--bind-address=127.0.0.1"
+        yield f"--bind-address={self.place.address}"
         # Else it looks for the machine's own address, which a test machine need not have.
-        yield "--advertise-address=127.0.0.1"
+        yield f"--advertise-address={self.place.address}"
         yield "--endpoint-reconciler-type=none"
         yield f"--secure-port={self._port.number}"
         yield "--permit-port-sharing=true"
@@ -216,8 +228,9 @@ class ControlPlane:
         # It would refuse pods until their namespace has a service account, and mount tokens.
         yield "--disable-admission-plugins=ServiceAccount"
         yield f"--service-cluster-ip-range={','.join(cidrs)}"
+        yield from spec.api_server_flags
 
-    def _manager_flags(self) -> Iterator[str]:
+    def _manager_flags(self, spec: ControlPlaneSpec) -> Iterator[str]:
         yield f"--kubeconfig={self._kubeconfig_path(MANAGER)}"
         yield "--bind-address=127.0.0.1"
         yield f"--secure-port={self._manager_port.number}"
@@ -226,5 +239,5 @@ class ControlPlane:
         yield "--leader-elect=false"
         yield "--use-service-account-credentials=true"
         yield f"--service-account-private-key-file={self._work_dir / 'service-account.key'}"
-        yield f"--controllers={','.join(CONTROLLERS)}"
+        yield f"--controllers={','.join(spec.controllers)}"
         yield "--endpointslice-updates-batch-period=0s"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.realkube import rest
 from tests.realkube.controlplane import ControlPlane
+from tests.realkube.place import LOOPBACK, Place
 from tests.realkube.process import ServerProcess
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,9 +81,12 @@ class Component:
 
     process: ServerProcess
     http: str
+    place: Place = LOOPBACK
 
     async def wait_ready(self, timeout_s: float = SYNC_TIMEOUT_S) -> None:
-        await self.process.wait_ready(lambda: rest.answers_ok(self.http, "/readyz"), timeout_s)
+        await self.process.wait_ready(
+            lambda: rest.answers_ok(self.http, "/readyz", place=self.place), timeout_s
+        )
 
     def pid(self) -> int:
         pid = self.process.pid
@@ -90,7 +94,7 @@ class Component:
         return pid
 
     async def metrics(self) -> str:
-        answer = await rest.send(self.http, "GET", "/metrics")
+        answer = await rest.send(self.http, "GET", "/metrics", place=self.place)
         return str(answer.body)
 
     def kill(self) -> None:
@@ -103,38 +107,42 @@ async def start_agent(plane: ControlPlane, broker: ControlPlane, work_dir: Path,
     http = f"127.0.0.1:{free_port()}"
     process = ServerProcess(
         f"agent-{plane.name}",
-        [
-            PROGRAM,
-            "agent",
-            f"--cluster-id={plane.name}",
-            f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-agent')}",
-            f"--broker-kubeconfig={await broker.service_account_kubeconfig(namespace, 'member')}",
-            f"--http={http}",
-            *options,
-        ],
+        plane.place.command(
+            [
+                PROGRAM,
+                "agent",
+                f"--cluster-id={plane.name}",
+                f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-agent')}",
+                f"--broker-kubeconfig={await broker.service_account_kubeconfig(namespace, 'member')}",
+                f"--http={http}",
+                *options,
+            ]
+        ),
         work_dir,
     )
     process.start()
-    return Component(process, f"http://{http}")
+    return Component(process, f"http://{http}", plane.place)
 
 
 async def start_dns(plane: ControlPlane, work_dir: Path, port: int, *options: str) -> Component:
-    """The DNS server of the member cluster `plane`, on a loopback port over UDP and TCP."""
+    """The DNS server of the member cluster `plane`, on a port of its place over UDP and TCP."""
     http = f"127.0.0.1:{free_port()}"
     process = ServerProcess(
         f"dns-{plane.name}",
-        [
-            PROGRAM,
-            "dns",
-            f"--listen=127.0.0.1:{port}",
-            f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-dns')}",
-            f"--http={http}",
-            *options,
-        ],
+        plane.place.command(
+            [
+                PROGRAM,
+                "dns",
+                f"--listen={plane.place.address}:{port}",
+                f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-dns')}",
+                f"--http={http}",
+                *options,
+            ]
+        ),
         work_dir,
     )
     process.start()
-    return Component(process, f"http://{http}")
+    return Component(process, f"http://{http}", plane.place)
 
 
 def free_port() -> int:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.realkube.place import LOOPBACK, Place
+
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -41,15 +43,18 @@ async def send(
     body: Any = None,
     content_type: str | None = None,
     timeout_s: float = 10,
+    place: Place = LOOPBACK,
 ) -> Response:
     """One request; `OSError` or `http.client.HTTPException` where nothing (whole) answers."""
-    return await asyncio.to_thread(_send, url, method, path, ca_file, token, body, content_type, timeout_s)
+    return await asyncio.to_thread(
+        _send, url, method, path, ca_file, token, body, content_type, timeout_s, place
+    )
 
 
-async def answers_ok(url: str, path: str, ca_file: Path | None = None) -> bool:
+async def answers_ok(url: str, path: str, ca_file: Path | None = None, place: Place = LOOPBACK) -> bool:
     """Whether a health path answers 200: anything else, or nothing, is only "not yet"."""
     try:
-        return (await send(url, "GET", path, ca_file=ca_file, timeout_s=2)).status == 200
+        return (await send(url, "GET", path, ca_file=ca_file, timeout_s=2, place=place)).status == 200
     except (OSError, http.client.HTTPException):
         return False
 
@@ -63,6 +68,7 @@ def _send(
     body: Any,
     content_type: str | None,
     timeout_s: float,
+    place: Place,
 ) -> Response:
     target = urlsplit(url)
     host = target.netloc
@@ -76,6 +82,8 @@ def _send(
     if body is not None:
         headers["Content-Type"] = content_type or "application/json"
     try:
+        with place.entered():
+            connection.connect()
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
         raw = answer.read()
