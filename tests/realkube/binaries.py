@@ -21,6 +21,8 @@ class BinariesMissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Binaries:
+    folder: Path
+    """Others, for whole clusters, may lie beside these."""
     etcd: Path
     kube_apiserver: Path
     kube_controller_manager: Path
@@ -40,6 +42,7 @@ def locate_binaries() -> Binaries:
         raise BinariesMissingError(reason)
     folder = Path(asked.stdout.strip())
     return Binaries(
+        folder=folder,
         etcd=folder / "etcd",
         kube_apiserver=folder / "kube-apiserver",
         kube_controller_manager=folder / "kube-controller-manager",

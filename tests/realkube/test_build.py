@@ -10,7 +10,8 @@ import pytest
 
 from tests.realkube.binaries import BUILD_SCRIPT
 
-PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+PROGRAMS = (*CONTROL_PLANE, "kube-scheduler", "kubelet", "kube-proxy", "agnhost", "coredns")
 GO = """#!/bin/sh
 if [ "$1" = env ]; then echo go1.99.0; exit; fi
 [ -z "$BREAK" ] || { case "$*" in *"$BREAK"*) echo "cannot compile"; exit 1;; esac; }
@@ -113,16 +114,16 @@ def test_a_build_made_earlier_serves_a_machine_that_has_lost_its_go(machine: Mac
     assert (run.returncode, run.stdout) == (0, f"{folder}\n")
 
 
-def test_kubebuilder_assets_win_over_the_cache(machine: Machine, tmp_path: Path) -> None:
+def test_kubebuilder_assets_with_a_control_plane_win_over_the_cache(machine: Machine, tmp_path: Path) -> None:
     machine.install_go()
     machine.build()
-    for name in PROGRAMS:
+    for name in CONTROL_PLANE:
         (tmp_path / name).touch(mode=0o755)
     machine.environment["KUBEBUILDER_ASSETS"] = str(tmp_path)
     assert machine.build().stdout == f"{tmp_path}\n"
 
 
-def test_kubebuilder_assets_without_all_programs_are_refused_by_name(
+def test_kubebuilder_assets_without_a_whole_control_plane_are_refused_by_name(
     machine: Machine, tmp_path: Path
 ) -> None:
     for name in ("etcd", "kube-apiserver", "kubectl"):
