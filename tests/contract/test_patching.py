@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.contract.api import JSON_PATCH, MERGE, STRATEGIC, Api, config_map, service, widget
 
 
@@ -81,3 +83,18 @@ async def test_a_patch_that_changes_nothing_makes_no_new_version(api: Api, widge
     made = await api.ok("POST", widgets, widget("a"))
     patched = await api.ok("PATCH", f"{widgets}/a", {"spec": {"size": 1}}, content_type=MERGE)
     assert patched["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+
+
+async def test_applying_creates_and_then_merges(api: Api, widgets: str) -> None:
+    apply: dict[str, Any] = {
+        "content_type": "application/apply-patch+yaml",
+        "query": {"fieldManager": "test", "force": "true"},
+    }
+    created = await api.send("PATCH", f"{widgets}/a", widget("a", note="one"), **apply)
+    assert created.status == 201
+    assert created.body["metadata"]["uid"]
+    changed = await api.ok("PATCH", f"{widgets}/a", widget("a", size=2, note="two"), **apply)
+    assert changed["metadata"]["uid"] == created.body["metadata"]["uid"]
+    assert (changed["spec"]["size"], changed["spec"]["note"]) == (2, "two")
+    again = await api.ok("PATCH", f"{widgets}/a", widget("a", size=2, note="two"), **apply)
+    assert again["metadata"]["resourceVersion"] == changed["metadata"]["resourceVersion"]
