@@ -13,7 +13,7 @@ servers hold. Nothing is asked of an agent itself but whether it is ready.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -79,6 +79,7 @@ class Cluster:
         self.api: Client = self.sim.client()
         self.process: AgentProcess | None = None
         self.settings: dict[str, Any] = {}
+        self.mcs_version = "v1beta1"
         self._starts = 0
 
     # The agent
@@ -183,7 +184,10 @@ class Cluster:
         return await self.api.update(ENDPOINT_SLICES, body)
 
     async def export(self, namespace: str, name: str, **spec: Any) -> Object:
-        return await self.api.create(EXPORTS, _mcs("ServiceExport", namespace, name, spec))
+        kind = service_exports(self.mcs_version)
+        metadata = {"name": name, "namespace": namespace}
+        body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": spec}
+        return await self.api.create(kind, body)
 
     async def deploy(self, namespace: str, name: str, *addresses: str, **spec: Any) -> None:
         """A Service, its slice and its export."""
@@ -214,10 +218,10 @@ class Cluster:
         return (await self.api.list(resource, namespace=namespace, label_selector=selector)).items
 
     async def export_of(self, namespace: str, name: str) -> Object | None:
-        return await self.held(EXPORTS, namespace, name)
+        return await self.held(service_exports(self.mcs_version), namespace, name)
 
     async def import_of(self, namespace: str, name: str) -> Object | None:
-        return await self.held(IMPORTS, namespace, name)
+        return await self.held(service_imports(self.mcs_version), namespace, name)
 
     async def derived_of(self, namespace: str, name: str) -> Object | None:
         """The Service that the import names as its derived one."""
@@ -248,7 +252,7 @@ class Cluster:
 
     async def conditions(self, namespace: str, name: str) -> dict[str, tuple[str, str]]:
         """Of the ServiceExport: type to (status, reason)."""
-        return _conditions(await self.held(EXPORTS, namespace, name))
+        return _conditions(await self.export_of(namespace, name))
 
     async def import_conditions(self, namespace: str, name: str) -> dict[str, tuple[str, str]]:
         return _conditions(await self.import_of(namespace, name))
@@ -272,13 +276,15 @@ class Clusterset:
         start: bool = True,
         service_cidrs: Mapping[str, Sequence[str]] | None = None,
         skew_seconds: dict[str, float] | None = None,
-        members: dict[str, Object] | None = None,
+        members: Mapping[str, Object] | None = None,
+        installed: Collection[str] | None = None,
         **settings: Any,
     ) -> None:
         self.names = names or MEMBERS
         self.seed = seed
         self._start = start
         self._members = members or {}
+        self._installed = installed
         self.broker = SimCluster("broker", clock=LoopClock(), random=Random(f"{seed}broker"))
         self.broker_api = self.broker.client()
         self.clusters = {
@@ -300,10 +306,10 @@ class Clusterset:
         return iter(self.clusters.values())
 
     async def __aenter__(self) -> Self:
-        for name in BROKER_CRDS:
-            await self.broker_api.create(CUSTOM_RESOURCE_DEFINITIONS, _crd(name))
+        await self.install_broker()
         for cluster in self:
-            await cluster.install()
+            if self._installed is None or cluster.name in self._installed:
+                await cluster.install()
             await self.admit(cluster.name, self._members.get(cluster.name))
         if self._start:
             for cluster in self:
@@ -324,17 +330,21 @@ class Clusterset:
             cluster.sim.close()
         self.broker.close()
 
+    async def install_broker(self) -> None:
+        for name in BROKER_CRDS:
+            await self.broker_api.create(CUSTOM_RESOURCE_DEFINITIONS, _crd(name))
+
     async def admit(self, name: str, spec: Object | None = None) -> None:
         """What the broker's administrator does for a new member."""
         namespace = f"mcs-member-{name}"
         await self.broker_api.create(NAMESPACES, {"metadata": {"name": namespace}})
-        body = {
-            "apiVersion": MEMBER_CLUSTERS.api_version,
-            "kind": "MemberCluster",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": spec or {},
-        }
-        await self.broker_api.create(MEMBER_CLUSTERS, body)
+        await self.broker_api.create(MEMBER_CLUSTERS, member_cluster(name, spec))
+
+    async def publish(self, member: str, kind: Resource, name: str, **spec: Any) -> Object:
+        """Write an object into a member's namespace on the broker, as that member could."""
+        metadata = {"name": name, "namespace": f"mcs-member-{member}"}
+        body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "spec": spec}
+        return await self.broker_api.create(kind, body)
 
     async def everywhere(self, namespace: str) -> None:
         """A namespace in every cluster."""
@@ -420,18 +430,24 @@ def _place(cluster: Cluster) -> str:
     return f"in {cluster.name}"
 
 
-def _mcs(kind: str, namespace: str, name: str, spec: Object) -> Object:
+def member_cluster(name: str, spec: Object | None = None) -> Object:
+    """What the broker's administrator writes for a member."""
     return {
-        "apiVersion": EXPORTS.api_version,
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
+        "apiVersion": MEMBER_CLUSTERS.api_version,
+        "kind": "MemberCluster",
+        "metadata": {"name": name, "namespace": f"mcs-member-{name}"},
+        "spec": spec or {},
     }
 
 
 def import_by_hand(namespace: str, name: str, **spec: Any) -> Object:
     """A ServiceImport that some user wrote."""
-    return _mcs("ServiceImport", namespace, name, {"type": "ClusterSetIP", "ports": [], **spec})
+    return {
+        "apiVersion": IMPORTS.api_version,
+        "kind": IMPORTS.kind,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"type": "ClusterSetIP", "ports": [], **spec},
+    }
 
 
 def _conditions(body: Object | None) -> dict[str, tuple[str, str]]:

@@ -6,7 +6,7 @@ import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.errors import ClusterIdTaken
-from tests.controllers.clusterset import Clusterset, Object
+from tests.controllers.clusterset import Clusterset, member_cluster
 
 pytestmark = pytest.mark.looptime
 
@@ -143,7 +143,6 @@ async def test_a_cluster_id_that_another_cluster_has_ends_the_agent() -> None:
 async def test_a_rebuilt_cluster_takes_its_id_over_once_the_administrator_has_freed_it() -> None:
     async with Clusterset("east", "west") as world:
         await world["east"].kill()
-        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
         await world.broker_api.patch(
             MEMBER_CLUSTERS,
             "east",
@@ -157,11 +156,7 @@ async def test_a_rebuilt_cluster_takes_its_id_over_once_the_administrator_has_fr
         world["east"].process = None
 
         await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
-        await world.broker_api.create(
-            MEMBER_CLUSTERS,
-            {"apiVersion": member["apiVersion"], "kind": member["kind"]}
-            | {"metadata": {"name": "east", "namespace": "mcs-member-east"}},
-        )
+        await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("east"))
         world["east"].start()
         await world["east"].ready()
 
@@ -184,7 +179,7 @@ async def test_without_a_member_cluster_the_agent_waits_and_says_whose_turn_it_i
         assert export is not None
         assert problem in [one["message"] for one in export["status"]["conditions"]]
 
-        await world.broker_api.create(MEMBER_CLUSTERS, _member("west"))
+        await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("west"))
         await world["west"].ready()
         await world.imported("shop", "web", WEST)
 
@@ -209,7 +204,7 @@ async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitte
         await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
         await world.until(lambda: has(world, "north", WEST))
 
-        await world.broker_api.create(MEMBER_CLUSTERS, _member("east"))
+        await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("east"))
         await world.imported("shop", "web", EAST | WEST)
 
 
@@ -263,18 +258,10 @@ async def test_a_second_record_in_a_members_namespace_changes_nothing() -> None:
     async with Clusterset() as world:
         await exported_by_both(world)
         before = await world.settled()
-        stray = _member("east")
+        stray = member_cluster("east")
         stray["metadata"]["name"] = "stray"
         stray["spec"] = {"namespaces": ["elsewhere"]}
 
         await world.broker_api.create(MEMBER_CLUSTERS, stray)
 
         assert await world.settled() == before
-
-
-def _member(name: str) -> Object:
-    return {
-        "apiVersion": MEMBER_CLUSTERS.api_version,
-        "kind": "MemberCluster",
-        "metadata": {"name": name, "namespace": f"mcs-member-{name}"},
-    }
