@@ -102,8 +102,6 @@ class Importer:
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
     ) -> None:
         records = {record.cluster: record for record in self._view.records(key)}
-        sources = [one for one in self._view.slices(key) if one.cluster in records]
-        withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         if imported is None:
             wanted = _desired_import(merged, self._derived.ips(key), self._derived.served_families())
             imported = await self._imports.create(self._import_body(wanted))
@@ -120,6 +118,8 @@ class Importer:
             imported = await self._imports.replace(imported, self._import_body(wanted))
         if merged.type == "Headless":
             await self._derived.remove(key)
+        sources = [one for one in self._view.slices(key) if one.cluster in records]
+        withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         slices = desired.imported_slices(
             merged,
             records,
@@ -146,7 +146,7 @@ class Importer:
             raise problem
 
     def _withdrawn(
-        self, key: ServiceKey, imported: Entry[LocalImport] | None, exporters: Set[str]
+        self, key: ServiceKey, imported: Entry[LocalImport], exporters: Set[str]
     ) -> frozenset[str]:
         """The exporting clusters whose endpoints are not to be used.
 
@@ -155,7 +155,7 @@ class Importer:
         """
         doubtful = self._membership.doubtful & exporters
         held = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
-        named = imported.value.clusters if imported is not None else ()
+        named = imported.value.clusters
         self._imported_here.update((cluster, key) for cluster in doubtful.difference(named))
         left_out = (
             cluster
