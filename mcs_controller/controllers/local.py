@@ -44,6 +44,9 @@ from mcs_controller.kube.queue import WorkQueue
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
 
+READ_ONE_BY_ONE_MAX = 4
+"""More new exports than that in one namespace are read with one list of the namespace."""
+
 KeyListener = Callable[[ServiceKey], None]
 
 
@@ -72,6 +75,7 @@ class LocalState:
         self.client = client
         self._clock = clock
         self._loaded: set[ServiceKey] = set()
+        self._unloaded: dict[str, set[ServiceKey]] = {}
         self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
         self.mcs_version = ""
 
@@ -112,8 +116,8 @@ class LocalState:
             self._exports, self._imports, self._namespaces,
             self._imported_slices, self._services, self._source_slices,
         )  # fmt: skip
-        self.loader: WorkQueue[ServiceKey] = WorkQueue(
-            "loader", self._load, random=random, describe=describe_service
+        self.loader: WorkQueue[str] = WorkQueue(
+            "loader", self._load, random=random, describe=lambda namespace: {"namespace": namespace}
         )
         self.exports.subscribe(self._export_changed)
         self._loaded_listeners: list[KeyListener] = []
@@ -218,12 +222,14 @@ class LocalState:
 
     def _export_changed(self, old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
         if old is None and new is not None and self._exports.synced():
-            self.loader.add(ServiceKey(new.namespace, new.name))
+            self._unloaded.setdefault(new.namespace, set()).add(ServiceKey(new.namespace, new.name))
+            self.loader.add(new.namespace)
         elif new is None and old is not None:
             self._unload(ServiceKey(old.namespace, old.name))
 
     def _unload(self, key: ServiceKey) -> None:
         self._loaded.discard(key)
+        self._unloaded.get(key.namespace, set()).discard(key)
         self._evaluations.pop(key, None)
         service = self.services.get(*key)
         if service is not None and not service.value.managed:
@@ -231,22 +237,33 @@ class LocalState:
         for entry in self.source_slices.indexed(key):
             self.source_slices.remove(entry.namespace, entry.name)
 
-    async def _load(self, key: ServiceKey) -> None:
-        export = self.exports.get(*key)
-        if export is None or key in self._loaded:
-            return
+    async def _load(self, namespace: str) -> None:
+        """Read what the new exports of a namespace name; many at once with one list instead of many reads."""
         await self._services.wait_synced()
         await self._source_slices.wait_synced()
-        await self._services.fetch(name=key.name, namespace=key.namespace)
-        await self._source_slices.fetch(
-            namespace=key.namespace,
-            label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name}",
-        )
-        now = self.exports.get(*key)
-        # An export that went and came back meanwhile asks for a look of its own.
-        if now is not None and now.uid == export.uid:
-            self._loaded.add(key)
-            self._tell_loaded(key)
+        wanted = {
+            key: export.uid
+            for key in self._unloaded.get(namespace, ())
+            if (export := self.exports.get(*key)) is not None
+        }
+        if len(wanted) > READ_ONE_BY_ONE_MAX:
+            await self._services.fetch(namespace=namespace)
+            await self._source_slices.fetch(namespace=namespace)
+        else:
+            for key in wanted:
+                await self._services.fetch(name=key.name, namespace=namespace)
+                await self._source_slices.fetch(
+                    namespace=namespace, label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name}"
+                )
+        for key, uid in wanted.items():
+            now = self.exports.get(*key)
+            # An export that went and came back meanwhile asks for a look of its own.
+            if now is not None and now.uid == uid:
+                self._unloaded[namespace].discard(key)
+                self._loaded.add(key)
+                self._tell_loaded(key)
+        if not self._unloaded.get(namespace):
+            self._unloaded.pop(namespace, None)
 
     def _tell_loaded(self, key: ServiceKey) -> None:
         for listener in self._loaded_listeners:
