@@ -310,6 +310,10 @@ class Reflector(Generic[T]):
             metadata["resourceVersion"],
         )
         key = (namespace, name)
+        held = self._store.get(namespace, name)
+        if held is not None and held.resource_version == version and held.uid == metadata.get("uid", ""):
+            # The echo of our own write, or what a list repeats: nothing to decode.
+            return key, version, held
         try:
             value = self._decode(body)
         except _DECODE_ERRORS as error:
