@@ -96,7 +96,7 @@ class Cluster:
             AgentConfig(cluster_id=self.name, **{**self.settings, **settings}),
             local=self.sim.transport("agent"),
             broker=self.world.broker.transport(f"member-{self.name}"),
-            skew_seconds=self.skew_seconds,
+            clock=LoopClock(self.skew_seconds),
             seed=self.world.seed + self._starts,
         )
         return self.process

@@ -18,6 +18,7 @@ from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.events import EventType, ObjectRef
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.kube.transport import LineStream, Request, Response, Transport
 
@@ -99,7 +100,7 @@ class AgentProcess:
     """A running agent."""
 
     def __init__(
-        self, config: AgentConfig, *, local: Transport, broker: Transport, skew_seconds: float, seed: int
+        self, config: AgentConfig, *, local: Transport, broker: Transport, clock: Clock, seed: int
     ) -> None:
         self.wire = Wire()
         self.told = Told()
@@ -112,7 +113,7 @@ class AgentProcess:
             config,
             local=self._clients[0],
             broker=self._clients[1],
-            clock=LoopClock(skew_seconds),
+            clock=clock,
             random=Random(seed),
             registry=self.registry,
             events=self.told,
