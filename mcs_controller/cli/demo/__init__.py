@@ -77,16 +77,25 @@ async def run(arguments: argparse.Namespace) -> int:
     begun_seconds = asyncio.get_running_loop().time()
     with kubeconfig_folder(arguments.kubeconfig_dir) as folder:
         folder.check([BROKER, *(site.name for site in sites)])
-        async with demo_clusterset(sites, folder) as demo:
-            if arguments.once:
-                return 0 if await play(demo, _say) else 1
-            await _settle(demo)
-            for line in lines(places(demo)):
-                _say(line)
-            took_seconds = asyncio.get_running_loop().time() - begun_seconds
-            _say(f"\n# up after {took_seconds:.1f} s; Ctrl-C stops it, and removes the kubeconfig files")
-            await asyncio.get_running_loop().create_future()
+        try:
+            async with demo_clusterset(sites, folder) as demo:
+                if arguments.once:
+                    return 0 if await play(demo, _say) else 1
+                await _show(demo, begun_seconds)
+        except* BrokenPipeError as group:
+            # Who read what we print has gone: for `main` to end in silence, as of any command.
+            raise BrokenPipeError from group
     return 0
+
+
+async def _show(demo: DemoClusterset, begun_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    await _settle(demo)
+    for line in lines(places(demo)):
+        _say(line)
+    took_seconds = loop.time() - begun_seconds
+    _say(f"\n# up after {took_seconds:.1f} s; Ctrl-C stops it, and removes the kubeconfig files")
+    await loop.create_future()
 
 
 async def _settle(demo: DemoClusterset) -> None:

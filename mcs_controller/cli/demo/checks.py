@@ -22,7 +22,9 @@ from mcs_controller.kube.errors import KubeError, NotFound
 
 POLL_SECONDS = 0.03
 WAIT_SECONDS = 10.0
-LOOK_SECONDS = 2.0
+ANSWER_SECONDS = 1.0
+LOOK_SECONDS = 3.0
+"""Time for one answer, and for all of one look."""
 
 T = TypeVar("T")
 
@@ -56,8 +58,10 @@ async def eventually(
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 seen = await look()
-        except (KubeError, QueryFailed, TimeoutError) as error:
+        except (KubeError, QueryFailed) as error:
             last_seen = f"{type(error).__name__}: {error}"
+        except TimeoutError:
+            last_seen = f"no answer within {LOOK_SECONDS:g} s"
         else:
             if holds(seen):
                 return seen
@@ -159,14 +163,14 @@ NO_SUCH_NAME = Resolved("NXDOMAIN")
 async def resolve(cluster: DemoCluster, name: str, type: str = "A", *, tcp: bool = False) -> Resolved:
     """What a cluster's DNS server says of `name`, which is relative to the clusterset's services."""
     answer = await query(
-        cluster.dns_address, f"{name}.{NAMESPACE}.svc.{ZONE}", type, tcp=tcp, timeout_seconds=LOOK_SECONDS
+        cluster.dns_address, f"{name}.{NAMESPACE}.svc.{ZONE}", type, tcp=tcp, timeout_seconds=ANSWER_SECONDS
     )
     return Resolved(answer.rcode, answer.data(type))
 
 
 async def http_status(cluster: DemoCluster, path: str) -> tuple[int, str]:
     """Status and text of a page of a cluster's HTTP server."""
-    response = await cluster.get(path, timeout_seconds=LOOK_SECONDS)
+    response = await cluster.get(path, timeout_seconds=ANSWER_SECONDS)
     return response.status, response.body.decode("utf-8", "replace")
 
 
