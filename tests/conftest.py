@@ -2,7 +2,7 @@
 
 import asyncio
 
-pytest_plugins = ["tests.realkube.plugin", "tests.requirements_plugin"]
+pytest_plugins = ["tests.realkube.plugin", "tests.realnode.plugin", "tests.requirements_plugin"]
 
 # Says that this thread has no loop. Else pytest-asyncio, asking for "the current one" before the
 # first async test, makes Python 3.11 create one that nobody closes, and that warning fails the run.

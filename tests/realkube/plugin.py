@@ -94,9 +94,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker(MARK) is None:
         return
     reason = why_not()
-    if reason is None:
-        return
-    item.config.stash[_not_run][reason] += 1
+    if reason is not None:
+        do_not_run(item, "real control planes", reason)
+
+
+def do_not_run(item: pytest.Item, what: str, reason: str) -> None:
+    """Skip, or fail under CI: the test needs `what`, and there is none."""
+    item.config.stash[_not_run][f"tests against {what}: {reason}"] += 1
     if _in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
@@ -132,7 +136,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not_run:
         terminalreporter.section("real Kubernetes: NOT RUN", sep="=", red=True, bold=True)
         for reason, count in not_run.items():
-            terminalreporter.line(f"{count} tests against real control planes: {reason}")
+            terminalreporter.line(f"{count} {reason}")
     if skipped and _in_ci():
         terminalreporter.section("CI=true: skipped tests fail the run", red=True)
         for test in skipped:

@@ -7,6 +7,7 @@ addresses, as clusters have that were not planned together; their pods have diff
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import CONTROLLERS, ControlPlane, ControlPlaneSpec
 from tests.realkube.process import ServerProcess
 from tests.realkube.product import Component, free_port, install_clusterset, start_agent, start_dns
+from tests.realnode.cgroups import ROOT as CGROUPS
 from tests.realnode.cgroups import CgroupGuardian
 from tests.realnode.fabric import Addresses, Fabric
 from tests.realnode.image import write_image
@@ -161,6 +163,18 @@ class WholeClusters:
         self._others.clear()
         self._nodes.clear()
         self._clusters.clear()
+
+    def leftovers(self) -> list[str]:
+        """Processes, mounts and control groups of the run that are still there; after `stop`, none."""
+        marks = (str(self._work_dir), self._run_name)
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+        found = [f"mount: {line}" for line in mounts if any(mark in line for mark in marks)]
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                told = (process / "cmdline").read_text() + (process / "cgroup").read_text()
+                if any(mark in told for mark in marks):
+                    found.append(f"process {process.name}: {told[:256]!r}")
+        return found + [f"control group: {group}" for group in CGROUPS.glob(f"**/{self._run_name}")]
 
     async def __aenter__(self) -> Self:
         await self.start()
