@@ -18,6 +18,13 @@ LABEL_MANAGED_BY = "mcs-controller.io/managed-by"
 MANAGED_BY = "mcs-controller.io"
 """The value of both markers."""
 
+ANNOTATION_WITHDRAW = "mcs-controller.io/withdraw"
+WITHDRAW_ALLOWED = "allowed"
+"""What an operator writes on a held ServiceImport, or on a silent MemberCluster, to let it go."""
+
+CONDITION_HELD = "mcs-controller.io/Held"
+"""On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
+
 MEMBER_NAMESPACE_PREFIX = "mcs-member-"
 """A member's namespace on the broker is this prefix and its cluster id."""
 

@@ -1,45 +1,76 @@
 """The fuse against mass withdrawal (architecture decision 7).
 
-When one pass would take away more than a share of what is imported, or most members go silent at once, the
-likelier cause is a fault than the wish of that many users: hold everything, and say so. The fuse closes
-by itself when the data comes back, or when an operator releases it. The same rule serves for services
-(`minimum` 10) and for members (`MEMBERS_MINIMUM`: one of one other cluster may well die).
+When much of what is imported would go away at once, or most members go silent at once, the likelier cause is
+a fault than the wish of that many users: hold everything, and say so. The same rule serves for services
+(`SERVICES_MINIMUM`) and for members (`MEMBERS_MINIMUM`: one of one other cluster may well die). Once it
+holds it does so until nothing is missing any more, since data that comes back comes back bit by bit; what an
+operator releases is not missing.
 """
 
-from enum import Enum
+from collections.abc import Sequence
+
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
+from mcs_controller.clusterset.model import Condition, LocalImport, StringMap
 
 DEFAULT_SHARE = 0.5
 SERVICES_MINIMUM = 10
 MEMBERS_MINIMUM = 2
 
-
-class FuseState(Enum):
-    """CLOSED: withdraw freely. HOLDING: withdraw nothing. RELEASED: an operator let this loss through."""
-
-    CLOSED = "closed"
-    HOLDING = "holding"
-    RELEASED = "released"
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing may be withdrawn."""
-        return self is FuseState.HOLDING
+MASS_WITHDRAWAL = "MassWithdrawal"
+MEMBERS_SILENT = "MembersSilent"
 
 
 def would_trip(
     imported: int, lost: int, *, share: float = DEFAULT_SHARE, minimum: int = SERVICES_MINIMUM
 ) -> bool:
-    """Whether losing `lost` of `imported` in one pass is too much to believe."""
+    """Whether losing `lost` of `imported` at once is too much to believe."""
     return lost >= minimum and lost > imported * share
 
 
-def next_state(state: FuseState, *, tripping: bool, release: bool = False) -> FuseState:
-    """The state after a pass that finds `would_trip` to be `tripping`.
+def holds(held_before: bool, *, missing: int, tripping: bool) -> bool:
+    """Whether to hold now; `missing` is what would be withdrawn, without what an operator released."""
+    return missing > 0 and (held_before or tripping)
 
-    A release lasts for as long as the same loss does, so that it can be carried out in several passes.
-    """
-    if not tripping:
-        return FuseState.CLOSED
-    if release or state is FuseState.RELEASED:
-        return FuseState.RELEASED
-    return FuseState.HOLDING
+
+def is_released(annotations: StringMap) -> bool:
+    """Whether an operator said, on the object itself, that it may go."""
+    return (ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED) in annotations
+
+
+def was_held(imported: LocalImport) -> bool:
+    """Whether a fuse held the import when its status was written: that outlives the agent."""
+    return any(
+        (one.type, one.status, one.reason) == (CONDITION_HELD, "True", MASS_WITHDRAWAL)
+        for one in imported.conditions
+    )
+
+
+def held_for_mass_withdrawal(imported: LocalImport) -> Condition:
+    """What is said on an import that no cluster exports any more and that stays nevertheless."""
+    key = imported.service
+    return Condition(
+        CONDITION_HELD,
+        "True",
+        MASS_WITHDRAWAL,
+        "no cluster exports this service any more, and the same is true of so many others that it is held; "
+        "if that is meant, let it go with: "
+        f"kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
+        f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
+        imported.generation,
+    )
+
+
+def held_for_silent_members(
+    imported: LocalImport, clusters: Sequence[str], generation: int
+) -> tuple[Condition, ...]:
+    """The condition of an import that is exported: held for `clusters`, or no longer held, or never was."""
+    if clusters:
+        text = (
+            f"most members went silent at once: the endpoints of {', '.join(clusters)} are held; if they "
+            f"are gone for good, annotate their MemberClusters on the broker with "
+            f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}"
+        )
+        return (Condition(CONDITION_HELD, "True", MEMBERS_SILENT, text, generation),)
+    if any(one.type == CONDITION_HELD for one in imported.conditions):
+        return (Condition(CONDITION_HELD, "False", "NotHeld", "", generation),)
+    return ()

@@ -253,7 +253,8 @@ class Member:
     """A cluster of the clusterset as the broker knows it; the id comes from the namespace, never the payload.
 
     `heartbeat` is an opaque text that changes when the member renews; readers compare, never parse it.
-    Empty `allowed_cidrs` or `allowed_namespaces` means no restriction.
+    Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
+    that its silence is no fault (the fuse, architecture decision 7).
     """
 
     cluster: str
@@ -262,3 +263,4 @@ class Member:
     heartbeat: str = ""
     allowed_cidrs: tuple[str, ...] = ()
     allowed_namespaces: tuple[str, ...] = ()
+    released: bool = False

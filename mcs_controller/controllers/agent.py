@@ -20,6 +20,7 @@ from mcs_controller.controllers.events import EventSink
 from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.export_status import ExportStatus
 from mcs_controller.controllers.exporter import Exporter
+from mcs_controller.controllers.fuse import ImportFuse
 from mcs_controller.controllers.import_status import ImportStatus
 from mcs_controller.controllers.importer import Importer
 from mcs_controller.controllers.local import LocalState, describe_service
@@ -65,21 +66,25 @@ class Agent:
         self._view = ClustersetView(self.local, self.broker, self.membership)
         self._metrics = AgentMetrics(registry)
         evidence = Evidence()
+        self._export_status = ExportStatus(self.local, clock=clock, random=random, events=events)
+        self._import_status = ImportStatus(self.local, clock=clock, random=random, events=events)
         exporter = Exporter(
             self.local,
             self.broker,
             self._view,
             self.membership,
             evidence,
-            ExportStatus(self.local, clock=clock, events=events),
+            self._export_status,
             clock,
         )
+        self._fuse = ImportFuse(self.local, self._view, share=config.fuse_share, minimum=config.fuse_minimum)
         importer = Importer(
             self.local,
             self._view,
             self.membership,
             evidence,
-            ImportStatus(self.local, clock=clock),
+            self._fuse,
+            self._import_status,
             DerivedServices(self.local),
             self._metrics,
             clock,
@@ -98,6 +103,7 @@ class Agent:
             random=random,
             describe=describe_service,
         )
+        self._queues = (self.exports, self.imports, self._export_status.queue, self._import_status.queue)
         self._confirmation = Confirmation(
             self.local,
             self.broker,
@@ -107,7 +113,7 @@ class Agent:
             Backoff(1.0, 30.0, random=random),
             self._look_at_everything,
         )
-        StateCollector(self.local, self._view, self.membership, registry)
+        StateCollector(self.local, self._view, self.membership, self._fuse, registry)
         self._connect(KubeMetrics(registry))
 
     async def run(self) -> None:
@@ -120,8 +126,8 @@ class Agent:
             tasks.start(self.local.run(), name="local")
             tasks.start(self.broker.run(), name="broker")
             tasks.start(self.membership.run(), name="membership")
-            tasks.start(self.exports.run(), name="exports")
-            tasks.start(self.imports.run(), name="imports")
+            for queue in self._queues:
+                tasks.start(queue.run(), name=queue.name)
             tasks.start(self._announce_sync(), name="sync")
             tasks.start(self._confirmation.run(), name="confirmation")
 
@@ -156,18 +162,23 @@ class Agent:
 
     def _look(self, key: ServiceKey) -> None:
         self.exports.add(key)
+        self._look_at_import(key)
+
+    def _look_at_import(self, key: ServiceKey) -> None:
+        # The fuse counts at once, so that it knows of all that one list lacks before the first is withdrawn.
+        self._fuse.look(key)
         self.imports.add(key)
 
     def _connect(self, metrics: KubeMetrics) -> None:
         local, broker = self.local, self.broker
-        for queue in (self.exports, self.imports, local.loader):
+        for queue in (*self._queues, local.loader):
             metrics.watch_queue(queue)
         for state in (local, broker):
             metrics.watch_client(state.client)
             for reflector in state.reflectors:
                 metrics.watch_reflector(reflector, client=state.client.name)
         _tell_by_name(local.exports, self._look)
-        _tell_by_name(local.imports, self.imports.add)
+        _tell_by_name(local.imports, self._look_at_import)
         _tell_by_service(local.source_slices, self._look)
         _tell_by_service(local.imported_slices, self.imports.add)
         _tell_by_service(broker.records, self._record_changed)
@@ -180,7 +191,7 @@ class Agent:
         self.membership.on_change(self._member_changed)
 
     def _record_changed(self, key: ServiceKey) -> None:
-        self.imports.add(key)
+        self._look_at_import(key)
         if self.local.exports.get(*key) is not None:
             self.exports.add(key)
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
+
 DeadMemberPolicy = Literal["withdraw", "keep"]
 
 
@@ -12,7 +14,9 @@ class AgentConfig:
 
     `member_timeout_seconds` is how long a member's heartbeat may stay unchanged, while the broker itself
     answers, before the member counts as dead; `dead_member_policy` says what then happens to its endpoints
-    (architecture.md, decision 6). `confirm_delay_seconds` is the time between the first complete read after
+    (architecture.md, decision 6). `fuse_share` and `fuse_minimum` are how much of what is imported must be
+    missing at once, as a share and in services, for nothing to be withdrawn (decision 7).
+    `confirm_delay_seconds` is the time between the first complete read after
     a start and the second one that proves what is gone (decision 8).
     """
 
@@ -22,3 +26,5 @@ class AgentConfig:
     dead_member_policy: DeadMemberPolicy = "withdraw"
     confirm_delay_seconds: float = 5.0
     workers: int = 16
+    fuse_share: float = DEFAULT_SHARE
+    fuse_minimum: int = SERVICES_MINIMUM

@@ -1,19 +1,24 @@
 """Writes the conditions of a ServiceExport, and tells the user what changed through Events.
 
 Conditions are merged by type, so that other controllers' conditions survive (requirements, trap 21), and
-nothing is written when nothing differs (MCS-EXP-15).
+nothing is written when nothing differs (MCS-EXP-15). The exporter says what is wanted and goes on: conditions
+have a queue of their own with few workers, so that when much changes at once endpoints come first.
 """
 
+import random as randomness
 from collections.abc import Sequence
 
 from mcs_controller.clusterset import decode, encode
 from mcs_controller.clusterset.conditions import merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
 from mcs_controller.controllers.events import EventSink, EventType, ObjectRef
-from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.local import LocalState, describe_service
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock, rfc3339
+from mcs_controller.kube.queue import WorkQueue
 from mcs_controller.kube.store import Entry
+
+STATUS_WORKERS = 2
 
 _WORTH_A_WARNING = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
 _WORTH_TELLING = {("Conflict", "False"), ("Ready", "True")}
@@ -22,7 +27,13 @@ _WORTH_TELLING = {("Conflict", "False"), ("Ready", "True")}
 class ExportStatus:
     """The only writer of our conditions on ServiceExports."""
 
-    def __init__(self, local: LocalState, *, clock: Clock, events: EventSink) -> None:
+    def __init__(
+        self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
+    ) -> None:
+        self.queue: WorkQueue[ServiceKey] = WorkQueue(
+            "export-status", self._write, workers=STATUS_WORKERS, random=random, describe=describe_service
+        )
+        self._wanted: dict[ServiceKey, Sequence[Condition]] = {}
         self._local = local
         self._clock = clock
         self._events = events
@@ -33,19 +44,34 @@ class ExportStatus:
         entry = self._local.exports.get(*key)
         return entry is not None and any(one.type == condition_type for one in entry.value.conditions)
 
-    async def write(self, key: ServiceKey, wanted: Sequence[Condition]) -> None:
-        """Set `wanted` on the ServiceExport `key`; one that is gone meanwhile is left alone."""
-        entry = self._local.exports.get(*key)
-        if entry is None or entry.value.deleting:
-            return
-        export = entry.value
-        merged = merge_conditions(export.conditions, wanted, rfc3339(self._clock.now()))
-        if merged == export.conditions:
-            return
-        await self._exports.patch(
-            entry, {"status": {"conditions": encode.conditions(merged)}}, subresource="status"
-        )
-        self._tell(entry, merged)
+    def want(self, key: ServiceKey, conditions: Sequence[Condition]) -> None:
+        """Have `conditions` set on the ServiceExport `key`, soon."""
+        self._wanted[key] = conditions
+        if self._difference(key) is None:
+            del self._wanted[key]
+        else:
+            self.queue.add(key)
+
+    async def _write(self, key: ServiceKey) -> None:
+        wanted, difference = self._wanted.get(key), self._difference(key)
+        if difference is not None:
+            entry, merged = difference
+            status = {"conditions": encode.conditions(merged)}
+            await self._exports.patch(entry, {"status": status}, subresource="status")
+            self._tell(entry, merged)
+        if self._wanted.get(key) is wanted:
+            self._wanted.pop(key, None)
+        else:
+            self.queue.add(key)
+
+    def _difference(self, key: ServiceKey) -> tuple[Entry[LocalExport], tuple[Condition, ...]] | None:
+        """The export and the conditions to write; None if there is nothing to write, or nowhere."""
+        entry, wanted = self._local.exports.get(*key), self._wanted.get(key)
+        if entry is None or entry.value.deleting or wanted is None:
+            return None
+        held = entry.value.conditions
+        merged = merge_conditions(held, wanted, rfc3339(self._clock.now()))
+        return None if merged == held else (entry, merged)
 
     def _tell(self, entry: Entry[LocalExport], merged: Sequence[Condition]) -> None:
         before = {condition.type: condition for condition in entry.value.conditions}

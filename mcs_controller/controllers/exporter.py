@@ -69,9 +69,9 @@ class Exporter:
         try:
             ready = await self._mirror(key, evaluation)
         except KubeError as error:
-            await self._tell(key, evaluation, ready_condition("Failed", str(error)))
+            self._tell(key, evaluation, ready_condition("Failed", str(error)))
             raise
-        await self._tell(key, evaluation, ready)
+        self._tell(key, evaluation, ready)
         return None
 
     async def _mirror(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
@@ -131,7 +131,7 @@ class Exporter:
         for entry in self._broker.own_slices.indexed(key):
             await self._slices.delete(entry)
 
-    async def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition | None) -> None:
+    def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition | None) -> None:
         """What is not known yet, after a start, leaves the condition of the time before in place."""
         generation = evaluation.valid.observed_generation
         wanted = [evaluation.valid]
@@ -143,4 +143,4 @@ class Exporter:
             wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
         elif self._view.complete() and (merged := self._view.merged(key)) is not None:
             wanted.append(conflict_condition(merged, observed_generation=generation))
-        await self._status.write(key, wanted)
+        self._status.want(key, wanted)

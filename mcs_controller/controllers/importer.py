@@ -9,7 +9,7 @@ export remains (MCS-IMP-03), and nothing is removed without proof (`evidence.py`
 from collections.abc import Iterable, Sequence, Set
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
-from mcs_controller.clusterset import decode, desired, encode
+from mcs_controller.clusterset import decode, desired, encode, fuse
 from mcs_controller.clusterset.model import (
     AddressFamily,
     ImportedSlice,
@@ -20,7 +20,8 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.recall import merge_behind
 from mcs_controller.controllers.derived import DerivedServices
 from mcs_controller.controllers.evidence import Evidence
-from mcs_controller.controllers.import_status import ImportStatus
+from mcs_controller.controllers.fuse import ImportFuse
+from mcs_controller.controllers.import_status import ImportStatus, WantedStatus
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.metrics import AgentMetrics
@@ -43,6 +44,7 @@ class Importer:
         view: ClustersetView,
         membership: Membership,
         evidence: Evidence,
+        import_fuse: ImportFuse,
         status: ImportStatus,
         derived: DerivedServices,
         metrics: AgentMetrics,
@@ -52,6 +54,7 @@ class Importer:
         self._view = view
         self._membership = membership
         self._evidence = evidence
+        self._fuse = import_fuse
         self._status = status
         self._derived = derived
         self._metrics = metrics
@@ -82,6 +85,8 @@ class Importer:
         gone = self._remembered_exporters(key, imported) - exporters
         if not self._evidence.proves_gone((cluster, key) for cluster in gone):
             await self._refresh_own(key, imported)
+        elif merged is None and imported is not None and self._fuse.holds(key):
+            self._status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
         elif merged is None:
             await self._withdraw(key, imported)
         elif imported is None or not imported.value.deleting:
@@ -105,6 +110,7 @@ class Importer:
         if imported is None:
             wanted = _desired_import(merged, self._derived.ips(key), self._derived.served_families())
             imported = await self._imports.create(self._import_body(wanted))
+            self._fuse.look(key)
         problem: KubeError | None = None
         ips = imported.value.spec.ips
         if merged.type == "ClusterSetIP":
@@ -129,18 +135,23 @@ class Importer:
             withdrawn=withdrawn,
         )
         problem = await self._write_slices(slices, self._local.imported_slices.indexed(key)) or problem
-        await self._status.write(
-            imported,
-            clusters=merged.clusters,
-            conditions=desired.import_conditions(
-                merged,
-                wanted.spec,
-                families=served,
-                withdrawn=withdrawn,
-                error=str(problem) if problem else "",
-                observed_generation=imported.value.generation,
+        self._status.want(
+            key,
+            WantedStatus(
+                clusters=merged.clusters,
+                conditions=desired.import_conditions(
+                    merged,
+                    wanted.spec,
+                    families=served,
+                    withdrawn=withdrawn,
+                    error=str(problem) if problem else "",
+                    observed_generation=imported.value.generation,
+                )
+                + fuse.held_for_silent_members(
+                    imported.value, sorted(self._membership.held & records.keys()), imported.value.generation
+                ),
+                slices_exist=bool(slices),
             ),
-            slices_exist=bool(slices),
         )
         if problem is not None:
             raise problem
@@ -230,6 +241,7 @@ class Importer:
     async def _withdraw(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
         """Nobody exports the service: the import goes first, so that nobody is sent there any more."""
         if imported is not None and not imported.value.deleting:
+            self._fuse.withdraws(key, imported.value)
             await self._imports.delete(imported)
         for entry in self._local.imported_slices.indexed(key):
             await self._slices.delete(entry)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
-from mcs_controller.clusterset import decode, liveness
+from mcs_controller.clusterset import decode, fuse, liveness
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.model import Member
@@ -33,9 +33,10 @@ class Membership:
 
     `verified` says that the cluster id is proven ours: nothing is exported before. `excluded` says that the
     broker answers and does not know us. `observed` says that the members have been read at least once.
+    `held` are members that count as alive although they are silent, because most fell silent at once.
     `dead` are the members whose endpoints are not to be used, `doubtful` those that have not given a sign of
-    life since this process began; both stay empty under the policy `keep`. `problem` is None when the last
-    round worked.
+    life since this process began; all three stay empty under the policy `keep`. `problem` is None when the
+    last round worked.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Membership:
         self.observed = False
         self.doubtful: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
+        self.held: frozenset[str] = frozenset()
         self.problem: str | None = "has not asked the broker yet"
         self._config = config
         self._namespace = member_namespace(config.cluster_id)
@@ -168,15 +170,45 @@ class Membership:
             max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
         )
         dead: frozenset[str] = frozenset()
+        held: frozenset[str] = frozenset()
         doubtful: frozenset[str] = frozenset()
         if self._config.dead_member_policy == "withdraw":
-            dead = self._liveness.stale(self._config.member_timeout_seconds)
+            dead = self._believed_dead(members)
+            held = self._liveness.stale(self._config.member_timeout_seconds) - dead
             doubtful = self._liveness.unproven()
         changed = _rights_changed(self._members, members) | (self.dead ^ dead) | (self.doubtful - doubtful)
+        changed |= self.held ^ held
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
-        self._members, self.dead, self.doubtful, self.observed = members, dead, doubtful, True
+        if held and not self.held:
+            _log.error(
+                "most members went silent at once, which is hard to believe: the endpoints of %s are held "
+                "until their heartbeats come back or the broker's administrator lets them go",
+                ", ".join(sorted(held)),
+            )
+        self._members, self.dead, self.held, self.doubtful = members, dead, held, doubtful
+        self.observed = True
         self._tell(sorted(changed))
+
+    def _believed_dead(self, members: Mapping[str, Member]) -> frozenset[str]:
+        """The silent members less those that the fuse holds (architecture.md, decision 7).
+
+        Those that have been silent for half of the time-out are counted with them: members that fall silent
+        together reach the time-out one after the other, and the first must not pass for a single one.
+        """
+        timeout_seconds = self._config.member_timeout_seconds
+        silent = self._liveness.stale(timeout_seconds)
+        released = {cluster for cluster, member in members.items() if member.released}
+        known = (self.dead & silent) | (silent & released)
+        suspected = self._liveness.stale(timeout_seconds / 2) - known
+        tripping = fuse.would_trip(
+            len(self._liveness.members.keys() - known),
+            len(suspected),
+            share=self._config.fuse_share,
+            minimum=fuse.MEMBERS_MINIMUM,
+        )
+        holding = fuse.holds(bool(self.held), missing=len(silent - known), tripping=tripping)
+        return known if holding else silent
 
     async def _read_members(self, resource_version: str | None) -> dict[str, Member]:
         listed = await self._broker.list(MEMBER_CLUSTERS, resource_version=resource_version)

@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.clusterset.model import Condition
+from mcs_controller.controllers.fuse import ImportFuse
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.view import ClustersetView
@@ -40,11 +41,17 @@ class StateCollector(Collector):
     """Counts exports, imports and members at scrape time."""
 
     def __init__(
-        self, local: LocalState, view: ClustersetView, membership: Membership, registry: CollectorRegistry
+        self,
+        local: LocalState,
+        view: ClustersetView,
+        membership: Membership,
+        fuse: ImportFuse,
+        registry: CollectorRegistry,
     ) -> None:
         self._local = local
         self._view = view
         self._membership = membership
+        self._fuse = fuse
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -72,6 +79,25 @@ class StateCollector(Collector):
             "mcs_exports_refused",
             "Exports of other members that the broker's administrator does not allow them.",
             value=self._view.refused(),
+        )
+        tripped = GaugeMetricFamily(
+            "mcs_fuse_tripped",
+            "Whether everything is held, since too much was lost at once: services (imports) or heartbeats "
+            "(members).",
+            labels=["fuse"],
+        )
+        tripped.add_metric(["imports"], float(self._fuse.holding))
+        tripped.add_metric(["members"], float(bool(self._membership.held)))
+        yield tripped
+        yield GaugeMetricFamily(
+            "mcs_fuse_held_imports",
+            "ServiceImports that no cluster exports any more and that the fuse keeps.",
+            value=self._fuse.held,
+        )
+        yield GaugeMetricFamily(
+            "mcs_fuse_held_members",
+            "Members without a heartbeat whose endpoints the fuse keeps.",
+            value=len(self._membership.held),
         )
         age = GaugeMetricFamily(
             "mcs_member_heartbeat_age_seconds",

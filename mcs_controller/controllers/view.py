@@ -59,6 +59,13 @@ class ClustersetView:
                 found.append(entry.value)
         return tuple(found)
 
+    def exported(self, key: ServiceKey) -> bool:
+        """Whether any cluster exports the service: the same as whether there is a merge, for less."""
+        own = self.own_record(key)
+        if own is not None and self.refusal(own) is None:
+            return True
+        return any(self.refusal(entry.value) is None for entry in self._broker.records.indexed(key))
+
     def merged(self, key: ServiceKey) -> MergedService | None:
         """What the records of one service amount to; None when nobody exports it."""
         records = self.records(key)

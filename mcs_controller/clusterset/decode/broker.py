@@ -26,6 +26,7 @@ from mcs_controller.clusterset.decode.fields import (
 )
 from mcs_controller.clusterset.decode.slices import slice_content
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.fuse import is_released
 from mcs_controller.clusterset.identity import cluster_of_namespace
 from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.model import (
@@ -135,4 +136,5 @@ def member(raw: Json) -> Member:
         heartbeat=text(status, "heartbeat"),
         allowed_cidrs=texts(spec, "podCIDRs", _MAX_CIDRS),
         allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
+        released=is_released(string_pairs(metadata, "annotations")),
     )
