@@ -117,6 +117,11 @@ class Observer:
         self._news = asyncio.Event()
 
     async def run(self) -> None:
+        while True:
+            # A server closes the watch of a reader that fell behind; a new one begins with all there is.
+            await self._watch()
+
+    async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         params = {"watch": "true", "labelSelector": "multicluster.kubernetes.io/service-name"}
         timeout = aiohttp.ClientTimeout(total=None)

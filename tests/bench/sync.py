@@ -36,6 +36,7 @@ RATES_PER_SECOND = (50, 100)
 WARM_UP_SECONDS = 2
 SYSTEMS = ("floor", "ours")
 AT_ONCE = 8
+IDLE_CPU_SHARE = 0.05
 
 
 @dataclass(slots=True)
@@ -82,6 +83,7 @@ class Bench:
             slices = Slices(session, namespace, self._services, changes)
             turn = Turn(namespace, changes, slices, observer)
             async with start(turn) as pids:
+                await _settled(pids)
                 for rate in RATES_PER_SECOND:
                     await self._steadily(turn, rate, pids, self.measured[system])
                 self.measured[system].rss_mib = {name: _rss_mib(pid) for name, pid in pids.items()}
@@ -212,6 +214,15 @@ def _cpu_seconds(pids: Mapping[str, int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def _settled(pids: Mapping[str, int]) -> None:
+    """Wait until the processes have nothing more to do about the import."""
+    busy = True
+    while busy:
+        before_s = _cpu_seconds(pids)
+        await asyncio.sleep(1)
+        busy = _cpu_seconds(pids) - before_s > IDLE_CPU_SHARE * len(pids)
 
 
 def _rss_mib(pid: int) -> float:
