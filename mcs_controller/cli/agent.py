@@ -89,6 +89,8 @@ async def _work(
         member_timeout_seconds=settings.member_timeout_seconds,
         dead_member_policy=settings.dead_member_policy,
         workers=settings.workers,
+        fuse_share=settings.fuse_share,
+        fuse_minimum=settings.fuse_minimum,
     )
 
     def make_agent(of_term: CollectorRegistry) -> Agent:

@@ -167,6 +167,17 @@ def count(text: str) -> int:
     return int(text[:9])
 
 
+def share(text: str) -> float:
+    """A part of a whole, more than nothing and at most all of it."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.0 < value <= 1.0:
+        raise ValueError(f"{_shown(text)} is not a share above 0 and up to 1")
+    return value
+
+
 def one_of(*choices: str) -> Parse:
     """One of a few words."""
 

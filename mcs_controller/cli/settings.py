@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from mcs_controller.cli.options import Option, count, one_of, seconds, switch
+from mcs_controller.cli.options import Option, count, one_of, seconds, share, switch
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.controllers.config import DeadMemberPolicy
 from mcs_controller.observe.listening import ListenAddress
@@ -95,6 +95,24 @@ class AgentSettings:
             default="withdraw",
         ),
     ]
+    fuse_share: Annotated[
+        float,
+        Option(
+            "hold everything when more than this share of the imported services, or of the other members, is "
+            "lost at once; 1 turns that off",
+            parse=share,
+            default="0.5",
+        ),
+    ]
+    fuse_minimum: Annotated[
+        int,
+        Option(
+            "how many imported services at least must be lost at once for everything to be held",
+            parse=count,
+            default="10",
+            metavar="N",
+        ),
+    ]
     workers: Annotated[
         int,
         Option(
@@ -131,6 +149,24 @@ class DnsSettings:
             metavar="ADDR:PORT",
             default="0.0.0.0:53",
             repeatable=True,
+        ),
+    ]
+    workers: Annotated[
+        int,
+        Option(
+            "how many processes answer; from 2 on they are processes of their own, fed by one that watches",
+            parse=count,
+            default="1",
+            metavar="N",
+        ),
+    ]
+    snapshot: Annotated[
+        Path | None,
+        Option(
+            "file in which the zone is kept, to be answered from (as stale) after a restart "
+            "until the API server has been read",
+            parse=Path,
+            metavar="FILE",
         ),
     ]
     kubeconfig: _Kubeconfig

@@ -1,12 +1,22 @@
 """The fuse against mass withdrawal."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.fuse import MEMBERS_MINIMUM, FuseState, next_state, would_trip
-
-CLOSED, HOLDING, RELEASED = FuseState.CLOSED, FuseState.HOLDING, FuseState.RELEASED
+from mcs_controller.clusterset.fuse import (
+    MEMBERS_MINIMUM,
+    held_for_mass_withdrawal,
+    held_for_silent_members,
+    holds,
+    is_released,
+    was_held,
+    would_trip,
+)
+from mcs_controller.clusterset.metadata import exportable_annotations
+from mcs_controller.clusterset.model import ImportSpec, LocalImport, ServiceKey
 
 
 @pytest.mark.requirement("MCS-LIFE-07")
@@ -40,20 +50,54 @@ def test_losing_more_never_makes_it_safer(imported: int, lost: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "tripping", "release", "after"),
+    ("before", "missing", "tripping", "after"),
     [
-        (CLOSED, False, False, CLOSED),
-        (CLOSED, True, False, HOLDING),
-        (HOLDING, True, False, HOLDING),
-        (HOLDING, False, False, CLOSED),
-        (HOLDING, True, True, RELEASED),
-        (RELEASED, True, False, RELEASED),
-        (RELEASED, False, False, CLOSED),
-        (CLOSED, False, True, CLOSED),
+        (False, 0, False, False),
+        (False, 5, False, False),
+        (False, 12, True, True),
+        (True, 12, True, True),
+        (True, 1, False, True),
+        (True, 0, False, False),
+        (True, 0, True, False),
+        (False, 0, True, False),
     ],
 )
-def test_it_holds_until_the_data_is_back_or_an_operator_lets_the_loss_through(
-    before: FuseState, tripping: bool, release: bool, after: FuseState
+def test_it_holds_until_nothing_is_missing_any_more(
+    before: bool, missing: int, tripping: bool, after: bool
 ) -> None:
-    assert next_state(before, tripping=tripping, release=release) is after
-    assert after.holds is (after is HOLDING)
+    assert holds(before, missing=missing, tripping=tripping) is after
+
+
+def test_an_operators_leave_is_one_annotation_with_one_value() -> None:
+    assert is_released((("mcs-controller.io/withdraw", "allowed"), ("other", "x")))
+    assert not is_released((("mcs-controller.io/withdraw", "true"),))
+    assert not is_released(())
+
+
+def test_a_members_word_cannot_be_an_operators_leave() -> None:
+    assert exportable_annotations((("mcs-controller.io/withdraw", "allowed"),)) == ()
+
+
+def test_what_was_held_is_known_from_the_import_and_told_with_the_cure() -> None:
+    imported = LocalImport(ServiceKey("shop", "web"), "uid", 3, ImportSpec("ClusterSetIP", ()))
+    condition = held_for_mass_withdrawal(imported)
+    assert (condition.type, condition.status) == ("mcs-controller.io/Held", "True")
+    assert (
+        "kubectl annotate serviceimport --namespace shop web mcs-controller.io/withdraw=allowed"
+        in condition.message
+    )
+    held = replace(imported, conditions=(condition,))
+    assert was_held(held)
+    assert not was_held(imported)
+    (over,) = held_for_silent_members(held, (), 3)
+    assert (over.type, over.status) == ("mcs-controller.io/Held", "False")
+    assert not was_held(replace(imported, conditions=(over,)))
+
+
+def test_an_import_that_never_was_held_has_no_such_condition() -> None:
+    imported = LocalImport(ServiceKey("shop", "web"), "uid", 3, ImportSpec("ClusterSetIP", ()))
+    assert held_for_silent_members(imported, (), 3) == ()
+    (held,) = held_for_silent_members(imported, ("east", "west"), 3)
+    assert (held.status, held.reason) == ("True", "MembersSilent")
+    assert "east, west" in held.message
+    assert not was_held(replace(imported, conditions=(held,)))
