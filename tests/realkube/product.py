@@ -28,22 +28,21 @@ BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
 
 async def install_member(plane: ControlPlane) -> None:
     """The MCS API and the rights of agent and DNS server, in a member cluster."""
-    for name in MCS_CRDS:
-        await plane.kubectl("apply", "-f", str(ROOT / "crds" / f"{name}.yaml"))
-    await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *MCS_CRDS)
-    for manifest in ("agent", "dns"):
-        await plane.kubectl("apply", "-f", str(ROOT / "hack" / "rbac" / f"{manifest}.yaml"))
+    await _apply(plane, MCS_CRDS, "agent", "dns")
 
 
 async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
     """The broker's kinds, and for each member its namespace, its rights and its MemberCluster."""
     names = [f"{plural}.broker.mcs-controller.io" for plural in BROKER_CRDS]
-    for name in names:
-        await plane.kubectl("apply", "-f", str(ROOT / "crds" / f"{name}.yaml"))
-    await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *names)
-    await plane.kubectl("apply", "-f", str(ROOT / "hack" / "rbac" / "broker.yaml"))
-    for member in members:
-        await plane.kubectl("apply", "-f", "-", stdin=_member_manifest(member))
+    await _apply(plane, names, "broker")
+    await plane.kubectl("apply", "-f", "-", stdin="---\n".join(map(_member_manifest, members)))
+
+
+async def _apply(plane: ControlPlane, crds: Sequence[str], *rbac: str) -> None:
+    """At one go, and until the kinds are served: a start of kubectl costs more than what it does."""
+    files = [*(f"crds/{name}.yaml" for name in crds), *(f"hack/rbac/{name}.yaml" for name in rbac)]
+    await plane.kubectl("apply", *(f"--filename={ROOT / file}" for file in files))
+    await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *crds)
 
 
 def _member_manifest(member: str) -> str:

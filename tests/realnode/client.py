@@ -73,3 +73,13 @@ async def dial(cluster: Cluster, host: str, port: int, *, protocol: str = "http"
         return Answers(errors=(str(answer.body),) * tries)
     told = json.loads(answer.body) if isinstance(answer.body, str) else answer.body
     return Answers(Counter(told.get("responses", ())), tuple(told.get("errors", ())))
+
+
+async def answered_by(
+    cluster: Cluster, host: str, port: int, clusters: set[str], *, protocol: str = "http", tries: int = 24
+) -> Answers:
+    """As soon as pods of exactly these clusters answer, and nothing goes wrong."""
+    return await eventually(
+        lambda: dial(cluster, host, port, protocol=protocol, tries=tries),
+        lambda answers: answers.clusters() == clusters and not answers.errors,
+    )

@@ -1,7 +1,8 @@
 """Three whole clusters with our product on them, started together and always taken down together.
 
 `east` is in zone-a, `west` in zone-b, `north` in zone-a again and IPv4 only. They have the same service
-addresses, as clusters have that were not planned together; their pods have different ones.
+addresses, as clusters have that were not planned together; their pods have different ones. The broker is on
+north's API server: any will do, and one less to start.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from uuid import uuid4
 
 from tests.realkube.clusterset import RealClusterset
@@ -25,7 +24,7 @@ from tests.realnode.image import write_image
 from tests.realnode.machine import Machine
 from tests.realnode.node import Node, NodeSpec
 
-BROKER = "broker"
+BROKER = "north"
 ZONES = {"east": "zone-a", "west": "zone-b", "north": "zone-a"}
 WORKLOAD_CONTROLLERS = ("deployment-controller", "replicaset-controller", "statefulset-controller")
 API_SERVER_FLAGS = (
@@ -71,10 +70,17 @@ class WholeClusters:
         """Nobody else's: what could outlive the run bears it."""
         return self._run_name
 
+    async def resolve(self, cluster: Cluster, name: str, kind: str) -> list[str]:
+        """The records that the cluster's own DNS, which its pods ask, has of that name; sorted."""
+        server = f"@{cluster.node.spec.addresses.node_v4}"
+        told = await self._fabric.run("dig", server, "+short", "+tries=1", name, kind)
+        return sorted(told.split("\n")[:-1])
+
     def __getitem__(self, name: str) -> Cluster:
         return self._clusters[name]
 
     async def start(self) -> None:
+        """Every program is started, and API objects can be created; `wait_ready` waits for the rest."""
         try:
             await self._start()
         except BaseExceptionGroup as failures:
@@ -90,7 +96,7 @@ class WholeClusters:
         members = [_member_spec(name) for name in ZONES]
         self._real = RealClusterset(
             self._work_dir,
-            [ControlPlaneSpec(BROKER, controller_manager=False), *members],
+            members,
             self._machine.binaries,
             self._fabric.place,
         )
@@ -111,6 +117,8 @@ class WholeClusters:
             self._others += [agent.process, dns.process]
             node = self._nodes[plane.name]
             self._clusters[plane.name] = Cluster(plane, node, agent, dns, node.spec.dual_stack)
+
+    async def wait_ready(self) -> None:
         async with asyncio.TaskGroup() as group:
             for cluster in self._clusters.values():
                 group.create_task(cluster.agent.wait_ready())
@@ -175,18 +183,6 @@ class WholeClusters:
                 if any(mark in told for mark in marks):
                     found.append(f"process {process.name}: {told[:256]!r}")
         return found + [f"control group: {group}" for group in CGROUPS.glob(f"**/{self._run_name}")]
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def _is_dual_stack(name: str) -> bool:

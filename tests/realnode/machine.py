@@ -13,7 +13,7 @@ from tests.realkube.binaries import Binaries, BinariesMissingError, locate_binar
 from tests.realnode.cgroups import ROOT as CGROUPS
 
 NODE_PROGRAMS = ("kube-scheduler", "kubelet", "kube-proxy", "agnhost", "coredns")
-TOOLS = ("containerd", "ctr", "runc", "nft", "ip", "nsenter", "unshare", "setpriv")
+TOOLS = ("containerd", "ctr", "runc", "nft", "ip", "nsenter", "unshare", "setpriv", "dig")
 CNI_FOLDERS = (Path("/usr/lib/cni"), Path("/opt/cni/bin"))
 CNI_PLUGINS = ("ptp", "host-local", "loopback")
 _NAMESPACES = ("unshare", "--net", "--mount", "--mount-proc", "--pid", "--fork", "--kill-child")

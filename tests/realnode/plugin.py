@@ -29,19 +29,21 @@ TIMEOUT_S = 300
 def whole_clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeClusters]:
     """Started once for the session, each with a client pod; a test works in namespaces of its own."""
     clusters = WholeClusters(tmp_path_factory.mktemp("realnode"), look_at_machine())
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(clusters.start())
-        try:
-            runner.run(start_clients([clusters[name] for name in ZONES]))
-        except BaseException:
-            clusters.stop()
-            raise
     try:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(_start(clusters))
         yield clusters
     finally:
         clusters.stop()
         left = clusters.leftovers()
     assert left == [], "the run left something on the machine"
+
+
+async def _start(clusters: WholeClusters) -> None:
+    await clusters.start()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(clusters.wait_ready())
+        group.create_task(start_clients([clusters[name] for name in ZONES]))
 
 
 @pytest.fixture
