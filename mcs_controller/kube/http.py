@@ -10,6 +10,7 @@ Every failure of aiohttp leaves as an error of our tree (`kube_error`), and no h
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -231,6 +232,12 @@ def kube_error(error: BaseException, server: str) -> KubeError:
 def _describe(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        # Its own text names the TLS context by its address in memory, different in every process.
+        cause = error.os_error
+        if isinstance(cause, ConnectionError) and cause.errno is not None:
+            return f"cannot connect: {os.strerror(cause.errno)}"
+        return f"cannot connect: {cause.strerror or cause}"
     if isinstance(error, TimeoutError):
         return "no answer before the deadline"
     if isinstance(error, aiohttp.ServerDisconnectedError):
