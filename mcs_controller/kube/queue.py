@@ -179,8 +179,8 @@ class WorkQueue(Generic[K]):
         self._running.add(key)
         started = loop.time()
         if self._describe is not None:
-            # The context is this worker's own: the next key overwrites it.
-            log_context.set(self._describe(key))
+            # The context is this worker's own: the next key overwrites it, and what it began with stays.
+            log_context.set({**log_context.get(), **self._describe(key)})
         result = "error"
         try:
             again_seconds = await self._reconcile(key)

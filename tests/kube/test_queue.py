@@ -330,7 +330,7 @@ async def test_workers_with_nothing_to_wait_for_let_the_rest_of_the_program_run(
 
 
 @pytest.mark.looptime
-async def test_the_log_context_names_the_key_during_its_reconcile_only() -> None:
+async def test_the_log_context_names_the_key_too_during_its_reconcile() -> None:
     contexts: list[dict[str, str]] = []
 
     async def reconcile(key: str) -> None:
@@ -338,12 +338,14 @@ async def test_the_log_context_names_the_key_during_its_reconcile_only() -> None
         contexts.append(dict(log_context.get()))
 
     queue = make(reconcile, describe=lambda key: {"name": key})
+    around = log_context.set({"cluster": "east"})
     async with serving(queue):
         queue.add("a")
         queue.add("b")
         await queue.idle()
-        assert contexts == [{"name": "a"}, {"name": "b"}]
-        assert log_context.get() == {}
+        assert contexts == [{"cluster": "east", "name": "a"}, {"cluster": "east", "name": "b"}]
+        assert log_context.get() == {"cluster": "east"}
+    log_context.reset(around)
 
 
 @pytest.mark.looptime

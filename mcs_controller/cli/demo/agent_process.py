@@ -16,6 +16,7 @@ from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.logcontext import log_context
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.events import EventRecorder
 
@@ -40,6 +41,7 @@ class AgentProcess(Collector):
 
     async def run(self) -> None:
         """One life: until cancelled."""
+        log_context.set({"cluster": self._config.cluster_id})
         local = connect(self._kubeconfig, None, name="local")
         try:
             broker = connect(self._broker_kubeconfig, self._config.cluster_id, name="broker")

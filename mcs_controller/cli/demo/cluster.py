@@ -20,6 +20,7 @@ from mcs_controller.cli.host import connect
 from mcs_controller.dns.server import DnsConfig, DnsServer
 from mcs_controller.kube.credentials import StaticCredential
 from mcs_controller.kube.http import HttpTransport
+from mcs_controller.kube.logcontext import log_context
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.kube.transport import Request, Response
 from mcs_controller.observe.health import Health
@@ -96,10 +97,15 @@ async def demo_cluster(
         stack.push_async_callback(dns.stop)
         health.add("zone", lambda: None if dns.synced() else "not read completely yet")
         cluster = DemoCluster(site, api, agent, tasks, dns_port=dns.addresses()[0][1], http_port=http.port)
-        stack.push_async_callback(_end, tasks.start(dns.run(), name=f"DNS of {site.name}"))
+        stack.push_async_callback(_end, tasks.start(_serve(site.name, dns), name=f"DNS of {site.name}"))
         cluster.start_agent()
         stack.push_async_callback(cluster.stop)
         yield cluster
+
+
+async def _serve(cluster: str, dns: DnsServer) -> None:
+    log_context.set({"cluster": cluster})
+    await dns.run()
 
 
 async def _end(task: asyncio.Task[None]) -> None:

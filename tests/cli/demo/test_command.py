@@ -61,6 +61,7 @@ async def test_it_prints_where_everything_is_and_ends_cleanly_on_ctrl_c(tmp_path
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 async def test_each_cluster_answers_on_the_first_port_and_its_number(tmp_path: Path) -> None:
     dns_port, http_port = free_range(2), free_range(2)
     arguments = ("--clusters", "2", "--dns-port", str(dns_port), "--http-port", str(http_port))
