@@ -190,10 +190,6 @@ class Metrics:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    def names(self) -> frozenset[str]:
-        """Every sample's name."""
-        return frozenset(sample.name for sample in self._samples)
-
 
 async def scrape(cluster: DemoCluster) -> Metrics:
     """A cluster's metrics, as Prometheus gets them."""

@@ -173,9 +173,7 @@ async def clusterset_ips(demo: DemoClusterset, workload: Workload) -> dict[str, 
     return found
 
 
-async def endpoints_become(
-    demo: DemoClusterset, workload: Workload, pods: dict[DemoCluster, int], *, within_seconds: float = 10.0
-) -> None:
+async def endpoints_become(demo: DemoClusterset, workload: Workload, pods: dict[DemoCluster, int]) -> None:
     """Every cluster's imported EndpointSlices hold this many pods of these clusters."""
     wanted = {cluster.name: workload.addresses(cluster.site, count) for cluster, count in pods.items()}
     await everywhere(
@@ -183,7 +181,6 @@ async def endpoints_become(
         f"{workload.name}'s endpoints",
         partial(imported_endpoints, service=workload.name),
         wanted,
-        within_seconds=within_seconds,
     )
 
 
