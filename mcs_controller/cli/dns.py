@@ -11,6 +11,7 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
+from mcs_controller.cli.dns_worker import worker_command
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
@@ -38,7 +39,16 @@ async def run(arguments: argparse.Namespace) -> int:
         client = connect(settings.kubeconfig, settings.context, name="local")
         try:
             server = DnsServer(
-                DnsConfig(zone=settings.zone, listen=listen), client, registry=registry, random=Random()
+                DnsConfig(
+                    zone=settings.zone,
+                    listen=listen,
+                    workers=settings.workers,
+                    snapshot=settings.snapshot,
+                ),
+                client,
+                registry=registry,
+                random=Random(),
+                worker_command=worker_command(settings.log_level, settings.log_format),
             )
             metrics = KubeMetrics(registry)
             metrics.watch_client(client)
@@ -64,7 +74,9 @@ def _numeric(address: ListenAddress) -> tuple[str, int]:
 
 def _zone_problem(server: DnsServer) -> str | None:
     """A zone that was complete once stays ready: an old answer is better than none (decision 12)."""
-    if server.synced():
+    if server.ready():
         return None
+    if server.source.is_open():
+        return "no worker process answers yet"
     problems = server.problems()
     return "; ".join(f"{kind}: {text}" for kind, text in problems.items()) or "not read completely yet"

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 def run_command(work: Coroutine[None, None, int]) -> int:
     """Run a command until it ends or is asked to."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_until_signalled(work))
 
 
@@ -42,7 +42,8 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
         return 0
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop, None for asyncio's own."""
     try:
         import uvloop
     except ImportError:

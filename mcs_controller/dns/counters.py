@@ -69,3 +69,27 @@ class Counters:
     tcp: Channel
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
     tcp_connections: int = 0
+
+    def totals(self) -> list[int]:
+        """Everything that only grows, in a fixed order."""
+        channels = (self.udp, self.tcp)
+        grown = [count for channel in channels for count in (*channel.requests, channel.truncated)]
+        return [*grown, *self.dropped.values()]
+
+    def add(self, totals: list[int]) -> None:
+        """Add another process's totals to these."""
+        rest = iter(totals)
+        for channel in (self.udp, self.tcp):
+            channel.requests = [count + next(rest) for count in channel.requests]
+            channel.truncated += next(rest)
+        for reason in self.dropped:
+            self.dropped[reason] += next(rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How much there is at present: services with a name, their addresses, answers held as bytes."""
+
+    services: int = 0
+    addresses: int = 0
+    prebuilt: int = 0

@@ -180,7 +180,7 @@ def _shared(value: _T) -> _T:
 
 def _slice_from_json(value: Any) -> PackedSlice:
     cluster, rtype, ports, packed, hosts = _row(value, 5)
-    if rtype not in ADDRESS_BYTES or not isinstance(rtype, int):
+    if type(rtype) is not int or rtype not in ADDRESS_BYTES:
         raise ValueError("not an address type")
     addresses = _addresses_from_json(packed, ADDRESS_BYTES[rtype])
     texts = tuple(_shared(_host_from_json(host)) for host in _list(hosts))

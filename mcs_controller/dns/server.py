@@ -1,30 +1,28 @@
 """The DNS server's life: bind, serve, follow the API server, stop.
 
-`start` binds and answers from that moment on (SERVFAIL until the zone is complete), without waiting for any
-API server; `run` follows the API server until it is cancelled; `stop` answers what has arrived and closes
-everything. Several servers can live in one process: nothing here is global.
+`start` binds and answers from that moment on (from the snapshot, or SERVFAIL until the zone is complete),
+without waiting for any API server; `run` follows the API server until it is cancelled; `stop` answers what
+has arrived and closes everything. With more than one worker the answering is done by processes of their own
+(`fleet.py`). Several servers can live in one process: nothing here is global.
 """
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
-from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.answers import Answers
-from mcs_controller.dns.counters import Counters, tcp_channel, udp_channel
-from mcs_controller.dns.fastpath import make_responder
+from mcs_controller.dns.fleet import Fleet
+from mcs_controller.dns.front import Front, FrontConfig
 from mcs_controller.dns.metrics import DnsCollector
-from mcs_controller.dns.sockets import ListenAddress, bind_all
+from mcs_controller.dns.snapshot import SnapshotKeeper
+from mcs_controller.dns.sockets import ListenAddress, bind_groups
 from mcs_controller.dns.source import ZoneSource
-from mcs_controller.dns.tcp import TcpLimits, TcpService
-from mcs_controller.dns.udp import UdpListener
-from mcs_controller.dns.zone import Zone
+from mcs_controller.dns.tcp import TcpLimits
 from mcs_controller.kube.client import Client
-
-TCP_CLOSE_SECONDS: Final = 2.0
+from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +33,66 @@ class DnsConfig:
     listen: tuple[ListenAddress, ...] = (("", 53),)
     udp_payload_limit_bytes: int = 1232
     tcp: TcpLimits = field(default_factory=TcpLimits)
+    workers: int = 1
+    snapshot: Path | None = None
+
+    @property
+    def front(self) -> FrontConfig:
+        """The part that is about answering."""
+        return FrontConfig(self.zone, self.udp_payload_limit_bytes, self.tcp)
 
 
 class DnsServer:
     """Answers for one zone from the objects of one API server.
 
-    Raises `ZoneNameError` here and `ListenError` from `start`.
+    `front` answers in this process, or `fleet` in others. Raises `ZoneNameError` here and `ListenError` from
+    `start`.
     """
 
     def __init__(
-        self, config: DnsConfig, client: Client, *, registry: CollectorRegistry, random: Random
+        self,
+        config: DnsConfig,
+        client: Client,
+        *,
+        registry: CollectorRegistry,
+        random: Random,
+        clock: Clock | None = None,
+        worker_command: Sequence[str] = (),
     ) -> None:
         self.config = config
-        self.counters = Counters(udp_channel(config.udp_payload_limit_bytes), tcp_channel())
-        self.answers = Answers(
-            Zone(config.zone), random=random, payload_limit_bytes=self.counters.udp.ceiling_bytes
-        )
-        self.source = ZoneSource(client, self.answers, random=random)
+        # Also with workers: what is wrong with the configuration is said here and not by each of them.
+        self.front = Front(config.front, random=random)
+        self.fleet: Fleet | None = None
+        if config.workers > 1:
+            self.fleet = Fleet(
+                config.front,
+                config.workers,
+                worker_command,
+                random=random,
+                services=lambda: self.source.services(),
+                packed=lambda service: self.source.packed(service),
+            )
+        answering = self.fleet or self.front
+        self.source = ZoneSource(client, answering, random=random)
+        self.snapshot: SnapshotKeeper | None = None
+        if config.snapshot is not None:
+            zone = self.front.answers.zone.name
+            self.snapshot = SnapshotKeeper(config.snapshot, zone, self.source, clock or SystemClock())
         self._registry = registry
-        self._collector = DnsCollector(self.counters, self.answers, self.source.age_seconds)
+        self._collector = DnsCollector(answering, self.source, self.fleet, self.snapshot)
         self._addresses: tuple[ListenAddress, ...] = ()
-        self._udp: list[UdpListener] = []
-        self._tcp: list[asyncio.Server] = []
-        self._tcp_service = TcpService(
-            make_responder(self.answers, self.counters.tcp, self.counters), self.counters, config.tcp
-        )
 
     def addresses(self) -> tuple[ListenAddress, ...]:
         """What is really bound, in the order of the configuration; empty while not started."""
         return self._addresses
 
     def synced(self) -> bool:
-        """Whether the zone has been complete once, and answers come from it."""
+        """Whether the zone has been read in full from the API server."""
         return self.source.synced()
+
+    def ready(self) -> bool:
+        """Whether clients get answers: the zone has been read, now or by the process that left a snapshot."""
+        return self.source.is_open() and (self.fleet is None or self.fleet.answering() > 0)
 
     def problems(self) -> Mapping[str, str]:
         """What keeps the zone from following the API server, by kind of object; empty when all is well."""
@@ -75,15 +100,14 @@ class DnsServer:
 
     async def start(self) -> None:
         """Bind and serve."""
-        loop = asyncio.get_running_loop()
-        pairs = bind_all(self.config.listen)
-        respond = make_responder(self.answers, self.counters.udp, self.counters)
-        for pair in pairs:
-            listener = UdpListener(pair.udp, respond, self.counters)
-            listener.start()
-            self._udp.append(listener)
-            self._tcp.append(await loop.create_server(self._tcp_service.connection, sock=pair.tcp))
-        self._addresses = tuple(pair.address for pair in pairs)
+        groups = bind_groups(self.config.listen, self.config.workers)
+        if self.snapshot is not None:
+            self.snapshot.adopt()
+        if self.fleet is None:
+            await self.front.serve(0, groups[0])
+        else:
+            self.fleet.start(groups)
+        self._addresses = tuple(pair.address for pair in groups[0])
         self._registry.register(self._collector)
 
     async def run(self) -> None:
@@ -91,7 +115,12 @@ class DnsServer:
         if not self._addresses:
             await self.start()
         try:
-            await self.source.run()
+            async with Tasks("dns server") as tasks:
+                tasks.start(self.source.run(), name="source")
+                if self.snapshot is not None:
+                    tasks.start(self.snapshot.run(), name="snapshot", essential=False)
+                if self.fleet is not None:
+                    tasks.start(self.fleet.run(), name="workers")
         finally:
             await self.stop()
 
@@ -101,10 +130,8 @@ class DnsServer:
             return
         self._addresses = ()
         self._registry.unregister(self._collector)
-        for listener in self._udp:
-            listener.stop()
-        for server in self._tcp:
-            server.close()
-        await self._tcp_service.close(TCP_CLOSE_SECONDS)
-        self._udp.clear()
-        self._tcp.clear()
+        await self.front.stop()
+        if self.fleet is not None:
+            self.fleet.close()
+        if self.snapshot is not None:
+            await self.snapshot.write_last()

@@ -1,4 +1,4 @@
-"""A UDP and a TCP socket on one port, or one clear line when that cannot be.
+"""A UDP and a TCP socket on one port, for one process or several, or one clear line when that cannot be.
 
 Bound here and not by the event loop, because both must have the same port also when the port is 0, and
 because the loop's message for a port in use names neither the cause nor the cure.
@@ -15,7 +15,7 @@ from mcs_controller.dns.errors import ListenError
 ListenAddress = tuple[str, int]
 """An IP address of this machine and a port; "" stands for all addresses, of both families."""
 
-_BACKLOG_CONNECTIONS: Final = 512
+BACKLOG_CONNECTIONS: Final = 512
 _PORT_TRIES: Final = 32
 
 
@@ -39,15 +39,23 @@ class SocketPair(NamedTuple):
 
 def bind_all(addresses: tuple[ListenAddress, ...]) -> list[SocketPair]:
     """A pair for every address. Raises `ListenError`, with nothing left open."""
+    return bind_groups(addresses, 1)[0]
+
+
+def bind_groups(addresses: tuple[ListenAddress, ...], count: int) -> list[list[SocketPair]]:
+    """So many groups that each have a pair for every address. Raises `ListenError`, with nothing left open.
+
+    Between the groups the kernel divides clients by their address and port (SO_REUSEPORT).
+    """
     with contextlib.ExitStack() as undo:
-        pairs = []
+        groups: list[list[SocketPair]] = [[] for _ in range(count)]
         for host, port in addresses:
             for each in _hosts(host):
-                pair = _bind(each, port)
-                undo.callback(pair.close)
-                pairs.append(pair)
+                for group, pair in zip(groups, _bind(each, port, count), strict=True):
+                    group.append(pair)
+                    undo.callback(pair.close)
         undo.pop_all()
-    return pairs
+    return groups
 
 
 def _hosts(host: str) -> tuple[str, ...]:
@@ -56,7 +64,7 @@ def _hosts(host: str) -> tuple[str, ...]:
     return ("0.0.0.0", "::") if socket.has_dualstack_ipv6() else ("0.0.0.0",)
 
 
-def _bind(host: str, port: int) -> SocketPair:
+def _bind(host: str, port: int, copies: int) -> list[SocketPair]:
     try:
         family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
     except ValueError as error:
@@ -67,7 +75,7 @@ def _bind(host: str, port: int) -> SocketPair:
     while True:
         tries -= 1
         try:
-            return _bind_pair(family, host, port)
+            return _bind_copies(family, host, port, copies)
         except OSError as error:
             if error.errno == errno.EADDRINUSE and tries:
                 continue
@@ -75,7 +83,24 @@ def _bind(host: str, port: int) -> SocketPair:
             raise ListenError(f"cannot serve DNS on {where}: {_explain(error, port)}") from error
 
 
-def _bind_pair(family: socket.AddressFamily, host: str, port: int) -> SocketPair:
+def _bind_copies(family: socket.AddressFamily, host: str, port: int, copies: int) -> list[SocketPair]:
+    only = _bind_pair(family, host, port, shared=False)
+    if copies == 1:
+        return [only]
+    # The port is free: it had to be bound alone to know, since sharing it works with strangers, too.
+    port = only.address[1]
+    only.close()
+    with contextlib.ExitStack() as undo:
+        pairs = []
+        for _ in range(copies):
+            pair = _bind_pair(family, host, port, shared=True)
+            undo.callback(pair.close)
+            pairs.append(pair)
+        undo.pop_all()
+    return pairs
+
+
+def _bind_pair(family: socket.AddressFamily, host: str, port: int, *, shared: bool) -> SocketPair:
     with contextlib.ExitStack() as undo:
         sockets = []
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
@@ -85,11 +110,13 @@ def _bind_pair(family: socket.AddressFamily, host: str, port: int) -> SocketPair
             if kind == socket.SOCK_STREAM:
                 # Only for TCP: on a UDP socket it would let a second server take half of the queries.
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             sock.bind((host, port))
             sock.setblocking(False)
             port = sock.getsockname()[1]
             sockets.append(sock)
-        sockets[1].listen(_BACKLOG_CONNECTIONS)
+        sockets[1].listen(BACKLOG_CONNECTIONS)
         undo.pop_all()
     return SocketPair(*sockets)
 

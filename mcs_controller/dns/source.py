@@ -4,19 +4,21 @@ A change marks its service, and at the end of the same turn of the loop each mar
 whole, once, however many of its objects changed. The zone opens when both kinds have been listed in full,
 and is never emptied again for want of an API server: what it last said is served on, and answers say that
 they may be stale (architecture, decision 12). An object that is unreadable is left out, alone.
+
+Until the lists are complete, what an earlier process saved may be served in their place (`adopt`), as stale.
+Then nothing is handed over before both kinds are complete, since an import without its slices is no service.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.answers import Answers
 from mcs_controller.dns.packed import (
     PackedService,
     PackedSlice,
@@ -37,6 +39,22 @@ SERVICES_PER_TURN: Final = 256
 STALE_CHECK_SECONDS: Final = 1.0
 
 
+class ZoneSink(Protocol):
+    """Who answers: `Answers` in this process, or `Fleet` for worker processes."""
+
+    def update(self, service: ServiceKey, packed: PackedService | None) -> None:
+        """Take over a service as it is now, None when it is gone."""
+        ...
+
+    def open(self) -> None:
+        """The zone is complete: answer from it. There is no way back."""
+        ...
+
+    def set_stale(self, stale: bool) -> None:
+        """Whether answers may be out of date."""
+        ...
+
+
 class _Import(NamedTuple):
     service: ServiceKey
     packed: PackedService
@@ -48,17 +66,21 @@ class _Slice(NamedTuple):
 
 
 class ZoneSource:
-    """Feeds `answers` from the API server behind `client`."""
+    """Feeds `sink` from the API server behind `client`. `changes` counts the services handed over."""
 
-    def __init__(self, client: Client, answers: Answers, *, random: Random) -> None:
+    def __init__(self, client: Client, sink: ZoneSink, *, random: Random) -> None:
+        self.changes = 0
         self._client = client
-        self._answers = answers
+        self._sink = sink
         self._imports: Store[_Import] = Store()
         self._slices: Store[_Slice] = Store(index=_service_of)
-        self._imports.subscribe(self._changed_object)
-        self._slices.subscribe(self._changed_object)
+        self._imports.subscribe(self._object_changed)
+        self._slices.subscribe(self._object_changed)
         self._changed: dict[ServiceKey, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._complete = False
+        self._adopted: Mapping[ServiceKey, PackedService] | None = None
+        self._adopted_heard_at = 0.0
         self._import_reflector = Reflector(
             client,
             self._served_imports,
@@ -82,6 +104,16 @@ class ZoneSource:
         """What watches the API server, for metrics."""
         return self._import_reflector, self._slice_reflector
 
+    def adopt(self, services: Mapping[ServiceKey, PackedService], age_seconds: float) -> None:
+        """Answer from these, which were true so long ago, until the API server has been read."""
+        self._adopted = services
+        self._loop = asyncio.get_running_loop()
+        self._adopted_heard_at = self._loop.time() - age_seconds
+        for service, packed in services.items():
+            self._sink.update(service, packed)
+        self._sink.open()
+        self.check_stale()
+
     async def run(self) -> None:
         """Go on until cancelled."""
         self._loop = asyncio.get_running_loop()
@@ -92,8 +124,28 @@ class ZoneSource:
             tasks.start(self._watch_staleness(), name="staleness")
 
     def synced(self) -> bool:
-        """Whether the zone has been complete once."""
-        return self._answers.is_open
+        """Whether the zone has been read in full from the API server."""
+        return self._complete
+
+    def is_open(self) -> bool:
+        """Whether there are answers, from the API server or from an earlier process."""
+        return self._complete or self._adopted is not None
+
+    def services(self) -> Iterable[ServiceKey]:
+        """Every service that has an import."""
+        if self._adopted is not None:
+            return tuple(self._adopted)
+        return [entry.value.service for entry in self._imports]
+
+    def packed(self, service: ServiceKey) -> PackedService | None:
+        """A service as it is handed over; the order of its slices does not depend on how they came."""
+        if self._adopted is not None:
+            return self._adopted.get(service)
+        imported = self._imports.get(service.namespace, service.name)
+        if imported is None:
+            return None
+        entries = sorted(self._slices.indexed(service), key=_name_of)
+        return packed_service(imported.value.packed, (entry.value.packed for entry in entries))
 
     @property
     def problem(self) -> str | None:
@@ -109,15 +161,21 @@ class ZoneSource:
         }
 
     def age_seconds(self) -> float | None:
-        """How long ago the API server was last heard on both kinds; None before that."""
-        heard = [at for reflector in self.reflectors if (at := reflector.last_contact) is not None]
-        if self._loop is None or len(heard) < len(self.reflectors):
+        """How long ago the API server was last heard on both kinds; None before that. From any thread."""
+        if self._loop is None:
             return None
-        return max(0.0, self._loop.time() - min(heard))
+        if self._adopted is not None:
+            heard_at = self._adopted_heard_at
+        else:
+            heard = [at for reflector in self.reflectors if (at := reflector.last_contact) is not None]
+            if len(heard) < len(self.reflectors):
+                return None
+            heard_at = min(heard)
+        return max(0.0, self._loop.time() - heard_at)
 
     def check_stale(self) -> None:
-        """Let answers say so when the API server can no longer be followed."""
-        self._answers.set_stale(self._answers.is_open and bool(self.problems()))
+        """Let answers say so when the API server can no longer, or not yet, be followed."""
+        self._sink.set_stale(self._adopted is not None or (self._complete and bool(self.problems())))
 
     async def _served_imports(self) -> Resource:
         version = await preferred_mcs_version(self._client)
@@ -128,43 +186,41 @@ class ZoneSource:
     async def _open_when_complete(self) -> None:
         for reflector in self.reflectors:
             await reflector.wait_synced()
+        if self._adopted is not None:
+            self._changed.update(dict.fromkeys(self._adopted))
+            self._adopted = None
         while self._changed:
             self._hand_over()
             await asyncio.sleep(0)
-        self._answers.open()
+        self._complete = True
+        self._sink.open()
+        self.check_stale()
 
     async def _watch_staleness(self) -> None:
         while True:
             self.check_stale()
             await asyncio.sleep(STALE_CHECK_SECONDS)
 
-    def _changed_object(self, old: Entry[Any] | None, new: Entry[Any] | None) -> None:
+    def _object_changed(self, old: Entry[Any] | None, new: Entry[Any] | None) -> None:
         """A slice's label may be changed by hand: both services are touched then."""
         if old is not None and new is not None and old.value == new.value:
-            return  # something changed that is not in DNS
+            return  # what changed is not in DNS
         for entry in (old, new):
             if entry is not None:
                 self._mark(entry.value.service)
 
     def _mark(self, service: ServiceKey) -> None:
-        if not self._changed:
+        if not self._changed and self._adopted is None:
             asyncio.get_running_loop().call_soon(self._hand_over)
         self._changed[service] = None
 
     def _hand_over(self) -> None:
         for service in tuple(islice(self._changed, SERVICES_PER_TURN)):
             del self._changed[service]
-            self._answers.update(service, self._packed(service))
+            self._sink.update(service, self.packed(service))
+            self.changes += 1
         if self._changed:
             asyncio.get_running_loop().call_soon(self._hand_over)
-
-    def _packed(self, service: ServiceKey) -> PackedService | None:
-        """The service as the stores have it; the order of its slices does not depend on how they came."""
-        imported = self._imports.get(service.namespace, service.name)
-        if imported is None:
-            return None
-        entries = sorted(self._slices.indexed(service), key=_name_of)
-        return packed_service(imported.value.packed, (entry.value.packed for entry in entries))
 
 
 def _decode_import(raw: dict[str, Any]) -> _Import:

@@ -13,6 +13,9 @@ from mcs_controller.dns.counters import Counters
 from mcs_controller.dns.fastpath import Responder
 
 PACKETS_PER_WAKEUP: Final = 64
+LAST_WAKEUPS: Final = 128
+"""So much of what has arrived is still answered at the end."""
+
 _READ_BYTES: Final = 4096
 _SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 
@@ -34,22 +37,25 @@ class UdpListener:
     def stop(self) -> None:
         """Answer what has arrived already, then close."""
         asyncio.get_running_loop().remove_reader(self._sock)
-        self.drain()
+        for _ in range(LAST_WAKEUPS):
+            if not self.drain():
+                break
         self._sock.close()
 
-    def drain(self) -> None:
-        """Answer what has arrived, up to the bound."""
+    def drain(self) -> bool:
+        """Answer what has arrived, up to the bound; whether more may be there."""
         receive, respond = self._sock.recvfrom, self._respond
         for _ in range(PACKETS_PER_WAKEUP):
             try:
                 packet, client = receive(_READ_BYTES)
             except BlockingIOError:
-                return
+                return False
             except OSError:
                 continue  # an ICMP error about an earlier reply: says nothing about the next packet
             reply = respond(packet)
             if reply is not None:
                 self._send(reply, client)
+        return True
 
     def _send(self, reply: bytes, client: Any) -> None:
         try:

@@ -1,14 +1,18 @@
 """The agent and the DNS server as processes: they wait for what can come back, say so, and end politely."""
 
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.snapshot import service_line, write_snapshot
 from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import run, running
+from tests.dns.zonetext import packed, vip
 
 
 def argv_of(command: str, folder: Path) -> list[str | Path]:
@@ -36,12 +40,20 @@ async def test_an_api_server_that_is_away_is_waited_for_and_told(command: str, t
 
 
 async def test_the_agent_waiting_for_its_lease_says_so(tmp_path: Path) -> None:
-    argv = [word for word in argv_of("agent", tmp_path) if word != "--no-leader-elect"]
-    async with running(*argv) as program:
-        status, text = await program.get_until("/readyz", "127.0.0.1:9")
-        assert status == 503
-        assert "lease" in text.lower()
-        assert (await program.end(signal.SIGTERM)).exit_code == 0
+    async def answer(request: web.Request) -> web.Response:
+        code = 503 if "/leases" in request.path else 404
+        return web.json_response({"kind": "Status", "code": code, "reason": "Sorry"}, status=code)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        config = write(tmp_path, "a.kubeconfig", kubeconfig(str(server.make_url(""))))
+        argv = ["agent", "--cluster-id", "east", "--kubeconfig", config, "--broker-kubeconfig", config]
+        async with running(*argv) as program:
+            status, text = await program.get_until("/readyz", "leader election: ")
+            assert status == 503
+            assert "lease" in text.lower()
+            assert (await program.end(signal.SIGTERM)).exit_code == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -50,6 +62,32 @@ async def test_a_signal_ends_the_process_with_exit_code_0(number: signal.Signals
         ended = await program.end(number)
     assert ended.exit_code == 0
     assert "Traceback" not in ended.stderr
+
+
+async def test_dns_workers_answer_from_a_snapshot_and_end_with_the_command(tmp_path: Path) -> None:
+    snapshot = tmp_path / "zone.snapshot"
+    service = packed(vip("shop/web", "10.96.0.1"))
+    line = service_line(ServiceKey("shop", "web"), service)
+    write_snapshot(snapshot, "clusterset.local.", [line], datetime.now(UTC))
+    options: list[str | Path] = ["--workers", "2", "--snapshot", snapshot, "--log-level", "info"]
+
+    async with running(*argv_of("dns", tmp_path), *options) as program:
+        _, metrics = await program.get_until("/metrics", "mcs_dns_workers 2.0")
+        assert "mcs_dns_zone_services 1.0" in metrics
+        assert (await program.get("/readyz"))[0] == 200
+        ended = await program.end(signal.SIGTERM)
+    assert ended.exit_code == 0
+    assert "Traceback" not in ended.stderr
+
+
+async def test_a_snapshot_that_is_garbage_is_one_line_in_the_log(tmp_path: Path) -> None:
+    snapshot = tmp_path / "zone.snapshot"
+    snapshot.write_bytes(b"garbage")
+    async with running(*argv_of("dns", tmp_path), "--snapshot", snapshot) as program:
+        assert (await program.get("/readyz"))[0] == 503
+        ended = await program.end(signal.SIGTERM)
+    lines = [*map(str, program.lines), *ended.stderr.splitlines()]
+    assert len([line for line in lines if "is not used: its checksum is wrong" in line]) == 1
 
 
 async def test_crds_that_are_not_installed_are_waited_for_and_told(tmp_path: Path) -> None:
@@ -72,6 +110,60 @@ async def test_crds_that_are_not_installed_are_waited_for_and_told(tmp_path: Pat
             ended = await program.end(signal.SIGTERM)
     assert ended.exit_code == 0
     assert "Traceback" not in ended.stderr
+
+
+def about(spec: object) -> web.Application:
+    """A cluster with this ClusterProperty, None for none, and nothing else."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/apis/about.k8s.io":
+            return web.json_response({"versions": [{"version": "v1alpha1"}]})
+        if request.path.endswith("/about.k8s.io/v1alpha1/clusterproperties/cluster.clusterset.k8s.io") and spec:
+            return web.json_response({"metadata": {"name": "cluster.clusterset.k8s.io"}, "spec": spec})
+        return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    return app
+
+
+@pytest.mark.requirement("MCS-NS-08", "MCS-NS-06")
+@pytest.mark.parametrize(
+    ("option", "spec", "pieces"),
+    [
+        ([], None, ["this cluster has no id", "--cluster-id", "MCS_CLUSTER_ID", "cluster.clusterset.k8s.io"]),
+        (["--cluster-id", "east"], {"value": "west"}, ["--cluster-id is east", "says west", "make them equal"]),
+        ([], {"value": "East.example"}, ["ClusterProperty", "'East.example' is not a DNS label"]),
+        ([], {"value": ""}, ["ClusterProperty", "empty"]),
+        ([], {"value": 7}, ["ClusterProperty", "empty"]),
+    ],
+    ids=["neither", "different", "no label", "empty", "no text"],
+)
+async def test_a_cluster_id_that_is_not_sure_ends_the_agent_with_one_line(
+    option: list[str], spec: object, pieces: list[str], tmp_path: Path
+) -> None:
+    async with TestServer(about(spec)) as server:
+        config = write(tmp_path, "a.kubeconfig", kubeconfig(str(server.make_url(""))))
+        ended = await run(
+            "agent", *option, "--kubeconfig", config, "--broker-kubeconfig", config,
+            "--no-leader-elect", "--http", "127.0.0.1:0",
+        )  # fmt: skip
+    assert ended.exit_code == 1
+    (line,) = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+    for piece in pieces:
+        assert piece in line
+
+
+@pytest.mark.requirement("MCS-NS-08")
+async def test_the_id_of_the_cluster_property_is_in_every_line_of_the_log(tmp_path: Path) -> None:
+    async with TestServer(about({"value": "east"})) as server:
+        config = write(tmp_path, "a.kubeconfig", kubeconfig(str(server.make_url(""))))
+        argv = ["agent", "--kubeconfig", config, "--broker-kubeconfig", config, "--no-leader-elect"]
+        async with running(*argv) as program:
+            _, text = await program.get_until("/readyz", "no MemberCluster east")
+            assert "[+] cluster id" in text
+            ended = await program.end(signal.SIGTERM)
+    assert '"cluster": "east"' in ended.stderr or '"cluster":"east"' in ended.stderr
 
 
 async def test_a_cluster_id_that_another_cluster_has_ends_the_agent_with_one_line(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class Running:
 
     async def has_services(self, count: int) -> None:
         """Wait until the zone is complete and has that many services."""
-        await until(lambda: self.server.synced() and self.server.answers.zone.service_count == count)
+        await until(lambda: self.server.synced() and self.server.front.answers.zone.service_count == count)
 
 
 @asynccontextmanager
@@ -204,4 +204,4 @@ async def test_the_udp_limit_is_at_least_what_dns_always_had(limit: int) -> None
     async with SimCluster("east") as cluster:
         server = DnsServer(config, cluster.client(), registry=CollectorRegistry(), random=Random(1))
 
-    assert server.answers.payload_limit_bytes == max(limit, 512)
+    assert server.front.answers.payload_limit_bytes == max(limit, 512)

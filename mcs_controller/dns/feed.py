@@ -1,0 +1,113 @@
+"""What a parent and its workers say to each other: frames of JSON over a socket pair.
+
+The parent tells each worker what it is (`Hello`, once) and then how things should be (`Orders`); the worker
+tells how things are (`Report`). Orders and reports are whole states apart from the services, of which only
+the changed ones are sent, so none of them depends on when it is read. Both ends are this program in the same
+version, so a frame that cannot be read ends the conversation.
+"""
+
+import asyncio
+import json
+import struct
+from dataclasses import asdict
+from typing import Any, Final, NamedTuple
+
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.counters import Held
+from mcs_controller.dns.front import FrontConfig
+from mcs_controller.dns.packed import PackedService, from_json, to_json
+from mcs_controller.dns.tcp import TcpLimits
+
+FRAME_MAX_BYTES: Final = 256 * 1024 * 1024
+_LENGTH = struct.Struct("!I")
+
+
+class FeedEnded(Exception):
+    """The other end is gone, or what it sent cannot be read."""
+
+
+class Hello(NamedTuple):
+    """What a worker is: its configuration, and for each group its sockets' file descriptors."""
+
+    config: FrontConfig
+    groups: list[list[tuple[int, int]]]
+
+
+class Orders(NamedTuple):
+    """How a worker should be. `services` are the changes since the last orders."""
+
+    services: list[tuple[ServiceKey, PackedService | None]]
+    is_open: bool
+    stale: bool
+    serve: list[int]
+    stop: bool = False
+
+
+class Report(NamedTuple):
+    """How a worker is. `totals` are of its counters."""
+
+    serving: list[int]
+    totals: list[int]
+    tcp_connections: int
+    held: Held
+
+
+def pack_hello(hello: Hello) -> bytes:
+    """As a frame."""
+    return _frame([asdict(hello.config), hello.groups])
+
+
+def pack_orders(orders: Orders) -> bytes:
+    """As a frame."""
+    services = [
+        (*service, None if packed is None else to_json(packed)) for service, packed in orders.services
+    ]
+    return _frame([services, *orders[1:]])
+
+
+def pack_report(report: Report) -> bytes:
+    """As a frame."""
+    return _frame([*report[:3], asdict(report.held)])
+
+
+async def read_hello(reader: asyncio.StreamReader) -> Hello:
+    """The next frame, which is a hello. Raises `FeedEnded`."""
+    config, groups = await _read(reader, 2)
+    tcp = TcpLimits(**config.pop("tcp"))
+    return Hello(FrontConfig(**config, tcp=tcp), [[(udp, tcp) for udp, tcp in group] for group in groups])
+
+
+async def read_orders(reader: asyncio.StreamReader) -> Orders:
+    """The next frame, which is orders. Raises `FeedEnded`."""
+    services, *rest = await _read(reader, 5)
+    return Orders(
+        [
+            (ServiceKey(namespace, name), None if packed is None else from_json(packed))
+            for namespace, name, packed in services
+        ],
+        *rest,
+    )
+
+
+async def read_report(reader: asyncio.StreamReader) -> Report:
+    """The next frame, which is a report. Raises `FeedEnded`."""
+    serving, totals, tcp_connections, held = await _read(reader, 4)
+    return Report(serving, totals, tcp_connections, Held(**held))
+
+
+def _frame(value: Any) -> bytes:
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return _LENGTH.pack(len(body)) + body
+
+
+async def _read(reader: asyncio.StreamReader, length: int) -> list[Any]:
+    try:
+        (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if size > FRAME_MAX_BYTES:
+            raise FeedEnded(f"a frame of {size} bytes")
+        value = json.loads(await reader.readexactly(size))
+    except (OSError, EOFError, ValueError) as error:
+        raise FeedEnded(str(error) or type(error).__name__) from error
+    if not isinstance(value, list) or len(value) != length:
+        raise FeedEnded("a frame of another kind than was expected")
+    return value

@@ -1,0 +1,275 @@
+"""Several workers: one zone, one port, one scrape; and what happens when one of them dies."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.cli.dns_worker import worker_command
+from mcs_controller.dns.client import query
+from mcs_controller.dns.errors import ListenError
+from mcs_controller.dns.server import DnsConfig, DnsServer
+from mcs_controller.simcluster.cluster import SimCluster
+from tests.dns.cluster import Importer, until
+from tests.dns.test_protocol import query as question
+from tests.dns.zonetext import read
+
+Z = "clusterset.local"
+WEB = f"web.shop.svc.{Z}"
+
+
+class Running:
+    """A cluster, and a server of several workers that watches it."""
+
+    def __init__(self, workers: int = 3, snapshot: Path | None = None) -> None:
+        self.cluster = SimCluster("east", random=Random(1))
+        self.importer = Importer(self.cluster.client())
+        self.registry = CollectorRegistry()
+        self.server = DnsServer(
+            DnsConfig(listen=(("127.0.0.1", 0),), workers=workers, snapshot=snapshot),
+            self.cluster.client("dns"),
+            registry=self.registry,
+            random=Random(2),
+            worker_command=worker_command("info", "text"),
+        )
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.server.addresses()[0]
+
+    def metric(self, name: str, **labels: str) -> float:
+        value = self.registry.get_sample_value(name, labels)
+        assert value is not None
+        return value
+
+    def pids(self) -> list[int]:
+        assert self.server.fleet is not None
+        return [slot.pid for slot in self.server.fleet._slots]
+
+    async def all_answer(self) -> None:
+        await until(lambda: self.metric("mcs_dns_workers") == len(self.pids()))
+
+    async def each_answers(self, name: str, wanted: list[str]) -> None:
+        """Until clients on many ports, and so of every worker, get the same."""
+        async with asyncio.timeout(30):
+            while True:
+                replies = await asyncio.gather(*(query(self.address, name, "A") for _ in range(20)))
+                if all(sorted(reply.data("A")) == wanted for reply in replies):
+                    return
+
+
+@asynccontextmanager
+async def serving(running: Running) -> AsyncIterator[None]:
+    async with running.cluster:
+        await running.server.start()
+        task = asyncio.create_task(running.server.run())
+        try:
+            yield
+        finally:
+            pids = running.pids()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert not [pid for pid in pids if pid and _alive(pid)]
+
+
+def _alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    running = Running()
+    await running.importer.install()
+    await running.importer.vip("shop/web", "10.96.0.1")
+    async with serving(running):
+        await running.all_answer()
+        await until(running.server.ready)
+        yield running
+
+
+@pytest.mark.requirement("MCS-DNS-18")
+async def test_every_worker_answers_and_follows_changes_and_one_scrape_shows_all(running: Running) -> None:
+    await running.each_answers(WEB, ["10.96.0.1"])
+    await running.importer.vip("shop/web", "10.96.0.2")
+    await running.importer.headless("shop/db")
+    await running.importer.slice("db-east", "shop/db", "east", "10.1.0.1", "10.1.0.2")
+    await running.each_answers(WEB, ["10.96.0.2"])
+    await running.each_answers(f"db.shop.svc.{Z}", ["10.1.0.1", "10.1.0.2"])
+    for _ in range(10):
+        assert (await query(running.address, WEB, "SRV", tcp=True)).data("SRV") == (f"0 100 80 {WEB}.",)
+
+    await until(
+        lambda: running.metric("mcs_dns_requests_total", proto="tcp", type="SRV", rcode="NOERROR") == 10
+    )
+    assert running.metric("mcs_dns_requests_total", proto="udp", type="A", rcode="NOERROR") >= 60
+    assert running.metric("mcs_dns_zone_services") == 2
+    assert running.metric("mcs_dns_zone_records") == 3
+    assert running.metric("mcs_dns_zone_synced") == 1
+
+
+def flood(address: tuple[str, int], clients: int) -> list[socket.socket]:
+    """One query from each of many ports, so that every worker has some."""
+    socks = []
+    for _ in range(clients):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.connect(address)
+        sock.send(question(WEB))
+        socks.append(sock)
+    return socks
+
+
+async def answered(socks: list[socket.socket], within_seconds: float = 20.0) -> int:
+    """How many of them get their answer."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(within_seconds):
+        replies = await asyncio.gather(*(loop.sock_recv(sock, 4096) for sock in socks))
+    for sock in socks:
+        sock.close()
+    return sum(read(reply).answer == [f"{WEB}. 4 IN A 10.96.0.1"] for reply in replies)
+
+
+async def test_what_clients_sent_to_a_worker_that_dies_is_answered_by_others(running: Running) -> None:
+    """The worker is stopped first, so that queries surely wait in its socket when it dies."""
+    victim = running.pids()[0]
+    os.kill(victim, signal.SIGSTOP)
+    socks = flood(running.address, 60)
+    await asyncio.sleep(0)
+    os.kill(victim, signal.SIGKILL)
+
+    assert await answered(socks) == 60
+
+    await until(lambda: running.pids()[0] not in (0, victim))
+    await running.all_answer()
+    assert running.metric("mcs_dns_worker_restarts_total") == 1
+    before = running.metric("mcs_dns_requests_total", proto="udp", type="A", rcode="NOERROR")
+    assert await answered(flood(running.address, 60)) == 60
+    await until(
+        lambda: (
+            running.metric("mcs_dns_requests_total", proto="udp", type="A", rcode="NOERROR") >= before + 60
+        )
+    )
+
+
+async def test_a_new_worker_has_the_whole_zone_before_it_answers(running: Running) -> None:
+    for number in range(300):
+        await running.importer.vip(f"shop/s{number}", "10.96.1.1")
+    for _ in range(3):
+        for pid in running.pids():
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                socks = flood(running.address, 20)
+                assert await answered(socks) == 20
+        await running.all_answer()
+    await running.each_answers(f"s299.shop.svc.{Z}", ["10.96.1.1"])
+
+
+async def test_a_worker_that_hangs_is_ended_and_replaced(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcs_controller.dns.fleet.SILENT_SECONDS", 2.0)
+    victim = running.pids()[1]
+    await asyncio.sleep(1.5)  # the wait for its next report must have begun with the new limit
+    os.kill(victim, signal.SIGSTOP)
+
+    await until(lambda: running.pids()[1] not in (0, victim))
+    await running.all_answer()
+    assert await answered(flood(running.address, 30)) == 30
+
+
+async def test_workers_that_cannot_start_are_tried_again_with_pauses_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    running = Running(2)
+    assert running.server.fleet is not None
+    running.server.fleet._command = (sys.executable, "-c", "raise SystemExit(1)")
+    async with serving(running):
+        await until(lambda: running.metric("mcs_dns_worker_restarts_total") >= 4)
+        assert not running.server.ready()
+        assert running.metric("mcs_dns_workers") == 0
+        running.server.fleet._command = ("/nonexistent/program",)
+        await until(lambda: "cannot be started" in caplog.text)
+    assert "has ended: starting another" in caplog.text
+
+
+@pytest.mark.requirement("MCS-DNS-20")
+async def test_workers_fail_queries_until_the_zone_is_complete_and_serve_it_as_stale_later(
+    tmp_path: Path,
+) -> None:
+    running = Running(2, tmp_path / "snapshot")
+    async with serving(running):
+        await running.all_answer()
+        assert (await query(running.address, WEB, "A")).rcode == "SERVFAIL"
+        await running.importer.install()
+        await running.importer.vip("shop/web", "10.96.0.1")
+        await until(running.server.synced)
+        await running.each_answers(WEB, ["10.96.0.1"])
+
+    again = Running(2, tmp_path / "snapshot")
+    async with serving(again):
+        await until(again.server.ready)
+        await again.each_answers(WEB, ["10.96.0.1"])
+        assert not again.server.synced()
+        assert again.metric("mcs_dns_snapshot_adopted_services") == 1
+
+
+async def test_the_end_answers_what_has_arrived() -> None:
+    running = Running(2)
+    await running.importer.install()
+    await running.importer.vip("shop/web", "10.96.0.1")
+    async with serving(running):
+        await running.all_answer()
+        await until(running.server.ready)
+        for pid in running.pids():
+            os.kill(pid, signal.SIGSTOP)
+        socks = flood(running.address, 40)
+        for pid in running.pids():
+            os.kill(pid, signal.SIGCONT)
+    assert await answered(socks) == 40
+
+
+async def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    """Also when the parent had no time to tell them."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.create_subprocess_exec(
+            *worker_command("info", "text"), str(theirs.fileno()), pass_fds=(theirs.fileno(),)
+        )
+    ours.close()
+
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_a_port_that_others_share_is_refused_all_the_same() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        server = DnsServer(
+            DnsConfig(listen=(taken.getsockname(),), workers=2),
+            SimCluster("east").client(),
+            registry=CollectorRegistry(),
+            random=Random(1),
+        )
+        with pytest.raises(ListenError, match="the port is already in use"):
+            await server.start()
+
+
+def test_a_worker_imports_no_kubernetes_client() -> None:
+    """It would double what each of them takes."""
+    code = (
+        "import sys, mcs_controller.cli.dns_worker\n"
+        "print([name for name in ('kubernetes_asyncio', 'aiohttp', 'pydantic', 'prometheus_client') "
+        "if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.strip() == "[]"

@@ -1,0 +1,293 @@
+"""A restart without an API server: what was saved is answered as stale, and only if it is whole."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.snapshot import (
+    LEAST_INTERVAL_SECONDS,
+    LONGEST_INTERVAL_SECONDS,
+    SnapshotKeeper,
+    SnapshotUnusable,
+    read_snapshot,
+    service_line,
+    write_snapshot,
+)
+from mcs_controller.dns.source import ZoneSource
+from mcs_controller.simcluster.cluster import SimCluster
+from tests.dns.cluster import Importer, until
+from tests.dns.test_protocol import extended_error, with_opt
+from tests.dns.zonetext import Server, headless, key, packed, piece, ready, vip
+
+Z = "clusterset.local."
+WEB, DB = f"web.shop.svc.{Z}", f"db.shop.svc.{Z}"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class FixedClock:
+    """The wall clock stands where it is put."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Scene:
+    """A cluster, and one process after another that follows it and keeps one file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.cluster = SimCluster("east", random=Random(1))
+        self.importer = Importer(self.cluster.client())
+        self.clock = FixedClock()
+
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator["Process"]:
+        process = Process(self)
+        process.keeper.adopt()
+        task = asyncio.create_task(process.source.run())
+        try:
+            yield process
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await process.keeper.write_last()
+
+
+class Process:
+    def __init__(self, scene: Scene) -> None:
+        self.server = Server(is_open=False)
+        self.source = ZoneSource(scene.cluster.client("dns"), self.server.answers, random=Random(2))
+        self.keeper = SnapshotKeeper(scene.path, Z, self.source, scene.clock)
+
+    def addresses(self, name: str) -> list[str]:
+        return sorted(str(rr.rdata) for rr in self.server.ask(name, "A").raw.rr)
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    scene = Scene(tmp_path / "zone.snapshot")
+    async with scene.cluster:
+        await scene.importer.install()
+        await scene.importer.vip("shop/web", "10.96.0.1")
+        await scene.importer.headless("shop/db")
+        await scene.importer.slice("db-east", "shop/db", "east", "10.1.0.1")
+        yield scene
+
+
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-DNS-20")
+@pytest.mark.looptime
+async def test_a_restart_without_an_api_server_answers_as_before_and_says_that_it_is_stale(
+    scene: Scene,
+) -> None:
+    async with scene.process() as first:
+        await until(first.source.synced)
+    fault = scene.cluster.faults.refuse_connections(users=("dns",))
+    scene.clock.time += timedelta(minutes=5)
+
+    async with scene.process() as second:
+        assert second.addresses(WEB) == ["10.96.0.1"]
+        assert second.addresses(DB) == ["10.1.0.1"]
+        assert extended_error(second.server.udp(with_opt(WEB))) == 3
+        await asyncio.sleep(60)
+        assert second.addresses(DB) == ["10.1.0.1"]
+        assert second.source.is_open()
+        assert not second.source.synced()
+        assert (second.source.age_seconds() or 0) == pytest.approx(360, abs=5)
+
+        await scene.importer.forget("shop/web")
+        await scene.importer.slice("db-east", "shop/db", "east", "10.1.0.2")
+        await scene.importer.vip("shop/cart", "10.96.0.2")
+        fault.lift()
+        await until(second.source.synced)
+        assert second.server.ask(WEB, "A").rcode == "NXDOMAIN"
+        assert second.addresses(DB) == ["10.1.0.2"]
+        assert second.addresses(f"cart.shop.svc.{Z}") == ["10.96.0.2"]
+        assert extended_error(second.server.udp(with_opt(DB))) is None
+        assert (second.source.age_seconds() or 0) < 5
+
+
+@pytest.mark.requirement("MCS-DNS-20")
+@pytest.mark.looptime
+@pytest.mark.parametrize("missing", ["serviceimports", "endpointslices"])
+async def test_half_of_what_the_api_server_has_never_replaces_what_was_saved(
+    scene: Scene, missing: str
+) -> None:
+    async with scene.process() as first:
+        await until(first.source.synced)
+    scene.cluster.faults.fail(500, verbs=("list",), resources=(missing,), users=("dns",))
+
+    async with scene.process() as second:
+        await scene.importer.slice("db-east", "shop/db", "east", "10.1.0.2")
+        await asyncio.sleep(60)
+        assert second.addresses(WEB) == ["10.96.0.1"]
+        assert second.addresses(DB) == ["10.1.0.1"]
+
+
+@pytest.mark.looptime
+async def test_the_file_is_written_seldom_and_when_it_looks_old_and_only_while_in_step(scene: Scene) -> None:
+    async with scene.process() as process:
+        await until(process.source.synced)
+        keeping = asyncio.create_task(process.keeper.run())
+        await _writes(process, 1)
+        for number in range(100):
+            await scene.importer.slice("db-east", "shop/db", "east", f"10.1.1.{number}")
+        await _writes(process, 2)
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        await _writes(process, 3)
+        assert loop.time() - before >= LONGEST_INTERVAL_SECONDS - LEAST_INTERVAL_SECONDS
+
+        scene.cluster.faults.refuse_connections(users=("dns",))
+        await until(lambda: process.server.answers.stale)
+        writes = process.keeper.writes
+        await asyncio.sleep(10 * LONGEST_INTERVAL_SECONDS)
+        assert process.keeper.writes == writes
+        keeping.cancel()
+    snapshot = read_snapshot(scene.path, Z)
+    assert snapshot is not None
+    assert set(snapshot.services) == {key("shop/web"), key("shop/db")}
+
+
+async def _writes(process: Process, count: int) -> None:
+    """Files are written in a thread, which knows no virtual time: give it real turns, too."""
+    while process.keeper.writes < count:  # noqa: ASYNC110 - nobody tells of it
+        await asyncio.sleep(0.5)
+
+
+SERVICES = {
+    key("shop/web"): packed(vip("shop/web", "10.96.0.1")),
+    key("shop/db"): packed(headless("shop/db"), piece("shop/db", "east", ready("10.0.0.1", hostname="a"))),
+}
+
+
+def write(path: Path, zone: str = Z) -> None:
+    write_snapshot(path, zone, [service_line(*item) for item in SERVICES.items()], NOON)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    for _ in range(2):
+        write(path)
+
+    assert read_snapshot(path, Z) == (SERVICES, NOON)
+    assert os.listdir(tmp_path) == ["s"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_file_is_no_snapshot(tmp_path: Path) -> None:
+    assert read_snapshot(tmp_path / "none", Z) is None
+
+
+def _header(**values: object) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        lines = content.splitlines(keepends=True)[:-1]
+        header = json.loads(lines[0]) | values
+        return sealed(json.dumps(header).encode() + b"\n" + b"".join(lines[1:]))
+
+    return change
+
+
+def sealed(content: bytes) -> bytes:
+    return content + hashlib.sha256(content).hexdigest().encode() + b"\n"
+
+
+def _with_line(line: bytes) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        lines = content.splitlines(keepends=True)[:-1]
+        return sealed(b"".join((*lines[:-1], line + b"\n")))
+
+    return change
+
+
+BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda _: b"", "checksum"),
+    "garbage": (lambda _: b"\0\xff" * 1000, "checksum"),
+    "cut off": (lambda content: content[:-100], "checksum"),
+    "a bit turned": (lambda content: content.replace(b"0a600001", b"0a600002"), "checksum"),
+    "a longer tail": (lambda content: content + b"x\n", "checksum"),
+    "another version": (_header(version=2), "its format has version 2, this program reads 1"),
+    "another format": (_header(format="x"), "no snapshot"),
+    "another zone": (_header(zone="other."), "it is of the zone other., not of clusterset.local."),
+    "another number of services": (_header(services=3), "number of services"),
+    "no time": (_header(true_at=None), "cannot be read"),
+    "a time without zone": (_header(true_at="2026-01-01T00:00:00"), "cannot be read"),
+    "a service that is none": (_with_line(b'["shop","db",[]]'), "cannot be read"),
+    "a line that is no JSON": (_with_line(b"{"), "cannot be read"),
+    "nothing but a checksum": (lambda _: sealed(b"\n"), "cannot be read"),
+    "deep nesting": (_with_line(b"[" * 100_000), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_file_that_is_not_as_it_should_be_is_refused_in_one_line(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "s"
+    write(path)
+    change, why = BROKEN[how]
+    path.write_bytes(change(path.read_bytes()))
+
+    with pytest.raises(SnapshotUnusable, match=why) as error:
+        read_snapshot(path, Z)
+
+    assert "\n" not in str(error.value)
+
+
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcs_controller.dns.snapshot.FILE_MAX_BYTES", 100)
+    write(tmp_path / "s")
+
+    with pytest.raises(SnapshotUnusable, match="larger than 100 bytes"):
+        read_snapshot(tmp_path / "s", Z)
+
+
+async def test_a_broken_file_is_one_line_in_the_log_and_the_server_waits_as_without_one(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.path.write_text("garbage")
+    process = Process(scene)
+
+    process.keeper.adopt()
+
+    (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert line.getMessage().startswith(f"the snapshot {scene.path} is not used: its checksum is wrong")
+    assert not process.source.is_open()
+    assert process.server.ask(WEB, "A").rcode == "SERVFAIL"
+
+
+async def test_a_folder_that_cannot_be_written_is_told_once_and_harms_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.path = scene.path.parent / "missing" / "s"
+    async with scene.process() as process:
+        await until(process.source.synced)
+        for _ in range(3):
+            await process.keeper.write_if_due()
+        assert process.keeper.failures == 3
+        scene.path.parent.mkdir()
+        await process.keeper.write_if_due()
+        assert process.keeper.writes == 1
+    told = [record.getMessage() for record in caplog.records if "written" in record.getMessage()]
+    assert told == [f"the snapshot {scene.path} cannot be written: No such file or directory"]
+
+
+def test_services_are_told_apart_by_namespace_and_name(tmp_path: Path) -> None:
+    same = packed(vip("a/b", "10.96.0.1"))
+    keys = [ServiceKey("a", "b"), ServiceKey("b", "a")]
+    write_snapshot(tmp_path / "s", Z, [service_line(each, same) for each in keys], NOON)
+
+    snapshot = read_snapshot(tmp_path / "s", Z)
+
+    assert snapshot is not None
+    assert list(snapshot.services) == keys
