@@ -47,6 +47,10 @@ MCS_GROUP = "multicluster.x-k8s.io"
 MCS_VERSIONS = ("v1beta1", "v1alpha1")
 """Served versions of the MCS API, the preferred one first (MCS-API-03, MCS-API-14)."""
 
+ABOUT_GROUP = "about.k8s.io"
+ABOUT_VERSIONS = ("v1beta1", "v1alpha1")
+"""Versions of ClusterProperty, which says who a cluster is (KEP-2149), the preferred one first."""
+
 BROKER_GROUP = "broker.mcs-controller.io"
 BROKER_VERSION = "v1alpha1"
 
@@ -59,6 +63,11 @@ def service_exports(version: str = "v1beta1") -> Resource:
 def service_imports(version: str = "v1beta1") -> Resource:
     """ServiceImport in the given version of the MCS API."""
     return Resource(MCS_GROUP, version, "serviceimports", "ServiceImport")
+
+
+def cluster_properties(version: str = "v1beta1") -> Resource:
+    """ClusterProperty in the given version."""
+    return Resource(ABOUT_GROUP, version, "clusterproperties", "ClusterProperty", namespaced=False)
 
 
 SERVICES = Resource("", "v1", "services", "Service")

@@ -23,6 +23,7 @@ from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.identity import ClusterId
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.leader import LeaderElector
@@ -43,14 +44,18 @@ async def run(arguments: argparse.Namespace) -> int:
     """Work until cancelled; raises what only a person can put right."""
     settings = read_options(AgentSettings, arguments, os.environ)
     broker_kubeconfig = _check(settings)
-    configure_logging(settings.log_level, settings.log_format, context={"cluster": settings.cluster_id})
+    configure_logging(settings.log_level, settings.log_format, context=_context(settings.cluster_id))
     registry, health = CollectorRegistry(), Health()
     async with observed(settings.http, registry, health):
         local = connect(settings.kubeconfig, settings.context, name="local")
         try:
             broker = connect(broker_kubeconfig, settings.broker_context, name="broker")
             try:
-                await _work(settings, local, broker, registry, health)
+                cluster_id = ClusterId(local, random=Random())
+                health.add("cluster id", lambda: cluster_id.problem)
+                found = await cluster_id.find(settings.cluster_id)
+                configure_logging(settings.log_level, settings.log_format, context=_context(found))
+                await _work(settings, found, local, broker, registry, health)
             finally:
                 await broker.close()
         finally:
@@ -76,15 +81,25 @@ def _check(settings: AgentSettings) -> Path:
     )
 
 
+def _context(cluster_id: str | None) -> dict[str, str]:
+    """What is in every line of the log."""
+    return {} if cluster_id is None else {"cluster": cluster_id}
+
+
 async def _work(
-    settings: AgentSettings, local: Client, broker: Client, registry: CollectorRegistry, health: Health
+    settings: AgentSettings,
+    cluster_id: str,
+    local: Client,
+    broker: Client,
+    registry: CollectorRegistry,
+    health: Health,
 ) -> None:
     clock, random = SystemClock(), Random()
     recorder = EventRecorder(
         local, component=COMPONENT, instance=instance_name(), clock=clock, registry=registry
     )
     config = AgentConfig(
-        cluster_id=settings.cluster_id,
+        cluster_id=cluster_id,
         heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
         member_timeout_seconds=settings.member_timeout_seconds,
         dead_member_policy=settings.dead_member_policy,

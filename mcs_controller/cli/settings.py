@@ -54,11 +54,11 @@ class AgentSettings:
     """`mcs-controller agent`."""
 
     cluster_id: Annotated[
-        str,
+        str | None,
         Option(
-            "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused",
+            "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused; "
+            "without it, what the ClusterProperty cluster.clusterset.k8s.io says",
             parse=check_cluster_id,
-            required=True,
         ),
     ]
     kubeconfig: _Kubeconfig

@@ -6,8 +6,12 @@ which is why it is one RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
 """
 
 from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MEMBER_NAMESPACE_PREFIX
+from mcs_controller.api.resources import ABOUT_GROUP
 from mcs_controller.clusterset.errors import InvalidClusterId, cut
 from mcs_controller.clusterset.texts import is_dns_label
+
+CLUSTER_ID_PROPERTY = "cluster.clusterset.k8s.io"
+"""The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""
 
 _RULE = (
     f"use 1 to {CLUSTER_ID_MAX_CHARS} lower-case letters, digits and '-', "
@@ -31,6 +35,31 @@ def check_cluster_id(text: str) -> str:
     if not is_dns_label(text):
         raise InvalidClusterId(f"cluster id {cut(text, 80)!r} is not a DNS label: {_RULE}")
     return text
+
+
+def agreed_cluster_id(option: str | None, property_value: str | None) -> str:
+    """The id that the option and the ClusterProperty say together; None is what is not there.
+
+    Raises:
+        InvalidClusterId: neither is there, they differ, or the property cannot be used.
+    """
+    if property_value is None:
+        if option is None:
+            raise InvalidClusterId(
+                "this cluster has no id: give --cluster-id, set MCS_CLUSTER_ID, or create the "
+                f"ClusterProperty {CLUSTER_ID_PROPERTY} of {ABOUT_GROUP}"
+            )
+        return option
+    try:
+        found = check_cluster_id(property_value)
+    except InvalidClusterId as error:
+        raise InvalidClusterId(f"ClusterProperty {CLUSTER_ID_PROPERTY}: {error}") from error
+    if option is not None and option != found:
+        raise InvalidClusterId(
+            f"--cluster-id is {option}, but ClusterProperty {CLUSTER_ID_PROPERTY} says {found}: "
+            "make them equal, or leave --cluster-id out"
+        )
+    return found
 
 
 def member_namespace(cluster_id: str) -> str:

@@ -20,6 +20,7 @@ from mcs_controller.controllers.events import EventSink
 from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.export_status import ExportStatus
 from mcs_controller.controllers.exporter import Exporter
+from mcs_controller.controllers.former import FormerIds
 from mcs_controller.controllers.fuse import ImportFuse
 from mcs_controller.controllers.import_status import ImportStatus
 from mcs_controller.controllers.importer import Importer
@@ -113,7 +114,10 @@ class Agent:
             Backoff(1.0, 30.0, random=random),
             self._look_at_everything,
         )
-        StateCollector(self.local, self._view, self.membership, self._fuse, registry)
+        self._former_ids = FormerIds(
+            self.membership, broker, interval_seconds=config.heartbeat_interval_seconds
+        )
+        StateCollector(self.local, self._view, self.membership, self._fuse, self._former_ids, registry)
         self._connect(KubeMetrics(registry))
 
     async def run(self) -> None:
@@ -130,6 +134,7 @@ class Agent:
                 tasks.start(queue.run(), name=queue.name)
             tasks.start(self._announce_sync(), name="sync")
             tasks.start(self._confirmation.run(), name="confirmation")
+            tasks.start(self._former_ids.run(), name="former ids")
 
     def synced(self) -> bool:
         """Whether both API servers have been read completely and this cluster's membership is known."""

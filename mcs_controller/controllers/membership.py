@@ -71,6 +71,13 @@ class Membership:
         """What the broker last said of a member (this cluster, too), None if it never named it."""
         return self._members.get(cluster)
 
+    def former_ids(self) -> frozenset[str]:
+        """Silent members that name our kube-system UID: this cluster, under an id that it had before."""
+        silent = self._liveness.stale(self._config.member_timeout_seconds)
+        return frozenset(
+            cluster for cluster in silent if self._uid and self._members[cluster].cluster_uid == self._uid
+        )
+
     def heartbeat_ages_seconds(self) -> Mapping[str, float]:
         """For each other member, how long its heartbeat has not changed while the broker answered."""
         return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}

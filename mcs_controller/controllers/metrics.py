@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.clusterset.model import Condition
+from mcs_controller.controllers.former import FormerIds
 from mcs_controller.controllers.fuse import ImportFuse
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
@@ -46,12 +47,14 @@ class StateCollector(Collector):
         view: ClustersetView,
         membership: Membership,
         fuse: ImportFuse,
+        former_ids: FormerIds,
         registry: CollectorRegistry,
     ) -> None:
         self._local = local
         self._view = view
         self._membership = membership
         self._fuse = fuse
+        self._former_ids = former_ids
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -98,6 +101,12 @@ class StateCollector(Collector):
             "mcs_fuse_held_members",
             "Members without a heartbeat whose endpoints the fuse keeps.",
             value=len(self._membership.held),
+        )
+        yield GaugeMetricFamily(
+            "mcs_former_ids",
+            "Ids that this cluster had before and under which it still has exports on the broker: the "
+            "broker's administrator has to remove them.",
+            value=len(self._former_ids.left_behind),
         )
         age = GaugeMetricFamily(
             "mcs_member_heartbeat_age_seconds",

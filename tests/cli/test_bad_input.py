@@ -28,7 +28,8 @@ def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
         ([], ["COMMAND", "--help"]),
         (["serve"], ["'serve'", "agent", "dns", "demo", "crds", "version"]),
         (["agent", "--cluster-idd", "east"], ["--cluster-idd", "mcs-controller agent --help"]),
-        (["agent"], ["--cluster-id is missing", "MCS_CLUSTER_ID"]),
+        (["agent", "--cluster-id", ""], ["--cluster-id: the value is empty"]),
+        (["agent", "--fuse-share", "2"], ["--fuse-share", "'2'", "not a share above 0 and up to 1"]),
         (
             ["agent", "--cluster-id", "east.eu"],
             ["--cluster-id", "'east.eu'", "DNS label", "for example east-1"],

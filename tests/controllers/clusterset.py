@@ -93,7 +93,7 @@ class Cluster:
         assert self.process is None
         self._starts += 1
         self.process = AgentProcess(
-            AgentConfig(cluster_id=self.name, **{**self.settings, **settings}),
+            AgentConfig(**{"cluster_id": self.name, **self.settings, **settings}),
             local=self.sim.transport("agent"),
             broker=self.world.broker.transport(f"member-{self.name}"),
             clock=LoopClock(self.skew_seconds),
