@@ -16,10 +16,15 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE = "v0.5.0"
 MCS_SCHEMA_REVISION = "0"
+BROKER_SCHEMA_REVISION = "0"
+"""Of our own kinds, which have no release of their own; raise it with every change of their schemas."""
 
-_MCS_LABELS = {
-    f"{resources.MCS_GROUP}/release-version": MCS_RELEASE,
-    f"{resources.MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
+_LABELS = {
+    resources.MCS_GROUP: {
+        f"{resources.MCS_GROUP}/release-version": MCS_RELEASE,
+        f"{resources.MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
+    },
+    resources.BROKER_GROUP: {f"{resources.BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION},
 }
 
 
@@ -61,9 +66,10 @@ class _Definition:
     has_status: bool = True
 
     def to_wire(self) -> JsonObject:
-        metadata: JsonObject = {"name": self.resource.crd_name}
-        if self.resource.group == resources.MCS_GROUP:
-            metadata["labels"] = dict(_MCS_LABELS)
+        metadata: JsonObject = {
+            "name": self.resource.crd_name,
+            "labels": dict(_LABELS[self.resource.group]),
+        }
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",

@@ -67,7 +67,6 @@ def test_the_agent_has_the_rights_that_a_member_needs() -> None:
         | granted("", "namespaces", READ)
         | granted("events.k8s.io", "events", {"create", "patch"})
         | granted("about.k8s.io", "clusterproperties", READ)
-        | granted("apiextensions.k8s.io", "customresourcedefinitions", {"get", "list"})
     )
 
 
@@ -75,6 +74,11 @@ def test_the_agent_takes_part_in_elections_in_its_own_namespace_only() -> None:
     assert rights_of("agent.yaml", "Role", "mcs-agent") == granted(
         "coordination.k8s.io", "leases", {"get", "create", "update"}
     )
+    (role,) = (one for one in roles(FOLDER / "agent.yaml") if one["kind"] == "Role")
+    assert [(rule.get("resourceNames"), rule["verbs"]) for rule in role["rules"]] == [
+        (["mcs-agent"], ["get", "update"]),
+        (None, ["create"]),
+    ]
     namespaced = [found for found in documents(FOLDER / "agent.yaml") if "Role" in found["kind"]]
     assert {found["metadata"].get("namespace") for found in namespaced} == {None, "mcs-system"}
 

@@ -1,0 +1,108 @@
+"""`mcs-controller crds`: print the CustomResourceDefinitions, or bring a cluster's up to them.
+
+An installed definition that is newer than ours, or as new, is never touched, whoever installed it
+(MCS-API-06): the agent works with what it finds. Printing needs no cluster.
+"""
+
+import argparse
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import yaml
+
+from mcs_controller.api.crd import all_crds
+from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
+from mcs_controller.api.revisions import JsonObject, Verdict, verdict
+from mcs_controller.cli.host import connect
+from mcs_controller.cli.lifecycle import run_command
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import NotFound
+
+_GROUPS = {"member": (MCS_GROUP,), "broker": (BROKER_GROUP,), "all": (MCS_GROUP, BROKER_GROUP)}
+_TOLD = {
+    "missing": "not installed",
+    "older": "older than ours",
+    "equal": "as new as ours",
+    "newer": "newer than ours, left as it is",
+}
+_DONE = {"missing": "installed", "older": "updated"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--check", action="store_true", help="compare with the cluster; exit code 1 if something is missing"
+    )
+    what.add_argument(
+        "--apply", action="store_true", help="install what is missing or older; never downgrades"
+    )
+    parser.add_argument(
+        "--for",
+        dest="role",
+        choices=sorted(_GROUPS),
+        default="all",
+        help="the definitions of a member cluster, of the broker, or all (default all)",
+    )
+    parser.add_argument(
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help="kubeconfig file of the cluster; without it, the service account of the pod that this runs in",
+    )
+    parser.add_argument("--context", help="context of --kubeconfig; without it, the file's current one")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print, compare or install; the exit code."""
+    wanted = [crd for crd in all_crds() if crd["spec"]["group"] in _GROUPS[arguments.role]]
+    if arguments.check or arguments.apply:
+        return run_command(_in_cluster(arguments, wanted))
+    yaml.safe_dump_all(wanted, sys.stdout, sort_keys=False, explicit_start=True)
+    sys.stdout.flush()
+    return 0
+
+
+async def _in_cluster(arguments: argparse.Namespace, wanted: list[JsonObject]) -> int:
+    client = connect(arguments.kubeconfig, arguments.context, name="local")
+    lacking = False
+    try:
+        async for name, found in compare(client, wanted, apply=arguments.apply):
+            lacking = lacking or found in _DONE
+            print(f"{name}: {_DONE[found] if arguments.apply and found in _DONE else _TOLD[found]}")
+    finally:
+        await client.close()
+    return 1 if lacking and not arguments.apply else 0
+
+
+async def compare(
+    client: Client, wanted: list[JsonObject], *, apply: bool
+) -> AsyncIterator[tuple[str, Verdict]]:
+    """Each definition's name and what was found; with `apply`, what is missing or older is put right."""
+    for crd in wanted:
+        name = crd["metadata"]["name"]
+        try:
+            installed = await client.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+        except NotFound:
+            installed = None
+        found = verdict(installed, crd)
+        if apply and installed is None:
+            await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+        elif apply and installed is not None and found == "older":
+            await client.update(CUSTOM_RESOURCE_DEFINITIONS, _merged(installed, crd))
+        yield name, found
+
+
+def _merged(installed: JsonObject, crd: JsonObject) -> JsonObject:
+    """Ours, with the labels and annotations that others put on the installed one."""
+    metadata = installed["metadata"]
+    return {
+        **crd,
+        "metadata": {
+            "name": metadata["name"],
+            "resourceVersion": metadata["resourceVersion"],
+            "labels": {**(metadata.get("labels") or {}), **crd["metadata"].get("labels", {})},
+            "annotations": metadata.get("annotations") or {},
+        },
+    }
