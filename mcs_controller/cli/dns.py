@@ -11,6 +11,7 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
+from mcs_controller.cli import dns_check
 from mcs_controller.cli.dns_worker import worker_command
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, observed, settle_after_sync
@@ -25,12 +26,19 @@ from mcs_controller.observe.logging import configure_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options."""
+    """The command's options, and those of `dns check`."""
     add_options(parser, DnsSettings)
+    help_ = "compare what a DNS server answers with what the specification asks for this cluster"
+    commands = parser.add_subparsers(dest="action", metavar="[check]")
+    dns_check.add_arguments(
+        commands.add_parser("check", help=help_, description=f"{help_.capitalize()}.", allow_abbrev=False)
+    )
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """Answer until cancelled; raises what only a person can put right."""
+    if arguments.action == "check":
+        return await dns_check.run(arguments)
     settings = read_options(DnsSettings, arguments, os.environ)
     listen = tuple(_numeric(address) for address in settings.listen)
     configure_logging(settings.log_level, settings.log_format)

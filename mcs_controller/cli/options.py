@@ -10,7 +10,7 @@ value came from.
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -79,8 +79,11 @@ def options_of(settings: type) -> list[Option]:
     ]
 
 
-def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
-    """Add every option of a settings class to a parser; values stay texts until `read_options`."""
+def add_options(parser: argparse.ArgumentParser, settings: type, *, inherited: Collection[str] = ()) -> None:
+    """Add every option of a settings class to a parser; values stay texts until `read_options`.
+
+    The keys in `inherited` the command before this one has as well: what was given there holds here.
+    """
     for declared in options_of(settings):
         sources = f"[{declared.env}]"
         if declared.default is not None:
@@ -95,7 +98,8 @@ def add_options(parser: argparse.ArgumentParser, settings: type) -> None:
             kwargs["metavar"] = declared.metavar or declared.key.rpartition("_")[2].upper()
             if declared.repeatable:
                 kwargs["action"] = "append"
-        parser.add_argument(declared.flag, default=None, **kwargs)
+        default = argparse.SUPPRESS if declared.key in inherited else None
+        parser.add_argument(declared.flag, default=default, **kwargs)
 
 
 def read_options(

@@ -174,3 +174,21 @@ class DnsSettings:
     http: _Http
     log_level: _Level
     log_format: _Format
+
+
+@dataclass(frozen=True, slots=True)
+class DnsCheckSettings:
+    """`mcs-controller dns check`."""
+
+    server: Annotated[
+        ListenAddress,
+        Option(
+            "the DNS server to ask, any that answers for the zone",
+            parse=ListenAddress.parse,
+            metavar="ADDR:PORT",
+            required=True,
+        ),
+    ]
+    zone: Annotated[str, Option("the zone that it answers for", default="clusterset.local")]
+    kubeconfig: _Kubeconfig
+    context: _Context

@@ -37,11 +37,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said. `records` is the answer section."""
+    """What the server said. `records` is the answer section; `additional` is without the OPT record."""
 
     rcode: str
     records: tuple[Record, ...]
     authority: tuple[Record, ...]
+    additional: tuple[Record, ...]
     authoritative: bool
     truncated: bool
 
@@ -145,6 +146,7 @@ def _answer(reply: DNSRecord) -> Answer:
         rcode=RCODE[reply.header.rcode],
         records=tuple(map(_record, reply.rr)),
         authority=tuple(map(_record, reply.auth)),
+        additional=tuple(_record(record) for record in reply.ar if record.rtype != QTYPE.OPT),
         authoritative=bool(reply.header.aa),
         truncated=bool(reply.header.tc),
     )
