@@ -156,12 +156,13 @@ class Reflector(Generic[T]):
     async def fetch(self, *, name: str = "", namespace: str = "", label_selector: str = "") -> None:
         """Read some objects now, consistently, and apply them: for what became of interest just now.
 
-        Raises `KubeError`. What the watch removes while the answer is on its way stays removed.
+        Raises `KubeError`. What watch or list remove while the answer is on its way stays removed.
         """
         # A list in progress has decoded some objects with the old interest, and would remove them again.
         await self._not_listing.wait()
         resource = self._resolved or await self._resolve()
         self._fetches += 1
+        lists_before = self.lists
         try:
             async for page in self._client.pages(
                 resource,
@@ -170,6 +171,9 @@ class Reflector(Generic[T]):
                 field_selector=_joined(self._field_selector, f"metadata.name={name}" if name else ""),
                 page_size=self._page_size,
             ):
+                if self.lists != lists_before:
+                    # That list was read with the same interest, and knows better what is gone.
+                    return
                 for body in page.items:
                     key, version, entry = self._read(body)
                     removed = self._removed_during_fetch.get(key)

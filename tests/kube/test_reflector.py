@@ -467,6 +467,32 @@ async def test_a_fetch_does_not_bring_back_what_the_watch_removed_meanwhile() ->
         assert contents(store) == {}
 
 
+async def test_a_fetch_does_not_bring_back_what_a_new_list_removed_meanwhile() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.put("a", value="1")
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(1)
+        kind.page_delay_seconds = 30
+        original = kind._snapshot
+        early = original({"fieldSelector": "metadata.name=a"}, kind.version)
+        kind._snapshot = (  # type: ignore[method-assign]
+            lambda query, version: early if "fieldSelector" in query else original(query, version)
+        )
+        fetching = asyncio.create_task(reflector.fetch(name="a", namespace="shop"))
+        await asyncio.sleep(1)
+        kind.page_delay_seconds = 0
+        kind.cut()
+        kind.remove("a")
+        kind.compact()
+        await asyncio.sleep(10)
+        assert (reflector.lists, contents(store)) == (2, {})
+
+        await fetching
+
+        assert contents(store) == {}
+
+
 async def test_a_fetch_during_a_list_waits_so_that_the_list_cannot_undo_it() -> None:
     kind, store = FakeKind(), Store[str]()
     kind.put("a", value="1")
