@@ -46,8 +46,10 @@ class ExportStatus:
 
     def want(self, key: ServiceKey, conditions: Sequence[Condition]) -> None:
         """Have `conditions` set on the ServiceExport `key`, soon."""
+        # What is being written now will be what is held: to want what is held before is a difference then.
+        in_flight = key in self._wanted
         self._wanted[key] = conditions
-        if self._difference(key) is None:
+        if not in_flight and self._difference(key) is None:
             del self._wanted[key]
         else:
             self.queue.add(key)

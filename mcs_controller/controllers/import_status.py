@@ -50,8 +50,10 @@ class ImportStatus:
 
     def want(self, key: ServiceKey, status: WantedStatus) -> None:
         """Have `status` set on the ServiceImport `key`, soon."""
+        # What is being written now will be what is held: to want what is held before is a difference then.
+        in_flight = key in self._wanted
         self._wanted[key] = status
-        if self._difference(key) is None:
+        if not in_flight and self._difference(key) is None:
             del self._wanted[key]
         else:
             self.queue.add(key)
