@@ -30,7 +30,7 @@ test: $(STAMP) packages kube-if-possible ## every test, real control planes incl
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(STAMP) ## the tests that need no real control plane, in under a minute
-	$(BIN)/python -m pytest -m "not realkube and not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 -m "not realkube and not realnode and not slow" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## style, types, layers, generated files
 	$(BIN)/ruff check $(CHECKED)
