@@ -1,19 +1,22 @@
 """Whatever the network sends: never an exception, never an answer that is too long or not an answer."""
 
+import gc
 import struct
+import tracemalloc
+from random import Random
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mcs_controller.clusterset import decode
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.dns.packed import packed_import, packed_service, packed_slice
+from tests.dns.invariants import Z, check_packet, servers
 from tests.dns.test_protocol import opt, query
-from tests.dns.zonetext import Server, headless, piece, ready, vip
+from tests.dns.zonetext import Server
 
-Z = "clusterset.local"
-SERVER = Server()
-SERVER.put(vip("shop/web", "10.96.0.1"))
-SERVER.put(headless("shop/big"), piece("shop/big", "east", *(ready(f"10.0.1.{n}") for n in range(200))))
-CLOSED = Server(is_open=False)
+SERVERS = servers()
 
 names = st.one_of(
     st.sampled_from(
@@ -53,15 +56,6 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(packet[:cut] if draw(st.booleans()) else packet)
 
 
-def asked_bytes(packet: bytes) -> int:
-    """The largest answer that any reading of the packet may ask for."""
-    sizes = [512]
-    for at in range(12, len(packet) - 4):
-        if packet[at : at + 3] == b"\0\0\x29":
-            sizes.append(int.from_bytes(packet[at + 3 : at + 5], "big"))
-    return min(1232, max(sizes))
-
-
 @pytest.mark.requirement("MCS-DNS-18")
 @settings(max_examples=1500)
 @given(st.one_of(st.binary(max_size=1400), queries, mutated()))
@@ -69,44 +63,8 @@ def asked_bytes(packet: bytes) -> int:
 @example(struct.pack("!6H", 1, 0x0100, 1, 0, 0, 1) + b"\0\0\x29" + b"\0" * 8)
 @example(struct.pack("!6H", 1, 0x0100, 1, 0, 0, 4) + b"\0\0\1\0\1" + b"\xc0\x0c" * 300)
 def test_any_packet_gets_one_bounded_answer_to_its_own_question_or_none(packet: bytes) -> None:
-    for server in (SERVER, CLOSED):
-        first, second = server.udp(packet), server.udp(packet)
-        over_tcp = server.tcp(packet)
-        assert (first is None) == (second is None) == (over_tcp is None)
-        if first is None or second is None or over_tcp is None:
-            assert len(packet) < 12 or packet[2] & 0x80
-            continue
-        assert first[:4] == second[:4]
-        assert max(len(first), len(second)) <= asked_bytes(packet)
-        assert len(over_tcp) <= 65535
-        for reply in (first, over_tcp):
-            assert reply[:2] == packet[:2]
-            assert reply[2] & 0x80
-            check_form(reply, packet)
-
-
-def check_form(reply: bytes, packet: bytes) -> None:
-    """The reply is well-formed to its last byte and repeats the question, if it has one.
-
-    Not read with dnslib, which takes no labels that are not text.
-    """
-    questions, *others = struct.unpack("!4H", reply[4:12])
-    at = 12
-    if questions:
-        at = after_name(reply, at) + 4
-        assert reply[12:at] == packet[12:at]
-    for _ in range(sum(others)):
-        at = after_name(reply, at) + 10
-        at += int.from_bytes(reply[at - 2 : at], "big")
-    assert at == len(reply)
-
-
-def after_name(message: bytes, at: int) -> int:
-    while size := message[at]:
-        if size >= 0xC0:
-            return at + 2
-        at += size + 1
-    return at + 1
+    for server in SERVERS:
+        check_packet(server, packet)
 
 
 def test_a_message_full_of_records_costs_no_more_than_any_other() -> None:
@@ -114,7 +72,134 @@ def test_a_message_full_of_records_costs_no_more_than_any_other() -> None:
         f"web.shop.svc.{Z}", counts=(1, 0, 0, 700), tail=(b"\xc0\x0c" + b"\0\1\0\1\0\0\0\0\0\0") * 90
     )
 
-    reply = SERVER.udp(crowded)
+    reply = SERVERS[0].udp(crowded)
 
     assert reply is not None
     assert reply[3] & 0xF == 1
+
+
+def test_a_million_made_up_questions_take_no_memory_that_is_not_bounded() -> None:
+    """Scaled down: after the bounds are full, nothing grows any more."""
+    server, random = servers()[0], Random(1)
+
+    def ask(count: int) -> None:
+        for _ in range(count):
+            name = (
+                f"{random.getrandbits(64):x}.{random.choice(['', 'web.', 'big.', 'east.big.'])}shop.svc.{Z}"
+            )
+            packet = query(name, random.choice([1, 28, 33, random.getrandbits(16)]))
+            server.udp(packet)
+            server.udp(random.randbytes(random.randrange(80)))
+
+    ask(25_000)  # fills what is kept up to its bounds, more than once
+    gc.collect()
+    tracemalloc.start()
+    try:
+        ask(2_000)
+        before = tracemalloc.get_traced_memory()[0]
+        server.answers._forget_unowned()
+        ask(2_000)
+        assert tracemalloc.get_traced_memory()[0] - before < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(server.answers.ready_made) < 11_000
+
+
+def test_the_largest_gain_for_a_liar_about_his_address_is_bounded() -> None:
+    """Bytes out for bytes in, over UDP, for whoever sends in another's name (amplification)."""
+    server = servers()[0]
+    for rtype in (1, 28, 33, 255):
+        for name in (f"web.shop.svc.{Z}", f"big.shop.svc.{Z}", f"dns-version.{Z}", Z):
+            plain = query(name, rtype)
+            greedy = query(name, rtype, counts=(1, 0, 0, 1), tail=opt(65535))
+            for packet, limit in ((plain, 512), (greedy, 1232)):
+                reply = server.udp(packet)
+                assert reply is not None
+                assert len(reply) <= limit
+    assert server.udp(b"\0" * 11) is None
+    assert len(server.udp(b"\0" * 12) or b"") == 12
+
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-1, 70000),
+        st.sampled_from(["", "IPv4", "IPv6", "TCP", "10.0.0.1", "fd00::1", "a", "A.b", "x" * 64, "\0", "ß"]),
+        st.text(max_size=5),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["addresses", "conditions", "ready", "hostname", "name", "port", "protocol", "ips", "type"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+metadata = st.fixed_dictionaries(
+    {
+        "namespace": st.sampled_from(["shop", "", "s" * 63]) | json_values,
+        "name": st.sampled_from(["db", "x" * 63, "A_b"]) | json_values,
+        "labels": st.fixed_dictionaries(
+            {
+                "multicluster.kubernetes.io/service-name": st.sampled_from(["db", "x" * 63]) | json_values,
+                "multicluster.kubernetes.io/source-cluster": st.sampled_from(["east", "a.b"]) | json_values,
+            }
+        ),
+    }
+)
+endpoint = st.fixed_dictionaries(
+    {"addresses": st.lists(st.sampled_from(["10.0.0.1", "fd00::1"]) | json_values, max_size=3)},
+    optional={"conditions": json_values, "hostname": st.sampled_from(["a", "A"]) | json_values},
+)
+raw_slices = st.fixed_dictionaries(
+    {
+        "metadata": metadata,
+        "addressType": st.sampled_from(["IPv4", "IPv6", "FQDN"]) | json_values,
+        "endpoints": st.lists(endpoint | json_values, max_size=4) | json_values,
+        "ports": st.lists(json_values, max_size=2),
+    }
+)
+raw_imports = st.fixed_dictionaries(
+    {
+        "metadata": metadata,
+        "spec": st.fixed_dictionaries(
+            {"type": st.sampled_from(["Headless", "ClusterSetIP"]) | json_values},
+            optional={
+                "ips": st.lists(st.sampled_from(["10.96.0.1", "fd00::1"]) | json_values, max_size=3),
+                "ports": st.lists(json_values, max_size=3),
+            },
+        ),
+    }
+)
+
+
+@settings(max_examples=150)
+@given(raw_imports, st.lists(raw_slices, max_size=4))
+def test_whatever_objects_there_are_every_question_has_an_answer(
+    raw_import: dict[str, object], raw: list[dict[str, object]]
+) -> None:
+    try:
+        imported = decode.service_import(raw_import)
+    except MalformedObject:
+        return
+    pieces = []
+    for each in raw:
+        try:
+            piece = decode.imported_slice_any_manager(each)
+        except MalformedObject:
+            continue
+        if piece is not None:
+            pieces.append(packed_slice(piece))
+    server = Server()
+    server.answers.update(imported.service, packed_service(packed_import(imported), pieces))
+    below = f"{imported.service.name}.{imported.service.namespace}.svc.{Z}"
+    if not below.isascii() or len(below) > 200:
+        return
+    for prefix in ("", "_a._tcp.", "_tcp.", "a.east.", "10-0-0-1.a.b.", "east.", "b."):
+        for rtype in (1, 28, 33, 255, 16):
+            check_packet(server, query(prefix + below, rtype, counts=(1, 0, 0, 1), tail=opt(4096)))
