@@ -41,7 +41,7 @@ class Stream:
         self._reader: asyncio.Future[None] | None = None
         self._delay_seconds = delay_seconds
         self._last_arrival = 0.0
-        self._in_flight = 0
+        self._in_flight: deque[bytes] = deque()
         self._max_lines: int | None = None
         self._ended = False
         self._error: KubeError | None = None
@@ -55,8 +55,9 @@ class Stream:
             self._arrive(line)
             return
         self._last_arrival = max(self._loop.time() + delay, self._last_arrival)
-        self._in_flight += 1
-        self._loop.call_at(self._last_arrival, self._land, line)
+        self._in_flight.append(line)
+        # Timers of one moment go off in any order; each lets the line land that has waited longest.
+        self._loop.call_at(self._last_arrival, self._land)
 
     def take(self) -> bytes | None:
         """The next line if it is there; b"" when the stream has ended; None when one would have to wait."""
@@ -104,7 +105,7 @@ class Stream:
 
     def bound(self) -> None:
         """From now on a reader that falls behind is left; what is already on its way does not count."""
-        self._max_lines = len(self._lines) + self._in_flight + BUFFER_MAX_LINES
+        self._max_lines = len(self._lines) + len(self._in_flight) + BUFFER_MAX_LINES
 
     def on_close(self, tell: Callable[[], None]) -> None:
         """Called once, however the stream ends."""
@@ -118,9 +119,8 @@ class Stream:
     def is_stalled(self) -> bool:
         return self._stalled
 
-    def _land(self, line: bytes) -> None:
-        self._in_flight -= 1
-        self._arrive(line)
+    def _land(self) -> None:
+        self._arrive(self._in_flight.popleft())
 
     def _arrive(self, line: bytes) -> None:
         self._lines.append(line)

@@ -73,6 +73,20 @@ async def test_a_slow_server_answers_late_and_watches_stay_in_order(cluster: Sim
 
 
 @pytest.mark.looptime
+async def test_delayed_lines_of_a_watch_that_arrive_at_one_moment_keep_their_order(
+    cluster: SimCluster, api: Api
+) -> None:
+    stream = await cluster.transport().stream(WATCH, timeout_seconds=5, inactivity_seconds=60)
+    fault = cluster.faults.delay(3.0, verbs=("watch",))
+    for number in range(50):
+        await api.ok("POST", PATH, config_map(f"made-{number}"))
+    fault.lift()
+    lines = [await stream.readline() for _ in range(50)]
+    assert [f'"made-{number}"'.encode() in line for number, line in enumerate(lines)] == [True] * 50
+    await stream.close()
+
+
+@pytest.mark.looptime
 async def test_a_server_that_hangs_is_given_up_on_and_goes_on_when_it_is_let(
     cluster: SimCluster, api: Api
 ) -> None:
