@@ -17,7 +17,7 @@ from tests.controllers.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 
-STEPS = 60
+STEPS = 150
 SERVICES = ("web", "api", "db")
 Exports = dict[tuple[str, str], set[str]]
 """(cluster, service) to the addresses that the cluster offers."""
@@ -131,7 +131,8 @@ class Chaos:
 
 
 @pytest.mark.requirement("MCS-IMP-02", "MCS-NS-09", "MCS-LIFE-07", "MCS-LIFE-08")
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(16))
 async def test_after_any_disorder_every_cluster_has_what_is_exported_and_a_restart_changes_nothing(
     seed: int,
 ) -> None:

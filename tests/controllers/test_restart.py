@@ -195,6 +195,7 @@ async def outcome(kill_after_writes: int | None) -> tuple[Object, int]:
         return contents, len(first.wire.writes)
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("MCS-LIFE-08")
 async def test_killed_between_any_two_writes_the_end_is_the_same() -> None:
     undisturbed, writes = await outcome(None)
