@@ -1,8 +1,9 @@
 """The run's own control groups: the one thing of pods that no namespace takes along when it ends.
 
-All containers of the run are below one group with a name of its own. A guardian, which is no child to be
-killed with us, waits for the end of a pipe that only we hold open, and removes that group: so it does
-after a clean stop, a Ctrl-C and a `kill -9` alike.
+All containers of the run are below one group with a name of its own: their nodes take that one for the
+root, since containerd puts containers where it likes while kubelet does not manage groups. A guardian,
+which is no child to be killed with us, waits for the end of a pipe that only we hold open, and removes
+that group: so it does after a clean stop, a Ctrl-C and a `kill -9` alike.
 """
 
 from __future__ import annotations
@@ -23,6 +24,31 @@ while [ $tries -lt 100 ]; do
   sleep 0.1
 done
 exit 1
+"""
+
+
+def within(group: str, scratch: str) -> str:
+    """Shell code that makes this group, in every hierarchy, the root that the mount namespace shows.
+
+    `scratch` is a path for a folder that nothing else uses.
+    """
+    return f"""
+mounts=$(cat /proc/self/mounts)
+while read -r _ at type _; do
+  case $type in cgroup|cgroup2) ;; *) continue ;; esac
+  mkdir -p "$at/{group}"
+  # A new group of this controller takes no process until it is told on which CPUs.
+  for file in cpuset.cpus cpuset.mems; do
+    [ ! -e "$at/$file" ] || cat "$at/$file" >"$at/{group}/$file"
+  done
+  # Not on top of the other: runc would find that one, and the paths of this one not in it.
+  mkdir -p {scratch}
+  mount --bind "$at/{group}" {scratch}
+  umount "$at"
+  mount --move {scratch} "$at"
+done <<END
+$mounts
+END
 """
 
 

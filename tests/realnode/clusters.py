@@ -83,12 +83,11 @@ class WholeClusters:
         """Every program is started, and API objects can be created; `wait_ready` waits for the rest."""
         try:
             await self._start()
-        except BaseExceptionGroup as failures:
+        except BaseException as failure:
             self.stop()
-            raise failures.exceptions[0] from None
-        except BaseException:
-            self.stop()
-            raise
+            while isinstance(failure, BaseExceptionGroup):
+                failure = failure.exceptions[0]
+            raise failure from None
 
     async def _start(self) -> None:
         self._guardian = CgroupGuardian(self._run_name)
@@ -130,7 +129,7 @@ class WholeClusters:
         await asyncio.to_thread(write_image, image, self._machine.programs / "agnhost")
         addresses = {name: Addresses(number) for number, name in enumerate(ZONES, 1)}
         for name, zone in ZONES.items():
-            spec = NodeSpec(f"{name}-node", zone, addresses[name], _is_dual_stack(name), f"/{self._run_name}")
+            spec = NodeSpec(f"{name}-node", zone, addresses[name], _is_dual_stack(name), self._run_name)
             self._nodes[name] = Node(spec, self._machine.programs, self._work_dir)
         async with asyncio.TaskGroup() as group:
             for node in self._nodes.values():

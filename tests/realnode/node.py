@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.process import ServerProcess
 from tests.realkube.workloads import ZONE_LABEL, eventually
-from tests.realnode import node_config
+from tests.realnode import cgroups, node_config
 from tests.realnode.fabric import Addresses
 from tests.realnode.sandbox import Sandbox, SandboxError
 
@@ -36,7 +36,7 @@ class NodeSpec:
     addresses: Addresses
     dual_stack: bool
     cgroup: str
-    """Absolute, below every hierarchy's root; shared by all nodes of the run."""
+    """Below it are all control groups of the run; a name at the root of each hierarchy."""
 
 
 class Node:
@@ -45,7 +45,9 @@ class Node:
         self._programs = programs
         self._work_dir = work_dir / spec.name
         self._work_dir.mkdir()
-        self.sandbox = Sandbox(spec.name, self._work_dir, whole=True, prepare="\n".join(_prepare()))
+        self.sandbox = Sandbox(
+            spec.name, self._work_dir, whole=True, prepare="\n".join(_prepare(spec.cgroup))
+        )
         self._processes: list[ServerProcess] = []
 
     async def start_runtime(self, image: Path, cni_plugins: Path) -> None:
@@ -61,7 +63,7 @@ class Node:
         kubeconfig = plane.kubeconfig()
         spec, programs = self.spec, self._programs
         node_ips = [spec.addresses.node_v4, *([spec.addresses.node_v6] if spec.dual_stack else [])]
-        kubelet = self._write("kubelet.yaml", node_config.kubelet(spec.addresses.node_v4, spec.cgroup))
+        kubelet = self._write("kubelet.yaml", node_config.kubelet(spec.addresses.node_v4))
         self._start(
             "kubelet",
             [
@@ -124,7 +126,7 @@ class Node:
 _CTR = ("ctr", f"--address={node_config.SOCKET}", "--namespace=k8s.io")
 
 
-def _prepare() -> Iterator[str]:
+def _prepare(cgroup: str) -> Iterator[str]:
     """Shell code: the node's own view of the machine's files and its network settings."""
     state = node_config.STATE
     yield "mount -t tmpfs -o mode=755 node /run"
@@ -134,6 +136,7 @@ def _prepare() -> Iterator[str]:
         f"mount -t overlay -o lowerdir=/var/lib,upperdir={state}/lib,workdir={state}/lib-work node /var/lib"
     )
     yield "mount -t tmpfs node /var/log"
+    yield cgroups.within(cgroup, f"{state}/cgroup")
     for number, (name, value) in enumerate(_MACHINE_SETTINGS.items()):
         file = f"{state}/settings/{number}"
         yield f"echo {value} >{file}; mount --bind {file} /proc/sys/{name}"

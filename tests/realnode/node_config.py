@@ -60,7 +60,7 @@ def cni(addresses: Addresses, dual_stack: bool) -> str:
     return json.dumps({"cniVersion": "0.4.0", "name": "pods", "plugins": plugins}, indent=1)
 
 
-def kubelet(cluster_dns: str, cgroup: str) -> str:
+def kubelet(cluster_dns: str) -> str:
     return f"""\
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -73,7 +73,6 @@ containerRuntimeEndpoint: unix://{SOCKET}
 podLogsDir: {STATE}/pod-logs
 resolvConf: ""
 cgroupDriver: cgroupfs
-cgroupRoot: {cgroup}
 cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failCgroupV1: false
