@@ -2,8 +2,8 @@
 
 tests/requirements.toml holds the requirements; a test names those that it proves with
 `@pytest.mark.requirement("MCS-…", ...)`. An id that is not in the table is an error of the run.
-`--requirements-report FILE` writes every requirement with its tests and their outcomes as JSON,
-which hack/requirements prints.
+`--requirements-report FILE` writes every requirement with its tests, what they run on and their outcomes as
+JSON, which hack/requirements prints and makes docs/conformance.md of.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 TABLE = Path(__file__).with_name("requirements.toml")
 LEVELS = {"M", "S", "Y", "D"}
+RULES, SIMCLUSTER, REAL_CONTROL_PLANE, REAL_NODE = "rules", "simcluster", "real control plane", "real node"
 PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
 
 
@@ -34,6 +35,8 @@ class _Results:
     """Test id to its outcome so far."""
     proofs: dict[str, list[str]] = field(default_factory=dict)
     """Requirement id to test ids."""
+    servers: dict[str, str] = field(default_factory=dict)
+    """Test id to what it runs on."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test is set up, called and torn down: it passed if the call did and nothing failed."""
@@ -84,9 +87,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 tests = config.stash[_results].proofs.setdefault(identifier, [])
                 if item.nodeid not in tests:
                     tests.append(item.nodeid)
+                config.stash[_results].servers[item.nodeid] = server_of(item)
     if unknown:
         listed = "\n  ".join(unknown)
         raise pytest.UsageError(f"requirement ids that {TABLE.name} does not have:\n  {listed}")
+
+
+def server_of(item: pytest.Item) -> str:
+    """What a test runs on: whole clusters, real API servers, simulated ones, or none at all."""
+    folders = item.nodeid.split("/")
+    if "realnode" in folders:
+        return REAL_NODE
+    if item.get_closest_marker("realkube") is not None:
+        return REAL_CONTROL_PLANE
+    simulated = {"controllers", "integration", "contract", "simcluster"}
+    return SIMCLUSTER if simulated.intersection(folders) or "[simcluster" in item.nodeid else RULES
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -101,6 +116,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             "tests": {
                 test: results.outcomes.get(test, NOT_RUN) for test in results.proofs.get(identifier, ())
             },
+            "servers": {test: results.servers[test] for test in results.proofs.get(identifier, ())},
         }
         for identifier, requirement in load_requirements().items()
     }

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ def run_inner(folder: Path, module: str, *args: str) -> subprocess.CompletedProc
     for name in ("one", "other"):
         (folder / name).mkdir(exist_ok=True)
         (folder / name / "conftest.py").touch()
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = requirement\n")
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  requirement\n  realkube\n")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.requirements_plugin", *args],
         cwd=folder,
@@ -114,6 +116,41 @@ def test_a_failed_test_fails_the_table(tmp_path: Path) -> None:
     run = run_table(tmp_path, {"MCS-API-01": entry("M", "passed", "failed")})
     assert run.returncode == 1
     assert "MCS-API-01  M  FAILED" in run.stdout
+
+
+def test_the_report_says_what_each_test_runs_on(tmp_path: Path) -> None:
+    (tmp_path / "controllers").mkdir()
+    (tmp_path / "controllers" / "test_more.py").write_text(
+        "import pytest\n@pytest.mark.requirement('MCS-API-05')\ndef test_simulated(): ...\n"
+        "@pytest.mark.realkube\n@pytest.mark.requirement('MCS-API-05')\ndef test_real(): ...\n"
+    )
+    report = tmp_path / "report.json"
+    run_inner(tmp_path, INNER, f"--requirements-report={report}")
+    told = json.loads(report.read_text())
+    assert told["MCS-API-05"]["servers"] == {
+        "controllers/test_more.py::test_simulated": "simcluster",
+        "controllers/test_more.py::test_real": "real control plane",
+    }
+    assert told["MCS-API-01"]["servers"] == {"test_inner.py::test_holds": "rules"}
+
+
+def test_the_page_has_a_row_for_each_requirement_and_its_results_are_not_compared() -> None:
+    loader = SourceFileLoader("hack_requirements", str(ROOT / "hack" / "requirements"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    proven = {"MCS-API-01": {**entry("M", "passed"), "servers": {"test_inner.py::test_0": "simcluster"}}}
+    page = module.page_of(proven)
+    assert "## MCS-API" in page
+    assert "| MCS-API-01 | M | something holds | test_inner.py | simcluster | proven |" in page
+    failed = module.page_of(
+        {"MCS-API-01": {**proven["MCS-API-01"], "tests": {"test_inner.py::test_0": "failed"}}}
+    )
+    assert failed != page
+    assert module.without_results(failed) == module.without_results(page)
+    other = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], "level": "S"}})
+    assert module.without_results(other) != module.without_results(page)
 
 
 def test_strict_wants_a_passing_test_for_every_must_and_should(tmp_path: Path) -> None:
