@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format crds kube kube-if-possible packages requirements bench-sync lock clean
+.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: $(STAMP) packages kube-if-possible ## every test, real control planes incl
 
 test-fast: $(STAMP) ## the tests that need no real control plane, in under a minute
 	$(BIN)/python -m pytest -n 2 -m "not realkube and not realnode and not slow" $(PYTEST_ARGS)
+
+test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP
+	$(BIN)/python -m pytest -m realnode $(PYTEST_ARGS)
 
 lint: $(STAMP) ## style, types, layers, generated files
 	$(BIN)/ruff check $(CHECKED)
