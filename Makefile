@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync lock clean
+.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync bench-dns fuzz-dns lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,7 @@ lint: $(STAMP) ## style, types, layers, generated files
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
 	$(BIN)/python hack/crds --check
+	$(BIN)/python hack/requirements --check-page
 
 format: $(STAMP) ## let ruff lay the code out
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -59,11 +60,19 @@ kube: ## build the real Kubernetes programs that the tests use (cached outside t
 kube-if-possible:
 	@hack/kube/build || test $$? -eq 3
 
-requirements: $(STAMP) ## each requirement, its tests and their result
-	$(BIN)/python hack/requirements
+requirements: $(STAMP) packages kube-if-possible ## each requirement, its tests and their result; writes docs/conformance.md
+	$(BIN)/python hack/requirements --strict --page $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
 
 bench-sync: $(STAMP) kube ## agents against a bare program, on real API servers; JSON=FILE keeps the figures
 	$(BIN)/python -m tests.bench.sync $(if $(JSON),--json $(JSON))
+
+bench-dns: $(STAMP) packages kube ## the DNS server against CoreDNS, each on one core; JSON=FILE keeps the figures
+	$(BIN)/python -m tests.bench.dns $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)
+
+FUZZ_SECONDS ?= 300
+fuzz-dns: $(STAMP) ## whatever the network may send to the DNS server, guided by coverage, for FUZZ_SECONDS
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0
+	$(BIN)/python -m tests.dns.fuzz --seconds $(FUZZ_SECONDS)
 
 lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/pip install --quiet uv
