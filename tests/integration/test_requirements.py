@@ -7,14 +7,25 @@ ship. What needs virtual time or faults is in tests/controllers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from functools import partial
 from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import ENDPOINT_SLICES, EVENTS, SERVICES
+from mcs_controller.api.resources import ENDPOINT_SLICES, EVENTS, NAMESPACES, SERVICES
+from mcs_controller.kube.errors import NotFound
 from tests.integration.conftest import World
-from tests.integration.sites import EXPORTS, IMPORTS, Backend, Object, RealSite, Site, eventually
+from tests.integration.sites import (
+    EXPORTS,
+    IMPORTS,
+    Backend,
+    Object,
+    RealSite,
+    Site,
+    eventually,
+    new_namespace,
+)
 
 EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
 WEST = (Backend("web-1", "10.2.0.1"),)
@@ -378,3 +389,84 @@ async def test_slices_are_mirrored_one_to_one_and_follow_their_sources(world: Wo
     await east.api.delete(ENDPOINT_SLICES, "web-by-hand", namespace=namespace)
     for site in world:
         await eventually(partial(slices_of, site, namespace, "web"), lambda found: len(found) == 1)
+
+
+@pytest.mark.requirement("MCS-NS-02", "MCS-NS-03", "MCS-IMP-02", "MCS-LIFE-09")
+async def test_an_import_is_where_its_namespace_is_and_no_namespace_is_made_for_it(world: World) -> None:
+    namespace, east, north = f"{world.namespace}-late", world["east"], world["north"]
+    try:
+        for site in (east, world["west"]):
+            await new_namespace([site], namespace)
+        await east.service(namespace, "web", *EAST)
+        await east.export(namespace, "web")
+        await world["west"].ready_import(namespace, "web", ["east"])
+        await asyncio.sleep(1)
+        assert await north.held(NAMESPACES, "", namespace) is None
+
+        await new_namespace([north], namespace)
+        await north.ready_import(namespace, "web", ["east"])
+        await east.unexport(namespace, "web")
+        for site in world:
+            await site.no_import(namespace, "web")
+    finally:
+        for site in world:
+            with contextlib.suppress(NotFound):
+                await site.api.delete(NAMESPACES, namespace)
+
+
+@pytest.mark.requirement("MCS-CON-13", "MCS-CON-14", "MCS-EXP-09")
+async def test_what_one_spells_out_and_the_other_leaves_to_defaults_is_no_conflict(world: World) -> None:
+    namespace, east, west = world.namespace, world["east"], world["west"]
+    await east.service(
+        namespace, "web", *EAST, ports=[{"name": "http", "port": 80}, {"name": "b", "port": 81}]
+    )
+    await east.export(namespace, "web")
+    await west.service(
+        namespace,
+        "web",
+        *WEST,
+        ports=[port("b", 81), port("http", 80)],
+        sessionAffinity="None",
+        internalTrafficPolicy="Cluster",
+        type="NodePort",
+    )
+    await west.export(namespace, "web", exportedLabels={})
+    for site in world:
+        await site.ready_import(namespace, "web", ["east", "west"])
+    for site in (east, west):
+        await is_told(site, namespace, "web", "Conflict", "False", "NoConflicts")
+
+
+@pytest.mark.requirement("MCS-CON-12", "MCS-CON-05", "MCS-IMP-10")
+@pytest.mark.parametrize("kind", [pytest.param("real", marks=pytest.mark.realkube)], indirect=True)
+async def test_families_that_split_the_backends_are_a_conflict(world: World) -> None:
+    namespace, east, west = world.namespace, world["east"], world["west"]
+    await east.service(namespace, "db", *EAST, clusterIP="None", ipFamilies=["IPv4"])
+    await east.export(namespace, "db")
+    await asyncio.sleep(1.1)
+    six = Backend("db-6", "fd00:10:2::1")
+    await west.service(namespace, "db", six, clusterIP="None", ipFamilies=["IPv6"])
+    await west.export(namespace, "db")
+    for site in world:
+        imported = await site.ready_import(namespace, "db", ["east", "west"])
+        assert imported["spec"]["ipFamilies"] == ["IPv4", "IPv6"]
+        await sees(site, namespace, "db", "10.1.0.1", "10.1.0.2", "fd00:10:2::1")
+    for site in (east, west):
+        await is_told(site, namespace, "db", "Conflict", "True", "IPFamilyConflict")
+
+
+@pytest.mark.requirement("MCS-EXP-18")
+async def test_a_derived_service_cannot_be_exported_again(world: World) -> None:
+    namespace, east = world.namespace, world["east"]
+    await east.service(namespace, "web", *EAST)
+    await east.export(namespace, "web")
+    imported = await east.ready_import(namespace, "web", ["east"])
+    derived = imported["metadata"]["annotations"][DERIVED]
+    await east.export(namespace, derived)
+    await eventually(
+        lambda: east.condition(namespace, derived, "Valid"),
+        lambda found: found is not None and found[0] == "False",
+    )
+    await asyncio.sleep(1)
+    for site in world:
+        assert await site.import_of(namespace, derived) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
+from tests.controllers.test_identity import about_crd, cluster_property
 from tests.realkube import product, workloads
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
@@ -56,12 +58,30 @@ async def get(plane: ControlPlane, resource: Resource, name: str) -> dict[str, A
     return dict(answer.body) if answer.status == 200 else {}
 
 
+async def refuses_another_id(plane: ControlPlane, broker: ControlPlane, work_dir: Path) -> None:
+    """With the agent's own rights the ClusterProperty is read; then it says the id that the agent has."""
+    await plane.kubectl("apply", "-f", "-", stdin=json.dumps(about_crd("v1alpha1")))
+    await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+    await plane.kubectl("apply", "-f", "-", stdin=json.dumps(cluster_property("v1alpha1", "another")))
+    agent = await product.start_agent(plane, broker, work_dir)
+    with product.killed_in_the_end(agent):
+        await eventually(
+            partial(asyncio.to_thread, agent.process.log_file.read_text),
+            lambda log: (
+                "--cluster-id is old, but ClusterProperty cluster.clusterset.k8s.io says another" in log
+            ),
+        )
+    await plane.kubectl("apply", "-f", "-", stdin=json.dumps(cluster_property("v1alpha1", "old")))
+
+
 def is_ready(imported: dict[str, Any]) -> bool:
     conditions = (imported.get("status") or {}).get("conditions") or ()
     return any((one["type"], one["status"]) == ("Ready", "True") for one in conditions)
 
 
-@pytest.mark.requirement("MCS-API-14", "MCS-API-11", "MCS-API-03", "MCS-API-13", "MCS-API-06", "MCS-IMP-15")
+@pytest.mark.requirement(
+    "MCS-API-14", "MCS-API-11", "MCS-API-03", "MCS-API-13", "MCS-API-06", "MCS-IMP-15", "MCS-NS-08"
+)
 async def test_an_older_api_is_served_and_its_missing_field_not_written_for_ever(tmp_path: Path) -> None:
     specs = [ControlPlaneSpec("broker", controller_manager=False), ControlPlaneSpec("old")]
     async with RealClusterset(tmp_path, specs) as real:
@@ -69,6 +89,7 @@ async def test_an_older_api_is_served_and_its_missing_field_not_written_for_ever
         async with asyncio.TaskGroup() as group:
             group.create_task(product.install_broker(real["broker"], ["old"]))
             group.create_task(install(old))
+        await refuses_another_id(old, real["broker"], tmp_path)
         agent = await product.start_agent(old, real["broker"], tmp_path)
         with product.killed_in_the_end(agent):
             await agent.wait_ready()
