@@ -23,6 +23,7 @@ PROGRAM = "mcs-controller"
 RUNNING_COMMANDS = {
     "agent": "mirror this cluster's exports to the broker and build its imports from there",
     "dns": "answer the clusterset's names from this cluster's imports",
+    "leave": "take this cluster out of the clusterset, once its agent has been stopped",
     "demo": "a broker and simulated clusters on this machine, to try everything out",
 }
 

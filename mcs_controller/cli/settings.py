@@ -47,34 +47,37 @@ _Format = Annotated[
         default="json",
     ),
 ]
+_ClusterId = Annotated[
+    str | None,
+    Option(
+        "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused; "
+        "without it, what the ClusterProperty cluster.clusterset.k8s.io says",
+        parse=check_cluster_id,
+    ),
+]
+_BrokerKubeconfig = Annotated[
+    Path | None,
+    Option(
+        "kubeconfig file of the broker, with this cluster's credential for it; "
+        "needed unless --broker-context names a context of --kubeconfig",
+        parse=Path,
+        metavar="FILE",
+    ),
+]
+_BrokerContext = Annotated[
+    str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
+]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
     """`mcs-controller agent`."""
 
-    cluster_id: Annotated[
-        str | None,
-        Option(
-            "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused; "
-            "without it, what the ClusterProperty cluster.clusterset.k8s.io says",
-            parse=check_cluster_id,
-        ),
-    ]
+    cluster_id: _ClusterId
     kubeconfig: _Kubeconfig
     context: _Context
-    broker_kubeconfig: Annotated[
-        Path | None,
-        Option(
-            "kubeconfig file of the broker, with this cluster's credential for it; "
-            "needed unless --broker-context names a context of --kubeconfig",
-            parse=Path,
-            metavar="FILE",
-        ),
-    ]
-    broker_context: Annotated[
-        str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
-    ]
+    broker_kubeconfig: _BrokerKubeconfig
+    broker_context: _BrokerContext
     http: _Http
     heartbeat_interval_seconds: Annotated[
         float, Option("how often this cluster tells the broker that it is alive", parse=seconds, default="10")
@@ -192,3 +195,14 @@ class DnsCheckSettings:
     zone: Annotated[str, Option("the zone that it answers for", default="clusterset.local")]
     kubeconfig: _Kubeconfig
     context: _Context
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveSettings:
+    """`mcs-controller leave`: where the agent finds its two API servers."""
+
+    cluster_id: _ClusterId
+    kubeconfig: _Kubeconfig
+    context: _Context
+    broker_kubeconfig: _BrokerKubeconfig
+    broker_context: _BrokerContext

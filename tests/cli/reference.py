@@ -4,11 +4,16 @@
 """
 
 from mcs_controller.cli.options import Option, options_of
-from mcs_controller.cli.settings import AgentSettings, DnsCheckSettings, DnsSettings
+from mcs_controller.cli.settings import AgentSettings, DnsCheckSettings, DnsSettings, LeaveSettings
 from tests.cli.pages import DOCS, with_table
 
 PAGE = DOCS / "configuration.md"
-SETTINGS = {"options:agent": AgentSettings, "options:dns": DnsSettings, "options:dns-check": DnsCheckSettings}
+SETTINGS = {
+    "options:agent": AgentSettings,
+    "options:dns": DnsSettings,
+    "options:dns-check": DnsCheckSettings,
+    "options:leave": LeaveSettings,
+}
 
 
 def with_tables(page: str) -> str:

@@ -1,12 +1,14 @@
 """Who is a member, who is alive, and what a member may do."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.errors import ClusterIdTaken
-from tests.controllers.clusterset import Clusterset, member_cluster
+from mcs_controller.controllers.leave import leave
+from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand, member_cluster
 
 pytestmark = pytest.mark.looptime
 
@@ -206,6 +208,40 @@ async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitte
 
         await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("east"))
         await world.imported("shop", "web", EAST | WEST)
+
+
+@pytest.mark.requirement("MCS-LIFE-06", "MCS-IMP-04")
+async def test_a_cluster_that_leaves_takes_its_own_imports_along_and_nothing_that_is_not_ours() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        east = world["east"]
+        await east.api.create(IMPORTS, import_by_hand("shop", "by-hand"))
+        await east.service("shop", "other")
+        await east.kill()
+        broker = world.broker.client("member-east")
+
+        removed = {kind: number async for kind, number in leave("east", east.api, broker)}
+
+        assert removed == {
+            "ExportedService": 1,
+            "ExportedEndpointSlice": 1,
+            "ServiceImport": 1,
+            "EndpointSlice": 2,
+            "Service": 1,
+        }
+        left = await east.contents()
+        assert {name for name in left if " shop/" in name} == {
+            "ServiceExport shop/web",
+            "ServiceImport shop/by-hand",
+            "Service shop/other",
+            "Service shop/web",
+            "EndpointSlice shop/web-abc",
+        }
+        for name in ("west", "north"):
+            await world.until(partial(has, world, name, WEST))
+            assert await exporters(world, name) == ["west"]
+        again = [number async for _, number in leave("east", east.api, broker)]
+        assert again == [0] * 5
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
