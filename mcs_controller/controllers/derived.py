@@ -6,6 +6,7 @@ import recorded (MCS-LIFE-12). Which families and traffic distributions this clu
 its API server's answers: no object tells it in every Kubernetes version.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -28,6 +29,8 @@ from mcs_controller.kube.store import Entry
 
 _log = logging.getLogger(__name__)
 
+IP_PATIENCE_SECONDS = 5.0
+
 _ALL_FAMILIES: tuple[AddressFamily, ...] = ("IPv4", "IPv6")
 
 _Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
@@ -41,6 +44,7 @@ class DerivedServices:
         self._services = Writer(local.client, lambda: SERVICES, local.services, decode.service)
         self._unserved: set[AddressFamily] = set()
         self._unknown_distributions: set[str] = set()
+        self._refused_since_seconds: dict[ServiceKey, float] = {}
 
     def served_families(self) -> tuple[AddressFamily, ...]:
         """The families that this cluster is known to serve; none while nothing is known."""
@@ -72,6 +76,7 @@ class DerivedServices:
             wanted = replace(wanted, traffic_distribution=None)
         if observed is None:
             return await self._create(merged, imported, wanted)
+        self._refused_since_seconds.pop(key, None)
         if desired.differs(observed.value, wanted):
             held = observed
             observed = await self._write(lambda body: self._services.replace(held, body), wanted)
@@ -79,6 +84,7 @@ class DerivedServices:
 
     async def remove(self, key: ServiceKey) -> None:
         """Delete the derived Service of an import, if there is one."""
+        self._refused_since_seconds.pop(key, None)
         observed = self._observed(key)
         if observed is not None:
             await self._services.delete(observed)
@@ -95,7 +101,9 @@ class DerivedServices:
             created = await self._write(self._services.create, wanted)
         except Invalid as refusal:
             if wanted.cluster_ips and _blames(refusal, "spec.clusterIP"):
-                # Somebody else was given the recorded IP meanwhile: a new one is better than none.
+                if not self._is_taken_for_good(key := merged.service):
+                    raise
+                _log.warning("the clusterset IP of %s/%s was given away meanwhile: %s", *key, refusal)
                 fresh = desired.derived_service(merged, owner_uid=imported.uid)
                 if fresh is not None:
                     return await self._create(merged, imported, fresh)
@@ -104,7 +112,17 @@ class DerivedServices:
             _log.warning("this cluster does not serve %s: %s", ", ".join(wanted.ip_families), refusal)
             self._unserved.update(wanted.ip_families)
             return ()
+        self._refused_since_seconds.pop(merged.service, None)
         return created.value.cluster_ips
+
+    def _is_taken_for_good(self, key: ServiceKey) -> bool:
+        """Whether a recorded IP has been refused for so long that a new one is better than none.
+
+        An API server tells of a Service's deletion before it frees the IP, a moment later when it is busy.
+        """
+        now_seconds = asyncio.get_running_loop().time()
+        since_seconds = self._refused_since_seconds.setdefault(key, now_seconds)
+        return now_seconds - since_seconds >= IP_PATIENCE_SECONDS
 
     async def _write(self, write: _Write, wanted: desired.DerivedService) -> Entry[LocalService]:
         """Write, without a traffic distribution that this API server refuses or drops (trap 18)."""

@@ -1,5 +1,7 @@
 """What people do to objects: ours are put right, theirs are left alone."""
 
+import asyncio
+
 import pytest
 
 from mcs_controller.api.resources import (
@@ -55,6 +57,25 @@ async def test_a_derived_service_deleted_by_hand_comes_back_with_its_ip() -> Non
         assert derived is not None
 
         await world["west"].api.delete(SERVICES, derived["metadata"]["name"], namespace="shop")
+
+        assert_same(await world.settled(), before)
+
+
+@pytest.mark.requirement("MCS-LIFE-12", "MCS-IMP-08")
+async def test_a_recorded_ip_that_is_not_free_at_once_is_waited_for() -> None:
+    """A busy API server frees a Service's IP a moment after it has told of the Service's deletion."""
+    async with Clusterset("east", "west") as world:
+        before = await exported(world)
+        west = world["west"]
+        await west.kill()
+        derived = await west.derived_of("shop", "web")
+        assert derived is not None
+        await west.api.delete(SERVICES, derived["metadata"]["name"], namespace="shop")
+        await west.service("shop", "not-yet-free", clusterIP=derived["spec"]["clusterIP"])
+        west.start()
+        await west.ready()
+        await asyncio.sleep(2)
+        await west.api.delete(SERVICES, "not-yet-free", namespace="shop")
 
         assert_same(await world.settled(), before)
 
