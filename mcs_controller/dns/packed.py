@@ -159,6 +159,9 @@ def _host(endpoint: Endpoint, address: str, rtype: int, packed: bytes) -> str:
     if endpoint.hostname:
         host = label(endpoint.hostname)
         return NAMELESS if host is None else _shared(host[1:].decode("ascii"))
+    # An IPv4 address has one spelling that can be packed; IPv6 may be written in other ways than ours.
+    if rtype == TYPE_A or address == address_text(rtype, packed):
+        return ""
     named = address_label(address)
     return "" if named == address_label(address_text(rtype, packed)) else named[1:].decode("ascii")
 

@@ -9,6 +9,7 @@ server by the address that it is configured with.
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
@@ -141,6 +142,7 @@ class Zone:
             del self._namespaces[namespace]
 
 
+@lru_cache(maxsize=1024)
 def _service_id(service: ServiceKey) -> bytes | None:
     name, namespace = label(service.name), label(service.namespace)
     return None if name is None or namespace is None else name + namespace

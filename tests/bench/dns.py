@@ -3,7 +3,8 @@
     python -m tests.bench.dns [--json FILE] [--page FILE] [--rounds 5] [--seconds 4] [--parts PART ...]
 
 Each server has one core, the same one, and one worker; dnsperf, and whatever else is needed, has another. The
-servers take turns, round after round, and medians are compared. CoreDNS runs twice: with its cache and without.
+servers take turns, round after round, and medians are compared. CoreDNS runs twice: with its cache, and
+without.
 
   throughput  each class of questions, as fast as the server answers
   latency     each class at half of what CoreDNS did without its cache
@@ -23,6 +24,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -101,12 +103,9 @@ class Bench:
             if system == "ours" or (proto == "tcp" and system == "coredns-cache"):
                 continue
             ours = self.runs[name, proto, "ours"]
-            ours_qps, theirs_qps = (
-                round(statistics.median(run.qps for run in each)) for each in (ours, runs)
-            )
-            ours_busy, theirs_busy = (
-                round(statistics.median(run.busy for run in each), 2) for each in (ours, runs)
-            )
+            both = (ours, runs)
+            ours_qps, theirs_qps = (round(statistics.median(run.qps for run in each)) for each in both)
+            ours_busy, theirs_busy = (round(statistics.median(run.busy for run in each), 2) for each in both)
             rows.append(
                 {
                     "name": name,
@@ -315,34 +314,31 @@ def _keep_off_the_servers_core() -> None:
 
 
 async def _versions() -> Json:
-    async def first_line(*argv: str | Path, skip: int = 0) -> str:
+    async def first_line(*argv: str | Path) -> str:
         process = await asyncio.create_subprocess_exec(
             *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
         lines = (await process.communicate())[0].decode().splitlines()
-        return lines[skip].strip() if len(lines) > skip else ""
+        return lines[0].strip() if lines else ""
 
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
     try:
-        import uvloop
-
-        loop = f"uvloop {uvloop.__version__}"
-    except ImportError:
+        loop = f"uvloop {version('uvloop')}"
+    except PackageNotFoundError:
         loop = "asyncio"
     return {
-        "machine": f"{os.cpu_count()} cores, {model}",
+        "machine": f"{os.cpu_count()} cores, {_processor()}",
         "kernel": platform.release(),
         "python": f"{platform.python_version()}, {loop}",
         "coredns": await first_line(locate_binaries().folder / "coredns", "-version"),
-        "dnsperf": await first_line("sh", "-c", "dnsperf -h 2>&1 | tail -n 1"),
+        "dnsperf": await first_line("sh", "-c", "dnsperf -h 2>&1 | grep Version"),
     }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def _say(text: str) -> None:

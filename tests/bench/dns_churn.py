@@ -1,7 +1,7 @@
-"""A simulated cluster in a process of its own, whose endpoints change at a rate: `python -m tests.bench.dns_churn`.
+"""A simulated cluster in a process of its own, whose endpoints change at a rate.
 
-A real API server that takes 300 writes a second would need the core that the load comes from. This one is told
-on stdin, a line at a time, how many changes to make and how many a second, and says when it has.
+A real API server that takes 300 writes a second would need the core that the load comes from. This one is
+told on stdin, a line at a time, how many changes to make and how many a second, and says when it has.
 """
 
 import argparse
@@ -66,7 +66,7 @@ async def run(shape: Shape, kubeconfig: Path) -> None:
     async with cluster, cluster.serve():
         client = cluster.client()
         await fill(client, shape)
-        kubeconfig.write_text(cluster.kubeconfig())
+        await asyncio.to_thread(kubeconfig.write_text, cluster.kubeconfig())
         print("ready", flush=True)
         while line := await reader.readline():
             order = json.loads(line)

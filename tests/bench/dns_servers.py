@@ -38,7 +38,7 @@ class Server:
 async def start_ours(kubeconfig: Path, folder: Path, core: int, *options: str) -> Server:
     """`mcs-controller dns` with one worker."""
     port, http = free_port(), free_port()
-    argv = [
+    argv: list[str | Path] = [
         PROGRAM, "dns", f"--listen=127.0.0.1:{port}", f"--http=127.0.0.1:{http}",
         f"--kubeconfig={kubeconfig}", *options,
     ]  # fmt: skip
@@ -59,7 +59,7 @@ async def start_coredns(program: Path, kubeconfig: Path, folder: Path, core: int
         + f"  kubernetes clusterset.local {{\n    kubeconfig {kubeconfig}\n"
         "    multicluster clusterset.local\n  }\n}\n"
     )
-    argv = ["env", "GOMAXPROCS=1", program, "-conf", corefile]
+    argv: list[str | Path] = ["env", "GOMAXPROCS=1", program, "-conf", corefile]
     return await _start(name, argv, folder, core, port, f"http://127.0.0.1:{ready}", "/ready")
 
 
