@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-CHECKED := mcs_controller tests hack
+SCRIPTS := hack/crds hack/requirements hack/kube/build
+CHECKED := mcs_controller tests $(SCRIPTS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync bench-dns fuzz-dns lock clean
@@ -38,7 +39,8 @@ test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traff
 lint: $(STAMP) ## style, types, layers, generated files
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy $(CHECKED)
+	$(BIN)/mypy mcs_controller tests
+	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
 	$(BIN)/lint-imports
 	$(BIN)/python hack/crds --check
 	$(BIN)/python hack/requirements --check-page
