@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.process import ServerProcess
+from tests.realkube.rest import MERGE_PATCH
 from tests.realkube.workloads import ZONE_LABEL, eventually
 from tests.realnode import cgroups, node_config
 from tests.realnode.fabric import Addresses
@@ -72,7 +73,6 @@ class Node:
                 f"--kubeconfig={kubeconfig}",
                 f"--hostname-override={spec.name}",
                 f"--node-ip={','.join(node_ips)}",
-                f"--node-labels={ZONE_LABEL}={spec.zone}",
                 f"--root-dir={node_config.STATE}/kubelet",
                 f"--cert-dir={node_config.STATE}/pki",
             ],
@@ -97,6 +97,16 @@ class Node:
 
         kubelet = next(one for one in self._processes if one.name == "kubelet")
         await kubelet.wait_ready(is_ready, READY_TIMEOUT_S)
+        # Not before kube-proxy works: it asks for its node's labels first and for changes of them after,
+        # and one that came in between would be lost for good.
+        await eventually(
+            lambda: self.sandbox.run(["nft", "list", "tables"]),
+            lambda tables: "kube-proxy" in tables,
+            READY_TIMEOUT_S,
+        )
+        labels = {"metadata": {"labels": {ZONE_LABEL: self.spec.zone}}}
+        node = f"/api/v1/nodes/{self.spec.name}"
+        await plane.call("PATCH", node, labels, content_type=MERGE_PATCH)
 
     def stop(self) -> None:
         self.sandbox.stop()

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from tests.realkube.workloads import eventually
+from tests.realkube.workloads import endpoint_slices, eventually
 from tests.realnode.client import answered_by, dial
 from tests.realnode.clusters import ZONES, Cluster, WholeClusters
 from tests.realnode.workloads import (
@@ -55,12 +55,30 @@ async def test_session_affinity_keeps_a_client_with_one_pod_of_the_clusterset(
             assert list(answers.hosts.values()) == [TRIES]
 
 
+async def every_endpoint_is_hinted_for_its_zone(cluster: Cluster, namespace: str) -> None:
+    """kube-proxy heeds hints only if all endpoints of the service have them."""
+
+    async def look() -> list[tuple[str | None, object]]:
+        label = "multicluster.kubernetes.io/service-name=web"
+        slices = await endpoint_slices(cluster.plane, namespace, label)
+        endpoints = [endpoint for one in slices for endpoint in one["endpoints"] or ()]
+        return [(endpoint.get("zone"), endpoint.get("hints")) for endpoint in endpoints]
+
+    def is_complete(found: list[tuple[str | None, object]]) -> bool:
+        hinted = all(hints == {"forZones": [{"name": zone}]} for zone, hints in found)
+        return hinted and {zone for zone, _ in found} == set(ZONES.values())
+
+    await eventually(look, is_complete)
+
+
 @pytest.mark.requirement("MCS-EPS-13", "MCS-EPS-07", "MCS-IMP-07", "MCS-IMP-19")
 async def test_traffic_distribution_keeps_traffic_in_the_clients_zone_across_clusters(
     whole_clusters: WholeClusters, node_namespace: str
 ) -> None:
     exporting = [whole_clusters["east"], whole_clusters["west"]]
     await export(exporting, node_namespace, trafficDistribution="PreferSameZone")
+    for name in ZONES:
+        await every_endpoint_is_hinted_for_its_zone(whole_clusters[name], node_namespace)
     # North has no pods of the service, and shares its zone with east.
     for name, expected in (("east", "east"), ("west", "west"), ("north", "east")):
         cluster = whole_clusters[name]
