@@ -148,6 +148,12 @@ def test_the_page_has_a_row_for_each_requirement_and_its_results_are_not_compare
         {"MCS-API-01": {**proven["MCS-API-01"], "tests": {"test_inner.py::test_0": "failed"}}}
     )
     assert failed != page
+    partly = {
+        "tests": {"test_inner.py::test_0": "passed", "test_inner.py::test_1": "not run"},
+        "servers": {"test_inner.py::test_0": "rules", "test_inner.py::test_1": "real node"},
+    }
+    told = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], **partly}})
+    assert "| rules, real node | proven (not run on: real node) |" in told
     assert module.without_results(failed) == module.without_results(page)
     other = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], "level": "S"}})
     assert module.without_results(other) != module.without_results(page)
