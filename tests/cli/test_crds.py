@@ -14,6 +14,8 @@ from mcs_controller.simcluster.cluster import SimCluster
 from tests.cli.program import run
 from tests.realkube.controlplane import ControlPlane
 
+pytestmark = pytest.mark.slow
+
 RELEASE = "multicluster.x-k8s.io/release-version"
 REVISION = "multicluster.x-k8s.io/crd-schema-revision"
 IMPORTS = "serviceimports.multicluster.x-k8s.io"

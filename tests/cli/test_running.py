@@ -14,6 +14,8 @@ from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import run, running
 from tests.dns.zonetext import packed, vip
 
+pytestmark = pytest.mark.slow
+
 
 def argv_of(command: str, folder: Path) -> list[str | Path]:
     config = write(folder, "away.kubeconfig", kubeconfig())

@@ -23,6 +23,8 @@ from tests.dns.cluster import Importer, until
 from tests.dns.test_protocol import query as question
 from tests.dns.zonetext import read
 
+pytestmark = pytest.mark.slow
+
 Z = "clusterset.local"
 WEB = f"web.shop.svc.{Z}"
 

@@ -11,6 +11,8 @@ from tests.cli.demo.running import running_demo
 from tests.cli.program import DEADLINE_SECONDS, Ended, run
 from tests.cli.test_bad_input import assert_one_line
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("argv", "pieces"),
