@@ -166,8 +166,9 @@ def _host(endpoint: Endpoint, address: str, rtype: int, packed: bytes) -> str:
     return "" if named == address_label(address_text(rtype, packed)) else named[1:].decode("ascii")
 
 
-def _ports(ports: Iterable[ServicePort | SlicePort]) -> tuple[Port, ...]:
-    return _shared(tuple(Port(port.port, _shared(port.name), _shared(port.protocol)) for port in ports))
+@lru_cache(maxsize=4096)
+def _ports(ports: tuple[ServicePort | SlicePort, ...]) -> tuple[Port, ...]:
+    return tuple(Port(port.port, port.name, port.protocol) for port in ports)
 
 
 @lru_cache(maxsize=16384)

@@ -39,7 +39,7 @@ async def fill(client: Client, shape: Shape) -> None:
                 await asyncio.sleep(0)
 
 
-async def change(client: Client, shape: Shape, count: int, rate: float) -> None:
+async def change(client: Client, shape: Shape, count: int, rate: float, random: Random) -> None:
     """Give the slices of the headless services other addresses, one after the other."""
     loop = asyncio.get_running_loop()
     names = shape.names("db")
@@ -47,7 +47,7 @@ async def change(client: Client, shape: Shape, count: int, rate: float) -> None:
         body["metadata"]["name"]: body["metadata"]["resourceVersion"]
         for body in (await client.list(ENDPOINT_SLICES, namespace=NAMESPACE)).items
     }
-    random, started = Random(1), loop.time()
+    started = loop.time()
     for number in range(count):
         service = names[number % len(names)]
         body = endpoint_slice(f"{service}-0", service, random.randrange(50_000), shape.endpoints_per_slice)
@@ -62,7 +62,9 @@ async def run(shape: Shape, kubeconfig: Path) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    cluster = SimCluster("bench", random=Random(1))
+    # One source of addresses for all orders: a write that changes nothing is no change.
+    random = Random(1)
+    cluster = SimCluster("bench", random=random)
     async with cluster, cluster.serve():
         client = cluster.client()
         await fill(client, shape)
@@ -71,7 +73,7 @@ async def run(shape: Shape, kubeconfig: Path) -> None:
         while line := await reader.readline():
             order = json.loads(line)
             started = loop.time()
-            await change(client, shape, order["count"], order["rate"])
+            await change(client, shape, order["count"], order["rate"], random)
             print(json.dumps({"seconds": loop.time() - started}), flush=True)
 
 

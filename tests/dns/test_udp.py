@@ -126,3 +126,23 @@ async def test_a_reply_that_cannot_be_sent_is_counted_and_forgotten() -> None:
 
     assert server.counters.dropped["send"] == 1
     stuck.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("0.0.0.0", "127.0.0.1"), ("0.0.0.0", "127.0.0.2"), ("::", "::1")],
+)
+async def test_a_reply_comes_from_the_address_that_was_asked(host: str, asked: str) -> None:
+    """The machine has many: all of 127.0.0.0/8 are its own, and it would answer from the first."""
+    udp = Udp(host)
+    udp.listener.start()
+    with socket.socket(udp.pair.udp.family, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        client.sendto(query(WEB), (asked, udp.pair.address[1]))
+        async with asyncio.timeout(5):
+            reply, sender = await asyncio.get_running_loop().sock_recvfrom(client, 4096)
+
+    assert read(reply).answer == [f"{WEB}. 4 IN A 10.96.0.1"]
+    assert sender[:2] == (asked, udp.pair.address[1])
+    udp.listener.stop()
+    udp.close()
