@@ -69,7 +69,7 @@ bench-sync: $(STAMP) kube ## agents against a bare program, on real API servers;
 	$(BIN)/python -m tests.bench.sync $(if $(JSON),--json $(JSON))
 
 bench-dns: $(STAMP) packages kube ## the DNS server against CoreDNS, each on one core; JSON=FILE keeps the figures
-	$(BIN)/python -m tests.bench.dns $(if $(JSON),--json $(JSON)) $(BENCH_ARGS)
+	$(BIN)/python -m tests.bench.dns $(if $(JSON),--json $(JSON)) $(if $(PAGE),--page $(PAGE)) $(BENCH_ARGS)
 
 FUZZ_SECONDS ?= 300
 fuzz-dns: $(STAMP) ## whatever the network may send to the DNS server, guided by coverage, for FUZZ_SECONDS
