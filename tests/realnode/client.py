@@ -22,6 +22,8 @@ NAMESPACE = "clients"
 POD = "client"
 READY_TIMEOUT_S = 60
 DIAL_TIMEOUT_S = 60
+# So that one of two, or of four, is hardly ever missed by chance.
+TRIES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,18 @@ async def dial(cluster: Cluster, host: str, port: int, *, protocol: str = "http"
 
 
 async def answered_by(
-    cluster: Cluster, host: str, port: int, clusters: set[str], *, protocol: str = "http", tries: int = 24
+    cluster: Cluster, host: str, port: int, clusters: set[str], *, protocol: str = "http"
 ) -> Answers:
     """As soon as pods of exactly these clusters answer, and nothing goes wrong."""
     return await eventually(
-        lambda: dial(cluster, host, port, protocol=protocol, tries=tries),
+        lambda: dial(cluster, host, port, protocol=protocol, tries=TRIES),
         lambda answers: answers.clusters() == clusters and not answers.errors,
+    )
+
+
+async def answered_by_pods(cluster: Cluster, host: str, port: int, pods: set[str]) -> None:
+    """As soon as exactly these pods answer, and nothing goes wrong."""
+    await eventually(
+        lambda: dial(cluster, host, port, tries=TRIES),
+        lambda answers: set(answers.hosts) == pods and not answers.errors,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.realkube.workloads import eventually
-from tests.realnode.client import dial
+from tests.realnode.client import answered_by_pods
 from tests.realnode.clusters import ZONES, Cluster, WholeClusters
 from tests.realnode.image import IMAGE
 from tests.realnode.workloads import (
@@ -24,7 +23,6 @@ from tests.realnode.workloads import (
 
 HTTP = 80
 GRPC_PORT, SWITCH_PORT = 5000, 5001
-TRIES = 30
 REPLICAS = 2
 
 
@@ -45,13 +43,6 @@ def spec_with_a_switch() -> Json:
 
 async def switch(cluster: Cluster, namespace: str, pod: str, to: str) -> None:
     await cluster.plane.call("GET", f"{path('Pod', namespace, pod)}:{SWITCH_PORT}/proxy/{to}")
-
-
-async def answered_by_exactly(cluster: Cluster, ip: str, pods: set[str]) -> None:
-    await eventually(
-        lambda: dial(cluster, ip, HTTP, tries=TRIES),
-        lambda answers: set(answers.hosts) == pods and not answers.errors,
-    )
 
 
 @pytest.mark.requirement("MCS-EPS-07", "MCS-LIFE-10", "MCS-IMP-21")
@@ -82,4 +73,4 @@ async def test_a_pod_that_fails_its_readiness_probe_gets_no_connections_anywhere
     ):
         await switch(east, node_namespace, failing, to)
         for name in ZONES:
-            await answered_by_exactly(whole_clusters[name], ips[name], wanted)
+            await answered_by_pods(whole_clusters[name], ips[name], HTTP, wanted)

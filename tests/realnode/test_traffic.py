@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.realkube.workloads import namespace_in
-from tests.realnode.client import answered_by, dial
+from tests.realnode.client import TRIES, answered_by, dial
 from tests.realnode.clusters import ZONES, Cluster, WholeClusters
 from tests.realnode.workloads import (
     UDP_PORT,
@@ -26,7 +26,6 @@ from tests.realnode.workloads import (
 )
 
 REPLICAS = 2
-TRIES = 24
 BOTH = {"east", "west"}
 HTTP, UDP, ONLY_EAST, ONLY_WEST, OTHER_NUMBER_EAST, OTHER_NUMBER_WEST = 80, 81, 82, 83, 90, 91
 COMMON_PORTS = [port("http", HTTP), port("talk", UDP, UDP_PORT, "UDP")]
