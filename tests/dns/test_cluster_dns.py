@@ -76,14 +76,12 @@ async def test_a_new_export_and_a_changed_one_are_seen_within_the_time_that_answ
         in_front.ours.front.update(imported.service, packed(imported))
 
     async with asyncio.timeout(8):
-        while (await in_front.ask(new, "A")).data("A") != ("10.96.0.8",):
-            await asyncio.sleep(0.2)
-        while (await in_front.ask(WEB, "A")).data("A") != ("10.96.0.9",):
-            await asyncio.sleep(0.2)
+        for name, address in ((new, "10.96.0.8"), (WEB, "10.96.0.9")):
+            while (await in_front.ask(name, "A")).data("A") != (address,):  # noqa: ASYNC110 - a cache expires
+                await asyncio.sleep(0.2)
 
 
-async def test_endpoints_are_still_spread_over_clients(in_front: InFront) -> None:
-    """CoreDNS passes our order on, or, where it caches, keeps one answer for its four seconds."""
+async def test_all_endpoints_are_still_named_each_time(in_front: InFront) -> None:
     pods = [ready(f"10.5.0.{n}") for n in range(5)]
     imported = headless("shop/small")
     in_front.ours.front.update(imported.service, packed(imported, piece("shop/small", "east", *pods)))
