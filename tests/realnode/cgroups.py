@@ -52,6 +52,11 @@ END
 """
 
 
+def groups(name: str) -> list[Path]:
+    """The groups of that name at the root of each hierarchy; with version 2 there is but one."""
+    return [group for group in (ROOT / name, *ROOT.glob(f"*/{name}")) if group.is_dir()]
+
+
 class CgroupGuardian:
     def __init__(self, run_name: str) -> None:
         """Watches from now on over the control groups below /`run_name`, in every hierarchy."""

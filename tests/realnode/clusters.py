@@ -17,8 +17,7 @@ from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import CONTROLLERS, ControlPlane, ControlPlaneSpec
 from tests.realkube.process import ServerProcess
 from tests.realkube.product import Component, free_port, install_clusterset, start_agent, start_dns
-from tests.realnode.cgroups import ROOT as CGROUPS
-from tests.realnode.cgroups import CgroupGuardian
+from tests.realnode.cgroups import CgroupGuardian, groups
 from tests.realnode.fabric import Addresses, Fabric
 from tests.realnode.image import write_image
 from tests.realnode.machine import Machine
@@ -181,7 +180,7 @@ class WholeClusters:
                 told = (process / "cmdline").read_text() + (process / "cgroup").read_text()
                 if any(mark in told for mark in marks):
                     found.append(f"process {process.name}: {told[:256]!r}")
-        return found + [f"control group: {group}" for group in CGROUPS.glob(f"**/{self._run_name}")]
+        return found + [f"control group: {group}" for group in groups(self._run_name)]
 
 
 def _is_dual_stack(name: str) -> bool:

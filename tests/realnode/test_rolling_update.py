@@ -31,6 +31,7 @@ UPDATE_TIMEOUT_S = 90
 SHUTDOWN_DELAY_S = 4
 TRIES_AT_ONCE = 10
 PAUSE_S = 0.02
+ENOUGH_REQUESTS = 300
 
 
 class SteadyRequests:
@@ -94,6 +95,7 @@ async def test_a_rolling_update_loses_no_more_requests_from_afar_than_from_its_o
         for requests in (control, measured):
             requests.end()
     for requests in (control, measured):
+        assert sum(requests.answers.hosts.values()) > ENOUGH_REQUESTS
         # All of the old pods and all of the new have had their share.
         assert set(requests.answers.hosts) >= old
         assert len(requests.answers.hosts) == 2 * REPLICAS

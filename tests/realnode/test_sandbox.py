@@ -16,8 +16,7 @@ import pytest
 
 from tests.realkube.place import Place
 from tests.realkube.workloads import eventually
-from tests.realnode.cgroups import ROOT as CGROUPS
-from tests.realnode.cgroups import CgroupGuardian
+from tests.realnode.cgroups import CgroupGuardian, groups
 from tests.realnode.sandbox import Sandbox, SandboxError
 
 pytestmark = [pytest.mark.realnode, pytest.mark.realkube]
@@ -121,8 +120,7 @@ asyncio.run(main())
     assert (run.returncode, told) == (-signal.SIGKILL, b"")
 
     async def left() -> list[str]:
-        groups = [str(group) for group in CGROUPS.glob(f"**/mcs-{marker}")]
-        return groups + processes_of(marker)
+        return [*map(str, groups(f"mcs-{marker}")), *processes_of(marker)]
 
     assert await eventually(left, lambda found: not found) == []
 
