@@ -13,19 +13,13 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from random import Random
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.packed import (
-    PackedService,
-    PackedSlice,
-    packed_import,
-    packed_service,
-    packed_slice,
-)
+from mcs_controller.dns.packed import PackedService, packed_service
+from mcs_controller.dns.reading import HeldImport, HeldSlice, read_import, read_slice
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import NotFound
@@ -55,16 +49,6 @@ class ZoneSink(Protocol):
         ...
 
 
-class _Import(NamedTuple):
-    service: ServiceKey
-    packed: PackedService
-
-
-class _Slice(NamedTuple):
-    service: ServiceKey
-    packed: PackedSlice
-
-
 class ZoneSource:
     """Feeds `sink` from the API server behind `client`. `changes` counts the services handed over."""
 
@@ -72,8 +56,8 @@ class ZoneSource:
         self.changes = 0
         self._client = client
         self._sink = sink
-        self._imports: Store[_Import] = Store()
-        self._slices: Store[_Slice] = Store(index=_service_of)
+        self._imports: Store[HeldImport] = Store()
+        self._slices: Store[HeldSlice] = Store(index=_service_of)
         self._imports.subscribe(self._object_changed)
         self._slices.subscribe(self._object_changed)
         self._changed: dict[ServiceKey, None] = {}
@@ -85,7 +69,7 @@ class ZoneSource:
             client,
             self._served_imports,
             self._imports,
-            _decode_import,
+            read_import,
             name="dns ServiceImports",
             random=random,
         )
@@ -93,14 +77,14 @@ class ZoneSource:
             client,
             ENDPOINT_SLICES,
             self._slices,
-            _decode_slice,
+            read_slice,
             name="dns EndpointSlices",
             random=random,
             label_selector=LABEL_SERVICE_NAME,
         )
 
     @property
-    def reflectors(self) -> tuple[Reflector[_Import], Reflector[_Slice]]:
+    def reflectors(self) -> tuple[Reflector[HeldImport], Reflector[HeldSlice]]:
         """What watches the API server, for metrics."""
         return self._import_reflector, self._slice_reflector
 
@@ -223,19 +207,9 @@ class ZoneSource:
             asyncio.get_running_loop().call_soon(self._hand_over)
 
 
-def _decode_import(raw: dict[str, Any]) -> _Import:
-    imported = decode.service_import(raw)
-    return _Import(imported.service, packed_import(imported))
-
-
-def _decode_slice(raw: dict[str, Any]) -> _Slice | None:
-    piece = decode.imported_slice_any_manager(raw)
-    return None if piece is None else _Slice(piece.service, packed_slice(piece))
-
-
-def _name_of(entry: Entry[_Slice]) -> str:
+def _name_of(entry: Entry[HeldSlice]) -> str:
     return entry.name
 
 
-def _service_of(entry: Entry[_Slice]) -> ServiceKey:
+def _service_of(entry: Entry[HeldSlice]) -> ServiceKey:
     return entry.value.service

@@ -66,6 +66,7 @@ class Bench:
         self.load = Dnsperf(LOAD_CORE)
         self.figures: Json = {}
         self.runs: Runs = {}
+        self.steady: dict[tuple[str, str, str], list[Latency]] = {}
 
     async def against_coredns(self, plane: ControlPlane, parts: Sequence[str]) -> None:
         """Throughput, and latency at a rate taken from it."""
@@ -77,8 +78,9 @@ class Bench:
                 await self._throughput(servers, name, proto)
             rows = self._rows()
             if "latency" in parts:
-                for row in rows:
-                    await self._latency(servers, row)
+                for name, proto in tests:
+                    await self._latency(servers, name, proto)
+                self._add_latency(rows)
         self.figures["classes"] = rows
 
     async def _throughput(self, servers: Sequence[Server], name: str, proto: str) -> None:
@@ -121,32 +123,27 @@ class Bench:
             )
         return rows
 
-    async def _latency(self, servers: Sequence[Server], row: Json) -> None:
-        by_name = {server.name: server for server in servers}
-        pair = [by_name["ours"], by_name["coredns-cache" if row["cache"] else "coredns"]]
-        slower = self.runs[row["name"], row["proto"], "coredns"]
+    async def _latency(self, servers: Sequence[Server], name: str, proto: str) -> None:
+        slower = self.runs[name, proto, "coredns"]
         rate = LATENCY_SHARE * statistics.median(run.qps for run in slower)
-        found: dict[str, list[Latency]] = {}
+        file = self._questions(name)
         for number in range(self.rounds):
-            for server in _turned(pair, number):
-                found.setdefault(server.name, []).append(
-                    await self.load.latency(
-                        server.port,
-                        self._questions(row["name"]),
-                        self.seconds,
-                        rate,
-                        tcp=row["proto"] == "tcp",
-                    )
+            for server in _turned(servers, number):
+                run = await self.load.latency(server.port, file, self.seconds, rate, tcp=proto == "tcp")
+                self.steady.setdefault((name, proto, server.name), []).append(run)
+                _say(
+                    f"{name} over {proto} at {rate:,.0f} q/s, round {number + 1}: {server.name} "
+                    f"p50 {run.p50_ms:.3f} ms, p99 {run.p99_ms:.3f} ms, {run.lost} lost"
                 )
-        row["rate_qps"] = round(rate)
-        for key, server in zip(("ours", "coredns"), pair, strict=True):
-            for percent in ("p50_ms", "p99_ms"):
-                values = [getattr(each, percent) for each in found[server.name]]
-                row[f"{key}_{percent}"] = round(statistics.median(values), 3)
-        _say(
-            f"{row['name']} over {row['proto']} at {rate:,.0f} q/s: p50/p99 ours {row['ours_p50_ms']}/"
-            f"{row['ours_p99_ms']} ms, {pair[1].name} {row['coredns_p50_ms']}/{row['coredns_p99_ms']} ms"
-        )
+
+    def _add_latency(self, rows: Sequence[Json]) -> None:
+        for row in rows:
+            theirs = "coredns-cache" if row["cache"] else "coredns"
+            for key, system in (("ours", "ours"), ("coredns", theirs)):
+                runs = self.steady[row["name"], row["proto"], system]
+                row["rate_qps"] = round(statistics.median(run.qps for run in runs))
+                row[f"{key}_p50_ms"] = round(statistics.median(run.p50_ms for run in runs), 3)
+                row[f"{key}_p99_ms"] = round(statistics.median(run.p99_ms for run in runs), 3)
 
     async def large(self, plane: ControlPlane) -> None:
         """Start, memory when ready, and memory after every name has been asked for."""
@@ -168,6 +165,7 @@ class Bench:
                     await self.load.throughput(server.port, file, 5, server.pid)
                     row = {
                         "ready_s": round(server.ready_s, 2),
+                        "ready_cpu_s": round(server.ready_cpu_s, 2),
                         "ready_mib": server.ready_mib,
                         "asked_mib": rss_mib(server.pid),
                     }

@@ -67,6 +67,7 @@ def _large(figures: Json) -> Iterator[str]:
     yield "|---|---|---|"
     for key, what, unit in (
         ("ready_s", "start to ready", "s"),
+        ("ready_cpu_s", "CPU until ready", "s"),
         ("ready_mib", "resident when ready", "MiB"),
         ("asked_mib", "resident after every service's names were asked for", "MiB"),
     ):

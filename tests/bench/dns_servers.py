@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.bench.dns_load import rss_mib
+from tests.bench.dns_load import cpu_seconds, rss_mib
 from tests.realkube import rest
 from tests.realkube.process import ServerProcess
 from tests.realkube.product import PROGRAM, free_port
@@ -23,6 +23,7 @@ class Server:
     process: ServerProcess
     port: int
     ready_s: float = 0.0
+    ready_cpu_s: float = 0.0
     ready_mib: float = 0.0
 
     @property
@@ -77,7 +78,7 @@ async def _start(
         with suppress(OSError):
             process.kill()
         raise
-    server.ready_s = loop.time() - started
+    server.ready_s, server.ready_cpu_s = loop.time() - started, cpu_seconds(server.pid)
     await asyncio.sleep(1)
     server.ready_mib = rss_mib(server.pid)
     return server

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.dns.packed import packed_import, packed_service, packed_slice
+from mcs_controller.dns.reading import read_slice
 from tests.dns.invariants import Z, check_packet, servers
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server
@@ -176,6 +177,45 @@ raw_imports = st.fixed_dictionaries(
         ),
     }
 )
+
+
+plain_endpoint = st.fixed_dictionaries(
+    {
+        "addresses": st.lists(
+            st.sampled_from(["10.0.0.1", "10.0.0.2", "127.0.0.1", "010.0.0.1"]), max_size=2
+        ),
+        "conditions": st.fixed_dictionaries(
+            {"ready": st.sampled_from([True, False, None, 1])},
+            optional={"serving": st.sampled_from([True, None, 0]), "terminating": st.booleans()},
+        ),
+    },
+    optional={"zone": st.sampled_from(["a", "", None, 0, []]), "nodeName": json_values, "hints": st.none()},
+)
+plain_slices = st.fixed_dictionaries(
+    {
+        "metadata": st.just(
+            {"namespace": "shop", "name": "x", "labels": {"multicluster.kubernetes.io/service-name": "db"}}
+        ),
+        "addressType": st.sampled_from(["IPv4", "IPv4", "IPv6"]),
+        "endpoints": st.lists(plain_endpoint, max_size=4),
+    },
+    optional={"ports": st.lists(st.just({"name": "a", "port": 1, "protocol": "TCP"}), max_size=2)},
+)
+
+
+@settings(max_examples=500)
+@given(st.one_of(plain_slices, raw_slices))
+def test_slices_read_the_short_way_are_as_the_exact_way_reads_them(raw: dict[str, object]) -> None:
+    try:
+        piece = decode.imported_slice_any_manager(raw)
+    except MalformedObject:
+        with pytest.raises(MalformedObject):
+            read_slice(raw)
+        return
+    held = read_slice(raw)
+    assert (held is None) == (piece is None)
+    if held is not None and piece is not None:
+        assert held == (piece.service, packed_slice(piece))
 
 
 @settings(max_examples=150)
