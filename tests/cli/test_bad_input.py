@@ -10,6 +10,8 @@ from mcs_controller.cli.main import main
 from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import Ended, run
 
+pytestmark = pytest.mark.slow
+
 
 def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
     assert ended.exit_code == exit_code, ended.stderr

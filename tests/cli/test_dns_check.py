@@ -15,6 +15,8 @@ from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import Ended, run
 from tests.dns.cluster import Importer, until
 
+pytestmark = pytest.mark.slow
+
 Z = "clusterset.local"
 
 

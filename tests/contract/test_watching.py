@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.contract.api import MERGE, Api, config_map, widget
 
+pytestmark = pytest.mark.slow
+
 
 async def version_of(api: Api, path: str) -> str:
     return str((await api.ok("GET", path))["metadata"]["resourceVersion"])

@@ -17,6 +17,8 @@ from tests.dns.invariants import Z, check_packet, servers
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server
 
+pytestmark = pytest.mark.slow
+
 SERVERS = servers()
 
 names = st.one_of(

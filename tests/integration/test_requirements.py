@@ -27,6 +27,8 @@ from tests.integration.sites import (
     new_namespace,
 )
 
+pytestmark = pytest.mark.slow
+
 EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
 WEST = (Backend("web-1", "10.2.0.1"),)
 SERVICE_NAME = "multicluster.kubernetes.io/service-name"

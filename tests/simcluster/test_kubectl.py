@@ -13,6 +13,8 @@ import pytest
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.realkube.binaries import BinariesMissingError, locate_binaries
 
+pytestmark = pytest.mark.slow
+
 CRDS = Path(__file__).parents[2] / "crds"
 EXPORT = """
 apiVersion: multicluster.x-k8s.io/v1beta1
