@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.contract.api import MERGE, Api, config_map, widget
 
 pytestmark = pytest.mark.slow
