@@ -47,6 +47,7 @@ class Report(NamedTuple):
     """How a worker is. `totals` are of its counters."""
 
     serving: list[int]
+    is_open: bool
     totals: list[int]
     tcp_connections: int
     held: Held
@@ -67,7 +68,7 @@ def pack_orders(orders: Orders) -> bytes:
 
 def pack_report(report: Report) -> bytes:
     """As a frame."""
-    return _frame([*report[:3], asdict(report.held)])
+    return _frame([*report[:4], asdict(report.held)])
 
 
 async def read_hello(reader: asyncio.StreamReader) -> Hello:
@@ -91,8 +92,8 @@ async def read_orders(reader: asyncio.StreamReader) -> Orders:
 
 async def read_report(reader: asyncio.StreamReader) -> Report:
     """The next frame, which is a report. Raises `FeedEnded`."""
-    serving, totals, tcp_connections, held = await _read(reader, 4)
-    return Report(serving, totals, tcp_connections, Held(**held))
+    serving, is_open, totals, tcp_connections, held = await _read(reader, 5)
+    return Report(serving, is_open, totals, tcp_connections, Held(**held))
 
 
 def _frame(value: Any) -> bytes:

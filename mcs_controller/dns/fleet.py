@@ -127,6 +127,10 @@ class Fleet:
         """How many workers answer."""
         return sum(slot.answers for slot in self._slots)
 
+    def ready(self) -> bool:
+        """Whether a worker answers from the zone."""
+        return any(slot.answers and slot.report is not None and slot.report.is_open for slot in self._slots)
+
     def start(self, groups: Sequence[list[SocketPair]]) -> None:
         """Take over the sockets, a group for each worker."""
         for slot, pairs in zip(self._slots, groups, strict=True):

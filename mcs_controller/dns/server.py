@@ -92,7 +92,7 @@ class DnsServer:
 
     def ready(self) -> bool:
         """Whether clients get answers: the zone has been read, now or by the process that left a snapshot."""
-        return self.source.is_open() and (self.fleet is None or self.fleet.answering() > 0)
+        return self.source.is_open() and (self.fleet is None or self.fleet.ready())
 
     def problems(self) -> Mapping[str, str]:
         """What keeps the zone from following the API server, by kind of object; empty when all is well."""

@@ -57,6 +57,7 @@ class Worker:
             # What was read lives as long as the process; see `settle_after_sync` of the commands.
             gc.collect()
             gc.freeze()
+            self._report()
         self._front.set_stale(orders.stale)
         if orders.stop:
             return False
@@ -82,7 +83,13 @@ class Worker:
 
     def _report(self) -> None:
         front = self._front
-        report = Report(front.groups(), front.counters.totals(), front.counters.tcp_connections, front.held())
+        report = Report(
+            front.groups(),
+            front.answers.is_open,
+            front.counters.totals(),
+            front.counters.tcp_connections,
+            front.held(),
+        )
         self._writer.write(pack_report(report))
 
 
