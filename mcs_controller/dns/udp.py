@@ -1,11 +1,11 @@
-"""One UDP socket, read by ourselves: one wake-up drains up to 64 queries.
+"""One UDP socket, read by ourselves: one wake-up answers all that waits, up to a bound.
 
 asyncio's DatagramProtocol reads one packet a wake-up, which makes it six times slower under load. The bound
-of 64 keeps the loop's other work (TCP, watches) going. Nothing here blocks: a reply that the kernel will
-not take at once is dropped and counted, as the network might have done.
+keeps the loop's other work (TCP, watches) going. Nothing here blocks: a reply that the kernel will not take
+at once is dropped and counted, as the network might have done.
 
-On a socket for all of a machine's addresses a reply must come from the address that was asked, or clients
-drop it; the kernel tells and takes that beside each packet (IP_PKTINFO), which costs a little.
+A few queries are answered one by one, as soon as each is read; when more wait they are taken together, which
+costs more for the first and less for each of the others (`datagrams`).
 """
 
 import asyncio
@@ -14,18 +14,16 @@ from functools import lru_cache
 from typing import Final
 
 from mcs_controller.dns.counters import Counters
+from mcs_controller.dns.datagrams import ANY_ADDRESSES, BATCH, QUERY_READ_BYTES, Datagrams
 from mcs_controller.dns.fastpath import Responder
 
-PACKETS_PER_WAKEUP: Final = 64
+FEW: Final = 4
+"""From so many on it is cheaper to take them together."""
+
 LAST_WAKEUPS: Final = 128
 """So much of what has arrived is still answered at the end."""
 
-_READ_BYTES: Final = 4096
 _BESIDE_BYTES: Final = 64
-_IP_PKTINFO: Final = 8
-"""From Linux's <netinet/in.h>; Python has no name for it. The structure: interface, our address, target."""
-
-_ANY_ADDRESSES: Final = ("0.0.0.0", "::")
 _SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -38,11 +36,10 @@ class UdpListener:
         self._dropped = counters.dropped
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_BYTES)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
-        self._for_any_address = sock.getsockname()[0] in _ANY_ADDRESSES
-        if self._for_any_address and sock.family == socket.AF_INET:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        elif self._for_any_address:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        for_any_address = sock.getsockname()[0] in ANY_ADDRESSES
+        self._answer_few = self._answer_few_of_any if for_any_address else self._answer_few_of_one
+        self._datagrams = Datagrams(sock, counters.udp.ceiling_bytes)
+        self._many = False
 
     def start(self) -> None:
         """Read whenever something is there."""
@@ -58,13 +55,23 @@ class UdpListener:
 
     def drain(self) -> bool:
         """Answer what has arrived, up to the bound; whether more may be there."""
-        return self._drain_any() if self._for_any_address else self._drain_one()
+        # Where many came last time, many are expected.
+        if not self._many and not self._answer_few():
+            return False
+        queries = self._datagrams.receive()
+        self._many = len(queries) > FEW
+        if queries:
+            lost = self._datagrams.reply([self._respond(query) for query in queries])
+            if lost:
+                self._dropped["send"] += lost
+        return len(queries) == BATCH
 
-    def _drain_one(self) -> bool:
+    def _answer_few_of_one(self) -> bool:
+        """Answer a few; whether more may be there."""
         receive, respond = self._sock.recvfrom, self._respond
-        for _ in range(PACKETS_PER_WAKEUP):
+        for _ in range(FEW):
             try:
-                packet, client = receive(_READ_BYTES)
+                packet, client = receive(QUERY_READ_BYTES)
             except BlockingIOError:
                 return False
             except OSError:
@@ -77,11 +84,12 @@ class UdpListener:
                     self._dropped["send"] += 1
         return True
 
-    def _drain_any(self) -> bool:
+    def _answer_few_of_any(self) -> bool:
+        """The same from the address that was asked."""
         receive, respond, send = self._sock.recvmsg, self._respond, self._sock.sendmsg
-        for _ in range(PACKETS_PER_WAKEUP):
+        for _ in range(FEW):
             try:
-                packet, beside, _, client = receive(_READ_BYTES, _BESIDE_BYTES)
+                packet, beside, _, client = receive(QUERY_READ_BYTES, _BESIDE_BYTES)
             except BlockingIOError:
                 return False
             except OSError:

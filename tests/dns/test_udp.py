@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from mcs_controller.dns.datagrams import BATCH
 from mcs_controller.dns.sockets import SocketPair, bind_all
-from mcs_controller.dns.udp import PACKETS_PER_WAKEUP, UdpListener
+from mcs_controller.dns.udp import FEW, UdpListener
 from tests.dns.test_protocol import query
 from tests.dns.zonetext import Server, read, vip
 
@@ -62,13 +63,29 @@ async def test_a_query_is_answered_over_either_family(udp: Udp) -> None:
 
 
 async def test_one_wakeup_answers_all_that_waits_up_to_a_bound(udp: Udp) -> None:
-    for _ in range(PACKETS_PER_WAKEUP + 5):
+    for _ in range(FEW + BATCH + 5):
         udp.client.send(query(WEB))
 
-    udp.listener.drain()
-    assert len(udp.received()) == PACKETS_PER_WAKEUP
-    udp.listener.drain()
+    assert udp.listener.drain()
+    assert len(udp.received()) == FEW + BATCH
+    assert not udp.listener.drain()
     assert len(udp.received()) == 5
+
+
+async def test_a_crowd_is_answered_and_counted_as_one_client_is(udp: Udp) -> None:
+    """They are taken together then, rubbish and all, and the next one is alone again."""
+    for turn in range(3):
+        for number in range(40):
+            udp.client.send(query(WEB) if number % 4 else b"x")
+        while udp.listener.drain():
+            pass
+        replies = udp.received()
+        assert [read(reply).answer for reply in replies] == [[f"{WEB}. 4 IN A 10.96.0.1"]] * 30
+        assert udp.server.counters.dropped["short"] == 10 * (turn + 1)
+
+    udp.client.send(query(WEB))
+    udp.listener.drain()
+    assert len(udp.received()) == 1
 
 
 async def test_what_has_arrived_is_answered_before_the_socket_closes(udp: Udp) -> None:

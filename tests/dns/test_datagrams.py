@@ -1,0 +1,191 @@
+"""Datagrams by the batch: each client gets its own replies, whole, whatever went out together."""
+
+import ctypes
+import errno
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from mcs_controller.dns import datagrams
+from mcs_controller.dns.datagrams import BATCH, QUERY_READ_BYTES, Datagrams
+
+REPLY_MAX_BYTES = 1232
+
+
+class Udp:
+    """A socket that is answered from by the batch, and clients of it."""
+
+    def __init__(self, stack: ExitStack, host: str) -> None:
+        self._stack = stack
+        self.socket = stack.enter_context(
+            socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        )
+        self.socket.bind((host, 0))
+        self.socket.setblocking(False)
+        self.port = self.socket.getsockname()[1]
+        self.datagrams = Datagrams(self.socket, REPLY_MAX_BYTES)
+
+    def client(self, asked: str = "") -> socket.socket:
+        client = self._stack.enter_context(socket.socket(self.socket.family, socket.SOCK_DGRAM))
+        client.setblocking(False)
+        client.connect((asked or self.socket.getsockname()[0], self.port))
+        return client
+
+
+def received(client: socket.socket) -> list[bytes]:
+    packets = []
+    while True:
+        try:
+            packets.append(client.recv(65535))
+        except BlockingIOError:
+            return packets
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def udp(request: pytest.FixtureRequest, stack: ExitStack) -> Udp:
+    return Udp(stack, request.param)
+
+
+@pytest.mark.requirement("MCS-DNS-18")
+def test_every_client_gets_its_own_replies_in_order(udp: Udp) -> None:
+    clients = [udp.client() for _ in range(5)]
+    for turn in range(12):
+        for number, client in enumerate(clients):
+            client.send(f"{number}:{turn}".encode().ljust(20 + turn % 3))
+
+    queries = udp.datagrams.receive()
+    lost = udp.datagrams.reply([b"re " + query for query in queries])
+
+    assert lost == 0
+    for number, client in enumerate(clients):
+        replies = received(client)
+        # What is of one size keeps its order; different sizes may overtake each other, as on a network.
+        for size in range(3):
+            expected = [f"re {number}:{turn}".encode().ljust(23 + size) for turn in range(size, 12, 3)]
+            assert [reply for reply in replies if len(reply) == 23 + size] == expected
+        assert len(replies) == 12
+
+
+def test_replies_that_fill_more_than_one_long_datagram_all_arrive(udp: Udp) -> None:
+    client = udp.client()
+    for number in range(BATCH):
+        client.send(bytes((number,)))
+
+    udp.datagrams.receive()
+    lost = udp.datagrams.reply([bytes((number,)) * REPLY_MAX_BYTES for number in range(BATCH)])
+
+    assert lost == 0
+    assert received(client) == [bytes((number,)) * REPLY_MAX_BYTES for number in range(BATCH)]
+
+
+def test_not_every_query_has_a_reply(udp: Udp) -> None:
+    client = udp.client()
+    for number in range(6):
+        client.send(bytes((number,)))
+
+    queries = udp.datagrams.receive()
+    udp.datagrams.reply([None if query[0] % 2 else query for query in queries])
+    assert received(client) == [b"\0", b"\2", b"\4"]
+
+    client.send(b"x")
+    assert udp.datagrams.reply([None for _ in udp.datagrams.receive()]) == 0
+    assert received(client) == []
+
+
+def test_a_batch_leaves_nothing_in_the_next_one(udp: Udp) -> None:
+    """Memory is used again: a short query after a long one is short, a client after another gets its own."""
+    for size in (QUERY_READ_BYTES + 1000, 3, 0, 700):
+        client = udp.client()
+        client.send(b"q" * size)
+
+        queries = udp.datagrams.receive()
+        udp.datagrams.reply([b"%d" % len(query) for query in queries])
+
+        assert queries == [b"q" * min(size, QUERY_READ_BYTES)]
+        assert received(client) == [b"%d" % min(size, QUERY_READ_BYTES)]
+    assert udp.datagrams.receive() == []
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [("0.0.0.0", ("127.0.0.1", "127.0.0.2")), ("::", ("::1",))],
+)
+def test_replies_come_from_the_addresses_that_were_asked(
+    stack: ExitStack, host: str, asked: tuple[str, ...]
+) -> None:
+    """A connected client hears nobody else."""
+    udp = Udp(stack, host)
+    clients = [udp.client(address) for address in asked * 3]
+    for _ in range(4):
+        for client in clients:
+            client.send(b"who are you?")
+
+    assert udp.datagrams.reply(list(udp.datagrams.receive())) == 0
+
+    assert [received(client) for client in clients] == [[b"who are you?"] * 4] * len(clients)
+
+
+class Kernel:
+    """Refuses as told, else sends."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *errors: int) -> None:
+        self.errors = list(errors)
+        self.messages: list[int] = []
+        self._real = datagrams._sendmmsg
+        monkeypatch.setattr(datagrams, "_sendmmsg", self._send)
+
+    def _send(self, fd: int, address: int, count: int, flags: int) -> int:
+        self.messages.append(count)
+        if self.errors and (error := self.errors.pop(0)):
+            ctypes.set_errno(error)
+            return -1
+        return int(self._real(fd, address, count, flags))
+
+
+def test_what_cannot_be_sent_together_is_sent_alone_from_then_on(
+    udp: Udp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a network card computes no checksums, or its largest packet is smaller than a reply."""
+    kernel = Kernel(monkeypatch, errno.EIO)
+    client = udp.client()
+    for turn in range(2):
+        for number in range(8):
+            client.send(bytes((turn, number)))
+
+        assert udp.datagrams.reply(list(udp.datagrams.receive())) == 0
+        assert received(client) == [bytes((turn, number)) for number in range(8)]
+
+    assert kernel.messages == [1, 8, 8]
+
+
+def test_replies_are_lost_when_the_kernel_has_no_room_and_counted(
+    udp: Udp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Kernel(monkeypatch, errno.EAGAIN)
+    clients = [udp.client() for _ in range(3)]
+    for client in clients:
+        client.send(b"a")
+        client.send(b"b")
+
+    assert udp.datagrams.reply(list(udp.datagrams.receive())) == 6
+    assert [received(client) for client in clients] == [[], [], []]
+
+
+def test_a_client_that_cannot_be_reached_costs_the_others_nothing(
+    udp: Udp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Kernel(monkeypatch, errno.EHOSTUNREACH)
+    clients = [udp.client() for _ in range(3)]
+    for client in clients:
+        client.send(b"a")
+
+    assert udp.datagrams.reply(list(udp.datagrams.receive())) == 1
+    assert [received(client) for client in clients] == [[], [b"a"], [b"a"]]
