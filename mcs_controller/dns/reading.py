@@ -7,18 +7,21 @@ and whatever is not plain is left to the exact way.
 Invariant: for every object the short way gives what the exact way gives, or leaves it to that.
 """
 
-import socket
+from socket import AF_INET, inet_pton
 from typing import Any, Final, NamedTuple
 
 from mcs_controller.clusterset import decode
-from mcs_controller.clusterset.decode.slices import MAX_ADDRESS_CHARS, MAX_ENDPOINTS
+from mcs_controller.clusterset.decode.slices import MAX_ENDPOINTS
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.texts import endpoint_address
 from mcs_controller.dns.packed import PackedService, PackedSlice, packed_import, packed_slice
 
 Json = dict[str, Any]
 
 _NO_ENDPOINTS: Final[Json] = {"endpoints": []}
+_ADDRESSES_AND_CONDITIONS: Final = 2
+
+_PERHAPS_SPECIAL: Final = frozenset((0, 127, 169, 224))
+"""First bytes of the addresses that mean something on the node itself only."""
 
 
 class HeldImport(NamedTuple):
@@ -60,29 +63,37 @@ def _plain_addresses(raw: Json) -> bytes | None:
     for endpoint in endpoints:
         if type(endpoint) is not dict:
             return None
-        get = endpoint.get
-        addresses, conditions = get("addresses"), get("conditions")
+        addresses, conditions = endpoint.get("addresses"), endpoint.get("conditions")
         if (
             type(addresses) is not list
             or len(addresses) != 1
             or type(conditions) is not dict
-            or get("hostname")
-            or get("hints") is not None
-            or type(get("zone", "")) is not str
-            or type(get("nodeName", "")) is not str
+            or (len(endpoint) > _ADDRESSES_AND_CONDITIONS and not _is_plain(endpoint))
         ):
             return None
-        (text,) = addresses
         ready = conditions.get("ready")
         if (
-            type(ready) is not bool
+            (ready is not True and ready is not False)
             or type(conditions.get("serving", True)) is not bool
             or type(conditions.get("terminating", False)) is not bool
-            or type(text) is not str
-            or len(text) > MAX_ADDRESS_CHARS
-            or endpoint_address(text, "IPv4") is None
         ):
             return None
-        if ready:
-            packed.append(socket.inet_pton(socket.AF_INET, text))
+        try:
+            address = inet_pton(AF_INET, addresses[0])
+        except (OSError, TypeError, ValueError):
+            return None
+        if address[0] in _PERHAPS_SPECIAL:
+            return None
+        if ready is True:
+            packed.append(address)
     return b"".join(packed)
+
+
+def _is_plain(endpoint: Json) -> bool:
+    get = endpoint.get
+    return (
+        not get("hostname")
+        and get("hints") is None
+        and type(get("zone", "")) is str
+        and type(get("nodeName", "")) is str
+    )

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
+from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.packed import PackedService, packed_service
 from mcs_controller.dns.reading import HeldImport, HeldSlice, read_import, read_slice
@@ -24,11 +25,15 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.reflector import Reflector
+from mcs_controller.kube.skim import Skim
 from mcs_controller.kube.store import Entry, Store
 from mcs_controller.kube.tasks import Tasks
 
 SERVICES_PER_TURN: Final = 256
 """After so many changed services in a row, queries get a turn."""
+
+SLICES_PER_PAGE: Final = 1000
+"""Some megabytes; smaller pages take an API server longer."""
 
 STALE_CHECK_SECONDS: Final = 1.0
 
@@ -72,6 +77,7 @@ class ZoneSource:
             read_import,
             name="dns ServiceImports",
             random=random,
+            page_size=0,
         )
         self._slice_reflector = Reflector(
             client,
@@ -81,6 +87,8 @@ class ZoneSource:
             name="dns EndpointSlices",
             random=random,
             label_selector=LABEL_SERVICE_NAME,
+            page_size=SLICES_PER_PAGE,
+            parse=Skim(decode.SliceFields),
         )
 
     @property

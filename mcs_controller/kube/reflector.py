@@ -13,6 +13,7 @@ What to do with changes is the store's listeners' business.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from random import Random
 from typing import Any, Final, Generic, TypeVar
 
@@ -27,6 +28,7 @@ from mcs_controller.kube.errors import (
     KubeError,
     NotFound,
 )
+from mcs_controller.kube.skim import WHOLE, Whole
 from mcs_controller.kube.store import Entry, Key, Store, is_older
 from mcs_controller.kube.watch import END_REASONS, end_reason, version_is_lost
 
@@ -58,6 +60,7 @@ class Reflector(Generic[T]):
     `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
     list, means that the kind is not installed yet, which is waited for. `confirm_replace` is asked before
     a list removes anything: on False what is missing from the list is kept, and the list is taken again.
+    `parse` may leave out of each object what `decode` does not look at.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class Reflector(Generic[T]):
         field_selector: str = "",
         confirm_replace: ConfirmReplace[T] | None = None,
         page_size: int = PAGE_SIZE,
+        parse: Whole = WHOLE,
         watch_seconds: float = WATCH_TIMEOUT_SECONDS,
         inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
         longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
@@ -95,6 +99,7 @@ class Reflector(Generic[T]):
         self._field_selector = field_selector
         self._confirm_replace = confirm_replace
         self._page_size = page_size
+        self._parse = parse
         self._watch_seconds = watch_seconds
         self._inactivity_seconds = inactivity_seconds
         self._random = random
@@ -164,21 +169,24 @@ class Reflector(Generic[T]):
         self._fetches += 1
         lists_before = self.lists
         try:
-            async for page in self._client.pages(
+            pages = self._client.pages(
                 resource,
                 namespace=namespace or self._namespace,
                 label_selector=_joined(self._label_selector, label_selector),
                 field_selector=_joined(self._field_selector, f"metadata.name={name}" if name else ""),
                 page_size=self._page_size,
-            ):
-                if self.lists != lists_before:
-                    # That list was read with the same interest, and knows better what is gone.
-                    return
-                for body in page.items:
-                    key, version, entry = self._read(body)
-                    removed = self._removed_during_fetch.get(key)
-                    if isinstance(entry, Entry) and (removed is None or is_older(removed, version)):
-                        self._store.apply(entry)
+                parse=self._parse,
+            )
+            async with aclosing(pages):
+                async for page in pages:
+                    if self.lists != lists_before:
+                        # That list was read with the same interest, and knows better what is gone.
+                        return
+                    for body in page.items:
+                        key, version, entry = self._read(body)
+                        removed = self._removed_during_fetch.get(key)
+                        if isinstance(entry, Entry) and (removed is None or is_older(removed, version)):
+                            self._store.apply(entry)
         finally:
             self._fetches -= 1
             if not self._fetches:
@@ -203,6 +211,7 @@ class Reflector(Generic[T]):
                 label_selector=self._label_selector,
                 field_selector=self._field_selector,
                 page_size=self._page_size,
+                parse=self._parse,
             ):
                 version = page.resource_version
                 self._heard()
@@ -269,6 +278,7 @@ class Reflector(Generic[T]):
             resource_version=self._version,
             timeout_seconds=self._watch_seconds * self._random.uniform(1.0, 2.0),
             inactivity_seconds=self._inactivity_seconds,
+            parse=self._parse,
         )
         self._watch_opened = True
         async with watch as events:

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from pydantic_core import from_json
-
 from mcs_controller.kube.errors import (
     ApiError,
     DecodeError,
@@ -40,11 +38,12 @@ class WatchEvent(NamedTuple):
 class Watch:
     """An async context manager that closes the stream, and an async iterator of `WatchEvent`."""
 
-    __slots__ = ("_heard", "_stream")
+    __slots__ = ("_heard", "_parse", "_stream")
 
-    def __init__(self, stream: LineStream, heard: Callable[[], None]) -> None:
+    def __init__(self, stream: LineStream, heard: Callable[[], None], parse: Callable[[bytes], Any]) -> None:
         self._stream = stream
         self._heard = heard
+        self._parse = parse
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +65,7 @@ class Watch:
             raise StopAsyncIteration
         self._heard()
         try:
-            event = from_json(line)
+            event = self._parse(line)
             kind, body = event["type"], event["object"]
         except (ValueError, TypeError, KeyError) as error:
             if not line.endswith(b"\n"):

@@ -1,6 +1,7 @@
 """Whatever the network sends: never an exception, never an answer that is too long or not an answer."""
 
 import gc
+import json
 import struct
 import tracemalloc
 from random import Random
@@ -13,6 +14,7 @@ from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.dns.packed import packed_import, packed_service, packed_slice
 from mcs_controller.dns.reading import read_slice
+from mcs_controller.kube.skim import Skim
 from tests.dns.invariants import Z, check_packet, servers
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server
@@ -218,6 +220,31 @@ def test_slices_read_the_short_way_are_as_the_exact_way_reads_them(raw: dict[str
     assert (held is None) == (piece is None)
     if held is not None and piece is not None:
         assert held == (piece.service, packed_slice(piece))
+
+
+def _read(raw: object) -> object:
+    try:
+        return read_slice(raw)  # type: ignore[arg-type]
+    except MalformedObject as error:
+        return str(error)
+
+
+SLICES = Skim(decode.SliceFields)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.one_of(plain_slices, raw_slices), min_size=1, max_size=3))
+def test_slices_of_which_only_some_fields_are_parsed_are_as_the_whole_ones(
+    raw: list[dict[str, object]],
+) -> None:
+    """Fields that nobody reads are left out, and nothing that is wrong is made right by that."""
+    raw = [{**each, "apiVersion": "discovery.k8s.io/v1", "unread": {"deep": [1]}} for each in raw]
+
+    page = SLICES.page(json.dumps({"metadata": {"resourceVersion": "1"}, "items": raw}).encode())
+    events = [SLICES.event(json.dumps({"type": "ADDED", "object": each}).encode())["object"] for each in raw]
+
+    assert [_read(each) for each in page["items"]] == [_read(each) for each in raw]
+    assert [_read(each) for each in events] == [_read(each) for each in raw]
 
 
 @settings(max_examples=150)

@@ -1,5 +1,6 @@
 """The client's verbs: what goes over the wire, and what comes back as values and errors."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -113,6 +114,49 @@ async def test_a_list_follows_its_pages_and_states_its_selectors_on_each() -> No
         {**selectors, "continue": "t"},
     ]
     assert {request.path for request in transport.requests} == {"/apis/discovery.k8s.io/v1/endpointslices"}
+
+
+async def test_the_next_page_is_under_way_while_this_one_is_worked_on() -> None:
+    """And only that one."""
+    client, transport = client_of(
+        *(ok({"metadata": {"resourceVersion": "9", "continue": f"{n}"}, "items": [n]}) for n in range(5))
+    )
+    pages = client.pages(WIDGETS)
+
+    await anext(pages)
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert len(transport.requests) == 2
+    await pages.aclose()
+
+
+async def test_a_page_that_nobody_wants_any_more_is_not_waited_for() -> None:
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def never(request: Request) -> Answer:
+        if "continue" not in dict(request.query):
+            return ok({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [1]})
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    pages = Client(ScriptedTransport(never), name="east").pages(WIDGETS)
+    await anext(pages)
+    async with asyncio.timeout(5):
+        await asked.wait()
+        await pages.aclose()
+
+    assert cancelled.is_set()
+
+
+async def test_a_list_in_one_page_names_no_limit() -> None:
+    client, transport = client_of(ok({"metadata": {"resourceVersion": "9"}, "items": []}))
+    await client.list(WIDGETS, page_size=0)
+    assert only(transport)[2] == {}
 
 
 async def test_only_lists_may_come_compressed() -> None:

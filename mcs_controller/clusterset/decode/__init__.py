@@ -15,6 +15,7 @@ from mcs_controller.clusterset.decode.local import (
     service_import,
 )
 from mcs_controller.clusterset.decode.slices import (
+    SliceFields,
     imported_slice,
     imported_slice_any_manager,
     slice_content,
@@ -22,6 +23,7 @@ from mcs_controller.clusterset.decode.slices import (
 )
 
 __all__ = [
+    "SliceFields",
     "conditions",
     "exported_service",
     "exported_slice",

@@ -7,7 +7,7 @@ can neither be refused on import nor send traffic to the node itself.
 
 from functools import lru_cache
 from sys import intern
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from mcs_controller.api.names import (
     LABEL_KUBERNETES_SERVICE_NAME,
@@ -45,6 +45,47 @@ from mcs_controller.clusterset.texts import (
     is_dns_label,
     is_label_value,
 )
+
+
+class _Metadata(TypedDict, total=False):
+    namespace: str
+    name: str
+    uid: str
+    resourceVersion: str
+    labels: dict[str, str]
+    ownerReferences: list[Any]
+
+
+class _Conditions(TypedDict, total=False):
+    ready: bool
+    serving: bool
+    terminating: bool
+
+
+class _Endpoint(TypedDict, total=False):
+    addresses: list[str]
+    conditions: _Conditions
+    hostname: str
+    zone: str
+    nodeName: str
+    hints: dict[str, Any]
+
+
+class _Port(TypedDict, total=False):
+    name: str
+    protocol: str
+    port: int
+    appProtocol: str
+
+
+class SliceFields(TypedDict, total=False):
+    """All that is looked at here of an EndpointSlice; whoever parses one may leave out the rest."""
+
+    metadata: _Metadata
+    addressType: str
+    ports: list[_Port]
+    endpoints: list[_Endpoint]
+
 
 MAX_ENDPOINTS = 1000
 MAX_ADDRESSES = 100
