@@ -1,39 +1,54 @@
-"""dnsperf on a core of its own, and what the server's process used meanwhile.
+"""Both loads, on a core of their own: dnsperf, and the crowd for what dnsperf cannot ask fast enough.
 
-Throughput is measured with as many queries under way as asked for; latency at a fixed rate, where dnsperf
-tells each query's own. How busy the server was says whether it or dnsperf was the limit.
+Throughput is measured with as many queries under way as the load keeps there; latency at a fixed rate, where
+dnsperf tells each query's own. What the server and the load used of their cores says which of them was the
+limit. A reply with a response code that the questions do not have counts as lost.
 """
 
 import asyncio
+import json
 import os
 import re
+import resource
 import statistics
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 CLIENTS: Final = 20
 OUTSTANDING: Final = 100
+TIMEOUT_SECONDS: Final = 2
 
 _RATE = re.compile(r"Queries per second:\s+([0-9.]+)")
 _COMPLETED = re.compile(r"Queries completed:\s+(\d+)")
 _LOST = re.compile(r"Queries lost:\s+(\d+)")
+_RUN_SECONDS = re.compile(r"Run time \(s\):\s+([0-9.]+)")
 _CODES = re.compile(r"Response codes:\s+(.*)")
+_CODE = re.compile(r"([A-Z0-9]+) (\d+) \(")
 _LATENCY = re.compile(r"^> (\S+) \S+ \S+ ([0-9.]+)$", re.MULTILINE)
 
 
 class LoadError(Exception):
-    """dnsperf did not do what it should; the text has its output."""
+    """A load did not do what it should; the text has its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """One run at full load. `busy` is the share of one core that the server used."""
+    """One run at full load; `busy` and `load_busy` are what server and load used of one core each."""
 
     qps: float
     busy: float
+    load_busy: float
     lost: int
-    codes: str
+    codes: Mapping[str, int]
+
+    def __str__(self) -> str:
+        codes = ", ".join(f"{code} {count:,}" for code, count in self.codes.items())
+        return (
+            f"{self.qps:,.0f} q/s, {self.busy:.0%} busy, load {self.load_busy:.0%}, {self.lost} lost, {codes}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +75,80 @@ def rss_mib(pid: int) -> float:
     raise ValueError(f"process {pid} has no VmRSS")
 
 
-class Dnsperf:
-    """Runs dnsperf on one core against servers on loopback."""
+class Load:
+    """Asks servers on loopback from one core. `codes` are those that replies may have, None for any."""
 
     def __init__(self, core: int) -> None:
         self._core = core
 
-    async def throughput(
-        self, port: int, questions: Path, seconds: float, pid: int, *, tcp: bool = False
+    async def dnsperf(
+        self,
+        port: int,
+        questions: Path,
+        seconds: float,
+        pid: int,
+        *,
+        tcp: bool = False,
+        codes: Collection[str] | None = None,
     ) -> Throughput:
-        """As fast as the server answers."""
-        loop = asyncio.get_running_loop()
-        before_s, started = cpu_seconds(pid), loop.time()
-        output = await self._run(port, questions, seconds, tcp, "-q", str(OUTSTANDING))
-        busy = (cpu_seconds(pid) - before_s) / (loop.time() - started)
-        codes = _CODES.search(output)
+        """As fast as the server `pid` answers, or as dnsperf asks."""
+        server_before_s, load_before_s = cpu_seconds(pid), _children_cpu_seconds()
+        output = await self._dnsperf(port, questions, seconds, tcp, "-q", str(OUTSTANDING))
+        # Nothing else that this process started ends meanwhile, and only what has ended is counted.
+        load_s, server_s = _children_cpu_seconds() - load_before_s, cpu_seconds(pid) - server_before_s
+        took_s = _number(_RUN_SECONDS, output)
+        line = _CODES.search(output)
+        found = {code: int(count) for code, count in _CODE.findall(line[1])} if line else {}
         return Throughput(
-            _number(_RATE, output), busy, int(_number(_LOST, output)), codes[1] if codes else "none"
+            _number(_RATE, output),
+            server_s / took_s,
+            load_s / took_s,
+            int(_number(_LOST, output)) + _wrong(found, codes),
+            found,
         )
+
+    async def crowd(
+        self,
+        port: int,
+        questions: Path,
+        seconds: float,
+        pid: int,
+        *,
+        codes: Collection[str] | None = None,
+    ) -> Throughput:
+        """The same over UDP from the clients of `dns_crowd`."""
+        output = await self._run(
+            sys.executable, "-m", "tests.bench.dns_crowd", f"--port={port}", f"--questions={questions}",
+            f"--seconds={seconds}", f"--server-pid={pid}",
+        )  # fmt: skip
+        said = json.loads(output)
+        lost = said["lost"] + _wrong(said["codes"], codes)
+        return Throughput(said["qps"], said["server_busy"], said["busy"], lost, said["codes"])
 
     async def latency(
         self, port: int, questions: Path, seconds: float, rate: float, *, tcp: bool = False
     ) -> Latency:
-        """At a rate."""
-        output = await self._run(port, questions, seconds, tcp, "-Q", str(int(rate)), "-v")
+        """dnsperf at a rate."""
+        output = await self._dnsperf(port, questions, seconds, tcp, "-Q", str(int(rate)), "-v")
         each_ms = sorted(float(seconds_text) * 1000 for _, seconds_text in _LATENCY.findall(output))
         if len(each_ms) < 100:
             raise LoadError(f"dnsperf told {len(each_ms)} latencies:\n{output[-1000:]}")
         percents = statistics.quantiles(each_ms, n=100, method="inclusive")
         return Latency(percents[49], percents[98], _number(_RATE, output), int(_number(_LOST, output)))
 
-    async def _run(self, port: int, questions: Path, seconds: float, tcp: bool, *options: str) -> str:
+    async def _dnsperf(self, port: int, questions: Path, seconds: float, tcp: bool, *options: str) -> str:
+        output = await self._run(
+            "dnsperf", "-s", "127.0.0.1", "-p", str(port), "-m", "tcp" if tcp else "udp",
+            "-d", str(questions), "-l", str(seconds), "-c", str(CLIENTS), "-T", "1",
+            "-t", str(TIMEOUT_SECONDS), "-S", "0", *options,
+        )  # fmt: skip
+        if not _number(_COMPLETED, output):
+            raise LoadError(f"dnsperf had no answer:\n{output[-2000:]}")
+        return output
+
+    async def _run(self, *argv: str) -> str:
         process = await asyncio.create_subprocess_exec(
-            "taskset", "-c", str(self._core), "dnsperf",
-            "-s", "127.0.0.1", "-p", str(port), "-m", "tcp" if tcp else "udp", "-d", str(questions),
-            "-l", str(seconds), "-c", str(CLIENTS), "-T", "1", "-t", "2", "-S", "0", *options,
+            "taskset", "-c", str(self._core), *argv,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -103,9 +157,18 @@ class Dnsperf:
             process.kill()
             await process.wait()
             raise
-        if process.returncode != 0 or not _number(_COMPLETED, output):
-            raise LoadError(f"dnsperf ended with {process.returncode}:\n{output[-2000:]}")
+        if process.returncode != 0:
+            raise LoadError(f"{argv[0]} ended with {process.returncode}:\n{output[-2000:]}")
         return output
+
+
+def _children_cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _wrong(found: Mapping[str, int], codes: Collection[str] | None) -> int:
+    return sum(count for code, count in found.items() if codes is not None and code not in codes)
 
 
 def _number(pattern: re.Pattern[str], output: str) -> float:

@@ -113,6 +113,12 @@ CLASSES: Final = {
     "NXDOMAIN": "A nope-?",
     "mix": "",
 }
+CODES: Final = {name: frozenset({"NOERROR"}) for name in CLASSES} | {
+    "NXDOMAIN": frozenset({"NXDOMAIN"}),
+    "mix": frozenset({"NOERROR", "NXDOMAIN"}),
+}
+"""The response codes that each class of questions has; an answer with another one is none."""
+
 _MIX: Final = (
     ("clusterset IP, A", 50),
     ("AAAA, NODATA", 20),

@@ -37,15 +37,37 @@ def _lines(figures: Json) -> Iterator[str]:
 
 
 def _throughput(rows: list[Json]) -> Iterator[str]:
+    """Both loads side by side; the ratio that counts is in bold."""
     yield ""
-    yield "| questions | over | CoreDNS's cache | ours, q/s | CoreDNS, q/s | ratio | busy: ours, CoreDNS |"
-    yield "|---|---|---|---|---|---|---|"
+    yield (
+        "| questions | over | CoreDNS's cache "
+        "| dnsperf, q/s: ours, CoreDNS | ratio | busy: ours, CoreDNS, dnsperf "
+        "| crowd, q/s: ours, CoreDNS | ratio | busy: ours, CoreDNS, crowd |"
+    )
+    yield "|---" * 9 + "|"
     for row in rows:
-        yield (
-            f"| {row['name']} | {row['proto'].upper()} | {'on' if row['cache'] else 'off'} "
-            f"| {row['ours_qps']:,} | {row['coredns_qps']:,} | {row['ratio']} "
-            f"| {row['ours_busy']:.0%}, {row['coredns_busy']:.0%} |"
-        )
+        loads = (_load(row, kind) if f"{kind}_ratio" in row else "| | | " for kind in ("dnsperf", "crowd"))
+        cache = "on" if row["cache"] else "off"
+        yield f"| {row['name']} | {row['proto'].upper()} | {cache} {''.join(loads)}|"
+    lost = {
+        f"{kind}, {row['name']} over {row['proto'].upper()}, {system}": row[f"{kind}_{key}_lost"]
+        for row in rows
+        for kind in ("dnsperf", "crowd")
+        for key, system in (("ours", "ours"), ("coredns", "CoreDNS, cache" if row["cache"] else "CoreDNS"))
+        if row.get(f"{kind}_{key}_lost")
+    }
+    yield ""
+    yield (
+        "Lost, or answered with a response code that the question does not have: "
+        + ("; ".join(f"{who} {count:,}" for who, count in lost.items()) or "none")
+        + "."
+    )
+
+
+def _load(row: Json, kind: str) -> str:
+    ratio = f"**{row[f'{kind}_ratio']}**" if row["load"] == kind else str(row[f"{kind}_ratio"])
+    busy = ", ".join(f"{row[f'{kind}_{key}']:.0%}" for key in ("ours_busy", "coredns_busy", "busy"))
+    return f"| {row[f'{kind}_ours_qps']:,}, {row[f'{kind}_coredns_qps']:,} | {ratio} | {busy} "
 
 
 def _latency(rows: list[Json]) -> Iterator[str]:
@@ -77,14 +99,15 @@ def _large(figures: Json) -> Iterator[str]:
 def _churn(rows: list[Json]) -> Iterator[str]:
     yield ""
     yield (
-        "| services, ours | CPU per change | q/s quiet, 300 changes/s "
-        "| q/s per second of CPU quiet, changing | p99 quiet, changing |"
+        "| services, ours | CPU per change | changes: made, seen | API server on the load's core | load "
+        "| q/s: quiet, 300 changes/s | loss | q/s per second of CPU | p99: quiet, changing | ratio | lost |"
     )
-    yield "|---|---|---|---|---|"
+    yield "|---" * 11 + "|"
     for row in rows:
         yield (
             f"| {row['services']:,} | {row['cpu_us_per_change']} µs "
-            f"| {row['quiet_qps']:,}, {row['churn_qps']:,} "
+            f"| {row['changes']:,}, {row['changes_seen']:,} | {row['api_server_busy']:.1%} "
+            f"| {row['load']} | {row['quiet_qps']:,}, {row['churn_qps']:,} | {row['qps_loss']:.1%} "
             f"| {row['quiet_qps_per_cpu']:,}, {row['churn_qps_per_cpu']:,} "
-            f"| {row['quiet_p99_ms']}, {row['churn_p99_ms']} ms |"
+            f"| {row['quiet_p99_ms']}, {row['churn_p99_ms']} ms | {row['p99_ratio']} | {row['lost']:,} |"
         )
