@@ -94,7 +94,9 @@ class DnsCollector(Collector):
             "mcs_dns_zone_services", "Services that have a name in the zone.", value=held.services
         )
         yield GaugeMetricFamily(
-            "mcs_dns_zone_records", "A and AAAA records at services' names.", value=held.addresses
+            "mcs_dns_zone_records",
+            "Addresses of services; an endpoint in two slices counts twice.",
+            value=held.addresses,
         )
         yield GaugeMetricFamily(
             "mcs_dns_answers_prebuilt", "Answers held ready as bytes.", value=held.prebuilt
