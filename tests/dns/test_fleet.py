@@ -179,8 +179,11 @@ async def test_a_worker_that_hangs_is_ended_and_replaced(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcs_controller.dns.fleet.SILENT_SECONDS", 2.0)
-    victim = running.pids()[1]
-    await asyncio.sleep(1.5)  # the wait for its next report must have begun with the new limit
+    assert running.server.fleet is not None
+    slot = running.server.fleet._slots[1]
+    victim, last = running.pids()[1], slot.report
+    # From its next report on, the new limit counts.
+    await until(lambda: slot.report is not last)
     os.kill(victim, signal.SIGSTOP)
 
     await until(lambda: running.pids()[1] not in (0, victim))
