@@ -4,29 +4,34 @@
 
 A real or a simulated API server that takes 300 writes a second needs the core that the load comes from. Here
 everything that is ever sent is made beforehand, as a real API server sends it (managedFields included); a
-change puts a resource version into bytes and writes them to the open watch.
+change puts a resource version into bytes and writes them to the open watch. Threads and blocking sockets: a
+sleep and a send are all that a change needs, and an event loop around them costs half as much again.
 
 Told on stdin, a line at a time, how many changes a second to make from now on; each line is answered with
 what there was since the one before: changes, seconds, and CPU seconds of this process.
 """
 
 import argparse
-import asyncio
+import gc
 import json
+import select
+import socket
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from threading import Lock, Thread
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
 from tests.bench.dns_objects import NAMESPACE, Shape, endpoint_slice
 
 CHANGES: Final = 20_000
-"""So many different ones, then the same again, later ones by their version."""
+"""So many different ones; then the same again, as later versions."""
 
 FIRST_VERSION: Final = 10_000_000
 PAGE_ITEMS: Final = 500
@@ -44,93 +49,138 @@ def main() -> None:
     parser.add_argument("--services", type=int, required=True)
     parser.add_argument("--kubeconfig", type=Path, required=True)
     arguments = parser.parse_args()
-    shape = Shape(arguments.services, slices_per_headless=2, endpoints_per_slice=10)
-    asyncio.run(CannedApiServer(shape).run(arguments.kubeconfig))
+    content = Content(Shape(arguments.services, slices_per_headless=2, endpoints_per_slice=10))
+    gc.freeze()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"content": content}))
+    Thread(target=server.serve_forever, daemon=True).start()
+    arguments.kubeconfig.write_text(_kubeconfig(f"http://127.0.0.1:{server.server_port}"))
+    print("ready", flush=True)
+    take_orders(content)
 
 
-class CannedApiServer:
-    """Answers what the DNS server asks for: the group, lists page by page, watches."""
+def take_orders(content: "Content") -> None:
+    """Until stdin ends."""
+    since, made, used_s = time.perf_counter(), 0, time.process_time()
+    changer: Changer | None = None
+    for line in sys.stdin:
+        if changer is not None:
+            changer.stop()
+            changer = None
+        now, now_used_s = time.perf_counter(), time.process_time()
+        told = {"changes": content.made - made, "seconds": now - since, "cpu_s": now_used_s - used_s}
+        since, made, used_s = now, content.made, now_used_s
+        if rate := float(line):
+            changer = Changer(content, rate)
+            changer.start()
+        print(json.dumps(told), flush=True)
+
+
+class Watch:
+    """An open watch, to which two threads write."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._lock = Lock()
+
+    def send(self, data: bytes) -> None:
+        with self._lock:
+            self._sock.sendall(data)
+
+
+class Content:
+    """All that the DNS server asks for: the group, lists page by page, and what its watches are sent."""
 
     def __init__(self, shape: Shape) -> None:
         imports = service_imports("v1beta1")
         group = {"kind": "APIGroup", "apiVersion": "v1", "name": MCS_GROUP}
         versions = {"versions": [{"groupVersion": imports.api_version, "version": imports.version}]}
-        self._pages = {
-            f"/apis/{MCS_GROUP}": [_answer(group | versions)],
+        self.pages = {
+            f"/apis/{MCS_GROUP}": [_compact(group | versions)],
             imports.path(): _pages(imports, (_as_served(body) for body in shape.imports())),
             ENDPOINT_SLICES.path(): _pages(ENDPOINT_SLICES, map(_as_served, shape.slices())),
         }
+        self.made = 0
+        self.watches: dict[str, Watch] = {}
+        self._kinds = {resource.path(): resource for resource in (imports, ENDPOINT_SLICES)}
         self._changes = _changes(shape)
-        self._resources = {imports.path(): imports, ENDPOINT_SLICES.path(): ENDPOINT_SLICES}
-        self._watches: dict[str, asyncio.StreamWriter] = {}
-        self._rate = 0.0
-        self._due = 0.0
-        self._made = 0
-        self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, kubeconfig: Path) -> None:
-        """Serve until stdin ends."""
-        loop = asyncio.get_running_loop()
-        orders = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        await asyncio.to_thread(kubeconfig.write_text, _kubeconfig(f"http://127.0.0.1:{port}"))
-        loop.call_later(BOOKMARK_SECONDS, self._bookmark)
-        print("ready", flush=True)
-        since, made, used_s = loop.time(), 0, time.process_time()
-        while line := await orders.readline():
-            self._set_rate(float(line))
-            now, now_used_s = loop.time(), time.process_time()
-            told = {"changes": self._made - made, "seconds": now - since, "cpu_s": now_used_s - used_s}
-            since, made, used_s = now, self._made, now_used_s
-            print(json.dumps(told), flush=True)
-
-    def _set_rate(self, rate: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._rate = rate
-        if rate:
-            self._due = asyncio.get_running_loop().time()
-            self._change()
-
-    def _change(self) -> None:
-        watch = self._watches.get(ENDPOINT_SLICES.path())
+    def change(self) -> None:
+        """The next change, if there is anybody to see it."""
+        watch = self.watches.get(ENDPOINT_SLICES.path())
         if watch is not None:
-            before, after = self._changes[self._made % CHANGES]
-            self._made += 1
-            watch.write(b"%b%d%b" % (before, FIRST_VERSION + self._made, after))
-        self._due += 1 / self._rate
-        self._timer = asyncio.get_running_loop().call_at(self._due, self._change)
+            before, after = self._changes[self.made % CHANGES]
+            watch.send(b"%b%d%b" % (before, FIRST_VERSION + self.made + 1, after))
+            self.made += 1
 
-    def _bookmark(self) -> None:
-        """As a real API server does, or a watch of what never changes would be taken for dead."""
-        metadata = {"resourceVersion": str(FIRST_VERSION + self._made)}
-        for path, watch in self._watches.items():
-            watch.write(_chunk(_event("BOOKMARK", _kind_of(self._resources[path]) | {"metadata": metadata})))
-        asyncio.get_running_loop().call_later(BOOKMARK_SECONDS, self._bookmark)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                path, _, query = head.split(" ", 2)[1].partition("?")
-                options = parse_qs(query)
-                if path not in self._pages:
-                    writer.write(_NOT_FOUND)
-                elif "watch" in options:
-                    writer.write(_WATCH_HEAD)
-                    self._watches[path] = writer
-                else:
-                    writer.write(self._pages[path][int(options.get("continue", ["0"])[0])])
-                await writer.drain()
-        self._watches = {path: watch for path, watch in self._watches.items() if watch is not writer}
-        writer.close()
+    def bookmark(self, path: str) -> bytes:
+        """As a real API server sends it, or the watch of what never changes would be taken for dead."""
+        resource = self._kinds[path]
+        metadata = {"resourceVersion": str(FIRST_VERSION + self.made)}
+        body = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
+        line = _event("BOOKMARK", body)
+        return b"%x\r\n%b\r\n" % (len(line), line)
 
 
-def _kind_of(resource: Resource) -> Json:
-    return {"kind": resource.kind, "apiVersion": resource.api_version}
+class Changer(Thread):
+    """Makes changes at a rate; after a delay it catches up."""
+
+    def __init__(self, content: Content, rate: float) -> None:
+        super().__init__(daemon=True)
+        self._content = content
+        self._seconds = 1 / rate
+        self._stopped = False
+
+    def run(self) -> None:
+        due = time.perf_counter()
+        while not self._stopped:
+            with suppress(OSError):  # the server has gone, or opens another watch in a moment
+                self._content.change()
+            due += self._seconds
+            time.sleep(max(0.0, due - time.perf_counter()))
+
+    def stop(self) -> None:
+        self._stopped = True
+        self.join()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    content: ClassVar[Content]
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        options = parse_qs(query)
+        pages = self.content.pages.get(path)
+        if pages is None:
+            self.send_error(404)
+        elif "watch" in options:
+            self._watch(path)
+        else:
+            page = pages[int(options.get("continue", ["0"])[0])]
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+    def _watch(self, path: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        watch = self.content.watches[path] = Watch(self.connection)
+        while not select.select([self.connection], (), (), BOOKMARK_SECONDS)[0]:
+            watch.send(self.content.bookmark(path))
+        # A client that watches says nothing more before it goes.
+        self.close_connection = True
+        if self.content.watches.get(path) is watch:
+            del self.content.watches[path]
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
 
 
 def _as_served(body: Json, version: str = str(FIRST_VERSION)) -> Json:
@@ -194,10 +244,6 @@ def _event(type_: str, body: Json) -> bytes:
     return _compact({"type": type_, "object": body}) + b"\n"
 
 
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 def _pages(resource: Resource, bodies: Iterable[Json]) -> list[bytes]:
     items = list(bodies)
     starts = range(0, len(items), PAGE_ITEMS)
@@ -207,27 +253,12 @@ def _pages(resource: Resource, bodies: Iterable[Json]) -> list[bytes]:
         if number < len(starts):
             metadata["continue"] = str(number)
         kind = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version}
-        pages.append(_answer(kind | {"metadata": metadata, "items": items[start : start + PAGE_ITEMS]}))
+        pages.append(_compact(kind | {"metadata": metadata, "items": items[start : start + PAGE_ITEMS]}))
     return pages
-
-
-def _answer(body: Json, status: str = "200 OK") -> bytes:
-    data = _compact(body)
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
-    return head.encode() + data
 
 
 def _compact(body: Json) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-_NOT_FOUND: Final = _answer(
-    {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404},
-    "404 Not Found",
-)
-_WATCH_HEAD: Final = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-)
 
 
 def _kubeconfig(url: str) -> str:
