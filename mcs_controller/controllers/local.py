@@ -42,6 +42,7 @@ from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.queue import WorkQueue
 from mcs_controller.kube.reflector import Reflector
+from mcs_controller.kube.skim import Skim
 from mcs_controller.kube.store import Entry, Store
 
 READ_ONE_BY_ONE_MAX = 4
@@ -101,7 +102,7 @@ class LocalState:
         self._imported_slices = Reflector(
             client, ENDPOINT_SLICES, self.imported_slices, decode.imported_slice,
             label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
-            random=random, name="imported-endpointslices",
+            random=random, name="imported-endpointslices", parse=Skim(decode.SliceFields),
         )  # fmt: skip
         self._services = Reflector(
             client, SERVICES, self.services, self._decode_service,
@@ -110,7 +111,7 @@ class LocalState:
         self._source_slices = Reflector(
             client, ENDPOINT_SLICES, self.source_slices, self._decode_source_slice,
             label_selector=f"!{LABEL_SERVICE_NAME}",
-            random=random, name="source-endpointslices",
+            random=random, name="source-endpointslices", parse=Skim(decode.SliceFields),
         )  # fmt: skip
         self.reflectors = (
             self._exports, self._imports, self._namespaces,
