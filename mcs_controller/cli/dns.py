@@ -57,6 +57,7 @@ async def run(arguments: argparse.Namespace) -> int:
                     listen=listen,
                     workers=settings.workers,
                     snapshot=settings.snapshot,
+                    join_replies=settings.join_replies,
                 ),
                 client,
                 registry=registry,

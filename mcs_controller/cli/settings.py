@@ -172,6 +172,15 @@ class DnsSettings:
             metavar="FILE",
         ),
     ]
+    join_replies: Annotated[
+        bool,
+        Option(
+            "whether replies to one client that go out together may leave as one long datagram, which the "
+            "kernel or the network card cuts (UDP_SEGMENT); turn it off where a network loses these",
+            parse=switch,
+            default="true",
+        ),
+    ]
     kubeconfig: _Kubeconfig
     context: _Context
     http: _Http

@@ -79,10 +79,11 @@ class _Block:
 class Datagrams:
     """The queries that wait at a bound, non-blocking UDP socket, and the replies to them.
 
-    Used in turns: `receive`, then `reply` with a reply, or None, for each query that was received.
+    Used in turns: `receive`, then `reply` with a reply, or None, for each query that was received. `joins`
+    says whether replies may go out as one, where the kernel can.
     """
 
-    def __init__(self, sock: socket.socket, reply_max_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, reply_max_bytes: int, *, joins: bool = True) -> None:
         self._fd = sock.fileno()
         family = sock.family
         self._address_bytes = _ADDRESS_BYTES[family]
@@ -95,7 +96,7 @@ class Datagrams:
                 self._interface_at = _ADDRESS_ROOM_BYTES + _CONTROL_HEAD.size
             else:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        self._joins = _can_join(sock)
+        self._joins = joins and _can_join(sock)
 
         # A peer: its address, the control data that came with its query, and room for UDP_SEGMENT.
         self._segment_at = _ADDRESS_ROOM_BYTES + self._pktinfo_room_bytes

@@ -31,6 +31,7 @@ class FrontConfig:
     zone: str = "clusterset.local"
     udp_payload_limit_bytes: int = 1232
     tcp: TcpLimits = field(default_factory=TcpLimits)
+    join_replies: bool = True
 
 
 class Front:
@@ -45,6 +46,7 @@ class Front:
         self._tcp_service = TcpService(
             make_responder(self.answers, self.counters.tcp, self.counters), self.counters, config.tcp
         )
+        self._join_replies = config.join_replies
         self._udp: dict[int, list[UdpListener]] = {}
         self._tcp: dict[int, list[asyncio.Server]] = {}
 
@@ -79,7 +81,7 @@ class Front:
         listeners = self._udp[group] = []
         servers = self._tcp[group] = []
         for pair in pairs:
-            listener = UdpListener(pair.udp, self._respond, self.counters)
+            listener = UdpListener(pair.udp, self._respond, self.counters, join_replies=self._join_replies)
             listener.start()
             listeners.append(listener)
             servers.append(

@@ -35,11 +35,12 @@ class DnsConfig:
     tcp: TcpLimits = field(default_factory=TcpLimits)
     workers: int = 1
     snapshot: Path | None = None
+    join_replies: bool = True
 
     @property
     def front(self) -> FrontConfig:
         """The part that is about answering."""
-        return FrontConfig(self.zone, self.udp_payload_limit_bytes, self.tcp)
+        return FrontConfig(self.zone, self.udp_payload_limit_bytes, self.tcp, self.join_replies)
 
 
 class DnsServer:

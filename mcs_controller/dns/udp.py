@@ -30,7 +30,9 @@ _SOCKET_BUFFER_BYTES: Final = 4 * 1024 * 1024
 class UdpListener:
     """Serves a bound, non-blocking socket from `start` to `stop`, which closes it."""
 
-    def __init__(self, sock: socket.socket, respond: Responder, counters: Counters) -> None:
+    def __init__(
+        self, sock: socket.socket, respond: Responder, counters: Counters, *, join_replies: bool = True
+    ) -> None:
         self._sock = sock
         self._respond = respond
         self._dropped = counters.dropped
@@ -38,7 +40,7 @@ class UdpListener:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
         for_any_address = sock.getsockname()[0] in ANY_ADDRESSES
         self._answer_few = self._answer_few_of_any if for_any_address else self._answer_few_of_one
-        self._datagrams = Datagrams(sock, counters.udp.ceiling_bytes)
+        self._datagrams = Datagrams(sock, counters.udp.ceiling_bytes, joins=join_replies)
         self._many = False
 
     def start(self) -> None:

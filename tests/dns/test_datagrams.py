@@ -17,7 +17,7 @@ REPLY_MAX_BYTES = 1232
 class Udp:
     """A socket that is answered from by the batch, and clients of it."""
 
-    def __init__(self, stack: ExitStack, host: str) -> None:
+    def __init__(self, stack: ExitStack, host: str, *, joins: bool = True) -> None:
         self._stack = stack
         self.socket = stack.enter_context(
             socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -25,7 +25,7 @@ class Udp:
         self.socket.bind((host, 0))
         self.socket.setblocking(False)
         self.port = self.socket.getsockname()[1]
-        self.datagrams = Datagrams(self.socket, REPLY_MAX_BYTES)
+        self.datagrams = Datagrams(self.socket, REPLY_MAX_BYTES, joins=joins)
 
     def client(self, asked: str = "") -> socket.socket:
         client = self._stack.enter_context(socket.socket(self.socket.family, socket.SOCK_DGRAM))
@@ -164,6 +164,21 @@ def test_what_cannot_be_sent_together_is_sent_alone_from_then_on(
         assert received(client) == [bytes((turn, number)) for number in range(8)]
 
     assert kernel.messages == [1, 8, 8]
+
+
+def test_nothing_is_sent_together_when_that_is_not_wanted(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Kernel(monkeypatch)
+    udp = Udp(stack, "127.0.0.1", joins=False)
+    client = udp.client()
+    for number in range(8):
+        client.send(bytes((number,)))
+
+    assert udp.datagrams.reply(list(udp.datagrams.receive())) == 0
+
+    assert kernel.messages == [8]
+    assert received(client) == [bytes((number,)) for number in range(8)]
 
 
 def test_replies_are_lost_when_the_kernel_has_no_room_and_counted(
