@@ -11,11 +11,11 @@ from tests.bench.dns_throughput import LIMIT_SHARE
 BEGIN, END = "<!-- bench-dns -->\n", "<!-- end -->\n"
 
 LOADS = (
-    f"dnsperf sends one query at a time from {CLIENTS} sockets and has up to {OUTSTANDING} under way. The",
-    f"crowd sends bursts of {BURST} queries from {CLIENTS} sockets, a burst with one system call, and the next one",
-    f"when the whole burst is answered: up to {CLIENTS * BURST} are under way. Each has one core. The figure in",
-    f"bold counts: dnsperf's, or the crowd's where dnsperf used {LIMIT_SHARE:.0%} of its core or more against our",
-    "server, and so was the limit.",
+    f"dnsperf sends one query at a time from {CLIENTS} sockets and has up to {OUTSTANDING} under way.",
+    f"The crowd sends bursts of {BURST} queries from {CLIENTS} sockets, a burst with one system call,",
+    f"and the next one when the whole burst is answered: up to {CLIENTS * BURST} are under way.",
+    "Each has one core. The figure in bold counts: dnsperf's, or the crowd's where dnsperf",
+    f"used {LIMIT_SHARE:.0%} of its core or more against our server, and so was the limit.",
 )
 """Above the tables, since the figures mean nothing without it."""
 
