@@ -1,7 +1,7 @@
 """The demo itself, in this process: the whole clusterset over real sockets."""
 
 import asyncio
-from collections.abc import Awaitable, AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
