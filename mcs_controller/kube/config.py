@@ -3,6 +3,9 @@
 Both functions check whatever can be checked without a request, and raise `ConfigError` with one line that
 says what is wrong and what to do. They neither connect nor run an exec plugin: that happens with the first
 request, so that a server (or a login service) that is away for a while is waited for, not fatal.
+
+What a pod or a plain kubeconfig says is read by ourselves; only another kubeconfig loads the Kubernetes
+library (`kubeconfig.py`), which would be half of what a start takes.
 """
 
 import os
@@ -14,8 +17,11 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from mcs_controller.kube.access import Access
 from mcs_controller.kube.errors import ConfigError
 from mcs_controller.kube.http import HttpTransport
+from mcs_controller.kube.in_cluster import access_in_cluster
+from mcs_controller.kube.plain_kubeconfig import plain_access
 from mcs_controller.kube.transport import Transport
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -23,15 +29,11 @@ _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
     """The API server of `context`, or of the file's current context."""
-    # Importing it loads the whole Kubernetes library: only programs that connect pay for that.
-    from mcs_controller.kube import kubeconfig
-
     path = path.expanduser()
     config = _parse(path)
     _check_context(path, config, context)
     try:
-        access = kubeconfig.access_of_kubeconfig(config, context, path.absolute().parent)
-        return _transport(access)
+        return _transport(_access(config, context, path.absolute().parent))
     except ConfigError as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
 
@@ -43,17 +45,25 @@ def load_in_cluster(
     environment: Mapping[str, str] = os.environ,
 ) -> Transport:
     """The API server of the cluster whose pod we are in, as the pod's service account."""
-    from mcs_controller.kube import kubeconfig
-
     try:
-        return _transport(kubeconfig.access_in_cluster(token_file, ca_file, environment))
+        return _transport(access_in_cluster(token_file, ca_file, environment))
     except ConfigError as error:
         raise ConfigError(
             f"no in-cluster configuration: {error} Run in a pod with a service account, or give a kubeconfig"
         ) from error
 
 
-def _transport(access: Any) -> Transport:
+def _access(config: Mapping[str, Any], context: str | None, folder: Path) -> Access:
+    access = plain_access(config, context, folder)
+    if access is None:
+        # Importing it loads the whole Kubernetes library: only what is not plain pays for that.
+        from mcs_controller.kube.kubeconfig import access_of_kubeconfig
+
+        access = access_of_kubeconfig(config, context, folder)
+    return access
+
+
+def _transport(access: Access) -> Transport:
     parts = _checked_url(access.server)
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the server's URL holds a user name: put credentials into the user entry instead")

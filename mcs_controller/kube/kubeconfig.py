@@ -1,11 +1,12 @@
-"""kubernetes-asyncio at work: what a kubeconfig, or a pod's environment, says about one API server.
+"""kubernetes-asyncio at work: what a kubeconfig says about one API server.
 
-This is the only module that imports the library, and it uses its configuration loading alone: contexts,
-clusters and users resolved as kubectl does, files against inline data, the service account of a pod. The
-requests go through our own session (`http.py`) and renewals through `credentials.py`, because the
-library's have no deadlines and do not renew after a 401. Importing any part of the library imports all of
-it (about 0.4 s and 38 MiB on top of aiohttp), so `config.py` imports this module only when a connection is
-configured. Nothing here touches the library's default configuration: one process talks to many clusters.
+This is the only module that imports the library, and it uses its kubeconfig loading alone: contexts,
+clusters and users resolved as kubectl does, files against inline data. The requests go through our own
+session (`http.py`) and renewals through `credentials.py`, because the library's have no deadlines and do
+not renew after a 401. Importing any part of the library imports all of it (0.2 s or more of CPU and
+35 MiB on top of aiohttp), so `config.py` imports this module only for a kubeconfig that is not plain
+(`plain_kubeconfig.py`); what odd ones mean is decided here alone. Nothing here touches the library's
+default configuration: one process talks to many clusters.
 
 Two traps: release 36.0.0 of the *official* client overwrites this library's files, and the library's
 merging loader quotes whole kubeconfig entries, secrets included, in its errors; so the YAML is read by us.
@@ -16,13 +17,12 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config.config_exception import ConfigException
-from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 from kubernetes_asyncio.config.kube_config import ConfigNode, FileOrData, KubeConfigLoader
 
+from mcs_controller.kube.access import Access
 from mcs_controller.kube.credentials import (
     Credential,
     ExecCredential,
@@ -37,15 +37,6 @@ from mcs_controller.kube.tls import Pem, TlsSettings
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
-class Access(NamedTuple):
-    """How to reach one API server, and as whom."""
-
-    server: str
-    tls: TlsSettings
-    credential: Credential
-    proxy: str | None
-
-
 def access_of_kubeconfig(config: Mapping[str, Any], context: str | None, folder: Path) -> Access:
     """What `context` (None: the current one) says; relative paths in the file start at `folder`."""
     try:
@@ -55,22 +46,6 @@ def access_of_kubeconfig(config: Mapping[str, Any], context: str | None, folder:
         raise ConfigError(str(error)) from error
     except (AttributeError, KeyError, TypeError, AssertionError) as error:
         raise ConfigError("the file has not the shape of a kubeconfig") from error
-
-
-def access_in_cluster(token_file: Path, ca_file: Path, environment: Mapping[str, str]) -> Access:
-    """What the kubelet put into this pod."""
-    configuration = Configuration()
-    loader = InClusterConfigLoader(
-        token_filename=str(token_file),
-        cert_filename=str(ca_file),
-        try_refresh_token=False,
-        environ=dict(environment),
-    )
-    try:
-        loader.load_and_set(configuration)
-    except ConfigException as error:
-        raise ConfigError(str(error)) from error
-    return Access(str(configuration.host), TlsSettings(ca=ca_file), TokenFile(token_file), None)
 
 
 class _Loader(KubeConfigLoader):

@@ -3,17 +3,19 @@
 import base64
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from aiohttp import web
+from kubernetes_asyncio.client import Configuration
+from kubernetes_asyncio.config.config_exception import ConfigException
+from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 
 from mcs_controller.kube.config import load_in_cluster, load_kubeconfig
 from mcs_controller.kube.errors import ConfigError
+from mcs_controller.kube.in_cluster import access_in_cluster
 from mcs_controller.kube.transport import Request
 from tests.kube.pki import Pki
 from tests.kube.test_http import serving
@@ -297,13 +299,19 @@ IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "
         (IN_CLUSTER, ("ca.crt",), "token file does not exist"),
         (IN_CLUSTER, ("token",), "certification file does not exist"),
         (IN_CLUSTER, ("token", "ca.crt"), "is no PEM certificate"),
+        (IN_CLUSTER, ("ca.crt", "token/"), "token file does not exist"),
+        (IN_CLUSTER, ("ca.crt", "token-empty"), "token file is empty"),
+        (IN_CLUSTER, ("token", "ca.crt-empty"), "certification file is empty"),
     ],
 )
 def test_outside_of_a_pod_there_is_no_in_cluster_configuration(
     tmp_path: Path, environment: dict[str, str], files: tuple[str, ...], complaint: str
 ) -> None:
     for name in files:
-        (tmp_path / name).write_text("no pem")
+        if name.endswith("/"):
+            (tmp_path / name).mkdir()
+        else:
+            (tmp_path / name.removesuffix("-empty")).write_text("" if name.endswith("-empty") else "no pem")
     with pytest.raises(ConfigError, match=complaint) as caught:
         load_in_cluster(token_file=tmp_path / "token", ca_file=tmp_path / "ca.crt", environment=environment)
     assert "give a kubeconfig" in one_line(caught.value)
@@ -318,10 +326,28 @@ async def test_an_ipv6_service_address_becomes_a_url(tmp_path: Path, pki: Pki) -
     await transport.close()
 
 
-def test_the_library_is_imported_only_when_a_connection_is_configured() -> None:
-    program = "import sys, mcs_controller.kube.config; print('kubernetes_asyncio' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+@pytest.mark.parametrize("host", ["10.0.0.1", "east.test", "fd00::1", "fe80::1%eth0", "%", ""])
+@pytest.mark.parametrize("port", ["443", "0", ""])
+def test_a_pods_environment_says_the_same_to_us_as_to_the_kubernetes_library(
+    tmp_path: Path, host: str, port: str
+) -> None:
+    for name in ("token", "ca.crt"):
+        (tmp_path / name).write_text("x")
+    environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    configuration = Configuration()
+    theirs = InClusterConfigLoader(
+        token_filename=str(tmp_path / "token"),
+        cert_filename=str(tmp_path / "ca.crt"),
+        try_refresh_token=False,
+        environ=environment,
     )
-    assert done.stdout == "False\n"
+    try:
+        theirs.load_and_set(configuration)
+        expected = configuration.host
+    except ConfigException:
+        expected = None
+    try:
+        server = access_in_cluster(tmp_path / "token", tmp_path / "ca.crt", environment).server
+    except ConfigError:
+        server = None
+    assert server == expected
