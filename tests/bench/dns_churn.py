@@ -51,11 +51,16 @@ def main() -> None:
     arguments = parser.parse_args()
     content = Content(Shape(arguments.services, slices_per_headless=2, endpoints_per_slice=10))
     gc.freeze()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"content": content}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(content))
     Thread(target=server.serve_forever, daemon=True).start()
     arguments.kubeconfig.write_text(_kubeconfig(f"http://127.0.0.1:{server.server_port}"))
     print("ready", flush=True)
     take_orders(content)
+
+
+def handler_of(content: "Content") -> type["Handler"]:
+    """What serves a connection; http.server makes one for each, with no arguments of ours."""
+    return type("BoundHandler", (Handler,), {"content": content})
 
 
 def take_orders(content: "Content") -> None:
@@ -90,7 +95,7 @@ class Watch:
 class Content:
     """All that the DNS server asks for: the group, lists page by page, and what its watches are sent."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, changes: int = CHANGES) -> None:
         imports = service_imports("v1beta1")
         group = {"kind": "APIGroup", "apiVersion": "v1", "name": MCS_GROUP}
         versions = {"versions": [{"groupVersion": imports.api_version, "version": imports.version}]}
@@ -102,13 +107,13 @@ class Content:
         self.made = 0
         self.watches: dict[str, Watch] = {}
         self._kinds = {resource.path(): resource for resource in (imports, ENDPOINT_SLICES)}
-        self._changes = _changes(shape)
+        self._changes = _changes(shape, changes)
 
     def change(self) -> None:
         """The next change, if there is anybody to see it."""
         watch = self.watches.get(ENDPOINT_SLICES.path())
         if watch is not None:
-            before, after = self._changes[self.made % CHANGES]
+            before, after = self._changes[self.made % len(self._changes)]
             watch.send(b"%b%d%b" % (before, FIRST_VERSION + self.made + 1, after))
             self.made += 1
 
@@ -220,7 +225,7 @@ def _fields(names: Iterable[str]) -> Json:
     return {".": {}} | {f"f:{name}": {} for name in names}
 
 
-def _changes(shape: Shape) -> Sequence[tuple[bytes, bytes]]:
+def _changes(shape: Shape, count: int) -> Sequence[tuple[bytes, bytes]]:
     """What is sent for each change, before and after its resource version, which always has as many digits.
 
     The slices of the headless services get other addresses, one after the other.
@@ -229,7 +234,7 @@ def _changes(shape: Shape) -> Sequence[tuple[bytes, bytes]]:
     names = shape.names("db")
     digits = str(FIRST_VERSION)
     found = []
-    for number in range(CHANGES):
+    for number in range(count):
         service = names[number % len(names)]
         block = random.randrange(ADDRESS_BLOCKS)
         body = endpoint_slice(f"{service}-0", service, block, shape.endpoints_per_slice)

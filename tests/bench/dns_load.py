@@ -103,7 +103,7 @@ class Load:
             _number(_RATE, output),
             server_s / took_s,
             load_s / took_s,
-            int(_number(_LOST, output)) + _wrong(found, codes),
+            lost_of(int(_number(_LOST, output)), found, codes),
             found,
         )
 
@@ -122,7 +122,7 @@ class Load:
             f"--seconds={seconds}", f"--server-pid={pid}",
         )  # fmt: skip
         said = json.loads(output)
-        lost = said["lost"] + _wrong(said["codes"], codes)
+        lost = lost_of(said["lost"], said["codes"], codes)
         return Throughput(said["qps"], said["server_busy"], said["busy"], lost, said["codes"])
 
     async def latency(
@@ -162,13 +162,14 @@ class Load:
         return output
 
 
+def lost_of(unanswered: int, found: Mapping[str, int], codes: Collection[str] | None) -> int:
+    """Queries without an answer that counts."""
+    return unanswered + sum(count for code, count in found.items() if codes and code not in codes)
+
+
 def _children_cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _wrong(found: Mapping[str, int], codes: Collection[str] | None) -> int:
-    return sum(count for code, count in found.items() if codes is not None and code not in codes)
 
 
 def _number(pattern: re.Pattern[str], output: str) -> float:
