@@ -5,7 +5,7 @@ says what is wrong and what to do. They neither connect nor run an exec plugin: 
 request, so that a server (or a login service) that is away for a while is waited for, not fatal.
 
 What a pod or a plain kubeconfig says is read by ourselves; only another kubeconfig loads the Kubernetes
-library (`kubeconfig.py`), which would be half of what a start takes.
+library (`kubeconfig.py`), which would double what this takes of a start.
 """
 
 import os
@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-import yaml
 
 from mcs_controller.kube.access import Access
 from mcs_controller.kube.errors import ConfigError
@@ -94,6 +92,9 @@ def _proxy_of_environment(scheme: str, host: str) -> str | None:
 
 
 def _parse(path: Path) -> Mapping[str, Any]:
+    # A pod has no kubeconfig, and its start need not pay for a parser.
+    import yaml
+
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
