@@ -79,7 +79,9 @@ class _Loader(KubeConfigLoader):
 def _pem(node: ConfigNode, name: str, folder: Path) -> Pem | None:
     if node.safe_get(f"{name}-data"):
         try:
-            return base64.b64decode(FileOrData(node, name).as_data() or "", validate=True)
+            # Line breaks are passed over, as Go does: YAML's block texts have them.
+            text = "".join((FileOrData(node, name).as_data() or "").splitlines())
+            return base64.b64decode(text, validate=True)
         except ValueError as error:
             raise ConfigException(f"{name}-data is not base64") from error
     path = node.safe_get(name)

@@ -70,6 +70,16 @@ async def test_a_token_and_a_ca_given_as_data(tmp_path: Path, pki: Pki) -> None:
         assert await told_by(path, "nobody") == [None, None]
 
 
+async def test_data_may_be_broken_into_lines(tmp_path: Path, pki: Pki) -> None:
+    """As `base64` prints it, in a block text of YAML."""
+    async with serving(who, pki.server_context()) as server:
+        ca = {"certificate-authority-data": base64.encodebytes(pki.data("ca.crt")).decode()}
+        assert await told_by(kubeconfig(tmp_path, server, ca, {"token": SECRET})) == [
+            f"Bearer {SECRET}",
+            None,
+        ]
+
+
 async def test_files_are_found_relative_to_the_kubeconfig_and_a_token_file_is_followed(
     tmp_path: Path, pki: Pki
 ) -> None:
