@@ -71,12 +71,12 @@ def _throughput(rows: list[Json]) -> Iterator[str]:
         if row.get(f"{kind}_{key}_lost")
     }
     yield ""
-    for cache in (False, True):
-        ratios = [row["ratio_to_best"] for row in rows if row["proto"] == "udp" and row["cache"] is cache]
+    for cached, switch in ((False, "off"), (True, "on")):
+        ratios = [row["ratio_to_best"] for row in rows if row["proto"] == "udp" and row["cache"] is cached]
         if ratios:
             yield (
-                "Over UDP, our figure that counts to the better of CoreDNS's two, cache "
-                f"{'on' if cache else 'off'}: {min(ratios)} or more."
+                "Over UDP, our figure that counts to the better of CoreDNS's two, "
+                f"cache {switch}: {min(ratios)} or more."
             )
     yield (
         "Lost, or answered with a response code that the question does not have: "
