@@ -1,6 +1,6 @@
 """`make bench-dns`: our DNS server against CoreDNS, on the same API server with the same objects.
 
-    python -m tests.bench.dns [--json FILE] [--page FILE] [--rounds 5] [--seconds 4] [--parts PART ...]
+    python -m tests.bench.dns [--json FILE] [--page FILE] [--rounds 9] [--seconds 2] [--parts PART ...]
                               [--classes NAME ...]
 
 Each server has one core, the same one, and one worker; the load, and whatever else is needed, has another.
@@ -44,8 +44,8 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
     parser.add_argument("--page", type=Path, metavar="FILE", help="also write them into docs/benchmarks.md")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4, help="of each run")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2, help="of each run")
     parser.add_argument("--services", type=int, default=1000)
     parser.add_argument("--large", type=int, default=10_000, help="services of the large zone")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
