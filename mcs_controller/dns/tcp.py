@@ -8,6 +8,7 @@ neither a silent client nor one that sends a byte a second can keep it.
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final, cast
 
 from mcs_controller.dns.counters import Counters
@@ -17,6 +18,7 @@ from mcs_controller.dns.query import QUERY_MAX_BYTES
 QUERIES_PER_TURN: Final = 64
 _TURN_REPLY_BYTES: Final = 128 * 1024
 _LENGTH_BYTES: Final = 2
+_LENGTH = Struct("!H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,9 @@ class TcpConnection(asyncio.Protocol):
         self._service = service
         self._transport: asyncio.Transport | None = None
         self._client = ""
-        self._buffer = bytearray()
+        self._buffer = b""
         self._writable = True
+        self._paused = False
         self._scheduled: asyncio.Handle | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._last_query_at = 0.0
@@ -106,23 +109,23 @@ class TcpConnection(asyncio.Protocol):
         if not self._service.admit(self, name):
             stream.abort()
             return
-        self._client, self._transport = name, stream
-        loop = asyncio.get_running_loop()
-        self._last_query_at = loop.time()
-        self._idle = loop.call_later(self._service.limits.idle_seconds, self._check_idle)
+        self._client, self._transport, self._loop = name, stream, asyncio.get_running_loop()
+        self._last_query_at = self._loop.time()
+        self._idle = self._loop.call_later(self._service.limits.idle_seconds, self._check_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is None:
             return
         self._transport = None
-        self._buffer.clear()
+        self._buffer = b""
         for handle in (self._idle, self._scheduled):
             if handle is not None:
                 handle.cancel()
         self._service.release(self, self._client)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
+        # Nearly always nothing is left of the last read; what is left is short, or reading pauses.
+        self._buffer = self._buffer + data if self._buffer else data
         if self._scheduled is None:
             self._answer()
 
@@ -152,41 +155,41 @@ class TcpConnection(asyncio.Protocol):
             return
         replies, acceptable = self._replies()
         if replies:
-            self._last_query_at = asyncio.get_running_loop().time()
+            self._last_query_at = self._loop.time()
             transport.write(b"".join(replies))
         if not acceptable:
             self._service.counters.dropped["oversized"] += 1
             transport.close()
         elif self._whole_query_waits() or not self._writable:
+            self._paused = True
             transport.pause_reading()
             if self._writable:
-                self._scheduled = asyncio.get_running_loop().call_soon(self._answer)
-        else:
+                self._scheduled = self._loop.call_soon(self._answer)
+        elif self._paused:
+            self._paused = False
             transport.resume_reading()
 
     def _replies(self) -> tuple[list[bytes], bool]:
-        """Replies to the next queries, up to a turn's bounds; False: what follows is no query."""
+        """Replies to the next queries in pieces, up to a turn's bounds; False: what follows is no query."""
         replies: list[bytes] = []
         buffer, respond = self._buffer, self._service.respond
+        size = len(buffer)
         at = answered = reply_bytes = 0
         acceptable = True
-        while (
-            answered < QUERIES_PER_TURN
-            and reply_bytes < _TURN_REPLY_BYTES
-            and at + _LENGTH_BYTES <= len(buffer)
-        ):
+        while answered < QUERIES_PER_TURN and reply_bytes < _TURN_REPLY_BYTES and at + _LENGTH_BYTES <= size:
             start = at + _LENGTH_BYTES
             end = start + (buffer[at] << 8 | buffer[at + 1])
             acceptable = end - start <= QUERY_MAX_BYTES
-            if not acceptable or end > len(buffer):
+            if not acceptable or end > size:
                 break
-            reply = respond(bytes(buffer[start:end]))
+            reply = respond(buffer[start:end])
             at = end
             answered += 1
             if reply is not None:
-                replies.append(len(reply).to_bytes(_LENGTH_BYTES, "big") + reply)
+                replies.append(_LENGTH.pack(len(reply)))
+                replies.append(reply)
                 reply_bytes += len(reply)
-        del buffer[:at]
+        self._buffer = buffer[at:]
         return replies, acceptable
 
     def _whole_query_waits(self) -> bool:
@@ -194,9 +197,8 @@ class TcpConnection(asyncio.Protocol):
         return len(buffer) >= _LENGTH_BYTES and len(buffer) - _LENGTH_BYTES >= (buffer[0] << 8 | buffer[1])
 
     def _check_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        left_seconds = self._last_query_at + self._service.limits.idle_seconds - loop.time()
+        left_seconds = self._last_query_at + self._service.limits.idle_seconds - self._loop.time()
         if left_seconds > 0:
-            self._idle = loop.call_later(left_seconds, self._check_idle)
+            self._idle = self._loop.call_later(left_seconds, self._check_idle)
         else:
             self.abort()

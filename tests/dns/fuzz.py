@@ -39,7 +39,8 @@ def stream(data: bytes) -> None:
     connection._buffer += data
     for _ in range(INPUT_MAX_BYTES):
         replies, acceptable = connection._replies()
-        assert all(len(reply) - 2 == int.from_bytes(reply[:2], "big") for reply in replies)
+        lengths, messages = replies[::2], replies[1::2]
+        assert lengths == [len(message).to_bytes(2, "big") for message in messages]
         if not acceptable or not connection._whole_query_waits():
             break
     assert len(connection._buffer) <= len(data)
