@@ -131,6 +131,7 @@ class TcpConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = False
+        self._pause()
 
     def resume_writing(self) -> None:
         self._writable = True
@@ -161,13 +162,17 @@ class TcpConnection(asyncio.Protocol):
             self._service.counters.dropped["oversized"] += 1
             transport.close()
         elif self._whole_query_waits() or not self._writable:
-            self._paused = True
-            transport.pause_reading()
+            self._pause()
             if self._writable:
                 self._scheduled = self._loop.call_soon(self._answer)
         elif self._paused:
             self._paused = False
             transport.resume_reading()
+
+    def _pause(self) -> None:
+        if self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
 
     def _replies(self) -> tuple[list[bytes], bool]:
         """Replies to the next queries in pieces, up to a turn's bounds; False: what follows is no query."""

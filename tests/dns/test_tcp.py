@@ -142,6 +142,20 @@ async def test_a_client_that_does_not_read_is_not_answered_into_memory_and_loses
         assert len(reply) > 60_000
 
 
+async def test_nothing_is_read_while_replies_cannot_be_written(tcp: Tcp, client: Client) -> None:
+    """Whenever a loop tells that: some do it in the middle of a write, some later."""
+    client.writer.write(framed(numbered(1)))
+    await client.reply()
+    (connection,) = tcp.service._open
+
+    connection.pause_writing()
+    client.writer.write(framed(*(numbered(number) for number in range(2, 102))))
+    assert await settled(lambda: len(connection._buffer)) == 0
+
+    connection.resume_writing()
+    assert [(await client.reply())[1] for _ in range(100)] == list(range(2, 102))
+
+
 @pytest.mark.parametrize("sent", [b"", b"\0", framed(numbered(1))[:-1]])
 async def test_a_client_that_sends_no_whole_query_is_closed(sent: bytes) -> None:
     tcp = Tcp(idle_seconds=0.1)
