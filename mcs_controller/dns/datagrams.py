@@ -24,12 +24,12 @@ BATCH: Final = 64
 QUERY_READ_BYTES: Final = 4096
 """What is longer is cut; no query is."""
 
-ANY_ADDRESSES: Final = ("0.0.0.0", "::")
-
-_SOL_UDP: Final = 17
-_UDP_SEGMENT: Final = 103
+SOL_UDP: Final = 17
+UDP_SEGMENT: Final = 103
 _IP_PKTINFO: Final = 8
 """Python has no names for these."""
+
+_ANY_ADDRESSES: Final = ("0.0.0.0", "::")
 
 _JOINED_MAX_BYTES: Final = 65_000
 """Less than the largest datagram, headers included."""
@@ -55,7 +55,7 @@ def _control_room(data_bytes: int) -> int:
 
 
 _SEGMENT_ROOM_BYTES: Final = _control_room(_SEGMENT_SIZE.size)
-_SEGMENT_HEAD = _CONTROL_HEAD.pack(_CONTROL_HEAD.size + _SEGMENT_SIZE.size, _SOL_UDP, _UDP_SEGMENT)
+_SEGMENT_HEAD = _CONTROL_HEAD.pack(_CONTROL_HEAD.size + _SEGMENT_SIZE.size, SOL_UDP, UDP_SEGMENT)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _recvmmsg = _libc.recvmmsg
@@ -80,7 +80,8 @@ class Datagrams:
     """The queries that wait at a bound, non-blocking UDP socket, and the replies to them.
 
     Used in turns: `receive`, then `reply` with a reply, or None, for each query that was received. `joins`
-    says whether replies may go out as one, where the kernel can.
+    says whether replies may go out as one, where the kernel can. `for_any_address`: the socket is for all of
+    the machine's addresses, so whoever else reads it finds the one that was asked beside each query.
     """
 
     def __init__(self, sock: socket.socket, reply_max_bytes: int, *, joins: bool = True) -> None:
@@ -89,7 +90,8 @@ class Datagrams:
         self._address_bytes = _ADDRESS_BYTES[family]
         self._pktinfo_room_bytes = 0
         self._interface_at = 0
-        if sock.getsockname()[0] in ANY_ADDRESSES:
+        self.for_any_address = sock.getsockname()[0] in _ANY_ADDRESSES
+        if self.for_any_address:
             self._pktinfo_room_bytes = _control_room(_PKTINFO_BYTES[family])
             if family == socket.AF_INET:
                 sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
@@ -235,7 +237,7 @@ class Datagrams:
 
 def _can_join(sock: socket.socket) -> bool:
     try:
-        sock.getsockopt(_SOL_UDP, _UDP_SEGMENT)
+        sock.getsockopt(SOL_UDP, UDP_SEGMENT)
     except OSError:
         return False
     return True

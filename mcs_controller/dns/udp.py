@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from mcs_controller.dns.counters import Counters
-from mcs_controller.dns.datagrams import ANY_ADDRESSES, BATCH, QUERY_READ_BYTES, Datagrams
+from mcs_controller.dns.datagrams import BATCH, QUERY_READ_BYTES, Datagrams
 from mcs_controller.dns.fastpath import Responder
 
 FEW: Final = 4
@@ -38,9 +38,10 @@ class UdpListener:
         self._dropped = counters.dropped
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_BYTES)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
-        for_any_address = sock.getsockname()[0] in ANY_ADDRESSES
-        self._answer_few = self._answer_few_of_any if for_any_address else self._answer_few_of_one
         self._datagrams = Datagrams(sock, counters.udp.ceiling_bytes, joins=join_replies)
+        self._answer_few = (
+            self._answer_few_of_any if self._datagrams.for_any_address else self._answer_few_of_one
+        )
         self._many = False
 
     def start(self) -> None:

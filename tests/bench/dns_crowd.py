@@ -26,15 +26,13 @@ from typing import Final
 
 from dnslib import RCODE, DNSRecord
 
-from mcs_controller.dns.datagrams import Datagrams
+from mcs_controller.dns.datagrams import SOL_UDP, UDP_SEGMENT, Datagrams
 from tests.bench.dns_load import CLIENTS, cpu_seconds
 
 BURST: Final = 8
 """As many as are under way for one client: all of them fit into the buffer that a socket has by itself."""
 
 LOST_SECONDS: Final = 0.5
-_SOL_UDP: Final = 17
-_UDP_SEGMENT: Final = 103
 _SEGMENT_SIZE = struct.Struct("@H")
 _ID = struct.Struct("!H")
 
@@ -114,7 +112,7 @@ class Crowd:
 
     def _ask(self, client: Client, now: float) -> None:
         size, burst = self._todo[self._sent % len(self._todo)]
-        client.sock.sendmsg((burst,), ((_SOL_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(size)),))
+        client.sock.sendmsg((burst,), ((SOL_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(size)),))
         client.waiting += BURST
         client.heard_at_seconds = now
         self._sent += 1
