@@ -1,4 +1,4 @@
-"""The program of one DNS worker process: `python -m mcs_controller.cli.dns_worker LEVEL FORMAT FD`.
+"""The program of one DNS worker process: `python -P -m mcs_controller.cli.dns_worker LEVEL FORMAT FD`.
 
 Started by `mcs-controller dns --workers N` only; `FD` is its end of a socket pair with its parent. It is no
 command of its own, since importing the others' parts would double its memory. Signals are its parent's
@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from random import Random
 from typing import cast
 
-from mcs_controller.cli.lifecycle import loop_factory
+import uvloop
+
 from mcs_controller.dns.worker import run_worker
 from mcs_controller.observe.logging import LogFormat, LogLevel, configure_logging
 
 
 def worker_command(level: LogLevel, format: LogFormat) -> Sequence[str]:
-    """What starts one, but for the descriptor."""
-    return (sys.executable, "-m", __name__, level, format)
+    """What starts one, but for the descriptor. Without -P it could run files of the current directory."""
+    return (sys.executable, "-P", "-m", __name__, level, format)
 
 
 def main(level: str, format: str, descriptor: str) -> None:
@@ -29,7 +30,7 @@ def main(level: str, format: str, descriptor: str) -> None:
         signal.signal(number, signal.SIG_IGN)
     configure_logging(cast(LogLevel, level), cast(LogFormat, format))
     feed = socket.socket(fileno=int(descriptor))
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_worker(feed, random=Random()))
 
 

@@ -254,6 +254,20 @@ async def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
+async def test_a_worker_runs_no_file_of_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write where the command happens to be started must not get its rights."""
+    for name in ("dnslib", "asyncio", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    running = Running(2)
+    async with serving(running):
+        await running.all_answer()
+
+    assert not (tmp_path / "ran").exists()
+
+
 async def test_a_port_that_others_share_is_refused_all_the_same() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
