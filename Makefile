@@ -79,7 +79,7 @@ fuzz-dns: $(STAMP) ## whatever the network may send to the DNS server, guided by
 lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --group dev --all-extras pyproject.toml -o hack/lock/requirements.txt
+	  --no-emit-find-links --no-header --group dev pyproject.toml -o hack/lock/requirements.txt
 
 clean: ## remove what the targets made in this checkout
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -1,21 +1,23 @@
 """From the start of a command's coroutine to its exit code.
 
 SIGTERM and Ctrl-C cancel the coroutine once, so that every `finally` runs, and the exit code is 0; a second
-signal ends the process as it would have without us. uvloop is used where it is installed (the extra
-`[fast]`). Errors are left to `main.py`.
+signal ends the process as it would have without us. The loop is uvloop, which is what is measured. Errors are
+left to `main.py`.
 """
 
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
+
+import uvloop
 
 logger = logging.getLogger(__name__)
 
 
 def run_command(work: Coroutine[None, None, int]) -> int:
     """Run a command until it ends or is asked to."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_until_signalled(work))
 
 
@@ -40,13 +42,3 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
         if not received:
             raise
         return 0
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the event loop, None for asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
