@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-SCRIPTS := hack/crds hack/requirements hack/kube/build
+SCRIPTS := hack/crds hack/mutate hack/requirements hack/kube/build
 CHECKED := mcs_controller tests $(SCRIPTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync bench-dns fuzz-dns lock clean
+.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync bench-dns fuzz-dns mutate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -75,6 +75,11 @@ FUZZ_SECONDS ?= 300
 fuzz-dns: $(STAMP) ## whatever the network may send to the DNS server, guided by coverage, for FUZZ_SECONDS
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python -m tests.dns.fuzz --seconds $(FUZZ_SECONDS)
+
+# Without FILES: what differs from main. MUTATE_ARGS are for hack/mutate, such as --least 95.
+mutate: $(STAMP) ## change FILES (or folders) a little at a time; which changes does no test notice?
+	$(BIN)/pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	$(BIN)/python hack/mutate $(MUTATE_ARGS) $(FILES)
 
 lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/pip install --quiet uv

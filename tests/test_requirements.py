@@ -6,12 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
 from tests.requirements_plugin import LEVELS, load_requirements
+from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
 INNER = """
@@ -135,11 +134,7 @@ def test_the_report_says_what_each_test_runs_on(tmp_path: Path) -> None:
 
 
 def test_the_page_has_a_row_for_each_requirement_and_its_results_are_not_compared() -> None:
-    loader = SourceFileLoader("hack_requirements", str(ROOT / "hack" / "requirements"))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
+    module = load_script("requirements")
     proven = {"MCS-API-01": {**entry("M", "passed"), "servers": {"test_inner.py::test_0": "simcluster"}}}
     page = module.page_of(proven)
     assert "## MCS-API" in page
