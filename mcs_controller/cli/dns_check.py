@@ -2,7 +2,8 @@
 
 Reads the ServiceImports and imported slices of the cluster, asks the server about all of them, and prints a
 table of the differences. A cluster changes while it is looked at: what differs is looked at again, objects
-and answers, and only what differs every time is told.
+and answers, and only what differs every time is told. A monitoring job has to know "it is wrong" from "nobody
+knows", so whatever keeps this command from asking ends it with another exit code, `CannotAsk`.
 """
 
 import argparse
@@ -23,14 +24,23 @@ from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
 from mcs_controller.dns.check import Checker, Difference
+from mcs_controller.dns.errors import DnsError
 from mcs_controller.dns.expected import Expectation, expected_answers, expected_of_zone
 from mcs_controller.dns.zone import Zone
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.errors import KubeError
 
 LOOKS: Final = 3
 PAUSE_SECONDS: Final = 2.0
+DIFFERS: Final = 1
 _COLUMNS: Final = ("NAME", "TYPE", "EXPECTED", "FOUND", "RULE")
+
+
+class CannotAsk(CliError):
+    """The cluster could not be read or the server not be asked: nothing is known of its answers."""
+
+    exit_code = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,15 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace, *, random: Random | None = None) -> int:
-    """0 if the server answers as it should, 1 if not."""
+    """0 if the server answers as it should, `DIFFERS` if not. Raises `UsageError` and `CannotAsk`."""
     settings = read_options(DnsCheckSettings, arguments, os.environ)
     try:
         host = str(ipaddress.ip_address(settings.server.host))
     except ValueError as error:
         raise UsageError(f"--server: {settings.server.host!r} is not an IP address") from error
     random = random or SystemRandom()
+    try:
+        return await _check(settings, Checker((host, settings.server.port), random=random), random)
+    except asyncio.CancelledError:
+        # A polite end is exit code 0 for other commands; here that would mean that all is well.
+        raise CannotAsk("stopped before every question was asked") from None
+    except (KubeError, DnsError) as error:
+        raise CannotAsk(str(error)) from error
+
+
+async def _check(settings: DnsCheckSettings, checker: Checker, random: Random) -> int:
     zone = Zone(settings.zone).name
-    checker = Checker((host, settings.server.port), random=random)
     client = connect(settings.kubeconfig, settings.context, name="local")
     try:
         expectations = await _expectations(client, zone, random)
@@ -66,15 +85,17 @@ async def run(arguments: argparse.Namespace, *, random: Random | None = None) ->
     questions = f"{len(expectations)} questions about {zone} to {settings.server}"
     if differences:
         print(f"\n{questions}: {len(differences)} differences")
-        return 1
+        return DIFFERS
     print(f"{questions}: every answer is as the specification asks")
+    if checker.partial:
+        print(f"{len(checker.partial)} of them have some of the endpoints, as the specification allows")
     return 0
 
 
 async def _expectations(client: Client, zone: str, random: Random) -> list[Expectation]:
     version = await preferred_mcs_version(client)
     if version is None:
-        raise CliError(f"the API server does not serve {MCS_GROUP}: there is nothing to compare with")
+        raise CannotAsk(f"the API server does not serve {MCS_GROUP}: there is nothing to compare with")
     slices: dict[ServiceKey, list[ImportedSlice]] = {}
     listed = await client.list(ENDPOINT_SLICES, label_selector=LABEL_SERVICE_NAME)
     for body in listed.items:

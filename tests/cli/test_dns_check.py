@@ -1,5 +1,7 @@
-"""`mcs-controller dns check` as a user runs it: a table and exit code 1, or one line that all is well."""
+"""`dns check` as a user runs it: all is well (exit code 0), it differs (1), or nobody knows (2)."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from mcs_controller.dns.server import DnsConfig, DnsServer
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.cli.kubeconfigs import kubeconfig, write
-from tests.cli.program import Ended, run
+from tests.cli.program import Ended, run, start
 from tests.dns.cluster import Importer, until
 
 pytestmark = pytest.mark.slow
@@ -101,8 +103,8 @@ async def test_another_zone_may_be_checked_and_options_may_stand_before_the_word
         (["--server", "dns.example:53"], 2, ["--server", "'dns.example'", "not an IP address"]),
         (["--server", "127.0.0.1"], 2, ["--server", "ADDRESS:PORT"]),
         ([], 2, ["--server is missing"]),
-        (["--server", "127.0.0.1:9", "--zone", "a..b"], 1, ["'a..b' is not a DNS name"]),
-        (["--server", "127.0.0.1:9"], 1, ["127.0.0.1:9", "cannot connect"]),
+        (["--server", "127.0.0.1:9", "--zone", "a..b"], 2, ["--zone: 'a..b' is not a DNS name"]),
+        (["--server", "127.0.0.1:9"], 2, ["127.0.0.1:9", "cannot connect"]),
     ],
 )
 async def test_what_cannot_be_checked_is_one_line(
@@ -123,7 +125,7 @@ async def test_a_cluster_without_the_api_is_one_line(tmp_path: Path) -> None:
         config = write(tmp_path, "bare.kubeconfig", cluster.kubeconfig())
         ended = await run("dns", "check", "--server", "127.0.0.1:9", "--kubeconfig", config)
 
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2
     assert "does not serve multicluster.x-k8s.io" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
@@ -134,6 +136,23 @@ async def test_a_server_that_does_not_answer_is_one_line(tmp_path: Path) -> None
         config = write(tmp_path, "east.kubeconfig", scene.cluster.kubeconfig())
         ended = await run("dns", "check", "--server", "127.0.0.1:9", "--kubeconfig", config)
 
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2
     assert "DNS server 127.0.0.1 port 9 over UDP" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+async def test_a_check_that_is_stopped_does_not_end_as_if_all_were_well(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.setblocking(False)
+        scene = Scene(tmp_path)
+        async with scene.serving():
+            config = write(tmp_path, "east.kubeconfig", scene.cluster.kubeconfig())
+            server = f"127.0.0.1:{silent.getsockname()[1]}"
+            process = await start("dns", "check", "--server", server, "--kubeconfig", config)
+            await asyncio.wait_for(asyncio.get_running_loop().sock_recv(silent, 4096), 60)
+            process.terminate()
+            _, stderr = await process.communicate()
+
+    assert process.returncode == 2
+    assert stderr.decode() == "mcs-controller: stopped before every question was asked\n"

@@ -151,6 +151,13 @@ ONE_IP = Expectation(WEB, "A", "records", "MCS-DNS-05", frozenset({"10.96.0.1"})
 ONE_PORT = Expectation(WEB, "SRV", "records", "MCS-DNS-09", frozenset({f"80 {WEB}"}))
 NO_DATA = Expectation(WEB, "AAAA", "no data", "MCS-DNS-19")
 RESERVED = Expectation(EAST, "A", "no records", "MCS-DNS-12")
+THREE = frozenset(f"10.1.0.{number}" for number in (1, 2, 3))
+ENDPOINTS = Expectation(DB, "A", "records", "MCS-DNS-06", THREE)
+IPS = Expectation(WEB, "A", "records", "MCS-DNS-05", THREE)
+
+
+def of_db(number: int) -> RR:
+    return RR(DB, QTYPE.A, ttl=4, rdata=A(f"10.1.0.{number}"))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,11 @@ RESERVED = Expectation(EAST, "A", "no records", "MCS-DNS-12")
         (NO_DATA, with_records(RR(WEB, QTYPE.AAAA, rdata=AAAA("fd00::1"))), ["fd00::1"]),
         (RESERVED, with_soa(4), []),
         (RESERVED, with_records(RR(EAST, QTYPE.A, rdata=A("10.0.0.1"))), ["10.0.0.1"]),
+        (ENDPOINTS, with_records(of_db(1), of_db(3)), []),
+        (ENDPOINTS, with_records(of_db(1), of_db(4)), ["without 10.1.0.2, 10.1.0.3, with 10.1.0.4"]),
+        (ENDPOINTS, with_records(of_db(1), of_db(1)), ["2 records, 1 different ones"]),
+        (ENDPOINTS, with_soa(4), ["no data"]),
+        (IPS, with_records(of_db(1), of_db(3)), ["without 10.1.0.2"]),
         (
             Expectation(f"dns-version.{Z}", "TXT", "records", "x", frozenset({"1.0.0"})),
             with_records(RR(f"dns-version.{Z}", QTYPE.TXT, rdata=TXT("1.1.0"))),
@@ -187,6 +199,23 @@ async def test_each_kind_of_mistake_has_its_words(
         assert [row.found for row in await Checker(address, random=Random(1)).check([expectation])] == found
     finally:
         transport.close()
+
+
+async def test_more_endpoints_than_a_message_has_room_for_are_rightly_told_in_part(ours: Ours) -> None:
+    """Our own server does that: each time another part, over TCP, of addresses and of SRV records."""
+    many = [ready(f"10.{100 + n // 250}.{n % 250}.1") for n in range(4500)]
+    large = headless("shop/large"), [piece("shop/large", "east", *many[:1000], name="0")]
+    for number in range(1, 5):
+        part = many[number * 1000 : (number + 1) * 1000]
+        large[1].append(piece("shop/large", "east", *part, name=str(number)))
+    ours.front.update(large[0].service, packed(large[0], *large[1]))
+    name = f"large.shop.svc.{Z}"
+    asked = [each for each in expected([large]) if each.name in (name, f"_pg._tcp.{name}")]
+    checker = Checker(ours.address, random=Random(1), timeout_seconds=20)
+
+    assert [len(each.data) for each in asked if each.type in ("A", "SRV")] == [4500, 4500, 4500]
+    assert await checker.check(asked) == []
+    assert checker.partial == {(name, "A"), (name, "SRV"), (f"_pg._tcp.{name}", "SRV")}
 
 
 async def test_a_server_that_is_not_there_is_an_error_and_no_difference() -> None:
