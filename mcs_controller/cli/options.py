@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 from mcs_controller.cli.errors import UsageError
 
@@ -164,11 +164,21 @@ def seconds(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
-    """A whole number from 1 on."""
-    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
-        raise ValueError(f"{_shown(text)} is not a whole number from 1 on")
-    return int(text[:9])
+def count_up_to(most: int) -> Parse:
+    """A whole number from 1 to `most`."""
+
+    def parse(text: str) -> int:
+        digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+        # The length first: what has thousands of digits is not made a number.
+        if not digits or len(digits) > len(str(most)) or int(digits) > most:
+            raise ValueError(f"{_shown(text)} is not a whole number from 1 to {most}")
+        return int(digits)
+
+    return parse
+
+
+count: Final = count_up_to(999_999_999)
+"""A whole number from 1 on."""
 
 
 def share(text: str) -> float:

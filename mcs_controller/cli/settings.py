@@ -5,13 +5,31 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-from mcs_controller.cli.options import Option, count, one_of, seconds, share, switch
+from mcs_controller.cli.options import Option, count, count_up_to, one_of, seconds, share, switch
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.controllers.config import DeadMemberPolicy
+from mcs_controller.dns.errors import ZoneNameError
+from mcs_controller.dns.wire import origin_name
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import LogFormat, LogLevel
+
+AGENT_WORKERS_MAX: Final = 256
+"""More would only wait for the API server, which lets a client have so much at once and no more."""
+
+DNS_WORKERS_MAX: Final = 64
+"""Each is a process with the sockets of all and a copy of the zone; no more than cores make sense."""
+
+
+def zone_name(text: str) -> str:
+    """A DNS name. Raises ValueError with what would be right."""
+    try:
+        origin_name(text)
+    except ZoneNameError as error:
+        raise ValueError(str(error)) from error
+    return text
+
 
 _Kubeconfig = Annotated[
     Path | None,
@@ -120,7 +138,7 @@ class AgentSettings:
         int,
         Option(
             "how many services each work queue reconciles at the same time",
-            parse=count,
+            parse=count_up_to(AGENT_WORKERS_MAX),
             default="16",
             metavar="N",
         ),
@@ -143,7 +161,7 @@ class AgentSettings:
 class DnsSettings:
     """`mcs-controller dns`."""
 
-    zone: Annotated[str, Option("the zone that is answered for", default="clusterset.local")]
+    zone: Annotated[str, Option("the zone that is answered for", parse=zone_name, default="clusterset.local")]
     listen: Annotated[
         tuple[ListenAddress, ...],
         Option(
@@ -158,7 +176,7 @@ class DnsSettings:
         int,
         Option(
             "how many processes answer; from 2 on they are processes of their own, fed by one that watches",
-            parse=count,
+            parse=count_up_to(DNS_WORKERS_MAX),
             default="1",
             metavar="N",
         ),
@@ -201,7 +219,7 @@ class DnsCheckSettings:
             required=True,
         ),
     ]
-    zone: Annotated[str, Option("the zone that it answers for", default="clusterset.local")]
+    zone: Annotated[str, Option("the zone that it answers for", parse=zone_name, default="clusterset.local")]
     kubeconfig: _Kubeconfig
     context: _Context
 

@@ -45,6 +45,8 @@ def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
         (["agent", "--cluster-id", "east", "--http", "8080"], ["--http", "'8080'", "ADDRESS:PORT"]),
         (["agent", "--cluster-id", "east", "--dead-member-policy", "drop"], ["'drop'", "withdraw, keep"]),
         (["dns", "--listen", "localhost:53"], ["--listen", "'localhost'", "IP address"]),
+        (["dns", "--workers", "65"], ["--workers", "'65'", "from 1 to 64"]),
+        (["agent", "--workers", "257"], ["--workers", "'257'", "from 1 to 256"]),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(
@@ -128,7 +130,7 @@ async def test_a_zone_that_is_no_name_is_named(tmp_path: Path) -> None:
     ended = await run(
         "dns", "--zone", "a..b", "--kubeconfig", good, "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0"
     )
-    assert_one_line(ended, 1, "a..b")
+    assert_one_line(ended, 2, "--zone", "'a..b' is not a DNS name")
 
 
 async def run_command(command: str, config: Path, folder: Path) -> Ended:

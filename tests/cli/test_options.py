@@ -9,6 +9,7 @@ from mcs_controller.cli.options import (
     Option,
     add_options,
     count,
+    count_up_to,
     one_of,
     options_of,
     read_options,
@@ -96,7 +97,7 @@ def test_a_repeatable_option_is_a_list_with_commas_in_the_environment() -> None:
         ),
         (("--policy", "drop"), {}, "--policy: 'drop' is not one of: withdraw, keep"),
         ((), {"MCS_ELECT": "maybe"}, "--elect (from MCS_ELECT): 'maybe' is neither true nor false"),
-        (("--workers", "0"), {}, "--workers: '0' is not a whole number from 1 on"),
+        (("--workers", "0"), {}, "--workers: '0' is not a whole number from 1 to 999999999"),
     ],
 )
 def test_a_value_that_cannot_be_used_names_the_option_the_source_and_what_is_right(
@@ -119,6 +120,20 @@ def test_only_a_positive_number_is_a_time(text: str) -> None:
 def test_only_a_positive_whole_number_is_a_count(text: str) -> None:
     with pytest.raises(ValueError, match="not a whole number"):
         count(text)
+
+
+@pytest.mark.parametrize("text", ["1000000000", "1" + "0" * 9, "12345678901", "9" * 5000])
+def test_a_number_that_is_too_long_is_refused_and_not_cut(text: str) -> None:
+    with pytest.raises(ValueError, match="not a whole number"):
+        count(text)
+
+
+def test_a_count_may_have_zeros_in_front_and_ends_at_its_bound() -> None:
+    assert count("0000000000016") == 16
+    assert count_up_to(64)("64") == 64
+    for text in ("65", "100", "0"):
+        with pytest.raises(ValueError, match="not a whole number from 1 to 64"):
+            count_up_to(64)(text)
 
 
 def test_the_help_shows_default_and_variable_of_every_option() -> None:
