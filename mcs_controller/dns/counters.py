@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mcs_controller.dns import wire
+from mcs_controller.dns.faults import Faults
 
 TYPE_LABELS: Final = ("A", "AAAA", "SRV", "TXT", "SOA", "NS", "PTR", "other")
 RCODE_LABELS: Final = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS")
@@ -68,13 +69,14 @@ class Counters:
     udp: Channel
     tcp: Channel
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
+    faults: Faults = field(default_factory=Faults)
     tcp_connections: int = 0
 
     def totals(self) -> list[int]:
         """Everything that only grows, in a fixed order."""
         channels = (self.udp, self.tcp)
         grown = [count for channel in channels for count in (*channel.requests, channel.truncated)]
-        return [*grown, *self.dropped.values()]
+        return [*grown, *self.dropped.values(), self.faults.count]
 
     def add(self, totals: list[int]) -> None:
         """Add another process's totals to these."""
@@ -84,6 +86,7 @@ class Counters:
             channel.truncated += next(rest)
         for reason in self.dropped:
             self.dropped[reason] += next(rest)
+        self.faults.count += next(rest)
 
 
 @dataclass(frozen=True, slots=True)

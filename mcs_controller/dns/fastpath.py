@@ -12,7 +12,7 @@ from typing import Final
 
 from mcs_controller.dns.answers import Answers
 from mcs_controller.dns.counters import Channel, Counters
-from mcs_controller.dns.slowpath import slow_reply
+from mcs_controller.dns.slowpath import fault_reply, slow_reply
 from mcs_controller.dns.wire import HEADER_BYTES
 
 Responder = Callable[[bytes], bytes | None]
@@ -34,7 +34,7 @@ _SURELY_FITS_BYTES: Final = 480
 
 
 def make_responder(answers: Answers, channel: Channel, counters: Counters) -> Responder:
-    """The function that answers the messages of one channel. It never raises."""
+    """The function that answers the messages of one channel. It never raises: see `faults`."""
     ready_made = answers.ready_made
     opts = answers.opts
     requests = channel.requests
@@ -42,37 +42,42 @@ def make_responder(answers: Answers, channel: Channel, counters: Counters) -> Re
     marks_truncation = channel.marks_truncation
 
     def respond(packet: bytes) -> bytes | None:
-        shape = SHAPES.get(packet[2:HEADER_BYTES])
-        if shape is None:
-            return slow_reply(packet, answers, channel, counters)
-        if shape < 2:
-            opt = b""
-            question = packet[HEADER_BYTES:]
-        else:
-            asked_opt = packet[-_OPT_BYTES:]
-            known_opt = opts.get(asked_opt[5:])
-            if known_opt is None or asked_opt[:3] != b"\0\0\x29":
+        # The outermost place of all that answers: a fault must cost its own message only, whoever else's
+        # came with it. To try costs nothing as long as nothing is raised.
+        try:
+            shape = SHAPES.get(packet[2:HEADER_BYTES])
+            if shape is None:
                 return slow_reply(packet, answers, channel, counters)
-            opt = known_opt
-            question = packet[HEADER_BYTES:-_OPT_BYTES]
-        answer = ready_made.get(question.lower())
-        if answer is None:
-            return slow_reply(packet, answers, channel, counters)
-        tail = answer.tail
-        if len(question) + len(tail) > _SURELY_FITS_BYTES:
-            limit_bytes = channel.floor_bytes
-            if shape >= 2:
-                asked_bytes = asked_opt[3] << 8 | asked_opt[4]
-                limit_bytes = min(max(asked_bytes, limit_bytes), channel.ceiling_bytes)
-            room_bytes = limit_bytes - HEADER_BYTES - len(question) - len(opt)
-            if len(tail) > room_bytes:
-                channel.truncated += 1
-                requests[answer.slot] += 1
-                heads, tail = part(answer, room_bytes, truncated=marks_truncation)
-                return packet[:2] + heads[shape] + question + tail + opt
-        if answer.step_bytes:
-            tail = answer.next_tail()
-        requests[answer.slot] += 1
-        return packet[:2] + answer.heads[shape] + question + tail + opt
+            if shape < 2:
+                opt = b""
+                question = packet[HEADER_BYTES:]
+            else:
+                asked_opt = packet[-_OPT_BYTES:]
+                known_opt = opts.get(asked_opt[5:])
+                if known_opt is None or asked_opt[:3] != b"\0\0\x29":
+                    return slow_reply(packet, answers, channel, counters)
+                opt = known_opt
+                question = packet[HEADER_BYTES:-_OPT_BYTES]
+            answer = ready_made.get(question.lower())
+            if answer is None:
+                return slow_reply(packet, answers, channel, counters)
+            tail = answer.tail
+            if len(question) + len(tail) > _SURELY_FITS_BYTES:
+                limit_bytes = channel.floor_bytes
+                if shape >= 2:
+                    asked_bytes = asked_opt[3] << 8 | asked_opt[4]
+                    limit_bytes = min(max(asked_bytes, limit_bytes), channel.ceiling_bytes)
+                room_bytes = limit_bytes - HEADER_BYTES - len(question) - len(opt)
+                if len(tail) > room_bytes:
+                    channel.truncated += 1
+                    requests[answer.slot] += 1
+                    heads, tail = part(answer, room_bytes, truncated=marks_truncation)
+                    return packet[:2] + heads[shape] + question + tail + opt
+            if answer.step_bytes:
+                tail = answer.next_tail()
+            requests[answer.slot] += 1
+            return packet[:2] + answer.heads[shape] + question + tail + opt
+        except Exception:  # noqa: BLE001 - told in the log there
+            return fault_reply(packet, channel, counters)
 
     return respond

@@ -85,6 +85,11 @@ class DnsCollector(Collector):
         for reason, count in counters.dropped.items():
             dropped.add_metric((reason,), count)
         yield dropped
+        yield CounterMetricFamily(
+            "mcs_dns_faults",
+            "Messages that an error in the program kept from being answered: they got SERVFAIL.",
+            value=counters.faults.count,
+        )
         yield GaugeMetricFamily(
             "mcs_dns_tcp_connections", "Open TCP connections.", value=counters.tcp_connections
         )

@@ -14,6 +14,7 @@ from mcs_controller.dns.wire import (
     EDE_STALE_ANSWER,
     HEADER_BYTES,
     REFUSED,
+    SERVFAIL,
     TYPE_AXFR,
     TYPE_IXFR,
     opt_record,
@@ -28,18 +29,31 @@ def slow_reply(packet: bytes, answers: Answers, channel: Channel, counters: Coun
         if query.drop_reason:
             counters.dropped[query.drop_reason] += 1
             return None
-        channel.requests[slot_of(None, query.rcode)] += 1
-        return packet[:2] + response_head(
-            rcode=query.rcode,
-            recursion_desired=bool(packet[2] & 1),
-            authoritative=False,
-            truncated=False,
-            counts=(0, 0, 0, 0),
-            opcode=packet[2] >> 3 & 0xF,
-        )
+        return _error_reply(packet, query.rcode, channel)
     answer = _answer(query, answers)
     channel.requests[answer.slot] += 1
     return _reply(query, answer, answers, channel)
+
+
+def fault_reply(packet: bytes, channel: Channel, counters: Counters) -> bytes | None:
+    """The reply to a message over which our own code failed; to be called while the exception is handled."""
+    counters.faults.note(packet)
+    if len(packet) < HEADER_BYTES or packet[2] & 0x80:
+        return None
+    return _error_reply(packet, SERVFAIL, channel)
+
+
+def _error_reply(packet: bytes, rcode: int, channel: Channel) -> bytes:
+    """A header and nothing else, for a message that has one."""
+    channel.requests[slot_of(None, rcode)] += 1
+    return packet[:2] + response_head(
+        rcode=rcode,
+        recursion_desired=bool(packet[2] & 1),
+        authoritative=False,
+        truncated=False,
+        counts=(0, 0, 0, 0),
+        opcode=packet[2] >> 3 & 0xF,
+    )
 
 
 def _answer(query: Query, answers: Answers) -> Answer:

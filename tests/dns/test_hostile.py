@@ -1,0 +1,175 @@
+"""One message may not cost others anything: not their answers, not much time, not the log."""
+
+import logging
+import struct
+from random import Random
+
+import pytest
+
+from mcs_controller.dns import slowpath
+from mcs_controller.dns.datagrams import BATCH
+from mcs_controller.dns.faults import LOG_INTERVAL_SECONDS, Faults
+from mcs_controller.dns.query import read_query
+from mcs_controller.dns.tcp import QUERIES_PER_TURN
+from mcs_controller.dns.udp import FEW
+from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds, steps
+from tests.dns.hostile import MESSAGES, WEB, record, with_records
+from tests.dns.invariants import check_packet
+from tests.dns.test_protocol import header, opt, query
+from tests.dns.test_tcp import Client, Tcp, framed
+from tests.dns.test_udp import Udp
+from tests.dns.zonetext import Server, read, vip
+
+COOKIE = opt(options=struct.pack("!HH", 10, 8) + b"12345678")
+PLAIN = query(WEB, counts=(1, 0, 0, 1), tail=COOKIE)
+"""As a resolver asks: the whole message is read, for its OPT record has an option."""
+
+
+@pytest.fixture
+def server() -> Server:
+    server = Server()
+    server.put(vip("shop/web", "10.96.0.1"))
+    return server
+
+
+def plain_steps(server: Server) -> int:
+    server.udp(PLAIN)
+    return steps(lambda: server.udp(PLAIN))
+
+
+@pytest.mark.requirement("MCS-DNS-18")
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_no_message_costs_more_than_ten_times_a_plain_question(server: Server, kind: str) -> None:
+    packet, most_steps = MESSAGES[kind], TIMES_A_PLAIN_QUESTION * plain_steps(server)
+    most_seconds = TIMES_A_PLAIN_QUESTION * seconds(lambda: server.udp(PLAIN))
+
+    assert steps(lambda: server.udp(packet)) <= most_steps
+    assert steps(lambda: server.tcp(packet)) <= most_steps
+    assert seconds(lambda: server.udp(packet)) <= most_seconds
+
+
+@pytest.mark.requirement("MCS-DNS-18")
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_no_message_costs_the_others_of_its_batch_their_answers(server: Server, kind: str) -> None:
+    udp = Udp("127.0.0.1")
+    for number in range(FEW + BATCH):
+        if number % 3:
+            udp.client.send(MESSAGES[kind])
+        else:
+            udp.client.send(struct.pack("!H", 1000 + number) + query(WEB)[2:])
+
+    while udp.listener.drain():
+        pass
+
+    answers = [reply for reply in udp.received() if header(reply)[3]]
+    udp.close()
+    numbers = sorted({header(reply)[0] for reply in answers} - {header(MESSAGES[kind])[0]})
+    assert numbers == list(range(1000, 1000 + FEW + BATCH, 3))
+    check_packet(server, MESSAGES[kind])
+    assert server.counters.faults.count == 0
+
+
+async def test_no_message_costs_the_others_of_its_connection_their_answers() -> None:
+    tcp = Tcp()
+    await tcp.start()
+    client: Client = await tcp.connect()
+    messages = [message for message in MESSAGES.values() if len(message) <= 1232]
+    honest = [struct.pack("!H", number) + query(WEB)[2:] for number in range(len(messages))]
+    assert len(messages) < QUERIES_PER_TURN
+    both = [each for pair in zip(messages, honest, strict=True) for each in pair]
+    client.writer.write(framed(*(each for each in both if not each[2] & 0x80)))
+
+    numbers: list[int] = []
+    while len(numbers) < len(honest):
+        reply = await client.reply()
+        if header(reply)[3] and header(reply)[0] != 0xBEEF:
+            numbers.append(header(reply)[0])
+
+    assert numbers == list(range(len(honest)))
+    await client.close()
+    await tcp.stop()
+
+
+@pytest.mark.parametrize("others", [(record(),), (record(), record(), record())])
+def test_an_opt_record_counts_wherever_it_is(server: Server, others: tuple[bytes, ...]) -> None:
+    """RFC 6891, section 6.1.1; a signature has to be behind it."""
+    for at in range(len(others) + 1):
+        reply = server.udp(with_records(*others[:at], opt(4096, flags=0x8000), *others[at:]))
+
+        assert header(reply)[1:] == (0x8500, 1, 1, 0, 1)
+        assert reply is not None
+        assert reply.endswith(struct.pack("!HHIH", 41, 1232, 0x8000, 0))
+
+
+def test_a_query_has_four_more_records_at_most_in_both_sections_together(server: Server) -> None:
+    for authorities in range(5):
+        assert header(server.udp(with_records(*[record()] * 4, authorities=authorities)))[1:4] == (
+            0x8500,
+            1,
+            1,
+        )
+        assert header(server.udp(with_records(*[record()] * 5, authorities=authorities)))[1:4] == (
+            0x8101,
+            0,
+            0,
+        )
+
+
+def test_sixteen_options_are_read_and_more_are_a_format_error(server: Server) -> None:
+    option = struct.pack("!HH", 65001, 3) + b"abc"
+
+    assert header(server.udp(with_records(opt(options=option * 16))))[1] & 0xF == 0
+    assert header(server.udp(with_records(opt(options=option * 17))))[1] & 0xF == 1
+
+
+def _failing(packet: bytes) -> object:
+    if packet[:2] == b"!!":
+        raise LookupError("on purpose")
+    return _read_query(packet)
+
+
+_read_query = read_query
+
+
+async def test_a_fault_of_ours_costs_one_message_its_answer_and_is_counted_and_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slowpath, "read_query", _failing)
+    udp = Udp("127.0.0.1")
+    bad, random = b"!!" + PLAIN[2:], Random(1)
+    order = [bad] * 20 + [PLAIN] * 20
+    random.shuffle(order)
+    for packet in order:
+        udp.client.send(packet)
+
+    with caplog.at_level(logging.ERROR):
+        while udp.listener.drain():
+            pass
+
+    replies = udp.received()
+    assert [header(reply)[1] & 0xF for reply in replies if reply[:2] == b"!!"] == [2] * 20
+    assert [read(reply).answer for reply in replies if reply[:2] != b"!!"] == [
+        [f"{WEB}. 4 IN A 10.96.0.1"]
+    ] * 20
+    assert udp.server.counters.faults.count == 20
+    assert udp.server.udp(b"!!" + b"\x80" + PLAIN[3:]) is None, "no reply to a reply"
+    (told,) = caplog.records
+    assert bad[:128].hex() in told.getMessage()
+    assert told.exc_info is not None
+    udp.close()
+
+
+def test_faults_are_told_of_at_a_bounded_rate_with_the_number_of_those_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = 0.0
+    faults = Faults(lambda: now)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(300):
+            faults.note(b"x" * 1000)
+        now = LOG_INTERVAL_SECONDS
+        faults.note(b"y")
+
+    first, second = (each.getMessage() for each in caplog.records)
+    assert (len(first) < 400, " 299 before it" in second, second.endswith("79")) == (True, True, True)
+    assert faults.count == 301
