@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-SCRIPTS := hack/crds hack/mutate hack/requirements hack/kube/build
+SCRIPTS := hack/crds hack/lock/check hack/mutate hack/requirements hack/kube/build
 CHECKED := mcs_controller tests $(SCRIPTS)
 
 .DEFAULT_GOAL := help
@@ -36,12 +36,13 @@ test-fast: $(STAMP) ## the tests that need no real control plane, in under a min
 test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP
 	$(BIN)/python -m pytest -m realnode $(PYTEST_ARGS)
 
-lint: $(STAMP) ## style, types, layers, generated files
+lint: $(STAMP) ## style, types, layers, generated files, the lock
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy mcs_controller tests
 	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
 	$(BIN)/lint-imports
+	$(BIN)/python hack/lock/check
 	$(BIN)/python hack/crds --check
 	$(BIN)/python hack/requirements --check-page
 
