@@ -34,9 +34,28 @@ Address = Annotated[str, StringConstraints(min_length=1, max_length=45)]
 
 MAX_PORTS = 100
 MAX_ENDPOINTS = 1000
-MAX_ADDRESSES = 100
-"""Endpoints and addresses: what Kubernetes itself allows in one EndpointSlice. Of ports it allows more."""
+"""What Kubernetes itself allows in one EndpointSlice. Of ports it allows more."""
+MAX_ADDRESSES = 8
+"""Kubernetes allows an endpoint 100 addresses, writes one, and lets readers use the first alone."""
 MAX_MAP_ENTRIES = 100
+
+
+Limit = Annotated[int, Field(ge=0, le=10_000_000), Keywords((("format", "int32"),))]
+
+
+class MemberLimits(WireModel):
+    """How much importers take of the member; what is left out here they decide by their own settings."""
+
+    services: Limit | None = None
+    """Exported services that are read."""
+    endpoint_slices: Limit | None = None
+    """Exported EndpointSlices that are read."""
+    endpoints: Limit | None = None
+    """Endpoints in all of its slices together; one with several addresses counts once for each."""
+    mebibytes: Limit | None = None
+    """Size of all its exported services and slices together, a quarter of it for the services."""
+    imports: Limit | None = None
+    """ServiceImports that a cluster makes of the member's exports, its own exports not counted."""
 
 
 class MemberClusterSpec(WireModel):
@@ -46,6 +65,8 @@ class MemberClusterSpec(WireModel):
     """Networks that the member's endpoints must lie in; importers drop others. Empty: any address."""
     namespaces: Annotated[list[DnsLabel], Field(max_length=1000), SET_LIST] | None = None
     """Namespaces that the member may export from; importers ignore exports from others. Empty: all."""
+    limits: MemberLimits | None = None
+    """How much of the member importers take. What is over a limit is left out, the newest first."""
 
 
 class MemberClusterStatus(WireModel):

@@ -37,6 +37,7 @@ from mcs_controller.clusterset.model import (
     SourceSlice,
 )
 from mcs_controller.clusterset.naming import exported_service_name, exported_slice_name
+from mcs_controller.clusterset.publication import published_content
 from mcs_controller.clusterset.texts import micro_time
 
 Body = dict[str, Any]
@@ -87,7 +88,7 @@ def exported_slice(slice_: SourceSlice, changed_at_seconds: float = 0.0) -> Body
         changedAt=micro_time(changed_at_seconds) if changed_at_seconds else None,
         addressType=slice_.content.address_type,
         ports=_ports(slice_.content.ports),
-        endpoints=[_endpoint(endpoint) for endpoint in slice_.content.endpoints],
+        endpoints=[_endpoint(endpoint) for endpoint in published_content(slice_.content).endpoints],
     )
     return body
 

@@ -254,7 +254,8 @@ class Member:
 
     `heartbeat` is an opaque text that changes when the member renews; readers compare, never parse it.
     Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
-    that its silence is no fault (the fuse, architecture decision 7).
+    that its silence is no fault (the fuse, architecture decision 7). `limits` are what the administrator set
+    for it of `limits.Limits`.
     """
 
     cluster: str
@@ -264,3 +265,4 @@ class Member:
     allowed_cidrs: tuple[str, ...] = ()
     allowed_namespaces: tuple[str, ...] = ()
     released: bool = False
+    limits: tuple[tuple[str, int], ...] = ()

@@ -2,10 +2,12 @@
 
 The own cluster's part is read locally, so that it never waits for the broker; the others' part is what the
 broker holds, after the checks of `clusterset/admission.py`. The exporter (for conflicts) and the importer
-read the same view, and a merge is kept for as long as the records are the very same.
+read the same view. A merge is kept for as long as the records are the very same, and so is what was admitted
+of a slice.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from mcs_controller.clusterset.admission import admit_record, admit_slice
 from mcs_controller.clusterset.merge import merge
@@ -22,6 +24,14 @@ from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 
 
+class _Admitted(NamedTuple):
+    """What was admitted of a slice of a member with these rights (None: it was no member)."""
+
+    source: SourceSlice
+    rights: tuple[tuple[str, ...], tuple[str, ...]] | None
+    admitted: SourceSlice | None
+
+
 class ClustersetView:
     """Records, merges and slices by service. Reads stores only; never waits."""
 
@@ -30,6 +40,7 @@ class ClustersetView:
         self._broker = broker
         self._membership = membership
         self._merges: dict[ServiceKey, tuple[tuple[ExportRecord, ...], MergedService]] = {}
+        self._admitted: dict[ServiceKey, dict[tuple[str, str], _Admitted]] = {}
 
     def complete(self) -> bool:
         """Whether the other members' part has been read, and what each of them may export."""
@@ -80,16 +91,29 @@ class ClustersetView:
         return merged
 
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
-        """All admitted slices of one service; endpoints that a member may not name are left out."""
+        """All admitted slices of one service; endpoints that a member may not name are left out.
+
+        To look at every address of a slice costs far more than all else that is done with one that has not
+        changed, so the outcome is kept for as long as slice and rights are the same.
+        """
+        before, now = self._admitted.get(key, {}), dict[tuple[str, str], _Admitted]()
         found = []
         for source in (*self._local.own_slices(key), *self._others_slices(key)):
             member = self._membership.member(source.cluster)
             if member is None and source.cluster == self._local.cluster_id:
                 found.append(source)
                 continue
-            admitted, _ = admit_slice(source, member)
-            if admitted is not None:
-                found.append(admitted)
+            rights = (member.allowed_cidrs, member.allowed_namespaces) if member is not None else None
+            known = before.get((source.cluster, source.name))
+            if known is None or known.source is not source or known.rights != rights:
+                known = _Admitted(source, rights, admit_slice(source, member)[0])
+            now[source.cluster, source.name] = known
+            if known.admitted is not None:
+                found.append(known.admitted)
+        if now:
+            self._admitted[key] = now
+        else:
+            self._admitted.pop(key, None)
         return tuple(found)
 
     def _others_slices(self, key: ServiceKey) -> Iterator[SourceSlice]:

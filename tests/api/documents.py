@@ -64,7 +64,17 @@ MEMBER_CLUSTER: JsonObject = {
     "apiVersion": "broker.mcs-controller.io/v1alpha1",
     "kind": "MemberCluster",
     "metadata": {"name": "east"},
-    "spec": {"podCIDRs": ["10.1.0.0/16", "fd00:10:1::/56"], "namespaces": ["shop"]},
+    "spec": {
+        "podCIDRs": ["10.1.0.0/16", "fd00:10:1::/56"],
+        "namespaces": ["shop"],
+        "limits": {
+            "services": 500,
+            "endpointSlices": 2000,
+            "endpoints": 20000,
+            "mebibytes": 16,
+            "imports": 0,
+        },
+    },
     "status": {
         "clusterUID": "0d6ba6f3-2d5e-4c58-8d4e-6f1d2c8d1e11",
         "version": "0.1.0",
@@ -293,12 +303,19 @@ BROKER = (
         endpoints=[{"addresses": ["10.1.0.1"]}] * 1001,
     ),
     _spec(
+        "endpoint with nine addresses",
+        EXPORTED_ENDPOINT_SLICE,
+        "endpoints[0].addresses",
+        endpoints=[{**ENDPOINT, "addresses": [f"10.1.0.{number}" for number in range(1, 10)]}],
+    ),
+    _spec(
         "host name of two labels",
         EXPORTED_ENDPOINT_SLICE,
         "endpoints[0].hostname",
         endpoints=[{**ENDPOINT, "hostname": "web-0.web"}],
     ),
     _spec("pod network that is none", MEMBER_CLUSTER, "podCIDRs[0]", True, podCIDRs=["10.1.0.0"]),
+    _spec("limit below nothing", MEMBER_CLUSTER, "limits.imports", limits={"imports": -1}),
     _spec("namespace listed twice", MEMBER_CLUSTER, "namespaces[1]", True, namespaces=["shop", "shop"]),
     Refused(
         "heartbeat that is no time",

@@ -7,6 +7,7 @@ import pytest
 
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.limits import ADDRESSES_PER_ENDPOINT_MAX
 from mcs_controller.clusterset.model import AffinityConfig, ExportRecord, Member, ServicePort
 from mcs_controller.clusterset.naming import exported_slice_name
 from tests.clusterset.builders import WEB, raw_exported_service, raw_exported_slice
@@ -154,7 +155,11 @@ def test_a_member_is_read() -> None:
     found = decode.member(
         {
             "metadata": {"name": "east", "namespace": "mcs-member-east"},
-            "spec": {"podCIDRs": ["10.1.0.0/16", "nonsense"], "namespaces": ["shop"]},
+            "spec": {
+                "podCIDRs": ["10.1.0.0/16", "nonsense"],
+                "namespaces": ["shop"],
+                "limits": {"endpointSlices": 20, "imports": -3, "services": None},
+            },
             "status": {"clusterUID": "uid", "version": "1.2.3", "heartbeat": "2026-01-01T00:00:00.000000Z"},
         }
     )
@@ -165,7 +170,16 @@ def test_a_member_is_read() -> None:
         heartbeat="2026-01-01T00:00:00.000000Z",
         allowed_cidrs=("10.1.0.0/16", "nonsense"),
         allowed_namespaces=("shop",),
+        limits=(("endpoint_slices", 20), ("imports", 0)),
     )
+
+
+def test_of_an_endpoints_addresses_no_more_are_read_than_are_published() -> None:
+    addresses = [f"10.1.0.{number}" for number in range(1, 101)]
+    raw = raw_exported_slice()
+    raw["spec"]["endpoints"] = [{"addresses": [*addresses[:-1], "nonsense"]}]
+    (endpoint,) = decode.exported_slice(raw).content.endpoints
+    assert endpoint.addresses == tuple(addresses[:ADDRESSES_PER_ENDPOINT_MAX])
 
 
 def test_a_member_that_has_not_yet_reported_is_read() -> None:

@@ -13,6 +13,7 @@ from mcs_controller.clusterset.decode.fields import (
     an_object,
     bad,
     child,
+    integer,
     internal_traffic_policy,
     ip_families,
     required_label,
@@ -28,6 +29,7 @@ from mcs_controller.clusterset.decode.slices import slice_content
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fuse import is_released
 from mcs_controller.clusterset.identity import cluster_of_namespace
+from mcs_controller.clusterset.limits import ADDRESSES_PER_ENDPOINT_MAX, StatedLimits
 from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.model import (
     ExportRecord,
@@ -42,6 +44,14 @@ from mcs_controller.clusterset.texts import seconds_of_time
 
 _MAX_CIDRS = 1000
 _MAX_NAMESPACES = 10_000
+_LIMIT_FIELDS = {
+    "services": "services",
+    "endpoint_slices": "endpointSlices",
+    "endpoints": "endpoints",
+    "mebibytes": "mebibytes",
+    "imports": "imports",
+}
+"""The names of `Limits` as the API spells them."""
 
 
 def _source_cluster(metadata: Json) -> str:
@@ -114,7 +124,7 @@ def exported_slice(raw: Json) -> SourceSlice:
     key = _service_key(spec)
     slice_name = required_name(spec, "sliceName")
     _check_name(metadata, exported_slice_name(key.namespace, slice_name))
-    content = published_content(slice_content(spec))
+    content = published_content(slice_content(spec, ADDRESSES_PER_ENDPOINT_MAX))
     return SourceSlice(cluster, key, slice_name, content, time_seconds(spec, "changedAt"))
 
 
@@ -137,4 +147,11 @@ def member(raw: Json) -> Member:
         allowed_cidrs=texts(spec, "podCIDRs", _MAX_CIDRS),
         allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
         released=is_released(string_pairs(metadata, "annotations")),
+        limits=_limits(child(spec, "limits")),
     )
+
+
+def _limits(raw: Json) -> StatedLimits:
+    """The limits that are stated; less than nothing is nothing."""
+    stated = ((name, integer(raw, field)) for name, field in _LIMIT_FIELDS.items())
+    return tuple((name, max(0, value)) for name, value in stated if value is not None)

@@ -94,8 +94,10 @@ MAX_ADDRESS_CHARS = 45
 """An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
 
 
-def slice_content(raw: Json) -> SliceContent:
+def slice_content(raw: Json, addresses_max: int = MAX_ADDRESSES) -> SliceContent:
     """What a slice says. `raw` is what holds `addressType`, `ports` and `endpoints`.
+
+    Of an endpoint's addresses the first `addresses_max` are read.
 
     A port without a number ("all ports") is left out: no Service port can lead to it.
     """
@@ -113,7 +115,9 @@ def slice_content(raw: Json) -> SliceContent:
     return SliceContent(
         address_type,
         ports,
-        tuple(_endpoint(item, address_type) for item in items(raw, "endpoints", MAX_ENDPOINTS)),
+        tuple(
+            _endpoint(item, address_type, addresses_max) for item in items(raw, "endpoints", MAX_ENDPOINTS)
+        ),
     )
 
 
@@ -122,14 +126,14 @@ def _slice_port(raw: Json) -> SlicePort:
     return SlicePort(port_number(raw["port"]), name, protocol, app_protocol)
 
 
-def _endpoint(raw: Any, family: AddressFamily) -> Endpoint:
+def _endpoint(raw: Any, family: AddressFamily, addresses_max: int) -> Endpoint:
     if type(raw) is not dict:
         raise bad("endpoint", raw, "an object")
     addresses = raw.get("addresses")
     if type(addresses) is not list or not 0 < len(addresses) <= MAX_ADDRESSES:
         raise bad("addresses", addresses, f"a list of 1 to {MAX_ADDRESSES} addresses")
     canonical = []
-    for spelt in addresses:
+    for spelt in addresses[:addresses_max] if len(addresses) > addresses_max else addresses:
         address = None
         if type(spelt) is str and len(spelt) <= MAX_ADDRESS_CHARS:
             address = endpoint_address(spelt, family)

@@ -1,0 +1,88 @@
+"""How much one member may make the others read, hold and build: the bounds, and what of it fits.
+
+What one member stores on the broker all members read, so each importer bounds what it takes of one member:
+objects and their bytes before it decodes them, endpoints as it decodes them, imports as it makes them. The
+member itself applies the same bounds to what it publishes, and so can tell its users what does not fit.
+
+The importer's settings are the defaults; `MemberCluster.spec.limits`, which only the broker's administrator
+can write, sets others for its member.
+"""
+
+from dataclasses import dataclass, replace
+
+OBJECT_MAX_BYTES = 512 * 1024
+"""JSON of one object, metadata included. A slice of 1,000 endpoints has a third of it; a record may carry
+256 KiB of annotations, and what the API server notes of each of their keys."""
+
+ADDRESSES_PER_ENDPOINT_MAX = 8
+"""Kubernetes writes one, and who reads several may use the first of them only."""
+
+RECORDS_SHARE = 0.25
+"""The part of a member's bytes that its records may take; the rest is for slices."""
+
+MEBIBYTE = 1024 * 1024
+
+OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE = "objects", "bytes", "endpoints", "object_size"
+REASONS = (OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE)
+"""Which bound something went over; the values of a metric's label."""
+
+StatedLimits = tuple[tuple[str, int], ...]
+"""What a MemberCluster sets, as pairs of a field of `Limits` and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken of one member. Endpoints with several addresses count once for each."""
+
+    services: int = 5_000
+    endpoint_slices: int = 10_000
+    endpoints: int = 100_000
+    mebibytes: int = 64
+    imports: int = 1_000
+
+    def stated(self, stated: StatedLimits) -> "Limits":
+        """These limits, but for those that are stated for the member."""
+        return replace(self, **dict(stated)) if stated else self
+
+    @property
+    def records_max_bytes(self) -> int:
+        """All records together."""
+        return int(self.mebibytes * MEBIBYTE * RECORDS_SHARE)
+
+    @property
+    def slices_max_bytes(self) -> int:
+        """All slices together."""
+        return self.mebibytes * MEBIBYTE - self.records_max_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one member may have of one kind of object."""
+
+    objects: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one member has of one kind of object."""
+
+    objects: int = 0
+    size_bytes: int = 0
+
+
+def over(usage: Usage, allowed: Allowance, size_bytes: int, held_bytes: int | None = None) -> str | None:
+    """The bound that an object of `size_bytes` would go over, None if it fits.
+
+    `held_bytes` is its size as it is held and counted in `usage`, None if it is not: what is held may stay
+    as large as it is, however little is allowed by now.
+    """
+    if size_bytes > OBJECT_MAX_BYTES:
+        return OBJECT_SIZE
+    if held_bytes is None:
+        if usage.objects >= allowed.objects:
+            return OBJECTS
+        held_bytes = 0
+    if size_bytes > held_bytes and usage.size_bytes - held_bytes + size_bytes > allowed.size_bytes:
+        return BYTES
+    return None

@@ -1,0 +1,71 @@
+"""How much of one member fits."""
+
+import pytest
+
+from mcs_controller.clusterset.limits import (
+    BYTES,
+    MEBIBYTE,
+    OBJECT_MAX_BYTES,
+    OBJECT_SIZE,
+    OBJECTS,
+    Allowance,
+    Limits,
+    Usage,
+    over,
+)
+from mcs_controller.clusterset.model import Endpoint
+from mcs_controller.clusterset.publication import published_slice
+from tests.clusterset.builders import source_slice
+
+TEN = Allowance(objects=10, size_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("usage", "size_bytes", "held_bytes", "bound"),
+    [
+        (Usage(), 1000, None, None),
+        (Usage(), 1001, None, BYTES),
+        (Usage(9, 900), 100, None, None),
+        (Usage(9, 900), 101, None, BYTES),
+        (Usage(10, 10), 1, None, OBJECTS),
+        # What is held is counted once, whatever it becomes.
+        (Usage(10, 1000), 100, 100, None),
+        (Usage(10, 1000), 101, 100, BYTES),
+        (Usage(10, 950), 150, 100, None),
+        # Less is allowed by now than is held: it may stay, and shrink.
+        (Usage(20, 2000), 100, 100, None),
+        (Usage(20, 2000), 99, 100, None),
+        (Usage(20, 2000), 101, 100, BYTES),
+    ],
+)
+def test_an_object_fits_while_number_and_bytes_do(
+    usage: Usage, size_bytes: int, held_bytes: int | None, bound: str | None
+) -> None:
+    assert over(usage, TEN, size_bytes, held_bytes) == bound
+
+
+def test_one_object_may_have_so_many_bytes_whatever_all_of_them_may_have() -> None:
+    plenty = Allowance(objects=10, size_bytes=100 * MEBIBYTE)
+    assert over(Usage(), plenty, OBJECT_MAX_BYTES) is None
+    assert over(Usage(), plenty, OBJECT_MAX_BYTES + 1) == OBJECT_SIZE
+    assert over(Usage(1, OBJECT_MAX_BYTES), plenty, OBJECT_MAX_BYTES + 1, OBJECT_MAX_BYTES) == OBJECT_SIZE
+
+
+def test_what_is_stated_for_a_member_replaces_that_and_nothing_else() -> None:
+    limits = Limits(services=7, mebibytes=8)
+    assert limits.stated(()) is limits
+    assert limits.stated((("imports", 0), ("services", 3))) == Limits(services=3, mebibytes=8, imports=0)
+
+
+def test_records_have_a_quarter_of_a_members_bytes_and_slices_the_rest() -> None:
+    limits = Limits(mebibytes=64)
+    assert (limits.records_max_bytes, limits.slices_max_bytes) == (16 * MEBIBYTE, 48 * MEBIBYTE)
+
+
+def test_of_an_endpoint_with_a_crowd_of_addresses_the_first_eight_are_published() -> None:
+    addresses = tuple(f"10.1.0.{number}" for number in range(1, 100))
+    crowded, modest = Endpoint(addresses), Endpoint(addresses[:8])
+    (endpoint,) = published_slice(source_slice(endpoints=(crowded,))).content.endpoints
+    assert endpoint == modest
+    unchanged = source_slice(endpoints=(modest,))
+    assert published_slice(unchanged) is unchanged
