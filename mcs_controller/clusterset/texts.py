@@ -23,6 +23,18 @@ _is_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
+_LOOPBACK, _FIRST_MULTICAST = 127, 224
+"""First numbers of IPv4 addresses; from the second on all are multicast, reserved or broadcast."""
+_COMPATIBLE = bytes(12)
+_MAPPED = bytes(10) + b"\xff\xff"
+_EMBEDDING = (
+    (bytes.fromhex("0064ff9b") + bytes(8), 12),  # NAT64, RFC 6052
+    (bytes.fromhex("0064ff9b0001"), 12),  # NAT64 of a site's own, RFC 8215, in its usual layout
+    (bytes(8) + b"\xff\xff" + bytes(2), 12),  # SIIT, RFC 2765
+    (bytes.fromhex("2002"), 2),  # 6to4, RFC 3056
+)
+"""Prefixes of IPv6 addresses that embed an IPv4 one, and the byte at which it begins."""
+
 MAX_LABEL_CHARS = 63
 MAX_NAME_CHARS = 253
 MAX_ANNOTATIONS_BYTES = 240 * 1024
@@ -56,22 +68,41 @@ def is_qualified_name(text: str) -> bool:
 
 @lru_cache(maxsize=65_536)
 def endpoint_address(text: str, family: AddressFamily) -> str | None:
-    """The address in canonical form, None when no EndpointSlice of the family may hold it.
+    """The address in canonical form, None when no endpoint of the family may have it.
 
-    As the API server has it: no address that only means something on the node itself (unspecified,
-    loopback, link-local), no IPv4 address in IPv6 clothing, and canonical, which older servers did not ask
-    for. The cache is for speed: the same addresses come again with every change of their slice.
+    What the API server refuses, and what is no pod of any cluster: addresses that mean the node itself
+    (unspecified, loopback, link-local), many at once (multicast, broadcast) or nobody (reserved), and IPv6
+    forms that stand for such an IPv4 address. Canonical, which older servers did not ask for. The cache is
+    for speed: the same addresses come again with every change of their slice.
     """
     if family == "IPv4":
-        special = text.startswith(("127.", "169.254.", "224.0.0.")) or text == "0.0.0.0"
-        return None if special or _is_ipv4(text) is None else text
+        return text if _is_ipv4(text) is not None and _is_unicast(text) else None
     address = parse_ip(text)
-    if address is None or address.version != 6 or address.ipv4_mapped is not None:
+    if not isinstance(address, ipaddress.IPv6Address):
         return None
-    link_local_multicast = address.packed[0] == 0xFF and address.packed[1] & 0x0F == 2
-    if address.is_unspecified or address.is_loopback or address.is_link_local or link_local_multicast:
+    if address.is_multicast or address.is_link_local or _stands_for_none_or_itself(address.packed):
         return None
     return address.compressed
+
+
+def _is_unicast(ipv4: str) -> bool:
+    """Whether one host that is not the node itself can have the address (RFC 6890, RFC 1112)."""
+    first = int(ipv4.partition(".")[0])
+    return 0 < first < _FIRST_MULTICAST and first != _LOOPBACK and not ipv4.startswith("169.254.")
+
+
+def _stands_for_none_or_itself(packed: bytes) -> bool:
+    """Whether an IPv6 address is an IPv4 one in other clothing that would be refused there.
+
+    Mapped and compatible forms (`::/96`, with `::` and `::1` in it) are never an endpoint's. The forms that a
+    translator or a relay turns into IPv4 (NAT64, 6to4, SIIT) reach what is embedded, so that has to be fit.
+    """
+    if packed.startswith((_COMPATIBLE, _MAPPED)):
+        return True
+    for prefix, start in _EMBEDDING:
+        if packed.startswith(prefix):
+            return not _is_unicast(str(ipaddress.IPv4Address(packed[start : start + 4])))
+    return False
 
 
 def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

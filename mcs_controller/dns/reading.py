@@ -20,8 +20,8 @@ Json = dict[str, Any]
 _NO_ENDPOINTS: Final[Json] = {"endpoints": []}
 _ADDRESSES_AND_CONDITIONS: Final = 2
 
-_PERHAPS_SPECIAL: Final = frozenset((0, 127, 169, 224))
-"""First bytes of the addresses that mean something on the node itself only."""
+_PERHAPS_SPECIAL: Final = frozenset((0, 127, 169, *range(224, 256)))
+"""First bytes of the addresses that may be none of an endpoint."""
 
 
 class HeldImport(NamedTuple):

@@ -1,6 +1,10 @@
 """Which texts Kubernetes accepts where."""
 
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.model import AddressFamily
@@ -18,9 +22,20 @@ from mcs_controller.clusterset.texts import (
     ("address", "family"),
     [
         ("10.0.0.1", "IPv4"),
-        ("224.0.1.1", "IPv4"),
-        ("255.255.255.255", "IPv4"),
+        ("1.0.0.0", "IPv4"),
+        ("126.255.255.255", "IPv4"),
+        ("128.0.0.1", "IPv4"),
+        ("169.253.0.1", "IPv4"),
+        ("223.255.255.255", "IPv4"),
         ("fd00::1", "IPv6"),
+        ("2001:db8::1", "IPv6"),
+        ("fec0::1", "IPv6"),
+        # A translator leads to the IPv4 address within, and that is an endpoint's.
+        ("64:ff9b::a00:1", "IPv6"),
+        ("64:ff9b:1::a00:1", "IPv6"),
+        ("2002:a00:1::1", "IPv6"),
+        ("::ffff:0:a00:1", "IPv6"),
+        ("::1:0:0:7f00:1", "IPv6"),
     ],
 )
 def test_addresses_that_an_endpoint_can_have(address: str, family: AddressFamily) -> None:
@@ -55,7 +70,27 @@ def test_an_address_that_an_older_api_server_let_through_is_made_canonical() -> 
         ("::", "IPv6"),
         ("::1", "IPv6"),
         ("fe80::1", "IPv6"),
+        ("febf::1", "IPv6"),
+        # Nobody's or many hosts' at once.
+        ("0.1.2.3", "IPv4"),
+        ("224.0.1.1", "IPv4"),
+        ("239.255.0.1", "IPv4"),
+        ("240.0.0.1", "IPv4"),
+        ("255.255.255.255", "IPv4"),
+        ("ff00::1", "IPv6"),
         ("ff02::1", "IPv6"),
+        ("ff0e::1", "IPv6"),
+        # An IPv4 address in other clothing.
+        ("::127.0.0.1", "IPv6"),
+        ("::10.0.0.1", "IPv6"),
+        ("::ffff:0:7f00:1", "IPv6"),
+        ("64:ff9b::7f00:1", "IPv6"),
+        ("64:ff9b::169.254.169.254", "IPv6"),
+        ("64:ff9b:1::7f00:1", "IPv6"),
+        ("64:ff9b:1:ffff::e000:1", "IPv6"),
+        ("2002:7f00:1::1", "IPv6"),
+        ("2002:a9fe:a9fe::1", "IPv6"),
+        ("2002:0:1::1", "IPv6"),
     ],
 )
 def test_addresses_that_an_endpoint_cannot_have(address: str, family: AddressFamily) -> None:
@@ -134,3 +169,25 @@ def test_times_are_read_and_written_in_utc_with_microseconds() -> None:
 )
 def test_what_is_no_time_in_utc(text: str) -> None:
     assert seconds_of_time(text) is None
+
+
+@given(st.ip_addresses(v=4))
+def test_the_ipv4_addresses_of_an_endpoint_are_those_of_one_host_elsewhere(address: IPv4Address) -> None:
+    unfit = (
+        address.is_multicast
+        or address.is_loopback
+        or address.is_link_local
+        or address in IPv4Network("240.0.0.0/4")
+        or address in IPv4Network("0.0.0.0/8")
+    )
+    assert (endpoint_address(str(address), "IPv4") is None) == unfit
+
+
+@given(st.ip_addresses(v=4), st.sampled_from(["64:ff9b::", "64:ff9b:1::", "::ffff:0:0:0", "2002::"]))
+def test_an_ipv6_form_that_leads_to_an_ipv4_address_is_fit_exactly_when_that_is(
+    address: IPv4Address, prefix: str
+) -> None:
+    shift = 80 if prefix == "2002::" else 0
+    clothed = str(IPv6Address(int(IPv6Address(prefix)) | int(address) << shift))
+    assert endpoint_address(clothed, "IPv6") in (None, clothed)
+    assert (endpoint_address(clothed, "IPv6") is None) == (endpoint_address(str(address), "IPv4") is None)

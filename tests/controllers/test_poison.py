@@ -102,8 +102,24 @@ async def test_labels_that_no_api_server_takes_are_left_out_and_the_rest_is_impo
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
-@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "0.0.0.0", "fe80::1", "nonsense"])
-async def test_addresses_that_mean_the_node_itself_are_never_imported(address: str) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "169.254.169.254",
+        "0.0.0.0",
+        "0.0.0.1",
+        "239.1.2.3",
+        "240.0.0.1",
+        "255.255.255.255",
+        "fe80::1",
+        "ff0e::1",
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "nonsense",
+    ],
+)
+async def test_addresses_of_the_node_itself_or_of_no_single_host_are_never_imported(address: str) -> None:
     async with Clusterset("east", "west") as world:
         await east_exports(world)
         before = await world.settled()

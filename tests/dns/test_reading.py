@@ -1,0 +1,43 @@
+"""What of an imported slice is read for the zone."""
+
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.texts import endpoint_address
+from mcs_controller.dns.reading import read_slice
+
+
+@pytest.mark.requirement("MCS-RBAC-06")
+@given(st.ip_addresses(v=4))
+@example(IPv4Address("0.1.2.3"))
+@example(IPv4Address("126.0.0.1"))
+@example(IPv4Address("127.0.0.1"))
+@example(IPv4Address("169.254.0.1"))
+@example(IPv4Address("223.255.255.255"))
+@example(IPv4Address("224.0.1.1"))
+@example(IPv4Address("255.255.255.255"))
+def test_no_name_ever_leads_to_an_address_that_no_endpoint_may_have(address: IPv4Address) -> None:
+    raw = {
+        "metadata": {
+            "name": "web-east-x",
+            "namespace": "shop",
+            "labels": {
+                "multicluster.kubernetes.io/service-name": "web",
+                "multicluster.kubernetes.io/source-cluster": "east",
+            },
+        },
+        "addressType": "IPv4",
+        "ports": [],
+        "endpoints": [{"addresses": [str(address)], "conditions": {"ready": True}}],
+    }
+    if endpoint_address(str(address), "IPv4") is None:
+        with pytest.raises(MalformedObject):
+            read_slice(raw)
+    else:
+        held = read_slice(raw)
+        assert held is not None
+        assert held.packed.addresses == address.packed
