@@ -8,9 +8,7 @@ gets the same result, whatever the order in which they arrived (MCS-NS-09).
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 
 from mcs_controller.clusterset.errors import cut
-from mcs_controller.clusterset.families import merge_families
 from mcs_controller.clusterset.model import (
-    AddressFamily,
     Conflict,
     ExportRecord,
     MergedService,
@@ -18,6 +16,8 @@ from mcs_controller.clusterset.model import (
     StringMap,
 )
 from mcs_controller.clusterset.ports import merge_ports
+
+_SHOWN_CLUSTERS = 10
 
 
 def by_precedence(records: Collection[ExportRecord]) -> list[ExportRecord]:
@@ -29,7 +29,6 @@ def merge(records: Collection[ExportRecord]) -> MergedService:
     """What the records of one service amount to; there is at least one, and one per cluster."""
     ordered = by_precedence(records)
     winner = ordered[0]
-    families, families_conflict = merge_families(ordered, winner.type)
     ports = merge_ports(ordered)
     disputes = (
         _ports_conflict(ordered, ports),
@@ -48,7 +47,7 @@ def merge(records: Collection[ExportRecord]) -> MergedService:
         _conflict(
             ordered, "TrafficDistributionConflict", "trafficDistribution", lambda r: r.traffic_distribution
         ),
-        _families_conflict(ordered, families) if families_conflict else None,
+        _families_conflict(ordered),
     )
     return MergedService(
         service=winner.service,
@@ -57,7 +56,7 @@ def merge(records: Collection[ExportRecord]) -> MergedService:
         affinity=winner.affinity,
         internal_traffic_policy=winner.internal_traffic_policy,
         traffic_distribution=winner.traffic_distribution,
-        ip_families=families,
+        ip_families=winner.ip_families,
         labels=winner.labels,
         annotations=winner.annotations,
         clusters=tuple(sorted(record.cluster for record in records)),
@@ -127,9 +126,21 @@ def _affinity_conflicts(ordered: Sequence[ExportRecord]) -> Iterator[Conflict | 
         )
 
 
-def _families_conflict(ordered: Sequence[ExportRecord], merged: Sequence[AddressFamily]) -> Conflict:
-    dissenters = sum(1 for record in ordered if set(record.ip_families) != set(merged))
-    return Conflict("IPFamilyConflict", _message(ordered, "ipFamilies", ", ".join(merged), dissenters))
+def _families_conflict(ordered: Sequence[ExportRecord]) -> Conflict | None:
+    """Part of the backends cannot be reached over a family, which their users have to know (MCS-CON-12)."""
+    families = ordered[0].ip_families
+    others = [record.cluster for record in ordered if set(record.ip_families) != set(families)]
+    if not others:
+        return None
+    message = _message(ordered, "ipFamilies", ", ".join(families), len(others))
+    return Conflict("IPFamilyConflict", f"{message}: {_clusters(others)}")
+
+
+def _clusters(names: Sequence[str]) -> str:
+    """The clusters by name, as many as a message can hold."""
+    shown = ", ".join(names[:_SHOWN_CLUSTERS])
+    left = len(names) - _SHOWN_CLUSTERS
+    return f"{shown} and {left} more" if left > 0 else shown
 
 
 def _port(port: ServicePort) -> str:

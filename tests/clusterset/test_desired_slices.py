@@ -70,7 +70,7 @@ def test_the_endpoints_of_a_silent_cluster_are_withdrawn_and_its_ports_stay() ->
 
 @pytest.mark.requirement("MCS-EPS-05", "MCS-IMP-10")
 def test_a_family_that_the_merged_service_does_not_offer_is_left_out() -> None:
-    records = [record("west", ip_families=("IPv4", "IPv6")), record("east", 1)]
+    records = [record("east"), record("west", 1, ip_families=("IPv4", "IPv6"))]
     six = source_slice("west", "six", family="IPv6", endpoints=(Endpoint(("fd00::1",)),))
     assert [slice_.content.address_type for slice_ in imported(records, [six, source_slice()])] == ["IPv4"]
 

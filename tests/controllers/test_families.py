@@ -101,25 +101,40 @@ async def test_an_importer_that_serves_no_family_of_the_service_says_so_and_does
         assert await world["west"].addresses_of("shop", "web") == {"fd01:1::2"}
 
 
-@pytest.mark.requirement("MCS-CON-12", "MCS-CON-05")
-async def test_families_that_differ_are_intersected_and_those_without_common_ground_are_a_conflict() -> None:
+@pytest.mark.requirement("MCS-CON-12", "MCS-CON-05", "MCS-CON-06")
+async def test_a_younger_export_of_one_family_takes_the_other_from_nobody_and_is_named() -> None:
     async with Clusterset(
-        "east", "west", "north", service_cidrs=cidrs(east="46", west="4", north="64")
+        "east", "west", "north", service_cidrs=cidrs(east="46", west="46", north="64")
     ) as world:
         await world.everywhere("shop")
         await deploy(world["east"], "IPv4", "IPv6", **DUAL)
-        await world.settle()
-        await deploy(world["west"], "IPv4")
+        before = await settled_import(world["north"])
+        assert families_of(before) == ["IPv6", "IPv4"]
 
-        assert families_of(await settled_import(world["north"])) == ["IPv4"]
-        assert (await world["east"].conditions("shop", "web"))["Conflict"] == ("False", "NoConflicts")
+        await deploy(world["west"], "IPv6", ipFamilies=["IPv6"])
 
-        await world["east"].api.delete(SERVICES, "web", namespace="shop")
-        await world["east"].service("shop", "web", ipFamilies=["IPv6"])
-        await world.settle()
-
+        after = await settled_import(world["north"])
+        assert after["spec"] == before["spec"]
+        assert await world["north"].addresses_of("shop", "web") == {"10.1.0.1", "fd01:1::1", "fd01:2::1"}
         for name in ("east", "west"):
             assert (await world[name].conditions("shop", "web"))["Conflict"] == ("True", "IPFamilyConflict")
+            export = await world[name].export_of("shop", "web")
+            assert export is not None
+            (conflict,) = (one for one in export["status"]["conditions"] if one["type"] == "Conflict")
+            assert conflict["message"].endswith("1 of 2 clusters disagree: west")
+
+
+@pytest.mark.requirement("MCS-CON-12", "MCS-CON-06")
+async def test_a_younger_export_draws_no_client_away_with_a_family_that_the_oldest_lacks() -> None:
+    async with Clusterset("east", "west", service_cidrs=cidrs(east="46", west="46")) as world:
+        await world.everywhere("shop")
+        await deploy(world["east"], "IPv4", clusterIP="None", ipFamilies=["IPv4"])
+        before = await settled_import(world["west"])
+
+        await deploy(world["west"], "IPv4", "IPv6", clusterIP="None", **DUAL)
+
+        assert (await settled_import(world["west"]))["spec"] == before["spec"]
+        assert await world["east"].addresses_of("shop", "web") == {"10.1.0.1", "10.2.0.1"}
 
 
 @pytest.mark.requirement("MCS-IMP-19", "MCS-IMP-08")
