@@ -1,17 +1,19 @@
 """Writes that are remembered: what the server answered goes into the store that the next step reads.
 
 So a reconciler never writes twice because its watch lags behind, and the echo of its own write finds the
-store in step already and wakes nobody. Whether anything differs is the caller's decision.
+store in step already and wakes nobody. Where a write shows that the store is wrong (a conflict, or an object
+that is gone), the object is read and the store put right before the error goes on: the next try then works
+on what is there, whatever the watch says or fails to say. Whether anything differs is the caller's decision.
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import NotFound
-from mcs_controller.kube.store import Entry, Store
+from mcs_controller.kube.errors import Conflict, KubeError, NotFound
+from mcs_controller.kube.store import Entry, Key, Store
 
 T = TypeVar("T")
 
@@ -37,49 +39,78 @@ class Writer(Generic[T]):
     async def create(self, body: Mapping[str, Any]) -> Entry[T]:
         """Create `body` in the namespace that its metadata names."""
         namespace = body["metadata"].get("namespace", "")
-        return self._remember(await self._client.create(self._resource(), body, namespace=namespace))
+        async with self._correcting((namespace, body["metadata"]["name"])):
+            return self._remember(await self._client.create(self._resource(), body, namespace=namespace))
 
     async def replace(self, entry: Entry[T], body: Mapping[str, Any]) -> Entry[T]:
         """Replace the object known as `entry`, if nobody wrote it since."""
         metadata = {**body["metadata"], "resourceVersion": entry.resource_version, "uid": entry.uid}
-        return self._remember(await self._client.update(self._resource(), {**body, "metadata": metadata}))
+        async with self._correcting(entry.key):
+            return self._remember(await self._client.update(self._resource(), {**body, "metadata": metadata}))
 
     async def patch(self, entry: Entry[T], patch: Mapping[str, Any], *, subresource: str = "") -> Entry[T]:
         """Merge `patch` into the object known as `entry`, if nobody wrote it since."""
         metadata = {**patch.get("metadata", {}), "resourceVersion": entry.resource_version, "uid": entry.uid}
-        return self._remember(
-            await self._client.patch(
-                self._resource(),
-                entry.name,
-                {**patch, "metadata": metadata},
-                namespace=entry.namespace,
-                subresource=subresource,
+        async with self._correcting(entry.key):
+            return self._remember(
+                await self._client.patch(
+                    self._resource(),
+                    entry.name,
+                    {**patch, "metadata": metadata},
+                    namespace=entry.namespace,
+                    subresource=subresource,
+                )
             )
-        )
 
     async def delete(self, entry: Entry[T], *, propagation: str | None = None) -> None:
         """Delete exactly the object known as `entry`; one that is gone already is fine."""
-        with contextlib.suppress(NotFound):
-            await self._client.delete(
-                self._resource(),
-                entry.name,
-                namespace=entry.namespace,
-                uid=entry.uid,
-                propagation=propagation,
-            )
+        async with self._correcting(entry.key):
+            with contextlib.suppress(NotFound):
+                await self._client.delete(
+                    self._resource(),
+                    entry.name,
+                    namespace=entry.namespace,
+                    uid=entry.uid,
+                    propagation=propagation,
+                )
         self._store.remove(entry.namespace, entry.name)
+
+    @contextlib.asynccontextmanager
+    async def _correcting(self, key: Key) -> AsyncIterator[None]:
+        try:
+            yield
+        except (Conflict, NotFound):
+            # What the read itself runs into says nothing of the write, which is tried again in any case.
+            with contextlib.suppress(KubeError):
+                await self._read(key)
+            raise
+
+    async def _read(self, key: Key) -> None:
+        held = self._store.get(*key)
+        try:
+            raw = await self._client.get(self._resource(), key[1], key[0])
+        except NotFound:
+            self._store.correct(held, None, key)
+            return
+        value = self._decode(raw)
+        self._store.correct(held, None if value is None else _entry(raw, value), key)
 
     def _remember(self, raw: Mapping[str, Any]) -> Entry[T]:
         value = self._decode(raw)
-        metadata = raw["metadata"]
         if value is None:
-            raise ValueError(f"the server changed {metadata['name']} into something that is not ours")
-        entry = Entry(
-            namespace=metadata.get("namespace", ""),
-            name=metadata["name"],
-            uid=metadata["uid"],
-            resource_version=metadata["resourceVersion"],
-            value=value,
-        )
+            name = raw["metadata"]["name"]
+            raise ValueError(f"the server changed {name} into something that is not ours")
+        entry = _entry(raw, value)
         self._store.apply(entry, silent=True)
         return entry
+
+
+def _entry(raw: Mapping[str, Any], value: T) -> Entry[T]:
+    metadata = raw["metadata"]
+    return Entry(
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        value=value,
+    )

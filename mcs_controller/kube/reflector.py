@@ -2,10 +2,11 @@
 
 It holds these lines. Nothing is removed on the strength of a failed or partial list. The first list is
 consistent, and so is every other. A watch that ends is resumed from the last version seen, bookmarks
-included; a new list is taken only when the server no longer knows that version (410), or when resuming
-keeps failing. An object that cannot be decoded is counted, logged once, and leaves the last good version
-of itself in the store. Whatever the server does, the loop goes on, with backoff, and `problem` says what is
-wrong in the meantime.
+included; a new list is taken only when the server no longer knows that version (410), when resuming keeps
+failing, when nothing came for longer than bookmarks take (a real server says nothing on a watch from a
+version in its future, as after a restore from a backup), or when somebody asks for it (`relist`). An object
+that cannot be decoded is counted, logged once, and leaves the last good version of itself in the store.
+Whatever the server does, the loop goes on, with backoff, and `problem` says what is wrong in the meantime.
 
 What to do with changes is the store's listeners' business.
 """
@@ -27,6 +28,7 @@ from mcs_controller.kube.errors import (
     Gone,
     KubeError,
     NotFound,
+    Timeout,
 )
 from mcs_controller.kube.skim import WHOLE, Whole
 from mcs_controller.kube.store import Entry, Key, Store, is_older
@@ -108,6 +110,9 @@ class Reflector(Generic[T]):
         self._failures = 0
         self._resolved: Resource | None = None
         self._list_needed = True
+        self._lists_asked_for = 0
+        self._lists_taken = 0
+        self._watch_limit: asyncio.Timeout | None = None
         self._watch_opened = False
         # The last version seen on this server, by list, event or bookmark; "0" before the first.
         self._version = "0"
@@ -125,6 +130,22 @@ class Reflector(Generic[T]):
     async def wait_synced(self) -> None:
         """Wait for the first complete list."""
         await self._synced.wait()
+
+    @property
+    def version(self) -> str:
+        """The last version seen on this server; "0" before the first."""
+        return self._version
+
+    def relist(self) -> None:
+        """Take a new list at once, begun after this call; `current` tells when it has been applied."""
+        self._lists_asked_for += 1
+        self._list_needed = True
+        if self._watch_limit is not None:
+            self._watch_limit.reschedule(asyncio.get_running_loop().time())
+
+    def current(self) -> bool:
+        """Whether every list that was asked for has been applied."""
+        return self.synced() and not self._list_needed
 
     async def run(self) -> None:
         """Go on until cancelled."""
@@ -202,8 +223,11 @@ class Reflector(Generic[T]):
     async def _list(self) -> None:
         self._not_listing.clear()
         entries: list[Entry[T]] = []
-        seen_before = self._version
+        asked_for, seen_before = self._lists_asked_for, self._version
+        # Somebody doubts that versions mean what they meant: decode objects of versions that are known, too.
+        doubted = asked_for != self._lists_taken
         version = ""
+        self._store.begin_list()
         try:
             async for page in self._client.pages(
                 await self._resolve(),
@@ -218,12 +242,14 @@ class Reflector(Generic[T]):
                 for number, body in enumerate(page.items):
                     if number % ITEMS_PER_TURN == ITEMS_PER_TURN - 1:
                         await asyncio.sleep(0)
-                    key, _, entry = self._read(body)
+                    key, _, entry = self._read(body, known=not (doubted or is_older(version, seen_before)))
                     if entry is _UNDECODABLE:
                         entry = self._store.get(*key)
                     if isinstance(entry, Entry):
                         entries.append(entry)
             self._apply_list(entries, version, is_older(version, seen_before))
+            self._lists_taken = asked_for
+            self._list_needed = asked_for != self._lists_asked_for
         finally:
             self._not_listing.set()
 
@@ -238,7 +264,7 @@ class Reflector(Generic[T]):
             for entry in entries:
                 self._store.apply(entry)
         else:
-            self._store.replace(entries, version, reset=went_back)
+            self._store.replace(entries, version)
             self._confirm_backoff.reset()
         self._version = version
         self._list_needed = False
@@ -254,19 +280,24 @@ class Reflector(Generic[T]):
         return self._confirm_replace(self._store, present)
 
     async def _watch_for_a_while(self) -> None:
-        if not self.holding:
-            await self._watch()
+        if self._list_needed:
             return
-        # The last list was not confirmed: go on following what happens, then take a new one.
-        self._list_needed = True
+        seconds: float | None = None
+        if self.holding:
+            # The last list was not confirmed: go on following what happens, then take a new one.
+            self._list_needed = True
+            seconds = self._confirm_backoff.next_seconds()
         try:
-            async with asyncio.timeout(self._confirm_backoff.next_seconds()) as limit:
+            async with asyncio.timeout(seconds) as self._watch_limit:
                 await self._watch()
-                # The server closed it early: wait for the rest of the time.
-                await asyncio.sleep(LONGEST_CONFIRM_SECONDS)
+                if self.holding:
+                    # The server closed it early: wait for the rest of the time.
+                    await asyncio.sleep(LONGEST_CONFIRM_SECONDS)
         except TimeoutError:
-            if not limit.expired():
+            if self._watch_limit is None or not self._watch_limit.expired():
                 raise
+        finally:
+            self._watch_limit = None
 
     async def _watch(self) -> None:
         self._watch_opened = False
@@ -315,8 +346,11 @@ class Reflector(Generic[T]):
         self._undecodable.pop(key, None)
         self._store.remove(key[0], key[1], version)
 
-    def _read(self, body: dict[str, Any]) -> tuple[Key, str, Entry[T] | object | None]:
-        """Key, version, and the entry: None if it is of no interest, `_UNDECODABLE` if it is unreadable."""
+    def _read(self, body: dict[str, Any], *, known: bool = True) -> tuple[Key, str, Entry[T] | object | None]:
+        """Key, version, and the entry: None if it is of no interest, `_UNDECODABLE` if it is unreadable.
+
+        `known`: an object of a version that is held already need not be decoded.
+        """
         metadata = _metadata(body)
         namespace, name, version = (
             metadata.get("namespace", ""),
@@ -325,7 +359,12 @@ class Reflector(Generic[T]):
         )
         key = (namespace, name)
         held = self._store.get(namespace, name)
-        if held is not None and held.resource_version == version and held.uid == metadata.get("uid", ""):
+        if (
+            known
+            and held is not None
+            and held.resource_version == version
+            and held.uid == metadata.get("uid", "")
+        ):
             # The echo of our own write, or what a list repeats: nothing to decode.
             return key, version, held
         try:
@@ -350,6 +389,9 @@ class Reflector(Generic[T]):
     def _watch_failed(self, error: KubeError) -> float:
         self._failures += 1
         self.restarts[end_reason(error)] += 1
+        if isinstance(error, Timeout) and self._watch_opened:
+            # It was silent past its bookmarks: dead, or from a version that this server has not come to.
+            self._list_needed = True
         if version_is_lost(error) or self._failures >= FAILURES_BEFORE_RELIST:
             self._list_needed = True
             self._failures = 0

@@ -3,9 +3,11 @@
 A reflector writes; controllers and the zone builder read. Values are what `decode` made of an object, never
 the object itself: ten thousand slices must fit in some tens of MiB and cost the collector nothing.
 
-Invariants: a version older than the one held never replaces or removes it, in whatever order a list, a
-watch and a single read arrive; only a complete list or a DELETED event removes anything; listeners see
-every change once, after it has happened, in order.
+Invariants: a single object never replaces or removes a newer version of itself, in whatever order watch,
+writes and reads arrive; a complete list is newer than all that was held when it was asked for, and so is
+taken as it is, older versions included (a server that was restored from a backup has nothing else); only a
+complete list or a DELETED event removes anything; listeners see every change once, after it has happened,
+in order.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
@@ -51,6 +53,8 @@ class Store(Generic[T]):
         self._index_of = index
         self._index: dict[Hashable, dict[Key, Entry[T]]] = {}
         self._listeners: list[Listener[T]] = []
+        # What came singly while a list was being read; None while none is.
+        self._touched: set[Key] | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -84,6 +88,8 @@ class Store(Generic[T]):
         `silent` tells no listener: for what the reader of the store has just written itself.
         """
         held = self._entries.get((entry.namespace, entry.name))
+        if self._touched is not None:
+            self._touched.add(entry.key)
         if held is not None and (
             held.resource_version == entry.resource_version
             or is_older(entry.resource_version, held.resource_version)
@@ -92,8 +98,28 @@ class Store(Generic[T]):
         self._put(held, entry, silent=silent)
         return True
 
+    def correct(self, held: Entry[T] | None, entry: Entry[T] | None, key: Key) -> None:
+        """Take what the server answered when it was asked for `key` alone, older or not; None: it is gone.
+
+        `held` is what was held when it was asked: what came since is compared by version.
+        """
+        now = self._entries.get(key)
+        if now is not held:
+            if entry is not None:
+                self.apply(entry)
+            return
+        if self._touched is not None:
+            self._touched.add(key)
+        if entry is None:
+            if now is not None:
+                self._drop(now)
+        elif now is None or not _is_same(now, entry):
+            self._put(now, entry)
+
     def remove(self, namespace: str, name: str, resource_version: str | None = None) -> None:
         """Forget an entry; with `resource_version`, only if what is held is not newer than that."""
+        if self._touched is not None:
+            self._touched.add((namespace, name))
         held = self._entries.get((namespace, name))
         if held is None:
             return
@@ -101,22 +127,29 @@ class Store(Generic[T]):
             return
         self._drop(held)
 
-    def replace(self, entries: Iterable[Entry[T]], resource_version: str, *, reset: bool = False) -> None:
-        """Take a complete list, read at `resource_version`: what is not in it is removed, unless newer.
+    def begin_list(self) -> None:
+        """A complete list is about to be asked for: what comes singly from now on may be newer than it."""
+        self._touched = set()
 
-        `reset` says that the server's own history went back (it was restored from a backup): then the list
-        is the truth and versions are not compared.
+    def replace(self, entries: Iterable[Entry[T]], resource_version: str) -> None:
+        """Take a complete, consistent list, read at `resource_version`: what is not in it is removed.
+
+        What came singly since `begin_list` (the answer to a write of our own, say) is compared by version.
         """
+        touched, self._touched = self._touched or set(), None
         present: set[Key] = set()
         for entry in entries:
             present.add(entry.key)
-            if reset:
-                # The same version may stand for something else in the new history.
-                self._put(self._entries.get(entry.key), entry)
-            else:
+            if entry.key in touched:
                 self.apply(entry)
+                continue
+            held = self._entries.get(entry.key)
+            if held is None or not _is_same(held, entry):
+                self._put(held, entry)
         for key, held in tuple(self._entries.items()):
-            if key not in present and (reset or not is_older(resource_version, held.resource_version)):
+            if key not in present and not (
+                key in touched and is_older(resource_version, held.resource_version)
+            ):
                 self._drop(held)
 
     def _put(self, held: Entry[T] | None, entry: Entry[T], *, silent: bool = False) -> None:
@@ -150,3 +183,12 @@ class Store(Generic[T]):
         del under[key]
         if not under:
             del self._index[index]
+
+
+def _is_same(held: Entry[T], entry: Entry[T]) -> bool:
+    """The same version may stand for something else in another history of the server."""
+    return (
+        held.resource_version == entry.resource_version
+        and held.uid == entry.uid
+        and held.value == entry.value
+    )

@@ -32,7 +32,7 @@ from mcs_controller.simcluster.objects import Objects
 from mcs_controller.simcluster.resource_kind import Kind
 from mcs_controller.simcluster.server import ApiServer
 from mcs_controller.simcluster.service_ips import ServiceIpAllocator
-from mcs_controller.simcluster.storage import HISTORY_EVENTS_PER_RESOURCE, Object, Storage
+from mcs_controller.simcluster.storage import HISTORY_EVENTS_PER_RESOURCE, Object, Snapshot, Storage
 from mcs_controller.simcluster.transport import InProcessTransport
 from mcs_controller.simcluster.watches import BOOKMARK_INTERVAL_SECONDS
 
@@ -123,6 +123,18 @@ class SimCluster:
             "current-context": self.name,
         }
         return yaml.safe_dump(config, sort_keys=False)
+
+    def snapshot(self) -> Snapshot:
+        """A backup of all objects."""
+        return self._storage.snapshot()
+
+    def restore(self, snapshot: Snapshot, *, bump_revision: int = 0) -> None:
+        """Go back to a backup of this cluster with the same kinds, as after etcd was restored.
+
+        Every watch breaks, since the server is started anew. Without `bump_revision` versions go back.
+        """
+        self._storage.restore(snapshot, bump_revision=bump_revision)
+        self.faults.cut_watches()
 
     def close(self) -> None:
         """Nothing goes on by itself any more; open watches end."""

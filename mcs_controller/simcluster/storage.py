@@ -101,6 +101,13 @@ class Event(NamedTuple):
 Listener = Callable[[Event], None]
 
 
+class Snapshot(NamedTuple):
+    """All that was stored at one moment."""
+
+    revision: int
+    objects: dict[Bucket, dict[str, Stored]]
+
+
 class _Shelf:
     """The objects of one bucket, in key order, with their recent events and their watchers."""
 
@@ -194,6 +201,25 @@ class Storage:
         for shelf in self._shelves.values():
             shelf.events.clear()
             shelf.compacted = self.revision
+
+    def snapshot(self) -> Snapshot:
+        """A backup."""
+        return Snapshot(
+            self.revision, {bucket: dict(shelf.objects) for bucket, shelf in self._shelves.items()}
+        )
+
+    def restore(self, snapshot: Snapshot, *, bump_revision: int = 0) -> None:
+        """Go back to a backup, without a word to anybody: history is forgotten, and versions go back with it.
+
+        `bump_revision` is what etcd's `snapshot restore --bump-revision --mark-compacted` does: objects keep
+        their versions, and the server's own is so much higher that it never comes twice.
+        """
+        self.revision = snapshot.revision + bump_revision
+        for bucket in {*self._shelves, *snapshot.objects}:
+            shelf = self._shelf(bucket)
+            shelf.objects = dict(snapshot.objects.get(bucket, {}))
+            shelf.keys = sorted(shelf.objects)
+        self.compact()
 
     def subscribe(self, bucket: Bucket, listener: Listener) -> Callable[[], None]:
         """Be told of every write to a bucket, as it happens; the answer ends it."""

@@ -3,8 +3,9 @@
 A watch is fed by the storage in the write itself and read at the client's pace. One that is read too slowly
 is closed without a word, as a real server does; the client lists again.
 
-Invariants: a watcher sees each change once and in order of versions; with a selector it sees objects come
-and go as they begin and cease to match.
+Invariants: a watcher sees each change once and in order of versions, and none before the version that it
+asked for: a watch from the future is silent, bookmarks included, until it is overtaken. With a selector it
+sees objects come and go as they begin and cease to match.
 """
 
 from __future__ import annotations
@@ -177,6 +178,7 @@ class Watch:
         self._stream = stream
         self._match: Match | None = selection(kind, options.list_options)
         self._timers: list[asyncio.TimerHandle] = []
+        self._from = 0 if options.initial_events else options.list_options.resource_version or 0
 
     def start(self, *, timeout_seconds: float, bookmark_interval_seconds: float) -> None:
         """Send what the client has missed and follow from there."""
@@ -216,7 +218,7 @@ class Watch:
         return not options.name or stored.name == options.name
 
     def _observe(self, event: Event) -> None:
-        if not self._concerns(event.last):
+        if event.resource_version <= self._from or not self._concerns(event.last):
             return
         match, after, before = self._match, event.after, event.before
         is_in = after is not None and (match is None or match(after.object))
@@ -229,12 +231,13 @@ class Watch:
             self._stream.push(self._view.event("DELETED", last))
 
     def _bookmark(self, interval_seconds: float) -> None:
-        self._stream.push(bookmark_event(self._kind, self._storage.revision))
+        if self._storage.revision > self._from:
+            self._stream.push(bookmark_event(self._kind, self._storage.revision))
         loop = asyncio.get_running_loop()
         self._timers[-1] = loop.call_later(interval_seconds, self._bookmark, interval_seconds)
 
     def _time_out(self) -> None:
-        if self._options.bookmarks:
+        if self._options.bookmarks and self._storage.revision >= self._from:
             self._stream.push(bookmark_event(self._kind, self._storage.revision))
         self._stream.finish()
 

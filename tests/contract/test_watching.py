@@ -110,6 +110,21 @@ async def test_a_forgotten_version_is_an_error_event(api: Api, widgets: str) -> 
         assert await watch.rest() == []
 
 
+async def test_a_watch_from_a_future_version_is_silent_until_it_is_overtaken(api: Api, widgets: str) -> None:
+    await api.ok("POST", widgets, widget("a"))
+    future = str(int(await version_of(api, widgets)) + 100_000)
+    options = {"resourceVersion": future, "timeoutSeconds": "4", "allowWatchBookmarks": "true"}
+    async with await api.watch(widgets, options) as watch:
+        await api.ok("PATCH", f"{widgets}/a", {"spec": {"size": 2}}, content_type=MERGE)
+        assert await watch.rest() == []
+    version = str(int(await version_of(api, widgets)) + 1)
+    async with await api.watch(widgets, resourceVersion=version) as watch:
+        for size in range(3, 9):
+            await api.ok("PATCH", f"{widgets}/a", {"spec": {"size": size}}, content_type=MERGE)
+        _, shown = await watch.next()
+        assert int(shown["metadata"]["resourceVersion"]) > int(version)
+
+
 async def test_the_last_finalizer_taken_off_is_seen_as_a_deletion(api: Api, core: str) -> None:
     path = f"{core}/configmaps"
     body = config_map("a")

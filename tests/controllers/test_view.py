@@ -29,7 +29,7 @@ class Stores:
         )
 
     def hold(self, one: SourceSlice) -> None:
-        self.slices.replace([Entry(one.cluster, one.name, "", "1", one)], "1", reset=True)
+        self.slices.replace([Entry(one.cluster, one.name, "", "1", one)], "1")
 
     def addresses(self, key: ServiceKey = WEB) -> list[tuple[str, ...]]:
         return [endpoint.addresses for one in self.view.slices(key) for endpoint in one.content.endpoints]

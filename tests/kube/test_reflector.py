@@ -159,7 +159,7 @@ async def test_a_watch_refused_with_410_leads_to_a_new_list() -> None:
         assert kind.count("list") == 2
 
 
-async def test_a_silent_watch_is_taken_for_dead_and_resumed() -> None:
+async def test_a_watch_that_is_silent_past_its_bookmarks_is_followed_by_a_list() -> None:
     kind, store = FakeKind(), Store[str]()
     reflector = make(kind, store, inactivity_seconds=90)
     async with running(reflector):
@@ -167,7 +167,7 @@ async def test_a_silent_watch_is_taken_for_dead_and_resumed() -> None:
         assert kind.count("watch") == 1
         await asyncio.sleep(2)
         assert kind.count("watch") == 2
-        assert kind.count("list") == 1
+        assert kind.count("list") == 2
         assert reflector.restarts["inactive"] == 1
         assert reflector.problem is None
 
@@ -348,14 +348,50 @@ async def test_after_a_restore_from_backup_the_store_follows_the_server_back() -
     kind.put("b", value="only after")
     async with running(make(kind, store)):
         await asyncio.sleep(60)
-        kind.faults.append(("watch", refusal(504, "Timeout", causes=[{"reason": "ResourceVersionTooLarge"}])))
         kind.cut()
         kind.version, kind.oldest = 200, 200
         kind.history.clear()
         kind.objects.clear()
         kind.put("a", value="before")
-        await asyncio.sleep(30)
+        # The watch from a version in the server's future is accepted, and silent.
+        await asyncio.sleep(60)
+        assert contents(store) == {"a": "after", "b": "only after"}
+        await asyncio.sleep(60)
         assert contents(store) == {"a": "before"}
+
+
+async def test_a_list_that_is_asked_for_is_taken_at_once_and_decodes_what_has_a_known_version() -> None:
+    kind, store = FakeKind(first_version=500), Store[str]()
+    kind.put("a", value="of one history")
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(1)
+        kind.objects["shop", "a"]["value"] = "of another"
+        reflector.relist()
+        assert not reflector.current()
+        await asyncio.sleep(0.1)
+        assert reflector.current()
+        assert kind.count("list") == 2
+        assert contents(store) == {"a": "of another"}
+        kind.put("a", value="followed")
+        await asyncio.sleep(0.1)
+        assert contents(store) == {"a": "followed"}
+
+
+async def test_a_list_that_was_begun_before_it_was_asked_for_does_not_count() -> None:
+    kind, store = FakeKind(), Store[str]()
+    for number in range(3):
+        kind.put(f"n{number}", value="1")
+    reflector = make(kind, store, page_size=1)
+    kind.page_delay_seconds = 1.0
+    async with running(reflector):
+        await asyncio.sleep(1.5)
+        reflector.relist()
+        await asyncio.sleep(2.5)
+        assert reflector.synced()
+        assert not reflector.current()
+        await asyncio.sleep(5)
+        assert reflector.current()
 
 
 async def test_a_kind_that_is_not_installed_is_waited_for() -> None:

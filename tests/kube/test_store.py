@@ -1,4 +1,4 @@
-"""The store: no version ever goes back, whatever order news arrives in."""
+"""The store: single news never goes back in version, and a complete list is the truth."""
 
 from typing import Any
 
@@ -66,10 +66,50 @@ def test_a_deletion_older_than_what_is_held_is_ignored() -> None:
 
 def test_a_complete_list_removes_what_it_lacks_unless_that_is_newer_than_the_list() -> None:
     store: Store[str] = Store()
-    for name, version in (("kept", 3), ("gone", 4), ("newer", 11)):
+    for name, version in (("kept", 3), ("gone", 4)):
         store.apply(entry(name, version))
+    store.begin_list()
+    store.apply(entry("newer", 11))
     store.replace([entry("kept", 3), entry("added", 9)], "10")
     assert sorted(contents(store)) == ["added", "kept", "newer"]
+
+
+def test_an_older_version_in_a_complete_list_is_taken_unless_the_newer_one_came_while_it_was_read() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("restored", 50, "after the backup"))
+    store.apply(entry("written", 50, "before"))
+    store.begin_list()
+    store.apply(entry("written", 1_000_051, "meanwhile"), silent=True)
+    store.replace([entry("restored", 20, "of the backup"), entry("written", 50, "before")], "1000050")
+    assert contents(store) == {"restored": "of the backup", "written": "meanwhile"}
+    store.begin_list()
+    store.replace([entry("restored", 20, "of the backup"), entry("written", 60, "of the list")], "70")
+    assert contents(store)["written"] == "of the list"
+
+
+def test_what_a_list_repeats_is_no_news() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 3, "same"))
+    store.apply(entry("b", 4, "other"))
+    heard: list[str] = []
+    store.subscribe(lambda old, new: heard.append((new or old).name))  # type: ignore[union-attr]
+    store.begin_list()
+    store.replace([entry("a", 3, "same"), entry("b", 4, "of another history")], "10")
+    assert heard == ["b"]
+
+
+def test_a_read_that_corrects_is_taken_older_or_not_unless_something_came_meanwhile() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 50, "lost"))
+    held = store.get("shop", "a")
+    store.correct(held, entry("a", 20, "there"), ("shop", "a"))
+    assert contents(store) == {"a": "there"}
+    store.apply(entry("a", 30, "meanwhile"))
+    store.correct(held, entry("a", 25, "read before"), ("shop", "a"))
+    store.correct(held, None, ("shop", "a"))
+    assert contents(store) == {"a": "meanwhile"}
+    store.correct(store.get("shop", "a"), None, ("shop", "a"))
+    assert contents(store) == {}
 
 
 def test_after_a_restore_from_backup_the_list_is_the_truth() -> None:
@@ -78,7 +118,8 @@ def test_after_a_restore_from_backup_the_list_is_the_truth() -> None:
     store.apply(entry("b", 60))
     store.apply(entry("c", 25, "of the lost history"))
     listed = [entry("a", 20, "as in the backup"), entry("c", 25, "of the new history")]
-    store.replace(listed, "30", reset=True)
+    store.begin_list()
+    store.replace(listed, "30")
     assert contents(store) == {"a": "as in the backup", "c": "of the new history"}
 
 
