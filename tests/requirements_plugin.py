@@ -8,16 +8,22 @@ JSON, which hack/requirements prints and makes docs/conformance.md of.
 
 from __future__ import annotations
 
+import inspect
 import json
 import tomllib
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 import pytest
 
 TABLE = Path(__file__).with_name("requirements.toml")
 LEVELS = {"M", "S", "Y", "D"}
 RULES, SIMCLUSTER, REAL_CONTROL_PLANE, REAL_NODE = "rules", "simcluster", "real control plane", "real node"
+SIMULATED_FOLDERS = frozenset({"controllers", "integration", "contract", "simcluster"})
+SIMULATOR = "mcs_controller.simcluster"
 PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
 
 
@@ -40,7 +46,7 @@ class _Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test is set up, called and torn down: it passed if the call did and nothing failed."""
-        if report.failed:
+        if report.failed or self.outcomes.get(report.nodeid) == FAILED:
             self.outcomes[report.nodeid] = FAILED
         elif report.skipped:
             self.outcomes[report.nodeid] = SKIPPED
@@ -74,9 +80,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(results, "requirement-results")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Before anything is deselected, so that a wrong id shows in every run that collects the test."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Around all others: before anything is deselected, so that a wrong id shows in every run that collects
+    the test, and after other plugins have marked what their fixtures run on."""
+    collected = list(items)
+    _note_proofs(config.stash[_results], collected)
+    yield
+    for item in collected:
+        if item.nodeid in config.stash[_results].servers:
+            config.stash[_results].servers[item.nodeid] = server_of(item)
+
+
+def _note_proofs(results: _Results, items: Iterable[pytest.Item]) -> None:
     known = load_requirements()
     unknown: list[str] = []
     for item in items:
@@ -84,10 +102,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for identifier in mark.args:
                 if identifier not in known:
                     unknown.append(f"{item.nodeid}: {identifier}")
-                tests = config.stash[_results].proofs.setdefault(identifier, [])
+                tests = results.proofs.setdefault(identifier, [])
                 if item.nodeid not in tests:
                     tests.append(item.nodeid)
-                config.stash[_results].servers[item.nodeid] = server_of(item)
+                results.servers[item.nodeid] = RULES
     if unknown:
         listed = "\n  ".join(unknown)
         raise pytest.UsageError(f"requirement ids that {TABLE.name} does not have:\n  {listed}")
@@ -96,12 +114,46 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def server_of(item: pytest.Item) -> str:
     """What a test runs on: whole clusters, real API servers, simulated ones, or none at all."""
     folders = item.nodeid.split("/")
-    if "realnode" in folders:
+    if "realnode" in folders or item.get_closest_marker("realnode") is not None:
         return REAL_NODE
     if item.get_closest_marker("realkube") is not None:
         return REAL_CONTROL_PLANE
-    simulated = {"controllers", "integration", "contract", "simcluster"}
-    return SIMCLUSTER if simulated.intersection(folders) or "[simcluster" in item.nodeid else RULES
+    if SIMULATED_FOLDERS.intersection(folders) or "[simcluster" in item.nodeid or _is_simulated(item):
+        return SIMCLUSTER
+    return RULES
+
+
+def _is_simulated(item: pytest.Item) -> bool:
+    """Whether the test, a fixture of its or a helper of theirs names something of the simulator."""
+    information = getattr(item, "_fixtureinfo", None)
+    fixtures: Mapping[str, Sequence[Any]] = getattr(information, "name2fixturedefs", {})
+    waiting: list[Any] = [getattr(item, "function", None)]
+    waiting += [definition.func for known in fixtures.values() for definition in known]
+    seen: set[object] = set()
+    while waiting:
+        found = waiting.pop()
+        if inspect.isclass(found):
+            waiting += [one for one in vars(found).values() if isinstance(one, FunctionType)]
+            continue
+        function = inspect.unwrap(found) if callable(found) else None
+        if not isinstance(function, FunctionType) or function in seen:
+            continue
+        seen.add(function)
+        named = [function.__globals__[name] for name in _names(function.__code__) & set(function.__globals__)]
+        if any(_module(value).startswith(SIMULATOR) for value in named):
+            return True
+        waiting += [value for value in named if _module(value).startswith("tests")]
+    return False
+
+
+def _module(value: object) -> str:
+    return value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or ""
+
+
+def _names(code: CodeType) -> set[str]:
+    """The global names in a function, and in what is defined within it."""
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.requirements_plugin import LEVELS, load_requirements
 from tests.scripts import load_script
 
@@ -133,6 +135,92 @@ def test_the_report_says_what_each_test_runs_on(tmp_path: Path) -> None:
     assert told["MCS-API-01"]["servers"] == {"test_inner.py::test_holds": "rules"}
 
 
+def test_what_a_test_runs_on_may_follow_from_its_fixtures(tmp_path: Path) -> None:
+    """As in the suite: a plugin that is registered first marks by fixture, in the same hook."""
+    (tmp_path / "by_fixture.py").write_text(
+        "import pytest\n@pytest.hookimpl(tryfirst=True)\ndef pytest_collection_modifyitems(items):\n"
+        "    for item in items:\n"
+        "        if 'plane' in item.fixturenames: item.add_marker('realkube')\n"
+    )
+    (tmp_path / "test_fixtures.py").write_text(
+        "import pytest\nfrom mcs_controller.simcluster.cluster import SimCluster\n"
+        "@pytest.fixture\ndef plane(): ...\n"
+        "@pytest.fixture\ndef simulated():\n    assert SimCluster\n"
+        "@pytest.mark.requirement('MCS-API-05')\ndef test_planes(plane): ...\n"
+        "@pytest.mark.requirement('MCS-API-05')\ndef test_fixture(simulated): ...\n"
+        "@pytest.mark.requirement('MCS-API-05')\ndef test_neither(tmp_path): ...\n"
+    )
+    report = tmp_path / "report.json"
+    run_inner(tmp_path, INNER, "-p", "by_fixture", f"--requirements-report={report}", "-k", "fixtures")
+    told = json.loads(report.read_text())["MCS-API-05"]["servers"]
+    assert told == {
+        "test_fixtures.py::test_planes": "real control plane",
+        "test_fixtures.py::test_fixture": "simcluster",
+        "test_fixtures.py::test_neither": "rules",
+    }
+
+
+def test_what_a_helper_of_a_test_names_counts_for_the_test(tmp_path: Path) -> None:
+    """tests/dns/test_server.py makes its cluster in a class of its own."""
+    files = ("tests/dns/test_server.py", "tests/dns/test_names.py")
+    report = f"--requirements-report={tmp_path / 'report.json'}"
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", *files, "--collect-only", "-qq", report],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert listed.returncode == 0, listed.stdout
+    servers: dict[str, set[str]] = {}
+    for one in json.loads((tmp_path / "report.json").read_text()).values():
+        for test, server in one["servers"].items():
+            servers.setdefault(test.partition("::")[0], set()).add(server)
+    assert servers["tests/dns/test_names.py"] == {"rules"}
+    assert servers["tests/dns/test_server.py"] == {"simcluster"}
+
+
+def test_a_test_that_failed_is_not_saved_by_a_skip_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "test_late.py").write_text(
+        "import pytest\n@pytest.fixture\ndef skips_at_the_end():\n    yield\n    pytest.skip('late')\n"
+        "@pytest.mark.requirement('MCS-API-05')\ndef test_fails(skips_at_the_end): assert False\n"
+    )
+    report = tmp_path / "report.json"
+    run_inner(tmp_path, INNER, f"--requirements-report={report}", "-k", "fails")
+    told = json.loads(report.read_text())["MCS-API-05"]["tests"]
+    assert told == {"test_late.py::test_fails": "failed"}
+
+
+@pytest.mark.parametrize("missed", ["not run", "skipped"])
+def test_a_requirement_is_proven_only_when_every_test_of_it_ran(missed: str) -> None:
+    module = load_script("requirements")
+    assert module.result(["passed", "passed"]) == "proven"
+    assert module.result(["passed", missed]) == "in part"
+    assert module.result([missed]) == "not run"
+    tests = {"test_a.py::test_0": "passed", "test_a.py::test_1": missed}
+    servers = dict.fromkeys(tests, "real control plane")
+    page = module.page_of({"MCS-API-01": {"level": "M", "text": "holds", "tests": tests, "servers": servers}})
+    assert "in part (not run: 1 of 2 tests, on real control plane)" in page
+
+
+def test_a_refreshed_page_keeps_results_of_rows_that_are_as_they_were_and_no_others() -> None:
+    module = load_script("requirements")
+    servers = {"test_inner.py::test_0": "rules"}
+    former = module.page_of(
+        {key: {**entry("M", "passed"), "servers": servers} for key in ("A-1", "MCS-API-02")}
+    )
+    former = former.replace("A-1", "MCS-API-01")
+    listed = {
+        "MCS-API-01": {**entry("M", "not run"), "servers": servers},
+        "MCS-API-02": {**entry("M", "not run"), "servers": {"test_inner.py::test_0": "real node"}},
+        "MCS-API-03": {**entry("M", "not run"), "servers": servers},
+    }
+    page = module.with_kept_results(module.page_of(listed), former)
+    results = {line.split()[1]: line.split("|")[-2].strip() for line in page.splitlines() if "| MCS" in line}
+    assert results == {"MCS-API-01": "proven", "MCS-API-02": "not run", "MCS-API-03": "not run"}
+    assert module.without_results(page) == module.without_results(module.page_of(listed))
+
+
 def test_the_page_has_a_row_for_each_requirement_and_its_results_are_not_compared() -> None:
     module = load_script("requirements")
     proven = {"MCS-API-01": {**entry("M", "passed"), "servers": {"test_inner.py::test_0": "simcluster"}}}
@@ -148,7 +236,7 @@ def test_the_page_has_a_row_for_each_requirement_and_its_results_are_not_compare
         "servers": {"test_inner.py::test_0": "rules", "test_inner.py::test_1": "real node"},
     }
     told = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], **partly}})
-    assert "| rules, real node | proven (not run on: real node) |" in told
+    assert "| rules, real node | in part (not run: 1 of 2 tests, on real node) |" in told
     assert module.without_results(failed) == module.without_results(page)
     other = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], "level": "S"}})
     assert module.without_results(other) != module.without_results(page)
