@@ -21,6 +21,7 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, instance_name, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import AgentSettings
+from mcs_controller.clusterset.limits import Limits
 from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.identity import ClusterId
@@ -106,6 +107,7 @@ async def _work(
         workers=settings.workers,
         fuse_share=settings.fuse_share,
         fuse_minimum=settings.fuse_minimum,
+        limits=Limits(imports=settings.member_max_imports),
     )
 
     def make_agent(of_term: CollectorRegistry) -> Agent:

@@ -134,6 +134,16 @@ class AgentSettings:
             metavar="N",
         ),
     ]
+    member_max_imports: Annotated[
+        int,
+        Option(
+            "how many services of one other cluster are imported at the most, unless its MemberCluster says "
+            "otherwise; each may take an address of this cluster's Service range",
+            parse=count,
+            default="1000",
+            metavar="N",
+        ),
+    ]
     workers: Annotated[
         int,
         Option(

@@ -5,7 +5,7 @@ derived Service was given, the families that the cluster serves. The imported sl
 `desired_slices.py` and offered here, too.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from mcs_controller.api.names import (
@@ -28,6 +28,7 @@ from mcs_controller.clusterset.model import (
     MergedService,
     ServiceKey,
     ServicePort,
+    SourceSlice,
     StringMap,
 )
 from mcs_controller.clusterset.naming import derived_service_name
@@ -45,7 +46,10 @@ __all__ = [
     "import_metadata",
     "import_spec",
     "imported_slices",
+    "wants_clusterset_ip",
 ]
+
+NO_ENDPOINT_YET = "no cluster has an endpoint yet: the clusterset IP comes with the first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,19 +194,35 @@ def differs(observed: LocalService, wanted: DerivedService) -> bool:
     )
 
 
+def wants_clusterset_ip(
+    merged: MergedService, slices: Iterable[SourceSlice], ips: Collection[str] = ()
+) -> bool:
+    """Whether the import has, or is to be given, a clusterset IP.
+
+    An address that leads nowhere is not worth its place in the range that all Services of the cluster share,
+    so that the first comes with the first endpoint, ready or not, in `slices` of the exporting clusters.
+    What it has, `ips`, it keeps.
+    """
+    if merged.type == "Headless":
+        return False
+    return bool(ips) or any(slice_.content.endpoints for slice_ in slices)
+
+
 def import_conditions(
     merged: MergedService,
     spec: ImportSpec,
     *,
     families: Sequence[AddressFamily] = (),
     withdrawn: Collection[str] = (),
+    waiting: str = "",
     error: str = "",
     observed_generation: int | None = None,
 ) -> tuple[Condition, ...]:
     """The conditions of the ServiceImport: Ready, and if not why not (MCS-IMP-14).
 
     `families` are those that the cluster is known to serve, `withdrawn` the clusters whose endpoints were
-    taken out because nothing is heard of them, `error` what stands in the way of the import.
+    taken out because nothing is heard of them, `waiting` says what a clusterset IP waits for, `error` what
+    stands in the way of the import.
     """
     notes = [
         f"{family} is not served in this cluster"
@@ -222,5 +242,5 @@ def import_conditions(
     if not servable(merged.ip_families, families):
         return ready("False", "IPFamilyNotSupported", message)
     if merged.type == "ClusterSetIP" and not spec.ips:
-        return ready("False", "Pending", "waiting for the clusterset IP")
+        return ready("False", "Pending", waiting or "waiting for the clusterset IP")
     return ready("True", "Ready", message)

@@ -8,6 +8,7 @@ The importer's settings are the defaults; `MemberCluster.spec.limits`, which onl
 can write, sets others for its member.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 OBJECT_MAX_BYTES = 512 * 1024
@@ -53,6 +54,18 @@ class Limits:
     def slices_max_bytes(self) -> int:
         """All slices together."""
         return self.mebibytes * MEBIBYTE - self.records_max_bytes
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def has_place(usage_and_limit: Iterable[tuple[int, int]]) -> bool:
+    """Whether a service may be imported, given how many imports each of its exporters has and may have.
+
+    One exporter that has a place to spare is enough. A service that no other cluster exports needs none.
+    """
+    pairs = tuple(usage_and_limit)
+    return not pairs or any(used < limit for used, limit in pairs)
 
 
 @dataclass(frozen=True, slots=True)

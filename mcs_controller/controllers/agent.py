@@ -22,6 +22,7 @@ from mcs_controller.controllers.export_status import ExportStatus
 from mcs_controller.controllers.exporter import Exporter
 from mcs_controller.controllers.former import FormerIds
 from mcs_controller.controllers.fuse import ImportFuse
+from mcs_controller.controllers.import_cap import ImportCap
 from mcs_controller.controllers.import_status import ImportStatus
 from mcs_controller.controllers.importer import Importer
 from mcs_controller.controllers.local import LocalState, describe_service
@@ -79,12 +80,14 @@ class Agent:
             clock,
         )
         self._fuse = ImportFuse(self.local, self._view, share=config.fuse_share, minimum=config.fuse_minimum)
+        self._import_cap = ImportCap(self.local, self.membership)
         importer = Importer(
             self.local,
             self._view,
             self.membership,
             evidence,
             self._fuse,
+            self._import_cap,
             self._import_status,
             DerivedServices(self.local),
             self._metrics,
@@ -117,7 +120,15 @@ class Agent:
         self._former_ids = FormerIds(
             self.membership, broker, interval_seconds=config.heartbeat_interval_seconds
         )
-        StateCollector(self.local, self._view, self.membership, self._fuse, self._former_ids, registry)
+        StateCollector(
+            self.local,
+            self._view,
+            self.membership,
+            self._fuse,
+            self._import_cap,
+            self._former_ids,
+            registry,
+        )
         self._connect(KubeMetrics(registry))
 
     async def run(self) -> None:
@@ -193,6 +204,7 @@ class Agent:
         local.services.subscribe(self._service_changed)
         local.namespaces.subscribe(self._namespace_changed)
         local.on_loaded(self._look)
+        self._import_cap.wake = self.imports.add
         self.membership.on_change(self._member_changed)
 
     def _record_changed(self, key: ServiceKey) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
+from mcs_controller.clusterset.limits import DEFAULT_LIMITS, Limits
 
 DeadMemberPolicy = Literal["withdraw", "keep"]
 
@@ -17,7 +18,8 @@ class AgentConfig:
     (architecture.md, decision 6). `fuse_share` and `fuse_minimum` are how much of what is imported must be
     missing at once, as a share and in services, for nothing to be withdrawn (decision 7).
     `confirm_delay_seconds` is the time between the first complete read after
-    a start and the second one that proves what is gone (decision 8).
+    a start and the second one that proves what is gone (decision 8). `limits` are how much is taken of one
+    member that has no others stated in its MemberCluster.
     """
 
     cluster_id: str
@@ -28,3 +30,4 @@ class AgentConfig:
     workers: int = 16
     fuse_share: float = DEFAULT_SHARE
     fuse_minimum: int = SERVICES_MINIMUM
+    limits: Limits = DEFAULT_LIMITS

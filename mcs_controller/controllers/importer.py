@@ -21,6 +21,7 @@ from mcs_controller.clusterset.recall import merge_behind
 from mcs_controller.controllers.derived import DerivedServices
 from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.fuse import ImportFuse
+from mcs_controller.controllers.import_cap import ImportCap
 from mcs_controller.controllers.import_status import ImportStatus, WantedStatus
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
@@ -45,6 +46,7 @@ class Importer:
         membership: Membership,
         evidence: Evidence,
         import_fuse: ImportFuse,
+        cap: ImportCap,
         status: ImportStatus,
         derived: DerivedServices,
         metrics: AgentMetrics,
@@ -55,6 +57,7 @@ class Importer:
         self._membership = membership
         self._evidence = evidence
         self._fuse = import_fuse
+        self._cap = cap
         self._status = status
         self._derived = derived
         self._metrics = metrics
@@ -68,7 +71,10 @@ class Importer:
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """Bring the local objects of `key` in step; raises what kept it from doing so."""
-        if not self._local.synced() or not self._local.namespace_is_active(key.namespace):
+        if not self._local.synced():
+            return None
+        if not self._local.namespace_is_active(key.namespace):
+            self._cap.forget(key)
             return None
         if self._local.exports.get(*key) is not None and not self._local.loaded(key):
             return None
@@ -89,7 +95,7 @@ class Importer:
             self._status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
         elif merged is None:
             await self._withdraw(key, imported)
-        elif imported is None or not imported.value.deleting:
+        elif (imported is None or not imported.value.deleting) and self._cap.permits(key, merged.clusters):
             await self._import(key, merged, imported)
         return None
 
@@ -113,7 +119,9 @@ class Importer:
             self._fuse.look(key)
         problem: KubeError | None = None
         ips = imported.value.spec.ips
-        if merged.type == "ClusterSetIP":
+        sources = [one for one in self._view.slices(key) if one.cluster in records]
+        wants_ip = desired.wants_clusterset_ip(merged, sources, ips or self._derived.ips(key))
+        if wants_ip:
             try:
                 ips = await self._derived.ensure(key, merged, imported)
             except KubeError as error:
@@ -124,7 +132,6 @@ class Importer:
             imported = await self._imports.replace(imported, self._import_body(wanted))
         if merged.type == "Headless":
             await self._derived.remove(key)
-        sources = [one for one in self._view.slices(key) if one.cluster in records]
         withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         slices = desired.imported_slices(
             merged,
@@ -144,6 +151,7 @@ class Importer:
                     wanted.spec,
                     families=served,
                     withdrawn=withdrawn,
+                    waiting="" if wants_ip else desired.NO_ENDPOINT_YET,
                     error=str(problem) if problem else "",
                     observed_generation=imported.value.generation,
                 )
@@ -243,6 +251,7 @@ class Importer:
         if imported is not None and not imported.value.deleting:
             self._fuse.withdraws(key, imported.value)
             await self._imports.delete(imported)
+        self._cap.forget(key)
         for entry in self._local.imported_slices.indexed(key):
             await self._slices.delete(entry)
         await self._derived.remove(key)

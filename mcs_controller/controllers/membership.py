@@ -16,6 +16,7 @@ from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.clusterset import decode, fuse, liveness
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.limits import Limits
 from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.errors import ClusterIdTaken
@@ -70,6 +71,11 @@ class Membership:
     def member(self, cluster: str) -> Member | None:
         """What the broker last said of a member (this cluster, too), None if it never named it."""
         return self._members.get(cluster)
+
+    def limits(self, cluster: str) -> Limits:
+        """How much of a member is taken here."""
+        member = self._members.get(cluster)
+        return self._config.limits.stated(member.limits) if member is not None else self._config.limits
 
     def former_ids(self) -> frozenset[str]:
         """Silent members that name our kube-system UID: this cluster, under an id that it had before."""
@@ -256,10 +262,13 @@ class Membership:
 
 
 def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:
-    """The members that came, went, or may export something else than before."""
+    """The members that came, went, or may export something else, or more or less, than before."""
     changed = set(before.keys() ^ after.keys())
     for cluster in before.keys() & after.keys():
-        old, new = before[cluster], after[cluster]
-        if (old.allowed_cidrs, old.allowed_namespaces) != (new.allowed_cidrs, new.allowed_namespaces):
+        if _rights(before[cluster]) != _rights(after[cluster]):
             changed.add(cluster)
     return changed
+
+
+def _rights(member: Member) -> tuple[object, ...]:
+    return member.allowed_cidrs, member.allowed_namespaces, member.limits

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.controllers.former import FormerIds
 from mcs_controller.controllers.fuse import ImportFuse
+from mcs_controller.controllers.import_cap import ImportCap
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.view import ClustersetView
@@ -47,6 +48,7 @@ class StateCollector(Collector):
         view: ClustersetView,
         membership: Membership,
         fuse: ImportFuse,
+        import_cap: ImportCap,
         former_ids: FormerIds,
         registry: CollectorRegistry,
     ) -> None:
@@ -54,6 +56,7 @@ class StateCollector(Collector):
         self._view = view
         self._membership = membership
         self._fuse = fuse
+        self._import_cap = import_cap
         self._former_ids = former_ids
         registry.register(self)
 
@@ -83,6 +86,14 @@ class StateCollector(Collector):
             "Exports of other members that the broker's administrator does not allow them.",
             value=self._view.refused(),
         )
+        waiting = GaugeMetricFamily(
+            "mcs_imports_waiting",
+            "Services that are not imported, since so many of a member that exports them are already.",
+            labels=["member"],
+        )
+        for member, services in self._import_cap.waiting():
+            waiting.add_metric([member], services)
+        yield waiting
         tripped = GaugeMetricFamily(
             "mcs_fuse_tripped",
             "Whether everything is held, since too much was lost at once: services (imports) or heartbeats "

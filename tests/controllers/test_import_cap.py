@@ -1,0 +1,196 @@
+"""How many imports, and addresses of the Service range, one member can make the others spend."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.api.resources import (
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    MEMBER_CLUSTERS,
+    SERVICES,
+)
+from mcs_controller.clusterset.limits import Limits
+from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset
+from tests.controllers.test_poison import record, slice_
+
+pytestmark = pytest.mark.looptime
+
+SMALL = dict.fromkeys(("east", "west"), ("10.96.0.0/24",))
+RANGE_OF_SMALL = 254
+TEN = Limits(imports=10)
+
+
+def named(numbers: Iterable[int]) -> set[str]:
+    return {f"s{number:03}" for number in numbers}
+
+
+async def mars_exports(
+    world: Clusterset, numbers: Iterable[int], *, endpoints: int = 1, second: int = 0
+) -> None:
+    """As a member could that was taken over: no agent runs in it."""
+    for name in sorted(named(numbers)):
+        await world.publish(
+            "mars",
+            EXPORTED_SERVICES,
+            f"shop.{name}",
+            **record(name, exportedAt=f"2025-01-01T00:00:{second:02}Z"),
+        )
+        if endpoints:
+            addresses = [{"addresses": [f"10.9.0.{number}"]} for number in range(1, endpoints + 1)]
+            await world.publish(
+                "mars", EXPORTED_ENDPOINT_SLICES, f"shop.{name}-x", **slice_(name, endpoints=addresses)
+            )
+
+
+async def withdraw(world: Clusterset, name: str) -> None:
+    await world.broker_api.delete(EXPORTED_SERVICES, f"shop.{name}", namespace="mcs-member-mars")
+    await world.broker_api.delete(EXPORTED_ENDPOINT_SLICES, f"shop.{name}-x", namespace="mcs-member-mars")
+
+
+async def imported(cluster: Cluster) -> set[str]:
+    return {one["metadata"]["name"] for one in await cluster.all_of(IMPORTS)}
+
+
+async def has_ip(cluster: Cluster, name: str) -> str | None:
+    found = await cluster.import_of("shop", name)
+    ips = (found or {"spec": {}})["spec"].get("ips")
+    return ips[0] if ips else None
+
+
+async def ips_of_derived(cluster: Cluster) -> int:
+    services = await cluster.all_of(SERVICES, "shop")
+    return sum(one["metadata"]["name"].startswith("derived-") for one in services)
+
+
+def waiting(registry: CollectorRegistry, member: str = "mars") -> float:
+    return registry.get_sample_value("mcs_imports_waiting", {"member": member}) or 0.0
+
+
+def count_is(
+    count: Callable[[Cluster], Awaitable[int]], cluster: Cluster, number: int
+) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        return await count(cluster) == number
+
+    return holds
+
+
+async def imports_of(cluster: Cluster) -> int:
+    return len(await imported(cluster))
+
+
+async def test_a_members_flood_of_exports_takes_no_more_than_its_places_and_others_go_on() -> None:
+    async with Clusterset("east", "west", service_cidrs=SMALL, limits=TEN) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(RANGE_OF_SMALL + 50))
+        await world.until(count_is(ips_of_derived, west, 10))
+
+        await world["east"].deploy("shop", "web")
+        await west.deploy("shop", "own")
+        await world.until(partial(has_ip, west, "web"))
+        await world.until(partial(has_ip, west, "own"))
+        await west.service("shop", "somebodys")
+        await world.settle()
+
+        assert await imports_of(west) == 12
+        assert await ips_of_derived(west) == 12
+        assert waiting(west.agent.registry) == RANGE_OF_SMALL + 40
+
+
+async def test_who_waits_for_a_place_comes_in_when_one_is_free_or_more_are_allowed() -> None:
+    async with Clusterset("east", "west", limits=TEN) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(10))
+        await world.until(count_is(imports_of, west, 10))
+        await mars_exports(world, range(10, 15))
+        await world.settle()
+        assert await imported(west) == named(range(10))
+
+        await withdraw(world, "s003")
+        await world.until(count_is(imports_of, west, 10))
+        await world.settle()
+        assert await imported(west) == named(range(11)) - named([3])
+
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 12}}}, namespace="mcs-member-mars"
+        )
+        await world.until(count_is(imports_of, west, 12))
+        await world.settle()
+        assert await imports_of(west) == 12
+
+
+async def test_what_is_imported_keeps_its_place_over_a_restart_and_when_fewer_are_allowed() -> None:
+    async with Clusterset("east", "west", limits=TEN) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(10, 20))
+        await world.until(count_is(ips_of_derived, west, 10))
+        await world.settle()
+        await mars_exports(world, range(10))
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 3}}}, namespace="mcs-member-mars"
+        )
+        await west.restart()
+        await world.settle()
+        assert await imported(west) == named(range(10, 20))
+        assert await ips_of_derived(west) == 10
+
+
+async def test_what_this_cluster_or_another_with_places_left_exports_is_imported_whoever_else_does() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(4))
+        await world.until(count_is(imports_of, west, 2))
+        await west.deploy("shop", "s002")
+        await world["east"].deploy("shop", "s003")
+        await world.until(count_is(imports_of, west, 4))
+
+
+async def test_a_clusterset_ip_comes_with_the_first_endpoint_and_stays_when_there_is_none() -> None:
+    async with Clusterset("east", "west", service_cidrs=SMALL) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(RANGE_OF_SMALL + 50), endpoints=0)
+        await world.until(count_is(imports_of, west, RANGE_OF_SMALL + 50))
+        await world.settle()
+        assert await ips_of_derived(west) == 0
+        assert (await west.import_conditions("shop", "s000"))["Ready"] == ("False", "Pending")
+        (ready,) = (await west.import_of("shop", "s000") or {})["status"]["conditions"]
+        assert "no cluster has an endpoint yet" in ready["message"]
+
+        await world.publish("mars", EXPORTED_ENDPOINT_SLICES, "shop.s000-x", **slice_("s000"))
+        ip = await world.until(partial(has_ip, west, "s000"))
+        await world.settle()
+        assert (await west.import_conditions("shop", "s000"))["Ready"] == ("True", "Ready")
+
+        await world.broker_api.patch(
+            EXPORTED_ENDPOINT_SLICES, "shop.s000-x", {"spec": {"endpoints": []}}, namespace="mcs-member-mars"
+        )
+        await world.settle()
+        assert await west.addresses_of("shop", "s000") == set()
+        assert await has_ip(west, "s000") == ip
+        await west.restart()
+        await world.settle()
+        assert await has_ip(west, "s000") == ip
+
+
+async def test_an_endpoint_that_the_member_may_not_name_brings_no_clusterset_ip() -> None:
+    async with Clusterset("east", "west") as world:
+        west = world["west"]
+        await world.admit("mars", {"podCIDRs": ["192.0.2.0/24"]})
+        await world.everywhere("shop")
+        await mars_exports(world, range(3))
+        await world.until(count_is(imports_of, west, 3))
+        await world.settle()
+        assert await ips_of_derived(west) == 0
