@@ -132,7 +132,8 @@ def import_spec(
 def import_differs(observed: LocalImport, wanted: DesiredImport) -> bool:
     """Whether the ServiceImport has to be written."""
     return (
-        observed.spec != wanted.spec
+        not observed.readable
+        or observed.spec != wanted.spec
         or observed.labels != wanted.metadata.labels
         or observed.annotations != wanted.metadata.annotations
     )
@@ -181,7 +182,8 @@ def derived_service(
 def differs(observed: LocalService, wanted: DerivedService) -> bool:
     """Whether the derived Service has to be written: any of what we set is not as we want it."""
     return (
-        observed.type != "ClusterIP"
+        observed.unreadable != ""
+        or observed.type != "ClusterIP"
         or observed.has_selector
         or not observed.managed
         or observed.owner_uid != wanted.owner_uid

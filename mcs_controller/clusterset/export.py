@@ -55,6 +55,10 @@ def evaluate_export(export: LocalExport, service: LocalService | None, cluster: 
         return _invalid(
             export, "InvalidServiceType", f"a Service of type {cut(service.type)} cannot be exported"
         )
+    if service.unreadable:
+        return _invalid(
+            export, "InvalidService", f"Service {export.service} cannot be exported: {service.unreadable}"
+        )
     return ExportEvaluation(
         _condition(export, "Valid", "True", "Valid", ""),
         ExportRecord(

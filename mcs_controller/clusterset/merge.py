@@ -15,9 +15,9 @@ from mcs_controller.clusterset.model import (
     ServicePort,
     StringMap,
 )
-from mcs_controller.clusterset.ports import merge_ports
+from mcs_controller.clusterset.ports import MAX_PORTS, crowded_out, merge_ports
 
-_SHOWN_CLUSTERS = 10
+_SHOWN_ITEMS = 10
 
 
 def by_precedence(records: Collection[ExportRecord]) -> list[ExportRecord]:
@@ -82,7 +82,9 @@ def _conflict(
     return Conflict(reason, _message(ordered, field, in_use, dissenters))
 
 
-def _message(ordered: Sequence[ExportRecord], field: str, in_use: str, dissenters: int) -> str:
+def _message(
+    ordered: Sequence[ExportRecord], field: str, in_use: str, dissenters: int, note: str = ""
+) -> str:
     """Field, value in use, who won and why, and how many disagree (MCS-CON-04)."""
     winner = ordered[0]
     if ordered[1].exported_at == winner.exported_at:
@@ -91,19 +93,21 @@ def _message(ordered: Sequence[ExportRecord], field: str, in_use: str, dissenter
         why = f"the oldest export, of {winner.exported_at}"
     return (
         f"conflicting {field}: using {cut(in_use)}, by precedence of cluster {winner.cluster} ({why}); "
-        f"{dissenters} of {len(ordered)} clusters disagree"
+        f"{note}{dissenters} of {len(ordered)} clusters disagree"
     )
 
 
 def _ports_conflict(ordered: Sequence[ExportRecord], union: Sequence[ServicePort]) -> Conflict | None:
     """Any difference counts, also one that the union can hold (trap 13)."""
-    return _conflict(
-        ordered,
-        "PortConflict",
-        "ports",
-        lambda record: frozenset(record.ports),
-        lambda _: "the union " + ", ".join(map(_port, union)),
-    )
+    dissenters = sum(frozenset(record.ports) != frozenset(ordered[0].ports) for record in ordered)
+    if not dissenters:
+        return None
+    in_use = "the union " + ", ".join(map(_port, union))
+    note = ""
+    if left_out := crowded_out(ordered, union):
+        ports = _listed([f"{count} of {cluster}" for cluster, count in left_out])
+        note = f"ports left out, since an import holds no more than {MAX_PORTS}: {ports}; "
+    return Conflict("PortConflict", _message(ordered, "ports", in_use, dissenters, note))
 
 
 def _affinity_conflicts(ordered: Sequence[ExportRecord]) -> Iterator[Conflict | None]:
@@ -133,13 +137,13 @@ def _families_conflict(ordered: Sequence[ExportRecord]) -> Conflict | None:
     if not others:
         return None
     message = _message(ordered, "ipFamilies", ", ".join(families), len(others))
-    return Conflict("IPFamilyConflict", f"{message}: {_clusters(others)}")
+    return Conflict("IPFamilyConflict", f"{message}: {_listed(others)}")
 
 
-def _clusters(names: Sequence[str]) -> str:
-    """The clusters by name, as many as a message can hold."""
-    shown = ", ".join(names[:_SHOWN_CLUSTERS])
-    left = len(names) - _SHOWN_CLUSTERS
+def _listed(items: Sequence[str]) -> str:
+    """As many as a message can hold."""
+    shown = ", ".join(items[:_SHOWN_ITEMS])
+    left = len(items) - _SHOWN_ITEMS
     return f"{shown} and {left} more" if left > 0 else shown
 
 

@@ -149,6 +149,8 @@ class LocalService:
     """A Service of this cluster: an exported one, or a derived Service of ours (`managed`).
 
     `import_name` is the name of the ServiceImport that a derived Service of ours serves, else "".
+    `unreadable` says what of it does not fit these values, "" when all does; ports, affinity, policies,
+    families and owner are then those of no Service.
     """
 
     service: ServiceKey
@@ -167,6 +169,7 @@ class LocalService:
     has_selector: bool = False
     deleting: bool = False
     ip_family_policy: str = ""
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,7 @@ class LocalImport:
     """A ServiceImport of this cluster. `managed`: it carries our marker, else it is left alone.
 
     `clusters` is `status.clusters`; `slice_objects` is `status.endpointSliceObjects`, "" when absent.
+    `readable` is False when ports were left out of `spec` because they cannot be a service's.
     """
 
     service: ServiceKey
@@ -230,6 +234,7 @@ class LocalImport:
     slice_objects: str = ""
     managed: bool = False
     deleting: bool = False
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

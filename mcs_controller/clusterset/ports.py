@@ -1,8 +1,9 @@
 """Ports of a multi-cluster service: their union, who declares which, and what kube-proxy can take.
 
 Invariants of the union: no two ports share a name (the empty one counts as a name), no two share protocol
-and number (MCS-CON-09). kube-proxy joins a Service with slices by port name, so a slice may only keep the
-ports that its own cluster declares exactly as merged (MCS-CON-11, MCS-EPS-10).
+and number (MCS-CON-09), and there are no more than one export may have. kube-proxy joins a Service with
+slices by port name, so a slice may only keep the ports that its own cluster declares exactly as merged
+(MCS-CON-11, MCS-EPS-10).
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,14 @@ from dataclasses import replace
 
 from mcs_controller.clusterset.model import ExportRecord, ServicePort
 
+MAX_PORTS = 100
+"""Of an export, as the broker's schema bounds it, and of a union, so that each cluster can hold it."""
+
 
 def merge_ports(records: Sequence[ExportRecord]) -> tuple[ServicePort, ...]:
     """The union, from records in order of precedence: one pass, oldest first (MCS-CON-10).
 
-    A port joins if neither its name nor its (protocol, number) is taken by one before it.
+    While there is room a port joins if neither its name nor its (protocol, number) is taken by one before it.
     """
     merged: list[ServicePort] = []
     names: set[str] = set()
@@ -22,11 +26,27 @@ def merge_ports(records: Sequence[ExportRecord]) -> tuple[ServicePort, ...]:
     for record in records:
         for port in record.ports:
             number = (port.protocol, port.port)
-            if port.name not in names and number not in numbers:
+            if len(merged) < MAX_PORTS and port.name not in names and number not in numbers:
                 merged.append(port)
                 names.add(port.name)
                 numbers.add(number)
     return tuple(merged)
+
+
+def crowded_out(
+    records: Sequence[ExportRecord], merged_ports: Sequence[ServicePort]
+) -> tuple[tuple[str, int], ...]:
+    """How many ports of which cluster are not in the full union although they collide with none in it."""
+    names = {port.name for port in merged_ports}
+    numbers = {(port.protocol, port.port) for port in merged_ports}
+    left_out = (
+        (
+            record.cluster,
+            sum(p.name not in names and (p.protocol, p.port) not in numbers for p in record.ports),
+        )
+        for record in records
+    )
+    return tuple((cluster, count) for cluster, count in left_out if count)
 
 
 def declared(merged_ports: Sequence[ServicePort], record: ExportRecord) -> frozenset[ServicePort]:

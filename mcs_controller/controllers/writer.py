@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from mcs_controller.api.resources import Resource
+from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import Conflict, KubeError, NotFound
+from mcs_controller.kube.errors import Conflict, DecodeError, KubeError, NotFound
 from mcs_controller.kube.store import Entry, Key, Store
 
 T = TypeVar("T")
@@ -92,17 +93,24 @@ class Writer(Generic[T]):
         except NotFound:
             self._store.correct(held, None, key)
             return
-        value = self._decode(raw)
+        value = self._read_value(raw)
         self._store.correct(held, None if value is None else _entry(raw, value), key)
 
     def _remember(self, raw: Mapping[str, Any]) -> Entry[T]:
-        value = self._decode(raw)
+        value = self._read_value(raw)
         if value is None:
             name = raw["metadata"]["name"]
-            raise ValueError(f"the server changed {name} into something that is not ours")
+            raise DecodeError(f"the server changed {name} into something that is not ours")
         entry = _entry(raw, value)
         self._store.apply(entry, silent=True)
         return entry
+
+    def _read_value(self, raw: Mapping[str, Any]) -> T | None:
+        try:
+            return self._decode(raw)
+        except MalformedObject as error:
+            name = raw["metadata"]["name"]
+            raise DecodeError(f"{name} as the server holds it cannot be read: {error}") from error
 
 
 def _entry(raw: Mapping[str, Any], value: T) -> Entry[T]:

@@ -53,6 +53,26 @@ def test_a_service_is_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"ports": [{"name": f"p{n}", "port": n} for n in range(1, 102)]}, "ports has 101 items"),
+        ({"ports": [{"name": "NOT a label", "port": 80}]}, "port name is 'NOT a label'"),
+        ({"sessionAffinity": "Sometimes"}, "sessionAffinity is 'Sometimes'"),
+        ({"internalTrafficPolicy": "Elsewhere"}, "internalTrafficPolicy is 'Elsewhere'"),
+        ({"trafficDistribution": "a b"}, "trafficDistribution is 'a b'"),
+        ({"ipFamilies": ["IPv5"]}, "ipFamilies is 'IPv5'"),
+    ],
+)
+def test_a_service_that_does_not_fit_says_so_and_is_known_all_the_same(
+    odd: dict[str, Any], says: str
+) -> None:
+    found = decode.service(raw_service(**odd))
+    assert says in found.unreadable
+    assert (found.service, found.uid, found.type, found.has_selector) == (WEB, "u1", "ClusterIP", True)
+    assert (found.cluster_ips, found.ip_families, found.ports) == (("10.96.0.7",), ("IPv4",), ())
+
+
 @pytest.mark.requirement("MCS-EXP-04")
 def test_a_service_without_cluster_ip_is_headless() -> None:
     service = decode.service(raw_service(clusterIP="None", clusterIPs=["None"]))
@@ -232,6 +252,17 @@ def test_an_import_of_ours_that_somebody_broke_is_read_and_differs_from_what_it_
     broken = decode.service_import(raw_import(**edit))
     assert broken.managed
     assert broken.spec != decode.service_import(raw_import()).spec
+
+
+def test_an_import_says_whether_its_ports_could_be_read() -> None:
+    many = [{"name": f"p{number}", "port": number} for number in range(1, 1001)]
+    found = decode.service_import(raw_import(ports=many))
+    assert found.readable
+    assert len(found.spec.ports) == 1000
+    for ports in ([*many, {"port": 1001}], [{"port": 0}]):
+        found = decode.service_import(raw_import(ports=ports))
+        assert not found.readable
+        assert found.spec.ports == ()
 
 
 @pytest.mark.requirement("MCS-NS-02", "MCS-LIFE-09")

@@ -47,6 +47,20 @@ def test_what_is_no_source_of_endpoints_is_passed_over(raw: dict[str, Any]) -> N
     assert decode.source_slice(raw, "east") is None
 
 
+@pytest.mark.requirement("MCS-EXP-17")
+def test_an_endpoint_of_no_use_elsewhere_is_left_out_of_a_local_slice_and_refused_in_anothers() -> None:
+    sound = {"addresses": ["10.1.0.1"]}
+    for odd in (["239.1.1.1"], ["10.1.0.2", "0.0.0.0"], []):
+        raw = raw_slice(endpoints=[sound, {"addresses": odd}, sound])
+        found = decode.source_slice(raw, "east")
+        assert found is not None
+        assert [one.addresses for one in found.content.endpoints] == [("10.1.0.1",)] * 2
+        with pytest.raises(MalformedObject):
+            decode.slice_content(raw)
+    with pytest.raises(MalformedObject, match="two ports"):
+        decode.source_slice(raw_slice(ports=[{"name": "a", "port": 1}, {"name": "a", "port": 2}]), "east")
+
+
 @pytest.mark.requirement("MCS-EPS-07")
 def test_a_condition_that_is_left_out_stays_left_out() -> None:
     content = decode.slice_content(raw_slice(endpoints=[{"addresses": ["10.1.0.1"]}]))

@@ -110,6 +110,7 @@ def test_one_as_wanted_is_not_written_again() -> None:
         {"type": "NodePort"},
         {"has_selector": True},
         {"managed": False},
+        {"unreadable": "ports has 101 items, more than 100"},
         {"owner_uid": "of an older import"},
         {"import_name": ""},
         {"ports": (HTTP, ServicePort(81, "more"))},

@@ -75,6 +75,14 @@ def test_a_service_of_another_type_is_not_exported(kind: str) -> None:
     assert kind in found.valid.message
 
 
+@pytest.mark.requirement("MCS-EXP-07", "MCS-CON-08")
+def test_a_service_that_does_not_fit_an_export_is_not_exported_and_says_why() -> None:
+    found = evaluate_export(local_export(), local_service(unreadable="ports has 101 items"), "east")
+    assert found.record is None
+    assert (found.valid.status, found.valid.reason) == ("False", "InvalidService")
+    assert found.valid.message == "Service shop/web cannot be exported: ports has 101 items"
+
+
 @pytest.mark.requirement("MCS-EXP-06", "MCS-CON-08")
 def test_without_a_service_or_with_one_that_is_going_nothing_is_exported() -> None:
     for service in (None, local_service(deleting=True)):

@@ -108,6 +108,17 @@ def test_the_port_message_names_the_union_and_a_missing_value_is_none() -> None:
     assert "conflicting trafficDistribution: using none," in distribution
 
 
+@pytest.mark.requirement("MCS-CON-04")
+def test_the_port_message_says_whose_ports_a_full_union_leaves_out() -> None:
+    def ports(first: int) -> tuple[ServicePort, ...]:
+        return tuple(ServicePort(number, f"p{number}") for number in range(first, first + 60))
+
+    (conflict,) = merge([record("east", ports=ports(1)), record("west", 1, ports=ports(101))]).conflicts
+    assert conflict.message.endswith(
+        "; ports left out, since an import holds no more than 100: 20 of west; 1 of 2 clusters disagree"
+    )
+
+
 @pytest.mark.requirement("MCS-CON-09")
 def test_ports_in_another_order_are_no_conflict() -> None:
     dns = ServicePort(53, "dns", "UDP")

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from mcs_controller.clusterset.merge import by_precedence
 from mcs_controller.clusterset.model import ExportRecord, ServicePort
-from mcs_controller.clusterset.ports import declared, derived_ports, merge_ports
+from mcs_controller.clusterset.ports import MAX_PORTS, crowded_out, declared, derived_ports, merge_ports
 from mcs_controller.clusterset.texts import is_dns_label
 from tests.clusterset.builders import record
 from tests.clusterset.strategies import port_lists, record_sets
@@ -63,6 +63,30 @@ def test_no_two_merged_ports_share_a_name_or_a_number_for_any_number_of_clusters
             left_out.name == p.name or (left_out.protocol, left_out.port) == (p.protocol, p.port)
             for p in merged
         ), "a port is only left out for one that it collides with"
+
+
+def numbered(first: int, count: int) -> tuple[ServicePort, ...]:
+    return tuple(ServicePort(number, f"p{number}") for number in range(first, first + count))
+
+
+@pytest.mark.requirement("MCS-CON-09", "MCS-CON-10")
+def test_the_union_is_full_with_as_many_ports_as_an_export_may_have_oldest_first() -> None:
+    oldest = record("c0", 0, ports=numbered(1, 60))
+    next_oldest = record("c1", 1, ports=(*numbered(1, 10), *numbered(101, 50)))
+    youngest = record("c2", 2, ports=(ServicePort(1, "other"), *numbered(201, 3)))
+    ordered = [oldest, next_oldest, youngest]
+    merged = merge_ports(ordered)
+    assert merged == numbered(1, 60) + numbered(101, 40)
+    assert len(merged) == MAX_PORTS
+    # What collides has another reason to be left out.
+    assert crowded_out(ordered, merged) == (("c1", 10), ("c2", 3))
+
+
+def test_nothing_is_crowded_out_of_a_union_that_is_just_full() -> None:
+    ordered = [record("c0", ports=numbered(1, 60)), record("c1", 1, ports=numbered(61, 40))]
+    merged = merge_ports(ordered)
+    assert merged == numbered(1, 100)
+    assert crowded_out(ordered, merged) == ()
 
 
 @pytest.mark.requirement("MCS-CON-11")

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.model import AddressFamily, AffinityConfig, ServiceKey, ServicePort, StringMap
+from mcs_controller.clusterset.ports import MAX_PORTS
 from mcs_controller.clusterset.texts import (
     is_dns_label,
     is_qualified_name,
@@ -20,7 +21,6 @@ from mcs_controller.clusterset.texts import (
 
 Json = Mapping[str, Any]
 
-MAX_PORTS = 100
 MAX_PORT_NUMBER = 65_535
 PROTOCOLS = frozenset({"TCP", "UDP", "SCTP"})
 FAMILIES = frozenset({"IPv4", "IPv6"})
@@ -145,9 +145,9 @@ def time_seconds(parent: Json, field: str) -> float:
     return seconds
 
 
-def service_ports(parent: Json) -> tuple[ServicePort, ...]:
+def service_ports(parent: Json, limit: int = MAX_PORTS) -> tuple[ServicePort, ...]:
     """The ports of a Service, valid as a Service's ports are."""
-    return tuple(_service_port(an_object(item, "ports")) for item in items(parent, "ports", MAX_PORTS))
+    return tuple(_service_port(an_object(item, "ports")) for item in items(parent, "ports", limit))
 
 
 def _service_port(raw: Json) -> ServicePort:

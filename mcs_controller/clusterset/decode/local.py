@@ -5,6 +5,7 @@ of ours that somebody edited has to be read, or it would never be put right: wha
 absent in a way that no wanted import equals.
 """
 
+from dataclasses import replace
 from typing import Any, cast
 
 from mcs_controller.api.names import LABEL_MANAGED_BY, LABEL_SERVICE_NAME, MANAGED_BY
@@ -42,6 +43,7 @@ from mcs_controller.clusterset.texts import family_of, parse_ip
 
 _MAX_CONDITIONS = 1000
 _MAX_CLUSTERS = 10_000
+_MAX_IMPORT_PORTS = 1000
 _STATUSES = ("True", "False", "Unknown")
 
 
@@ -62,7 +64,11 @@ def service_export(raw: Json) -> LocalExport:
 
 
 def service(raw: Json) -> LocalService:
-    """A Service of this cluster."""
+    """A Service of this cluster.
+
+    One that an API server takes and that these values cannot hold is told apart (`unreadable`), so that
+    whoever exports it hears why not, and a derived one is put right and keeps its IPs.
+    """
     metadata = child(an_object(raw, "object"), "metadata")
     labels = child(metadata, "labels")
     spec = child(raw, "spec")
@@ -71,26 +77,36 @@ def service(raw: Json) -> LocalService:
     headless = cluster_ip == "None"
     if headless:
         cluster_ips = ()
-    families = ip_families(spec) or tuple(dict.fromkeys(map(family_of, cluster_ips)))
     managed = labels.get(LABEL_MANAGED_BY) == MANAGED_BY
-    return LocalService(
+    known = LocalService(
         service=local_key(metadata),
         uid=text(metadata, "uid"),
         type=text(spec, "type") or "ClusterIP",
         headless=headless,
-        ports=service_ports(spec),
-        affinity=affinity(spec),
-        internal_traffic_policy=internal_traffic_policy(spec),
-        traffic_distribution=traffic_distribution(spec),
-        ip_families=families,
+        ports=(),
+        affinity=AffinityConfig(),
+        internal_traffic_policy="",
+        traffic_distribution=None,
+        ip_families=tuple(dict.fromkeys(map(family_of, cluster_ips))),
         cluster_ips=cluster_ips,
         managed=managed,
-        owner_uid=import_owner_uid(metadata),
         has_selector=bool(child(spec, "selector")),
         deleting=metadata.get("deletionTimestamp") is not None,
         import_name=text(labels, LABEL_SERVICE_NAME) if managed else "",
         ip_family_policy=text(spec, "ipFamilyPolicy"),
     )
+    try:
+        return replace(
+            known,
+            ports=service_ports(spec),
+            affinity=affinity(spec),
+            internal_traffic_policy=internal_traffic_policy(spec),
+            traffic_distribution=traffic_distribution(spec),
+            ip_families=ip_families(spec) or known.ip_families,
+            owner_uid=import_owner_uid(metadata),
+        )
+    except MalformedObject as error:
+        return replace(known, unreadable=str(error))
 
 
 def service_import(raw: Json) -> LocalImport:
@@ -99,11 +115,13 @@ def service_import(raw: Json) -> LocalImport:
     labels = string_pairs(metadata, "labels")
     status = child(raw, "status")
     clusters = items(status, "clusters", _MAX_CLUSTERS)
+    spec = child(raw, "spec")
+    ports = _import_ports(spec)
     return LocalImport(
         service=local_key(metadata),
         uid=text(metadata, "uid"),
         generation=integer(metadata, "generation") or 0,
-        spec=_import_spec(child(raw, "spec")),
+        spec=_import_spec(spec, ports or ()),
         labels=labels,
         annotations=string_pairs(metadata, "annotations"),
         clusters=tuple(text(an_object(item, "clusters"), "cluster") for item in clusters),
@@ -111,14 +129,15 @@ def service_import(raw: Json) -> LocalImport:
         slice_objects=text(status, "endpointSliceObjects"),
         managed=(LABEL_MANAGED_BY, MANAGED_BY) in labels,
         deleting=metadata.get("deletionTimestamp") is not None,
+        readable=ports is not None,
     )
 
 
-def _import_spec(spec: Json) -> ImportSpec:
+def _import_spec(spec: Json, ports: tuple[ServicePort, ...]) -> ImportSpec:
     ips, families = _import_ips(spec)
     return ImportSpec(
         type="Headless" if text(spec, "type") == "Headless" else "ClusterSetIP",
-        ports=_import_ports(spec),
+        ports=ports,
         ips=ips,
         ip_families=families,
         affinity=_import_affinity(spec),
@@ -136,11 +155,12 @@ def _import_ips(spec: Json) -> tuple[tuple[str, ...], tuple[AddressFamily, ...]]
     return ips, cast(tuple[AddressFamily, ...], families)
 
 
-def _import_ports(spec: Json) -> tuple[ServicePort, ...]:
+def _import_ports(spec: Json) -> tuple[ServicePort, ...] | None:
+    """None when they cannot be a service's; who wrote the import may have had another bound than we."""
     try:
-        return service_ports(spec)
+        return service_ports(spec, _MAX_IMPORT_PORTS)
     except MalformedObject:
-        return ()
+        return None
 
 
 def _import_affinity(spec: Json) -> AffinityConfig:

@@ -18,7 +18,6 @@ from mcs_controller.api.names import (
 )
 from mcs_controller.clusterset.decode.fields import (
     FAMILIES,
-    MAX_PORTS,
     Json,
     an_object,
     bad,
@@ -39,6 +38,7 @@ from mcs_controller.clusterset.model import (
     SlicePort,
     SourceSlice,
 )
+from mcs_controller.clusterset.ports import MAX_PORTS
 from mcs_controller.clusterset.texts import (
     MAX_LABEL_CHARS,
     endpoint_address,
@@ -198,8 +198,25 @@ def source_slice(raw: Json, cluster: str) -> SourceSlice | None:
         cluster,
         ServiceKey(intern(text(metadata, "namespace")), intern(local_name)),
         text(metadata, "name"),
-        slice_content(raw),
+        _own_content(raw),
     )
+
+
+def _own_content(raw: Json) -> SliceContent:
+    """What a slice says that this cluster's API server took: an endpoint of no use elsewhere is left out."""
+    try:
+        return slice_content(raw)
+    except MalformedObject:
+        usable = [one for one in items(raw, "endpoints", MAX_ENDPOINTS) if _is_usable(one, raw)]
+        return slice_content({**raw, "endpoints": usable})
+
+
+def _is_usable(endpoint: Any, raw: Json) -> bool:
+    try:
+        slice_content({**raw, "ports": None, "endpoints": [endpoint]})
+    except MalformedObject:
+        return False
+    return True
 
 
 def imported_slice(raw: Json) -> ImportedSlice | None:
