@@ -7,8 +7,9 @@ dicts are what makes the collector slow.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -22,13 +23,19 @@ from mcs_controller.kube.errors import (
     NotFound,
     Timeout,
 )
+from mcs_controller.kube.left_out import LeftOutLedger
+from mcs_controller.kube.listing import ListPage, list_pages
+from mcs_controller.kube.reading import UNBOUNDED, Bounds, LeftOut, ObjectReader, Page
+from mcs_controller.kube.reading import JsonObject as JsonObject
+from mcs_controller.kube.shallow import shallow
 from mcs_controller.kube.skim import WHOLE, Whole
 from mcs_controller.kube.status import error_of_response
 from mcs_controller.kube.transport import Request, Response, Transport
+from mcs_controller.kube.turns import Turn
 from mcs_controller.kube.watch import Watch
 
-JsonObject = dict[str, Any]
 JsonArray = list[Any]
+_T = TypeVar("_T")
 
 PAGE_SIZE = 500
 LIST_TIMEOUT_SECONDS = 60.0
@@ -43,13 +50,6 @@ WATCH_INACTIVITY_SECONDS = 90.0
 _JSON = {"accept": "application/json", "accept-encoding": "identity"}
 _JSON_LIST = {"accept": "application/json", "accept-encoding": "gzip"}
 _JSON_BODY = {**_JSON, "content-type": "application/json"}
-
-
-class ListPage(NamedTuple):
-    """One page of a list; all pages of one list carry the same resource version."""
-
-    items: list[JsonObject]
-    resource_version: str
 
 
 class ListResult(NamedTuple):
@@ -77,8 +77,11 @@ class Client:
         self.last_contact: float | None = None
         self.reachable = False
         self.observer: RequestObserver | None = None
+        self.left_out = LeftOutLedger(name)
         self._transport = transport
         self._timeout_seconds = timeout_seconds
+        # Shared by all that is read from this server: together they take one turn at a time.
+        self._turn = Turn()
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
         """One object."""
@@ -100,7 +103,7 @@ class Client:
         resource_version: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> ListResult:
-        """Every object, all pages; raises `Gone` when the list expired between two pages."""
+        """Every object that can be read, all pages; raises `Gone` when the list expired between two pages."""
         items: list[JsonObject] = []
         version = ""
         async for page in self.pages(
@@ -111,11 +114,11 @@ class Client:
             resource_version=resource_version,
             page_size=page_size,
         ):
-            items += page.items
+            items += [body async for body in page.objects if not isinstance(body, LeftOut)]
             version = page.resource_version
         return ListResult(items, version)
 
-    async def pages(
+    def pages(
         self,
         resource: Resource,
         *,
@@ -125,9 +128,11 @@ class Client:
         resource_version: str | None = None,
         page_size: int = PAGE_SIZE,
         parse: Whole = WHOLE,
+        bounds: Bounds = UNBOUNDED,
     ) -> AsyncGenerator[ListPage, None]:
-        """A list page by page, so that each can be decoded and dropped; `parse` makes objects of it.
+        """A list page by page; `parse` makes objects of what the server sent, one by one.
 
+        What is beyond the `bounds` or cannot be read is left out; `left_out` counts and names it.
         Without `resource_version` the list is consistent: it holds every write that ended before the call.
         With a `page_size` of 0 there is one page. For objects that are small that is better: an API server
         reads custom resources page by page from etcd, which costs it seven times what its cache would.
@@ -135,27 +140,16 @@ class Client:
         path = resource.path(namespace)
         selectors = _selectors(label_selector, field_selector)
         query = (("limit", str(page_size)), *selectors) if page_size else selectors
+        first = () if resource_version is None else (("resourceVersion", resource_version),)
         timeout_seconds = max(self._timeout_seconds, LIST_TIMEOUT_SECONDS)
+        reader = ObjectReader(parse, bounds, self._turn)
 
-        def fetch(*token: tuple[str, str]) -> asyncio.Task[JsonObject]:
-            request = Request("GET", path, (*query, *token), _JSON_LIST)
-            return asyncio.create_task(
-                self._send("list", resource.kind, request, timeout_seconds, parse=parse.page)
-            )
+        def fetch(token: str) -> Coroutine[Any, Any, Page]:
+            from_here = (("continue", token),) if token else first
+            request = Request("GET", path, (*query, *from_here), _JSON_LIST)
+            return self._ask("list", resource.kind, request, reader.page, timeout_seconds=timeout_seconds)
 
-        version = () if resource_version is None else (("resourceVersion", resource_version),)
-        ahead: asyncio.Task[JsonObject] | None = fetch(*version)
-        try:
-            while ahead is not None:
-                page, token = _page(await ahead)
-                # The server makes the next page while the consumer works on this one.
-                ahead = fetch(("continue", token)) if token else None
-                yield page
-                # It may be megabytes of dicts.
-                del page
-        finally:
-            if ahead is not None and ahead.cancel():
-                await asyncio.wait((ahead,))
+        return list_pages(fetch, reader, partial(self._note, resource.kind))
 
     async def watch(
         self,
@@ -168,8 +162,12 @@ class Client:
         timeout_seconds: float = WATCH_TIMEOUT_SECONDS,
         inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
         parse: Whole = WHOLE,
+        bounds: Bounds = UNBOUNDED,
     ) -> Watch:
-        """What happens after `resource_version`: `async with await client.watch(...) as events`."""
+        """What happens after `resource_version`: `async with await client.watch(...) as events`.
+
+        An event has a `LeftOut` for its object where that is beyond the `bounds` or cannot be read.
+        """
         query = (
             ("watch", "true"),
             ("allowWatchBookmarks", "true"),
@@ -198,7 +196,9 @@ class Client:
             self._failed("watch", resource.kind, error, started)
             raise
         self._answered("watch", resource.kind, "200", started)
-        return Watch(stream, self.touch, parse.event)
+        return Watch(
+            stream, self.touch, ObjectReader(parse, bounds, self._turn), partial(self._note, resource.kind)
+        )
 
     async def create(self, resource: Resource, body: Mapping[str, Any], *, namespace: str = "") -> JsonObject:
         """POST; raises `AlreadyExists`, `NamespaceTerminating`."""
@@ -279,26 +279,48 @@ class Client:
     ) -> JsonObject:
         return await self._send(verb, resource.kind, Request(method, path, (), _JSON_BODY, to_json(body)))
 
-    async def _send(
+    async def _send(self, verb: str, kind: str, request: Request) -> JsonObject:
+        return await self._ask(verb, kind, request, self._object)
+
+    async def _object(self, body: bytes) -> JsonObject:
+        try:
+            parsed = from_json(body)
+        except ValueError as error:
+            try:
+                parsed = from_json(await shallow(body, self._turn))
+            except ValueError:
+                raise error from None
+        if not isinstance(parsed, dict):
+            raise ValueError("it is no object")
+        return parsed
+
+    async def _ask(
         self,
         verb: str,
         kind: str,
         request: Request,
-        timeout_seconds: float | None = None,
+        parse: Callable[[bytes], Awaitable[_T]],
         *,
-        parse: Callable[[bytes], Any] = from_json,
-    ) -> JsonObject:
+        timeout_seconds: float | None = None,
+    ) -> _T:
         started = asyncio.get_running_loop().time()
         try:
             response = await self._answer(request, timeout_seconds or self._timeout_seconds)
             if not 200 <= response.status < 300:
                 raise error_of_response(response.status, response.headers, response.body)
-            body = _object(request, response, parse)
+            try:
+                parsed = await parse(response.body)
+            except ValueError as error:
+                text = f"{request.method} {request.path}: the answer cannot be read: {error}"
+                raise DecodeError(text[:TEXT_MAX_CHARS]) from error
         except KubeError as error:
             self._failed(verb, kind, error, started)
             raise
         self._answered(verb, kind, str(response.status), started)
-        return body
+        return parsed
+
+    def _note(self, kind: str, left: LeftOut) -> None:
+        self.left_out.note(kind, left, asyncio.get_running_loop().time())
 
     async def _answer(self, request: Request, timeout_seconds: float) -> Response:
         response = await self._transport.request(request, timeout_seconds=timeout_seconds)
@@ -343,28 +365,3 @@ def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def _path_of(resource: Resource, body: Mapping[str, Any], subresource: str = "") -> str:
     metadata = body["metadata"]
     return resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
-
-
-def _object(request: Request, response: Response, parse: Callable[[bytes], Any]) -> JsonObject:
-    try:
-        body = parse(response.body)
-    except ValueError as error:
-        text = f"{request.method} {request.path}: the answer is not JSON: {error}"
-        raise DecodeError(text[:TEXT_MAX_CHARS]) from error
-    if not isinstance(body, dict):
-        raise DecodeError(f"{request.method} {request.path}: the answer is not an object")
-    return body
-
-
-def _page(body: JsonObject) -> tuple[ListPage, str]:
-    metadata = body.get("metadata")
-    items = body.get("items")
-    # A nil slice in Go is null on the wire.
-    if items is None and "items" in body:
-        items = []
-    if not isinstance(metadata, dict) or not isinstance(items, list):
-        raise DecodeError("the answer is not a list")
-    version = metadata.get("resourceVersion")
-    if not isinstance(version, str) or not version:
-        raise DecodeError("the list has no resourceVersion")
-    return ListPage(items, version), metadata.get("continue") or ""

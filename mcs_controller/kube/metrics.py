@@ -122,6 +122,15 @@ class KubeMetrics:
                 age.add_metric([client.name], _age(client.last_contact))
         yield reachable
         yield age
+        left_out = CounterMetricFamily(
+            "mcs_kube_objects_left_out",
+            "Objects that were read from an API server and not decoded, by reason.",
+            labels=["client", "kind", "reason"],
+        )
+        for client in self._clients.values():
+            for (kind, reason), number in client.left_out.counts.items():
+                left_out.add_metric([client.name, kind, reason], number)
+        yield left_out
 
     def _collect_reflectors(self) -> Iterator[Metric]:
         labels = ["client", "reflector"]

@@ -16,29 +16,28 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from random import Random
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.client import PAGE_SIZE, WATCH_INACTIVITY_SECONDS, WATCH_TIMEOUT_SECONDS, Client
+from mcs_controller.kube.decoding import UNDECODABLE, Decode, ObjectDecoder, identify, version_of_bookmark
 from mcs_controller.kube.errors import (
-    TEXT_MAX_CHARS,
     ApiError,
     DecodeError,
     Gone,
     KubeError,
-    NotFound,
     Timeout,
 )
+from mcs_controller.kube.reading import Admit, Bounds, JsonObject, LeftOut
 from mcs_controller.kube.skim import WHOLE, Whole
 from mcs_controller.kube.store import Entry, Key, Store, is_older
-from mcs_controller.kube.watch import END_REASONS, end_reason, version_is_lost
+from mcs_controller.kube.watch import END_REASONS, end_reason, problem_text, version_is_lost
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Decode = Callable[[dict[str, Any]], T | None]
 ConfirmReplace = Callable[[Store[T], set[Key]], bool]
 ResourceOrResolver = Resource | Callable[[], Awaitable[Resource]]
 
@@ -49,11 +48,8 @@ LONGEST_CONFIRM_SECONDS = 30.0
 SHORT_WATCH_SECONDS = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
 FAILURES_BEFORE_RELIST = 5
-ITEMS_PER_TURN = 64
-"""After so many objects in a row the rest of the program gets a turn."""
 
-_UNDECODABLE: Final = object()
-_DECODE_ERRORS = (DecodeError, ValueError, LookupError, TypeError, AttributeError)
+_NAMELESS: Final[Key] = ("", "")
 
 
 class Reflector(Generic[T]):
@@ -63,6 +59,11 @@ class Reflector(Generic[T]):
     list, means that the kind is not installed yet, which is waited for. `confirm_replace` is asked before
     a list removes anything: on False what is missing from the list is kept, and the list is taken again.
     `parse` may leave out of each object what `decode` does not look at.
+
+    An object whose JSON is longer than `object_max_bytes`, or which `admit` refuses, is not decoded and not
+    in the store, as if `decode` had said None; the client's `left_out` counts and names it. `admit(namespace,
+    name, size_bytes)` is asked for each object of each list, and for what a watch adds or changes, in the
+    order in which it comes, so that it can keep accounts; of what goes, the store's listeners are told.
     """
 
     def __init__(
@@ -80,6 +81,8 @@ class Reflector(Generic[T]):
         confirm_replace: ConfirmReplace[T] | None = None,
         page_size: int = PAGE_SIZE,
         parse: Whole = WHOLE,
+        admit: Admit | None = None,
+        object_max_bytes: int | None = None,
         watch_seconds: float = WATCH_TIMEOUT_SECONDS,
         inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
         longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
@@ -90,18 +93,18 @@ class Reflector(Generic[T]):
         self.last_contact: float | None = None
         self.lists = 0
         self.events = 0
-        self.decode_failures = 0
         self.restarts = dict.fromkeys(END_REASONS, 0)
         self._client = client
         self._resource = resource
         self._store = store
-        self._decode = decode
+        self._decoder = ObjectDecoder(name, store, decode)
         self._namespace = namespace
         self._label_selector = label_selector
         self._field_selector = field_selector
         self._confirm_replace = confirm_replace
         self._page_size = page_size
         self._parse = parse
+        self._bounds = Bounds(object_max_bytes, admit)
         self._watch_seconds = watch_seconds
         self._inactivity_seconds = inactivity_seconds
         self._random = random
@@ -121,7 +124,11 @@ class Reflector(Generic[T]):
         self._not_listing.set()
         self._fetches = 0
         self._removed_during_fetch: dict[Key, str] = {}
-        self._undecodable: dict[Key, str] = {}
+
+    @property
+    def decode_failures(self) -> int:
+        """How often an object could not be decoded."""
+        return self._decoder.failures
 
     def synced(self) -> bool:
         """Whether a complete list has been applied at least once."""
@@ -197,14 +204,15 @@ class Reflector(Generic[T]):
                 field_selector=_joined(self._field_selector, f"metadata.name={name}" if name else ""),
                 page_size=self._page_size,
                 parse=self._parse,
+                bounds=self._bounds,
             )
             async with aclosing(pages):
                 async for page in pages:
-                    if self.lists != lists_before:
-                        # That list was read with the same interest, and knows better what is gone.
-                        return
-                    for body in page.items:
-                        key, version, entry = self._read(body)
+                    async for body in page.objects:
+                        if self.lists != lists_before:
+                            # That list was read with the same interest, and knows better what is gone.
+                            return
+                        key, version, entry = self._decoder.read(body)
                         removed = self._removed_during_fetch.get(key)
                         if isinstance(entry, Entry) and (removed is None or is_older(removed, version)):
                             self._store.apply(entry)
@@ -226,6 +234,7 @@ class Reflector(Generic[T]):
         asked_for, seen_before = self._lists_asked_for, self._version
         # Somebody doubts that versions mean what they meant: decode objects of versions that are known, too.
         doubted = asked_for != self._lists_taken
+        seen: set[Key] = set()
         version = ""
         self._store.begin_list()
         try:
@@ -236,30 +245,33 @@ class Reflector(Generic[T]):
                 field_selector=self._field_selector,
                 page_size=self._page_size,
                 parse=self._parse,
+                bounds=self._bounds,
             ):
                 version = page.resource_version
                 self._heard()
-                for number, body in enumerate(page.items):
-                    if number % ITEMS_PER_TURN == ITEMS_PER_TURN - 1:
-                        await asyncio.sleep(0)
-                    key, _, entry = self._read(body, known=not (doubted or is_older(version, seen_before)))
-                    if entry is _UNDECODABLE:
+                async for body in page.objects:
+                    known = not (doubted or is_older(version, seen_before))
+                    key, _, entry = self._decoder.read(body, known=known)
+                    seen.add(key)
+                    if entry is UNDECODABLE:
                         entry = self._store.get(*key)
                     if isinstance(entry, Entry):
                         entries.append(entry)
-            self._apply_list(entries, version, is_older(version, seen_before))
+            self._decoder.forget_all_but(seen)
+            self._apply_list(entries, version, is_older(version, seen_before), nameless=_NAMELESS in seen)
             self._lists_taken = asked_for
             self._list_needed = asked_for != self._lists_asked_for
         finally:
             self._not_listing.set()
 
-    def _apply_list(self, entries: list[Entry[T]], version: str, went_back: bool) -> None:
+    def _apply_list(self, entries: list[Entry[T]], version: str, went_back: bool, *, nameless: bool) -> None:
         if went_back:
             _log.warning(
                 "%s: the server's history went back to %s; taking its list as it is", self.name, version
             )
         self.lists += 1
-        self.holding = not self._may_replace(entries)
+        # What cannot even be named may be any of those that are held.
+        self.holding = nameless or not self._may_replace(entries)
         if self.holding:
             for entry in entries:
                 self._store.apply(entry)
@@ -310,77 +322,38 @@ class Reflector(Generic[T]):
             timeout_seconds=self._watch_seconds * self._random.uniform(1.0, 2.0),
             inactivity_seconds=self._inactivity_seconds,
             parse=self._parse,
+            bounds=self._bounds,
         )
         self._watch_opened = True
         async with watch as events:
             self._healthy()
             self._heard()
-            number = 0
             async for kind, body in events:
                 self._heard()
                 if kind == "BOOKMARK":
-                    self._version = _version_of(body)
+                    self._version = version_of_bookmark(body)
                     continue
                 self._apply_event(kind, body)
-                number += 1
-                if number % ITEMS_PER_TURN == 0:
-                    await asyncio.sleep(0)
 
-    def _apply_event(self, kind: str, body: dict[str, Any]) -> None:
+    def _apply_event(self, kind: str, body: JsonObject | LeftOut) -> None:
         if kind == "DELETED":
-            metadata = _metadata(body)
-            version = metadata["resourceVersion"]
-            self._remove((metadata.get("namespace", ""), metadata["name"]), version)
+            key, version = identify(body)
+            self._remove(key, version)
         else:
-            key, version, entry = self._read(body)
+            key, version, entry = self._decoder.read(body)
             if entry is None:
                 self._remove(key, version)
             elif isinstance(entry, Entry):
                 self._store.apply(entry)
-        self._version = version
+        # Of what was left out the version may be unknown; the next event or bookmark has a later one.
+        self._version = version or self._version
         self.events += 1
 
     def _remove(self, key: Key, version: str) -> None:
         if self._fetches:
             self._removed_during_fetch[key] = version
-        self._undecodable.pop(key, None)
-        self._store.remove(key[0], key[1], version)
-
-    def _read(self, body: dict[str, Any], *, known: bool = True) -> tuple[Key, str, Entry[T] | object | None]:
-        """Key, version, and the entry: None if it is of no interest, `_UNDECODABLE` if it is unreadable.
-
-        `known`: an object of a version that is held already need not be decoded.
-        """
-        metadata = _metadata(body)
-        namespace, name, version = (
-            metadata.get("namespace", ""),
-            metadata["name"],
-            metadata["resourceVersion"],
-        )
-        key = (namespace, name)
-        held = self._store.get(namespace, name)
-        if (
-            known
-            and held is not None
-            and held.resource_version == version
-            and held.uid == metadata.get("uid", "")
-        ):
-            # The echo of our own write, or what a list repeats: nothing to decode.
-            return key, version, held
-        try:
-            value = self._decode(body)
-        except _DECODE_ERRORS as error:
-            self.decode_failures += 1
-            if self._undecodable.get(key) != version:
-                self._undecodable[key] = version
-                text = f"{type(error).__name__}: {error}"[:TEXT_MAX_CHARS]
-                _log.warning("%s: %s/%s at %s is ignored: %s", self.name, namespace, name, version, text)
-            return key, version, _UNDECODABLE
-        if self._undecodable:
-            self._undecodable.pop(key, None)
-        if value is None:
-            return key, version, None
-        return key, version, Entry(namespace, name, metadata.get("uid", ""), version, value)
+        self._decoder.forget(key)
+        self._store.remove(*key, version)
 
     def _list_failed(self, error: KubeError) -> float:
         self._unhealthy("list", error)
@@ -413,33 +386,10 @@ class Reflector(Generic[T]):
             self.problem = None
 
     def _unhealthy(self, verb: str, error: KubeError) -> None:
-        what = self._resolved.plural if self._resolved is not None else self.name
-        if not isinstance(error, NotFound):
-            text = f"cannot {verb} {what}: {error}"
-        elif self._resolved is not None:
-            text = (
-                f"CRD not installed: the API server does not serve {self._resolved.crd_name}; waiting for it"
-            )
-        else:
-            text = f"CRD not installed: {error.message}; waiting for it"
+        text = problem_text(verb, self._resolved, self.name, error)
         if text != self.problem:
             _log.warning("%s: %s", self.name, text)
             self.problem = text
-
-
-def _metadata(body: dict[str, Any]) -> dict[str, Any]:
-    metadata = body.get("metadata")
-    if not isinstance(metadata, dict) or "name" not in metadata or "resourceVersion" not in metadata:
-        raise DecodeError("an object has no name or no resourceVersion")
-    return metadata
-
-
-def _version_of(bookmark: dict[str, Any]) -> str:
-    metadata = bookmark.get("metadata")
-    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
-    if not isinstance(version, str):
-        raise DecodeError("a bookmark has no resourceVersion")
-    return version
 
 
 def _joined(selector: str, more: str) -> str:

@@ -4,7 +4,7 @@ Two thirds of what an API server sends of an EndpointSlice is of no use to us (w
 the main), and making Python objects of it is most of what reading costs. `Skim` is given the fields that are
 wanted, as a TypedDict, and leaves the others out.
 
-Invariant: what comes out has, of the fields that are wanted, what the whole JSON has. A body in which a
+Invariant: what comes out has, of the fields that are wanted, what the whole JSON has. A text in which a
 wanted field has another type than expected is parsed whole, so that whoever reads the object can say what is
 wrong with it.
 """
@@ -19,11 +19,6 @@ _Fields = TypeVar("_Fields")
 _WITH_OBJECT: Final = frozenset(("ADDED", "MODIFIED", "DELETED", "BOOKMARK"))
 
 
-class _Page(TypedDict, Generic[_Fields], total=False):
-    metadata: dict[str, Any]
-    items: list[_Fields]
-
-
 class _Event(TypedDict, Generic[_Fields], total=False):
     type: str
     object: _Fields
@@ -32,9 +27,9 @@ class _Event(TypedDict, Generic[_Fields], total=False):
 class Whole:
     """Parses everything. Both functions raise `ValueError` for what is not JSON."""
 
-    def page(self, body: bytes) -> Any:
-        """A page of a list."""
-        return from_json(body)
+    def object(self, text: bytes | msgspec.Raw) -> Any:
+        """One object."""
+        return from_json(bytes(text))
 
     def event(self, line: bytes) -> Any:
         """A line of a watch."""
@@ -45,26 +40,25 @@ class Skim(Whole):
     """Parses the fields of `fields`, a TypedDict, which has to have `metadata.resourceVersion`."""
 
     def __init__(self, fields: Any) -> None:
-        page, event = (generic[fields] for generic in _GENERICS)
-        self._page = msgspec.json.Decoder(page)
-        self._event = msgspec.json.Decoder(event)
+        # The generic needs a type that is known when it is run only.
+        event: Any = _Event
+        self._object = msgspec.json.Decoder(fields)
+        self._event = msgspec.json.Decoder(event[fields])
 
-    def page(self, body: bytes) -> Any:
-        """A page of a list."""
+    def object(self, text: bytes | msgspec.Raw) -> Any:
+        """One object."""
         try:
-            return self._page.decode(body)
-        except msgspec.DecodeError:
-            return super().page(body)
+            return self._object.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return super().object(text)
 
     def event(self, line: bytes) -> Any:
         """A line of a watch; one that has an error is parsed whole."""
         try:
             event = self._event.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return super().event(line)
         return event if event.get("type") in _WITH_OBJECT else super().event(line)
 
-
-_GENERICS: Final[tuple[Any, Any]] = (_Page, _Event)
 
 WHOLE: Final = Whole()

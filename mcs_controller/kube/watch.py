@@ -1,26 +1,27 @@
 """One open watch: lines in, events out.
 
 It turns each line into an event and an ERROR event into the error that it carries (410 is `Gone`). When the
-server closes the stream the iteration ends. It also says what the end of a watch means; what to do then is
-the reflector's business. This is the hottest path of the room: one parse and one tuple per event, no task,
-no queue.
+server closes the stream the iteration ends. What events cost, their consumer's work included, is done in
+turns. It also says what the end of a watch means; what to do then is the reflector's business. This is the
+hottest path of the room: one parse and one tuple per event, no task, no queue.
 """
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+from mcs_controller.api.resources import Resource
 from mcs_controller.kube.errors import (
     ApiError,
-    DecodeError,
     Gone,
     KubeError,
+    NotFound,
     ServerError,
     Timeout,
     TooManyRequests,
     TransportError,
-    Unreachable,
 )
+from mcs_controller.kube.reading import JsonObject, LeftOut, ObjectReader
 from mcs_controller.kube.status import error_of_status
 from mcs_controller.kube.transport import LineStream
 
@@ -29,21 +30,30 @@ END_REASONS = ("closed", "gone", "inactive", "unreachable", "refused", "undecoda
 
 
 class WatchEvent(NamedTuple):
-    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; `object` is the parsed object."""
+    """`type` is ADDED, MODIFIED, DELETED or BOOKMARK; `object` is the parsed object, or why there is none."""
 
     type: str
-    object: dict[str, Any]
+    object: JsonObject | LeftOut
 
 
 class Watch:
     """An async context manager that closes the stream, and an async iterator of `WatchEvent`."""
 
-    __slots__ = ("_heard", "_parse", "_stream")
+    __slots__ = ("_began", "_heard", "_left_out", "_reader", "_stream", "_turn")
 
-    def __init__(self, stream: LineStream, heard: Callable[[], None], parse: Callable[[bytes], Any]) -> None:
+    def __init__(
+        self,
+        stream: LineStream,
+        heard: Callable[[], None],
+        reader: ObjectReader,
+        left_out: Callable[[LeftOut], None],
+    ) -> None:
         self._stream = stream
         self._heard = heard
-        self._parse = parse
+        self._reader = reader
+        self._left_out = left_out
+        self._turn = reader.turn
+        self._began: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,20 +70,20 @@ class Watch:
         return self
 
     async def __anext__(self) -> WatchEvent:
+        turn = self._turn
+        if self._began is not None and turn.used_up_by(turn.now() - self._began):
+            # The last event, with what its consumer did, was one too many to go on at once.
+            await turn.pause()
+        self._began = None
         line = await self._stream.readline()
         if not line:
             raise StopAsyncIteration
+        self._began = turn.now()
         self._heard()
-        try:
-            event = self._parse(line)
-            kind, body = event["type"], event["object"]
-        except (ValueError, TypeError, KeyError) as error:
-            if not line.endswith(b"\n"):
-                raise Unreachable("the watch broke off in the middle of a line") from error
-            raise DecodeError("a watch line is not an event") from error
-        if not isinstance(body, dict):
-            raise DecodeError("a watch event has no object")
-        if kind == "ERROR":
+        kind, body = await self._reader.event(line)
+        if isinstance(body, LeftOut):
+            self._left_out(body)
+        elif kind == "ERROR":
             raise error_of_status(body)
         return WatchEvent(kind, body)
 
@@ -94,3 +104,12 @@ def version_is_lost(error: KubeError) -> bool:
     if isinstance(error, ServerError):
         return any(cause[1] == "ResourceVersionTooLarge" for cause in error.causes)
     return isinstance(error, ApiError) and not isinstance(error, TooManyRequests)
+
+
+def problem_text(verb: str, resource: Resource | None, name: str, error: KubeError) -> str:
+    """What to tell people when list or watch fails; `resource` is None until its version is known."""
+    if not isinstance(error, NotFound):
+        return f"cannot {verb} {resource.plural if resource is not None else name}: {error}"
+    if resource is None:
+        return f"CRD not installed: {error.message}; waiting for it"
+    return f"CRD not installed: the API server does not serve {resource.crd_name}; waiting for it"

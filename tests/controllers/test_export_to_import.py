@@ -23,7 +23,7 @@ async def import_history(cluster: Cluster, count: int) -> list[dict[str, Any]]:
     seen: list[dict[str, Any]] = []
     async with await cluster.api.watch(IMPORTS, resource_version="1") as events:
         async for kind, body in events:
-            if kind != "BOOKMARK":
+            if kind != "BOOKMARK" and isinstance(body, dict):
                 seen.append(body)
             if len(seen) == count:
                 break

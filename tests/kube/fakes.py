@@ -38,8 +38,31 @@ def refusal(
     return Response(code, headers or {}, json.dumps(status_body(code, reason, message, **details)).encode())
 
 
+_raw: dict[str, bytes] = {}
+
+
+def raw(text: bytes) -> str:
+    """Stands in a body for JSON that no Python object could be made of, or that none would look like."""
+    token = f"@{len(_raw)}@"
+    _raw[token] = text
+    return token
+
+
+def encoded(body: Any) -> bytes:
+    text = json.dumps(body).encode()
+    if b'"@' in text:
+        for token, what in _raw.items():
+            text = text.replace(f'"{token}"'.encode(), what)
+    return text
+
+
+def nested(levels: int) -> str:
+    """JSON that is so many levels deep, for a body."""
+    return raw(b'{"f:a":' * levels + b"{}" + b"}" * levels)
+
+
 def ok(body: Any, status: int = 200) -> Response:
-    return Response(status, {}, json.dumps(body).encode())
+    return Response(status, {}, encoded(body))
 
 
 class FakeStream:
@@ -53,7 +76,7 @@ class FakeStream:
         self._lines: asyncio.Queue[bytes | KubeError] = asyncio.Queue()
 
     def push(self, event: dict[str, Any] | bytes) -> None:
-        self._lines.put_nowait(event if isinstance(event, bytes) else json.dumps(event).encode() + b"\n")
+        self._lines.put_nowait(event if isinstance(event, bytes) else encoded(event) + b"\n")
 
     def end(self) -> None:
         self._lines.put_nowait(b"")
@@ -150,13 +173,17 @@ class FakeKind:
         self.page_delay_seconds = 0.0
         self.closes_watches_at_once = False
 
-    def put(self, name: str, namespace: str = "shop", **fields: Any) -> dict[str, Any]:
+    def put(
+        self, name: str, namespace: str = "shop", *, managed_fields: Any = None, **fields: Any
+    ) -> dict[str, Any]:
         """Create the object or write a new version of it."""
         self.version += 1
         key = (namespace, name)
         kind = "MODIFIED" if key in self.objects else "ADDED"
         uid = self.objects[key]["metadata"]["uid"] if key in self.objects else f"uid-{self.version}"
         metadata = {"namespace": namespace, "name": name, "uid": uid, "resourceVersion": str(self.version)}
+        if managed_fields is not None:
+            metadata = {"managedFields": [{"fieldsV1": managed_fields}], **metadata}
         self.objects[key] = {"metadata": metadata, **fields}
         self._happen({"type": kind, "object": self.objects[key]})
         return self.objects[key]

@@ -8,6 +8,7 @@ import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.decoding import identify
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import (
     Conflict,
@@ -100,13 +101,13 @@ async def test_delete_of_what_is_gone_is_told() -> None:
 
 async def test_a_list_follows_its_pages_and_states_its_selectors_on_each() -> None:
     client, transport = client_of(
-        ok({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [1, 2]}),
-        ok({"metadata": {"resourceVersion": "9", "continue": ""}, "items": [3]}),
+        ok({"metadata": {"resourceVersion": "9", "continue": "t"}, "items": [{"n": 1}, {"n": 2}]}),
+        ok({"metadata": {"resourceVersion": "9", "continue": ""}, "items": [{"n": 3}]}),
     )
     result = await client.list(
         ENDPOINT_SLICES, label_selector="a=b", field_selector="c=d", resource_version="0", page_size=2
     )
-    assert [str(item) for item in result.items] == ["1", "2", "3"]
+    assert [item["n"] for item in result.items] == [1, 2, 3]
     assert result.resource_version == "9"
     selectors = {"limit": "2", "labelSelector": "a=b", "fieldSelector": "c=d"}
     assert [dict(request.query) for request in transport.requests] == [
@@ -247,9 +248,9 @@ async def test_watch_events_come_in_order_until_the_server_closes() -> None:
         [stream] = transport.streams
         assert isinstance(stream, FakeStream)
         stream.push({"type": "ADDED", "object": WEB})
-        stream.push({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "9"}}})
+        stream.push({"type": "BOOKMARK", "object": {"metadata": {"name": "", "resourceVersion": "9"}}})
         stream.end()
-        assert [(event.type, event.object["metadata"]["resourceVersion"]) async for event in watch] == [
+        assert [(event.type, identify(event.object)[1]) async for event in watch] == [
             ("ADDED", "7"),
             ("BOOKMARK", "9"),
         ]
