@@ -10,6 +10,7 @@ from mcs_controller.clusterset.errors import InvalidClusterId
 from mcs_controller.controllers.errors import FatalError
 from mcs_controller.dns.errors import DnsError
 from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.masking import mask_secrets
 from mcs_controller.observe.listening import ListenError
 
 
@@ -37,5 +38,5 @@ def expected(error: BaseException) -> Exception | None:
 
 
 def one_line(error: Exception) -> str:
-    """What is printed of an error: its text, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """What is printed of an error: its text, on one line, without credentials."""
+    return " ".join(mask_secrets(str(error)).split()) or type(error).__name__

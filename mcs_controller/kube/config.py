@@ -16,9 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mcs_controller.kube.access import Access
-from mcs_controller.kube.errors import ConfigError
+from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
 from mcs_controller.kube.http import HttpTransport
 from mcs_controller.kube.in_cluster import access_in_cluster
+from mcs_controller.kube.masking import MASK
 from mcs_controller.kube.plain_kubeconfig import plain_access
 from mcs_controller.kube.transport import Transport
 
@@ -78,8 +79,11 @@ def _checked_url(server: str) -> Any:
     except ValueError:
         usable = False
     if not usable:
+        # What is before an @ is a user name and a password.
+        _, at, rest = server.rpartition("@")
+        shown = f"{MASK}@{rest}" if at else server
         raise ConfigError(
-            f"server {server!r} is no URL of an API server: it must look like https://host:port"
+            f"server {shown[:TEXT_MAX_CHARS]!r} is no URL of an API server: it must look like https://host:port"
         )
     return parts
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
+from mcs_controller.kube.masking import mask_secrets
 
 _log = logging.getLogger(__name__)
 
@@ -243,7 +244,7 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        text = " ".join(complaint.decode("utf-8", "replace").split())[:TEXT_MAX_CHARS]
+        text = " ".join(mask_secrets(complaint.decode("utf-8", "replace")).split())[:TEXT_MAX_CHARS]
         raise ConfigError(f"exec plugin {plugin.command} failed with exit code {process.returncode}: {text}")
     return output
 

@@ -33,6 +33,7 @@ from mcs_controller.kube.errors import (
     Timeout,
     Unreachable,
 )
+from mcs_controller.kube.masking import mask_secrets
 from mcs_controller.kube.tls import TlsSettings
 from mcs_controller.kube.transport import LineStream, Request, Response
 
@@ -219,7 +220,7 @@ class _HttpLineStream:
 
 def kube_error(error: BaseException, server: str) -> KubeError:
     """What an exception of aiohttp, or of what lies below it, is called in our tree."""
-    text = f"{server}: {_describe(error)}"[:TEXT_MAX_CHARS]
+    text = mask_secrets(f"{server}: {_describe(error)}")[:TEXT_MAX_CHARS]
     if isinstance(error, TimeoutError):
         return Timeout(text)
     if isinstance(error, AiohttpLineTooLong | ValueError) and not isinstance(error, aiohttp.ClientError):

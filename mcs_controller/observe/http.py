@@ -3,7 +3,8 @@
 The answers are made by others (the registry's collectors, `health.py`); this serves them, and starts before
 anything else of the process so that /readyz can say what is still missing. It never waits for anything, and
 it is bounded: at the limit of connections the oldest is closed for the newest, so that idle or slow clients
-cannot keep a probe out.
+cannot keep a probe out. Anybody may ask, so no credential is in an answer, and a client's own mistakes are
+nothing that the log would have to tell.
 """
 
 import asyncio
@@ -11,10 +12,12 @@ import logging
 from collections.abc import Iterable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
+from mcs_controller.kube.masking import mask_secrets
 from mcs_controller.observe.health import CheckResult, Health
 from mcs_controller.observe.listening import ListenAddress, listen_tcp
 
@@ -23,6 +26,20 @@ KEEPALIVE_SECONDS = 75.0
 STOP_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
+
+_request_logger = logging.getLogger(f"{__name__}.requests")
+
+
+def _is_a_fault_of_ours(record: logging.LogRecord) -> bool:
+    """aiohttp tells of requests that it cannot read, and of clients that are gone, as of its own errors."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError):
+        return True
+    logger.debug("a request could not be answered: %s", " ".join(str(error).split())[:256])
+    return False
+
+
+_request_logger.addFilter(_is_a_fault_of_ours)
 
 
 class HttpServer:
@@ -48,6 +65,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_request_logger,
             handle_signals=False,
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=STOP_SECONDS,
@@ -97,8 +115,13 @@ def _verdict(name: str, results: Iterable[CheckResult], *, verbose: bool) -> web
     if not failed and not verbose:
         return web.Response(text="ok\n")
     lines = [
-        f"[+] {check.name} ok" if check.problem is None else f"[-] {check.name}: {check.problem}"
+        f"[+] {check.name} ok" if check.problem is None else f"[-] {check.name}: {_shown(check.problem)}"
         for check in checks
     ]
     lines.append(f"{name} check {'failed' if failed else 'passed'}")
     return web.Response(text="\n".join(lines) + "\n", status=503 if failed else 200)
+
+
+def _shown(problem: str) -> str:
+    """On one line, so that no text from outside looks like a check of ours."""
+    return mask_secrets(" ".join(problem.split()))

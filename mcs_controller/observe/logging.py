@@ -2,20 +2,21 @@
 
 Any module logs through the standard library; what the line is about (cluster, namespace, name) comes from
 `kube/logcontext.py`, set by the work queue around each reconcile, so that no call has to repeat it. Times are
-UTC with milliseconds. Credentials never reach a line: what looks like one is masked here, whoever logged it.
+UTC with milliseconds. Credentials never reach a line: what looks like one (`kube/masking.py`) is masked here,
+whoever logged it.
 Only this project's own loggers follow the chosen level below WARNING: a library's debug output may hold
 whole answers of an API server.
 """
 
 import json
 import logging
-import re
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TextIO
 
 from mcs_controller.kube.logcontext import log_context
+from mcs_controller.kube.masking import mask_secrets
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -24,25 +25,6 @@ OWN_LOGGER = "mcs_controller"
 
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
-_SECRET_HINTS: Final = (
-    "bearer",
-    "authorization",
-    "://",
-    "passw",
-    "secret",
-    "token",
-    "-key-",
-    "eyj",
-    "private key",
-)
-_SECRET: Final = re.compile(
-    r"(?P<scheme>\b(?:bearer\s+|authorization[\"']?\s*[:=]\s*[\"']?(?:[a-z]+\s+)?))[A-Za-z0-9._~+/=-]{8,}"
-    r"|(?P<url>://[^/\s:@]*:)[^/\s@]+(?=@)"
-    r"|(?P<key>\b(?:password|passwd|secret|[a-z_-]*token|client-key-data)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;}&]+"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
-    re.IGNORECASE | re.DOTALL,
-)
 _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {10: "\\n", 13: "\\r", 9: "\\t"}
 
 
@@ -67,19 +49,6 @@ def configure_logging(
     logging.captureWarnings(True)
     # A stderr that is gone must not make every log call print a second failure.
     logging.raiseExceptions = False
-
-
-def mask_secrets(text: str) -> str:
-    """`text` with anything that looks like a credential replaced by `***`."""
-    lowered = text.lower()
-    # The expression costs 20 us on an ordinary line, the hints under one.
-    if not any(hint in lowered for hint in _SECRET_HINTS):
-        return text
-    return _SECRET.sub(_mask, text)
-
-
-def _mask(match: re.Match[str]) -> str:
-    return (match["scheme"] or match["url"] or match["key"] or "") + "***"
 
 
 class _ContextFormatter(logging.Formatter):

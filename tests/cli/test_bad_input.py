@@ -94,6 +94,15 @@ async def test_a_broken_kubeconfig_is_named(
     assert_one_line(await run_command("dns", broken, tmp_path), 1, str(broken), *pieces)
 
 
+async def test_a_password_in_the_url_of_a_server_is_not_printed(tmp_path: Path) -> None:
+    for server in ("https://admin:hunt@er2@broker:port", "admin:hunter2@broker:6443"):
+        broken = write(tmp_path, "broken.kubeconfig", kubeconfig(server))
+        ended = await run_command("dns", broken, tmp_path)
+        assert_one_line(ended, 1, "'***@broker:", "is no URL of an API server")
+        assert "hunt" not in ended.stderr
+        assert "admin" not in ended.stderr
+
+
 async def test_outside_a_pod_the_missing_kubeconfig_option_is_named() -> None:
     ended = await run("dns", "--http", "127.0.0.1:0", "--listen", "127.0.0.1:0")
     assert_one_line(ended, 1, "--kubeconfig")

@@ -41,6 +41,26 @@ async def test_an_api_server_that_is_away_is_waited_for_and_told(command: str, t
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("command", ["agent", "dns"])
+async def test_what_a_login_program_complains_of_is_told_without_its_password(
+    command: str, tmp_path: Path
+) -> None:
+    program_of_login = tmp_path / "login"
+    program_of_login.write_text("#!/bin/sh\necho 'cannot log in: db_password=hunter2' >&2\nexit 1\n")
+    program_of_login.chmod(0o755)
+    plugin = {"command": str(program_of_login), "apiVersion": "client.authentication.k8s.io/v1"}
+    argv = argv_of(command, tmp_path)
+    users = [{"name": "u", "user": {"exec": {**plugin, "interactiveMode": "Never"}}}]
+    write(tmp_path, "away.kubeconfig", kubeconfig(users=users))
+
+    async with running(*argv) as program:
+        _, text = await program.get_until("/readyz", "cannot log in: db_password=***")
+        ended = await program.end(signal.SIGTERM)
+
+    assert "hunter2" not in text
+    assert "hunter2" not in f"{program.lines} {ended.stderr}"
+
+
 async def test_the_agent_waiting_for_its_lease_says_so(tmp_path: Path) -> None:
     async def answer(request: web.Request) -> web.Response:
         code = 503 if "/leases" in request.path else 404

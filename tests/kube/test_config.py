@@ -230,6 +230,9 @@ EXEC = {"command": "no-such-login-plugin", "apiVersion": "client.authentication.
     [
         ("127.0.0.1:6443", {}, {}, "is no URL of an API server: it must look like https://host:port"),
         ("ftp://east", {}, {}, "is no URL"),
+        (f"admin:{SECRET}@east:6443", {}, {}, "server '[*]{3}@east:6443' is no URL"),
+        (f"https://admin:{SECRET}@east:port", {}, {}, "server '[*]{3}@east:port' is no URL"),
+        (f"https://admin:{SECRET}@east", {}, {}, "holds a user name"),
         ("https://east:port", {}, {}, "is no URL"),
         ("https://admin:pw@east", {}, {}, "holds a user name"),
         ("https://east", {"proxy-url": "socks5://x"}, {}, "only http and https proxies"),

@@ -93,7 +93,7 @@ open("runs", "w").write(str(count))
 open("info", "w").write(json.dumps({"info": info, "argv": sys.argv[1:], "extra": os.environ.get("EXTRA")}))
 answer = open("answer").read()
 if answer.startswith("exit"):
-    sys.stderr.write("no login\\nat all\\n")
+    sys.stderr.write(answer[4:] or "no login\\nat all\\n")
     sys.exit(3)
 if answer == "hang":
     time.sleep(60)
@@ -234,6 +234,11 @@ def status_of(**answer: Any) -> str:
     ("printed", "complaint"),
     [
         ("exit", "failed with exit code 3: no login at all"),
+        ("exit db_password=s3cret", "failed with exit code 3: db_password=[*]{3}$"),
+        (
+            "exit" + "x " * 110 + "https://user:s3cret-and-more-of-it@login.example",
+            "failed with exit code 3: x x",
+        ),
         ("s3cret no json", "did not print JSON"),
         ("[]", "no ExecCredential"),
         (json.dumps({"apiVersion": VERSION}), "no ExecCredential"),

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -69,6 +70,71 @@ async def test_an_unready_process_answers_503_with_every_check_and_the_reason(se
     assert status == 503
     assert text == ("[+] zone ok\n[-] broker: connection refused (10.0.0.1:6443)\nreadyz check failed\n")
     assert (await setup.get("/healthz"))[0] == 200
+
+
+async def test_no_credential_is_told_to_whoever_asks(setup: Setup) -> None:
+    setup.health.add(
+        "broker", lambda: "cannot log in: db_password=hunter2\n[+] all ok\nto http://u:hunt@er2@broker"
+    )
+    status, _, text = await setup.get("/readyz")
+    assert status == 503
+    assert text == (
+        "[-] broker: cannot log in: db_password=*** [+] all ok to http://***@broker\nreadyz check failed\n"
+    )
+
+
+STRANGE = {
+    "another protocol": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "no request": b"hello\r\n\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "unknown version": b"GET / HTTP/9.9\r\n\r\n",
+    "long path": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\n" + b"".join(b"A%d: a\r\n" % n for n in range(3000)) + b"\r\n",
+    "negative length": b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+    "bad chunk": b"GET /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n",
+    "not gzip": (
+        b"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"
+    ),
+    "no body": b"POST /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    "upgrade": b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nxxxx",
+    "bad URL": b"GET http://u:p@x:abc/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "bad address": b"GET //[/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "bad header": b"GET /healthz HTTP/1.1\r\nHo st: x\r\n\r\n",
+    "no text": b"GET /h\xff HTTP/1.1\r\nHost: \xff\x00\r\n\r\n",
+    "garbage behind": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGARBAGE\r\n\r\n",
+    "cut off": b"GET /healthz HTTP/1.1\r\nHost: ",
+}
+
+
+@pytest.mark.parametrize("leaving", ["waits", "half closes", "goes"])
+async def test_a_strange_request_is_no_error_in_the_log(
+    setup: Setup, caplog: pytest.LogCaptureFixture, leaving: str
+) -> None:
+    caplog.set_level("INFO")
+    for request in STRANGE.values():
+        reader, writer = await asyncio.open_connection("127.0.0.1", setup.server.port)
+        writer.write(request)
+        if leaving == "goes":
+            writer.transport.abort()
+            continue
+        if leaving == "half closes":
+            writer.write_eof()
+        with suppress(TimeoutError, ConnectionError):
+            await asyncio.wait_for(reader.read(100), 0.2)
+        writer.close()
+    assert (await setup.get("/healthz"))[0] == 200
+    assert caplog.text == ""
+
+
+async def test_a_fault_of_ours_is_still_an_error_in_the_log(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> str | None:
+        raise RuntimeError("a check that fails")
+
+    setup.health.add("broken", broken)
+    assert (await setup.get("/readyz"))[0] == 500
+    assert "RuntimeError: a check that fails" in caplog.text
 
 
 async def test_verbose_lists_the_checks_that_are_well(setup: Setup) -> None:
