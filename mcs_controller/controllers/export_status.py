@@ -13,6 +13,7 @@ from mcs_controller.clusterset.conditions import merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
 from mcs_controller.controllers.events import EventSink, EventType, ObjectRef
 from mcs_controller.controllers.local import LocalState, describe_service
+from mcs_controller.controllers.pace import Pace
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.kube.queue import WorkQueue
@@ -34,6 +35,7 @@ class ExportStatus:
             "export-status", self._write, workers=STATUS_WORKERS, random=random, describe=describe_service
         )
         self._wanted: dict[ServiceKey, Sequence[Condition]] = {}
+        self._pace: Pace[ServiceKey] = Pace()
         self._local = local
         self._clock = clock
         self._events = events
@@ -54,9 +56,12 @@ class ExportStatus:
         else:
             self.queue.add(key)
 
-    async def _write(self, key: ServiceKey) -> None:
+    async def _write(self, key: ServiceKey) -> float | None:
         wanted, difference = self._wanted.get(key), self._difference(key)
         if difference is not None:
+            if wait_seconds := self._pace.wait_seconds(key):
+                return wait_seconds
+            self._pace.wrote(key)
             entry, merged = difference
             status = {"conditions": encode.conditions(merged)}
             await self._exports.patch(entry, {"status": status}, subresource="status")
@@ -65,6 +70,7 @@ class ExportStatus:
             self._wanted.pop(key, None)
         else:
             self.queue.add(key)
+        return None
 
     def _difference(self, key: ServiceKey) -> tuple[Entry[LocalExport], tuple[Condition, ...]] | None:
         """The export and the conditions to write; None if there is nothing to write, or nowhere."""

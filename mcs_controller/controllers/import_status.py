@@ -17,6 +17,7 @@ from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
 from mcs_controller.controllers.events import EventSink, ObjectRef
 from mcs_controller.controllers.export_status import STATUS_WORKERS
 from mcs_controller.controllers.local import LocalState, describe_service
+from mcs_controller.controllers.pace import Pace
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.kube.queue import WorkQueue
@@ -42,6 +43,7 @@ class ImportStatus:
             "import-status", self._write, workers=STATUS_WORKERS, random=random, describe=describe_service
         )
         self._wanted: dict[ServiceKey, WantedStatus] = {}
+        self._pace: Pace[ServiceKey] = Pace()
         self._local = local
         self._clock = clock
         self._events = events
@@ -62,9 +64,12 @@ class ImportStatus:
         """Have the condition `held` set, soon, and everything else left as it is."""
         self.want(key, WantedStatus(imported.clusters, (held,), imported.slice_objects == "Present"))
 
-    async def _write(self, key: ServiceKey) -> None:
+    async def _write(self, key: ServiceKey) -> float | None:
         wanted, difference = self._wanted.get(key), self._difference(key)
         if difference is not None:
+            if wait_seconds := self._pace.wait_seconds(key):
+                return wait_seconds
+            self._pace.wrote(key)
             entry, status = difference
             written = await self._imports.patch(entry, {"status": status}, subresource="status")
             self._slice_objects_pruned = not written.value.slice_objects
@@ -73,6 +78,7 @@ class ImportStatus:
             self._wanted.pop(key, None)
         else:
             self.queue.add(key)
+        return None
 
     def _difference(self, key: ServiceKey) -> tuple[Entry[LocalImport], dict[str, Any]] | None:
         """The import and the status to write; None if there is nothing to write, or nowhere."""
