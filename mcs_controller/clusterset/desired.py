@@ -14,7 +14,7 @@ from mcs_controller.api.names import (
     MANAGED_BY,
 )
 from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
-from mcs_controller.clusterset.desired_slices import imported_slices
+from mcs_controller.clusterset.desired_slices import imported_slices, with_ports_in_use
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.families import servable
 from mcs_controller.clusterset.model import (
@@ -32,13 +32,14 @@ from mcs_controller.clusterset.model import (
     StringMap,
 )
 from mcs_controller.clusterset.naming import derived_service_name
-from mcs_controller.clusterset.ports import derived_ports
+from mcs_controller.clusterset.ports import derived_ports, ports_given_up
 from mcs_controller.clusterset.texts import family_of, string_map
 
 __all__ = [
     "DerivedService",
     "DesiredImport",
     "ImportMetadata",
+    "derived_ports",
     "derived_service",
     "differs",
     "import_conditions",
@@ -46,7 +47,9 @@ __all__ = [
     "import_metadata",
     "import_spec",
     "imported_slices",
+    "ports_given_up",
     "wants_clusterset_ip",
+    "with_ports_in_use",
 ]
 
 NO_ENDPOINT_YET = "no cluster has an endpoint yet: the clusterset IP comes with the first"

@@ -5,7 +5,7 @@ labels or annotations, among which are some that would blind kube-proxy (trap 2)
 service: hints only help if every endpoint of it has one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -23,8 +23,8 @@ from mcs_controller.clusterset.ports import declared, derived_ports
 
 ZONE_DISTRIBUTIONS = frozenset({"PreferClose", "PreferSameZone"})
 
-_PortNames = Mapping[tuple[str, str], str]
-"""The ports that a cluster's slices keep: (name, protocol) in the slice to the name on import."""
+_PortNames = Mapping[tuple[str, str], tuple[str, ...]]
+"""The ports that a cluster's slices keep: (name, protocol) in the slice to the names on import."""
 
 
 def imported_slices(
@@ -74,6 +74,22 @@ def imported_slices(
     )
 
 
+def with_ports_in_use(
+    wanted: ImportedSlice, held: ImportedSlice | None, given_up: Collection[tuple[str, str]]
+) -> ImportedSlice:
+    """The slice as it must be while the derived Service still has the ports `given_up` (name, protocol).
+
+    What the held slice says of those stays, beside or instead of what is wanted, so that a change of ports
+    is no moment without endpoints: slices get the new names, then the Service, then the old names go.
+    """
+    in_use = [port for port in held.content.ports if (port.name, port.protocol) in given_up] if held else []
+    if not in_use:
+        return wanted
+    taken = {port.name for port in in_use}
+    ports = (*(port for port in wanted.content.ports if port.name not in taken), *in_use)
+    return replace(wanted, content=replace(wanted.content, ports=ports))
+
+
 def wants_zone_hints(merged: MergedService, slices: Iterable[SourceSlice]) -> bool:
     """Whether endpoints get hints: the winner asks for it, and every endpoint has a zone (MCS-EPS-13).
 
@@ -88,19 +104,19 @@ def _port_names(merged: MergedService, record: ExportRecord) -> _PortNames:
     names = derived_ports(merged.ports) if merged.type == "ClusterSetIP" else merged.ports
     kept = declared(merged.ports, record)
     return {
-        (port.name, port.protocol): on_import.name
-        for port, on_import in zip(merged.ports, names, strict=True)
+        # As the derived Service calls it, and as the import does, for those who read that one (MCS-EPS-09).
+        (port.name, port.protocol): tuple(dict.fromkeys((on_service.name, port.name)))
+        for port, on_service in zip(merged.ports, names, strict=True)
         if port in kept
     }
 
 
 def _ports(ports: Sequence[SlicePort], names: _PortNames) -> tuple[SlicePort, ...]:
-    kept = []
-    for port in ports:
-        name = names.get((port.name, port.protocol))
-        if name is not None:
-            kept.append(port if name == port.name else replace(port, name=name))
-    return tuple(kept)
+    return tuple(
+        port if name == port.name else replace(port, name=name)
+        for port in ports
+        for name in names.get((port.name, port.protocol), ())
+    )
 
 
 def _endpoints(endpoints: tuple[Endpoint, ...], own: bool, hinted: bool) -> tuple[Endpoint, ...]:

@@ -6,7 +6,7 @@ slices by port name, so a slice may only keep the ports that its own cluster dec
 (MCS-CON-11, MCS-EPS-10).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mcs_controller.clusterset.model import ExportRecord, ServicePort
@@ -58,13 +58,25 @@ def declared(merged_ports: Sequence[ServicePort], record: ExportRecord) -> froze
 def derived_ports(ports: Sequence[ServicePort]) -> tuple[ServicePort, ...]:
     """The ports as the derived Service has them, in the same order.
 
-    A Service with several ports may have no unnamed one, a ServiceImport may: there the unnamed port gets
-    a name that depends on nothing but the ports, so that the slices agree with the Service (trap 4).
+    A Service with several ports may have no unnamed one, a ServiceImport may. The unnamed port has a name
+    there from the start, also while it is the only one: kube-proxy knows a port by its name, and traffic
+    that runs must not notice that another cluster brings a second port (trap 4, MCS-CON-06).
     """
-    if len(ports) < 2:
-        return tuple(ports)
     names = {port.name for port in ports}
     return tuple(port if port.name else replace(port, name=_synthetic_name(port, names)) for port in ports)
+
+
+def ports_given_up(
+    held: Collection[ServicePort], wanted: Collection[ServicePort]
+) -> frozenset[tuple[str, str]]:
+    """Name and protocol of each port that a Service has now (`held`) and will not have, or not as it is.
+
+    Until the Service is written, kube-proxy looks for them in the slices.
+    """
+    staying = {(port.name, port.protocol, port.port) for port in wanted}
+    return frozenset(
+        (port.name, port.protocol) for port in held if (port.name, port.protocol, port.port) not in staying
+    )
 
 
 def _synthetic_name(port: ServicePort, taken: set[str]) -> str:

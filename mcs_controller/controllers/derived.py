@@ -57,6 +57,20 @@ class DerivedServices:
         observed = self._observed(key)
         return observed.value.cluster_ips if observed is not None else ()
 
+    def changes_ports(self, key: ServiceKey, merged: MergedService) -> bool:
+        """Whether there is a derived Service, and it has other ports than the merged service."""
+        observed = self._observed(key)
+        return observed is not None and frozenset(observed.value.ports) != frozenset(
+            desired.derived_ports(merged.ports)
+        )
+
+    def ports_given_up(self, key: ServiceKey, merged: MergedService) -> frozenset[tuple[str, str]]:
+        """Name and protocol of what kube-proxy still looks for until the derived Service is written."""
+        observed = self._observed(key)
+        if observed is None:
+            return frozenset()
+        return desired.ports_given_up(observed.value.ports, desired.derived_ports(merged.ports))
+
     async def ensure(
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport]
     ) -> tuple[str, ...]:

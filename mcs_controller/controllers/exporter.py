@@ -63,6 +63,13 @@ class Exporter:
                 await self._withdraw(key)
             return None
         if not self._local.loaded(key):
+            if (problem := self._local.load_problem(key)) is not None:
+                unreadable = ready_condition(
+                    "Failed",
+                    f"the Service and its EndpointSlices cannot be read: {problem}",
+                    observed_generation=evaluation.valid.observed_generation,
+                )
+                self._status.want(key, [unreadable])
             return None
         if evaluation.record is not None:
             self._evidence.saw([(self._local.cluster_id, key)])

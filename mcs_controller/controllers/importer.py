@@ -1,7 +1,8 @@
 """Brings one service's local objects in step with what the clusterset exports.
 
 For one service, in this order: the ServiceImport, the derived Service that carries its clusterset IP, the
-IPs written back to the import in one update (MCS-IMP-09), the imported slices, the import's status. What
+IPs written back to the import in one update (MCS-IMP-09), the imported slices, the import's status. Where
+ports change, slices get the new ones before the derived Service does, and lose the old ones after it. What
 the objects must look like is decided in `clusterset/desired.py`. An import never disappears while one
 export remains (MCS-IMP-03), and nothing is removed without proof (`evidence.py`).
 """
@@ -76,21 +77,23 @@ class Importer:
         if not self._local.namespace_is_active(key.namespace):
             self._cap.forget(key)
             return None
-        if self._local.exports.get(*key) is not None and not self._local.loaded(key):
-            return None
         imported = self._local.imports.get(*key)
         if imported is not None and not imported.value.managed:
             self._metrics.foreign.inc()
             return None
+        own = self._local.cluster_id
         if not self._view.complete():
-            await self._refresh_own(key, imported)
+            await self._refresh(key, imported, self._own_if_exported(key))
             return None
         merged = self._view.merged(key)
         exporters = {_ANYBODY, *merged.clusters} if merged else set()
         self._evidence.saw((cluster, key) for cluster in exporters)
         gone = self._remembered_exporters(key, imported) - exporters
         if not self._evidence.proves_gone((cluster, key) for cluster in gone):
-            await self._refresh_own(key, imported)
+            await self._refresh(key, imported, self._own_if_exported(key))
+        elif self._local.unread(key) and (merged is None or own in gone):
+            # What this cluster exports stays as it was until it has been read.
+            await self._refresh(key, imported, (exporters | gone) - {own})
         elif merged is None and imported is not None and self._fuse.holds(key):
             self._status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
         elif merged is None:
@@ -117,21 +120,7 @@ class Importer:
             wanted = _desired_import(merged, self._derived.ips(key), self._derived.served_families())
             imported = await self._imports.create(self._import_body(wanted))
             self._fuse.look(key)
-        problem: KubeError | None = None
-        ips = imported.value.spec.ips
         sources = [one for one in self._view.slices(key) if one.cluster in records]
-        wants_ip = desired.wants_clusterset_ip(merged, sources, ips or self._derived.ips(key))
-        if wants_ip:
-            try:
-                ips = await self._derived.ensure(key, merged, imported)
-            except KubeError as error:
-                problem = error
-        served = self._derived.served_families()
-        wanted = _desired_import(merged, ips, served)
-        if desired.import_differs(imported.value, wanted):
-            imported = await self._imports.replace(imported, self._import_body(wanted))
-        if merged.type == "Headless":
-            await self._derived.remove(key)
         withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         slices = desired.imported_slices(
             merged,
@@ -141,7 +130,23 @@ class Importer:
             owner_uid=imported.uid,
             withdrawn=withdrawn,
         )
-        problem = await self._write_slices(slices, self._local.imported_slices.indexed(key)) or problem
+        problem: KubeError | None = None
+        ips = imported.value.spec.ips
+        wants_ip = desired.wants_clusterset_ip(merged, sources, ips or self._derived.ips(key))
+        if wants_ip:
+            if self._derived.changes_ports(key, merged):
+                problem = await self._write_slices(key, merged, slices, remove=False)
+            try:
+                ips = await self._derived.ensure(key, merged, imported)
+            except KubeError as error:
+                problem = problem or error
+        served = self._derived.served_families()
+        wanted = _desired_import(merged, ips, served)
+        if desired.import_differs(imported.value, wanted):
+            imported = await self._imports.replace(imported, self._import_body(wanted))
+        if merged.type == "Headless":
+            await self._derived.remove(key)
+        problem = await self._write_slices(key, merged, slices) or problem
         self._status.want(
             key,
             WantedStatus(
@@ -158,7 +163,7 @@ class Importer:
                 + fuse.held_for_silent_members(
                     imported.value, sorted(self._membership.held & records.keys()), imported.value.generation
                 ),
-                slices_exist=bool(slices),
+                slices_exist=bool(self._local.imported_slices.indexed(key)),
             ),
         )
         if problem is not None:
@@ -183,39 +188,65 @@ class Importer:
         )
         return (self._membership.dead & exporters).union(left_out)
 
-    async def _refresh_own(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
-        """While the others' exports are not known for sure: keep this cluster's own endpoints fresh only."""
-        record = self._view.own_record(key)
-        if imported is None or record is None:
+    def _own_if_exported(self, key: ServiceKey) -> Set[str]:
+        return {self._local.cluster_id} if self._view.own_record(key) is not None else set()
+
+    async def _refresh(
+        self, key: ServiceKey, imported: Entry[LocalImport] | None, clusters: Set[str]
+    ) -> None:
+        """While some exports are not known for sure: keep only the endpoints of `clusters` fresh.
+
+        The import stays as it was written, and so do the slices of all other clusters.
+        """
+        if imported is None:
             return
-        own = self._local.cluster_id
+        records = {one.cluster: one for one in self._view.records(key) if one.cluster in clusters}
+        merged = merge_behind(imported.value)
         slices = desired.imported_slices(
-            merge_behind(imported.value),
-            {own: record},
-            self._local.own_slices(key),
-            own_cluster=own,
+            merged,
+            records,
+            self._view.slices(key),
+            own_cluster=self._local.cluster_id,
             owner_uid=imported.uid,
+            withdrawn=self._withdrawn(key, imported, records.keys()),
         )
-        held = self._local.imported_slices.indexed(key)
-        problem = await self._write_slices(slices, [e for e in held if e.value.source_cluster == own])
+        problem = await self._write_slices(key, merged, slices, clusters)
         if problem is not None:
             raise problem
 
     async def _write_slices(
-        self, wanted: Iterable[ImportedSlice], held: Iterable[Entry[ImportedSlice]]
+        self,
+        key: ServiceKey,
+        merged: MergedService,
+        wanted: Iterable[ImportedSlice],
+        clusters: Set[str] | None = None,
+        *,
+        remove: bool = True,
     ) -> KubeError | None:
-        """Bring the held slices in step with the wanted ones.
+        """Bring the imported slices of `clusters` (None: of all) in step with the wanted ones.
 
-        A slice that is refused does not keep the others from being written; the first refusal is returned.
+        This cluster's own stay as they are until what it exports has been read. Without `remove` those that
+        are not wanted stay, too. A slice that is refused does not keep the others from being written; the
+        first refusal is returned.
         """
+        left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
+        given_up = self._derived.ports_given_up(key, merged)
+        left = {
+            entry.name: entry
+            for entry in self._local.imported_slices.indexed(key)
+            if (clusters is None or entry.value.source_cluster in clusters)
+            and entry.value.source_cluster not in left_alone
+        }
         problem: KubeError | None = None
-        left = {entry.name: entry for entry in held}
         for slice_ in wanted:
+            held = left.pop(slice_.name, None)
             try:
-                await self._write_slice(slice_, left.pop(slice_.name, None))
+                await self._write_slice(
+                    desired.with_ports_in_use(slice_, held and held.value, given_up), held
+                )
             except KubeError as error:
                 problem = problem or error
-        for entry in left.values():
+        for entry in left.values() if remove else ():
             try:
                 await self._slices.delete(entry)
             except KubeError as error:

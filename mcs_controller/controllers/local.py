@@ -77,6 +77,7 @@ class LocalState:
         self._clock = clock
         self._loaded: set[ServiceKey] = set()
         self._unloaded: dict[str, set[ServiceKey]] = {}
+        self._load_problems: dict[str, str] = {}
         self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
         self.mcs_version = ""
 
@@ -124,7 +125,7 @@ class LocalState:
         self._loaded_listeners: list[KeyListener] = []
 
     def on_loaded(self, listener: KeyListener) -> None:
-        """Tell `listener` each key whose Service and slices have just been read."""
+        """Tell `listener` each key whose Service and slices have just been read, or could not be."""
         self._loaded_listeners.append(listener)
 
     async def run(self) -> None:
@@ -149,6 +150,19 @@ class LocalState:
     def loaded(self, key: ServiceKey) -> bool:
         """Whether the stores hold all there is of an exported service."""
         return key in self._loaded and self._services.synced() and self._source_slices.synced()
+
+    def unread(self, key: ServiceKey) -> bool:
+        """Whether this cluster exports a service that has not been read yet: what of, nobody can tell."""
+        export = self.exports.get(*key)
+        return export is not None and not export.value.deleting and not self.loaded(key)
+
+    def load_problem(self, key: ServiceKey) -> str | None:
+        """Why an exported service could not be read; None if it was, or has not been tried."""
+        return self._load_problems.get(key.namespace) if self.unread(key) else None
+
+    def unread_exports(self) -> int:
+        """How many ServiceExports wait for their Service and slices to be read."""
+        return sum(map(len, self._unloaded.values()))
 
     def evaluation(self, key: ServiceKey) -> ExportEvaluation | None:
         """What this cluster's export of a service amounts to; None without a (live) ServiceExport."""
@@ -239,7 +253,18 @@ class LocalState:
             self.source_slices.remove(entry.namespace, entry.name)
 
     async def _load(self, namespace: str) -> None:
-        """Read what the new exports of a namespace name; many at once with one list instead of many reads."""
+        """Read what the new exports of a namespace name; say so of each that could not be read."""
+        try:
+            await self._read_new_exports(namespace)
+        except KubeError as error:
+            self._load_problems[namespace] = str(error)
+            for key in tuple(self._unloaded.get(namespace, ())):
+                self._tell_loaded(key)
+            raise
+        self._load_problems.pop(namespace, None)
+
+    async def _read_new_exports(self, namespace: str) -> None:
+        """Many at once with one list instead of many reads."""
         await self._services.wait_synced()
         await self._source_slices.wait_synced()
         wanted = {

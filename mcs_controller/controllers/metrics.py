@@ -94,6 +94,11 @@ class StateCollector(Collector):
         for member, services in self._import_cap.waiting():
             waiting.add_metric([member], services)
         yield waiting
+        yield GaugeMetricFamily(
+            "mcs_exports_unread",
+            "ServiceExports in this cluster whose Service and EndpointSlices have not been read yet.",
+            value=self._local.unread_exports(),
+        )
         tripped = GaugeMetricFamily(
             "mcs_fuse_tripped",
             "Whether everything is held, since too much was lost at once: services (imports) or heartbeats "

@@ -18,7 +18,7 @@ from mcs_controller.clusterset.model import (
     ServiceKey,
     SourceSlice,
 )
-from mcs_controller.clusterset.naming import imported_slice_name
+from mcs_controller.clusterset.naming import exported_service_name, imported_slice_name
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
@@ -47,7 +47,13 @@ class ClustersetView:
         return self._broker.imports_synced() and self._membership.observed
 
     def own_record(self, key: ServiceKey) -> ExportRecord | None:
-        """This cluster's own record, if it exports the service and the export is valid."""
+        """This cluster's own record, if it exports the service and the export is valid.
+
+        Until the exported service has been read it is the one that was published, if one was.
+        """
+        if self._local.unread(key):
+            published = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+            return published.value if published is not None else None
         evaluation = self._local.evaluation(key)
         return evaluation.record if evaluation else None
 
@@ -93,12 +99,14 @@ class ClustersetView:
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
         """All admitted slices of one service; endpoints that a member may not name are left out.
 
-        To look at every address of a slice costs far more than all else that is done with one that has not
-        changed, so the outcome is kept for as long as slice and rights are the same.
+        Without this cluster's own, if those have not been read yet. To look at every address of a slice costs
+        far more than all else that is done with one that has not changed, so the outcome is kept for as long
+        as slice and rights are the same.
         """
         before, now = self._admitted.get(key, {}), dict[tuple[str, str], _Admitted]()
         found = []
-        for source in (*self._local.own_slices(key), *self._others_slices(key)):
+        own = () if self._local.unread(key) else self._local.own_slices(key)
+        for source in (*own, *self._others_slices(key)):
             member = self._membership.member(source.cluster)
             if member is None and source.cluster == self._local.cluster_id:
                 found.append(source)

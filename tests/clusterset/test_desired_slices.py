@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.desired import derived_service, imported_slices
+from mcs_controller.clusterset.desired import derived_service, imported_slices, with_ports_in_use
 from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     Endpoint,
@@ -96,14 +96,14 @@ def test_a_slice_whose_cluster_declares_no_merged_port_stays_without_ports() -> 
 
 
 @pytest.mark.requirement("MCS-EPS-09")
-def test_an_unnamed_port_is_called_in_the_slice_as_in_the_derived_service() -> None:
+def test_an_unnamed_port_is_called_in_the_slice_as_in_the_derived_service_and_as_in_the_import() -> None:
     records = [
         record("west", ports=(ServicePort(80),)),
         record("east", 1, ports=(ServicePort(53, "dns", "UDP"),)),
     ]
     slice_ = source_slice("west", ports=(SlicePort(8080, ""),))
     (found,) = imported(records, [slice_])
-    assert found.content.ports == (SlicePort(8080, "tcp-80"),)
+    assert found.content.ports == (SlicePort(8080, "tcp-80"), SlicePort(8080, ""))
     headless = [replace(r, type="Headless") for r in records]
     (found,) = imported(headless, [slice_])
     assert found.content.ports == (SlicePort(8080, ""),)
@@ -123,11 +123,19 @@ def test_every_port_of_a_slice_leads_to_a_port_of_the_derived_service_that_its_c
     )
     (found,) = imported(list(records), [slice_])
     service = derived_service(merged, owner_uid="si")
-    on_service = {p.name: p for p in (service.ports if service else merged.ports)}
+    on_service = {p.name: p for p in merged.ports}
+    on_service.update((p.name, p) for p in (service.ports if service else ()))
     declared = {(p.protocol, p.port) for p in source.ports}
     as_merged = {(p.name, p.protocol, p.port) for p in merged.ports}
     agreed = [p for p in source.ports if (p.name, p.protocol, p.port) in as_merged]
-    assert [p.port for p in found.content.ports] == [1000 + p.port for p in agreed]
+    assert list(dict.fromkeys(p.port for p in found.content.ports)) == [
+        *dict.fromkeys(1000 + p.port for p in agreed)
+    ]
+    if service is not None:
+        reached = {p.name for p in found.content.ports}
+        assert {
+            p.name for p in service.ports if (p.protocol, p.port) in {(p.protocol, p.port) for p in agreed}
+        } <= reached
     for port in found.content.ports:
         leads_to = on_service[port.name]
         assert leads_to.protocol == port.protocol
@@ -194,3 +202,30 @@ def test_the_order_of_source_slices_is_irrelevant(names: list[str]) -> None:
     assert imported([record("west")], slices) == imported(
         [record("west")], sorted(slices, key=lambda s: s.name)
     )
+
+
+def _slice(*ports: SlicePort) -> ImportedSlice:
+    (found,) = imported([record("east")], [source_slice("east")])
+    return replace(found, content=replace(found.content, ports=ports))
+
+
+@pytest.mark.requirement("MCS-CON-06", "MCS-EPS-09")
+def test_while_the_service_has_the_old_name_the_slice_has_both() -> None:
+    wanted, held = _slice(SlicePort(8080, "web")), _slice(SlicePort(8080, "http"), SlicePort(9000, "gone"))
+    found = with_ports_in_use(wanted, held, {("http", "TCP")})
+    assert found.content.ports == (SlicePort(8080, "web"), SlicePort(8080, "http"))
+    assert found.content.endpoints == wanted.content.endpoints
+
+
+@pytest.mark.requirement("MCS-CON-06", "MCS-EPS-09")
+def test_while_a_name_means_the_old_number_in_the_service_it_does_so_in_the_slice() -> None:
+    wanted, held = _slice(SlicePort(8081, "http")), _slice(SlicePort(8080, "http"))
+    assert with_ports_in_use(wanted, held, {("http", "TCP")}) == held
+    assert with_ports_in_use(wanted, held, {("http", "UDP")}) == wanted
+
+
+@pytest.mark.requirement("MCS-EPS-09")
+def test_a_new_slice_and_one_whose_ports_stay_are_as_they_are_wanted() -> None:
+    wanted = _slice(SlicePort(8080, "web"))
+    assert with_ports_in_use(wanted, None, {("http", "TCP")}) is wanted
+    assert with_ports_in_use(wanted, _slice(SlicePort(8080, "http")), set()) is wanted

@@ -7,7 +7,14 @@ from hypothesis import given
 
 from mcs_controller.clusterset.merge import by_precedence
 from mcs_controller.clusterset.model import ExportRecord, ServicePort
-from mcs_controller.clusterset.ports import MAX_PORTS, crowded_out, declared, derived_ports, merge_ports
+from mcs_controller.clusterset.ports import (
+    MAX_PORTS,
+    crowded_out,
+    declared,
+    derived_ports,
+    merge_ports,
+    ports_given_up,
+)
 from mcs_controller.clusterset.texts import is_dns_label
 from tests.clusterset.builders import record
 from tests.clusterset.strategies import port_lists, record_sets
@@ -112,7 +119,8 @@ def test_every_merged_port_is_declared_by_some_cluster(records: tuple[ExportReco
 @pytest.mark.parametrize(
     ("merged", "on_service"),
     [
-        (":80", ":80"),
+        (":80", "tcp-80:80"),
+        (":53/UDP", "udp-53:53/UDP"),
         ("http:80", "http:80"),
         (":80 dns:53/UDP", "tcp-80:80 dns:53/UDP"),
         ("dns:53/UDP :80", "dns:53/UDP tcp-80:80"),
@@ -120,7 +128,7 @@ def test_every_merged_port_is_declared_by_some_cluster(records: tuple[ExportReco
         (":80 tcp-80:81 tcp-80-2:82", "tcp-80-3:80 tcp-80:81 tcp-80-2:82"),
     ],
 )
-def test_an_unnamed_port_among_several_gets_a_name_that_no_other_has(merged: str, on_service: str) -> None:
+def test_an_unnamed_port_gets_a_name_that_no_other_has(merged: str, on_service: str) -> None:
     assert derived_ports(ports(merged)) == ports(on_service)
 
 
@@ -128,7 +136,27 @@ def test_an_unnamed_port_among_several_gets_a_name_that_no_other_has(merged: str
 def test_the_api_server_takes_the_ports_of_the_derived_service(merged: tuple[ServicePort, ...]) -> None:
     on_service = derived_ports(merged)
     assert len({p.name for p in on_service}) == len(merged)
-    assert len(merged) == 1 or all(is_dns_label(p.name) for p in on_service)
+    assert all(is_dns_label(p.name) for p in on_service)
     assert [(p.protocol, p.port, p.app_protocol) for p in on_service] == [
         (p.protocol, p.port, p.app_protocol) for p in merged
     ]
+
+
+@pytest.mark.requirement("MCS-CON-06", "MCS-EPS-09")
+@pytest.mark.parametrize(
+    ("held", "wanted", "given_up"),
+    [
+        ("http:80", "http:80", set()),
+        ("http:80", "http:80 dns:53/UDP", set()),
+        ("http:80 dns:53/UDP", "http:80", {("dns", "UDP")}),
+        ("http:80", "web:80", {("http", "TCP")}),
+        ("http:80", "http:81", {("http", "TCP")}),
+        ("dns:53/UDP", "dns:53", {("dns", "UDP")}),
+        (":80", "tcp-80:80", {("", "TCP")}),
+        ("a:80 b:81", "b:80 a:81", {("a", "TCP"), ("b", "TCP")}),
+    ],
+)
+def test_a_port_is_given_up_when_its_name_goes_or_comes_to_mean_another_number(
+    held: str, wanted: str, given_up: set[tuple[str, str]]
+) -> None:
+    assert ports_given_up(ports(held), ports(wanted)) == given_up

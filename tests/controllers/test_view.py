@@ -21,7 +21,7 @@ class Stores:
         self.slices: Store[SourceSlice] = Store(index=lambda entry: entry.value.service)
         for one in slices:
             self.hold(one)
-        local = SimpleNamespace(cluster_id="west", own_slices=lambda key: ())
+        local = SimpleNamespace(cluster_id="west", own_slices=lambda key: (), unread=lambda key: False)
         self.view = ClustersetView(
             cast(LocalState, local),
             cast(BrokerState, SimpleNamespace(slices=self.slices)),

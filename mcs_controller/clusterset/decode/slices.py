@@ -87,6 +87,8 @@ class SliceFields(TypedDict, total=False):
     endpoints: list[_Endpoint]
 
 
+MAX_IMPORTED_PORTS = 2 * MAX_PORTS + 2
+"""An imported slice may hold a port under two names, and those of before and after a change at once."""
 MAX_ENDPOINTS = 1000
 MAX_ADDRESSES = 100
 MAX_HINTS = 8
@@ -94,7 +96,9 @@ MAX_ADDRESS_CHARS = 45
 """An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
 
 
-def slice_content(raw: Json, addresses_max: int = MAX_ADDRESSES) -> SliceContent:
+def slice_content(
+    raw: Json, addresses_max: int = MAX_ADDRESSES, *, max_ports: int = MAX_PORTS
+) -> SliceContent:
     """What a slice says. `raw` is what holds `addressType`, `ports` and `endpoints`.
 
     Of an endpoint's addresses the first `addresses_max` are read.
@@ -107,7 +111,7 @@ def slice_content(raw: Json, addresses_max: int = MAX_ADDRESSES) -> SliceContent
     address_type = cast(AddressFamily, intern(family))
     ports = tuple(
         _slice_port(port)
-        for item in items(raw, "ports", MAX_PORTS)
+        for item in items(raw, "ports", max_ports)
         if (port := an_object(item, "ports")).get("port") is not None
     )
     if len({port.name for port in ports}) != len(ports):
@@ -237,7 +241,7 @@ def imported_slice_any_manager(raw: Json) -> ImportedSlice | None:
         ServiceKey(intern(text(metadata, "namespace")), intern(service_name)),
         text(metadata, "name"),
         intern(text(child(metadata, "labels"), LABEL_SOURCE_CLUSTER)),
-        slice_content(raw),
+        slice_content(raw, max_ports=MAX_IMPORTED_PORTS),
         derived_name,
         import_owner_uid(metadata),
     )
