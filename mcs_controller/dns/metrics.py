@@ -104,6 +104,11 @@ class DnsCollector(Collector):
             value=held.addresses,
         )
         yield GaugeMetricFamily(
+            "mcs_dns_zone_services_over_bounds",
+            "Headless services with more endpoints, slices or ports than are answered with.",
+            value=self._source.over_bounds_count,
+        )
+        yield GaugeMetricFamily(
             "mcs_dns_answers_prebuilt", "Answers held ready as bytes.", value=held.prebuilt
         )
         yield GaugeMetricFamily(

@@ -56,6 +56,16 @@ class PackedSlice(NamedTuple):
     addresses: bytes
     hosts: tuple[str, ...] = ()
 
+    @property
+    def address_bytes(self) -> int:
+        """Of one address."""
+        return ADDRESS_BYTES[self.rtype]
+
+    @property
+    def address_count(self) -> int:
+        """How many addresses."""
+        return len(self.addresses) // ADDRESS_BYTES[self.rtype]
+
     def each_address(self) -> list[bytes]:
         """The packed addresses."""
         size = ADDRESS_BYTES[self.rtype]

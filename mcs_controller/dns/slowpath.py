@@ -4,7 +4,8 @@ The order of the checks is the order of the protocol: can it be read, is it for 
 about this zone, are we ready, does the name exist. Never recursion, never an answer about another zone.
 """
 
-from mcs_controller.dns.answers import Answer, Answers
+from mcs_controller.dns.answer import Answer
+from mcs_controller.dns.answers import Answers
 from mcs_controller.dns.counters import Channel, Counters, slot_of
 from mcs_controller.dns.query import Edns, Fault, Query, read_query
 from mcs_controller.dns.wire import (
@@ -31,7 +32,7 @@ def slow_reply(packet: bytes, answers: Answers, channel: Channel, counters: Coun
             return None
         return _error_reply(packet, query.rcode, channel)
     answer = _answer(query, answers)
-    channel.requests[answer.slot] += 1
+    channel.requests[slot_of(query.rtype, answer.rcode)] += 1
     return _reply(query, answer, answers, channel)
 
 
@@ -60,7 +61,7 @@ def _answer(query: Query, answers: Answers) -> Answer:
     if query.edns is not None and query.edns.version:
         return Answer(BADVERS, answers.heads(BADVERS), b"", slot_of(query.rtype, BADVERS))
     if query.rclass == CLASS_IN and query.rtype not in (TYPE_AXFR, TYPE_IXFR):
-        answer = answers.find(query.question[:-4].lower() + query.question[-4:])
+        answer = answers.find(query.question)
         if answer is not None:
             return answer
     ede = EDE_NOT_AUTHORITATIVE

@@ -19,6 +19,7 @@ from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.bounds import bounded
 from mcs_controller.dns.packed import PackedService, packed_service
 from mcs_controller.dns.reading import HeldImport, HeldSlice, read_import, read_slice
 from mcs_controller.kube.client import Client
@@ -65,6 +66,7 @@ class ZoneSource:
         self._slices: Store[HeldSlice] = Store(index=_service_of)
         self._imports.subscribe(self._object_changed)
         self._slices.subscribe(self._object_changed)
+        self._over_bounds: set[ServiceKey] = set()
         self._changed: dict[ServiceKey, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._complete = False
@@ -135,9 +137,21 @@ class ZoneSource:
             return self._adopted.get(service)
         imported = self._imports.get(service.namespace, service.name)
         if imported is None:
+            self._over_bounds.discard(service)
             return None
         entries = sorted(self._slices.indexed(service), key=_name_of)
-        return packed_service(imported.value.packed, (entry.value.packed for entry in entries))
+        whole = packed_service(imported.value.packed, (entry.value.packed for entry in entries))
+        packed = bounded(whole)
+        if packed is whole:
+            self._over_bounds.discard(service)
+        else:
+            self._over_bounds.add(service)
+        return packed
+
+    @property
+    def over_bounds_count(self) -> int:
+        """How many services have more than is answered with (`bounds`)."""
+        return len(self._over_bounds)
 
     @property
     def problem(self) -> str | None:

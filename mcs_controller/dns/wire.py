@@ -21,6 +21,7 @@ TYPE_TXT: Final = 16
 TYPE_AAAA: Final = 28
 TYPE_SRV: Final = 33
 TYPE_OPT: Final = 41
+TYPE_HTTPS: Final = 65
 TYPE_IXFR: Final = 251
 TYPE_AXFR: Final = 252
 TYPE_ANY: Final = 255
@@ -117,9 +118,14 @@ def srv_rdata(port: int, target: bytes) -> bytes:
     return _SRV.pack(0, 100, port) + target
 
 
+def record_head(owner: bytes, rtype: int, ttl_seconds: int, rdata_bytes: int) -> bytes:
+    """What comes before a record's data."""
+    return owner + _RECORD.pack(rtype, CLASS_IN, ttl_seconds, rdata_bytes)
+
+
 def record(owner: bytes, rtype: int, ttl_seconds: int, rdata: bytes) -> bytes:
     """One resource record of class IN; `owner` is a whole name or a pointer."""
-    return owner + _RECORD.pack(rtype, CLASS_IN, ttl_seconds, len(rdata)) + rdata
+    return record_head(owner, rtype, ttl_seconds, len(rdata)) + rdata
 
 
 def pointer(offset: int) -> bytes:

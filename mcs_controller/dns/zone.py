@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.packed import PackedService
-from mcs_controller.dns.records import NO_DATA, RRset, address_count, find_records
-from mcs_controller.dns.wire import TYPE_ANY, TYPE_NS, TYPE_SOA, TYPE_TXT, label, label_offsets, origin_name
+from mcs_controller.dns.records import NO_DATA, RRset, ServiceRecords
+from mcs_controller.dns.wire import TYPE_NS, TYPE_SOA, TYPE_TXT, label, label_offsets, origin_name
 
 APEX_TTL_SECONDS: Final = 4
 """Also how long a denial may be remembered (SOA MINIMUM): a new export must be seen soon (MCS-DNS-17)."""
@@ -47,11 +47,6 @@ class Change(NamedTuple):
     came_or_went: bool
 
 
-class _Service(NamedTuple):
-    packed: PackedService
-    address_count: int
-
-
 _Node = Mapping[int, RRset]
 """A name that is not about services: its records by type."""
 
@@ -69,7 +64,7 @@ class Zone:
         self.name = name.rstrip(".").lower() + "."
         self.address_count = 0
         self._origin_label_count = len(label_offsets(self.origin))
-        self._services: dict[bytes, _Service] = {}
+        self._services: dict[bytes, ServiceRecords] = {}
         self._namespaces: dict[bytes, int] = {}
         name_server = _NS + _DNS + self.origin
         self.soa = name_server + _HOSTMASTER + self.origin + _SOA_NUMBERS
@@ -96,30 +91,37 @@ class Zone:
         service_id = _service_id(service)
         if service_id is None:
             return None
-        count = None if packed is None else address_count(packed)
         old = self._services.get(service_id)
-        if packed is None or count is None:
-            if old is None:
-                return None
-            del self._services[service_id]
-        elif old is not None and old.packed == packed:
+        if old is not None and old.packed == packed:
+            return None
+        new = None if packed is None else ServiceRecords(packed)
+        if new is not None and new.exists:
+            self._services[service_id] = new
+            self.address_count += new.address_count
+        elif old is None:
             return None
         else:
-            self._services[service_id] = _Service(packed, count)
-        self.address_count += (count or 0) - (old.address_count if old else 0)
-        came_or_went = old is None or count is None
+            new = None
+            del self._services[service_id]
+        if old is not None:
+            self.address_count -= old.address_count
+        came_or_went = old is None or new is None
         if came_or_went:
-            self._count_namespace(service_id[1 + service_id[0] :], -1 if count is None else 1)
+            self._count_namespace(service_id[1 + service_id[0] :], -1 if new is None else 1)
         return Change(service_id, came_or_went)
 
-    def find(self, name: bytes, rtype: int) -> Found | None:
-        """What a well-formed lower-case name on the wire has of a type; None: it is not in this zone."""
+    def find(self, name: bytes, rtype: int, begin: float = 0.0) -> Found | None:
+        """What a well-formed lower-case name on the wire has of a type; None: it is not in this zone.
+
+        `begin` says which records there are of more than an answer may have (`ServiceRecords.find`).
+        """
         offsets = label_offsets(name)
         depth = len(offsets) - self._origin_label_count
         if depth < 0 or name[offsets[depth] :] != self.origin:
             return None
         if depth == 0 or name[offsets[depth - 1] : offsets[depth]] != _SVC:
-            return Found(_records(self._fixed.get(name[: offsets[depth]]), rtype))
+            node = self._fixed.get(name[: offsets[depth]])
+            return Found(None if node is None else node.get(rtype, NO_DATA))
         if depth < 3:
             return Found(self._branch(name[: offsets[depth - 1]]))
         service_at = offsets[depth - 3]
@@ -127,7 +129,7 @@ class Zone:
         service = self._services.get(service_id)
         if service is None:
             return Found(None)
-        return Found(find_records(name[service_at:], service.packed, name[:service_at], rtype), service_id)
+        return Found(service.find(name[service_at:], name[:service_at], rtype, begin), service_id)
 
     def _branch(self, namespace: bytes) -> RRset | None:
         """`svc.Z` (no namespace) and `<ns>.svc.Z`: there while something is below them."""
@@ -146,9 +148,3 @@ class Zone:
 def _service_id(service: ServiceKey) -> bytes | None:
     name, namespace = label(service.name), label(service.namespace)
     return None if name is None or namespace is None else name + namespace
-
-
-def _records(node: _Node | None, rtype: int) -> RRset | None:
-    if node is None:
-        return None
-    return next(iter(node.values()), NO_DATA) if rtype == TYPE_ANY else node.get(rtype, NO_DATA)

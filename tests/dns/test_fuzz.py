@@ -102,7 +102,7 @@ def test_a_million_made_up_questions_take_no_memory_that_is_not_bounded() -> Non
     try:
         ask(2_000)
         before = tracemalloc.get_traced_memory()[0]
-        server.answers._forget_unowned()
+        server.answers._kept.forget_unowned()
         ask(2_000)
         assert tracemalloc.get_traced_memory()[0] - before < 1_000_000
     finally:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
+from mcs_controller.clusterset.model import AddressFamily, Endpoint, ServicePort, SlicePort
 from mcs_controller.dns.errors import ZoneNameError
 from mcs_controller.dns.zone import Zone
 from tests.dns.zonetext import Server, headless, piece, ready, vip, zone_text
@@ -71,6 +71,37 @@ def test_an_ipv6_endpoint_without_a_hostname_is_named_by_its_address(address: st
     assert [rr.rdata.target.label[0].decode() for rr in server.ask(f"db.shop.svc.{Z}", "SRV").raw.rr] == [
         label
     ]
+
+
+@pytest.mark.requirement("MCS-DNS-07")
+@pytest.mark.parametrize(("address", "label"), [("10.0.0.1", "10-0-0-1"), ("fd00::1", "fd00--1")])
+def test_an_endpoint_with_a_hostname_is_not_named_by_its_address_as_well(address: str, label: str) -> None:
+    family: AddressFamily = "IPv6" if ":" in address else "IPv4"
+    named = piece("shop/db", "east", ready(address, hostname="db-0"), family=family)
+    server = Server()
+    server.put(headless("shop/db"), named)
+    assert server.ask(f"{label}.east.db.shop.svc.{Z}", "A").rcode == "NXDOMAIN"
+    assert server.ask(f"{label}.east.db.shop.svc.{Z}", "AAAA").rcode == "NXDOMAIN"
+
+    other = piece("shop/db", "west", ready(address), family=family)
+    server.put(headless("shop/db"), named, other)
+    assert server.ask(f"{label}.east.db.shop.svc.{Z}", "A").rcode == "NXDOMAIN"
+    assert server.ask(f"{label}.west.db.shop.svc.{Z}", "A").rcode == "NOERROR"
+
+
+@pytest.mark.requirement("MCS-DNS-07")
+@pytest.mark.parametrize(
+    "label", ["010-0-0-1", "10-0-1", "fd00-0--1", "fd00-0-0-0-0-0-0-1", "--ffff-10-0-0-1"]
+)
+def test_an_address_has_one_spelling_that_is_a_name(label: str) -> None:
+    server = Server()
+    server.put(
+        headless("shop/db"),
+        piece("shop/db", "east", ready("10.0.0.1")),
+        piece("shop/db", "east", ready("fd00::1"), family="IPv6"),
+    )
+
+    assert server.ask(f"{label}.east.db.shop.svc.{Z}", "AAAA").rcode == "NXDOMAIN"
 
 
 def test_each_address_of_an_endpoint_without_a_hostname_has_its_own_name() -> None:

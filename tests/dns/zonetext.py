@@ -22,6 +22,7 @@ from mcs_controller.clusterset.model import (
     SlicePort,
 )
 from mcs_controller.dns.answers import Answers
+from mcs_controller.dns.bounds import bounded
 from mcs_controller.dns.counters import Counters, tcp_channel, udp_channel
 from mcs_controller.dns.fastpath import make_responder
 from mcs_controller.dns.packed import PackedService, packed_import, packed_service, packed_slice
@@ -81,7 +82,7 @@ def _lines(records: Iterable[RR]) -> list[str]:
 
 def packed(imported: LocalImport, *slices: ImportedSlice) -> PackedService:
     """As the source hands it over."""
-    return packed_service(packed_import(imported), map(packed_slice, slices))
+    return bounded(packed_service(packed_import(imported), map(packed_slice, slices)))
 
 
 def zone_text(text: str) -> list[str]:
