@@ -5,6 +5,7 @@ reconciler that cannot act yet (a store not complete, a Service not read) return
 what it lacked. An agent keeps nothing that could not be rebuilt from the two API servers.
 """
 
+import asyncio
 import random as randomness
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -129,6 +130,7 @@ class Agent:
             self._former_ids,
             registry,
         )
+        self._changed_namespaces: set[str] = set()
         self._connect(KubeMetrics(registry))
 
     async def run(self) -> None:
@@ -223,9 +225,16 @@ class Agent:
     def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
         if new is None or (old is not None and old.value == new.value):
             return
+        if not self._changed_namespaces:
+            # One look at all services for all namespaces of a list.
+            asyncio.get_running_loop().call_soon(self._look_at_changed_namespaces)
+        self._changed_namespaces.add(new.name)
+
+    def _look_at_changed_namespaces(self) -> None:
         for key in self._view.services():
-            if key.namespace == new.name:
+            if key.namespace in self._changed_namespaces:
                 self.imports.add(key)
+        self._changed_namespaces.clear()
 
     def _member_changed(self, cluster: str) -> None:
         if cluster == self.cluster_id:

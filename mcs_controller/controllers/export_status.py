@@ -57,10 +57,14 @@ class ExportStatus:
             self.queue.add(key)
 
     async def _write(self, key: ServiceKey) -> float | None:
+        difference = self._difference(key)
+        if difference is not None and (wait_seconds := self._pace.wait_seconds(key)):
+            return wait_seconds
+        if difference is not None and _finds_no_service(*difference):
+            # It may have gone with its namespace, which nobody has to be told.
+            await self._local.read_namespace(key.namespace)
         wanted, difference = self._wanted.get(key), self._difference(key)
         if difference is not None:
-            if wait_seconds := self._pace.wait_seconds(key):
-                return wait_seconds
             self._pace.wrote(key)
             entry, merged = difference
             status = {"conditions": encode.conditions(merged)}
@@ -77,6 +81,8 @@ class ExportStatus:
         entry, wanted = self._local.exports.get(*key), self._wanted.get(key)
         if entry is None or entry.value.deleting or wanted is None:
             return None
+        if self._local.namespace_is_ending(key.namespace):
+            return None
         held = entry.value.conditions
         merged = merge_conditions(held, wanted, rfc3339(self._clock.now()))
         return None if merged == held else (entry, merged)
@@ -92,6 +98,13 @@ class ExportStatus:
             kind = _event_type(old, condition)
             if kind is not None:
                 self._events.event(regarding, kind, condition.reason, condition.message or condition.reason)
+
+
+def _finds_no_service(entry: Entry[LocalExport], merged: Sequence[Condition]) -> bool:
+    """Whether it is news that there is no Service."""
+    return any(
+        condition.reason == "NoService" and condition not in entry.value.conditions for condition in merged
+    )
 
 
 def _event_type(old: Condition | None, new: Condition) -> EventType | None:

@@ -30,7 +30,7 @@ from mcs_controller.controllers.metrics import AgentMetrics
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.errors import KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
 
 _ANYBODY = "*"
@@ -72,6 +72,14 @@ class Importer:
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """Bring the local objects of `key` in step; raises what kept it from doing so."""
+        try:
+            return await self._reconcile(key)
+        except NamespaceTerminating:
+            # The namespace's watch is behind. Should it come back, the watch tells.
+            await self._local.read_namespace(key.namespace)
+            return None
+
+    async def _reconcile(self, key: ServiceKey) -> float | None:
         if not self._local.synced():
             return None
         if not self._local.namespace_is_active(key.namespace):

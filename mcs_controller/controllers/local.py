@@ -188,6 +188,15 @@ class LocalState:
         entry = self.namespaces.get("", namespace)
         return entry is not None and entry.value
 
+    def namespace_is_ending(self, namespace: str) -> bool:
+        """Whether a namespace is known to go: nothing is written into it, or told about what is in it."""
+        entry = self.namespaces.get("", namespace)
+        return entry is not None and not entry.value
+
+    async def read_namespace(self, namespace: str) -> None:
+        """Read one namespace now, since its watch may be behind. Raises `KubeError`."""
+        await self._namespaces.fetch(name=namespace)
+
     def exports_resource(self) -> Resource:
         """ServiceExport in the version that this API server serves."""
         return service_exports(self.mcs_version)
