@@ -16,6 +16,9 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
 
+FIRST_PAGE_SIZE = 10
+"""Of what other members wrote, each object may be as large as etcd takes."""
+
 
 def _service_of(entry: Entry[ExportRecord] | Entry[SourceSlice]) -> ServiceKey:
     return entry.value.service
@@ -36,11 +39,12 @@ class BrokerState:
 
         self._records = Reflector(
             client, EXPORTED_SERVICES, self.records, decode.exported_service,
-            field_selector=others, random=random, name="exportedservices",
+            field_selector=others, random=random, name="exportedservices", first_page_size=FIRST_PAGE_SIZE,
         )  # fmt: skip
         self._slices = Reflector(
             client, EXPORTED_ENDPOINT_SLICES, self.slices, decode.exported_slice,
             field_selector=others, random=random, name="exportedendpointslices",
+            first_page_size=FIRST_PAGE_SIZE,
         )  # fmt: skip
         self._own_records = Reflector(
             client, EXPORTED_SERVICES, self.own_records, decode.exported_service,

@@ -22,22 +22,23 @@ from mcs_controller.kube.errors import (
     KubeError,
     NotFound,
     Timeout,
+    TooLarge,
 )
 from mcs_controller.kube.left_out import LeftOutLedger
-from mcs_controller.kube.listing import ListPage, list_pages
+from mcs_controller.kube.listing import ONE_PAGE_MAX_BYTES, ListPage, PageLimit, list_pages
+from mcs_controller.kube.listing import PAGE_SIZE as PAGE_SIZE
 from mcs_controller.kube.reading import UNBOUNDED, Bounds, LeftOut, ObjectReader, Page
 from mcs_controller.kube.reading import JsonObject as JsonObject
 from mcs_controller.kube.shallow import shallow
 from mcs_controller.kube.skim import WHOLE, Whole
 from mcs_controller.kube.status import error_of_response
-from mcs_controller.kube.transport import Request, Response, Transport
+from mcs_controller.kube.transport import ANSWER_MAX_BYTES, Request, Response, Transport
 from mcs_controller.kube.turns import Turn
 from mcs_controller.kube.watch import Watch
 
 JsonArray = list[Any]
 _T = TypeVar("_T")
 
-PAGE_SIZE = 500
 LIST_TIMEOUT_SECONDS = 60.0
 """A page of a list may take the API server as long as its own limit allows."""
 
@@ -127,6 +128,7 @@ class Client:
         field_selector: str = "",
         resource_version: str | None = None,
         page_size: int = PAGE_SIZE,
+        first_page_size: int | None = None,
         parse: Whole = WHOLE,
         bounds: Bounds = UNBOUNDED,
     ) -> AsyncGenerator[ListPage, None]:
@@ -136,20 +138,29 @@ class Client:
         Without `resource_version` the list is consistent: it holds every write that ended before the call.
         With a `page_size` of 0 there is one page. For objects that are small that is better: an API server
         reads custom resources page by page from etcd, which costs it seven times what its cache would.
+        Pages that are too large are asked for anew, with fewer objects; where objects may be large, begin
+        with a small `first_page_size`.
         """
         path = resource.path(namespace)
         selectors = _selectors(label_selector, field_selector)
-        query = (("limit", str(page_size)), *selectors) if page_size else selectors
-        first = () if resource_version is None else (("resourceVersion", resource_version),)
+        version = () if resource_version is None else (("resourceVersion", resource_version),)
+        limit = PageLimit(page_size, first_page_size)
+        first_objects = limit.objects
         timeout_seconds = max(self._timeout_seconds, LIST_TIMEOUT_SECONDS)
         reader = ObjectReader(parse, bounds, self._turn)
 
-        def fetch(token: str) -> Coroutine[Any, Any, Page]:
-            from_here = (("continue", token),) if token else first
-            request = Request("GET", path, (*query, *from_here), _JSON_LIST)
+        def fetch(token: str, objects: int) -> Coroutine[Any, Any, Page]:
+            query = (("limit", str(objects)), *selectors) if objects else selectors
+            if token:
+                query = (*query, ("continue", token))
+            elif objects == first_objects:
+                # Asked for anew it is consistent: a list from the server's cache may know no limit.
+                query = (*query, *version)
+            bound_bytes = ANSWER_MAX_BYTES if objects else ONE_PAGE_MAX_BYTES
+            request = Request("GET", path, query, _JSON_LIST, answer_max_bytes=bound_bytes)
             return self._ask("list", resource.kind, request, reader.page, timeout_seconds=timeout_seconds)
 
-        return list_pages(fetch, reader, partial(self._note, resource.kind))
+        return list_pages(fetch, limit, reader, partial(self._note, resource.kind))
 
     async def watch(
         self,
@@ -336,8 +347,9 @@ class Client:
     def _failed(self, verb: str, kind: str, error: KubeError, started: float) -> None:
         if isinstance(error, ApiError):
             self._answered(verb, kind, str(error.status), started)
-        elif isinstance(error, DecodeError):
-            self._answered(verb, kind, "undecodable", started)
+        elif isinstance(error, DecodeError | TooLarge):
+            result = "too_large" if isinstance(error, TooLarge) else "undecodable"
+            self._answered(verb, kind, result, started)
         else:
             self.reachable = False
             if self.observer is not None:

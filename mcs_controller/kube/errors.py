@@ -4,8 +4,9 @@
     ├── ConfigError             a kubeconfig or in-cluster configuration that cannot be used
     ├── TransportError          no answer came
     │   ├── Unreachable         refused, reset, name not resolved, TLS failure
-    │   ├── Timeout             no answer, or no watch line, before the deadline
-    │   └── LineTooLong         a watch line beyond the bound
+    │   └── Timeout             no answer, or no watch line, before the deadline
+    ├── TooLarge                an answer beyond the bound
+    │   └── LineTooLong         a watch line beyond the bound; the next one can be read
     ├── DecodeError             an answer that is not what the API promises
     └── ApiError                an answer that says no
         ├── NotFound            404
@@ -45,8 +46,16 @@ class Timeout(TransportError):
     """The deadline passed."""
 
 
-class LineTooLong(TransportError):
-    """A watch line was longer than the transport's bound."""
+class TooLarge(KubeError):
+    """An answer was larger than its bound; `head` is how it began, for whoever wants to know what it was."""
+
+    def __init__(self, message: str, *, head: bytes = b"") -> None:
+        self.head = head
+        super().__init__(message)
+
+
+class LineTooLong(TooLarge):
+    """A watch line was longer than the transport's bound; it has been skipped."""
 
 
 class DecodeError(KubeError):

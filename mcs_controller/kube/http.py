@@ -19,7 +19,6 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_exceptions import LineTooLong as AiohttpLineTooLong
 from yarl import URL
 
 from mcs_controller import __version__
@@ -27,20 +26,19 @@ from mcs_controller.kube.credentials import Credential
 from mcs_controller.kube.errors import (
     TEXT_MAX_CHARS,
     ConfigError,
-    DecodeError,
     KubeError,
     LineTooLong,
     Timeout,
+    TooLarge,
     Unreachable,
 )
 from mcs_controller.kube.masking import mask_secrets
 from mcs_controller.kube.tls import TlsSettings
-from mcs_controller.kube.transport import LineStream, Request, Response
+from mcs_controller.kube.transport import ANSWER_MAX_BYTES, HEAD_BYTES, LineStream, Request, Response
 
 _log = logging.getLogger(__name__)
 
-LINE_MAX_BYTES = 4 * 1024 * 1024
-BODY_MAX_BYTES = 256 * 1024 * 1024
+LINE_MAX_BYTES = ANSWER_MAX_BYTES
 ERROR_BODY_MAX_BYTES = 64 * 1024
 CONNECT_TIMEOUT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 75.0
@@ -83,7 +81,7 @@ class HttpTransport:
         response: aiohttp.ClientResponse | None = None
         try:
             response = await self._open(request, _whole(timeout_seconds))
-            body = await _body(response, BODY_MAX_BYTES)
+            body = await _body(response, request.answer_max_bytes)
         except _AIOHTTP_ERRORS as error:
             raise kube_error(error, self._server) from _cause(error)
         finally:
@@ -97,7 +95,7 @@ class HttpTransport:
         """Open a stream of lines."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                response = await self._open(request, _silence(inactivity_seconds), LINE_MAX_BYTES // 2)
+                response = await self._open(request, _silence(inactivity_seconds))
         except _AIOHTTP_ERRORS as error:
             raise kube_error(error, self._server) from _cause(error)
         _detect_dead_peer(response)
@@ -119,9 +117,7 @@ class HttpTransport:
         if self._session is not None:
             await self._session.close()
 
-    async def _open(
-        self, request: Request, timeout: aiohttp.ClientTimeout, buffer_bytes: int = 2**16
-    ) -> aiohttp.ClientResponse:
+    async def _open(self, request: Request, timeout: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         if self._closed:
             raise Unreachable(f"{self._server}: the connection has been closed by this program")
         headers = {**request.headers, "user-agent": _USER_AGENT}
@@ -138,7 +134,6 @@ class HttpTransport:
             server_hostname=self._tls.server_name if self._tls is not None else None,
             proxy=self._proxy,
             allow_redirects=False,
-            read_bufsize=buffer_bytes,
         )
 
     def _get_session(self) -> aiohttp.ClientSession:
@@ -195,19 +190,58 @@ class _HttpLineStream:
         self._content = response.content
         self._server = server
         self._on_close = on_close
+        # What has come and was not asked for yet begins there.
+        self._chunk = b""
+        self._at = 0
 
     async def readline(self) -> bytes:
         """The next line, b"" at the end."""
+        if self._at == len(self._chunk):
+            self._chunk, self._at = await self._more(), 0
+        end = self._chunk.find(b"\n", self._at) + 1
+        if not end:
+            return await self._long_line()
+        line = self._chunk[self._at : end]
+        self._at = end
+        return line
+
+    async def _more(self) -> bytes:
         try:
-            return await self._content.readline()
-        except (*_AIOHTTP_ERRORS, ValueError) as error:
+            return await self._content.readany()
+        except _AIOHTTP_ERRORS as error:
             raise kube_error(error, self._server) from _cause(error)
+
+    async def _long_line(self) -> bytes:
+        """The next line, no end of which has come yet.
+
+        aiohttp's own reader of lines breaks off in the middle of one that is too long; this one skips it.
+        """
+        parts = [self._chunk[self._at :]]
+        size = len(parts[0])
+        self._chunk, self._at = b"", 0
+        too_long = False
+        while True:
+            chunk = await self._more()
+            end = chunk.find(b"\n") + 1
+            size += end or len(chunk)
+            if not too_long:
+                parts.append(chunk[:end] if end else chunk)
+                too_long = size > LINE_MAX_BYTES
+                if too_long:
+                    parts = [b"".join(parts)[:HEAD_BYTES]]
+            if not end and chunk:
+                continue
+            self._chunk, self._at = chunk, end
+            if too_long:
+                text = f"{self._server}: a line of {size} bytes, {LINE_MAX_BYTES} may be"
+                raise LineTooLong(text, head=parts[0])
+            return b"".join(parts)
 
     async def read_error(self) -> bytes:
         """What the server said instead of lines."""
         try:
             return await _body(self._response, ERROR_BODY_MAX_BYTES)
-        except DecodeError:
+        except TooLarge:
             return b""
         except _AIOHTTP_ERRORS as error:
             raise kube_error(error, self._server) from _cause(error)
@@ -223,8 +257,6 @@ def kube_error(error: BaseException, server: str) -> KubeError:
     text = mask_secrets(f"{server}: {_describe(error)}")[:TEXT_MAX_CHARS]
     if isinstance(error, TimeoutError):
         return Timeout(text)
-    if isinstance(error, AiohttpLineTooLong | ValueError) and not isinstance(error, aiohttp.ClientError):
-        return LineTooLong(f"{server}: a line is longer than {LINE_MAX_BYTES} bytes")
     if isinstance(error, aiohttp.InvalidURL):
         return ConfigError(f"{server} is no URL of an API server")
     return Unreachable(text)
@@ -283,7 +315,9 @@ async def _body(response: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
     size = len(body)
     while body:
         if size > limit_bytes:
-            raise DecodeError(f"an answer is longer than {limit_bytes} bytes")
+            raise TooLarge(
+                f"an answer is longer than {limit_bytes} bytes", head=b"".join(chunks)[:HEAD_BYTES]
+            )
         body = await content.readany()
         chunks.append(body)
         size += len(body)

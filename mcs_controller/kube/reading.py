@@ -7,6 +7,8 @@ read as long as what we read of it can be. One that cannot be is left out: `Left
 Who lists or watches may bound what an object may cost (`Bounds`); that is asked before it is decoded.
 """
 
+import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
@@ -57,12 +59,16 @@ class LeftOut(NamedTuple):
 
 
 class Page(NamedTuple):
-    """The answer to a list, its objects unparsed."""
+    """The answer to a list, its objects unparsed.
+
+    Of an answer that one object makes too large there is only what its head says: `left_out`, and no objects.
+    """
 
     objects: list[msgspec.Raw]
     resource_version: str
     continue_token: str
     size_bytes: int
+    left_out: LeftOut | None = None
 
 
 class _Names(msgspec.Struct, frozen=True):
@@ -95,7 +101,14 @@ class _RawEvent(msgspec.Struct, frozen=True):
 _NAMED: Final = msgspec.json.Decoder(_Named)
 _LIST: Final = msgspec.json.Decoder(_List)
 _EVENT: Final = msgspec.json.Decoder(_RawEvent)
+_LIST_METADATA: Final = msgspec.json.Decoder(_ListMetadata)
+_NAMES: Final = msgspec.json.Decoder(_Names)
 _UNNAMED: Final = _Names()
+
+_HEAD_OF_LIST: Final = re.compile(rb'\{[^{}\[\]]*?"metadata":\s*+(\{[^{}\[\]]*+\}),\s*+"items":\s*+\[')
+_HEAD_OF_OBJECT: Final = re.compile(
+    rb'(?:"object":\s*+|"items":\s*+\[\s*+)\{[^{}\[\]]*?"metadata":\s*+(\{[^{}\[\]]*+)'
+)
 
 
 class ObjectReader:
@@ -192,3 +205,39 @@ class ObjectReader:
             return decoder.decode(await shallow(bytes(text), self.turn))
         except ValueError:
             raise ValueError(str(error)) from error
+
+
+def page_of_head(head: bytes) -> Page | None:
+    """The page, without its one object, of an answer that is too large; None if its head says too little.
+
+    API servers put a list's metadata before its items.
+    """
+    found = _HEAD_OF_LIST.match(head)
+    if found is None:
+        return None
+    try:
+        metadata = _LIST_METADATA.decode(found[1])
+    except msgspec.DecodeError:
+        return None
+    return Page([], metadata.resourceVersion, metadata.token or "", len(head), object_of_head(head))
+
+
+def object_of_head(head: bytes) -> LeftOut:
+    """The one object of an answer, or of a watch line, that is too large to be read beyond its head.
+
+    It has a name if the names come first in its metadata, as in Kubernetes' own kinds. Only those may be
+    larger as JSON than what the API server accepted.
+    """
+    names = _UNNAMED
+    if found := _HEAD_OF_OBJECT.search(head):
+        # The last field may be half a one, or one that goes on beyond the bracket.
+        with contextlib.suppress(msgspec.DecodeError):
+            names = _NAMES.decode(found[1].rpartition(b",")[0] + b"}")
+    return LeftOut(
+        "too_large",
+        "more than is ever read of an answer",
+        names.namespace,
+        names.name,
+        names.resourceVersion,
+        len(head),
+    )

@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from random import Random
 from typing import Final, Generic, TypeVar
 
@@ -58,7 +59,8 @@ class Reflector(Generic[T]):
     `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
     list, means that the kind is not installed yet, which is waited for. `confirm_replace` is asked before
     a list removes anything: on False what is missing from the list is kept, and the list is taken again.
-    `parse` may leave out of each object what `decode` does not look at.
+    `parse` may leave out of each object what `decode` does not look at. Where objects may be large, a list
+    begins with a small `first_page_size`.
 
     An object whose JSON is longer than `object_max_bytes`, or which `admit` refuses, is not decoded and not
     in the store, as if `decode` had said None; the client's `left_out` counts and names it. `admit(namespace,
@@ -80,6 +82,7 @@ class Reflector(Generic[T]):
         field_selector: str = "",
         confirm_replace: ConfirmReplace[T] | None = None,
         page_size: int = PAGE_SIZE,
+        first_page_size: int | None = None,
         parse: Whole = WHOLE,
         admit: Admit | None = None,
         object_max_bytes: int | None = None,
@@ -102,9 +105,15 @@ class Reflector(Generic[T]):
         self._label_selector = label_selector
         self._field_selector = field_selector
         self._confirm_replace = confirm_replace
-        self._page_size = page_size
         self._parse = parse
         self._bounds = Bounds(object_max_bytes, admit)
+        self._pages = partial(
+            client.pages,
+            page_size=page_size,
+            first_page_size=first_page_size,
+            parse=parse,
+            bounds=self._bounds,
+        )
         self._watch_seconds = watch_seconds
         self._inactivity_seconds = inactivity_seconds
         self._random = random
@@ -197,14 +206,11 @@ class Reflector(Generic[T]):
         self._fetches += 1
         lists_before = self.lists
         try:
-            pages = self._client.pages(
+            pages = self._pages(
                 resource,
                 namespace=namespace or self._namespace,
                 label_selector=_joined(self._label_selector, label_selector),
                 field_selector=_joined(self._field_selector, f"metadata.name={name}" if name else ""),
-                page_size=self._page_size,
-                parse=self._parse,
-                bounds=self._bounds,
             )
             async with aclosing(pages):
                 async for page in pages:
@@ -238,14 +244,11 @@ class Reflector(Generic[T]):
         version = ""
         self._store.begin_list()
         try:
-            async for page in self._client.pages(
+            async for page in self._pages(
                 await self._resolve(),
                 namespace=self._namespace,
                 label_selector=self._label_selector,
                 field_selector=self._field_selector,
-                page_size=self._page_size,
-                parse=self._parse,
-                bounds=self._bounds,
             ):
                 version = page.resource_version
                 self._heard()

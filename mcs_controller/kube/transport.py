@@ -2,23 +2,34 @@
 
 Everything above sees only `Transport`. Over HTTP it is `http.py`; in a simulation it is simcluster in the
 same process, without sockets. A transport knows nothing of Kubernetes: status codes are returned, not
-raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when there is no answer at all.
+raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when there is no answer at all, and
+`TooLarge` when there is more of it than anybody wants to hold.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+ANSWER_MAX_BYTES: Final = 16 * 1024 * 1024
+"""Ten times what etcd takes of one object; a line of a watch is bounded by the same."""
+
+HEAD_BYTES: Final = 64 * 1024
+"""What is kept of an answer or line that is larger than its bound."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request; `path` and `query` are unescaped, header names are lower case."""
+    """One HTTP request; `path` and `query` are unescaped, header names are lower case.
+
+    `answer_max_bytes` bounds the answer's body, after decompression.
+    """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    answer_max_bytes: int = ANSWER_MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class LineStream(Protocol):
         """The next line with its newline, or b"" when the server has closed the stream.
 
         Raises `Timeout` after the inactivity deadline given to `Transport.stream`, `Unreachable` when the
-        connection breaks, `LineTooLong` for a line beyond the transport's bound.
+        connection breaks. Raises `LineTooLong` for a line beyond the transport's bound, which it skips.
         """
         ...
 
@@ -60,7 +71,7 @@ class Transport(Protocol):
     """One API server as this process reaches it, with the credential that it uses."""
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
-        """Send one request and read the whole answer. Raises `TransportError`."""
+        """Send one request and read the whole answer. Raises `TransportError`, `TooLarge`."""
         ...
 
     async def stream(

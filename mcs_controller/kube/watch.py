@@ -15,13 +15,14 @@ from mcs_controller.kube.errors import (
     ApiError,
     Gone,
     KubeError,
+    LineTooLong,
     NotFound,
     ServerError,
     Timeout,
     TooManyRequests,
     TransportError,
 )
-from mcs_controller.kube.reading import JsonObject, LeftOut, ObjectReader
+from mcs_controller.kube.reading import JsonObject, LeftOut, ObjectReader, object_of_head
 from mcs_controller.kube.status import error_of_status
 from mcs_controller.kube.transport import LineStream
 
@@ -75,7 +76,11 @@ class Watch:
             # The last event, with what its consumer did, was one too many to go on at once.
             await turn.pause()
         self._began = None
-        line = await self._stream.readline()
+        try:
+            line = await self._stream.readline()
+        except LineTooLong as error:
+            # Whatever happened to the object, nothing is known of how it is now.
+            return self._too_long(error)
         if not line:
             raise StopAsyncIteration
         self._began = turn.now()
@@ -86,6 +91,12 @@ class Watch:
         elif kind == "ERROR":
             raise error_of_status(body)
         return WatchEvent(kind, body)
+
+    def _too_long(self, error: LineTooLong) -> WatchEvent:
+        self._heard()
+        body = object_of_head(error.head)
+        self._left_out(body)
+        return WatchEvent("MODIFIED", body)
 
 
 def end_reason(error: KubeError) -> str:

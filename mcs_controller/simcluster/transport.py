@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from mcs_controller.kube.errors import Timeout, Unreachable
-from mcs_controller.kube.transport import LineStream, Request, Response
+from mcs_controller.kube.errors import Timeout, TooLarge, Unreachable
+from mcs_controller.kube.transport import HEAD_BYTES, LineStream, Request, Response
 from mcs_controller.simcluster.server import ApiServer
 from mcs_controller.simcluster.watches import Stream
 
@@ -28,9 +28,13 @@ class InProcessTransport:
         try:
             async with asyncio.timeout(timeout_seconds):
                 await asyncio.sleep(0)
-                return await self._server.handle(request, user=self._user)
+                response = await self._server.handle(request, user=self._user)
         except TimeoutError as error:
             raise Timeout(f"no answer within {timeout_seconds} s") from error
+        if len(response.body) > request.answer_max_bytes:
+            text = f"an answer is longer than {request.answer_max_bytes} bytes"
+            raise TooLarge(text, head=response.body[:HEAD_BYTES])
+        return response
 
     async def stream(
         self, request: Request, *, timeout_seconds: float, inactivity_seconds: float

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mcs_controller.api.resources import Resource
-from mcs_controller.kube.errors import KubeError, Timeout, Unreachable
-from mcs_controller.kube.transport import LineStream, Request, Response
+from mcs_controller.kube.errors import KubeError, Timeout, TooLarge, Unreachable
+from mcs_controller.kube.transport import HEAD_BYTES, LineStream, Request, Response
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
 
@@ -230,11 +230,14 @@ class FakeKind:
         if self.page_delay_seconds:
             await asyncio.sleep(self.page_delay_seconds)
         items = self._snapshot(query, version)
-        end = start + int(query["limit"])
+        end = start + int(query.get("limit", len(items)))
         metadata = {"resourceVersion": str(version)}
         if end < len(items):
             metadata["continue"] = f"{version}/{end}"
-        return ok({"metadata": metadata, "items": items[start:end] or None})
+        response = ok({"metadata": metadata, "items": items[start:end] or None})
+        if len(response.body) > request.answer_max_bytes:
+            raise TooLarge("too large", head=response.body[:HEAD_BYTES])
+        return response
 
     async def stream(
         self, request: Request, *, timeout_seconds: float, inactivity_seconds: float

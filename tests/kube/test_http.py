@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -19,16 +20,16 @@ from yarl import URL
 from mcs_controller.kube.credentials import StaticCredential
 from mcs_controller.kube.errors import (
     ConfigError,
-    DecodeError,
     KubeError,
     LineTooLong,
     Timeout,
+    TooLarge,
     TransportError,
     Unreachable,
 )
 from mcs_controller.kube.http import LINE_MAX_BYTES, HttpTransport, kube_error
 from mcs_controller.kube.tls import TlsSettings
-from mcs_controller.kube.transport import Request
+from mcs_controller.kube.transport import HEAD_BYTES, Request
 from tests.kube.pki import Pki
 
 SECRET = "s3cret-token"
@@ -157,15 +158,14 @@ async def test_a_compressed_list_is_unpacked() -> None:
         assert response.body.strip() == b'{"items": []}'
 
 
-async def test_an_answer_beyond_the_bound_is_a_decode_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcs_controller.kube.http.BODY_MAX_BYTES", 100_000)
-
+async def test_an_answer_beyond_the_bound_is_too_large_and_its_head_is_kept() -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(body=b"x" * 1_000_000)
 
     async with serving(handler) as server, transport_to(server) as transport:
-        with pytest.raises(DecodeError):
-            await transport.request(GET, timeout_seconds=5)
+        with pytest.raises(TooLarge) as caught:
+            await transport.request(replace(GET, answer_max_bytes=100_000), timeout_seconds=5)
+        assert caught.value.head == b"x" * HEAD_BYTES
 
 
 async def test_lines_arrive_one_by_one_and_the_end_is_an_empty_line() -> None:
@@ -188,21 +188,26 @@ async def test_lines_arrive_one_by_one_and_the_end_is_an_empty_line() -> None:
         await stream.close()
 
 
-async def test_a_line_of_megabytes_is_read_and_one_beyond_the_bound_is_refused() -> None:
+async def test_a_line_beyond_the_bound_is_skipped_and_its_head_is_kept() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        for size in (3_000_000, LINE_MAX_BYTES + 1_000_000):
-            for _ in range(size // 100_000):
-                await response.write(b"x" * 100_000)
-            await response.write(b"\n")
+        for size in (LINE_MAX_BYTES - 1, LINE_MAX_BYTES + 1_000_000, 1_000_000):
+            await response.write(b"a head " + b"x" * (size - 14))
+            await response.write(b" a tail\n")
+        await response.write(b"next\nlast")
         return response
 
     async with serving(handler) as server, transport_to(server) as transport:
         stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=5)
-        assert len(await stream.readline()) == 3_000_001
-        with pytest.raises(LineTooLong):
+        assert len(await stream.readline()) == LINE_MAX_BYTES
+        with pytest.raises(LineTooLong) as caught:
             await stream.readline()
+        assert caught.value.head.startswith(b"a head xxx")
+        assert len(caught.value.head) == HEAD_BYTES
+        line = await stream.readline()
+        assert (len(line), line[:7], line[-8:]) == (1_000_001, b"a head ", b" a tail\n")
+        assert [await stream.readline() for _ in range(3)] == [b"next\n", b"last", b""]
         await stream.close()
 
 
