@@ -24,6 +24,8 @@ from mcs_controller.api.meta import (
 BrokerApiVersion = Literal["broker.mcs-controller.io/v1alpha1"]
 
 DnsLabel = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+PlainText = Annotated[str, StringConstraints(max_length=63, pattern=r"^[ -~]*$")]
+"""ASCII that a terminal shows as it is: what a member says of itself is read by others' administrators."""
 ShortText = Annotated[str, StringConstraints(max_length=63)]
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
@@ -69,18 +71,25 @@ class MemberClusterSpec(WireModel):
     """How much of the member importers take. What is over a limit is left out, the newest first."""
 
 
+class MemberCondition(Condition):
+    """One aspect of the membership, as the member sees it."""
+
+    message: Annotated[str, StringConstraints(max_length=32768, pattern=r"^[ -~…]*$")]
+    """Explanation for people, on one line; may be empty."""
+
+
 class MemberClusterStatus(WireModel):
     """What the member says of itself."""
 
-    cluster_uid: ShortText | None = None
+    cluster_uid: PlainText | None = None
     """UID of the member's kube-system namespace: tells two clusters that claim one id apart."""
-    version: ShortText | None = None
+    version: PlainText | None = None
     """Version of the member's controller."""
-    kubernetes_version: ShortText | None = None
+    kubernetes_version: PlainText | None = None
     """Version of the member's API server."""
     heartbeat: Timestamp | None = None
     """Renewed while the member is alive. Readers watch it change; they do not compare it with their clock."""
-    conditions: Annotated[list[Condition], Field(max_length=16), list_map("type")] | None = None
+    conditions: Annotated[list[MemberCondition], Field(max_length=16), list_map("type")] | None = None
     """State of the member's membership."""
 
 

@@ -108,6 +108,7 @@ async def _work(
         fuse_share=settings.fuse_share,
         fuse_minimum=settings.fuse_minimum,
         limits=Limits(imports=settings.member_max_imports),
+        exclude_metadata=settings.exclude_metadata,
     )
 
     def make_agent(of_term: CollectorRegistry) -> Agent:

@@ -10,6 +10,7 @@ value came from.
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_type_hints
@@ -190,6 +191,13 @@ def share(text: str) -> float:
     if not 0.0 < value <= 1.0:
         raise ValueError(f"{_shown(text)} is not a share above 0 and up to 1")
     return value
+
+
+def key_prefix(text: str) -> str:
+    """The beginning of keys of labels or annotations."""
+    if re.fullmatch("[A-Za-z0-9][-A-Za-z0-9_./]{0,315}", text) is None:
+        raise ValueError(f"{_shown(text)} is not the beginning of a label's or annotation's key")
+    return text
 
 
 def one_of(*choices: str) -> Parse:

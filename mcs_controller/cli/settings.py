@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from mcs_controller.cli.options import Option, count, count_up_to, one_of, seconds, share, switch
+from mcs_controller.cli.options import Option, count, count_up_to, key_prefix, one_of, seconds, share, switch
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.controllers.config import DeadMemberPolicy
 from mcs_controller.dns.errors import ZoneNameError
@@ -142,6 +142,16 @@ class AgentSettings:
             parse=count,
             default="1000",
             metavar="N",
+        ),
+    ]
+    exclude_metadata: Annotated[
+        tuple[str, ...],
+        Option(
+            "exported labels and annotations whose key begins with this are not carried to this cluster's "
+            "imports; may be repeated (in the environment: with commas)",
+            parse=key_prefix,
+            metavar="PREFIX",
+            repeatable=True,
         ),
     ]
     workers: Annotated[

@@ -17,6 +17,7 @@ from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
 from mcs_controller.clusterset.desired_slices import imported_slices, with_ports_in_use
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.families import servable
+from mcs_controller.clusterset.metadata import without
 from mcs_controller.clusterset.model import (
     AddressFamily,
     AffinityConfig,
@@ -93,11 +94,14 @@ class DerivedService:
     cluster_ips: tuple[str, ...] = ()
 
 
-def import_metadata(merged: MergedService) -> ImportMetadata:
-    """The winner's exported labels and annotations and our own marks, which win (MCS-IMP-16, MCS-IMP-17)."""
-    labels = dict(merged.labels)
+def import_metadata(merged: MergedService, left_out: Sequence[str] = ()) -> ImportMetadata:
+    """The winner's exported labels and annotations and our own marks, which win (MCS-IMP-16, MCS-IMP-17).
+
+    `left_out` are the prefixes of keys that this cluster does not carry.
+    """
+    labels = dict(without(merged.labels, left_out))
     labels[LABEL_MANAGED_BY] = MANAGED_BY
-    annotations = dict(merged.annotations)
+    annotations = dict(without(merged.annotations, left_out))
     if merged.type == "ClusterSetIP":
         annotations[ANNOTATION_DERIVED_SERVICE] = derived_service_name(merged.service)
     return ImportMetadata(string_map(labels), string_map(annotations))

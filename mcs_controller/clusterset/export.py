@@ -17,6 +17,7 @@ from mcs_controller.clusterset.model import (
     LocalExport,
     LocalService,
     MergedService,
+    StringMap,
 )
 from mcs_controller.clusterset.publication import published_slice
 
@@ -59,8 +60,9 @@ def evaluate_export(export: LocalExport, service: LocalService | None, cluster: 
         return _invalid(
             export, "InvalidService", f"Service {export.service} cannot be exported: {service.unreadable}"
         )
+    labels, annotations = exportable_labels(export.labels), exportable_annotations(export.annotations)
     return ExportEvaluation(
-        _condition(export, "Valid", "True", "Valid", ""),
+        _condition(export, "Valid", "True", "Valid", _not_carried(export, labels, annotations)),
         ExportRecord(
             cluster=cluster,
             service=export.service,
@@ -71,10 +73,17 @@ def evaluate_export(export: LocalExport, service: LocalService | None, cluster: 
             internal_traffic_policy=service.internal_traffic_policy,
             traffic_distribution=service.traffic_distribution,
             ip_families=service.ip_families or ("IPv4",),
-            labels=exportable_labels(export.labels),
-            annotations=exportable_annotations(export.annotations),
+            labels=labels,
+            annotations=annotations,
         ),
     )
+
+
+def _not_carried(export: LocalExport, labels: StringMap, annotations: StringMap) -> str:
+    """Which of the labels and annotations that the user names no import will have; "" when all will."""
+    left_out = [f"label {pair[0]}" for pair in export.labels if pair not in labels]
+    left_out += [f"annotation {pair[0]}" for pair in export.annotations if pair not in annotations]
+    return cut("not carried to imports: " + ", ".join(left_out)) if left_out else ""
 
 
 def _invalid(export: LocalExport, reason: str, message: str) -> ExportEvaluation:

@@ -7,7 +7,7 @@ which is why it is one RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
 
 from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MEMBER_NAMESPACE_PREFIX
 from mcs_controller.api.resources import ABOUT_GROUP
-from mcs_controller.clusterset.errors import InvalidClusterId, cut
+from mcs_controller.clusterset.errors import InvalidClusterId, shortened
 from mcs_controller.clusterset.texts import is_dns_label
 
 CLUSTER_ID_PROPERTY = "cluster.clusterset.k8s.io"
@@ -29,11 +29,11 @@ def check_cluster_id(text: str) -> str:
         raise InvalidClusterId(f"the cluster id is empty: {_RULE}")
     if len(text) > CLUSTER_ID_MAX_CHARS:
         raise InvalidClusterId(
-            f"cluster id {cut(text, 80)!r} has {len(text)} characters, "
+            f"cluster id {shortened(text, 80)!r} has {len(text)} characters, "
             f"more than {CLUSTER_ID_MAX_CHARS}: {_RULE}"
         )
     if not is_dns_label(text):
-        raise InvalidClusterId(f"cluster id {cut(text, 80)!r} is not a DNS label: {_RULE}")
+        raise InvalidClusterId(f"cluster id {shortened(text, 80)!r} is not a DNS label: {_RULE}")
     return text
 
 

@@ -93,6 +93,7 @@ class Agent:
             DerivedServices(self.local),
             self._metrics,
             clock,
+            exclude_metadata=config.exclude_metadata,
         )
         self.exports: WorkQueue[ServiceKey] = WorkQueue(
             "exports",

@@ -19,7 +19,8 @@ class AgentConfig:
     missing at once, as a share and in services, for nothing to be withdrawn (decision 7).
     `confirm_delay_seconds` is the time between the first complete read after
     a start and the second one that proves what is gone (decision 8). `limits` are how much is taken of one
-    member that has no others stated in its MemberCluster.
+    member that has no others stated in its MemberCluster. `exclude_metadata` are prefixes of the exported
+    labels and annotations that this cluster's imports do not carry.
     """
 
     cluster_id: str
@@ -31,3 +32,4 @@ class AgentConfig:
     fuse_share: float = DEFAULT_SHARE
     fuse_minimum: int = SERVICES_MINIMUM
     limits: Limits = DEFAULT_LIMITS
+    exclude_metadata: tuple[str, ...] = ()

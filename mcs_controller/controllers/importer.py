@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence, Set
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset import decode, desired, encode, fuse
 from mcs_controller.clusterset.model import (
-    AddressFamily,
     ImportedSlice,
     LocalImport,
     MergedService,
@@ -52,6 +51,8 @@ class Importer:
         derived: DerivedServices,
         metrics: AgentMetrics,
         clock: Clock,
+        *,
+        exclude_metadata: Sequence[str],
     ) -> None:
         self._local = local
         self._view = view
@@ -63,6 +64,7 @@ class Importer:
         self._derived = derived
         self._metrics = metrics
         self._clock = clock
+        self._exclude_metadata = exclude_metadata
         self._started_at_seconds = clock.now().timestamp()
         self._imported_here: set[tuple[str, ServiceKey]] = set()
         self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
@@ -125,7 +127,7 @@ class Importer:
     ) -> None:
         records = {record.cluster: record for record in self._view.records(key)}
         if imported is None:
-            wanted = _desired_import(merged, self._derived.ips(key), self._derived.served_families())
+            wanted = self._desired_import(merged, self._derived.ips(key))
             imported = await self._imports.create(self._import_body(wanted))
             self._fuse.look(key)
         sources = [one for one in self._view.slices(key) if one.cluster in records]
@@ -149,7 +151,7 @@ class Importer:
             except KubeError as error:
                 problem = problem or error
         served = self._derived.served_families()
-        wanted = _desired_import(merged, ips, served)
+        wanted = self._desired_import(merged, ips)
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
         if merged.type == "Headless":
@@ -295,15 +297,12 @@ class Importer:
             await self._slices.delete(entry)
         await self._derived.remove(key)
 
+    def _desired_import(self, merged: MergedService, ips: Sequence[str]) -> desired.DesiredImport:
+        return desired.DesiredImport(
+            service=merged.service,
+            spec=desired.import_spec(merged, ips, self._derived.served_families()),
+            metadata=desired.import_metadata(merged, self._exclude_metadata),
+        )
+
     def _import_body(self, wanted: desired.DesiredImport) -> encode.Body:
         return encode.service_import(wanted, self._local.imports_resource().api_version)
-
-
-def _desired_import(
-    merged: MergedService, ips: Sequence[str], served: Sequence[AddressFamily]
-) -> desired.DesiredImport:
-    return desired.DesiredImport(
-        service=merged.service,
-        spec=desired.import_spec(merged, ips, served),
-        metadata=desired.import_metadata(merged),
-    )

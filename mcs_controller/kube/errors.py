@@ -23,6 +23,8 @@
 Texts from outside are cut to 256 characters, so that a server cannot flood a log or a condition.
 """
 
+from mcs_controller.clusterset.errors import cut
+
 TEXT_MAX_CHARS = 256
 
 
@@ -80,7 +82,8 @@ class ApiError(KubeError):
     ) -> None:
         self.status = status
         self.reason = reason
-        self.message = message[:TEXT_MAX_CHARS]
+        # An API server repeats what it refuses, and that may be another cluster's text.
+        self.message = cut(message, TEXT_MAX_CHARS)
         self.retry_after_seconds = retry_after_seconds
         self.causes = causes
         super().__init__(f"{status} {reason}: {self.message}")

@@ -314,6 +314,27 @@ BROKER = (
         "endpoints[0].hostname",
         endpoints=[{**ENDPOINT, "hostname": "web-0.web"}],
     ),
+    *(
+        Refused(
+            f"member's {field} of two lines",
+            MEMBER_CLUSTER,
+            {"status": {field: "v1\nSpec:"}},
+            f"status.{field}",
+        )
+        for field in ("clusterUID", "version", "kubernetesVersion")
+    ),
+    Refused(
+        "member's version that is turned round",
+        MEMBER_CLUSTER,
+        {"status": {"version": "v1\u202e"}},
+        "status.version",
+    ),
+    Refused(
+        "member's condition of two lines",
+        MEMBER_CLUSTER,
+        {"status": {"conditions": [condition(message="well\nSpec:")]}},
+        "status.conditions[0].message",
+    ),
     _spec("pod network that is none", MEMBER_CLUSTER, "podCIDRs[0]", True, podCIDRs=["10.1.0.0"]),
     _spec("limit below nothing", MEMBER_CLUSTER, "limits.imports", limits={"imports": -1}),
     _spec("namespace listed twice", MEMBER_CLUSTER, "namespaces[1]", True, namespaces=["shop", "shop"]),

@@ -113,6 +113,21 @@ def test_the_exporter_drops_the_labels_that_importers_would_drop() -> None:
     assert (found.labels, found.annotations) == ((("ok", "1"),), ())
 
 
+def test_the_exporting_user_is_told_what_is_not_carried() -> None:
+    assert evaluate_export(local_export(labels=(("ok", "1"),)), local_service(), "east").valid.message == ""
+    export = local_export(
+        labels=(("helm.sh/chart", "web"), ("ok", "1")),
+        annotations=(("note", "bell\x07"), ("spelt\nwrong", "x"), ("t", "x")),
+    )
+    assert evaluate_export(export, local_service(), "east").valid == Condition(
+        "Valid",
+        "True",
+        "Valid",
+        "not carried to imports: label helm.sh/chart, annotation note, annotation spelt\\nwrong",
+        3,
+    )
+
+
 @pytest.mark.requirement("MCS-EXP-08")
 def test_ready_is_true_only_once_exported() -> None:
     assert ready_condition("Exported") == Condition("Ready", "True", "Exported")

@@ -119,6 +119,14 @@ def test_the_port_message_says_whose_ports_a_full_union_leaves_out() -> None:
     )
 
 
+@pytest.mark.requirement("MCS-CON-04")
+def test_no_text_of_a_member_breaks_a_message_into_lines_or_turns_it_round() -> None:
+    evil = "\n\x07\u202eStatus: fine"
+    conflicts = merge([record(annotations=(("note", evil),)), record("west", 1)]).conflicts
+    assert [one.reason for one in conflicts] == ["AnnotationsConflict"]
+    assert "{note: \\n\\x07\\u202eStatus: fine}" in conflicts[0].message
+
+
 @pytest.mark.requirement("MCS-CON-09")
 def test_ports_in_another_order_are_no_conflict() -> None:
     dns = ServicePort(53, "dns", "UDP")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from sys import intern
 from typing import Any, cast
 
-from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.clusterset.errors import MalformedObject, shortened
 from mcs_controller.clusterset.model import AddressFamily, AffinityConfig, ServiceKey, ServicePort, StringMap
 from mcs_controller.clusterset.ports import MAX_PORTS
 from mcs_controller.clusterset.texts import (
@@ -40,7 +40,7 @@ def bad(field: str, value: object, wanted: str) -> MalformedObject:
 def _shown(value: object) -> str:
     """The value in a few characters; to spell out a huge one would cost time, or fail."""
     if isinstance(value, str):
-        return repr(cut(value, _SHOWN_CHARS))
+        return repr(shortened(value, _SHOWN_CHARS))
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, int):
