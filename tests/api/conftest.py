@@ -19,8 +19,16 @@ USERS = ("viewer", "editor", "member-east", "member-west", "nobody")
 
 @pytest.fixture(scope="session")
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """With nothing installed yet, and no controllers: nothing here is waited for that they do."""
-    spec = ControlPlaneSpec("api", tuple(new_credential(user) for user in USERS), controller_manager=False)
+    """With nothing installed yet, and no controllers: nothing here is waited for that they do.
+
+    Owner references are checked as strictly as a cluster can.
+    """
+    spec = ControlPlaneSpec(
+        "api",
+        tuple(new_credential(user) for user in USERS),
+        controller_manager=False,
+        api_server_flags=("--enable-admission-plugins=OwnerReferencesPermissionEnforcement",),
+    )
     clusterset = RealClusterset(tmp_path_factory.mktemp("api"), [spec])
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(clusterset.start())

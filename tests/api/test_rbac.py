@@ -10,7 +10,7 @@ from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP
 from tests.api.rbac import FOLDER, MANIFESTS, Right, documents, rights, rights_of, roles
 
 READ = {"get", "list", "watch"}
-WRITE = {"create", "update", "patch", "delete"}
+WRITE = {"create", "update", "delete"}
 READ_AND_WRITE = READ | WRITE
 
 
@@ -58,15 +58,14 @@ def test_every_binding_is_to_a_role_and_an_account_of_the_same_file(path: Path) 
 def test_the_agent_has_the_rights_that_a_member_needs() -> None:
     assert rights_of("agent.yaml", "ClusterRole", "mcs-agent") == (
         granted(MCS_GROUP, "serviceexports", READ)
-        | granted(MCS_GROUP, "serviceexports/status", {"update", "patch"})
+        | granted(MCS_GROUP, "serviceexports/status", {"patch"})
         | granted(MCS_GROUP, "serviceimports", READ_AND_WRITE)
-        | granted(MCS_GROUP, "serviceimports/status", {"update", "patch"})
-        | granted(MCS_GROUP, "serviceimports/finalizers", {"update"})
+        | granted(MCS_GROUP, "serviceimports/status", {"patch"})
         | granted("", "services", READ_AND_WRITE)
         | granted("discovery.k8s.io", "endpointslices", READ_AND_WRITE)
         | granted("", "namespaces", READ)
         | granted("events.k8s.io", "events", {"create", "patch"})
-        | granted("about.k8s.io", "clusterproperties", READ)
+        | granted("about.k8s.io", "clusterproperties", {"get"})
     )
 
 
@@ -88,23 +87,22 @@ def test_the_dns_server_reads_what_names_are_made_of_and_nothing_else() -> None:
     assert rights_of("dns.yaml", "ClusterRole", "mcs-dns") == (
         granted(MCS_GROUP, "serviceimports", {"list", "watch"})
         | granted("discovery.k8s.io", "endpointslices", {"list", "watch"})
-        | granted("", "namespaces", {"list", "watch"})
     )
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
 def test_a_member_writes_its_exports_and_its_own_status_but_not_its_limits() -> None:
     assert rights_of("broker.yaml", "ClusterRole", "mcs-broker-member") == (
-        granted(BROKER_GROUP, "exportedservices", WRITE)
-        | granted(BROKER_GROUP, "exportedendpointslices", WRITE)
+        granted(BROKER_GROUP, "exportedservices", {"get"} | WRITE)
+        | granted(BROKER_GROUP, "exportedendpointslices", {"get"} | WRITE)
         | granted(BROKER_GROUP, "memberclusters", {"get"})
-        | granted(BROKER_GROUP, "memberclusters/status", {"update", "patch"})
+        | granted(BROKER_GROUP, "memberclusters/status", {"patch"})
     )
-    assert rights_of("broker.yaml", "ClusterRole", "mcs-broker-reader") == {
-        right
-        for resource in ("memberclusters", "exportedservices", "exportedendpointslices")
-        for right in granted(BROKER_GROUP, resource, READ)
-    }
+    assert rights_of("broker.yaml", "ClusterRole", "mcs-broker-reader") == (
+        granted(BROKER_GROUP, "exportedservices", {"list", "watch"})
+        | granted(BROKER_GROUP, "exportedendpointslices", {"list", "watch"})
+        | granted(BROKER_GROUP, "memberclusters", {"list"})
+    )
 
 
 @pytest.mark.requirement("MCS-RBAC-01", "MCS-RBAC-02")
@@ -117,4 +115,6 @@ def test_users_export_by_ordinary_rights_and_only_read_imports() -> None:
     assert rights_of("users.yaml", "ClusterRole", "mcs-viewer") == (
         granted(MCS_GROUP, "serviceexports", READ) | granted(MCS_GROUP, "serviceimports", READ)
     )
-    assert rights_of("users.yaml", "ClusterRole", "mcs-editor") == granted(MCS_GROUP, "serviceexports", WRITE)
+    assert rights_of("users.yaml", "ClusterRole", "mcs-editor") == granted(
+        MCS_GROUP, "serviceexports", {"patch"} | WRITE
+    )

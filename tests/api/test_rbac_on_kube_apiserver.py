@@ -99,6 +99,20 @@ class Someone:
         path = resource.path(namespace, name, subresource)
         return (await self.ask("PATCH", path, change, MERGE_PATCH)).status
 
+    async def updates(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: JsonObject,
+        *,
+        reader: Someone | None = None,
+    ) -> int:
+        """Replaces the object with what `reader` (or the caller) reads, changed at the top."""
+        path = resource.path(namespace, name)
+        held = await (reader or self).ask("GET", path)
+        return (await self.ask("PUT", path, {**held.body, **change})).status
+
     async def lists(self, resource: Resource, namespace: str = "") -> int:
         return (await self.ask("GET", resource.path(namespace))).status
 
@@ -179,14 +193,15 @@ async def test_a_member_writes_its_exports_in_its_own_namespace_and_in_no_other(
     admin: Someone, east: Someone, valid: JsonObject
 ) -> None:
     resource, name = RESOURCES[valid["kind"]], valid["metadata"]["name"]
-    change = {"spec": {"serviceName": "other"}}
     assert await east.creates(resource, "mcs-member-east", valid) == 201
-    assert await east.patches(resource, "mcs-member-east", name, change) == 200
+    assert await east.updates(resource, "mcs-member-east", name, {}) == 200
     assert await east.deletes(resource, "mcs-member-east", name) == 200
 
     assert await admin.creates(resource, "mcs-member-west", valid) == 201
     assert await east.creates(resource, "mcs-member-west", {**valid, "metadata": {"name": "new"}}) == 403
-    assert await east.patches(resource, "mcs-member-west", name, change) == 403
+    assert await east.gets(resource, "mcs-member-west", name) == 403
+    assert await east.updates(resource, "mcs-member-west", name, {}, reader=admin) == 403
+    assert await east.patches(resource, "mcs-member-west", name, {}) == 403
     assert await east.deletes(resource, "mcs-member-west", name) == 403
     assert await east.deletes_all(resource, "mcs-member-east") == 403
     assert await admin.deletes(resource, "mcs-member-west", name) == 200
@@ -263,8 +278,7 @@ async def test_the_agent_writes_imports_derived_services_slices_and_events(
         name = body["metadata"]["name"]
         if resource is not imports:
             assert await agent.creates(resource, namespace, body) == 201
-        marker = {"metadata": {"labels": {"mcs-controller.io/managed-by": "mcs-controller.io"}}}
-        assert await agent.patches(resource, namespace, name, marker) == 200
+        assert await agent.updates(resource, namespace, name, {}) == 200
         assert await agent.deletes(resource, namespace, name) == 200
     regarding = {"kind": "ServiceExport", "name": "web", "namespace": namespace}
     assert await agent.creates(resources.EVENTS, namespace, {**EVENT, "regarding": regarding}) == 201
@@ -283,7 +297,8 @@ async def test_the_agent_learns_who_and_where_it_is(agent: Someone) -> None:
     properties = Resource(
         "about.k8s.io", "v1alpha1", "clusterproperties", "ClusterProperty", namespaced=False
     )
-    assert await agent.lists(properties) == 404
+    assert await agent.gets(properties, "", "cluster.clusterset.k8s.io") == 404
+    assert await agent.lists(properties) == 403
 
 
 @pytest.mark.requirement("MCS-RBAC-03")
@@ -303,21 +318,36 @@ async def test_the_agents_leases_and_reads_end_where_its_work_ends(agent: Someon
 
 @pytest.mark.requirement("MCS-RBAC-04")
 async def test_the_agent_may_own_slices_by_their_import_where_the_cluster_checks_that(
-    agent: Someone, namespace: str
+    agent: Someone, admin: Someone, namespace: str
 ) -> None:
-    """OwnerReferencesPermissionEnforcement asks exactly this question of the authorizer."""
-    assert await agent.may("update", resources.service_imports(), namespace, "finalizers")
+    """OwnerReferencesPermissionEnforcement is on; only what blocks the import's deletion is refused."""
+    imports = resources.service_imports()
+    assert await agent.creates(imports, namespace, SERVICE_IMPORT) == 201
+    owner = (await admin.ask("GET", imports.path(namespace, "web"))).body
+    reference = {
+        "apiVersion": imports.api_version,
+        "kind": imports.kind,
+        "name": "web",
+        "uid": owner["metadata"]["uid"],
+    }
+
+    def owned(name: str, **more: bool) -> JsonObject:
+        return {**SLICE, "metadata": {"name": name, "ownerReferences": [{**reference, **more}]}}
+
+    assert await agent.creates(resources.ENDPOINT_SLICES, namespace, owned("owned", controller=False)) == 201
+    blocking = owned("blocking", blockOwnerDeletion=True)
+    assert await agent.creates(resources.ENDPOINT_SLICES, namespace, blocking) == 403
 
 
 @pytest.mark.requirement("MCS-RBAC-05")
 async def test_the_dns_server_lists_and_watches_and_cannot_write(dns: Someone, namespace: str) -> None:
     imports, slices = resources.service_imports(), resources.ENDPOINT_SLICES
-    for resource in (imports, slices, resources.NAMESPACES):
+    for resource in (imports, slices):
         assert await dns.lists(resource) == 200
         assert await dns.may("watch", resource)
     assert await dns.creates(imports, namespace, SERVICE_IMPORT) == 403
     assert await dns.creates(slices, namespace, SLICE) == 403
-    for resource in (SECRETS, resources.SERVICES, resources.service_exports()):
+    for resource in (SECRETS, resources.SERVICES, resources.NAMESPACES, resources.service_exports()):
         assert await dns.lists(resource) == 403
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.realkube import rest
+from tests.realkube.audit import write_audit_policy
 from tests.realkube.binaries import Binaries
 from tests.realkube.credentials import (
     Credential,
@@ -51,6 +52,8 @@ class ControlPlaneSpec:
     dual_stack: bool = False
     controllers: tuple[str, ...] = CONTROLLERS
     api_server_flags: tuple[str, ...] = ()
+    audited: bool = False
+    """Whether what service accounts ask is kept in `ControlPlane.audit_log` (audit.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,9 @@ class ControlPlane:
         self._tokens = {one.user: one.token for one in (admin, manager, *spec.credentials)}
         write_token_file(self._work_dir / "tokens.csv", (admin, manager, *spec.credentials))
         write_service_account_key(self._work_dir / "service-account.key")
+        self.audit_log = self._work_dir / "audit.log"
+        if spec.audited:
+            write_audit_policy(self._audit_policy)
         self._api_server = ServerProcess(
             "kube-apiserver",
             place.command([binaries.kube_apiserver, *self._api_server_flags(etcd_url, spec)]),
@@ -208,6 +214,10 @@ class ControlPlane:
     def _kubeconfig_path(self, label: str) -> Path:
         return self._work_dir / f"{label.replace(':', '-')}.kubeconfig"
 
+    @property
+    def _audit_policy(self) -> Path:
+        return self._work_dir / "audit-policy.json"
+
     def _api_server_flags(self, etcd_url: str, spec: ControlPlaneSpec) -> Iterator[str]:
         key = self._work_dir / "service-account.key"
         cidrs = [SERVICE_CIDR_V4, *([SERVICE_CIDR_V6] if spec.dual_stack else [])]
@@ -228,6 +238,9 @@ class ControlPlane:
         # It would refuse pods until their namespace has a service account, and mount tokens.
         yield "--disable-admission-plugins=ServiceAccount"
         yield f"--service-cluster-ip-range={','.join(cidrs)}"
+        if spec.audited:
+            yield f"--audit-policy-file={self._audit_policy}"
+            yield f"--audit-log-path={self.audit_log}"
         yield from spec.api_server_flags
 
     def _manager_flags(self, spec: ControlPlaneSpec) -> Iterator[str]:

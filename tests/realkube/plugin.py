@@ -43,11 +43,22 @@ def clusterset_specs() -> list[ControlPlaneSpec]:
     """A broker and three members; `north` is IPv4 only. A user for each component, with no rights yet.
 
     On a member: `agent`, `dns`, and `nobody`, who never gets any. On the broker: one per member.
+
+    What service accounts ask is audited. Owner references are checked as strictly as a cluster can.
     """
     component_users = [new_credential(user) for user in ("agent", "dns", "nobody")]
     member_users = [new_credential(f"member-{name}") for name in MEMBERS]
-    broker = ControlPlaneSpec(BROKER, (*member_users, new_credential("nobody")))
-    members = [ControlPlaneSpec(name, tuple(component_users), dual_stack=name != "north") for name in MEMBERS]
+    broker = ControlPlaneSpec(BROKER, (*member_users, new_credential("nobody")), audited=True)
+    members = [
+        ControlPlaneSpec(
+            name,
+            tuple(component_users),
+            dual_stack=name != "north",
+            api_server_flags=("--enable-admission-plugins=OwnerReferencesPermissionEnforcement",),
+            audited=True,
+        )
+        for name in MEMBERS
+    ]
     return [broker, *members]
 
 

@@ -1,0 +1,175 @@
+"""The rights in hack/rbac are those that the components use, both ways.
+
+One story in which agents and DNS servers do all that they ever do, on API servers that write down what they
+were asked: what no rule allows is refused, and a rule that nothing used is one too many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+
+from mcs_controller.api.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    ENDPOINT_SLICES,
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    SERVICES,
+    Resource,
+    cluster_properties,
+)
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.errors import NotFound
+from tests.api.rbac import Right, rights_of
+from tests.controllers.test_identity import about_crd, cluster_property
+from tests.integration.conftest import Product, World, real
+from tests.integration.sites import EXPORTS, IMPORTS, Backend, Site, eventually
+from tests.realkube.audit import AuditLog
+from tests.realkube.plugin import BROKER, MEMBERS
+
+pytestmark = [pytest.mark.realkube, pytest.mark.slow]
+
+EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
+WEST = (Backend("web-1", "10.2.0.1"),)
+AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-east:member"
+DERIVED = "multicluster.kubernetes.io/derived-service"
+PORTS_HOLD_SECONDS = 0.5
+GRANTED = {
+    AGENT: rights_of("agent.yaml", "ClusterRole", "mcs-agent") | rights_of("agent.yaml", "Role", "mcs-agent"),
+    DNS: rights_of("dns.yaml", "ClusterRole", "mcs-dns"),
+    MEMBER: rights_of("broker.yaml", "ClusterRole", "mcs-broker-reader")
+    | rights_of("broker.yaml", "ClusterRole", "mcs-broker-member"),
+}
+
+
+class Asked(NamedTuple):
+    account: str
+    right: Right
+    allowed: bool
+
+
+class Audit:
+    """What the components that GRANTED names have asked since the API servers were started."""
+
+    def __init__(self, product: Product) -> None:
+        self._logs = [AuditLog(product.clusterset[name].audit_log) for name in (BROKER, *MEMBERS)]
+        self.asked: list[Asked] = []
+
+    async def unused(self) -> dict[str, set[Right]]:
+        """By account, what is granted and was never asked for, until now."""
+        for request in (request for log in self._logs for request in log.more()):
+            if request.account in GRANTED:
+                right = Right(request.group, request.resource, request.verb)
+                self.asked.append(Asked(request.account, right, request.allowed))
+        used = {(one.account, one.right) for one in self.asked}
+        left = {
+            account: {right for right in rights if (account, right) not in used}
+            for account, rights in GRANTED.items()
+        }
+        return {account: rights for account, rights in left.items() if rights}
+
+
+def only_deletes(rights: set[Right]) -> bool:
+    return all(right.verb == "delete" for right in rights)
+
+
+@contextlib.asynccontextmanager
+async def cluster_id_from_property(site: Site) -> AsyncIterator[None]:
+    """The cluster has a ClusterProperty while the block runs; the agent is started anew, and so reads it."""
+    version = "v1alpha1"
+    await site.api.create(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version))
+    try:
+
+        async def created() -> bool:
+            with contextlib.suppress(NotFound):
+                await site.api.create(cluster_properties(version), cluster_property(version, site.name))
+                return True
+            return False
+
+        await eventually(created, bool)
+        await site.restart_agent()
+        yield
+    finally:
+        await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version)["metadata"]["name"])
+
+
+@contextlib.asynccontextmanager
+async def trouble(world: World, broker: Client) -> AsyncIterator[None]:
+    """While the block runs, whoever writes what follows from east's export meets conflicts.
+
+    Its ports change, sometimes to those of west, and somebody else writes all these objects, without a pause.
+    """
+    namespace, east, west = world.namespace, world["east"], world["west"]
+    derived = (await west.ready_import(namespace, "web", ["east", "west"]))["metadata"]["annotations"][
+        DERIVED
+    ]
+    selector = "multicluster.kubernetes.io/service-name=web,multicluster.kubernetes.io/source-cluster=east"
+    await eventually(lambda: west.imported_addresses(namespace, "web"), lambda seen: len(seen) == 3)
+    (imported,) = (await west.api.list(ENDPOINT_SLICES, namespace=namespace, label_selector=selector)).items
+    own = (await broker.list(EXPORTED_ENDPOINT_SLICES, namespace="mcs-member-east")).items
+    (exported,) = (
+        one["metadata"]["name"] for one in own if one["metadata"]["name"].startswith(f"{namespace}.")
+    )
+    objects = [
+        (east.api, EXPORTS, namespace, "web"),
+        (west.api, IMPORTS, namespace, "web"),
+        (west.api, SERVICES, namespace, derived),
+        (west.api, ENDPOINT_SLICES, namespace, imported["metadata"]["name"]),
+        (broker, EXPORTED_SERVICES, "mcs-member-east", f"{namespace}.web"),
+        (broker, EXPORTED_ENDPOINT_SLICES, "mcs-member-east", exported),
+    ]
+
+    async def change_ports() -> None:
+        for step in itertools.count():
+            ports = [{"name": "http", "port": 80 + step % 2, "targetPort": 8080 + step % 2}]
+            await east.api.patch(SERVICES, "web", {"spec": {"ports": ports}}, namespace=namespace)
+            await asyncio.sleep(PORTS_HOLD_SECONDS)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(touch(*one)) for one in objects]
+        tasks.append(group.create_task(change_ports()))
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+async def touch(api: Client, resource: Resource, namespace: str, name: str) -> None:
+    for number in itertools.count():
+        seen = {"metadata": {"annotations": {"example.com/seen": str(number)}}}
+        with contextlib.suppress(NotFound):
+            await api.patch(resource, name, seen, namespace=namespace)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.requirement("MCS-RBAC-03", "MCS-RBAC-05", "MCS-RBAC-06")
+async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real_product: Product) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        world = await stack.enter_async_context(real(real_product, f"rights-{uuid4().hex[:8]}"))
+        broker = Client(load_kubeconfig(real_product.clusterset[BROKER].kubeconfig()))
+        stack.push_async_callback(broker.close)
+        audit = Audit(real_product)
+        await audit.unused()
+        asked_before = len(audit.asked)
+        async with cluster_id_from_property(world["east"]):
+            for name, backends in (("east", EAST), ("west", WEST)):
+                await world[name].service(world.namespace, "web", *backends)
+                await world[name].export(world.namespace, "web")
+
+        async with trouble(world, broker):
+            await eventually(audit.unused, lambda left: all(map(only_deletes, left.values())), 120)
+        for name in ("east", "west"):
+            await world[name].unexport(world.namespace, "web")
+        for site in world:
+            await site.no_import(world.namespace, "web")
+
+        await eventually(audit.unused, lambda left: not left)
+    assert [one for one in audit.asked[asked_before:] if not one.allowed] == []
+    # An API server lets everybody ask what it serves, which is about no resource.
+    assert {(one.account, one.right) for one in audit.asked if one.right not in GRANTED[one.account]} == set()
