@@ -1,9 +1,9 @@
 """What a parent and its workers say to each other: frames of JSON over a socket pair.
 
 The parent tells each worker what it is (`Hello`, once) and then how things should be (`Orders`); the worker
-tells how things are (`Report`). Orders and reports are whole states apart from the services, of which only
-the changed ones are sent, so none of them depends on when it is read. Both ends are this program in the same
-version, so a frame that cannot be read ends the conversation.
+tells how things are (`Report`), and between two reports that it is well (`Beat`). Orders and reports are
+whole states apart from the services, of which only the changed ones are sent, so none of them depends on when
+it is read. Both ends are this program in the same version, so a frame that cannot be read ends it all.
 """
 
 import asyncio
@@ -53,6 +53,18 @@ class Report(NamedTuple):
     held: Held
 
 
+class Beat(NamedTuple):
+    """A worker is well: how late its event loop woke it for this."""
+
+    lag_seconds: float
+
+
+def send(writer: asyncio.StreamWriter, frame: bytes) -> None:
+    """Nothing when the other end is gone: who reads learns that, and uvloop raises RuntimeError here."""
+    if not writer.is_closing():
+        writer.write(frame)
+
+
 def pack_hello(hello: Hello) -> bytes:
     """As a frame."""
     return _frame([asdict(hello.config), hello.groups])
@@ -71,16 +83,21 @@ def pack_report(report: Report) -> bytes:
     return _frame([*report[:4], asdict(report.held)])
 
 
+def pack_beat(beat: Beat) -> bytes:
+    """As a frame."""
+    return _frame([*beat])
+
+
 async def read_hello(reader: asyncio.StreamReader) -> Hello:
     """The next frame, which is a hello. Raises `FeedEnded`."""
-    config, groups = await _read(reader, 2)
+    config, groups = _checked(await _read(reader), 2)
     tcp = TcpLimits(**config.pop("tcp"))
     return Hello(FrontConfig(**config, tcp=tcp), [[(udp, tcp) for udp, tcp in group] for group in groups])
 
 
 async def read_orders(reader: asyncio.StreamReader) -> Orders:
     """The next frame, which is orders. Raises `FeedEnded`."""
-    services, *rest = await _read(reader, 5)
+    services, *rest = _checked(await _read(reader), 5)
     return Orders(
         [
             (ServiceKey(namespace, name), None if packed is None else from_json(packed))
@@ -90,9 +107,12 @@ async def read_orders(reader: asyncio.StreamReader) -> Orders:
     )
 
 
-async def read_report(reader: asyncio.StreamReader) -> Report:
-    """The next frame, which is a report. Raises `FeedEnded`."""
-    serving, is_open, totals, tcp_connections, held = await _read(reader, 5)
+async def read_report(reader: asyncio.StreamReader) -> Report | Beat:
+    """The next frame, which is a report or a beat. Raises `FeedEnded`."""
+    value = await _read(reader)
+    if isinstance(value, list) and len(value) == 1:
+        return Beat(*value)
+    serving, is_open, totals, tcp_connections, held = _checked(value, 5)
     return Report(serving, is_open, totals, tcp_connections, Held(**held))
 
 
@@ -101,14 +121,17 @@ def _frame(value: Any) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
-async def _read(reader: asyncio.StreamReader, length: int) -> list[Any]:
+async def _read(reader: asyncio.StreamReader) -> Any:
     try:
         (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if size > FRAME_MAX_BYTES:
             raise FeedEnded(f"a frame of {size} bytes")
-        value = json.loads(await reader.readexactly(size))
+        return json.loads(await reader.readexactly(size))
     except (OSError, EOFError, ValueError) as error:
         raise FeedEnded(str(error) or type(error).__name__) from error
+
+
+def _checked(value: Any, length: int) -> list[Any]:
     if not isinstance(value, list) or len(value) != length:
         raise FeedEnded("a frame of another kind than was expected")
     return value

@@ -3,7 +3,7 @@
 The parent binds a group of sockets for each worker, all on the same addresses (SO_REUSEPORT), keeps them open
 and lets every worker have all of them. So what clients have sent to a worker that dies is still there: within
 milliseconds another worker answers for its group, until a new one that has the whole zone takes over. A
-worker that is told of no changes any more would lie; hence one that says nothing is ended and replaced.
+worker that is late with its beats is helped in the same way, and ended once it is sure to hang (`pulse.py`).
 
 Changes wait for each worker by name, and what is sent is the service as it is then: a slow worker gets fewer
 states, never older ones, and nothing piles up here.
@@ -11,6 +11,7 @@ states, never older ones, and nothing piles up here.
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from asyncio.subprocess import Process
@@ -23,16 +24,25 @@ from typing import Final
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.counters import Counters, Held, tcp_channel, udp_channel
-from mcs_controller.dns.feed import FeedEnded, Hello, Orders, Report, pack_hello, pack_orders, read_report
+from mcs_controller.dns.feed import (
+    Beat,
+    FeedEnded,
+    Hello,
+    Orders,
+    Report,
+    pack_hello,
+    pack_orders,
+    read_report,
+    send,
+)
 from mcs_controller.dns.front import TCP_CLOSE_SECONDS, FrontConfig
 from mcs_controller.dns.packed import PackedService
+from mcs_controller.dns.pulse import BEAT_SECONDS, Pulse, process_state
 from mcs_controller.dns.sockets import SocketPair
-from mcs_controller.dns.worker import REPORT_INTERVAL_SECONDS
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.tasks import Tasks
 
 SERVICES_PER_ORDERS: Final = 256
-SILENT_SECONDS: Final = 10 * REPORT_INTERVAL_SECONDS
 STOP_SECONDS: Final = TCP_CLOSE_SECONDS + 3.0
 FIRST_RESTART_SECONDS: Final = 0.05
 LONGEST_RESTART_SECONDS: Final = 10.0
@@ -52,13 +62,20 @@ class _Slot:
     pid: int = 0
     in_step: bool = False
     report: Report | None = None
+    pulse: Pulse = field(default_factory=Pulse)
+    fault: str = ""
     pending: dict[ServiceKey, None] = field(default_factory=dict)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def answers(self) -> bool:
+    def serves(self) -> bool:
         """Whether its process has said that it serves its own group."""
         return self.report is not None and self.number in self.report.serving
+
+    @property
+    def answers(self) -> bool:
+        """Whether it does so in time."""
+        return self.serves and not self.pulse.is_late
 
 
 class Fleet:
@@ -75,6 +92,7 @@ class Fleet:
         packed: Callable[[ServiceKey], PackedService | None],
     ) -> None:
         self.restarts = 0
+        self.observe_lag: Callable[[float], None] = _ignore
         self._config = config
         self._command = command
         self._services = services
@@ -123,13 +141,17 @@ class Fleet:
             sum(each.prebuilt for each in held),
         )
 
+    def pids(self) -> list[int]:
+        """The worker processes that there are."""
+        return [slot.pid for slot in self._slots if slot.pid]
+
     def answering(self) -> int:
         """How many workers answer."""
         return sum(slot.answers for slot in self._slots)
 
     def ready(self) -> bool:
-        """Whether a worker answers from the zone."""
-        return any(slot.answers and slot.report is not None and slot.report.is_open for slot in self._slots)
+        """Whether a worker answers from the zone. One that is late does, too: all are when CPU is short."""
+        return any(slot.serves and slot.report is not None and slot.report.is_open for slot in self._slots)
 
     def start(self, groups: Sequence[list[SocketPair]]) -> None:
         """Take over the sockets, a group for each worker."""
@@ -141,6 +163,7 @@ class Fleet:
         async with Tasks("dns workers") as tasks:
             for slot in self._slots:
                 tasks.start(self._fill(slot), name=str(slot.number))
+            tasks.start(self._watch_pulses(), name="pulses")
 
     def close(self) -> None:
         """Close the sockets."""
@@ -165,65 +188,100 @@ class Fleet:
 
     async def _one_life(self, slot: _Slot) -> None:
         """From the start of a worker to its end, whichever side that comes from."""
-        process, reader, writer = await self._start_process()
-        slot.pid, slot.pending, slot.in_step = process.pid, dict.fromkeys(self._services()), False
-        slot.wake.set()
-        writer.write(pack_hello(Hello(self._config, [_numbers(each.pairs) for each in self._slots])))
-        feeding = asyncio.create_task(self._feed(slot, writer))
-        try:
-            reason = await self._listen(slot, reader)
-            _logger.warning("DNS worker %d (process %d) %s: starting another", slot.number, slot.pid, reason)
-        except asyncio.CancelledError:
-            feeding.cancel()
-            with suppress(OSError):
-                writer.write(pack_orders(Orders([], self._is_open, self._stale, [], stop=True)))
-                await self._last_words(slot, reader)
-            raise
-        finally:
-            feeding.cancel()
-            self._bury(slot)
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGKILL)
-            await process.wait()
-            writer.close()
-
-    async def _start_process(self) -> tuple[Process, asyncio.StreamReader, asyncio.StreamWriter]:
-        """A worker that has all sockets, and this end of the conversation with it."""
         ours, theirs = socket.socketpair()
-        numbers = [sock.fileno() for each in self._slots for pair in each.pairs for sock in pair]
         try:
             with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    *self._command,
-                    str(theirs.fileno()),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), *numbers),
-                )
-            return process, *await asyncio.open_connection(sock=ours)
+                process = await self._start_process(theirs)
         except BaseException:
             ours.close()  # which also ends the worker, if there is one
             raise
-
-    async def _listen(self, slot: _Slot, reader: asyncio.StreamReader) -> str:
-        """Take reports until there are no more; why."""
-        while True:
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours)
             try:
-                async with asyncio.timeout(SILENT_SECONDS):
-                    report = await read_report(reader)
-            except TimeoutError:
-                return f"has said nothing for {SILENT_SECONDS:.0f} s"
-            except FeedEnded:
-                return "has ended"
-            changed = slot.report is None or slot.report.serving != report.serving
-            slot.report = report
-            if changed:
-                self._wake()
+                await self._converse(slot, process, reader, writer)
+            finally:
+                writer.close()
+        finally:
+            self._bury(slot)
+            _kill(process)
+            await process.wait()
+
+    async def _converse(
+        self, slot: _Slot, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        slot.pid, slot.pulse, slot.fault = process.pid, Pulse(), ""
+        slot.pending, slot.in_step = dict.fromkeys(self._services()), False
+        slot.wake.set()
+        send(writer, pack_hello(Hello(self._config, [_numbers(each.pairs) for each in self._slots])))
+        feeding = asyncio.create_task(self._feed(slot, writer))
+        try:
+            await self._listen(slot, reader)
+            fault = slot.fault or "has ended"
+            _logger.warning("DNS worker %d (process %d) %s: starting another", slot.number, slot.pid, fault)
+        except asyncio.CancelledError:
+            feeding.cancel()
+            send(writer, pack_orders(Orders([], self._is_open, self._stale, [], stop=True)))
+            await self._last_words(slot, reader)
+            raise
+        finally:
+            feeding.cancel()
+
+    async def _start_process(self, theirs: socket.socket) -> Process:
+        """A worker that has all sockets and its end of the conversation.
+
+        In a session of its own: Ctrl-C is for the parent, which then lets the workers answer to the end.
+        """
+        numbers = [sock.fileno() for each in self._slots for pair in each.pairs for sock in pair]
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            str(theirs.fileno()),
+            stdin=asyncio.subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(), *numbers),
+            start_new_session=True,
+        )
+
+    async def _listen(self, slot: _Slot, reader: asyncio.StreamReader) -> None:
+        """Take reports until there are no more."""
+        with suppress(FeedEnded):
+            while True:
+                said = await read_report(reader)
+                answered_before = slot.answers
+                slot.pulse.beat()
+                if isinstance(said, Beat):
+                    self.observe_lag(said.lag_seconds)
+                    changed = False
+                else:
+                    changed = slot.report is None or slot.report.serving != said.serving
+                    slot.report = said
+                if changed or slot.answers != answered_before:
+                    self._wake()
+
+    async def _watch_pulses(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            for slot in self._slots:
+                if slot.pid:
+                    self._check_pulse(slot)
+
+    def _check_pulse(self, slot: _Slot) -> None:
+        """Let others help a worker that is late, and end one that hangs; `_listen` learns of that."""
+        answered_before = slot.answers
+        if slot.pulse.round() and not slot.fault:
+            state = process_state(slot.pid)
+            slot.fault = (state and slot.pulse.judge(state)) or ""
+            if slot.fault:
+                with suppress(ProcessLookupError):
+                    os.kill(slot.pid, signal.SIGKILL)
+        if slot.answers != answered_before:
+            self._wake()
 
     async def _last_words(self, slot: _Slot, reader: asyncio.StreamReader) -> None:
         with suppress(TimeoutError, FeedEnded):
             async with asyncio.timeout(STOP_SECONDS):
                 while True:
-                    slot.report = await read_report(reader)
+                    said = await read_report(reader)
+                    if isinstance(said, Report):
+                        slot.report = said
 
     async def _feed(self, slot: _Slot, writer: asyncio.StreamWriter) -> None:
         """Send orders whenever something is to be told."""
@@ -236,7 +294,7 @@ class Fleet:
                     orders = self._orders(slot)
                     if orders.services or last is None or orders[1:] != last[1:]:
                         last = orders
-                        writer.write(pack_orders(orders))
+                        send(writer, pack_orders(orders))
                         await writer.drain()
                     if not slot.pending:
                         break
@@ -276,3 +334,12 @@ class Fleet:
 
 def _numbers(pairs: list[SocketPair]) -> list[tuple[int, int]]:
     return [(pair.udp.fileno(), pair.tcp.fileno()) for pair in pairs]
+
+
+def _kill(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGKILL)
+
+
+def _ignore(lag_seconds: float) -> None:
+    """What a fleet does with its workers' lag that nobody asks for."""

@@ -1,8 +1,8 @@
 """A worker process: answers what its parent feeds it, on sockets that the parent bound.
 
 It watches no API server and imports nothing that does, so that it is small. It does what its orders say and
-reports every second, which is also how the parent knows that it is well. When the parent is gone it answers
-what has arrived and ends: nobody would tell it of changes any more.
+reports every second; between two reports it beats, which is how the parent knows that it is well. When the
+parent is gone it answers what has arrived and ends: nobody would tell it of changes any more.
 """
 
 import asyncio
@@ -12,11 +12,22 @@ import socket
 from random import Random
 from typing import Final
 
-from mcs_controller.dns.feed import FeedEnded, Orders, Report, pack_report, read_hello, read_orders
+from mcs_controller.dns.feed import (
+    Beat,
+    FeedEnded,
+    Orders,
+    Report,
+    pack_beat,
+    pack_report,
+    read_hello,
+    read_orders,
+    send,
+)
 from mcs_controller.dns.front import Front
+from mcs_controller.dns.pulse import BEAT_SECONDS
 from mcs_controller.dns.sockets import SocketPair
 
-REPORT_INTERVAL_SECONDS: Final = 1.0
+BEATS_PER_REPORT: Final = 5
 
 
 async def run_worker(feed: socket.socket, *, random: Random) -> None:
@@ -71,10 +82,14 @@ class Worker:
         return True
 
     async def report_for_ever(self) -> None:
-        """Tell the parent that all is well, and what has been counted."""
+        """Tell the parent that all is well, and now and then what has been counted."""
+        loop = asyncio.get_running_loop()
         while True:
             self._report()
-            await asyncio.sleep(REPORT_INTERVAL_SECONDS)
+            for _ in range(BEATS_PER_REPORT):
+                due_seconds = loop.time() + BEAT_SECONDS
+                await asyncio.sleep(BEAT_SECONDS)
+                send(self._writer, pack_beat(Beat(max(0.0, loop.time() - due_seconds))))
 
     async def stop(self) -> None:
         """Answer what has arrived, close everything, and tell the last counts."""
@@ -90,7 +105,7 @@ class Worker:
             front.counters.tcp_connections,
             front.held(),
         )
-        self._writer.write(pack_report(report))
+        send(self._writer, pack_report(report))
 
 
 def _own(udp_number: int, tcp_number: int) -> SocketPair:

@@ -26,7 +26,7 @@ class Ended:
 
 
 async def start(
-    *argv: str | Path, environment: Mapping[str, str] | None = None
+    *argv: str | Path, environment: Mapping[str, str] | None = None, own_session: bool = False
 ) -> asyncio.subprocess.Process:
     """The program with these arguments and nothing else in its environment."""
     return await asyncio.create_subprocess_exec(
@@ -36,6 +36,7 @@ async def start(
         stderr=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
         env={"PATH": "/usr/bin:/bin", **(environment or {})},
+        start_new_session=own_session,
     )
 
 

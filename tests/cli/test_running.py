@@ -1,6 +1,9 @@
 """The agent and the DNS server as processes: they wait for what can come back, say so, and end politely."""
 
+import asyncio
+import os
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.snapshot import service_line, write_snapshot
 from tests.cli.kubeconfigs import kubeconfig, write
-from tests.cli.program import run, running
+from tests.cli.program import run, running, start
 from tests.dns.zonetext import packed, vip
 
 pytestmark = pytest.mark.slow
@@ -101,6 +104,48 @@ async def test_dns_workers_answer_from_a_snapshot_and_end_with_the_command(tmp_p
         ended = await program.end(signal.SIGTERM)
     assert ended.exit_code == 0
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "receivers"),
+    [
+        (signal.SIGTERM, "the command"),
+        (signal.SIGINT, "the command"),
+        (signal.SIGINT, "its process group"),
+        (signal.SIGTERM, "every process"),
+    ],
+    ids=["as of a kubelet", "as of kill", "as of a terminal", "as of an init system"],
+)
+async def test_a_signal_while_dns_workers_start_ends_the_command_as_at_any_other_time(
+    number: signal.Signals, receivers: str, tmp_path: Path
+) -> None:
+    """The workers, which are at their imports, may get it as well."""
+    argv = [*argv_of("dns", tmp_path), "--workers", "3", "--http", "127.0.0.1:0"]
+    for delay_seconds in (0.0, 0.1, 0.3, 0.6):
+        process = await start(*argv, own_session=True)
+        assert process.stderr is not None
+        told = await asyncio.wait_for(process.stderr.readuntil(b"http_port"), 60)
+        await asyncio.sleep(delay_seconds)
+        workers = children_of(process.pid)
+        if receivers == "its process group":
+            os.killpg(process.pid, number)
+        else:
+            for pid in [*workers * (receivers == "every process"), process.pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        _, rest = await asyncio.wait_for(process.communicate(), 60)
+        told += rest
+        assert process.returncode == 0, told.decode()
+        assert b"Traceback" not in told, told.decode()
+        assert not any(map(is_there, workers))
+
+
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def test_a_snapshot_that_is_garbage_is_one_line_in_the_log(tmp_path: Path) -> None:
