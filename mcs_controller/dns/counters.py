@@ -70,13 +70,14 @@ class Counters:
     tcp: Channel
     dropped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
     faults: Faults = field(default_factory=Faults)
+    unjoined: int = 0
     tcp_connections: int = 0
 
     def totals(self) -> list[int]:
         """Everything that only grows, in a fixed order."""
         channels = (self.udp, self.tcp)
         grown = [count for channel in channels for count in (*channel.requests, channel.truncated)]
-        return [*grown, *self.dropped.values(), self.faults.count]
+        return [*grown, *self.dropped.values(), self.faults.count, self.unjoined]
 
     def add(self, totals: list[int]) -> None:
         """Add another process's totals to these."""
@@ -87,6 +88,7 @@ class Counters:
         for reason in self.dropped:
             self.dropped[reason] += next(rest)
         self.faults.count += next(rest)
+        self.unjoined += next(rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ for all of a machine's addresses (IP_PKTINFO): a reply must come from there, or 
 
 Replies of one size to one client go out as one long datagram that the kernel cuts (UDP_SEGMENT, Linux 4.18):
 a resolver with many questions under way is answered for a fraction of the cost. Where a kernel or a network
-card cannot, replies are sent one by one.
+card cannot, replies are sent one by one, and so are those to a client whom only joined ones do not reach. One
+whom none reach says nothing about others: a query may come from any address, and from port 0.
 
 The structures are those of <sys/socket.h> and <netinet/in.h> of 64-bit Linux; glibc and musl agree on them.
 """
 
 import ctypes
 import errno
+import logging
 import socket
 import struct
+from collections.abc import Callable
 from typing import Final
 
 BATCH: Final = 64
@@ -37,7 +40,16 @@ _JOINED_MAX_BYTES: Final = 65_000
 _ADDRESS_BYTES: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _ADDRESS_ROOM_BYTES: Final = 32
 _PKTINFO_BYTES: Final = {socket.AF_INET: 12, socket.AF_INET6: 20}
-_UNJOINABLE: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
+_CANNOT_JOIN: Final = (errno.EIO, errno.EOPNOTSUPP)
+"""The kernel or the network card cannot."""
+_CANNOT_JOIN_FOR_CLIENT: Final = (errno.EINVAL, errno.EMSGSIZE)
+"""A reply is larger than the packets on the way to this client."""
+
+UNJOINED_CLIENTS_MAX: Final = 256
+"""So many are remembered."""
+_PORT_AT: Final = 2
+_HOST_AT: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
+"""In an address as the kernel writes it."""
 
 _CONTROL_HEAD = struct.Struct("@Nii")
 _SEGMENT_SIZE = struct.Struct("@H")
@@ -56,6 +68,8 @@ def _control_room(data_bytes: int) -> int:
 
 _SEGMENT_ROOM_BYTES: Final = _control_room(_SEGMENT_SIZE.size)
 _SEGMENT_HEAD = _CONTROL_HEAD.pack(_CONTROL_HEAD.size + _SEGMENT_SIZE.size, SOL_UDP, UDP_SEGMENT)
+
+_log = logging.getLogger(__name__)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _recvmmsg = _libc.recvmmsg
@@ -80,11 +94,19 @@ class Datagrams:
     """The queries that wait at a bound, non-blocking UDP socket, and the replies to them.
 
     Used in turns: `receive`, then `reply` with a reply, or None, for each query that was received. `joins`
-    says whether replies may go out as one, where the kernel can. `for_any_address`: the socket is for all of
-    the machine's addresses, so whoever else reads it finds the one that was asked beside each query.
+    says whether replies may go out as one, where the kernel can; `on_unjoined` is told each time that they
+    may not any more, to one client or to all. `for_any_address`: the socket is for all of the machine's
+    addresses, so whoever else reads it finds the one that was asked beside each query.
     """
 
-    def __init__(self, sock: socket.socket, reply_max_bytes: int, *, joins: bool = True) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        reply_max_bytes: int,
+        *,
+        joins: bool = True,
+        on_unjoined: Callable[[], None] = lambda: None,
+    ) -> None:
         self._fd = sock.fileno()
         family = sock.family
         self._address_bytes = _ADDRESS_BYTES[family]
@@ -99,6 +121,9 @@ class Datagrams:
             else:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         self._joins = joins and _can_join(sock)
+        self._on_unjoined = on_unjoined
+        self._host_at = _HOST_AT[family]
+        self._unjoined: dict[bytes, None] = {}
 
         # A peer: its address, the control data that came with its query, and room for UDP_SEGMENT.
         self._segment_at = _ADDRESS_ROOM_BYTES + self._pktinfo_room_bytes
@@ -165,7 +190,7 @@ class Datagrams:
         """Put together what can go out as one."""
         peer_bytes, segment_at = self._peer_bytes, self._segment_at
         peers = self._peers.view[: len(replies) * peer_bytes].tobytes()
-        joins = self._joins
+        joins, unjoined, host_at = self._joins, self._unjoined, self._host_at
         last: dict[tuple[bytes, int], list[bytes]] = {}
         at = 0
         for number, reply in enumerate(replies):
@@ -173,7 +198,12 @@ class Datagrams:
                 size = len(reply)
                 who = (peers[at : at + segment_at], size)
                 others = last.get(who)
-                if others is not None and joins and (len(others) + 1) * size <= _JOINED_MAX_BYTES:
+                if (
+                    others is not None
+                    and joins
+                    and (len(others) + 1) * size <= _JOINED_MAX_BYTES
+                    and not (unjoined and who[0][host_at] in unjoined)
+                ):
                     others.append(reply)
                 else:
                     last[who] = together = [reply]
@@ -192,15 +222,43 @@ class Datagrams:
             error = ctypes.get_errno()
             if error in (errno.EAGAIN, errno.ENOBUFS):
                 return lost + sum(len(together) for _, together in messages[done:])
-            together = messages[done][1]
-            if len(together) == 1 or error not in _UNJOINABLE:
-                lost += len(together)
-                done += 1
-                continue
-            self._joins = False
-            rest = [(each, [reply]) for each, together in messages[done:] for reply in together]
-            return lost + sum(self._send(rest[at : at + BATCH]) for at in range(0, len(rest), BATCH))
+            number, together = messages[done]
+            joined = len(together) > 1 and self._has_port(number)
+            if joined and error in _CANNOT_JOIN + _CANNOT_JOIN_FOR_CLIENT:
+                return lost + self._send_apart(messages[done:], error)
+            lost += len(together)
+            done += 1
         return lost
+
+    def _send_apart(self, messages: list[_Message], error: int) -> int:
+        """Send one by one what could not be sent as one; if that goes well, so from now on."""
+        (number, together), *others = messages
+        lost = self._send([(number, [reply]) for reply in together])
+        if lost < len(together):
+            self._join_no_more(number, error)
+        rest = [(each, [reply]) for each, replies in others for reply in replies]
+        return lost + (self._send(rest) if rest else 0)
+
+    def _join_no_more(self, number: int, error: int) -> None:
+        self._on_unjoined()
+        if error in _CANNOT_JOIN:
+            self._joins = False
+            _log.warning(
+                "replies go out one by one from now on, since joined ones do not: %s", errno.errorcode[error]
+            )
+            return
+        if len(self._unjoined) >= UNJOINED_CLIENTS_MAX:
+            del self._unjoined[next(iter(self._unjoined))]
+        self._unjoined[bytes(self._address(number)[self._host_at])] = None
+
+    def _has_port(self, number: int) -> bool:
+        """Whether there can be a reply: nobody has port 0."""
+        return any(self._address(number)[_PORT_AT : _PORT_AT + 2])
+
+    def _address(self, number: int) -> memoryview:
+        """Who sent the query of that number."""
+        at = number * self._peer_bytes
+        return self._peers.view[at : at + self._address_bytes]
 
     def _write(self, messages: list[_Message]) -> None:
         """Headers, parts and bytes for the kernel."""

@@ -90,6 +90,11 @@ class DnsCollector(Collector):
             "Messages that an error in the program kept from being answered: they got SERVFAIL.",
             value=counters.faults.count,
         )
+        yield CounterMetricFamily(
+            "mcs_dns_unjoined",
+            "Times that joined replies could not be sent and single ones could, to a client or to all.",
+            value=counters.unjoined,
+        )
         yield GaugeMetricFamily(
             "mcs_dns_tcp_connections", "Open TCP connections.", value=counters.tcp_connections
         )

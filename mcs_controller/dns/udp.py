@@ -35,10 +35,13 @@ class UdpListener:
     ) -> None:
         self._sock = sock
         self._respond = respond
+        self._counters = counters
         self._dropped = counters.dropped
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_BYTES)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_BYTES)
-        self._datagrams = Datagrams(sock, counters.udp.ceiling_bytes, joins=join_replies)
+        self._datagrams = Datagrams(
+            sock, counters.udp.ceiling_bytes, joins=join_replies, on_unjoined=self._count_unjoined
+        )
         self._answer_few = (
             self._answer_few_of_any if self._datagrams.for_any_address else self._answer_few_of_one
         )
@@ -68,6 +71,9 @@ class UdpListener:
             if lost:
                 self._dropped["send"] += lost
         return len(queries) == BATCH
+
+    def _count_unjoined(self) -> None:
+        self._counters.unjoined += 1
 
     def _answer_few_of_one(self) -> bool:
         """Answer a few; whether more may be there."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from mcs_controller.dns import datagrams
-from mcs_controller.dns.datagrams import BATCH, QUERY_READ_BYTES, Datagrams
+from mcs_controller.dns.datagrams import BATCH, QUERY_READ_BYTES, UNJOINED_CLIENTS_MAX, Datagrams
 
 REPLY_MAX_BYTES = 1232
 
@@ -25,10 +25,18 @@ class Udp:
         self.socket.bind((host, 0))
         self.socket.setblocking(False)
         self.port = self.socket.getsockname()[1]
-        self.datagrams = Datagrams(self.socket, REPLY_MAX_BYTES, joins=joins)
+        self.unjoined = 0
+        self.datagrams = Datagrams(
+            self.socket, REPLY_MAX_BYTES, joins=joins, on_unjoined=self._count_unjoined
+        )
 
-    def client(self, asked: str = "") -> socket.socket:
+    def _count_unjoined(self) -> None:
+        self.unjoined += 1
+
+    def client(self, asked: str = "", *, source: str = "") -> socket.socket:
         client = self._stack.enter_context(socket.socket(self.socket.family, socket.SOCK_DGRAM))
+        if source:
+            client.bind((source, 0))
         client.setblocking(False)
         client.connect((asked or self.socket.getsockname()[0], self.port))
         return client
@@ -164,6 +172,78 @@ def test_what_cannot_be_sent_together_is_sent_alone_from_then_on(
         assert received(client) == [bytes((turn, number)) for number in range(8)]
 
     assert kernel.messages == [1, 8, 8]
+    assert udp.unjoined == 1
+
+
+def test_what_one_client_cannot_get_together_the_others_still_do(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the packets on the way to it are small."""
+    udp = Udp(stack, "127.0.0.1")
+    small, other = udp.client(source="127.0.0.2"), udp.client(source="127.0.0.3")
+    kernel = Kernel(monkeypatch, errno.EINVAL)
+    for client in (small, other, small):
+        for number in range(8):
+            client.send(bytes((number,)))
+
+        assert udp.datagrams.reply(list(udp.datagrams.receive())) == 0
+        assert received(client) == [bytes((number,)) for number in range(8)]
+
+    assert kernel.messages == [1, 8, 1, 8]
+    assert udp.unjoined == 1
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_client_with_port_0_changes_nothing_for_others(udp: Udp, turns: int) -> None:
+    """The kernel refuses to send there, which says nothing about replies that are joined."""
+    client = udp.client()
+    for _ in range(turns):
+        for number in range(8):
+            client.send(bytes((number,)))
+        queries = udp.datagrams.receive()
+        for number in range(8):
+            at = number * udp.datagrams._peer_bytes
+            udp.datagrams._peers.content[at + 2 : at + 4] = b"\0\0"
+
+        assert udp.datagrams.reply(list(queries)) == 8
+        assert received(client) == []
+
+    assert udp.datagrams._joins
+    assert udp.datagrams._unjoined == {}
+    assert udp.unjoined == 0
+
+
+def test_a_client_that_can_get_nothing_at_all_is_not_taken_for_one_that_cannot_get_it_together(
+    udp: Udp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a route that leads nowhere: such a client may be made up."""
+    kernel = Kernel(monkeypatch, *[errno.EIO] * 9)
+    client = udp.client()
+    for turn in range(2):
+        for number in range(8):
+            client.send(bytes((turn, number)))
+        assert udp.datagrams.reply(list(udp.datagrams.receive())) == (0 if turn else 8)
+
+    assert received(client) == [bytes((1, number)) for number in range(8)]
+    assert kernel.messages == [1, 8, 7, 6, 5, 4, 3, 2, 1, 1]
+    assert udp.unjoined == 0
+
+
+def test_only_so_many_clients_are_remembered_that_cannot_get_replies_together(
+    udp: Udp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Kernel(monkeypatch, errno.EMSGSIZE)
+    udp.datagrams._unjoined = {
+        bytes((number >> 8, number & 255)): None for number in range(UNJOINED_CLIENTS_MAX)
+    }
+    client = udp.client()
+    client.send(b"a")
+    client.send(b"b")
+
+    assert udp.datagrams.reply(list(udp.datagrams.receive())) == 0
+
+    assert len(udp.datagrams._unjoined) == UNJOINED_CLIENTS_MAX
+    assert b"\0\0" not in udp.datagrams._unjoined
 
 
 def test_nothing_is_sent_together_when_that_is_not_wanted(
