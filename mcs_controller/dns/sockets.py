@@ -16,6 +16,10 @@ ListenAddress = tuple[str, int]
 """An IP address of this machine and a port; "" stands for all addresses, of both families."""
 
 BACKLOG_CONNECTIONS: Final = 512
+TCP_SEND_BUFFER_BYTES: Final = 64 * 1024
+TCP_RECEIVE_BUFFER_BYTES: Final = 16 * 1024
+"""Of each connection (the kernel doubles them): else they grow to megabytes when a client does not read."""
+
 _PORT_TRIES: Final = 32
 
 
@@ -116,6 +120,9 @@ def _bind_pair(family: socket.AddressFamily, host: str, port: int, *, shared: bo
             sock.setblocking(False)
             port = sock.getsockname()[1]
             sockets.append(sock)
+        # Connections have them from the listening socket.
+        sockets[1].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, TCP_SEND_BUFFER_BYTES)
+        sockets[1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, TCP_RECEIVE_BUFFER_BYTES)
         sockets[1].listen(BACKLOG_CONNECTIONS)
         undo.pop_all()
     return SocketPair(*sockets)

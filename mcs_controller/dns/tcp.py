@@ -1,8 +1,10 @@
 """DNS over TCP (RFC 7766): pipelined queries, answered in order, with limits on what one client may hold.
 
 While queries wait to be answered nothing more is read, and none is answered while the client does not take
-its replies, so a connection holds little. It is closed when no whole query has come for the idle time, so
-neither a silent client nor one that sends a byte a second can keep it.
+all of its replies, so a connection holds what one read brings and what one turn answers, and no more: a
+client that never reads costs little. The socket's own buffers are bounded where it is bound (`sockets`). A
+connection is closed when no whole query has come for the idle time, so neither a silent client nor one that
+sends a byte a second can keep it.
 """
 
 import asyncio
@@ -16,7 +18,12 @@ from mcs_controller.dns.fastpath import Responder
 from mcs_controller.dns.query import QUERY_MAX_BYTES
 
 QUERIES_PER_TURN: Final = 64
-_TURN_REPLY_BYTES: Final = 128 * 1024
+_TURN_REPLY_BYTES: Final = 16 * 1024
+"""After so much the turn is over, unless one reply is longer."""
+
+READ_BYTES: Final = 16 * 1024
+"""Some hundred queries."""
+
 _LENGTH_BYTES: Final = 2
 _LENGTH = Struct("!H")
 
@@ -40,6 +47,8 @@ class TcpService:
         self.respond = respond
         self.counters = counters
         self.limits = limits
+        # One for all connections: what is read is copied out before anything else can be read.
+        self.read_buffer = memoryview(bytearray(READ_BYTES))
         self._open: set[TcpConnection] = set()
         self._by_client: Counter[str] = Counter()
         self._none_open = asyncio.Event()
@@ -87,7 +96,7 @@ class TcpService:
             await self._none_open.wait()
 
 
-class TcpConnection(asyncio.Protocol):
+class TcpConnection(asyncio.BufferedProtocol):
     """One client's connection."""
 
     def __init__(self, service: TcpService) -> None:
@@ -109,6 +118,8 @@ class TcpConnection(asyncio.Protocol):
         if not self._service.admit(self, name):
             stream.abort()
             return
+        # Whatever the kernel does not take at once stops the answering.
+        stream.set_write_buffer_limits(high=0)
         self._client, self._transport, self._loop = name, stream, asyncio.get_running_loop()
         self._last_query_at = self._loop.time()
         self._idle = self._loop.call_later(self._service.limits.idle_seconds, self._check_idle)
@@ -123,7 +134,11 @@ class TcpConnection(asyncio.Protocol):
                 handle.cancel()
         self._service.release(self, self._client)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._service.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        data = self._service.read_buffer[:nbytes].tobytes()
         # Nearly always nothing is left of the last read; what is left is short, or reading pauses.
         self._buffer = self._buffer + data if self._buffer else data
         if self._scheduled is None:

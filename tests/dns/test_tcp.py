@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import socket
 import struct
 from collections.abc import AsyncIterator
 
 import pytest
 
 from mcs_controller.dns.query import QUERY_MAX_BYTES
-from mcs_controller.dns.sockets import bind_all
+from mcs_controller.dns.sockets import TCP_RECEIVE_BUFFER_BYTES, TCP_SEND_BUFFER_BYTES, bind_all
 from mcs_controller.dns.tcp import QUERIES_PER_TURN, TcpLimits, TcpService
 from tests.dns.cluster import settled, until
 from tests.dns.test_protocol import query
@@ -29,8 +30,12 @@ def numbered(number: int, name: str = WEB) -> bytes:
 class Tcp:
     """A service on loopback."""
 
-    def __init__(self, idle_seconds: float = 60.0) -> None:
-        self.limits = TcpLimits(connections_max=5, connections_per_client_max=3, idle_seconds=idle_seconds)
+    def __init__(self, idle_seconds: float = 60.0, connections_max: int = 5) -> None:
+        self.limits = TcpLimits(
+            connections_max=connections_max,
+            connections_per_client_max=3 if connections_max == 5 else connections_max,
+            idle_seconds=idle_seconds,
+        )
         self.server = Server()
         self.server.put(vip("shop/web", "10.96.0.1"))
         pods = (ready(f"10.0.{n >> 8}.{n & 255}") for n in range(4000))
@@ -142,6 +147,60 @@ async def test_a_client_that_does_not_read_is_not_answered_into_memory_and_loses
         assert len(reply) > 60_000
 
 
+@pytest.mark.parametrize("name", [WEB, HUGE])
+async def test_clients_that_never_read_cost_little_each(name: str) -> None:
+    tcp = Tcp(connections_max=10)
+    queries = framed(*(numbered(number, name) for number in range(20_000)))
+    await tcp.start()
+    clients = []
+    for _ in range(10):
+        client = await tcp.connect()
+        client.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        client.writer.write(queries)
+        clients.append(client)
+    await until(lambda: len(tcp.service._open) == 10)
+    await settled(lambda: sum(tcp.server.counters.tcp.requests))
+
+    held = [
+        len(connection._buffer) + connection._transport.get_write_buffer_size()
+        for connection in tcp.service._open
+        if connection._transport is not None
+    ]
+    kernel_s = [
+        connection._transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, option)
+        for connection in tcp.service._open
+        if connection._transport is not None
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF)
+    ]
+    assert len(held) == 10
+    assert min(held) > 1_000, "there is something to hold"
+    assert max(held) < 100_000
+    assert sum(kernel_s) / 10 <= 2 * (TCP_SEND_BUFFER_BYTES + TCP_RECEIVE_BUFFER_BYTES)
+    for client in clients:
+        client.writer.transport.abort()
+    await tcp.stop()
+
+
+async def test_a_client_that_drips_bytes_without_end_is_closed_all_the_same() -> None:
+    """Bytes are no query: only a whole one shows that the client means it."""
+    tcp = Tcp(idle_seconds=0.2)
+    await tcp.start()
+    client = await tcp.connect()
+    ended = asyncio.ensure_future(client.ended())
+    client.writer.write(struct.pack("!H", QUERY_MAX_BYTES))
+    for sent in range(QUERY_MAX_BYTES - 1):
+        if ended.done():
+            break
+        assert sent < QUERY_MAX_BYTES - 2, "it was never closed"
+        client.writer.write(b"x")
+        await asyncio.sleep(0.01)
+
+    assert await ended
+    assert tcp.server.counters.tcp_connections == 0
+    await client.close()
+    await tcp.stop()
+
+
 async def test_nothing_is_read_while_replies_cannot_be_written(tcp: Tcp, client: Client) -> None:
     """Whenever a loop tells that: some do it in the middle of a write, some later."""
     client.writer.write(framed(numbered(1)))
@@ -248,7 +307,7 @@ async def test_closing_the_service_does_not_wait_for_a_client_that_takes_nothing
     client = await tcp.connect()
     client.reader._transport.pause_reading()  # type: ignore[attr-defined]
     client.writer.write(framed(*(numbered(number, HUGE) for number in range(200))))
-    await until(lambda: sum(tcp.server.counters.tcp.requests) > 10)
+    await until(lambda: sum(tcp.server.counters.tcp.requests) > 1)
 
     await tcp.service.close(0.05)
 
