@@ -27,6 +27,14 @@ DnsLabel = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([
 PlainText = Annotated[str, StringConstraints(max_length=63, pattern=r"^[ -~]*$")]
 """ASCII that a terminal shows as it is: what a member says of itself is read by others' administrators."""
 ShortText = Annotated[str, StringConstraints(max_length=63)]
+OwnedName = Annotated[
+    str,
+    StringConstraints(
+        max_length=127,
+        pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$",
+    ),
+]
+"""A namespace, or the namespace and the name of a Service."""
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=16384)]
@@ -67,6 +75,9 @@ class MemberClusterSpec(WireModel):
     """Networks that the member's endpoints must lie in; importers drop others. Empty: any address."""
     namespaces: Annotated[list[DnsLabel], Field(max_length=1000), SET_LIST] | None = None
     """Namespaces that the member may export from; importers ignore exports from others. Empty: all."""
+    owns: Annotated[list[OwnedName], Field(max_length=1000), SET_LIST] | None = None
+    """Namespaces, or namespace/name, of which its exports decide whatever their age; others only add
+    endpoints that fit. Several members may own one name."""
     limits: MemberLimits | None = None
     """How much of the member importers take. What is over a limit is left out, the newest first."""
 

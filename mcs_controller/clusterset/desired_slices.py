@@ -19,6 +19,7 @@ from mcs_controller.clusterset.model import (
     SourceSlice,
 )
 from mcs_controller.clusterset.naming import derived_service_name, imported_slice_name
+from mcs_controller.clusterset.ownership import takes_part
 from mcs_controller.clusterset.ports import declared, derived_ports
 
 ZONE_DISTRIBUTIONS = frozenset({"PreferClose", "PreferSameZone"})
@@ -39,7 +40,8 @@ def imported_slices(
     """The imported slices, in order of cluster and name.
 
     Slices of clusters that do not export the service, or whose endpoints are `withdrawn`, have no part in
-    it, nor have those of a family that the merged service does not offer.
+    it, nor have those of a family that the merged service does not offer, or of an export that does not fit
+    what the name's owners export.
     """
     chosen = sorted(
         (
@@ -48,6 +50,7 @@ def imported_slices(
             if slice_.cluster in records_by_cluster
             and slice_.cluster not in withdrawn
             and slice_.content.address_type in merged.ip_families
+            and takes_part(merged, records_by_cluster[slice_.cluster])
         ),
         key=lambda slice_: (slice_.cluster, slice_.name),
     )
@@ -55,7 +58,7 @@ def imported_slices(
         cluster: _port_names(merged, records_by_cluster[cluster])
         for cluster in {slice_.cluster for slice_ in chosen}
     }
-    hinted = merged.type == "ClusterSetIP" and wants_zone_hints(merged, chosen)
+    hinted = merged.type == "ClusterSetIP" and wants_zone_hints(merged, _deciding(merged, chosen))
     derived = derived_service_name(merged.service) if merged.type == "ClusterSetIP" else ""
     return tuple(
         ImportedSlice(
@@ -90,6 +93,12 @@ def with_ports_in_use(
     return replace(wanted, content=replace(wanted.content, ports=ports))
 
 
+def _deciding(merged: MergedService, chosen: Sequence[SourceSlice]) -> Sequence[SourceSlice]:
+    """The slices that say whether there can be hints: the owners', if they have any endpoints."""
+    owned = [one for one in chosen if one.cluster in merged.owners and one.content.endpoints]
+    return owned or chosen
+
+
 def wants_zone_hints(merged: MergedService, slices: Iterable[SourceSlice]) -> bool:
     """Whether endpoints get hints: the winner asks for it, and every endpoint has a zone (MCS-EPS-13).
 
@@ -120,11 +129,16 @@ def _ports(ports: Sequence[SlicePort], names: _PortNames) -> tuple[SlicePort, ..
 
 
 def _endpoints(endpoints: tuple[Endpoint, ...], own: bool, hinted: bool) -> tuple[Endpoint, ...]:
-    """A node of another cluster may share its name with one of ours, and must not be taken for it."""
+    """A node of another cluster may share its name with one of ours, and must not be taken for it.
+
+    Where the others have hints an endpoint without a zone, which can only be one that adds to an owned name,
+    has no part: it would take the hints away from all.
+    """
     return tuple(
         endpoint
         if endpoint.hint_zones == (hints := (endpoint.zone,) if hinted else ())
         and (own or not endpoint.node_name)
         else replace(endpoint, node_name=endpoint.node_name if own else "", hint_zones=hints)
         for endpoint in endpoints
+        if endpoint.zone or not hinted
     )

@@ -185,7 +185,8 @@ class MergedService:
     """What the clusterset agreed on for one service: a pure function of the set of its records.
 
     `clusters` are all exporting clusters, sorted; `winner` is the cluster whose values hold where a field
-    can only have one; `conflicts` is in the order of MCS-CON-05.
+    can only have one; `conflicts` is in the order of MCS-CON-05. `owners` are the exporting clusters to which
+    the name belongs, sorted: with any, only their exports count for these values.
     """
 
     service: ServiceKey
@@ -200,6 +201,7 @@ class MergedService:
     clusters: tuple[str, ...]
     winner: str
     conflicts: tuple[Conflict, ...] = ()
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +262,7 @@ class Member:
     `heartbeat` is an opaque text that changes when the member renews; readers compare, never parse it.
     Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
     that its silence is no fault (the fuse, architecture decision 7). `limits` are what the administrator set
-    for it of `limits.Limits`.
+    for it of `limits.Limits`, `owns` the namespaces and names (`namespace/name`) that belong to it.
     """
 
     cluster: str
@@ -271,3 +273,4 @@ class Member:
     allowed_namespaces: tuple[str, ...] = ()
     released: bool = False
     limits: tuple[tuple[str, int], ...] = ()
+    owns: frozenset[str] = frozenset()

@@ -271,4 +271,4 @@ def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -
 
 
 def _rights(member: Member) -> tuple[object, ...]:
-    return member.allowed_cidrs, member.allowed_namespaces, member.limits
+    return member.allowed_cidrs, member.allowed_namespaces, member.limits, member.owns

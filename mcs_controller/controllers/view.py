@@ -19,6 +19,7 @@ from mcs_controller.clusterset.model import (
     SourceSlice,
 )
 from mcs_controller.clusterset.naming import exported_service_name, imported_slice_name
+from mcs_controller.clusterset.ownership import owns
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
@@ -32,6 +33,14 @@ class _Admitted(NamedTuple):
     admitted: SourceSlice | None
 
 
+class _Merge(NamedTuple):
+    """What these records amount to when the name belongs to these of their clusters."""
+
+    records: tuple[ExportRecord, ...]
+    owners: frozenset[str]
+    merged: MergedService
+
+
 class ClustersetView:
     """Records, merges and slices by service. Reads stores only; never waits."""
 
@@ -39,7 +48,7 @@ class ClustersetView:
         self._local = local
         self._broker = broker
         self._membership = membership
-        self._merges: dict[ServiceKey, tuple[tuple[ExportRecord, ...], MergedService]] = {}
+        self._merges: dict[ServiceKey, _Merge] = {}
         self._admitted: dict[ServiceKey, dict[tuple[str, str], _Admitted]] = {}
 
     def complete(self) -> bool:
@@ -89,11 +98,14 @@ class ClustersetView:
         if not records:
             self._merges.pop(key, None)
             return None
+        owners = frozenset(
+            record.cluster for record in records if owns(self._membership.member(record.cluster), key)
+        )
         known = self._merges.get(key)
-        if known and known[0] == records:
-            return known[1]
-        merged = merge(records)
-        self._merges[key] = (records, merged)
+        if known and known.records == records and known.owners == owners:
+            return known.merged
+        merged = merge(records, owners)
+        self._merges[key] = _Merge(records, owners, merged)
         return merged
 
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:

@@ -67,6 +67,7 @@ MEMBER_CLUSTER: JsonObject = {
     "spec": {
         "podCIDRs": ["10.1.0.0/16", "fd00:10:1::/56"],
         "namespaces": ["shop"],
+        "owns": ["shop", "bank/ledger"],
         "limits": {
             "services": 500,
             "endpointSlices": 2000,
@@ -335,6 +336,12 @@ BROKER = (
         {"status": {"conditions": [condition(message="well\nSpec:")]}},
         "status.conditions[0].message",
     ),
+    *(
+        _spec(f"owned name {name!r}", MEMBER_CLUSTER, "owns[0]", owns=[name])
+        for name in ("", "Shop", "shop/", "/web", "shop/web/http", "s" * 64, "shop/" + "w" * 64)
+    ),
+    _spec("owned name twice", MEMBER_CLUSTER, "owns[1]", True, owns=["shop", "shop"]),
+    _spec("1001 owned names", MEMBER_CLUSTER, "owns", owns=[f"shop-{number}" for number in range(1001)]),
     _spec("pod network that is none", MEMBER_CLUSTER, "podCIDRs[0]", True, podCIDRs=["10.1.0.0"]),
     _spec("limit below nothing", MEMBER_CLUSTER, "limits.imports", limits={"imports": -1}),
     _spec("namespace listed twice", MEMBER_CLUSTER, "namespaces[1]", True, namespaces=["shop", "shop"]),

@@ -148,6 +148,7 @@ def member(raw: Json) -> Member:
         allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
         released=is_released(string_pairs(metadata, "annotations")),
         limits=_limits(child(spec, "limits")),
+        owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
     )
 
 
