@@ -192,6 +192,10 @@ class Agent:
         local, broker = self.local, self.broker
         for queue in (*self._queues, local.loader):
             metrics.watch_queue(queue)
+        # What could not be written is tried again as soon as who did not answer is heard of.
+        broker.client.on_reached_again(self.exports.retry_unanswered)
+        for queue in (self.imports, self._export_status.queue, self._import_status.queue, local.loader):
+            local.client.on_reached_again(queue.retry_unanswered)
         for state in (local, broker):
             metrics.watch_client(state.client)
             for reflector in state.reflectors:

@@ -79,6 +79,7 @@ class Client:
         self.reachable = False
         self.observer: RequestObserver | None = None
         self.left_out = LeftOutLedger(name)
+        self._reached_again: list[Callable[[], None]] = []
         self._transport = transport
         self._timeout_seconds = timeout_seconds
         # Shared by all that is read from this server: together they take one turn at a time.
@@ -280,10 +281,18 @@ class Client:
         """Give all connections up."""
         await self._transport.close()
 
+    def on_reached_again(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the server is heard of after a request that it did not answer."""
+        self._reached_again.append(listener)
+
     def touch(self) -> None:
         """The server has just been heard of."""
+        again = not self.reachable and self.last_contact is not None
         self.last_contact = asyncio.get_running_loop().time()
         self.reachable = True
+        if again:
+            for listener in self._reached_again:
+                listener()
 
     async def _write(
         self, verb: str, resource: Resource, method: str, path: str, body: Mapping[str, Any]

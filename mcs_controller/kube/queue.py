@@ -3,7 +3,7 @@
 It promises: a key is never worked on by two workers at once; a key added many times before its turn is
 worked on once, and one added while it is being worked on is worked on once more afterwards; a failing key
 is tried again with its own backoff and holds no other key up; an added key starts at once when a worker
-is free, without polling.
+is free, without polling; keys that share a queue in lanes are served a lane at a time, round and round.
 """
 
 import asyncio
@@ -15,8 +15,10 @@ from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from mcs_controller.kube.backoff import Backoff
-from mcs_controller.kube.errors import ApiError, KubeError
+from mcs_controller.kube.errors import ApiError, KubeError, TransportError
 from mcs_controller.kube.logcontext import log_context
+from mcs_controller.kube.ready import Lanes, OneLine, Ready
+from mcs_controller.kube.turns import Turn
 
 _log = logging.getLogger(__name__)
 
@@ -26,8 +28,11 @@ K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
 FIRST_RETRY_SECONDS = 0.005
 LONGEST_RETRY_SECONDS = 60.0
 WORKERS = 8
-KEYS_PER_TURN = 16
-"""After so many keys a worker lets the rest of the program run, whether its reconciles waited or not."""
+KEYS_PER_TURN = 64
+"""After so many keys, or after `TURN_SECONDS`, the workers let the rest of the program run."""
+WAKE_SPREAD_SECONDS = 0.5
+WOKEN_PER_SECOND = 500
+"""Keys that are woken together come over half a second, or longer when they are very many."""
 
 
 class Reconciler(Protocol[K_contra]):
@@ -51,7 +56,12 @@ class QueueObserver(Protocol):
 
 
 class WorkQueue(Generic[K]):
-    """Keys that need a look; `run` serves them until it is cancelled. Keys may be added before it runs."""
+    """Keys that need a look; `run` serves them until it is cancelled. Keys may be added before it runs.
+
+    `lane` says which of several parties a key is looked at for: ready keys are served one of each lane in
+    turn, in order within a lane, so that the many keys of one party hold nobody else's up for longer than one
+    key of each. It is asked when a key becomes ready, and must be cheap. Without it there is one for all.
+    """
 
     def __init__(
         self,
@@ -63,6 +73,7 @@ class WorkQueue(Generic[K]):
         first_retry_seconds: float = FIRST_RETRY_SECONDS,
         longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
         describe: Callable[[K], Mapping[str, str]] | None = None,
+        lane: Callable[[K], Hashable] | None = None,
         observer: QueueObserver | None = None,
     ) -> None:
         self.name = name
@@ -73,8 +84,9 @@ class WorkQueue(Generic[K]):
         self._first_retry_seconds = first_retry_seconds
         self._longest_retry_seconds = longest_retry_seconds
         self._describe = describe
-        # Ready keys in order, with the loop time of the first add; a dict is both the order and the set.
-        self._ready: dict[K, float] = {}
+        # Ready keys, with the loop time of the first add.
+        self._ready: Ready[K] = OneLine() if lane is None else Lanes(lane)
+        self._turn = Turn(steps=KEYS_PER_TURN)
         self._running: set[K] = set()
         # Keys added while they were being worked on, with the loop time of the add.
         self._again: dict[K, float] = {}
@@ -87,6 +99,8 @@ class WorkQueue(Generic[K]):
         # Kept here, since uvloop's handle for a time that is past does not know it.
         self._timer_at = 0.0
         self._backoffs: dict[K, Backoff] = {}
+        # Of the failing keys those for which no answer came, in the order in which they failed.
+        self._unanswered: dict[K, None] = {}
         self._idle_waiters: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
@@ -105,9 +119,7 @@ class WorkQueue(Generic[K]):
 
     def oldest_seconds(self) -> float:
         """How long the key that waits longest for a worker has been waiting."""
-        added = min(
-            next(iter(self._ready.values()), float("inf")), next(iter(self._again.values()), float("inf"))
-        )
+        added = min(self._ready.oldest_seconds(), next(iter(self._again.values()), float("inf")))
         return max(0.0, asyncio.get_running_loop().time() - added) if added != float("inf") else 0.0
 
     def add(self, key: K) -> None:
@@ -115,8 +127,7 @@ class WorkQueue(Generic[K]):
         now = asyncio.get_running_loop().time()
         if key in self._running:
             self._again.setdefault(key, now)
-        elif key not in self._ready:
-            self._ready[key] = now
+        elif self._ready.add(key, now):
             self._wake_one()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -137,7 +148,19 @@ class WorkQueue(Generic[K]):
     def forget(self, key: K) -> None:
         """Drop what is remembered of `key`: its failures and the look it had been promised for later."""
         self._backoffs.pop(key, None)
+        self._unanswered.pop(key, None)
         self._due.pop(key, None)
+
+    def retry_unanswered(self) -> None:
+        """Have the keys looked at soon whose last look failed because the server could not be reached.
+
+        For when it can be again. They come spread over a short time and keep their backoff, so that a server
+        that comes and goes is not asked more often for it; what the server refused waits its own time.
+        """
+        spread_seconds = max(WAKE_SPREAD_SECONDS, len(self._unanswered) / WOKEN_PER_SECOND)
+        for key in self._unanswered:
+            if key in self._due:
+                self.add_after(key, self._random.uniform(0.0, spread_seconds))
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -164,14 +187,11 @@ class WorkQueue(Generic[K]):
                 turn = loop.create_future()
                 self._free.append(turn)
                 await turn
-            for _ in range(KEYS_PER_TURN):
-                if not self._ready:
-                    break
-                key = next(iter(self._ready))
-                await self._work_on(key, self._ready.pop(key), loop)
-            else:
+            began = self._turn.now()
+            await self._work_on(*self._ready.pop(), loop)
+            if self._turn.used_up_by(self._turn.now() - began):
                 # Reconciles that had nothing to write never gave way to anything else.
-                await asyncio.sleep(0)
+                await self._turn.pause()
 
     async def _work_on(self, key: K, added: float, loop: asyncio.AbstractEventLoop) -> None:
         # This look replaces one that was promised for later.
@@ -185,6 +205,7 @@ class WorkQueue(Generic[K]):
         try:
             again_seconds = await self._reconcile(key)
             self._backoffs.pop(key, None)
+            self._unanswered.pop(key, None)
             if again_seconds is None:
                 result = "ok"
             else:
@@ -205,7 +226,7 @@ class WorkQueue(Generic[K]):
         finally:
             self._running.discard(key)
             if key in self._again:
-                self._ready[key] = self._again.pop(key)
+                self._ready.add(key, self._again.pop(key))
                 self._wake_one()
             if self.observer is not None:
                 self.observer(started - added, loop.time() - started, result)
@@ -221,6 +242,10 @@ class WorkQueue(Generic[K]):
             backoff = self._backoffs[key] = Backoff(
                 self._first_retry_seconds, self._longest_retry_seconds, random=self._random
             )
+        if isinstance(error, TransportError):
+            self._unanswered[key] = None
+        else:
+            self._unanswered.pop(key, None)
         seconds = backoff.next_seconds(error.retry_after_seconds if isinstance(error, ApiError) else None)
         if isinstance(error, (KubeError, asyncio.CancelledError)):
             _log.warning(

@@ -191,8 +191,7 @@ class Reflector(Generic[T]):
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._progressed()
         else:
-            self._failures += 1
-            self._list_needed = self._failures >= FAILURES_BEFORE_RELIST
+            self._count_failure()
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def fetch(self, *, name: str = "", namespace: str = "", label_selector: str = "") -> None:
@@ -363,18 +362,24 @@ class Reflector(Generic[T]):
         return self._backoff.next_seconds(_retry_after(error))
 
     def _watch_failed(self, error: KubeError) -> float:
-        self._failures += 1
         self.restarts[end_reason(error)] += 1
+        self._count_failure()
         if isinstance(error, Timeout) and self._watch_opened:
             # It was silent past its bookmarks: dead, or from a version that this server has not come to.
             self._list_needed = True
-        if version_is_lost(error) or self._failures >= FAILURES_BEFORE_RELIST:
+        if version_is_lost(error):
             self._list_needed = True
             self._failures = 0
         if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
             # A watch that was open and broke is no problem unless it cannot be opened again.
             self._unhealthy("watch", error)
         return self._backoff.next_seconds(_retry_after(error))
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        if self._failures >= FAILURES_BEFORE_RELIST:
+            self._list_needed = True
+            self._failures = 0
 
     def _progressed(self) -> None:
         self._failures = 0

@@ -72,6 +72,33 @@ async def test_an_export_made_during_an_outage_says_that_it_is_not_out_and_goes_
         await world.imported("shop", "web", EAST, within_seconds=15)
 
 
+@pytest.mark.requirement("MCS-LIFE-07")
+@pytest.mark.parametrize("away", ["own", "broker"])
+async def test_what_could_not_be_written_is_written_within_seconds_once_the_server_is_back(away: str) -> None:
+    """Each of many services has been tried for ten minutes; none waits for its own backoff to be over."""
+    names = [f"web{number}" for number in range(12)]
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        for name in names:
+            await world["east"].deploy("shop", name)
+            await world.imported("shop", name, EAST)
+        await asyncio.sleep(60)  # After a start everything is looked at once more.
+        server, user = (world["west"].sim, "agent") if away == "own" else (world.broker, "member-east")
+        fault = server.faults.refuse_connections(users=[user])
+        for name in names:
+            await world["east"].endpoints("shop", name, "10.1.0.9")
+        await asyncio.sleep(600)
+        failing = world[("west" if away == "own" else "east")].agent.agent
+        assert (failing.imports if away == "own" else failing.exports).failing >= len(names)
+        fault.lift()
+
+        async def all_follow() -> bool:
+            found = [await world["west"].addresses_of("shop", name) == {"10.1.0.9"} for name in names]
+            return all(found)
+
+        await world.until(all_follow, within_seconds=13)
+
+
 @pytest.mark.requirement("MCS-LIFE-05", "MCS-LIFE-07")
 async def test_nobody_counts_as_dead_because_the_broker_was_away() -> None:
     async with Clusterset() as world:

@@ -1,6 +1,7 @@
 """The client's verbs: what goes over the wire, and what comes back as values and errors."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -410,3 +411,20 @@ async def test_nothing_is_written_when_nothing_is_wanted() -> None:
     )
     assert written is None
     assert server.writes == 0
+
+
+async def test_whoever_asked_is_told_when_a_server_that_did_not_answer_is_heard_of_again() -> None:
+    answers: list[Answer] = [
+        ok(WEB),
+        Unreachable("away"),
+        Timeout("away"),
+        refusal(403, "Forbidden"),
+        ok(WEB),
+    ]
+    client, transport = client_of(*answers)
+    told: list[int] = []
+    client.on_reached_again(lambda: told.append(len(transport.requests)))
+    for _ in answers:
+        with contextlib.suppress(KubeError):
+            await client.get(SERVICES, "web", "shop")
+    assert told == [4]

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.kube.errors import Conflict, TooManyRequests
+from mcs_controller.kube.errors import Conflict, TooManyRequests, Unreachable
 from mcs_controller.kube.logcontext import log_context
 from mcs_controller.kube.queue import WorkQueue
 
@@ -327,6 +328,170 @@ async def test_workers_with_nothing_to_wait_for_let_the_rest_of_the_program_run(
         await queue.idle()
     assert done == 1000
     assert at_first_turn[0] < 100
+
+
+async def test_however_many_workers_slow_reconciles_leave_the_loop_a_turn_every_few_milliseconds() -> None:
+    """By time: sixteen keys of each of eight workers would take a second together."""
+    done: list[int] = []
+    in_each_round: list[int] = []
+
+    async def reconcile(key: str) -> None:
+        began = time.perf_counter()
+        while time.perf_counter() - began < 0.008:
+            pass
+        done.append(1)
+
+    queue = make(reconcile, workers=8)
+    async with serving(queue):
+        await asyncio.sleep(0)
+        for number in range(60):
+            queue.add(str(number))
+        while len(done) < 60:
+            before = len(done)
+            await asyncio.sleep(0)
+            in_each_round.append(len(done) - before)
+    # In the first round every worker may begin.
+    assert max(in_each_round[2:]) == 1
+
+
+LANES = {"a": 5000, "b": 3, "c": 1}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("workers", [1, 8])
+async def test_many_keys_of_one_lane_hold_the_keys_of_another_up_for_one_turn_each(workers: int) -> None:
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+
+    queue = make(reconcile, workers=workers, lane=lambda key: key[0])
+    for lane, count in LANES.items():
+        for number in range(count):
+            queue.add(f"{lane}{number:04}")
+            queue.add(f"{lane}{number:04}")
+    assert len(queue) == 5004
+    async with serving(queue):
+        await queue.idle()
+    assert seen[:7] == ["a0000", "b0000", "c0000", "a0001", "b0001", "a0002", "b0002"]
+    assert seen[7:] == [f"a{number:04}" for number in range(3, 5000)]
+
+
+@pytest.mark.looptime
+async def test_a_lane_that_is_never_done_takes_its_turns_and_no_more() -> None:
+    seen: list[str] = []
+    queue: WorkQueue[str]
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        if key == "a" and len(seen) < 100:
+            queue.add("a")
+
+    queue = make(reconcile, workers=1, lane=lambda key: key[0])
+    queue.add("a")
+    async with serving(queue):
+        for number in range(10):
+            queue.add(f"b{number}")
+        await queue.idle()
+    assert seen[:20] == [key for number in range(10) for key in ("a", f"b{number}")]
+
+
+@pytest.mark.looptime
+async def test_in_lanes_the_oldest_key_is_told_too() -> None:
+    async def reconcile(key: str) -> None:
+        return None
+
+    queue = make(reconcile, lane=lambda key: key[0])
+    assert queue.oldest_seconds() == 0
+    queue.add("a1")
+    await asyncio.sleep(5)
+    queue.add("b1")
+    await asyncio.sleep(2)
+    assert queue.oldest_seconds() == 7
+
+
+@pytest.mark.looptime
+async def test_keys_that_found_nobody_are_retried_when_told_to_and_those_that_were_refused_are_not() -> None:
+    away = True
+    seen: list[tuple[str, float]] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append((key, now()))
+        if key == "refused":
+            raise Conflict(409, "Conflict", "no")
+        if away:
+            raise Unreachable("away")
+
+    queue = make(reconcile, first_retry_seconds=100, longest_retry_seconds=1000)
+    keys = {f"key{number}" for number in range(50)}
+    async with serving(queue):
+        for key in (*sorted(keys), "refused"):
+            queue.add(key)
+        await queue.idle()
+        seen.clear()
+        waiting = queue.delayed
+        away = False
+        queue.retry_unanswered()
+        assert queue.delayed == waiting
+        await asyncio.sleep(0.5)
+        assert {key for key, _ in seen} - {"refused"} == keys
+        assert len({at for _, at in seen}) > 20
+        assert queue.failing == 1
+        seen.clear()
+        queue.retry_unanswered()
+        await asyncio.sleep(0.5)
+        assert seen == []
+
+
+@pytest.mark.looptime
+async def test_very_many_keys_that_found_nobody_come_one_after_the_other() -> None:
+    seen: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(now())
+        raise Unreachable("away")
+
+    queue = make(reconcile, first_retry_seconds=5000, longest_retry_seconds=50_000)
+    async with serving(queue):
+        for number in range(3000):
+            queue.add(str(number))
+        await queue.idle()
+        began = now()
+        seen.clear()
+        queue.retry_unanswered()
+        await asyncio.sleep(1)
+        assert 300 < len(seen) < 700
+        await asyncio.sleep(5)
+        assert len(seen) >= 3000
+        assert now() == began + 6
+
+
+@pytest.mark.looptime
+async def test_a_key_that_is_forgotten_or_was_answered_since_is_not_retried() -> None:
+    away = True
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        if away:
+            raise Unreachable("away")
+        if key == "refused":
+            raise Conflict(409, "Conflict", "no")
+
+    queue = make(reconcile, first_retry_seconds=100, longest_retry_seconds=1000)
+    async with serving(queue):
+        for key in ("forgotten", "well", "refused"):
+            queue.add(key)
+        await queue.idle()
+        away = False
+        queue.forget("forgotten")
+        queue.add("well")
+        queue.add("refused")
+        await queue.idle()
+        seen.clear()
+        queue.retry_unanswered()
+        await asyncio.sleep(1)
+        assert seen == []
 
 
 @pytest.mark.looptime

@@ -180,6 +180,74 @@ async def test_a_watch_closed_at_once_again_and_again_is_backed_off_from() -> No
         assert 5 < kind.count("watch") < 60
 
 
+async def test_watches_closed_at_once_again_and_again_lead_to_a_new_list_now_and_then() -> None:
+    """The server may have its reason, which a list tells; but not one list for each watch."""
+    kind, store = FakeKind(), Store[str]()
+    kind.closes_watches_at_once = True
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(600)
+        watches = kind.count("watch")
+        assert reflector.restarts["closed"] == watches
+        assert reflector.lists == 1 + watches // 5
+        assert 60 < watches < 600
+        kind.closes_watches_at_once = False
+        kind.put("a", value="1")
+        await asyncio.sleep(20)
+        assert contents(store) == {"a": "1"}
+
+
+async def test_a_watch_that_is_closed_after_a_while_or_after_an_event_is_resumed_at_once() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        for number in range(20):
+            await asyncio.sleep(0.9 if number % 2 else 1.1)
+            if number % 2:
+                kind.put("a", value=str(number))
+                await settle()
+            before = asyncio.get_running_loop().time()
+            kind.cut()
+            await settle()
+            assert kind.count("watch") == number + 2
+            assert asyncio.get_running_loop().time() == before
+        assert kind.count("list") == 1
+
+
+async def test_a_watch_that_is_refused_for_a_flood_waits_as_asked_and_goes_on_from_its_version() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.put("a", value="1")
+    flood = refusal(429, "TooManyRequests", headers={"retry-after": "20"})
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.faults += [("watch", flood)] * 3
+        kind.cut()
+        await settle()
+        kind.put("a", value="2")
+        cut_at = asyncio.get_running_loop().time()
+        changed = asyncio.Event()
+        store.subscribe(lambda *_: changed.set())
+        await changed.wait()
+        assert contents(store) == {"a": "2"}
+        assert 60 <= asyncio.get_running_loop().time() - cut_at <= 68
+        watched_from = [query["resourceVersion"] for sort, query in kind.requests if sort == "watch"]
+        assert watched_from == ["101"] * 5
+        assert kind.count("list") == 1
+        assert reflector.restarts["refused"] == 3
+
+
+async def test_a_watch_that_goes_on_being_refused_is_followed_by_a_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.faults += [("watch", refusal(429, "TooManyRequests"))] * 5
+        kind.cut()
+        await asyncio.sleep(60)
+        assert (kind.count("list"), kind.count("watch")) == (2, 7)
+
+
 async def test_while_the_server_is_away_what_is_known_stays_and_the_problem_is_told() -> None:
     kind, store = FakeKind(), Store[str]()
     kind.put("a", value="1")
