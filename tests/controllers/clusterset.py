@@ -52,6 +52,7 @@ MEMBERS = ("east", "west", "north")
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
 QUIET_SECONDS = 30.0
+SECOND_LOOK_SECONDS = 6.0
 EXPORTS, IMPORTS = service_exports(), service_imports()
 
 
@@ -316,6 +317,8 @@ class Clusterset:
                 cluster.start()
             for cluster in self:
                 await cluster.ready()
+            # The second look after a start reads everything anew, and would mend what a test is to find.
+            await asyncio.sleep(SECOND_LOOK_SECONDS)
         return self
 
     async def __aexit__(

@@ -19,11 +19,23 @@ def services_cannot_be_read(cluster: Cluster) -> Fault:
 
 
 async def export_again_in_one_moment(cluster: Cluster) -> None:
-    """Deleted and made again, and the agent hears of both at once."""
-    stalled = cluster.sim.faults.stall_watches(resources=["serviceexports"], users=["agent"])
+    """Deleted and made again, while nothing of ours can be taken away: so it all stays as it was."""
+    verbs = ["delete", "update", "patch"]
+    refusing = [
+        cluster.sim.faults.fail(500, verbs=verbs, users=["agent"]),
+        cluster.world.broker.faults.fail(
+            500, verbs=verbs, resources=["exportedservices"], users=[f"member-{cluster.name}"]
+        ),
+    ]
     await cluster.unexport("shop", "web")
     await cluster.export("shop", "web")
-    stalled.lift()
+    await cluster.world.until(lambda: is_unread(cluster))
+    for fault in refusing:
+        fault.lift()
+
+
+async def is_unread(cluster: Cluster) -> bool:
+    return unread(cluster) == 1
 
 
 def holds(cluster: Cluster, addresses: set[str]) -> Callable[[], Awaitable[bool]]:

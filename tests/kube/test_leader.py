@@ -1,6 +1,7 @@
 """Leader election: who leads when, in virtual time, against a Lease with a real conflict rule."""
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -90,12 +91,16 @@ class Replica:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Fails where the election ends by itself, or of anything but the end of the block."""
         task = asyncio.create_task(self.elector.run(self.lead))
         try:
             yield task
         finally:
+            still_running = not task.done()
             task.cancel()
-            await asyncio.wait({task})
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            assert still_running, "the election ended by itself"
 
 
 def now() -> float:

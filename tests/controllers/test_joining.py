@@ -1,0 +1,123 @@
+"""Who gets a cluster id, and what an outdated list of members is worth."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from pydantic_core import from_json, to_json
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.kube.transport import LineStream, Request, Response, Transport
+from tests.controllers.clusterset import Clusterset
+
+pytestmark = pytest.mark.looptime
+
+EAST = {"10.1.0.1", "10.1.0.2"}
+
+
+async def uid_of(world: Clusterset) -> str:
+    uid: str = (await world["east"].api.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+    return uid
+
+
+@pytest.mark.requirement("MCS-NS-05", "MCS-NS-06")
+async def test_of_two_clusters_that_claim_one_id_at_once_the_first_keeps_it() -> None:
+    async with (
+        Clusterset("east", "west", start=False) as world,
+        Clusterset("east", seed=2, start=False) as twin,
+    ):
+        twin.broker = world.broker
+        # Each has read that nobody has the id before either has written.
+        world.broker.faults.delay(1.0, verbs=["patch"], resources=["memberclusters"])
+        first = world["east"].start()
+        await asyncio.sleep(0.5)
+        second = twin["east"].start()
+
+        with pytest.raises(ExceptionGroup) as caught:
+            await asyncio.wait_for(second.task, 60)
+
+        assert caught.group_contains(ClusterIdTaken)
+        twin["east"].process = None
+        await world.settle()
+        assert not first.task.done()
+        await world["east"].ready()
+        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+        assert member["status"]["clusterUID"] == await uid_of(world) != await uid_of(twin)
+
+
+class StaleCache:
+    """A way to the broker whose watch cache has not heard of a member; consistent reads are as they are."""
+
+    def __init__(self, transport: Transport, unheard_of: str) -> None:
+        self.lists = 0
+        self._transport = transport
+        self.unheard_of = unheard_of
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        cached = ("resourceVersion", "0") in request.query
+        if not (cached and request.path.endswith("/memberclusters") and response.status == 200):
+            return response
+        self.lists += 1
+        body = from_json(response.body)
+        body["items"] = [one for one in body["items"] if one["metadata"]["name"] != self.unheard_of]
+        return replace(response, body=to_json(body))
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        return await self._transport.stream(
+            request, timeout_seconds=timeout_seconds, inactivity_seconds=inactivity_seconds
+        )
+
+    async def renew_credential(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-06")
+async def test_a_member_that_only_an_outdated_list_lacks_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Clusterset() as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world["west"].deploy("shop", "web")
+        everything = EAST | {"10.2.0.1", "10.2.0.2"}
+        await world.imported("shop", "web", everything)
+        await world["north"].kill()
+        stale = StaleCache(world.broker.transport("member-north"), "nobody")
+        monkeypatch.setattr(world.broker, "transport", lambda user: stale)
+        world["north"].start()
+        await world["north"].ready()
+        stale.unheard_of = "east"
+
+        async def unchanged() -> bool:
+            return await world["north"].addresses_of("shop", "web") == everything
+
+        await world.always(unchanged, for_seconds=900)
+        assert stale.lists > 50
+
+
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-IMP-01")
+async def test_a_new_cluster_imports_from_a_member_that_an_outdated_list_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Clusterset(start=False) as world:
+        await world.everywhere("shop")
+        world["east"].start()
+        await world["east"].deploy("shop", "web")
+        await world.until(world.records)
+        stale = StaleCache(world.broker.transport("member-north"), "east")
+        monkeypatch.setattr(world.broker, "transport", lambda user: stale)
+
+        world["north"].start(confirm_delay_seconds=3600.0)
+        await world["north"].ready()
+
+        async def imported() -> bool:
+            return await world["north"].addresses_of("shop", "web") == EAST
+
+        await world.until(imported, within_seconds=2)
