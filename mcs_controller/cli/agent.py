@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from mcs_controller.cli.errors import UsageError
-from mcs_controller.cli.host import connect, instance_name, observed, settle_after_sync
+from mcs_controller.cli.host import connect, file_of_broker, instance_name, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.clusterset.limits import Limits
@@ -64,22 +64,15 @@ async def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(settings: AgentSettings) -> Path:
-    """What options must fulfil together; the file that holds the broker's credential."""
+def _check(settings: AgentSettings) -> Path | None:
+    """What options must fulfil together; where the broker's credential stands, as `file_of_broker` has it."""
     if settings.member_timeout_seconds <= settings.heartbeat_interval_seconds:
         raise UsageError(
             f"--member-timeout-seconds ({settings.member_timeout_seconds:g}) must be more than "
             f"--heartbeat-interval-seconds ({settings.heartbeat_interval_seconds:g}): "
             "six times as much is a good choice"
         )
-    if settings.broker_kubeconfig is not None:
-        return settings.broker_kubeconfig
-    if settings.kubeconfig is not None and settings.broker_context is not None:
-        return settings.kubeconfig
-    raise UsageError(
-        "--broker-kubeconfig is missing: give it, or set MCS_BROKER_KUBECONFIG, "
-        "or name a context of --kubeconfig with --broker-context"
-    )
+    return file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
 
 
 def _context(cluster_id: str | None) -> dict[str, str]:

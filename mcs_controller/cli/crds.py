@@ -5,17 +5,20 @@ An installed definition that is newer than ours, or as new, is never touched, wh
 """
 
 import argparse
+import os
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import yaml
 
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
 from mcs_controller.api.revisions import JsonObject, Verdict, verdict
+from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect
 from mcs_controller.cli.lifecycle import run_command
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.settings import CrdsSettings
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
 
@@ -31,49 +34,32 @@ _DONE = {"missing": "installed", "older": "updated"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--check", action="store_true", help="compare with the cluster; exit code 1 if something is missing"
-    )
-    what.add_argument(
-        "--apply", action="store_true", help="install what is missing or older; never downgrades"
-    )
-    parser.add_argument(
-        "--for",
-        dest="role",
-        choices=sorted(_GROUPS),
-        default="all",
-        help="the definitions of a member cluster, of the broker, or all (default all)",
-    )
-    parser.add_argument(
-        "--kubeconfig",
-        type=Path,
-        metavar="FILE",
-        help="kubeconfig file of the cluster; without it, the service account of the pod that this runs in",
-    )
-    parser.add_argument("--context", help="context of --kubeconfig; without it, the file's current one")
+    add_options(parser, CrdsSettings)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print, compare or install; the exit code."""
-    wanted = [crd for crd in all_crds() if crd["spec"]["group"] in _GROUPS[arguments.role]]
-    if arguments.check or arguments.apply:
-        return run_command(_in_cluster(arguments, wanted))
+    settings = read_options(CrdsSettings, arguments, os.environ)
+    if settings.check and settings.apply:
+        raise UsageError("--check and --apply: choose one of them")
+    wanted = [crd for crd in all_crds() if crd["spec"]["group"] in _GROUPS[settings.for_]]
+    if settings.check or settings.apply:
+        return run_command(_in_cluster(settings, wanted))
     yaml.safe_dump_all(wanted, sys.stdout, sort_keys=False, explicit_start=True)
     sys.stdout.flush()
     return 0
 
 
-async def _in_cluster(arguments: argparse.Namespace, wanted: list[JsonObject]) -> int:
-    client = connect(arguments.kubeconfig, arguments.context, name="local")
+async def _in_cluster(settings: CrdsSettings, wanted: list[JsonObject]) -> int:
+    client = connect(settings.kubeconfig, settings.context, name="local")
     lacking = False
     try:
-        async for name, found in compare(client, wanted, apply=arguments.apply):
+        async for name, found in compare(client, wanted, apply=settings.apply):
             lacking = lacking or found in _DONE
-            print(f"{name}: {_DONE[found] if arguments.apply and found in _DONE else _TOLD[found]}")
+            print(f"{name}: {_DONE[found] if settings.apply and found in _DONE else _TOLD[found]}")
     finally:
         await client.close()
-    return 1 if lacking and not arguments.apply else 0
+    return 1 if lacking and not settings.apply else 0
 
 
 async def compare(

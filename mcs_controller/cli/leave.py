@@ -8,8 +8,7 @@ import argparse
 import os
 from random import Random
 
-from mcs_controller.cli.errors import UsageError
-from mcs_controller.cli.host import connect
+from mcs_controller.cli.host import connect, file_of_broker
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import LeaveSettings
 from mcs_controller.controllers.identity import ClusterId
@@ -24,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Remove, and say how much; raises what only a person can put right."""
     settings = read_options(LeaveSettings, arguments, os.environ)
-    broker_file = settings.broker_kubeconfig or (settings.kubeconfig if settings.broker_context else None)
-    if broker_file is None:
-        raise UsageError("--broker-kubeconfig is missing: give it, or set MCS_BROKER_KUBECONFIG")
+    broker_file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     local = connect(settings.kubeconfig, settings.context, name="local")
     try:
         broker = connect(broker_file, settings.broker_context, name="broker")

@@ -44,8 +44,8 @@ class Option:
 
     @property
     def name(self) -> str:
-        """`heartbeat-interval-seconds`."""
-        return self.key.replace("_", "-")
+        """`heartbeat-interval-seconds`; without the `_` that ends a field named like a keyword of Python."""
+        return self.key.rstrip("_").replace("_", "-")
 
     @property
     def flag(self) -> str:
@@ -55,12 +55,12 @@ class Option:
     @property
     def env(self) -> str:
         """`MCS_HEARTBEAT_INTERVAL_SECONDS`."""
-        return ENVIRONMENT_PREFIX + self.key.upper()
+        return ENVIRONMENT_PREFIX + self.key.rstrip("_").upper()
 
     @property
     def chart_value(self) -> str:
         """`heartbeatIntervalSeconds`."""
-        first, *rest = self.key.split("_")
+        first, *rest = self.key.rstrip("_").split("_")
         return first + "".join(part.capitalize() for part in rest)
 
     @property
@@ -180,6 +180,14 @@ def count_up_to(most: int) -> Parse:
 
 count: Final = count_up_to(999_999_999)
 """A whole number from 1 on."""
+
+
+def port(text: str) -> int:
+    """A port number, or 0 for any that is free."""
+    digits = text.lstrip("0") or "0"
+    if not (text.isascii() and text.isdigit() and len(digits) <= 5 and int(digits) < 65_536):
+        raise ValueError(f"{_shown(text)} is not a port from 0 to 65535")
+    return int(digits)
 
 
 def share(text: str) -> float:

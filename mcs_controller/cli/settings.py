@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from mcs_controller.cli.options import Option, count, count_up_to, key_prefix, one_of, seconds, share, switch
 from mcs_controller.clusterset.identity import check_cluster_id
@@ -31,10 +31,13 @@ def zone_name(text: str) -> str:
     return text
 
 
+CrdsFor = Literal["member", "broker", "all"]
+
 _Kubeconfig = Annotated[
     Path | None,
     Option(
-        "kubeconfig file of this cluster; without it, the service account of the pod that this runs in",
+        "kubeconfig file of this cluster; without it, the service account of the pod that this runs in, "
+        "or outside of one, what KUBECONFIG names",
         parse=Path,
         metavar="FILE",
     ),
@@ -253,3 +256,32 @@ class LeaveSettings:
     context: _Context
     broker_kubeconfig: _BrokerKubeconfig
     broker_context: _BrokerContext
+
+
+@dataclass(frozen=True, slots=True)
+class CrdsSettings:
+    """`mcs-controller crds`."""
+
+    check: Annotated[
+        bool,
+        Option(
+            "compare with the cluster; exit code 1 if something is missing or older",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    apply: Annotated[
+        bool,
+        Option("install what is missing or older; never downgrades", parse=switch, default="false"),
+    ]
+    for_: Annotated[
+        CrdsFor,
+        Option(
+            "the definitions of a member cluster, of the broker, or all: member, broker or all",
+            parse=one_of("member", "broker", "all"),
+            default="all",
+            metavar="WHICH",
+        ),
+    ]
+    kubeconfig: _Kubeconfig
+    context: _Context

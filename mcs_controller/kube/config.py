@@ -10,7 +10,7 @@ library (`kubeconfig.py`), which would double what this takes of a start.
 
 import os
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,22 @@ def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
         return _transport(_access(config, context, path.absolute().parent))
     except ConfigError as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
+
+
+def load_kubeconfigs(paths: Sequence[Path], context: str | None = None) -> Transport:
+    """The API server of `context`, or of the first current context, from the first file that has it.
+
+    As kubectl reads several files, where a context's cluster and user stand in the same file as the context.
+    A file that is not there is passed over.
+    """
+    there = [path for path in paths if path.expanduser().exists()]
+    if len(there) < 2:
+        return load_kubeconfig((there or list(paths))[0], context)
+    configs = [(path, _parse(path.expanduser())) for path in there]
+    currents = (str(config["current-context"]) for _, config in configs if config.get("current-context"))
+    wanted = context or next(currents, "")
+    having = (path for path, config in configs if wanted in _context_names(config))
+    return load_kubeconfig(next(having, there[0]), wanted or None)
 
 
 def load_in_cluster(
@@ -122,15 +138,19 @@ def _parse(path: Path) -> Mapping[str, Any]:
 
 
 def _check_context(path: Path, config: Mapping[str, Any], context: str | None) -> None:
-    entries = config.get("contexts")
-    names = [
-        str(entry["name"])
-        for entry in (entries if isinstance(entries, list) else [])
-        if isinstance(entry, dict) and "name" in entry
-    ]
+    names = _context_names(config)
     known = f"it has {', '.join(sorted(names)[:10])}" if names else "it has none"
     if context is None and not config.get("current-context"):
         raise ConfigError(f"kubeconfig {path} has no current-context: name a context ({known})")
     wanted = context if context is not None else str(config["current-context"])
     if wanted not in names:
         raise ConfigError(f"kubeconfig {path} has no context {wanted!r}: {known}")
+
+
+def _context_names(config: Mapping[str, Any]) -> list[str]:
+    entries = config.get("contexts")
+    return [
+        str(entry["name"])
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and "name" in entry
+    ]

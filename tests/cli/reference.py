@@ -3,8 +3,15 @@
 `python -m tests.cli.reference` writes them into the page; the test fails when the page differs.
 """
 
+from mcs_controller.cli.demo.settings import DemoSettings
 from mcs_controller.cli.options import Option, options_of
-from mcs_controller.cli.settings import AgentSettings, DnsCheckSettings, DnsSettings, LeaveSettings
+from mcs_controller.cli.settings import (
+    AgentSettings,
+    CrdsSettings,
+    DnsCheckSettings,
+    DnsSettings,
+    LeaveSettings,
+)
 from tests.cli.pages import DOCS, with_table
 
 PAGE = DOCS / "configuration.md"
@@ -13,6 +20,8 @@ SETTINGS = {
     "options:dns": DnsSettings,
     "options:dns-check": DnsCheckSettings,
     "options:leave": LeaveSettings,
+    "options:crds": CrdsSettings,
+    "options:demo": DemoSettings,
 }
 
 

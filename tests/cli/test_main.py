@@ -1,4 +1,5 @@
 import asyncio
+import re
 import subprocess
 
 import pytest
@@ -61,3 +62,52 @@ def test_a_message_of_several_lines_becomes_one() -> None:
 
 def test_usage_errors_have_their_own_exit_code() -> None:
     assert (CliError.exit_code, UsageError.exit_code) == (1, 2)
+
+
+@pytest.mark.parametrize("command", [*RUNNING_COMMANDS, "crds", "dns check"])
+def test_every_option_of_every_command_has_an_environment_variable(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    _, _, options = capsys.readouterr().out.partition("\noptions:\n")
+    declared = [" ".join(one.split()) for one in re.split(r"\n  (?=-)", "\n" + options)[1:]]
+    assert declared[0].startswith("-h, --help")
+    assert [one for one in declared[1:] if not re.search(r"\[MCS_[A-Z_]+\]$", one)] == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "environment", "told"),
+    [
+        (["crds", "--check", "--apply"], {}, "--check and --apply: choose one of them"),
+        (["crds", "--apply"], {"MCS_CHECK": "true"}, "--check and --apply: choose one of them"),
+        (["crds"], {"MCS_FOR": "everybody"}, "--for (from MCS_FOR): 'everybody' is not one of"),
+        (["demo", "--once"], {"MCS_CLUSTERS": "1"}, "a demo has 2 to 20 clusters"),
+        (
+            ["demo", "--once"],
+            {"MCS_DNS_PORT": "70000"},
+            "--dns-port (from MCS_DNS_PORT): '70000' is not a port",
+        ),
+    ],
+)
+def test_what_the_environment_says_counts_for_crds_and_demo(
+    argv: list[str],
+    environment: dict[str, str],
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert main(argv) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_the_environment_chooses_whose_definitions_are_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCS_FOR", "broker")
+    assert main(["crds"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("kind: CustomResourceDefinition") == 3
+    assert "kind: MemberCluster" in printed

@@ -6,8 +6,7 @@ a story instead, and the exit code says whether all of it held. Nothing outlives
 
 import argparse
 import asyncio
-from pathlib import Path
-from typing import get_args
+import os
 
 from mcs_controller.cli.demo import ports
 from mcs_controller.cli.demo.checks import NotAsExpected
@@ -15,71 +14,37 @@ from mcs_controller.cli.demo.clusterset import DemoClusterset, demo_clusterset
 from mcs_controller.cli.demo.export_steps import set_up
 from mcs_controller.cli.demo.hints import lines, places
 from mcs_controller.cli.demo.kubeconfigs import kubeconfig_folder
+from mcs_controller.cli.demo.settings import DemoSettings
 from mcs_controller.cli.demo.sites import BROKER, CLUSTERS_MAX, CLUSTERS_MIN, make_sites
 from mcs_controller.cli.demo.story import play
 from mcs_controller.cli.errors import CliError, UsageError
-from mcs_controller.observe.logging import LogLevel, configure_logging
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.observe.logging import configure_logging
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument(
-        "--clusters",
-        type=int,
-        default=3,
-        metavar="N",
-        help=f"how many member clusters, {CLUSTERS_MIN} to {CLUSTERS_MAX} (default %(default)s)",
-    )
-    parser.add_argument(
-        "--once",
-        action="store_true",
-        help="play a story that checks every step, and exit: 0 if all of it held, 1 if not",
-    )
-    parser.add_argument(
-        "--dns-port",
-        type=int,
-        metavar="PORT",
-        help="DNS port of the first cluster, the others take the next ones; 0 means any free ones "
-        f"(default {ports.DNS_PORT}, or the next range that is free)",
-    )
-    parser.add_argument(
-        "--http-port",
-        type=int,
-        metavar="PORT",
-        help="port of the first cluster for metrics and health, as with --dns-port "
-        f"(default {ports.HTTP_PORT}, or the next range that is free)",
-    )
-    parser.add_argument(
-        "--kubeconfig-dir",
-        type=Path,
-        metavar="DIR",
-        help="where the kubeconfig files are written, as CLUSTER.kubeconfig and broker.kubeconfig, "
-        "until the end (default: a new directory, which is printed)",
-    )
-    parser.add_argument(
-        "--log-level",
-        choices=get_args(LogLevel),
-        help="least level that is logged (default warning; error with --once, where failures are part of it)",
-    )
+    add_options(parser, DemoSettings)
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """Until cancelled, or until the story has been played."""
-    count: int = arguments.clusters
+    settings = read_options(DemoSettings, arguments, os.environ)
+    count = settings.clusters
     if not CLUSTERS_MIN <= count <= CLUSTERS_MAX:
         raise UsageError(
             f"--clusters {count}: a demo has {CLUSTERS_MIN} to {CLUSTERS_MAX} clusters, "
             "since a service is exported from two"
         )
-    dns_ports, http_ports = ports.choose_ports(count, arguments.dns_port, arguments.http_port)
+    dns_ports, http_ports = ports.choose_ports(count, settings.dns_port, settings.http_port)
     sites = make_sites(count, dns_ports, http_ports)
-    configure_logging(arguments.log_level or ("error" if arguments.once else "warning"), "text")
+    configure_logging(settings.log_level or ("error" if settings.once else "warning"), "text")
     begun_seconds = asyncio.get_running_loop().time()
-    with kubeconfig_folder(arguments.kubeconfig_dir) as folder:
+    with kubeconfig_folder(settings.kubeconfig_dir) as folder:
         folder.check([BROKER, *(site.name for site in sites)])
         try:
             async with demo_clusterset(sites, folder) as demo:
-                if arguments.once:
+                if settings.once:
                     return 0 if await play(demo, _say) else 1
                 await _show(demo, begun_seconds)
         except* BrokenPipeError as group:

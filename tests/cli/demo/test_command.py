@@ -17,12 +17,13 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("argv", "pieces"),
     [
-        (["--clusters", "0"], ["--clusters 0", "2 to 20"]),
+        (["--clusters", "0"], ["--clusters", "'0'", "whole number"]),
         (["--clusters", "1"], ["--clusters 1", "2 to 20", "from two"]),
         (["--clusters", "21"], ["--clusters 21", "2 to 20"]),
-        (["--clusters", "three"], ["--clusters", "three", "demo --help"]),
+        (["--clusters", "three"], ["--clusters", "'three'", "whole number"]),
         (["--dns-port", "65535"], ["--dns-port 65535", "3 ports", "65533"]),
         (["--http-port", "x"], ["--http-port", "'x'"]),
+        (["--http-port", "65536"], ["--http-port", "'65536'", "0 to 65535"]),
         (["--dns-port", "9000", "--http-port", "9001"], ["--dns-port 9000", "--http-port 9001", "overlap"]),
         (["--log-level", "loud"], ["--log-level", "loud", "warning"]),
     ],

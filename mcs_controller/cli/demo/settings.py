@@ -1,0 +1,65 @@
+"""The options of `mcs-controller demo`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from mcs_controller.cli.demo import ports
+from mcs_controller.cli.demo.sites import CLUSTERS_MAX, CLUSTERS_MIN
+from mcs_controller.cli.options import Option, count, one_of, port, switch
+from mcs_controller.observe.logging import LogLevel
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """`mcs-controller demo`."""
+
+    clusters: Annotated[
+        int,
+        Option(
+            f"how many member clusters, {CLUSTERS_MIN} to {CLUSTERS_MAX}",
+            parse=count,
+            default="3",
+            metavar="N",
+        ),
+    ]
+    once: Annotated[
+        bool,
+        Option(
+            "play a story that checks every step, and exit: 0 if all of it held, 1 if not",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    dns_port: Annotated[
+        int | None,
+        Option(
+            "DNS port of the first cluster, the others take the next ones; 0 means any free ones; "
+            f"without it {ports.DNS_PORT}, or the next range that is free",
+            parse=port,
+        ),
+    ]
+    http_port: Annotated[
+        int | None,
+        Option(
+            "port of the first cluster for metrics and health, as with --dns-port; "
+            f"without it {ports.HTTP_PORT}, or the next range that is free",
+            parse=port,
+        ),
+    ]
+    kubeconfig_dir: Annotated[
+        Path | None,
+        Option(
+            "where the kubeconfig files are written, as CLUSTER.kubeconfig and broker.kubeconfig, "
+            "until the end; without it a new directory, which is printed",
+            parse=Path,
+        ),
+    ]
+    log_level: Annotated[
+        LogLevel | None,
+        Option(
+            "least level that is logged: debug, info, warning or error; "
+            "without it warning, and error with --once, where failures are part of it",
+            parse=one_of("debug", "info", "warning", "error"),
+        ),
+    ]
