@@ -25,6 +25,9 @@ WITHDRAW_ALLOWED = "allowed"
 CONDITION_HELD = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
 
+CONDITION_WITHIN_LIMITS = "mcs-controller.io/WithinLimits"
+"""On a MemberCluster: whether all that the member exports is taken by the others."""
+
 MEMBER_NAMESPACE_PREFIX = "mcs-member-"
 """A member's namespace on the broker is this prefix and its cluster id."""
 

@@ -100,7 +100,13 @@ async def _work(
         workers=settings.workers,
         fuse_share=settings.fuse_share,
         fuse_minimum=settings.fuse_minimum,
-        limits=Limits(imports=settings.member_max_imports),
+        limits=Limits(
+            services=settings.member_max_services,
+            endpoint_slices=settings.member_max_endpoint_slices,
+            endpoints=settings.member_max_endpoints,
+            mebibytes=settings.member_max_mebibytes,
+            imports=settings.member_max_imports,
+        ),
         exclude_metadata=settings.exclude_metadata,
     )
 

@@ -137,11 +137,46 @@ class AgentSettings:
             metavar="N",
         ),
     ]
+    member_max_services: Annotated[
+        int,
+        Option(
+            "how many exported services of one other cluster are read, unless its MemberCluster says "
+            "otherwise, as for the next four",
+            parse=count,
+            default="5000",
+            metavar="N",
+        ),
+    ]
+    member_max_endpoint_slices: Annotated[
+        int,
+        Option(
+            "how many EndpointSlices of one other cluster are read", parse=count, default="10000", metavar="N"
+        ),
+    ]
+    member_max_endpoints: Annotated[
+        int,
+        Option(
+            "how many endpoints of one other cluster are read, in all of its slices",
+            parse=count,
+            default="100000",
+            metavar="N",
+        ),
+    ]
+    member_max_mebibytes: Annotated[
+        int,
+        Option(
+            "size of all that is read of one other cluster, as JSON: a quarter for services, the rest for "
+            "slices",
+            parse=count,
+            default="64",
+            metavar="MIB",
+        ),
+    ]
     member_max_imports: Annotated[
         int,
         Option(
-            "how many services of one other cluster are imported at the most, unless its MemberCluster says "
-            "otherwise; each may take an address of this cluster's Service range",
+            "how many services of one other cluster are imported; each may take an address of this cluster's "
+            "Service range",
             parse=count,
             default="1000",
             metavar="N",

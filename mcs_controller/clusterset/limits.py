@@ -8,8 +8,11 @@ The importer's settings are the defaults; `MemberCluster.spec.limits`, which onl
 can write, sets others for its member.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic_core import to_json
 
 OBJECT_MAX_BYTES = 512 * 1024
 """JSON of one object, metadata included. A slice of 1,000 endpoints has a third of it; a record may carry
@@ -27,8 +30,24 @@ OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE = "objects", "bytes", "endpoints", "objec
 REASONS = (OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE)
 """Which bound something went over; the values of a metric's label."""
 
+SERVICES, SLICES = "services", "EndpointSlices"
+"""What a member publishes, as its users are told of it."""
+
+METADATA_BYTES = 1024
+_KEY_BYTES = 8
+"""`"f:key":{}` in managedFields for each `key`."""
+
 StatedLimits = tuple[tuple[str, int], ...]
 """What a MemberCluster sets, as pairs of a field of `Limits` and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one member may have of one kind of object."""
+
+    objects: int
+    size_bytes: int
+    endpoints: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +64,14 @@ class Limits:
         """These limits, but for those that are stated for the member."""
         return replace(self, **dict(stated)) if stated else self
 
-    @property
-    def records_max_bytes(self) -> int:
-        """All records together."""
-        return int(self.mebibytes * MEBIBYTE * RECORDS_SHARE)
+    def records(self) -> Allowance:
+        """What the member's records may come to."""
+        return Allowance(self.services, int(self.mebibytes * MEBIBYTE * RECORDS_SHARE))
 
-    @property
-    def slices_max_bytes(self) -> int:
-        """All slices together."""
-        return self.mebibytes * MEBIBYTE - self.records_max_bytes
+    def slices(self) -> Allowance:
+        """What its slices may come to."""
+        size_bytes = self.mebibytes * MEBIBYTE - self.records().size_bytes
+        return Allowance(self.endpoint_slices, size_bytes, self.endpoints)
 
 
 DEFAULT_LIMITS = Limits()
@@ -68,12 +86,41 @@ def has_place(usage_and_limit: Iterable[tuple[int, int]]) -> bool:
     return not pairs or any(used < limit for used, limit in pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What one member may have of one kind of object."""
+def published_bytes(body: Mapping[str, Any]) -> int:
+    """About how long an object will be as importers read it, from the body that is written.
 
-    objects: int
-    size_bytes: int
+    An API server adds metadata, notes each key in `managedFields`, and spells `<`, `>` and `&` in six bytes.
+    """
+    text = to_json(body)
+    spelt_out = sum(map(text.count, (b"<", b">", b"&")))
+    return len(text) + 5 * spelt_out + METADATA_BYTES + _key_chars(body)
+
+
+def _key_chars(value: Any) -> int:
+    if not isinstance(value, Mapping):
+        return 0
+    return sum(len(key) + _KEY_BYTES + _key_chars(item) for key, item in value.items())
+
+
+def sum_up(unpublished: Mapping[tuple[str, str], int], *, exported: int, limits: Limits) -> str:
+    """What to tell of a member that is over its limits; "" if it is not.
+
+    `unpublished` counts, by kind and bound, what is left unpublished; `exported` are the services that are.
+    """
+    values = {OBJECT_SIZE: f"{OBJECT_MAX_BYTES // 1024} KiB for one object", BYTES: f"{limits.mebibytes} MiB"}
+    problems = []
+    for (kind, reason), number in sorted(unpublished.items()):
+        limit = values.get(reason) or (limits.endpoints if reason == ENDPOINTS else _objects(kind, limits))
+        problems.append(f"{number} {kind} are not published, over the limit on {reason} ({limit})")
+    if exported > limits.imports:
+        problems.append(
+            f"{exported} services are exported, of which each cluster imports at most {limits.imports}"
+        )
+    return "; ".join(problems)
+
+
+def _objects(kind: str, limits: Limits) -> int:
+    return limits.services if kind == SERVICES else limits.endpoint_slices
 
 
 @dataclass(frozen=True, slots=True)

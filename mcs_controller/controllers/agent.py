@@ -29,6 +29,7 @@ from mcs_controller.controllers.importer import Importer
 from mcs_controller.controllers.local import LocalState, describe_service
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.metrics import AgentMetrics, StateCollector
+from mcs_controller.controllers.own_limits import OwnLimits
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.client import Client
@@ -64,9 +65,10 @@ class Agent:
         cluster = config.cluster_id
         self.cluster_id = cluster
         self.local = LocalState(cluster, local, clock=clock, random=random)
-        self.broker = BrokerState(cluster, broker, random=random)
         self.membership = Membership(config, local, broker, clock=clock, random=random)
-        self._view = ClustersetView(self.local, self.broker, self.membership)
+        self.broker = BrokerState(cluster, broker, self.membership, random=random)
+        self._own_limits = OwnLimits(cluster, broker, self.broker, self.membership, clock)
+        self._view = ClustersetView(self.local, self.broker, self.membership, self._own_limits)
         self._metrics = AgentMetrics(registry)
         evidence = Evidence()
         self._export_status = ExportStatus(self.local, clock=clock, random=random, events=events)
@@ -77,6 +79,7 @@ class Agent:
             self._view,
             self.membership,
             evidence,
+            self._own_limits,
             self._export_status,
             clock,
         )
@@ -124,6 +127,7 @@ class Agent:
         )
         StateCollector(
             self.local,
+            self.broker,
             self._view,
             self.membership,
             self._fuse,
@@ -149,6 +153,7 @@ class Agent:
             tasks.start(self._announce_sync(), name="sync")
             tasks.start(self._confirmation.run(), name="confirmation")
             tasks.start(self._former_ids.run(), name="former ids")
+            tasks.start(self._own_limits.run(), name="own limits")
 
     def synced(self) -> bool:
         """Whether both API servers have been read completely and this cluster's membership is known."""
@@ -212,6 +217,8 @@ class Agent:
         local.namespaces.subscribe(self._namespace_changed)
         local.on_loaded(self._look)
         self._import_cap.wake = self.imports.add
+        self._own_limits.on_kept_back = self._look_at_import
+        self._own_limits.on_change = self._look_at_own_exports
         self.membership.on_change(self._member_changed)
 
     def _record_changed(self, key: ServiceKey) -> None:
@@ -242,12 +249,16 @@ class Agent:
         self._changed_namespaces.clear()
 
     def _member_changed(self, cluster: str) -> None:
+        self.broker.member_changed(cluster)
         if cluster == self.cluster_id:
-            for export in self.local.exports:
-                self._look(ServiceKey(export.namespace, export.name))
+            self._look_at_own_exports()
         for entry in self.broker.records:
             if entry.value.cluster == cluster:
                 self._record_changed(entry.value.service)
+
+    def _look_at_own_exports(self) -> None:
+        for export in self.local.exports:
+            self._look(ServiceKey(export.namespace, export.name))
 
 
 def _tell_by_name(store: Store[Any], tell: Callable[[ServiceKey], None]) -> None:

@@ -7,11 +7,15 @@ another cluster.
 
 import asyncio
 import random
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
+from mcs_controller.controllers.intake import Intake, Revisit
+from mcs_controller.controllers.membership import Membership
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
@@ -27,7 +31,9 @@ def _service_of(entry: Entry[ExportRecord] | Entry[SourceSlice]) -> ServiceKey:
 class BrokerState:
     """The stores of the broker's objects, and the reflectors that keep them in step."""
 
-    def __init__(self, cluster_id: str, client: Client, *, random: random.Random) -> None:
+    def __init__(
+        self, cluster_id: str, client: Client, membership: Membership, *, random: random.Random
+    ) -> None:
         self.client = client
         self.own_namespace = member_namespace(cluster_id)
         others = f"metadata.namespace!={self.own_namespace}"
@@ -37,30 +43,84 @@ class BrokerState:
         self.own_records: Store[ExportRecord] = Store(index=_service_of)
         self.own_slices: Store[SourceSlice] = Store(index=_service_of)
 
+        self._membership = membership
+        self._record_intake = Intake(
+            EXPORTED_SERVICES.kind, self.records, lambda cluster: membership.limits(cluster).records()
+        )
+        self._slice_intake = Intake(
+            EXPORTED_ENDPOINT_SLICES.kind, self.slices, lambda cluster: membership.limits(cluster).slices()
+        )
+        self.own_record_intake = Intake(
+            EXPORTED_SERVICES.kind,
+            self.own_records,
+            lambda cluster: membership.limits(cluster).records(),
+            enforce=False,
+        )
+        self.own_slice_intake = Intake(
+            EXPORTED_ENDPOINT_SLICES.kind,
+            self.own_slices,
+            lambda cluster: membership.limits(cluster).slices(),
+            enforce=False,
+        )
         self._records = Reflector(
             client, EXPORTED_SERVICES, self.records, decode.exported_service,
             field_selector=others, random=random, name="exportedservices", first_page_size=FIRST_PAGE_SIZE,
+            admit=self._record_intake.admit,
         )  # fmt: skip
         self._slices = Reflector(
-            client, EXPORTED_ENDPOINT_SLICES, self.slices, decode.exported_slice,
+            client, EXPORTED_ENDPOINT_SLICES, self.slices, self._decode_slice,
             field_selector=others, random=random, name="exportedendpointslices",
-            first_page_size=FIRST_PAGE_SIZE,
+            first_page_size=FIRST_PAGE_SIZE, admit=self._slice_intake.admit,
         )  # fmt: skip
         self._own_records = Reflector(
             client, EXPORTED_SERVICES, self.own_records, decode.exported_service,
             namespace=self.own_namespace, random=random, name="own-exportedservices",
+            admit=self.own_record_intake.admit,
         )  # fmt: skip
         self._own_slices = Reflector(
-            client, EXPORTED_ENDPOINT_SLICES, self.own_slices, decode.exported_slice,
+            client, EXPORTED_ENDPOINT_SLICES, self.own_slices, self._decode_own_slice,
             namespace=self.own_namespace, random=random, name="own-exportedendpointslices",
+            admit=self.own_slice_intake.admit,
         )  # fmt: skip
         self.reflectors = (self._records, self._slices, self._own_records, self._own_slices)
+        self._revisits = (
+            Revisit(self._record_intake, self._records),
+            Revisit(self._slice_intake, self._slices),
+        )
 
     async def run(self) -> None:
         """Keep the stores in step, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for reflector in self.reflectors:
-                tasks.create_task(reflector.run(), name=f"{self.client.name}-{reflector.name}")
+                tasks.create_task(self._follow(reflector), name=f"{self.client.name}-{reflector.name}")
+            for revisit in self._revisits:
+                tasks.create_task(revisit.run(), name=f"{self.client.name}-left-out")
+
+    async def _follow(self, reflector: Reflector[Any]) -> None:
+        if reflector in (self._records, self._slices):
+            # Before the members have been read nobody can say how much of each is to be taken.
+            await self._membership.wait_observed()
+        await reflector.run()
+
+    def left_out(self) -> Iterator[tuple[str, str, str, int]]:
+        """Member, kind, bound and number of the objects that are not taken."""
+        for intake in (self._record_intake, self._slice_intake):
+            for cluster, reason, number in intake.left_out():
+                yield cluster, intake.kind, reason, number
+
+    def member_changed(self, cluster: str) -> None:
+        """What a member may have has perhaps changed."""
+        for intake in (self._record_intake, self._slice_intake):
+            intake.allow_more(cluster)
+
+    def _decode_slice(self, raw: Mapping[str, Any]) -> SourceSlice | None:
+        slice_ = decode.exported_slice(raw)
+        return slice_ if _taken(self._slice_intake, slice_, raw) else None
+
+    def _decode_own_slice(self, raw: Mapping[str, Any]) -> SourceSlice:
+        slice_ = decode.exported_slice(raw)
+        _taken(self.own_slice_intake, slice_, raw)
+        return slice_
 
     def imports_synced(self) -> bool:
         """Whether the other members' records and slices have been read completely once."""
@@ -79,3 +139,8 @@ class BrokerState:
         """Read the other members' records and slices anew: a second complete list."""
         await self._records.fetch()
         await self._slices.fetch()
+
+
+def _taken(intake: Intake, slice_: SourceSlice, raw: Mapping[str, Any]) -> bool:
+    endpoints = sum(len(endpoint.addresses) for endpoint in slice_.content.endpoints)
+    return intake.takes(slice_.cluster, raw["metadata"]["name"], endpoints)

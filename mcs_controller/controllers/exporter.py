@@ -22,6 +22,7 @@ from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.export_status import ExportStatus
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.own_limits import LOOK_AGAIN_SECONDS, OwnLimits
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock
@@ -38,6 +39,7 @@ class Exporter:
         view: ClustersetView,
         membership: Membership,
         evidence: Evidence,
+        own_limits: OwnLimits,
         status: ExportStatus,
         clock: Clock,
     ) -> None:
@@ -46,6 +48,7 @@ class Exporter:
         self._view = view
         self._membership = membership
         self._evidence = evidence
+        self._own_limits = own_limits
         self._status = status
         self._clock = clock
         self._records = Writer(
@@ -59,6 +62,7 @@ class Exporter:
         """Bring the broker's mirror of `key`, and the ServiceExport's conditions, in step."""
         evaluation = self._local.evaluation(key)
         if evaluation is None:
+            self._own_limits.forget(key)
             if self._may_withdraw(key):
                 await self._withdraw(key)
             return None
@@ -79,7 +83,7 @@ class Exporter:
             self._tell(key, evaluation, ready_condition("Failed", str(error)))
             raise
         self._tell(key, evaluation, ready)
-        return None
+        return LOOK_AGAIN_SECONDS if self._own_limits.unpublished(key) else None
 
     async def _mirror(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
         """The Ready condition, None while it cannot be told whether the broker is in step."""
@@ -94,33 +98,49 @@ class Exporter:
             if self._may_withdraw(key):
                 await self._withdraw(key)
             return ready_condition("Pending" if evaluation.record is None else "Failed", refusal)
-        await self._mirror_record(key, evaluation.record)
-        await self._mirror_slices(key)
-        return ready_condition("Exported", "")
+        if (too_much := await self._mirror_record(key, evaluation.record)) is not None:
+            if self._may_withdraw(key):
+                await self._withdraw(key)
+            return ready_condition("Failed", too_much)
+        if (too_much := await self._mirror_slices(key)) is not None:
+            return ready_condition("Failed", too_much)
+        return ready_condition("Exported", self._own_limits.waits(evaluation.record))
 
-    async def _mirror_record(self, key: ServiceKey, record: ExportRecord) -> None:
+    async def _mirror_record(self, key: ServiceKey, record: ExportRecord) -> str | None:
+        """Why the record is not published, None if it is."""
         held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
-        if held is not None and held.value == record:
-            return
+        if held is not None and held.value == record and not self._own_limits.unpublished(key):
+            return None
         body = encode.exported_service(record, self._clock.now().timestamp())
+        if (refusal := self._own_limits.refuses_record(record, body)) is not None:
+            return refusal
         if held is None:
             await self._records.create(body)
-        else:
+        elif held.value != record:
             await self._records.replace(held, body)
+        return None
 
-    async def _mirror_slices(self, key: ServiceKey) -> None:
+    async def _mirror_slices(self, key: ServiceKey) -> str | None:
+        """Why some slice is not published, None if all are."""
+        refusal: str | None = None
         stale = {entry.name: entry for entry in self._broker.own_slices.indexed(key)}
         for source in self._local.own_slices(key):
             held = stale.pop(exported_slice_name(key.namespace, source.name), None)
             if held is not None and held.value == published_slice(source):
                 continue
             body = encode.exported_slice(source, source.changed_at_seconds)
+            if (refused := self._own_limits.refuses_slice(source, body)) is not None:
+                refusal = refused
+                if held is not None:
+                    stale[held.name] = held
+                continue
             if held is None:
                 await self._slices.create(body)
             else:
                 await self._slices.replace(held, body)
         for entry in stale.values():
             await self._slices.delete(entry)
+        return refusal
 
     def _may_withdraw(self, key: ServiceKey) -> bool:
         return (

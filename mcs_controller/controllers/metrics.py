@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.clusterset.model import Condition
+from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.former import FormerIds
 from mcs_controller.controllers.fuse import ImportFuse
 from mcs_controller.controllers.import_cap import ImportCap
@@ -45,6 +46,7 @@ class StateCollector(Collector):
     def __init__(
         self,
         local: LocalState,
+        broker: BrokerState,
         view: ClustersetView,
         membership: Membership,
         fuse: ImportFuse,
@@ -53,6 +55,7 @@ class StateCollector(Collector):
         registry: CollectorRegistry,
     ) -> None:
         self._local = local
+        self._broker = broker
         self._view = view
         self._membership = membership
         self._fuse = fuse
@@ -99,6 +102,15 @@ class StateCollector(Collector):
             "ServiceExports in this cluster whose Service and EndpointSlices have not been read yet.",
             value=self._local.unread_exports(),
         )
+        left_out = GaugeMetricFamily(
+            "mcs_member_objects_left_out",
+            "Objects of a member on the broker that are over one of its limits, and not read; up to 1000 are "
+            "counted of each kind.",
+            labels=["member", "kind", "limit"],
+        )
+        for member, kind, limit, number in self._broker.left_out():
+            left_out.add_metric([member, kind, limit], number)
+        yield left_out
         tripped = GaugeMetricFamily(
             "mcs_fuse_tripped",
             "Whether everything is held, since too much was lost at once: services (imports) or heartbeats "

@@ -23,6 +23,7 @@ from mcs_controller.clusterset.ownership import owns
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.own_limits import OwnLimits
 
 
 class _Admitted(NamedTuple):
@@ -44,10 +45,13 @@ class _Merge(NamedTuple):
 class ClustersetView:
     """Records, merges and slices by service. Reads stores only; never waits."""
 
-    def __init__(self, local: LocalState, broker: BrokerState, membership: Membership) -> None:
+    def __init__(
+        self, local: LocalState, broker: BrokerState, membership: Membership, own_limits: OwnLimits
+    ) -> None:
         self._local = local
         self._broker = broker
         self._membership = membership
+        self._own_limits = own_limits
         self._merges: dict[ServiceKey, _Merge] = {}
         self._admitted: dict[ServiceKey, dict[tuple[str, str], _Admitted]] = {}
 
@@ -66,6 +70,13 @@ class ClustersetView:
         evaluation = self._local.evaluation(key)
         return evaluation.record if evaluation else None
 
+    def _own_part(self, key: ServiceKey) -> ExportRecord | None:
+        """This cluster's own record, unless others would not have it either."""
+        own = self.own_record(key)
+        if own is None or self._own_limits.kept_back(key) or self.refusal(own) is not None:
+            return None
+        return own
+
     def refusal(self, record: ExportRecord) -> str | None:
         """Why a record has no part in the clusterset; None if it has.
 
@@ -78,8 +89,8 @@ class ClustersetView:
 
     def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
         """All admitted records of one service, this cluster's own first."""
-        own = self.own_record(key)
-        found = [own] if own is not None and self.refusal(own) is None else []
+        own = self._own_part(key)
+        found = [own] if own is not None else []
         for entry in self._broker.records.indexed(key):
             if self.refusal(entry.value) is None:
                 found.append(entry.value)
@@ -87,8 +98,7 @@ class ClustersetView:
 
     def exported(self, key: ServiceKey) -> bool:
         """Whether any cluster exports the service: the same as whether there is a merge, for less."""
-        own = self.own_record(key)
-        if own is not None and self.refusal(own) is None:
+        if self._own_part(key) is not None:
             return True
         return any(self.refusal(entry.value) is None for entry in self._broker.records.indexed(key))
 

@@ -58,8 +58,9 @@ def test_what_is_stated_for_a_member_replaces_that_and_nothing_else() -> None:
 
 
 def test_records_have_a_quarter_of_a_members_bytes_and_slices_the_rest() -> None:
-    limits = Limits(mebibytes=64)
-    assert (limits.records_max_bytes, limits.slices_max_bytes) == (16 * MEBIBYTE, 48 * MEBIBYTE)
+    limits = Limits(services=7, endpoint_slices=8, endpoints=9, mebibytes=64)
+    assert limits.records() == Allowance(7, 16 * MEBIBYTE)
+    assert limits.slices() == Allowance(8, 48 * MEBIBYTE, 9)
 
 
 def test_of_an_endpoint_with_a_crowd_of_addresses_the_first_eight_are_published() -> None:

@@ -8,6 +8,7 @@ from mcs_controller.clusterset.model import Endpoint, Member, ServiceKey, Source
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.own_limits import OwnLimits
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, source_slice
@@ -26,6 +27,7 @@ class Stores:
             cast(LocalState, local),
             cast(BrokerState, SimpleNamespace(slices=self.slices)),
             cast(Membership, SimpleNamespace(member=lambda cluster: self.members.get(cluster))),
+            cast(OwnLimits, SimpleNamespace(kept_back=lambda key: False)),
         )
 
     def hold(self, one: SourceSlice) -> None:

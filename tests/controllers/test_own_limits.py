@@ -1,0 +1,130 @@
+"""A member that exports more than the others take of one is told so, and publishes no more than that."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
+from mcs_controller.clusterset.limits import Limits
+from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset, Object
+
+pytestmark = pytest.mark.looptime
+
+NAMES = [f"s{number}" for number in range(6)]
+
+
+async def condition(world: Clusterset) -> Object:
+    member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+    found: list[Object] = (member.get("status") or {}).get("conditions") or []
+    return next((one for one in found if one["type"] == "mcs-controller.io/WithinLimits"), {})
+
+
+def within(world: Clusterset, status: str) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        return (await condition(world)).get("status") == status
+
+    return holds
+
+
+async def ready(cluster: Cluster, name: str) -> tuple[str, str]:
+    """Status and message."""
+    found = ((await cluster.export_of("shop", name) or {}).get("status") or {}).get("conditions") or ()
+    return next(((one["status"], one["message"]) for one in found if one["type"] == "Ready"), ("", ""))
+
+
+async def published(world: Clusterset) -> int:
+    return len((await world.broker_api.list(EXPORTED_SERVICES)).items)
+
+
+async def allow(world: Clusterset, **limits: int) -> None:
+    await world.broker_api.patch(
+        MEMBER_CLUSTERS, "east", {"spec": {"limits": limits}}, namespace="mcs-member-east"
+    )
+
+
+async def deploy(world: Clusterset) -> None:
+    await world.everywhere("shop")
+    for name in NAMES:
+        await world["east"].deploy("shop", name)
+    await world.settle()
+
+
+async def test_a_member_that_is_within_its_limits_says_so() -> None:
+    async with Clusterset("east", "west") as world:
+        await deploy(world)
+        await world.until(within(world, "True"))
+
+
+async def test_exports_beyond_the_number_that_is_read_wait_for_room_and_say_so() -> None:
+    async with Clusterset("east", "west", limits=Limits(services=4)) as world:
+        east = world["east"]
+        await deploy(world)
+        assert await published(world) == 4
+        says = [await ready(east, name) for name in NAMES]
+        assert [status for status, _ in says] == ["True"] * 4 + ["False"] * 2
+        assert says[5][1] == "1 services are not published, over the limit on objects (4)"
+        assert (await condition(world))["status"] == "False"
+        assert (await condition(world))["message"].startswith("2 services are not published")
+
+        await east.unexport("shop", "s0")
+        await world.until(lambda: _is(ready(east, "s4"), ("True", "")), within_seconds=90)
+        assert await published(world) == 4
+
+        await allow(world, services=5)
+        await world.until(within(world, "True"), within_seconds=90)
+        await world.until(lambda: _is(ready(east, "s5"), ("True", "")), within_seconds=90)
+
+
+async def test_slices_beyond_the_endpoints_that_are_read_are_not_published_and_the_export_says_so() -> None:
+    async with Clusterset("east", "west", limits=Limits(endpoints=5)) as world:
+        east = world["east"]
+        await deploy(world)
+        assert await published(world) == len(NAMES)
+        assert len((await world.broker_api.list(EXPORTED_ENDPOINT_SLICES)).items) == 2
+        assert (await ready(east, "s1"))[0] == "True"
+        status, message = await ready(east, "s2")
+        assert (status, message) == (
+            "False",
+            "1 EndpointSlices are not published, over the limit on endpoints (5)",
+        )
+        assert "4 EndpointSlices" in (await condition(world))["message"]
+
+
+async def test_an_export_that_is_too_large_for_others_to_read_is_not_published() -> None:
+    async with Clusterset("east", "west") as world:
+        east = world["east"]
+        await world.everywhere("shop")
+        await east.deploy("shop", "web")
+        await world.imported("shop", "web", set(east.addresses()))
+        # Each `<` is six bytes in what an API server sends.
+        notes = {f"example.com/note{number}": "<" * 15_000 for number in range(6)}
+        await east.edit(EXPORTS, "shop", "web", {"spec": {"exportedAnnotations": notes}})
+        await world.gone("shop", "web")
+        status, message = await ready(east, "web")
+        assert status == "False"
+        assert "over the limit on object_size" in message
+
+
+async def test_exports_beyond_the_places_that_importers_have_say_that_they_may_have_to_wait() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=4)) as world:
+        east = world["east"]
+        await deploy(world)
+        says = [await ready(east, name) for name in NAMES]
+        assert [status for status, _ in says] == ["True"] * 6
+        waiting = (
+            "each cluster imports at most 4 services of this cluster, of which 6 are exported: "
+            "this one may have to wait"
+        )
+        assert [message for _, message in says] == [""] * 4 + [waiting] * 2
+        assert (await condition(world))["message"] == (
+            "6 services are exported, of which each cluster imports at most 4"
+        )
+
+        await allow(world, imports=6)
+        await world.until(within(world, "True"), within_seconds=60)
+        await world.until(lambda: _is(ready(east, "s5"), ("True", "")))
+
+
+async def _is(found: Awaitable[Any], wanted: Any) -> bool:
+    return bool(await found == wanted)
