@@ -1,5 +1,8 @@
 """How often something may happen: so many times at once, then one every so often."""
 
+_ROUNDING = 1e-9
+"""Who waited as long as he was told to is not sent away again."""
+
 
 class TokenBucket:
     """`burst` at once, and `per_second` on average; times are the caller's, in seconds of one clock."""
@@ -15,7 +18,7 @@ class TokenBucket:
     def take(self, now_seconds: float) -> bool:
         """Whether it may happen now; if so, it counts."""
         self._refill(now_seconds)
-        if self._left < 1.0:
+        if self._left < 1.0 - _ROUNDING:
             return False
         self._left -= 1.0
         return True
@@ -24,11 +27,6 @@ class TokenBucket:
         """How long until it may happen."""
         self._refill(now_seconds)
         return max(0.0, (1.0 - self._left) / self._per_second)
-
-    def is_full(self, now_seconds: float) -> bool:
-        """Whether it has been quiet for so long that a new one would say the same."""
-        self._refill(now_seconds)
-        return self._left >= self._burst
 
     def _refill(self, now_seconds: float) -> None:
         elapsed_seconds = max(0.0, now_seconds - self._at_seconds)

@@ -3,8 +3,11 @@
 `EventRecorder` is the `EventSink` that controllers tell: `event` only remembers and returns, and `run`
 writes one after the other in the background. What is told again within `SERIES_SECONDS` becomes a series
 of the first event (a count and a time, by patch) and not a new object, and is patched at most every
-`SERIES_SPACING_SECONDS`. Everything here is bounded, and losing an event is better than harming anything:
-one that finds no room, or that the API server does not take, is counted and forgotten.
+`SERIES_SPACING_SECONDS`. About one object `WRITES_AT_ONCE` are written, then one in `WRITE_SPACING_SECONDS`:
+what another member changes all day long would else be news all day long. What has to wait is folded with what
+is told of the same reason meanwhile, and is written with the last note and their number. Everything here is
+bounded, and losing an event is better than harming anything: one that finds no room, or that the API server
+does not take, is counted and forgotten.
 """
 
 import asyncio
@@ -25,10 +28,12 @@ from mcs_controller.kube.errors import (
     AlreadyExists,
     ApiError,
     KubeError,
+    NamespaceTerminating,
     NotFound,
     ServerError,
     TooManyRequests,
 )
+from mcs_controller.kube.rate import TokenBucket
 from mcs_controller.observe.metrics import EventMetrics
 
 NOTE_MAX_BYTES = 1024
@@ -38,6 +43,10 @@ QUEUE_MAX_EVENTS = 256
 SERIES_MAX_EVENTS = 1024
 SERIES_SECONDS = 360.0
 SERIES_SPACING_SECONDS = 10.0
+WRITES_AT_ONCE = 10
+WRITE_SPACING_SECONDS = 60.0
+OBJECTS_MAX = 1024
+"""Of so many objects it is remembered how often they were written about."""
 ATTEMPTS = 3
 ATTEMPT_SPACING_SECONDS = 2.0
 ATTEMPT_SPACING_MAX_SECONDS = 30.0
@@ -53,6 +62,11 @@ class _Told:
     type: EventType
     reason: str
     note: str
+
+    @property
+    def matter(self) -> tuple[EventType, str]:
+        """What the waiting events of an object are folded by."""
+        return (self.type, self.reason)
 
 
 @dataclass(slots=True)
@@ -93,6 +107,9 @@ class EventRecorder:
         self._metrics = EventMetrics(registry)
         self._series: OrderedDict[_Told, _Series] = OrderedDict()
         self._queue: deque[_Series] = deque()
+        # Of objects that have had enough the one event of each matter that is not written yet.
+        self._waiting: dict[ObjectRef, dict[tuple[EventType, str], _Series]] = {}
+        self._budgets: OrderedDict[ObjectRef, TokenBucket] = OrderedDict()
         self._wake = asyncio.Event()
         self._last_name_number = 0
 
@@ -105,6 +122,11 @@ class EventRecorder:
             series.count += 1
             series.last_seen, series.last_seen_loop_seconds = now, now_seconds
             self._series.move_to_end(told)
+        elif (waiting := self._waiting.get(regarding, {}).get(told.matter)) is not None:
+            del self._series[waiting.told]
+            waiting.told, waiting.count = told, waiting.count + 1
+            waiting.last_seen, waiting.last_seen_loop_seconds = now, now_seconds
+            series = self._series[told] = waiting
         else:
             if series is not None:
                 self._forget(series)
@@ -143,6 +165,18 @@ class EventRecorder:
     def _enqueue(self, series: _Series) -> None:
         if series.queued:
             return
+        loop = asyncio.get_running_loop()
+        regarding = series.told.regarding
+        budget = self._budget(regarding)
+        # What has not been told at all goes before what is counted up.
+        behind = bool(series.written_count) and regarding in self._waiting
+        if behind or not budget.take(loop.time()):
+            wait_seconds = WRITE_SPACING_SECONDS if behind else budget.wait_seconds(loop.time())
+            series.later = loop.call_later(wait_seconds, self._spacing_over, series)
+            if not series.written_count:
+                self._waiting.setdefault(regarding, {})[series.told.matter] = series
+            return
+        self._waits_no_more(series)
         if len(self._queue) >= QUEUE_MAX_EVENTS:
             self._metrics.dropped.labels(reason="queue_full").inc()
             if not series.written_count:
@@ -151,6 +185,16 @@ class EventRecorder:
         series.queued = True
         self._queue.append(series)
         self._wake.set()
+
+    def _budget(self, regarding: ObjectRef) -> TokenBucket:
+        budget = self._budgets.get(regarding)
+        if budget is None:
+            budget = self._budgets[regarding] = TokenBucket(WRITES_AT_ONCE, 1 / WRITE_SPACING_SECONDS)
+            if len(self._budgets) > OBJECTS_MAX:
+                self._budgets.popitem(last=False)
+        else:
+            self._budgets.move_to_end(regarding)
+        return budget
 
     def _spacing_over(self, series: _Series) -> None:
         series.later = None
@@ -161,6 +205,21 @@ class EventRecorder:
         """A repetition from now on is a new event; what is queued is still written."""
         if self._series.get(series.told) is series:
             del self._series[series.told]
+        if self._waits_no_more(series) and series.later is not None:
+            self._metrics.dropped.labels(reason="queue_full").inc()
+            series.later.cancel()
+            series.later = None
+
+    def _waits_no_more(self, series: _Series) -> bool:
+        """True if it waited until now."""
+        regarding = series.told.regarding
+        waiting = self._waiting.get(regarding, {})
+        if waiting.get(series.told.matter) is not series:
+            return False
+        del waiting[series.told.matter]
+        if not waiting:
+            del self._waiting[regarding]
+        return True
 
     async def _write(self, series: _Series) -> bool:
         for attempt in range(1, ATTEMPTS + 1):
@@ -213,7 +272,10 @@ class EventRecorder:
     def _give_up(self, series: _Series, reason: str, error: KubeError) -> None:
         self._metrics.dropped.labels(reason=reason).inc()
         regarding = series.told.regarding
-        logger.warning(
+        # Where a namespace ends there is nobody to tell, nor anything to do.
+        ending = isinstance(error, NamespaceTerminating | NotFound)
+        logger.log(
+            logging.DEBUG if ending else logging.WARNING,
             "event %s on %s %s/%s not written: %s",
             series.told.reason, regarding.kind, regarding.namespace, regarding.name, error,
         )  # fmt: skip

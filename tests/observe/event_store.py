@@ -25,6 +25,9 @@ class EventStoreTransport:
         self.failures: list[int | None] = []
         """What the next requests meet instead of an answer: an HTTP status, or None for no answer at all."""
 
+        self.ending: set[str] = set()
+        """The namespaces that are being deleted."""
+
         self.lose_answers = 0
         """So many of the next requests are carried out, but their answer is lost."""
 
@@ -59,6 +62,8 @@ class EventStoreTransport:
         body = from_json(request.body)
         if request.method == "POST":
             key = (match["namespace"], body["metadata"]["name"])
+            if match["namespace"] in self.ending:
+                return _refusal(403, "Forbidden", causes=[{"reason": "NamespaceTerminating"}])
             if key in self.events:
                 return _refusal(409, "AlreadyExists")
             stored = body
@@ -90,6 +95,13 @@ def _validate(event: dict[str, Any]) -> None:
         assert MICRO_TIME.fullmatch(event["series"]["lastObservedTime"])
 
 
-def _refusal(status: int, reason: str = "") -> Response:
-    body = {"kind": "Status", "status": "Failure", "code": status, "reason": reason, "message": "no"}
+def _refusal(status: int, reason: str = "", **details: Any) -> Response:
+    body = {
+        "kind": "Status",
+        "status": "Failure",
+        "code": status,
+        "reason": reason,
+        "message": "no",
+        "details": details,
+    }
     return Response(status, {}, to_json(body))

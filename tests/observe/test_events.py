@@ -18,6 +18,10 @@ WEB = ObjectRef("multicluster.x-k8s.io/v1beta1", "ServiceExport", "shop", "web",
 DB = ObjectRef("multicluster.x-k8s.io/v1beta1", "ServiceExport", "shop", "db", "uid-2")
 
 
+def service(number: int) -> ObjectRef:
+    return ObjectRef(WEB.api_version, WEB.kind, "shop", f"web-{number}", f"uid-{number}")
+
+
 class LoopClock:
     """Wall-clock time that moves with the loop's virtual time."""
 
@@ -185,7 +189,7 @@ async def test_an_event_that_was_given_up_is_tried_afresh_when_told_again(setup:
 async def test_what_finds_no_room_in_the_queue_is_counted_and_dropped(setup: Setup) -> None:
     surplus = 10
     for number in range(events.QUEUE_MAX_EVENTS + surplus):
-        setup.recorder.event(WEB, "Normal", "Exported", f"note {number}")
+        setup.recorder.event(service(number), "Normal", "Exported", "to the broker")
     await asyncio.sleep(5)
     assert len(setup.stored()) == events.QUEUE_MAX_EVENTS
     assert setup.dropped("queue_full") == surplus
@@ -193,9 +197,65 @@ async def test_what_finds_no_room_in_the_queue_is_counted_and_dropped(setup: Set
 
 async def test_what_is_remembered_for_series_stays_bounded(setup: Setup) -> None:
     for number in range(3 * events.SERIES_MAX_EVENTS):
-        setup.recorder.event(WEB, "Normal", "Exported", f"note {number}")
+        setup.recorder.event(service(number), "Normal", "Exported", "to the broker")
         await asyncio.sleep(0.01)
     assert len(setup.recorder._series) == events.SERIES_MAX_EVENTS
+    assert len(setup.recorder._budgets) == events.OBJECTS_MAX
+
+
+async def test_what_has_to_wait_is_bounded_too(setup: Setup) -> None:
+    for number in range(2 * events.SERIES_MAX_EVENTS // 12):
+        for note in range(12):
+            setup.recorder.event(service(number), "Normal", "Exported", f"note {note}")
+            setup.recorder.event(service(number), "Warning", f"Reason{note}", "no")
+        await asyncio.sleep(0.1)
+    assert len(setup.recorder._series) <= events.SERIES_MAX_EVENTS
+    waiting = setup.recorder._waiting.values()
+    assert 0 < sum(map(len, waiting)) <= events.SERIES_MAX_EVENTS
+    assert setup.dropped("queue_full")
+
+
+async def test_one_object_has_so_many_events_and_then_one_a_minute_with_the_last_that_was_said(
+    setup: Setup,
+) -> None:
+    """A hundred different conflicts a second, as another member can make them."""
+    for number in range(6000):
+        setup.recorder.event(WEB, "Warning", "PortConflict", f"port {number}")
+        await asyncio.sleep(0.1)
+    assert events.WRITES_AT_ONCE + 9 <= len(setup.api.requests) <= events.WRITES_AT_ONCE + 11
+    notes = [event["note"] for event in setup.stored()]
+    assert notes[: events.WRITES_AT_ONCE] == [f"port {number}" for number in range(events.WRITES_AT_ONCE)]
+    await asyncio.sleep(120)
+    last = setup.stored()[-1]
+    assert last["note"] == "port 5999"
+    total = sum(event.get("series", {}).get("count", 1) for event in setup.stored())  # type: ignore[attr-defined]
+    assert total == 6000
+
+
+async def test_an_object_that_is_spoken_of_too_much_keeps_no_other_nor_another_reason_from_being_told(
+    setup: Setup,
+) -> None:
+    for number in range(100):
+        setup.recorder.event(WEB, "Warning", "PortConflict", f"port {number}")
+    setup.recorder.event(DB, "Normal", "Exported", "to the broker")
+    await asyncio.sleep(1)
+    assert setup.stored()[-1]["note"] == "to the broker"
+    setup.recorder.event(WEB, "Normal", "Exported", "to the broker")
+    for number in range(100):
+        setup.recorder.event(WEB, "Warning", "PortConflict", f"port {number}")
+    await asyncio.sleep(130)
+    assert sorted(str(event["note"]) for event in setup.stored()[-2:]) == ["port 99", "to the broker"]
+
+
+async def test_that_a_namespace_ends_while_it_is_told_about_is_no_warning(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup.api.ending.add("shop")
+    setup.recorder.event(WEB, "Normal", "Exported", "to the broker")
+    await asyncio.sleep(1)
+    assert setup.api.requests == ["POST"]
+    assert setup.dropped("refused") == 1
+    assert [record for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
 async def test_a_note_beyond_the_limit_is_cut_between_characters(setup: Setup) -> None:
