@@ -22,6 +22,9 @@ ANNOTATION_WITHDRAW = "mcs-controller.io/withdraw"
 WITHDRAW_ALLOWED = "allowed"
 """What an operator writes on a held ServiceImport, or on a silent MemberCluster, to let it go."""
 
+ANNOTATION_IDLE_SINCE = "mcs-controller.io/idle-since"
+"""On a derived Service whose import became headless: since when it is kept for its clusterset IPs only."""
+
 CONDITION_HELD = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
 

@@ -34,7 +34,7 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.naming import derived_service_name
 from mcs_controller.clusterset.ports import derived_ports, ports_given_up
-from mcs_controller.clusterset.texts import family_of, string_map
+from mcs_controller.clusterset.texts import family_of, seconds_of_time, string_map
 
 __all__ = [
     "DerivedService",
@@ -43,6 +43,8 @@ __all__ = [
     "derived_ports",
     "derived_service",
     "differs",
+    "idle_seconds_left",
+    "idle_service",
     "import_conditions",
     "import_differs",
     "import_metadata",
@@ -54,6 +56,10 @@ __all__ = [
 ]
 
 NO_ENDPOINT_YET = "no cluster has an endpoint yet: the clusterset IP comes with the first"
+
+
+IDLE_SECONDS = 3600.0
+"""How long a clusterset IP is kept for an import that became headless: a type that flips back finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ class DerivedService:
 
     `service` is its own name, `import_name` the ServiceImport's. With `dual_stack` the cluster may give an
     IP of each family; an empty `ip_families` leaves families and their order to the cluster. `cluster_ips`
-    are asked for on creation, so that a lost Service comes back with the same IPs (MCS-LIFE-12).
+    are asked for on creation, so that a lost Service comes back with the same IPs (MCS-LIFE-12). With
+    `idle_since` it serves nobody and keeps its IPs only.
     """
 
     service: ServiceKey
@@ -92,6 +99,7 @@ class DerivedService:
     dual_stack: bool
     ip_families: tuple[AddressFamily, ...] = ()
     cluster_ips: tuple[str, ...] = ()
+    idle_since: str = ""
 
 
 def import_metadata(merged: MergedService, left_out: Sequence[str] = ()) -> ImportMetadata:
@@ -186,6 +194,33 @@ def derived_service(
     )
 
 
+def idle_service(observed: LocalService, *, owner_uid: str, since: str) -> DerivedService:
+    """The derived Service of an import that became headless: as it is, but for whose it is and since when."""
+    return DerivedService(
+        service=observed.service,
+        import_name=observed.import_name,
+        owner_uid=owner_uid,
+        ports=observed.ports,
+        affinity=observed.affinity,
+        internal_traffic_policy=observed.internal_traffic_policy,
+        traffic_distribution=observed.traffic_distribution,
+        dual_stack=observed.ip_family_policy != "SingleStack",
+        ip_families=observed.ip_families,
+        idle_since=since,
+    )
+
+
+def idle_seconds_left(since: str, now_seconds: float) -> float | None:
+    """How long an idle derived Service is still kept, not above 0 when that is over; None if it is not idle.
+
+    What names no time, or one to come, was not written by us or by a clock that went back since.
+    """
+    since_seconds = seconds_of_time(since)
+    if since_seconds is None or since_seconds > now_seconds:
+        return None
+    return since_seconds + IDLE_SECONDS - now_seconds
+
+
 def differs(observed: LocalService, wanted: DerivedService) -> bool:
     """Whether the derived Service has to be written: any of what we set is not as we want it."""
     return (
@@ -193,6 +228,7 @@ def differs(observed: LocalService, wanted: DerivedService) -> bool:
         or observed.type != "ClusterIP"
         or observed.has_selector
         or not observed.managed
+        or observed.idle_since != wanted.idle_since
         or observed.owner_uid != wanted.owner_uid
         or observed.import_name != wanted.import_name
         or frozenset(observed.ports) != frozenset(wanted.ports)

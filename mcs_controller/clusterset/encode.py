@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcs_controller.api.names import (
+    ANNOTATION_IDLE_SINCE,
     LABEL_KUBERNETES_SERVICE_NAME,
     LABEL_MANAGED_BY,
     LABEL_SERVICE_NAME,
@@ -125,6 +126,8 @@ def derived_service(wanted: DerivedService, api_version: str = _IMPORT_API_VERSI
         labels={LABEL_MANAGED_BY: MANAGED_BY, LABEL_SERVICE_NAME: wanted.import_name},
         ownerReferences=[_owner(wanted.import_name, wanted.owner_uid, api_version)],
     )
+    if wanted.idle_since:
+        body["metadata"]["annotations"] = {ANNOTATION_IDLE_SINCE: wanted.idle_since}
     body["spec"] = _present(
         type="ClusterIP",
         ports=_ports(wanted.ports),

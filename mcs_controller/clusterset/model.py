@@ -149,6 +149,7 @@ class LocalService:
     """A Service of this cluster: an exported one, or a derived Service of ours (`managed`).
 
     `import_name` is the name of the ServiceImport that a derived Service of ours serves, else "".
+    `idle_since` is when its import became headless, as the Service records it, "" while it serves one.
     `unreadable` says what of it does not fit these values, "" when all does; ports, affinity, policies,
     families and owner are then those of no Service.
     """
@@ -170,6 +171,7 @@ class LocalService:
     deleting: bool = False
     ip_family_policy: str = ""
     unreadable: str = ""
+    idle_since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

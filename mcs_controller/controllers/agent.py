@@ -93,7 +93,7 @@ class Agent:
             self._fuse,
             self._import_cap,
             self._import_status,
-            DerivedServices(self.local),
+            DerivedServices(self.local, clock),
             self._metrics,
             clock,
             exclude_metadata=config.exclude_metadata,

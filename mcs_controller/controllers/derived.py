@@ -2,8 +2,10 @@
 
 It is created once and then reconciled in full, never recreated while an export remains, so that the
 clusterset IP lives as long as the import. One that was deleted by hand comes back with the IPs that the
-import recorded (MCS-LIFE-12). Which families and traffic distributions this cluster can serve is learnt from
-its API server's answers: no object tells it in every Kubernetes version.
+import recorded (MCS-LIFE-12). One whose import became headless is kept for a while, so that a type that flips
+and flips back finds its IP; since when is in an annotation, and so outlives the agent. Which families and
+traffic distributions this cluster can serve is learnt from its API server's answers: no object tells it in
+every Kubernetes version.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.naming import derived_service_name
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.writer import Writer
+from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.kube.errors import Invalid
 from mcs_controller.kube.store import Entry
 
@@ -39,8 +42,9 @@ _Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
 class DerivedServices:
     """Creates, reconciles and removes derived Services. All methods raise `KubeError`."""
 
-    def __init__(self, local: LocalState) -> None:
+    def __init__(self, local: LocalState, clock: Clock) -> None:
         self._local = local
+        self._clock = clock
         self._services = Writer(local.client, lambda: SERVICES, local.services, decode.service)
         self._unserved: set[AddressFamily] = set()
         self._unknown_distributions: set[str] = set()
@@ -67,7 +71,7 @@ class DerivedServices:
     def ports_given_up(self, key: ServiceKey, merged: MergedService) -> frozenset[tuple[str, str]]:
         """Name and protocol of what kube-proxy still looks for until the derived Service is written."""
         observed = self._observed(key)
-        if observed is None:
+        if observed is None or merged.type == "Headless":
             return frozenset()
         return desired.ports_given_up(observed.value.ports, desired.derived_ports(merged.ports))
 
@@ -95,6 +99,27 @@ class DerivedServices:
             held = observed
             observed = await self._write(lambda body: self._services.replace(held, body), wanted)
         return observed.value.cluster_ips
+
+    async def rest(self, key: ServiceKey, imported: Entry[LocalImport]) -> float | None:
+        """Keep the derived Service of an import that is headless now for its IPs, and remove it in time.
+
+        Gives the seconds until then, None when there is nothing to remove.
+        """
+        observed = self._observed(key)
+        if observed is None or observed.value.deleting:
+            return None
+        now = self._clock.now()
+        since = observed.value.idle_since
+        left_seconds = desired.idle_seconds_left(since, now.timestamp())
+        if left_seconds is None:
+            since, left_seconds = rfc3339(now), desired.IDLE_SECONDS
+        if left_seconds <= 0 or observed.value.unreadable:
+            await self.remove(key)
+            return None
+        wanted = desired.idle_service(observed.value, owner_uid=imported.uid, since=since)
+        if desired.differs(observed.value, wanted):
+            await self._services.replace(observed, self._body(wanted))
+        return left_seconds
 
     async def remove(self, key: ServiceKey) -> None:
         """Delete the derived Service of an import, if there is one."""

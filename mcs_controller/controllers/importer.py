@@ -109,7 +109,7 @@ class Importer:
         elif merged is None:
             await self._withdraw(key, imported)
         elif (imported is None or not imported.value.deleting) and self._cap.permits(key, merged.clusters):
-            await self._import(key, merged, imported)
+            return await self._import(key, merged, imported)
         return None
 
     def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
@@ -124,7 +124,7 @@ class Importer:
 
     async def _import(
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
-    ) -> None:
+    ) -> float | None:
         records = {record.cluster: record for record in self._view.records(key)}
         if imported is None:
             wanted = self._desired_import(merged, self._derived.ips(key))
@@ -154,9 +154,8 @@ class Importer:
         wanted = self._desired_import(merged, ips)
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
-        if merged.type == "Headless":
-            await self._derived.remove(key)
         problem = await self._write_slices(key, merged, slices) or problem
+        look_again_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
         self._status.want(
             key,
             WantedStatus(
@@ -178,6 +177,7 @@ class Importer:
         )
         if problem is not None:
             raise problem
+        return look_again_seconds
 
     def _withdrawn(
         self, key: ServiceKey, imported: Entry[LocalImport], exporters: Set[str]

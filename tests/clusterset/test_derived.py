@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 
 from mcs_controller.clusterset import decode, encode
-from mcs_controller.clusterset.desired import DerivedService, derived_service, differs
+from mcs_controller.clusterset.desired import (
+    DerivedService,
+    derived_service,
+    differs,
+    idle_seconds_left,
+    idle_service,
+)
 from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import AddressFamily, AffinityConfig, LocalService, ServicePort
 from mcs_controller.clusterset.naming import derived_service_name
-from tests.clusterset.builders import HTTP, record
+from tests.clusterset.builders import HTTP, SECONDS, record
 
 FOUR_IP, SIX_IP = "10.96.0.9", "fd00::9"
 
@@ -103,6 +109,45 @@ def test_one_as_wanted_is_not_written_again() -> None:
     assert not differs(as_held(service, FOUR_IP), service)
 
 
+@pytest.mark.requirement("MCS-LIFE-11")
+def test_an_idle_one_is_as_it_was_but_for_its_owner_and_since_when() -> None:
+    served = wanted(
+        ports=(HTTP, ServicePort(53, "dns", "UDP")),
+        affinity=AffinityConfig("ClientIP", 10),
+        internal_traffic_policy="Local",
+        traffic_distribution="PreferClose",
+    )
+    held = as_held(served, FOUR_IP)
+    idle = idle_service(held, owner_uid="si2", since=SECONDS.format(5))
+    assert differs(held, idle)
+    written = as_held(idle, FOUR_IP)
+    assert written == replace(held, owner_uid="si2", idle_since=SECONDS.format(5))
+    assert not differs(written, idle)
+    assert differs(written, wanted(observed=written)), "it is idle no longer once it is wanted again"
+    dual = as_held(wanted(ip_families=("IPv4", "IPv6")), FOUR_IP, SIX_IP)
+    assert idle_service(dual, owner_uid="si", since="").dual_stack
+    assert not idle.dual_stack
+
+
+@pytest.mark.requirement("MCS-LIFE-11")
+@pytest.mark.parametrize(
+    ("since", "now_seconds", "left_seconds"),
+    [
+        ("1970-01-01T00:10:00Z", 600.0, 3600.0),
+        ("1970-01-01T00:10:00Z", 4199.5, 0.5),
+        ("1970-01-01T00:10:00Z", 4200.0, 0.0),
+        ("1970-01-01T00:10:00Z", 9000.0, -4800.0),
+        ("1970-01-01T00:10:00Z", 599.0, None),
+        ("soon", 600.0, None),
+        ("", 600.0, None),
+    ],
+)
+def test_an_idle_one_is_kept_for_an_hour_from_a_time_that_can_be(
+    since: str, now_seconds: float, left_seconds: float | None
+) -> None:
+    assert idle_seconds_left(since, now_seconds) == left_seconds
+
+
 @pytest.mark.requirement("MCS-IMP-19")
 @pytest.mark.parametrize(
     "edit",
@@ -110,6 +155,7 @@ def test_one_as_wanted_is_not_written_again() -> None:
         {"type": "NodePort"},
         {"has_selector": True},
         {"managed": False},
+        {"idle_since": "2026-01-01T00:00:00Z"},
         {"unreadable": "ports has 101 items, more than 100"},
         {"owner_uid": "of an older import"},
         {"import_name": ""},

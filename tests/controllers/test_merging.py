@@ -203,31 +203,6 @@ async def test_headless_against_clusterset_ip_is_a_conflict_and_the_oldest_decid
         await world.gone("shop", "web")
 
 
-@pytest.mark.requirement("MCS-LIFE-11")
-async def test_a_service_that_becomes_headless_gives_its_ip_and_derived_service_up() -> None:
-    async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        east = world["east"]
-        await east.deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
-
-        await east.api.delete(SERVICES, "web", namespace="shop")
-        await east.service("shop", "web", clusterIP="None")
-
-        async def headless() -> bool:
-            imported = [await one.import_of("shop", "web") for one in world]
-            if not all(
-                one and one["spec"]["type"] == "Headless" and "ips" not in one["spec"] for one in imported
-            ):
-                return False
-            slices = [slice_ for one in world for slice_ in await one.slices_of("shop", "web")]
-            left = await world["west"].all_of(SERVICES, "shop")
-            labelled = ["kubernetes.io/service-name" in one["metadata"]["labels"] for one in slices]
-            return not left and labelled == [False, False]
-
-        await world.until(headless)
-
-
 @pytest.mark.requirement("MCS-CON-05", "MCS-IMP-16")
 async def test_exported_labels_are_the_winners_as_a_whole_and_a_difference_is_a_conflict() -> None:
     async with Clusterset("east", "west") as world:

@@ -8,7 +8,12 @@ absent in a way that no wanted import equals.
 from dataclasses import replace
 from typing import Any, cast
 
-from mcs_controller.api.names import LABEL_MANAGED_BY, LABEL_SERVICE_NAME, MANAGED_BY
+from mcs_controller.api.names import (
+    ANNOTATION_IDLE_SINCE,
+    LABEL_MANAGED_BY,
+    LABEL_SERVICE_NAME,
+    MANAGED_BY,
+)
 from mcs_controller.clusterset.decode.fields import (
     FAMILIES,
     Json,
@@ -94,6 +99,7 @@ def service(raw: Json) -> LocalService:
         deleting=metadata.get("deletionTimestamp") is not None,
         import_name=text(labels, LABEL_SERVICE_NAME) if managed else "",
         ip_family_policy=text(spec, "ipFamilyPolicy"),
+        idle_since=text(child(metadata, "annotations"), ANNOTATION_IDLE_SINCE) if managed else "",
     )
     try:
         return replace(
