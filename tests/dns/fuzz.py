@@ -18,18 +18,23 @@ with atheris.instrument_imports(include=["mcs_controller.dns"]):
     from mcs_controller.clusterset.model import ServiceKey
     from mcs_controller.dns.snapshot import SnapshotUnusable, _parse
     from mcs_controller.dns.tcp import TcpConnection, TcpLimits, TcpService
-    from tests.dns.invariants import check_packet, servers
+    from tests.dns.hostile import MESSAGES
+    from tests.dns.invariants import Neighbours, check_cost, check_packet, most_steps, servers
     from tests.dns.test_protocol import opt, query
 
 RSS_LIMIT_MIB = 512
 INPUT_MAX_BYTES = 1500
 SERVERS = servers()
+MOST_STEPS = [most_steps(server) for server in SERVERS]
+NEIGHBOURS = Neighbours()
 
 
 def packet(data: bytes) -> None:
-    """One message."""
-    for server in SERVERS:
+    """One message: what becomes of it, what it costs, and what becomes of those that came with it."""
+    for server, limit in zip(SERVERS, MOST_STEPS, strict=True):
         check_packet(server, data)
+        check_cost(server, data, limit)
+    NEIGHBOURS.check(data)
 
 
 def stream(data: bytes) -> None:
@@ -85,6 +90,7 @@ def seeds() -> list[bytes]:
     header += b'"true_at":"2026-01-01T00:00:00Z","services":1}\n'
     line = b'["shop","db",[true,[[1,"a","TCP"]],"","",[["east",1,[[1,"a","TCP"]],"0a000001",["a"]]]]]\n'
     framed = b"".join(len(each).to_bytes(2, "big") + each for each in queries[:3])
+    queries += [message for message in MESSAGES.values() if len(message) < INPUT_MAX_BYTES]
     return [*(b"\0" + each for each in queries), b"\6" + framed, b"\7" + header + line]
 
 

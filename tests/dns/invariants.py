@@ -3,12 +3,23 @@
 Not read with dnslib, which takes no labels that are not text, and is slow.
 """
 
+import socket
 import struct
+from typing import Final
 
+from mcs_controller.dns.sockets import bind_all
+from mcs_controller.dns.udp import FEW, UdpListener
+from tests.dns.cost import TIMES_A_PLAIN_QUESTION, steps
+from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server, headless, piece, ready, vip
 
 Z = "clusterset.local"
 PAYLOAD_LIMIT_BYTES = 1232
+
+PLAIN: Final = query(
+    f"web.shop.svc.{Z}", counts=(1, 0, 0, 1), tail=opt(options=b"\0\x0a\0\x08" + b"cookie!!")
+)
+"""As a resolver asks: the whole message is read, for its OPT record has an option."""
 
 
 def servers() -> tuple[Server, ...]:
@@ -27,6 +38,7 @@ def check_packet(server: Server, packet: bytes) -> None:
     """Ask over both ways in: one bounded answer to the packet's own question, or none."""
     first, second = server.udp(packet), server.udp(packet)
     over_tcp = server.tcp(packet)
+    assert server.counters.faults.count == 0
     assert (first is None) == (second is None) == (over_tcp is None)
     if first is None or second is None or over_tcp is None:
         assert len(packet) < 12 or packet[2] & 0x80
@@ -38,6 +50,63 @@ def check_packet(server: Server, packet: bytes) -> None:
         assert reply[:2] == packet[:2]
         assert reply[2] & 0x80
         check_form(reply, packet)
+
+
+def most_steps(server: Server) -> int:
+    """What any message may cost: some plain questions."""
+    server.udp(PLAIN)
+    return TIMES_A_PLAIN_QUESTION * steps(lambda: server.udp(PLAIN))
+
+
+def check_cost(server: Server, packet: bytes, limit: int) -> None:
+    """No message costs more than some plain questions do, once what it asks for has been made."""
+    server.udp(packet)
+    assert steps(lambda: server.udp(packet)) <= limit
+    assert steps(lambda: server.tcp(packet)) <= limit
+
+
+class Neighbours:
+    """A listener on loopback, and somebody who asks it while somebody else sends anything."""
+
+    ASKED: Final = 3 * FEW
+    """So many of each: some are answered one by one, and the rest together."""
+
+    def __init__(self) -> None:
+        (self._pair,) = bind_all((("127.0.0.1", 0),))
+        self._server = servers()[0]
+        self._listener = UdpListener(self._pair.udp, self._server.udp, self._server.counters)
+        self._honest, self._other = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        for client in (self._honest, self._other):
+            client.setblocking(False)
+            client.connect(self._pair.address)
+        self._turn = 0
+
+    def close(self) -> None:
+        """Close all sockets."""
+        self._honest.close()
+        self._other.close()
+        self._pair.close()
+
+    def check(self, packet: bytes) -> None:
+        """Every question that waits beside such a message is answered."""
+        first = self._turn = (self._turn + self.ASKED) % 60_000
+        for number in range(first, first + self.ASKED):
+            self._other.send(packet)
+            self._honest.send(struct.pack("!H", number) + PLAIN[2:])
+        while self._listener.drain():
+            pass
+        answered = [struct.unpack("!H", reply[:2])[0] for reply in _received(self._honest) if reply[7] == 1]
+        assert sorted(answered) == list(range(first, first + self.ASKED))
+        assert len(_received(self._other)) in (0, self.ASKED)
+
+
+def _received(client: socket.socket) -> list[bytes]:
+    packets = []
+    while True:
+        try:
+            packets.append(client.recv(65535))
+        except BlockingIOError:
+            return packets
 
 
 def asked_bytes(packet: bytes) -> int:

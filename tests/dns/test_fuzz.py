@@ -4,6 +4,7 @@ import gc
 import json
 import struct
 import tracemalloc
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -15,13 +16,15 @@ from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.dns.packed import packed_import, packed_service, packed_slice
 from mcs_controller.dns.reading import read_slice
 from mcs_controller.kube.skim import Skim
-from tests.dns.invariants import Z, check_packet, servers
+from tests.dns.hostile import MESSAGES
+from tests.dns.invariants import Neighbours, Z, check_cost, check_packet, most_steps, servers
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server
 
 pytestmark = pytest.mark.slow
 
 SERVERS = servers()
+MOST_STEPS = [most_steps(server) for server in SERVERS]
 
 names = st.one_of(
     st.sampled_from(
@@ -51,9 +54,12 @@ queries = st.builds(
 )
 
 
+hostile = st.sampled_from([message for message in MESSAGES.values() if len(message) <= 1400])
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    packet = bytearray(draw(queries))
+    packet = bytearray(draw(st.one_of(queries, hostile)))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(packet) - 1))
         packet[at] = draw(st.integers(0, 255))
@@ -70,6 +76,22 @@ def mutated(draw: st.DrawFn) -> bytes:
 def test_any_packet_gets_one_bounded_answer_to_its_own_question_or_none(packet: bytes) -> None:
     for server in SERVERS:
         check_packet(server, packet)
+
+
+@pytest.fixture(scope="module")
+def neighbours() -> Iterator[Neighbours]:
+    neighbours = Neighbours()
+    yield neighbours
+    neighbours.close()
+
+
+@pytest.mark.requirement("MCS-DNS-18")
+@settings(max_examples=1500)
+@given(st.one_of(st.binary(max_size=1400), queries, mutated()))
+def test_no_packet_costs_much_or_costs_others_anything(neighbours: Neighbours, packet: bytes) -> None:
+    for server, limit in zip(SERVERS, MOST_STEPS, strict=True):
+        check_cost(server, packet, limit)
+    neighbours.check(packet)
 
 
 def test_a_message_full_of_records_costs_no_more_than_any_other() -> None:

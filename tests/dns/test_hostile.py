@@ -7,22 +7,16 @@ from random import Random
 import pytest
 
 from mcs_controller.dns import slowpath
-from mcs_controller.dns.datagrams import BATCH
 from mcs_controller.dns.faults import LOG_INTERVAL_SECONDS, Faults
 from mcs_controller.dns.query import read_query
 from mcs_controller.dns.tcp import QUERIES_PER_TURN
-from mcs_controller.dns.udp import FEW
-from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds, steps
+from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds
 from tests.dns.hostile import MESSAGES, WEB, record, with_records
-from tests.dns.invariants import check_packet
+from tests.dns.invariants import PLAIN, Neighbours, check_cost, check_packet, most_steps
 from tests.dns.test_protocol import header, opt, query
 from tests.dns.test_tcp import Client, Tcp, framed
 from tests.dns.test_udp import Udp
 from tests.dns.zonetext import Server, read, vip
-
-COOKIE = opt(options=struct.pack("!HH", 10, 8) + b"12345678")
-PLAIN = query(WEB, counts=(1, 0, 0, 1), tail=COOKIE)
-"""As a resolver asks: the whole message is read, for its OPT record has an option."""
 
 
 @pytest.fixture
@@ -32,41 +26,25 @@ def server() -> Server:
     return server
 
 
-def plain_steps(server: Server) -> int:
-    server.udp(PLAIN)
-    return steps(lambda: server.udp(PLAIN))
-
-
 @pytest.mark.requirement("MCS-DNS-18")
 @pytest.mark.parametrize("kind", MESSAGES)
 def test_no_message_costs_more_than_ten_times_a_plain_question(server: Server, kind: str) -> None:
-    packet, most_steps = MESSAGES[kind], TIMES_A_PLAIN_QUESTION * plain_steps(server)
+    packet = MESSAGES[kind]
     most_seconds = TIMES_A_PLAIN_QUESTION * seconds(lambda: server.udp(PLAIN))
 
-    assert steps(lambda: server.udp(packet)) <= most_steps
-    assert steps(lambda: server.tcp(packet)) <= most_steps
+    check_cost(server, packet, most_steps(server))
     assert seconds(lambda: server.udp(packet)) <= most_seconds
 
 
 @pytest.mark.requirement("MCS-DNS-18")
 @pytest.mark.parametrize("kind", MESSAGES)
 def test_no_message_costs_the_others_of_its_batch_their_answers(server: Server, kind: str) -> None:
-    udp = Udp("127.0.0.1")
-    for number in range(FEW + BATCH):
-        if number % 3:
-            udp.client.send(MESSAGES[kind])
-        else:
-            udp.client.send(struct.pack("!H", 1000 + number) + query(WEB)[2:])
-
-    while udp.listener.drain():
-        pass
-
-    answers = [reply for reply in udp.received() if header(reply)[3]]
-    udp.close()
-    numbers = sorted({header(reply)[0] for reply in answers} - {header(MESSAGES[kind])[0]})
-    assert numbers == list(range(1000, 1000 + FEW + BATCH, 3))
+    neighbours = Neighbours()
+    try:
+        neighbours.check(MESSAGES[kind])
+    finally:
+        neighbours.close()
     check_packet(server, MESSAGES[kind])
-    assert server.counters.faults.count == 0
 
 
 async def test_no_message_costs_the_others_of_its_connection_their_answers() -> None:
