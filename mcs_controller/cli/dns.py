@@ -18,6 +18,7 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import DnsSettings
+from mcs_controller.dns.fleet import Fleet
 from mcs_controller.dns.server import DnsConfig, DnsServer
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.tasks import Tasks
@@ -48,7 +49,10 @@ async def run(arguments: argparse.Namespace) -> int:
     listen = tuple(_numeric(address) for address in settings.listen)
     configure_logging(settings.log_level, settings.log_format)
     registry, health = CollectorRegistry(), Health()
-    async with observed(settings.http, registry, health):
+    fleets: list[Fleet] = []
+    async with observed(
+        settings.http, registry, health, workers=lambda: [pid for each in fleets for pid in each.pids()]
+    ) as process_metrics:
         client = connect(settings.kubeconfig, settings.context, name="local")
         try:
             server = DnsServer(
@@ -64,6 +68,9 @@ async def run(arguments: argparse.Namespace) -> int:
                 random=Random(),
                 worker_command=worker_command(settings.log_level, settings.log_format),
             )
+            if server.fleet is not None:
+                fleets.append(server.fleet)
+                server.fleet.observe_lag = process_metrics.loop_lag.observe
             metrics = KubeMetrics(registry)
             metrics.watch_client(client)
             for reflector in server.source.reflectors:

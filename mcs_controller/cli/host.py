@@ -26,6 +26,7 @@ from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.metrics import ProcessMetrics
 from mcs_controller.observe.process import LoopMonitor
+from mcs_controller.observe.usage import Pids
 
 SYNC_POLL_SECONDS = 0.2
 STALL_DUMP_SECONDS = 10.0
@@ -37,12 +38,15 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def observed(
-    http: ListenAddress, registry: CollectorRegistry, health: Health
-) -> AsyncIterator[HttpServer]:
-    """Serve metrics and health for as long as the block runs. Raises `ListenError`."""
+    http: ListenAddress, registry: CollectorRegistry, health: Health, *, workers: Pids = tuple
+) -> AsyncIterator[ProcessMetrics]:
+    """Serve metrics and health for as long as the block runs. Raises `ListenError`.
+
+    `workers` tells which processes belong to this one.
+    """
     # One more series for each counter and histogram, which nothing of ours or of common dashboards reads.
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    metrics = ProcessMetrics(registry, version=__version__)
+    metrics = ProcessMetrics(registry, version=__version__, workers=workers)
     monitor = LoopMonitor(metrics.loop_lag, stall_dump_seconds=STALL_DUMP_SECONDS)
     health.add_liveness("event loop", monitor.problem)
     server = HttpServer(registry, health, http)
@@ -50,7 +54,7 @@ async def observed(
     try:
         async with Tasks("process") as tasks:
             tasks.start(monitor.run(), name="loop monitor", essential=False)
-            yield server
+            yield metrics
             tasks.stop()
     finally:
         await server.stop()

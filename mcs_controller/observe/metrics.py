@@ -4,8 +4,10 @@ The names beginning with `process_` and `python_` are the client library's own, 
 everybody has work; everything else starts with `mcs_`.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram
 from prometheus_client.platform_collector import PlatformCollector
+
+from mcs_controller.observe.usage import Pids, UsageCollector
 
 LAG_BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
@@ -14,10 +16,10 @@ EVENT_DROP_REASONS = ("queue_full", "refused", "unreachable")
 
 
 class ProcessMetrics:
-    """What every process of ours tells about itself."""
+    """What every process of ours tells about itself, and about its worker processes if it has any."""
 
-    def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
-        ProcessCollector(registry=registry)
+    def __init__(self, registry: CollectorRegistry, *, version: str, workers: Pids = tuple) -> None:
+        registry.register(UsageCollector(workers))
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         Gauge(

@@ -106,6 +106,32 @@ async def test_dns_workers_answer_from_a_snapshot_and_end_with_the_command(tmp_p
     assert "Traceback" not in ended.stderr
 
 
+async def test_the_usage_of_a_process_with_dns_workers_is_that_of_all(tmp_path: Path) -> None:
+    async with running(*argv_of("dns", tmp_path), "--workers", "2") as program:
+        await program.get_until("/metrics", "mcs_dns_workers 2.0")
+        pids = [program.process.pid, *children_of(program.process.pid)]
+        _, metrics = await program.get("/metrics")
+        resident_bytes = sum(map(resident_bytes_of, pids))
+        told_bytes = float(value_of("process_resident_memory_bytes", metrics))
+        assert len(pids) == 3
+        assert 0.8 * resident_bytes < told_bytes < 1.2 * resident_bytes
+        # The parent looks at its own loop twice a second, its workers at theirs five times each.
+        first = float(value_of("mcs_event_loop_lag_seconds_count", metrics))
+        await asyncio.sleep(3)
+        _, metrics = await program.get("/metrics")
+        assert float(value_of("mcs_event_loop_lag_seconds_count", metrics)) - first > 10
+        assert (await program.end(signal.SIGTERM)).exit_code == 0
+
+
+def value_of(name: str, metrics: str) -> str:
+    (line,) = [line for line in metrics.splitlines() if line.startswith(f"{name} ")]
+    return line.split()[1]
+
+
+def resident_bytes_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.mark.parametrize(
     ("number", "receivers"),
     [

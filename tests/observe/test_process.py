@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 import time
 
 import pytest
@@ -21,6 +23,50 @@ def test_a_process_tells_its_version_memory_and_collections() -> None:
     assert registry.get_sample_value("mcs_build_info", {"version": "1.2.3"}) == 1
     assert (registry.get_sample_value("process_resident_memory_bytes") or 0) > 1_000_000
     assert registry.get_sample_value("python_gc_collections_total", {"generation": "2"}) is not None
+
+
+def usage(registry: CollectorRegistry) -> dict[str, float]:
+    return {
+        metric.name: sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if metric.name.startswith("process_")
+    }
+
+
+BUSY = """
+import time
+while time.process_time() < 0.3: pass
+print(flush=True)
+input()
+"""
+
+
+def test_workers_count_as_parts_of_the_process_and_what_they_used_stays_counted_when_they_end() -> None:
+    registry, alone = CollectorRegistry(), CollectorRegistry()
+    workers: list[int] = []
+    ProcessMetrics(registry, version="1", workers=lambda: workers)
+    ProcessMetrics(alone, version="1")
+    before = usage(registry)
+    worker = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert worker.stdout is not None
+    worker.stdout.readline()
+    workers.append(worker.pid)
+    both, own = usage(registry), usage(alone)
+
+    assert both["process_cpu_seconds"] - own["process_cpu_seconds"] >= 0.25
+    for name in ("process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds"):
+        assert both[name] > own[name]
+    for name in ("process_max_fds", "process_start_time_seconds"):
+        assert both[name] == before[name]
+
+    worker.kill()
+    worker.wait()
+    workers.clear()
+    worker.communicate()
+    after = usage(registry)
+    assert after["process_cpu_seconds"] >= both["process_cpu_seconds"]
+    assert after["process_resident_memory_bytes"] < both["process_resident_memory_bytes"]
 
 
 async def test_a_blocked_event_loop_shows_as_lag() -> None:
