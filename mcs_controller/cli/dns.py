@@ -1,7 +1,8 @@
 """`mcs-controller dns`: the DNS server of one cluster, wired to its API server.
 
 It serves from the first moment (SERVFAIL until the zone is complete) and never ends because the API server is
-away; readiness follows the zone, so that a replica joins its Service only when it can answer.
+away; readiness follows the zone, so that a replica joins its Service only when it can answer, and it leaves
+the Service before it ends (`drain.py`).
 """
 
 import argparse
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from mcs_controller.cli import dns_check
 from mcs_controller.cli.dns_worker import worker_command
+from mcs_controller.cli.drain import Drain
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
@@ -76,9 +78,11 @@ async def run(arguments: argparse.Namespace) -> int:
             for reflector in server.source.reflectors:
                 metrics.watch_reflector(reflector, client=client.name)
             health.add("zone", lambda: _zone_problem(server))
+            drain = Drain(settings.drain_seconds)
+            health.add("shutdown", drain.problem)
             async with Tasks("dns") as tasks:
                 tasks.start(settle_after_sync(server.synced), name="settle", essential=False)
-                await server.run()
+                await drain.wait_for(tasks.start(server.run(), name="server"))
                 tasks.stop()
         finally:
             await client.close()

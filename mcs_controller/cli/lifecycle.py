@@ -1,12 +1,12 @@
 """From the start of a command's coroutine to its exit code.
 
 SIGTERM and Ctrl-C cancel the coroutine once, so that every `finally` runs, and the exit code is 0; a second
-signal ends the process as it would have without us. The loop is uvloop, which is what is measured. Errors are
-left to `main.py`.
+signal ends the process at once. The loop is uvloop, which is what is measured. Errors are left to `main.py`.
 """
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Coroutine
 
@@ -32,9 +32,13 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
         logger.info("stopping on %s", number.name)
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
+            # Handled by us: the first process of a container gets no SIGTERM that nobody handles, and
+            # Python's own Ctrl-C would be an exception in whatever runs at that moment.
+            signal.signal(each, _end_at_once)
         task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
         loop.add_signal_handler(number, stop, number)
     try:
         return await work
@@ -42,3 +46,11 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
         if not received:
             raise
         return 0
+    finally:
+        if received:
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+
+
+def _end_at_once(number: int, frame: object) -> None:
+    os._exit(128 + number)

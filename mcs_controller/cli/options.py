@@ -165,6 +165,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def seconds_or_0(text: str) -> float:
+    """A time, or none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise ValueError(f"{_shown(text)} is not a number of seconds from 0 on")
+    return value
+
+
 def count_up_to(most: int) -> Parse:
     """A whole number from 1 to `most`."""
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from mcs_controller.cli.options import Option, count, count_up_to, key_prefix, one_of, seconds, share, switch
+from mcs_controller.cli.options import (
+    Option,
+    count,
+    count_up_to,
+    key_prefix,
+    one_of,
+    seconds,
+    seconds_or_0,
+    share,
+    switch,
+)
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.controllers.config import DeadMemberPolicy
 from mcs_controller.dns.errors import ZoneNameError
@@ -246,6 +256,15 @@ class DnsSettings:
             "until the API server has been read",
             parse=Path,
             metavar="FILE",
+        ),
+    ]
+    drain_seconds: Annotated[
+        float,
+        Option(
+            "how long it goes on answering, not ready any more, after SIGTERM or Ctrl-C: as long as clients "
+            "may still be sent here; another signal ends that",
+            parse=seconds_or_0,
+            default="5",
         ),
     ]
     join_replies: Annotated[

@@ -1,5 +1,7 @@
 import asyncio
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -31,19 +33,29 @@ def test_a_signal_lets_the_command_clean_up_and_ends_with_0(number: signal.Signa
     assert cleaned_up == [number]
 
 
-def test_a_second_ctrl_c_ends_a_clean_up_that_does_not_end() -> None:
-    async def work() -> int:
-        loop = asyncio.get_running_loop()
-        try:
-            loop.call_soon(signal.raise_signal, signal.SIGINT)
-            await asyncio.Event().wait()
-        finally:
-            loop.call_soon(signal.raise_signal, signal.SIGINT)
-            await asyncio.Event().wait()
-        return 1
+HANGING = """
+import asyncio, signal
+from mcs_controller.cli.lifecycle import run_command
 
-    with pytest.raises(KeyboardInterrupt):
-        run_command(work())
+async def work():
+    loop = asyncio.get_running_loop()
+    try:
+        loop.call_soon(signal.raise_signal, signal.SIGTERM)
+        await asyncio.Event().wait()
+    finally:
+        loop.call_soon(signal.raise_signal, signal.{second})
+        await asyncio.Event().wait()
+
+run_command(work())
+"""
+
+
+@pytest.mark.parametrize(("second", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_second_signal_ends_a_clean_up_that_does_not_end(second: str, exit_code: int) -> None:
+    code = HANGING.replace("{second}", second)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+
+    assert (ended.returncode, ended.stderr) == (exit_code, b"")
 
 
 def test_a_cancellation_that_no_signal_caused_is_not_taken_for_a_polite_end() -> None:

@@ -14,6 +14,7 @@ from mcs_controller.cli.options import (
     options_of,
     read_options,
     seconds,
+    seconds_or_0,
     switch,
 )
 
@@ -114,6 +115,13 @@ def test_a_value_that_cannot_be_used_names_the_option_the_source_and_what_is_rig
 def test_only_a_positive_number_is_a_time(text: str) -> None:
     with pytest.raises(ValueError, match="not a number of seconds"):
         seconds(text)
+
+
+def test_a_time_may_be_none_where_that_has_a_meaning() -> None:
+    assert (seconds_or_0("0"), seconds_or_0("2.5")) == (0.0, 2.5)
+    for text in ("", "nan", "inf", "-1", "1s"):
+        with pytest.raises(ValueError, match="not a number of seconds from 0 on"):
+            seconds_or_0(text)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "²", "000"])

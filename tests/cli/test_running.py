@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def argv_of(command: str, folder: Path) -> list[str | Path]:
     config = write(folder, "away.kubeconfig", kubeconfig())
     if command == "dns":
-        return ["dns", "--kubeconfig", config, "--listen", "127.0.0.1:0"]
+        return ["dns", "--kubeconfig", config, "--listen", "127.0.0.1:0", "--drain-seconds", "0"]
     return [
         "agent", "--cluster-id", "east", "--kubeconfig", config, "--broker-kubeconfig", config,
         "--no-leader-elect",
