@@ -146,7 +146,7 @@ async def test_everything_that_the_winner_sets_is_followed_and_the_ip_stays(
     assert (back.affinity, back.traffic_distribution, back.ports) == (AffinityConfig(), None, (HTTP,))
 
 
-@pytest.mark.requirement("MCS-EPS-07", "MCS-EPS-11", "MCS-EPS-13")
+@pytest.mark.requirement("MCS-EPS-07", "MCS-EPS-09", "MCS-EPS-11", "MCS-EPS-13")
 @pytest.mark.parametrize("derived", ["derived-x", ""])
 async def test_an_imported_slice_is_kept_as_it_was_wanted(
     real_cluster: ControlPlane, real_namespace: str, derived: str
@@ -156,7 +156,12 @@ async def test_an_imported_slice_is_kept_as_it_was_wanted(
         Endpoint(("10.1.0.2",), True, True, False, "web-0", "z1", "node-1", ("z1",)),
         Endpoint(("10.1.0.3",), False, True, True),
     )
-    ports = (SlicePort(8080, "http", "TCP", "h2c"), SlicePort(53, "", "UDP"))
+    # An unnamed port is there under the derived Service's name for it, too.
+    ports = (
+        SlicePort(8080, "http", "TCP", "h2c"),
+        SlicePort(53, "udp-53", "UDP"),
+        SlicePort(53, "", "UDP"),
+    )
     slice_ = ImportedSlice(
         ServiceKey(real_namespace, "web"),
         "web-east-x",
