@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from mcs_controller.simcluster.faults import Fault
-from tests.controllers.clusterset import Cluster, Clusterset
+from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset
 
 pytestmark = pytest.mark.looptime
 
@@ -166,3 +166,42 @@ async def test_an_import_stays_while_this_clusters_own_export_of_it_has_not_been
         failing.lift()
         await world.imported("shop", "web", WEST, within_seconds=90)
         assert await identity(west) == before
+
+
+@pytest.mark.requirement("MCS-EXP-08")
+async def test_what_kept_an_earlier_export_from_being_read_is_not_told_of_the_next() -> None:
+    async with Clusterset("east", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        east = world["east"]
+        failing = services_cannot_be_read(east)
+        await east.deploy("shop", "web")
+        await world.settle()
+        failing.lift()
+        await world.until(lambda: is_ready(east), within_seconds=90)
+
+        east.sim.faults.delay(2.0, verbs=["list"], resources=["services"], users=["agent"])
+        await east.deploy("shop", "api")
+        await world.settle()
+
+        assert await east.addresses_of("shop", "api") == EAST
+        told = [reason for _, name, _, reason in east.agent.told.events if name == "api"]
+        assert told == ["Exported"]
+
+
+async def test_many_new_exports_of_one_namespace_are_read_with_one_list() -> None:
+    async with Clusterset("east", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        east = world["east"]
+        for number in range(30):
+            await east.service("shop", f"web-{number}")
+            await east.endpoints("shop", f"web-{number}", f"10.1.2.{number + 1}")
+        slow = east.sim.faults.delay(1.0, verbs=["list"], users=["agent"])
+        before = east.sim.requests["list", "services"]
+
+        for number in range(30):
+            await east.export("shop", f"web-{number}")
+        await world.settle()
+        slow.lift()
+
+        assert len(await east.all_of(IMPORTS, "shop")) == 30
+        assert east.sim.requests["list", "services"] - before <= 8

@@ -1,0 +1,93 @@
+"""Before the second look: what this process saw come and go needs no further proof, and nothing else goes."""
+
+import pytest
+
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
+from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand
+from tests.controllers.test_poison import record, slice_
+
+pytestmark = pytest.mark.looptime
+
+EAST = {"10.1.0.1", "10.1.0.2"}
+LONG = 3600.0
+
+
+@pytest.mark.requirement("MCS-LIFE-01", "MCS-LIFE-07")
+async def test_an_export_that_came_and_went_since_the_start_is_withdrawn_at_once() -> None:
+    async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST)
+
+        await world["east"].unexport("shop", "web")
+
+        await world.gone("shop", "web", within_seconds=2)
+        assert await world.records() == {}
+
+
+@pytest.mark.requirement("MCS-EXP-06", "MCS-LIFE-07")
+async def test_a_service_that_came_and_went_since_the_start_is_withdrawn_at_once() -> None:
+    async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST)
+
+        await world["east"].api.delete(SERVICES, "web", namespace="shop")
+
+        await world.gone("shop", "web", within_seconds=2)
+
+
+@pytest.mark.requirement("MCS-RBAC-06", "MCS-NS-05")
+async def test_nothing_is_published_before_the_cluster_id_is_proven_ours() -> None:
+    async with Clusterset("east", start=False) as world:
+        await world.everywhere("shop")
+        east = world["east"]
+        await east.deploy("shop", "web")
+        stranger = {**record(), "exportedAt": "2020-01-01T00:00:00Z"}
+        await world.publish("east", EXPORTED_SERVICES, "shop.old", **{**stranger, "serviceName": "old"})
+        await world.publish("east", EXPORTED_ENDPOINT_SLICES, "shop.old-x", **slice_("old"))
+        before = await world.records()
+        failing = world.broker.faults.fail(500, verbs=["patch"], resources=["memberclusters"])
+
+        east.start()
+        await world.settle()
+        assert await world.records() == before
+
+        failing.lift()
+        await east.ready()
+        await world.imported("shop", "web", EAST)
+        await world.settle()
+        assert {name.split("shop.")[1] for name in await world.records()} == {"web", "web-abc"}
+
+
+@pytest.mark.requirement("MCS-LIFE-08", "MCS-EXP-15")
+async def test_after_a_restart_nothing_is_written_before_it_is_known_what_is_there() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST)
+        before = await world.settled()
+        world.broker.faults.delay(7.0, verbs=["list"], users=["member-east"])
+
+        process = await world["east"].restart()
+
+        assert await world.settled() == before
+        assert process.wire.writes == []
+
+
+@pytest.mark.requirement("MCS-LIFE-01", "MCS-IMP-04")
+async def test_an_export_is_withdrawn_at_once_also_where_somebody_elses_import_stands() -> None:
+    async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        east = world["east"]
+        await east.api.create(IMPORTS, import_by_hand("shop", "web"))
+        await east.deploy("shop", "web")
+        await world.until(lambda: world["west"].import_of("shop", "web"))
+
+        await east.unexport("shop", "web")
+
+        await world.until(lambda: _none_left(world), within_seconds=2)
+
+
+async def _none_left(world: Clusterset) -> bool:
+    return not await world.records() and await world["west"].import_of("shop", "web") is None
