@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapp
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.errors import (
@@ -31,6 +31,7 @@ from mcs_controller.kube.reading import UNBOUNDED, Bounds, LeftOut, ObjectReader
 from mcs_controller.kube.reading import JsonObject as JsonObject
 from mcs_controller.kube.shallow import shallow
 from mcs_controller.kube.skim import WHOLE, Whole
+from mcs_controller.kube.skim import parse as parse_json
 from mcs_controller.kube.status import error_of_response
 from mcs_controller.kube.transport import ANSWER_MAX_BYTES, Request, Response, Transport
 from mcs_controller.kube.turns import Turn
@@ -304,10 +305,10 @@ class Client:
 
     async def _object(self, body: bytes) -> JsonObject:
         try:
-            parsed = from_json(body)
+            parsed = parse_json(body)
         except ValueError as error:
             try:
-                parsed = from_json(await shallow(body, self._turn))
+                parsed = parse_json(await shallow(body, self._turn))
             except ValueError:
                 raise error from None
         if not isinstance(parsed, dict):

@@ -151,6 +151,24 @@ async def test_a_list_in_pages_is_the_whole_list(client: Client, namespace: str)
     assert [item["metadata"]["name"] for item in one.items] == ["c"]
 
 
+async def test_a_list_whose_pages_are_too_large_goes_on_from_its_token_with_smaller_ones(
+    client: Client, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        body = service(f"s{number:02}", namespace)
+        body["metadata"]["annotations"] = {"text": "x" * (3000 if number >= 6 else 10)}
+        await client.create(SERVICES, body)
+    monkeypatch.setattr("mcs_controller.kube.client.ANSWER_MAX_BYTES", 10_000)
+    results: list[str] = []
+    client.observer = lambda verb, kind, result, seconds: results.append(result)
+
+    found = await client.list(SERVICES, namespace=namespace, page_size=6)
+
+    assert [one["metadata"]["name"] for one in found.items] == [f"s{number:02}" for number in range(12)]
+    assert results[0] == "200"
+    assert "too_large" in results
+
+
 async def test_a_continue_token_that_makes_no_sense_is_refused(client: Client, namespace: str) -> None:
     with pytest.raises(ApiError):
         await client.get_raw(SERVICES.path(namespace), (("limit", "1"), ("continue", "junk")))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from random import Random
 from typing import Any
 
@@ -30,7 +31,8 @@ def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make(kind: FakeKind, store: Store[str], **options: Any) -> tuple[Reflector[str], Client]:
     client = Client(kind, name="east")
-    return Reflector(client, WIDGETS, store, decode, name="widgets", random=Random(3), **options), client
+    read = options.pop("decode", decode)
+    return Reflector(client, WIDGETS, store, read, name="widgets", random=Random(3), **options), client
 
 
 def limits(kind: FakeKind) -> list[str]:
@@ -151,3 +153,50 @@ async def test_a_watch_line_that_is_too_long_costs_its_object_only(wide: bool) -
         assert contents(store) == {"b": "2", "c": "4", **({"a": "1"} if wide else {})}
         assert (reflector.lists, kind.count("watch")) == (1, 1)
         assert client.left_out.counts == {("Widget", "too_large"): 1}
+
+
+def large(number: int) -> dict[str, Any]:
+    """Half a megabyte of addresses."""
+    return {
+        "value": "x",
+        "addresses": [[f"10.{number}.{a % 250}.{b}" for b in range(90)] for a in range(400)],
+    }
+
+
+@pytest.mark.looptime(False)
+@pytest.mark.parametrize("how", ["list", "watch"])
+async def test_the_loop_has_its_turn_between_any_two_objects_that_are_large(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease is renewed while megabytes are read: no step is longer than what one object takes."""
+    monkeypatch.setattr("mcs_controller.kube.client.ANSWER_MAX_BYTES", 16 * KIB * KIB)
+    monkeypatch.setattr("mcs_controller.kube.listing.PAGE_AIM_BYTES", 8 * KIB * KIB)
+    kind, store = FakeKind(), Store[str]()
+    count, decoded = 8, 0
+    in_each_round: list[int] = []
+
+    def decode_slowly(body: dict[str, Any]) -> str | None:
+        nonlocal decoded
+        began = time.perf_counter()
+        while time.perf_counter() - began < 0.006:
+            pass
+        decoded += 1
+        return decode(body)
+
+    reflector, _ = make(kind, store, decode=decode_slowly)
+    if how == "list":
+        for number in range(count):
+            kind.put(f"w{number}", **large(number))
+    running_it = asyncio.create_task(reflector.run())
+    if how == "watch":
+        await reflector.wait_synced()
+        await settle()
+        for number in range(count):
+            kind.put(f"w{number}", **large(number))
+    while decoded < count:
+        before = decoded
+        await asyncio.sleep(0)
+        in_each_round.append(decoded - before)
+    running_it.cancel()
+    await asyncio.wait({running_it})
+    assert max(in_each_round) == 1

@@ -82,8 +82,7 @@ def test_whatever_is_in_quotes_is_masked(secret: str, name: str, form: str) -> N
 def test_whatever_stands_before_a_host_in_a_url_is_masked(secret: str, scheme: str, user: str) -> None:
     text = mask_secrets(f"GET {scheme}://{user}{secret}@broker:6443/api?watch=true: refused")
 
-    assert secret not in text
-    assert "@broker:6443/api" in text
+    assert text == f"GET {scheme}://***@broker:6443/api?watch=true: refused"
 
 
 @pytest.mark.parametrize(
