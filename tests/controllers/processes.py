@@ -37,9 +37,10 @@ class LoopClock:
 
 @dataclass
 class Wire:
-    """What one process sends: `writes` are those that were done, heartbeats left out."""
+    """What one process sends: `writes` are those that were done, heartbeats left out, and `bodies` theirs."""
 
     writes: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     cut_after_writes: int | None = None
     cut: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,6 +51,7 @@ class Wire:
         if request.method == "GET" or "/memberclusters/" in request.path:
             return
         self.writes.append(f"{request.method} {request.path}")
+        self.bodies.append(request.body or b"")
         if self.cut_after_writes is not None and len(self.writes) >= self.cut_after_writes:
             self.cut.set()
 

@@ -1,5 +1,6 @@
 """One export becomes one import in every cluster that has the namespace, and looks as the export says."""
 
+import json
 from typing import Any
 
 import pytest
@@ -66,6 +67,28 @@ async def test_the_first_version_has_type_and_ports_and_ips_come_with_their_fami
         assert ["ips" in one["spec"] for one in history] == [False, True, True]
         assert ["ipFamilies" in one["spec"] for one in history] == [False, True, True]
         assert history[-1]["spec"]["ipFamilies"] == ["IPv4"]
+
+
+@pytest.mark.requirement("MCS-IMP-20")
+async def test_no_status_is_ever_written_to_a_derived_service() -> None:
+    """API servers from 1.29 on drop what the reference implementation writes; what they hold tells nothing."""
+    async with Clusterset() as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world["west"].deploy("shop", "web", ports=[{"name": "http", "port": 81, "targetPort": 8080}])
+        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2", "10.2.0.1", "10.2.0.2"})
+        await world["east"].edit(SERVICES, "shop", "web", {"spec": {"sessionAffinity": "ClientIP"}})
+        await world.settle()
+
+        for cluster in world:
+            wire = cluster.agent.wire
+            written = [
+                (line, json.loads(body))
+                for line, body in zip(wire.writes, wire.bodies, strict=True)
+                if "/services" in line and body
+            ]
+            assert {line.split()[0] for line, _ in written} == {"POST", "PUT"}
+            assert [line for line, body in written if line.endswith("/status") or "status" in body] == []
 
 
 @pytest.mark.requirement("MCS-IMP-05", "MCS-IMP-06", "MCS-IMP-07", "MCS-IMP-13", "MCS-IMP-14", "MCS-IMP-15")

@@ -1,7 +1,9 @@
 """Who is a member, who is alive, and what a member may do."""
 
 import asyncio
+from collections.abc import Collection
 from functools import partial
+from itertools import product
 
 import pytest
 
@@ -184,6 +186,40 @@ async def test_without_a_member_cluster_the_agent_waits_and_says_whose_turn_it_i
         await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("west"))
         await world["west"].ready()
         await world.imported("shop", "web", WEST)
+
+
+@pytest.mark.requirement("MCS-NS-04")
+async def test_every_member_shares_with_every_other_and_nobody_with_who_is_none() -> None:
+    """Symmetric and transitive, as members come and go: it is one set, and not a matter between two."""
+    async with Clusterset() as world:
+        await world.everywhere("shop")
+        await world["north"].kill()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "north", namespace="mcs-member-north")
+        for cluster in world:
+            await cluster.deploy("shop", f"of-{cluster.name}")
+        world["north"].start()
+        await world.until(lambda: shared_among(world, "east", "west"))
+        await world.settle()
+        assert await shared_among(world, "east", "west")
+
+        await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("north"))
+        await world.until(lambda: shared_among(world, "east", "west", "north"))
+
+        await world["west"].kill()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "west", namespace="mcs-member-west")
+        await world.until(lambda: shared_among(world, "east", "north", besides=("west",)))
+
+
+async def shared_among(world: Clusterset, *members: str, besides: Collection[str] = ()) -> bool:
+    """Whether each of these imports what each of them exports, and no cluster but `besides` anything else."""
+    pairs = {
+        (exporter.name, importer.name)
+        for exporter in world
+        for importer in world
+        if importer.name not in besides
+        and await importer.addresses_of("shop", f"of-{exporter.name}", exporter.name)
+    }
+    return pairs == set(product(members, repeat=2))
 
 
 @pytest.mark.requirement("MCS-LIFE-06")
