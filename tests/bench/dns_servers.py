@@ -71,7 +71,10 @@ async def start_ours(kubeconfig: Path, folder: Path) -> Server:
 
 
 async def start_coredns(kubeconfig: Path, folder: Path, *, cache: bool) -> Server:
-    """CoreDNS with nothing but what it needs to answer the zone, with its cache or without."""
+    """CoreDNS with nothing but what it needs to answer the zone, with its cache or without.
+
+    Without `noendpoints` it also keeps every slice for a cluster's own zone, which nobody asks for here.
+    """
     name = "coredns-cache" if cache else "coredns"
     port, ready = free_port(), free_port()
     corefile = folder / f"{name}.corefile"
@@ -82,7 +85,7 @@ async def start_coredns(kubeconfig: Path, folder: Path, *, cache: bool) -> Serve
         "  errors\n"
         + (f"  cache {CACHE_SECONDS}\n" if cache else "")
         + f"  kubernetes clusterset.local {{\n    kubeconfig {kubeconfig}\n"
-        "    multicluster clusterset.local\n  }\n}\n"
+        "    multicluster clusterset.local\n    noendpoints\n  }\n}\n"
     )
     argv: list[str | Path] = [
         "env", "GOMAXPROCS=1", locate_binaries().folder / "coredns", "-conf", corefile,

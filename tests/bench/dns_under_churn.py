@@ -21,7 +21,7 @@ from tests.bench.dns_load import Latency, Throughput, cpu_seconds
 from tests.bench.dns_objects import CODES, Shape, questions
 from tests.bench.dns_servers import Server, start_ours
 from tests.bench.dns_setting import LOAD_CORE, Json, Setting, say, turned
-from tests.bench.dns_throughput import load_share, which_counts
+from tests.bench.dns_throughput import load_share, server_share, which_counts
 from tests.realkube import rest
 
 RATE: Final = 300
@@ -149,7 +149,10 @@ async def _in_turns(
 
 def _figures(runs: dict[str, _Runs]) -> Json:
     quiet, churn = (runs[state] for state in STATES)
-    shares = {load: {"busy": load_share(of_quiet)} for load, of_quiet in quiet.full.items()}
+    shares = {
+        load: {"busy": load_share(of_quiet), "ours_busy": server_share(of_quiet)}
+        for load, of_quiet in quiet.full.items()
+    }
     load = which_counts(shares)
     row: Json = {"load": load, "dnsperf_busy": shares["dnsperf"]["busy"]}
     for prefix, kind in (("", load), ("dnsperf_", "dnsperf"), ("crowd_", "crowd")):

@@ -7,6 +7,7 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,12 +19,14 @@ from mcs_controller.dns.source import ZoneSource
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.credentials import StaticCredential
 from mcs_controller.kube.http import HttpTransport
+from tests.bench import dns_servers
 from tests.bench.dns_churn import Changer, Content, handler_of
 from tests.bench.dns_crowd import BURST, bursts
-from tests.bench.dns_load import Throughput, lost_of
+from tests.bench.dns_load import Load, Throughput, lost_of
 from tests.bench.dns_objects import CLASSES, CODES, NAMESPACE, Shape, questions
 from tests.bench.dns_report import table
-from tests.bench.dns_throughput import comparison, which_counts
+from tests.bench.dns_setting import Setting
+from tests.bench.dns_throughput import SYSTEMS, Comparison, comparison, which_counts
 
 SHAPE = Shape(1_200, slices_per_headless=2, endpoints_per_slice=3)
 TIMEOUT_SECONDS = 20
@@ -100,15 +103,56 @@ def test_no_change_counts_that_nobody_could_see() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dnsperf_busy", "counts"), [(0.98, "crowd"), (0.9, "crowd"), (0.89, "dnsperf"), (0.4, "dnsperf")]
+    ("dnsperf_busy", "ours_busy", "counts"),
+    [
+        (0.98, 0.6, "crowd"),
+        (0.9, 0.89, "crowd"),
+        # Both at their limit: then the server's limit was reached.
+        (0.98, 0.93, "dnsperf"),
+        (0.9, 0.9, "dnsperf"),
+        (0.89, 0.5, "dnsperf"),
+        (0.4, 0.99, "dnsperf"),
+    ],
 )
-def test_the_crowd_counts_where_dnsperf_was_the_limit(dnsperf_busy: float, counts: str) -> None:
-    by_load = {"dnsperf": {"busy": dnsperf_busy}, "crowd": {"busy": 0.99}}
+def test_the_crowd_counts_where_dnsperf_alone_was_the_limit(
+    dnsperf_busy: float, ours_busy: float, counts: str
+) -> None:
+    by_load = {
+        "dnsperf": {"busy": dnsperf_busy, "ours_busy": ours_busy},
+        "crowd": {"busy": 0.99, "ours_busy": 0.99},
+    }
     assert which_counts(by_load) == counts
 
 
 def test_dnsperf_counts_where_there_is_no_other_load() -> None:
-    assert which_counts({"dnsperf": {"busy": 0.99}}) == "dnsperf"
+    assert which_counts({"dnsperf": {"busy": 0.99, "ours_busy": 0.5}}) == "dnsperf"
+
+
+async def test_coredns_does_not_hold_what_it_is_not_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    async def not_started(name: str, *_: object) -> None:
+        started.append(name)
+
+    monkeypatch.setattr(dns_servers, "_start", not_started)
+    monkeypatch.setattr(dns_servers, "locate_binaries", lambda: SimpleNamespace(folder=tmp_path))
+    for cache in (False, True):
+        await dns_servers.start_coredns(tmp_path / "kubeconfig", tmp_path, cache=cache)
+    for name in started:
+        told = (tmp_path / f"{name}.corefile").read_text()
+        assert "    multicluster clusterset.local\n    noendpoints\n" in told
+    assert started == ["coredns", "coredns-cache"]
+
+
+def test_coredns_with_its_cache_is_asked_over_both_transports() -> None:
+    assert set(SYSTEMS) == {"ours", "coredns", "coredns-cache"}
+    shape = Shape(4)
+    rows = Comparison(Setting(Path(), 1, 1, Load(1)), shape, ["mix"]).rows()
+    assert rows == [
+        ("mix", proto, system) for proto in ("udp", "tcp") for system in ("coredns", "coredns-cache")
+    ]
 
 
 def test_a_reply_with_another_response_code_counts_as_lost() -> None:

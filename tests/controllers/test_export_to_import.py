@@ -71,7 +71,7 @@ async def test_the_first_version_has_type_and_ports_and_ips_come_with_their_fami
 
 @pytest.mark.requirement("MCS-IMP-20")
 async def test_no_status_is_ever_written_to_a_derived_service() -> None:
-    """API servers from 1.29 on drop what the reference implementation writes; what they hold tells nothing."""
+    """API servers from 1.29 on drop what the reference implementation writes: their state proves nothing."""
     async with Clusterset() as world:
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web")
