@@ -79,6 +79,10 @@ class ServerProcess:
         self._process.wait()
         self._process = None
 
+    async def has_ended(self) -> bool:
+        """Whether it has come to an end, by itself or not."""
+        return self._process is None or self._process.poll() is not None
+
     def signal(self, number: signal.Signals) -> None:
         if self._process is None:
             raise RuntimeError(f"{self.name} is not running")

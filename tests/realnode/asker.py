@@ -1,0 +1,92 @@
+"""Clients of a DNS server as there are in a cluster, in a program of their own for a node's namespaces.
+
+python -m tests.realnode.asker ADDRESS PORT NAME DATA     asks until it reads a line, then tells what it got
+
+Some have a new port for each query, as resolvers in pods; some keep theirs, as cluster DNS that forwards;
+some come over TCP. No query is sent twice: what is not answered is lost, and so is what is answered with
+anything but that data.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from dnslib import QTYPE, DNSQuestion, DNSRecord
+
+from mcs_controller.dns.client import QueryFailed, query
+
+TIMEOUT_SECONDS = 5.0
+PAUSE_SECONDS = 0.01
+NEW_PORTS, KEPT_PORTS, CONNECTIONS = 4, 3, 3
+
+
+@dataclass
+class Asker:
+    """Asks one server for one name. `lost` says when, how, and why."""
+
+    server: tuple[str, int]
+    name: str
+    data: str
+    answered: int = 0
+    lost: list[str] = field(default_factory=list)
+    is_ending: bool = False
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(NEW_PORTS):
+                group.create_task(self._lane(f"new port {number}", lambda: self._ask(tcp=False)))
+            for number in range(CONNECTIONS):
+                group.create_task(self._lane(f"connection {number}", lambda: self._ask(tcp=True)))
+            for number in range(KEPT_PORTS):
+                group.create_task(self._kept_port(f"kept port {number}"))
+            await asyncio.to_thread(sys.stdin.readline)
+            self.is_ending = True
+
+    async def _lane(self, kind: str, ask: Callable[[], Awaitable[str]]) -> None:
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        while not self.is_ending:
+            asked_at = loop.time()
+            try:
+                got = await ask()
+            except (QueryFailed, OSError) as error:
+                got = f"{type(error).__name__}: {error}"
+            if got == self.data:
+                self.answered += 1
+            else:
+                self.lost.append(f"{kind} after {asked_at - started_at:.2f} s: {got}")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _ask(self, *, tcp: bool) -> str:
+        answer = await query(self.server, self.name, "A", tcp=tcp, timeout_seconds=TIMEOUT_SECONDS)
+        return " ".join(answer.data("A")) or answer.rcode
+
+    async def _kept_port(self, kind: str) -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.connect(self.server)
+
+            async def ask() -> str:
+                question = DNSRecord(q=DNSQuestion(self.name, QTYPE.A))
+                await loop.sock_sendall(sock, bytes(question.pack()))
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    while True:
+                        reply = DNSRecord.parse(await loop.sock_recv(sock, 4096))
+                        if reply.header.id == question.header.id:
+                            return " ".join(str(record.rdata) for record in reply.rr) or "no records"
+
+            await self._lane(kind, ask)
+
+
+async def main(address: str, port: str, name: str, data: str) -> None:
+    asker = Asker((address, int(port)), name, data)
+    await asker.run()
+    sys.stdout.write(json.dumps({"answered": asker.answered, "lost": asker.lost}) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
