@@ -117,6 +117,11 @@ class ExportRecord:
     annotations: StringMap = ()
     changed_at_seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def readable(self) -> bool:
+        """False for one of our own that somebody made unreadable on the broker: every export has an age."""
+        return self.exported_at != ""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

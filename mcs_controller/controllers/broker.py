@@ -73,7 +73,7 @@ class BrokerState:
             first_page_size=FIRST_PAGE_SIZE, admit=self._slice_intake.admit,
         )  # fmt: skip
         self._own_records = Reflector(
-            client, EXPORTED_SERVICES, self.own_records, decode.exported_service,
+            client, EXPORTED_SERVICES, self.own_records, decode.own_exported_service,
             namespace=self.own_namespace, random=random, name="own-exportedservices",
             admit=self.own_record_intake.admit,
         )  # fmt: skip
@@ -118,7 +118,7 @@ class BrokerState:
         return slice_ if _taken(self._slice_intake, slice_, raw) else None
 
     def _decode_own_slice(self, raw: Mapping[str, Any]) -> SourceSlice:
-        slice_ = decode.exported_slice(raw)
+        slice_ = decode.own_exported_slice(raw)
         _taken(self.own_slice_intake, slice_, raw)
         return slice_
 

@@ -125,7 +125,9 @@ class Exporter:
         refusal: str | None = None
         stale = {entry.name: entry for entry in self._broker.own_slices.indexed(key)}
         for source in self._local.own_slices(key):
-            held = stale.pop(exported_slice_name(key.namespace, source.name), None)
+            name = exported_slice_name(key.namespace, source.name)
+            # Whatever service it says that it is of, since somebody may have edited it.
+            held = stale.pop(name, None) or self._broker.own_slices.get(self._broker.own_namespace, name)
             if held is not None and held.value == published_slice(source):
                 continue
             body = encode.exported_slice(source, source.changed_at_seconds)

@@ -101,7 +101,7 @@ class LocalState:
             random=random, name="namespaces",
         )  # fmt: skip
         self._imported_slices = Reflector(
-            client, ENDPOINT_SLICES, self.imported_slices, decode.imported_slice,
+            client, ENDPOINT_SLICES, self.imported_slices, decode.own_imported_slice,
             label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
             random=random, name="imported-endpointslices", parse=Skim(decode.SliceFields),
         )  # fmt: skip

@@ -66,7 +66,7 @@ class ClustersetView:
         """
         if self._local.unread(key):
             published = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
-            return published.value if published is not None else None
+            return published.value if published is not None and published.value.readable else None
         evaluation = self._local.evaluation(key)
         return evaluation.record if evaluation else None
 

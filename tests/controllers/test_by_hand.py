@@ -9,6 +9,7 @@ from mcs_controller.api.resources import (
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     SERVICES,
+    Resource,
 )
 from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, Object, import_by_hand
 
@@ -164,7 +165,9 @@ async def test_a_derived_service_edited_by_hand_is_put_right(patch: Object) -> N
     "patch",
     [
         {"endpoints": []},
+        {"endpoints": [{"addresses": ["239.1.1.1"], "conditions": {}}]},
         {"ports": []},
+        {"ports": [{"name": f"p{number}", "port": number} for number in range(1, 3000)]},
         {"metadata": {"labels": {"kubernetes.io/service-name": "web"}}},
         {"metadata": {"labels": {"multicluster.kubernetes.io/source-cluster": "west"}}},
         {"metadata": {"labels": {"multicluster.kubernetes.io/service-name": "elsewhere"}}},
@@ -207,6 +210,74 @@ async def test_what_somebody_deletes_or_edits_on_the_broker_is_put_right() -> No
         after = await world.settled()
         assert after["broker"] == before["broker"]
         await world.imported("shop", "web", EAST)
+
+
+BROKER_EDITS: list[tuple[Resource, Object]] = [
+    (EXPORTED_SERVICES, {"type": "Headless"}),
+    (EXPORTED_SERVICES, {"exportedAt": "2020-01-01T00:00:00Z"}),
+    (EXPORTED_SERVICES, {"exportedAt": "2020-01-01T00:00:00.5Z"}),
+    (EXPORTED_SERVICES, {"serviceName": "api"}),
+    (EXPORTED_SERVICES, {"serviceNamespace": "bank"}),
+    (EXPORTED_SERVICES, {"sessionAffinity": "Nonsense"}),
+    (EXPORTED_SERVICES, {"ports": []}),
+    (EXPORTED_ENDPOINT_SLICES, {"endpoints": []}),
+    (EXPORTED_ENDPOINT_SLICES, {"endpoints": [{"addresses": ["127.0.0.1"]}]}),
+    (EXPORTED_ENDPOINT_SLICES, {"addressType": "IPv6"}),
+    (EXPORTED_ENDPOINT_SLICES, {"serviceName": "api"}),
+    (EXPORTED_ENDPOINT_SLICES, {"serviceNamespace": "bank"}),
+    (EXPORTED_ENDPOINT_SLICES, {"serviceNamespace": "bank", "sliceName": "api-abc"}),
+    (EXPORTED_ENDPOINT_SLICES, {"sliceName": "other"}),
+]
+
+
+@pytest.mark.requirement("MCS-EXP-08", "MCS-LIFE-08")
+@pytest.mark.parametrize("while_away", [False, True], ids=["while the agent runs", "while it is away"])
+@pytest.mark.parametrize(
+    ("resource", "edit"), BROKER_EDITS, ids=[f"{kind.kind} {edit}" for kind, edit in BROKER_EDITS]
+)
+async def test_what_somebody_made_of_our_own_on_the_broker_is_put_right_within_seconds(
+    resource: Resource, edit: Object, while_away: bool
+) -> None:
+    async with Clusterset("east", "west") as world:
+        before = await exported(world)
+        name = "shop.web" if resource is EXPORTED_SERVICES else "shop.web-abc"
+        if while_away:
+            await world["east"].kill()
+
+        await world.broker_api.patch(resource, name, {"spec": edit}, namespace="mcs-member-east")
+
+        if while_away:
+            world["east"].start()
+            await world["east"].ready()
+
+        async def as_before() -> bool:
+            return bool(await world.records() == before["broker"])
+
+        await world.until(as_before, within_seconds=10 if while_away else 3)
+        assert (await world.settled())["broker"] == before["broker"]
+        await world["east"].endpoints("shop", "web", "10.1.0.9")
+        await world.imported("shop", "web", {"10.1.0.9"}, within_seconds=3)
+        assert (await world["east"].conditions("shop", "web"))["Ready"] == ("True", "Exported")
+
+
+@pytest.mark.requirement("MCS-LIFE-08")
+async def test_what_is_left_of_our_own_and_cannot_be_read_is_removed_with_the_export() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported(world)
+        await world["east"].kill()
+        edits: list[tuple[Resource, str, Object]] = [
+            (EXPORTED_SERVICES, "shop.web", {"ports": []}),
+            (EXPORTED_ENDPOINT_SLICES, "shop.web-abc", {"sliceName": "other"}),
+        ]
+        for resource, name, edit in edits:
+            await world.broker_api.patch(resource, name, {"spec": edit}, namespace="mcs-member-east")
+        await world["east"].unexport("shop", "web")
+        world["east"].start()
+
+        async def nothing_left() -> bool:
+            return await world.records() == {}
+
+        await world.until(nothing_left)
 
 
 @pytest.mark.requirement("MCS-EPS-04")

@@ -3,7 +3,8 @@
 What comes from another cluster may hold anything: every function here returns a value or raises
 `MalformedObject`, and nothing else. Unknown fields are passed over, so that a newer writer can be read.
 Local objects (`local`) are read as the API server let them through; slices (`slices`) are the hot path;
-the broker's kinds (`broker`) are held to what an importing cluster's API server would accept.
+the broker's kinds (`broker`) are held to what an importing cluster's API server would accept; what we wrote
+ourselves (`own`) is read whatever became of it.
 """
 
 from mcs_controller.clusterset.decode.broker import exported_service, exported_slice, member
@@ -13,6 +14,11 @@ from mcs_controller.clusterset.decode.local import (
     service,
     service_export,
     service_import,
+)
+from mcs_controller.clusterset.decode.own import (
+    own_exported_service,
+    own_exported_slice,
+    own_imported_slice,
 )
 from mcs_controller.clusterset.decode.slices import (
     SliceFields,
@@ -31,6 +37,9 @@ __all__ = [
     "imported_slice_any_manager",
     "member",
     "namespace_active",
+    "own_exported_service",
+    "own_exported_slice",
+    "own_imported_slice",
     "service",
     "service_export",
     "service_import",

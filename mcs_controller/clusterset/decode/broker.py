@@ -54,7 +54,8 @@ _LIMIT_FIELDS = {
 """The names of `Limits` as the API spells them."""
 
 
-def _source_cluster(metadata: Json) -> str:
+def source_cluster(metadata: Json) -> str:
+    """The member in whose namespace an object lies."""
     namespace = text(metadata, "namespace")
     cluster = cluster_of_namespace(namespace)
     if cluster is None:
@@ -76,7 +77,7 @@ def exported_service(raw: Json) -> ExportRecord:
     """A member's export of one service."""
     metadata = child(an_object(raw, "object"), "metadata")
     spec = child(raw, "spec")
-    cluster = _source_cluster(metadata)
+    cluster = source_cluster(metadata)
     key = _service_key(spec)
     _check_name(metadata, exported_service_name(key))
     kind: ImportType
@@ -120,7 +121,7 @@ def exported_slice(raw: Json) -> SourceSlice:
     """A member's slice of an exported service. Nodes of other clusters mean nothing here (MCS-EPS-11)."""
     metadata = child(an_object(raw, "object"), "metadata")
     spec = child(raw, "spec")
-    cluster = _source_cluster(metadata)
+    cluster = source_cluster(metadata)
     key = _service_key(spec)
     slice_name = required_name(spec, "sliceName")
     _check_name(metadata, exported_slice_name(key.namespace, slice_name))
@@ -137,7 +138,7 @@ def member(raw: Json) -> Member:
     metadata = child(an_object(raw, "object"), "metadata")
     spec = child(raw, "spec")
     status = child(raw, "status")
-    cluster = _source_cluster(metadata)
+    cluster = source_cluster(metadata)
     _check_name(metadata, cluster)
     return Member(
         cluster=cluster,
