@@ -11,7 +11,7 @@ from mcs_controller.api.resources import (
     SERVICES,
     Resource,
 )
-from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, Object, import_by_hand
+from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset, Object, import_by_hand
 
 pytestmark = pytest.mark.looptime
 
@@ -316,3 +316,26 @@ def assert_same(after: Object, before: Object) -> None:
     """Everything is as before, whatever identity it has."""
     for cluster, held in after.items():
         assert held == before[cluster], cluster
+
+
+@pytest.mark.requirement("MCS-IMP-04", "MCS-IMP-08")
+async def test_an_import_that_is_being_deleted_is_not_written_and_comes_back_with_its_ip() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported(world)
+        west = world["west"]
+        await west.edit(IMPORTS, "shop", "web", {"metadata": {"finalizers": ["example.com/wait"]}})
+        await world.settle()
+        before = await must_have(west)
+        await west.api.delete(IMPORTS, "web", namespace="shop")
+        deleting = await must_have(west)
+
+        await world["east"].edit(EXPORTS, "shop", "web", {"spec": {"exportedLabels": {"tier": "1"}}})
+        await world.settle()
+        assert await must_have(west) == deleting
+
+        await west.edit(IMPORTS, "shop", "web", {"metadata": {"finalizers": None}})
+        await world.imported("shop", "web", EAST)
+        after = await must_have(west)
+        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+        assert after["metadata"]["labels"]["tier"] == "1"
+        assert after["spec"]["ips"] == before["spec"]["ips"]

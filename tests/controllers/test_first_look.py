@@ -91,3 +91,21 @@ async def test_an_export_is_withdrawn_at_once_also_where_somebody_elses_import_s
 
 async def _none_left(world: Clusterset) -> bool:
     return not await world.records() and await world["west"].import_of("shop", "web") is None
+
+
+@pytest.mark.requirement("MCS-LIFE-03", "MCS-LIFE-08")
+async def test_endpoints_that_come_after_their_record_are_not_taken_for_a_dead_members() -> None:
+    """A just started agent has not heard of the member yet, and has itself named it in the import."""
+    async with Clusterset() as world:
+        await world.everywhere("shop")
+        world.broker.faults.delay(0.5, resources=["exportedendpointslices"], users=["member-east"])
+        await world["north"].restart()
+        await world["north"].ready()
+        await world["east"].deploy("shop", "web")
+
+        async def is_named() -> bool:
+            imported = await world["north"].import_of("shop", "web")
+            return bool(((imported or {}).get("status") or {}).get("clusters"))
+
+        await world.until(is_named, within_seconds=1)
+        await world.imported("shop", "web", EAST, within_seconds=1.5)

@@ -161,6 +161,28 @@ async def test_own_endpoints_stay_fresh_while_what_is_gone_is_not_proven() -> No
         await world.until(follows, within_seconds=1)
 
 
+async def test_how_long_changes_take_is_measured_for_others_changes_since_the_start() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world["west"].deploy("shop", "web")
+        await world.imported("shop", "web", BOTH)
+        await world["west"].kill()
+        await world["east"].endpoints("shop", "web", "10.1.0.9")
+        await asyncio.sleep(60)
+        registry = world["west"].start().registry
+        await world.imported("shop", "web", {"10.1.0.9", "10.2.0.1", "10.2.0.2"})
+        assert registry.get_sample_value("mcs_export_to_import_seconds_count") == 0
+
+        await world["east"].endpoints("shop", "web", "10.1.0.8")
+        await world["west"].endpoints("shop", "web", "10.2.0.8")
+        await world.imported("shop", "web", {"10.1.0.8", "10.2.0.8"})
+        assert registry.get_sample_value("mcs_export_to_import_seconds_count") == 1
+        waited_seconds = registry.get_sample_value("mcs_export_to_import_seconds_sum")
+        assert waited_seconds is not None
+        assert waited_seconds < 1
+
+
 async def scenario(world: Clusterset) -> None:
     """Some of everything that makes east's agent write: come, change, go."""
     east, west = world["east"], world["west"]
