@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.clusterset.model import LocalService, ServiceKey
+from mcs_controller.clusterset.model import ExportRecord, LocalService, ServiceKey, SourceSlice
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.cleanup import Confirmation
 from mcs_controller.controllers.config import AgentConfig
@@ -36,6 +36,7 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.ready import OWN_LANE, Lane, working_for
 from mcs_controller.kube.store import Entry, Store
 from mcs_controller.kube.tasks import Tasks
 
@@ -44,6 +45,9 @@ class _OfService(Protocol):
     @property
     def service(self) -> ServiceKey: ...
 
+
+_EVERYBODY: Lane = "*"
+"""A look at everything must not hold up what changes just then."""
 
 _Belonging = TypeVar("_Belonging", bound=_OfService)
 
@@ -104,6 +108,7 @@ class Agent:
             workers=config.workers,
             random=random,
             describe=describe_service,
+            lanes=True,
         )
         self.imports: WorkQueue[ServiceKey] = WorkQueue(
             "imports",
@@ -111,6 +116,7 @@ class Agent:
             workers=config.workers,
             random=random,
             describe=describe_service,
+            lanes=True,
         )
         self._queues = (self.exports, self.imports, self._export_status.queue, self._import_status.queue)
         self._confirmation = Confirmation(
@@ -181,8 +187,9 @@ class Agent:
         self._look_at_everything()
 
     def _look_at_everything(self) -> None:
-        for key in self._view.services():
-            self._look(key)
+        with working_for(_EVERYBODY):
+            for key in self._view.services():
+                self._look(key)
 
     def _look(self, key: ServiceKey) -> None:
         self.exports.add(key)
@@ -209,8 +216,8 @@ class Agent:
         _tell_by_name(local.imports, self._look_at_import)
         _tell_by_service(local.source_slices, self._look)
         _tell_by_service(local.imported_slices, self.imports.add)
-        _tell_by_service(broker.records, self._record_changed)
-        _tell_by_service(broker.slices, self.imports.add)
+        _tell_by_service(broker.records, self._record_changed, lane=_member)
+        _tell_by_service(broker.slices, self.imports.add, lane=_member)
         _tell_by_service(broker.own_records, self.exports.add)
         _tell_by_service(broker.own_slices, self.exports.add)
         local.services.subscribe(self._service_changed)
@@ -252,9 +259,10 @@ class Agent:
         self.broker.member_changed(cluster)
         if cluster == self.cluster_id:
             self._look_at_own_exports()
-        for entry in self.broker.records:
-            if entry.value.cluster == cluster:
-                self._record_changed(entry.value.service)
+        with working_for(cluster):
+            for entry in self.broker.records:
+                if entry.value.cluster == cluster:
+                    self._record_changed(entry.value.service)
 
     def _look_at_own_exports(self) -> None:
         for export in self.local.exports:
@@ -272,13 +280,29 @@ def _tell_by_name(store: Store[Any], tell: Callable[[ServiceKey], None]) -> None
     store.subscribe(changed)
 
 
-def _tell_by_service(store: Store[_Belonging], tell: Callable[[ServiceKey], None]) -> None:
-    """Tell the service that an object of the store belongs to, the old one too if that changed."""
+def _tell_by_service(
+    store: Store[_Belonging],
+    tell: Callable[[ServiceKey], None],
+    *,
+    lane: Callable[[_Belonging], Lane] = lambda value: OWN_LANE,
+) -> None:
+    """Tell the service that an object of the store belongs to, the old one too if that changed.
+
+    `lane` says whose doing a change of the object is.
+    """
 
     def changed(old: Entry[_Belonging] | None, new: Entry[_Belonging] | None) -> None:
-        if new is not None:
-            tell(new.value.service)
-        if old is not None and (new is None or new.value.service != old.value.service):
-            tell(old.value.service)
+        entry = new or old
+        if entry is None:
+            return
+        with working_for(lane(entry.value)):
+            tell(entry.value.service)
+            if old is not None and old.value.service != entry.value.service:
+                tell(old.value.service)
 
     store.subscribe(changed)
+
+
+def _member(value: ExportRecord | SourceSlice) -> Lane:
+    """A member's changes are in a lane of its own, so that however many they are they delay nobody else's."""
+    return value.cluster

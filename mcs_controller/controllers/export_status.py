@@ -32,7 +32,12 @@ class ExportStatus:
         self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
     ) -> None:
         self.queue: WorkQueue[ServiceKey] = WorkQueue(
-            "export-status", self._write, workers=STATUS_WORKERS, random=random, describe=describe_service
+            "export-status",
+            self._write,
+            workers=STATUS_WORKERS,
+            random=random,
+            describe=describe_service,
+            lanes=True,
         )
         self._wanted: dict[ServiceKey, Sequence[Condition]] = {}
         self._pace: Pace[ServiceKey] = Pace()

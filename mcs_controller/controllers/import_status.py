@@ -40,7 +40,12 @@ class ImportStatus:
         self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
     ) -> None:
         self.queue: WorkQueue[ServiceKey] = WorkQueue(
-            "import-status", self._write, workers=STATUS_WORKERS, random=random, describe=describe_service
+            "import-status",
+            self._write,
+            workers=STATUS_WORKERS,
+            random=random,
+            describe=describe_service,
+            lanes=True,
         )
         self._wanted: dict[ServiceKey, WantedStatus] = {}
         self._pace: Pace[ServiceKey] = Pace()

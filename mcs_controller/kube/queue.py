@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.errors import ApiError, KubeError, TransportError
 from mcs_controller.kube.logcontext import log_context
-from mcs_controller.kube.ready import Lanes, OneLine, Ready
+from mcs_controller.kube.ready import Lane, Lanes, OneLine, Ready, lane_of_work
 from mcs_controller.kube.turns import Turn
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ LONGEST_RETRY_SECONDS = 60.0
 WORKERS = 8
 KEYS_PER_TURN = 64
 """After so many keys, or after `TURN_SECONDS`, the workers let the rest of the program run."""
+LANE_RESERVE = 4
+"""One worker of so many is kept from each lane, for the others."""
 WAKE_SPREAD_SECONDS = 0.5
 WOKEN_PER_SECOND = 500
 """Keys that are woken together come over half a second, or longer when they are very many."""
@@ -58,9 +60,9 @@ class QueueObserver(Protocol):
 class WorkQueue(Generic[K]):
     """Keys that need a look; `run` serves them until it is cancelled. Keys may be added before it runs.
 
-    `lane` says which of several parties a key is looked at for: ready keys are served one of each lane in
-    turn, in order within a lane, so that the many keys of one party hold nobody else's up for longer than one
-    key of each. It is asked when a key becomes ready, and must be cheap. Without it there is one for all.
+    With `lanes`, ready keys are served one of each lane in turn, in order within a lane, so that the many
+    keys of one party hold nobody else up for longer than one key of each. Who adds a key says whose doing
+    it is; what a reconcile adds or has to retry, here or in another queue, stays in the lane that it is from.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class WorkQueue(Generic[K]):
         first_retry_seconds: float = FIRST_RETRY_SECONDS,
         longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
         describe: Callable[[K], Mapping[str, str]] | None = None,
-        lane: Callable[[K], Hashable] | None = None,
+        lanes: bool = False,
         observer: QueueObserver | None = None,
     ) -> None:
         self.name = name
@@ -85,14 +87,15 @@ class WorkQueue(Generic[K]):
         self._longest_retry_seconds = longest_retry_seconds
         self._describe = describe
         # Ready keys, with the loop time of the first add.
-        self._ready: Ready[K] = OneLine() if lane is None else Lanes(lane)
+        self._ready: Ready[K] = Lanes(workers - workers // LANE_RESERVE) if lanes else OneLine()
         self._turn = Turn(steps=KEYS_PER_TURN)
         self._running: set[K] = set()
-        # Keys added while they were being worked on, with the loop time of the add.
-        self._again: dict[K, float] = {}
+        # Keys added while they were being worked on, with the loop time of the first add and the lanes.
+        self._again: dict[K, tuple[float, set[Lane]]] = {}
         self._free: deque[asyncio.Future[None]] = deque()
         # When delayed keys are due; the heap may hold stale pairs, `_due` is the truth.
         self._due: dict[K, float] = {}
+        self._due_lane: dict[K, Lane] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._heap_ticket = 0
         self._timer: asyncio.Handle | None = None
@@ -119,15 +122,17 @@ class WorkQueue(Generic[K]):
 
     def oldest_seconds(self) -> float:
         """How long the key that waits longest for a worker has been waiting."""
-        added = min(self._ready.oldest_seconds(), next(iter(self._again.values()), float("inf")))
+        added = min(self._ready.oldest_seconds(), next(iter(self._again.values()), (float("inf"),))[0])
         return max(0.0, asyncio.get_running_loop().time() - added) if added != float("inf") else 0.0
 
-    def add(self, key: K) -> None:
-        """Have `key` looked at as soon as a worker is free."""
+    def add(self, key: K, lane: Lane | None = None) -> None:
+        """Have `key` looked at as soon as a worker is free; without `lane` it is the present work's."""
         now = asyncio.get_running_loop().time()
+        if lane is None:
+            lane = lane_of_work.get()
         if key in self._running:
-            self._again.setdefault(key, now)
-        elif self._ready.add(key, now):
+            self._again.setdefault(key, (now, set()))[1].add(lane)
+        elif self._ready.add(key, now, lane):
             self._wake_one()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -140,6 +145,7 @@ class WorkQueue(Generic[K]):
         if key in self._due and self._due[key] <= when:
             return
         self._due[key] = when
+        self._due_lane.setdefault(key, lane_of_work.get())
         self._heap_ticket += 1
         heapq.heappush(self._heap, (when, self._heap_ticket, key))
         if self._timer is None or when < self._timer_at:
@@ -149,7 +155,7 @@ class WorkQueue(Generic[K]):
         """Drop what is remembered of `key`: its failures and the look it had been promised for later."""
         self._backoffs.pop(key, None)
         self._unanswered.pop(key, None)
-        self._due.pop(key, None)
+        self._no_longer_due(key)
 
     def retry_unanswered(self) -> None:
         """Have the keys looked at soon whose last look failed because the server could not be reached.
@@ -183,7 +189,7 @@ class WorkQueue(Generic[K]):
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            while not self._ready:
+            while not self._ready.has_next():
                 turn = loop.create_future()
                 self._free.append(turn)
                 await turn
@@ -193,9 +199,10 @@ class WorkQueue(Generic[K]):
                 # Reconciles that had nothing to write never gave way to anything else.
                 await self._turn.pause()
 
-    async def _work_on(self, key: K, added: float, loop: asyncio.AbstractEventLoop) -> None:
+    async def _work_on(self, key: K, added: float, lane: Lane, loop: asyncio.AbstractEventLoop) -> None:
         # This look replaces one that was promised for later.
-        self._due.pop(key, None)
+        self._no_longer_due(key)
+        lane_of_work.set(lane)
         self._running.add(key)
         started = loop.time()
         if self._describe is not None:
@@ -216,7 +223,7 @@ class WorkQueue(Generic[K]):
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
-                self._again.setdefault(key, loop.time())
+                self._again.setdefault(key, (loop.time(), set()))[1].add(lane)
                 raise
             # Nobody cancelled this worker: something that the reconcile waited for was.
             self._retry(key, error)
@@ -225,8 +232,11 @@ class WorkQueue(Generic[K]):
             self._retry(key, error)
         finally:
             self._running.discard(key)
+            self._ready.done(lane)
             if key in self._again:
-                self._ready.add(key, self._again.pop(key))
+                again_at, again_lanes = self._again.pop(key)
+                for again_lane in again_lanes:
+                    self._ready.add(key, again_at, again_lane)
                 self._wake_one()
             if self.observer is not None:
                 self.observer(started - added, loop.time() - started, result)
@@ -258,6 +268,10 @@ class WorkQueue(Generic[K]):
             )
         self.add_after(key, seconds)
 
+    def _no_longer_due(self, key: K) -> None:
+        self._due.pop(key, None)
+        self._due_lane.pop(key, None)
+
     def _wake_one(self) -> None:
         while self._free:
             turn = self._free.popleft()
@@ -281,6 +295,7 @@ class WorkQueue(Generic[K]):
         while self._heap and self._heap[0][0] <= now:
             when, _, key = heapq.heappop(self._heap)
             if self._due.get(key) == when:
-                del self._due[key]
-                self.add(key)
+                lane = self._due_lane[key]
+                self._no_longer_due(key)
+                self.add(key, lane)
         self._set_timer(loop)

@@ -1,10 +1,30 @@
 """The keys that wait for a worker, and whose turn it is."""
 
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
-from typing import Generic, Protocol, TypeVar
+from collections import Counter, OrderedDict, deque
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, Generic, Protocol, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+Lane = str
+"""Whose doing it is that a key is looked at, such as a member's id."""
+
+OWN_LANE: Final[Lane] = ""
+
+lane_of_work: ContextVar[Lane] = ContextVar("lane_of_work", default=OWN_LANE)
+"""The lane that the present task's work was taken from: what it leads to is the doing of the same party."""
+
+
+@contextmanager
+def working_for(lane: Lane) -> Iterator[None]:
+    """What is added within to whatever queue is added to this lane."""
+    token = lane_of_work.set(lane)
+    try:
+        yield
+    finally:
+        lane_of_work.reset(token)
 
 
 class Ready(Protocol[K]):
@@ -12,12 +32,20 @@ class Ready(Protocol[K]):
 
     def __len__(self) -> int: ...
 
-    def add(self, key: K, now_seconds: float) -> bool:
-        """Put a key at the end of its line; False if it stands in it already."""
+    def add(self, key: K, now_seconds: float, lane: Lane) -> bool:
+        """Put a key at the end of its line; False if it stood there already."""
         ...
 
-    def pop(self) -> tuple[K, float]:
-        """Take the next key. Raises `LookupError` when there is none."""
+    def has_next(self) -> bool:
+        """Whether there is a key that may be taken."""
+        ...
+
+    def pop(self) -> tuple[K, float, Lane]:
+        """Take the next key, when it came, and its lane. Raises `LookupError` when there is none."""
+        ...
+
+    def done(self, lane: Lane) -> None:
+        """A key that was taken from this lane has been worked on."""
         ...
 
     def oldest_seconds(self) -> float:
@@ -26,65 +54,98 @@ class Ready(Protocol[K]):
 
 
 class OneLine(Generic[K]):
-    """First come, first served."""
+    """First come, first served, whoever it is for."""
 
     def __init__(self) -> None:
-        self._keys: deque[K] = deque()
-        self._added: dict[K, float] = {}
+        self._added: OrderedDict[K, tuple[float, Lane]] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._added)
 
-    def add(self, key: K, now_seconds: float) -> bool:
+    def add(self, key: K, now_seconds: float, lane: Lane) -> bool:
         """Put a key at the end."""
         if key in self._added:
             return False
-        self._added[key] = now_seconds
-        self._keys.append(key)
+        self._added[key] = (now_seconds, lane)
         return True
 
-    def pop(self) -> tuple[K, float]:
+    def has_next(self) -> bool:
+        """Whether there is any."""
+        return bool(self._added)
+
+    def pop(self) -> tuple[K, float, Lane]:
         """Take the first."""
-        key = self._keys.popleft()
-        return key, self._added.pop(key)
+        key, (now_seconds, lane) = self._added.popitem(last=False)
+        return key, now_seconds, lane
+
+    def done(self, lane: Lane) -> None:
+        """Nothing waits for that."""
 
     def oldest_seconds(self) -> float:
         """When the first came."""
-        return self._added[self._keys[0]] if self._keys else float("inf")
+        return next(iter(self._added.values()))[0] if self._added else float("inf")
 
 
 class Lanes(Generic[K]):
     """A line for each lane, served in turns: one key of each lane that has any, round and round.
 
     However many keys a lane has, a key of another one waits for one turn of each lane and for what stands
-    before it in its own.
+    before it in its own. A key that several parties want looked at stands in the lane of each, and its turn
+    is the first that comes. No lane is worked on by more than `workers_max` at a time, so that a worker is
+    left for the others when the work of one is slow.
     """
 
-    def __init__(self, lane: Callable[[K], Hashable]) -> None:
-        self._lane = lane
-        # The first lane is the next one to be served; none is empty.
-        self._lanes: OrderedDict[Hashable, deque[K]] = OrderedDict()
+    def __init__(self, workers_max: int) -> None:
+        self._workers_max = workers_max
+        # The first lane is the next one to be served. A key may have left by another lane.
+        self._lanes: OrderedDict[Lane, deque[K]] = OrderedDict()
         self._added: dict[K, float] = {}
+        self._lanes_of: dict[K, tuple[Lane, ...]] = {}
+        self._working: Counter[Lane] = Counter()
 
     def __len__(self) -> int:
         return len(self._added)
 
-    def add(self, key: K, now_seconds: float) -> bool:
-        """Put a key at the end of its lane."""
-        if key in self._added:
-            return False
-        self._added[key] = now_seconds
-        self._lanes.setdefault(self._lane(key), deque()).append(key)
-        return True
+    def add(self, key: K, now_seconds: float, lane: Lane) -> bool:
+        """Put a key at the end of the lane."""
+        lanes = self._lanes_of.get(key, ())
+        if lane not in lanes:
+            self._lanes_of[key] = (*lanes, lane)
+            self._lanes.setdefault(lane, deque()).append(key)
+        self._added.setdefault(key, now_seconds)
+        return lane not in lanes
 
-    def pop(self) -> tuple[K, float]:
+    def has_next(self) -> bool:
+        """Whether a lane has a key and may have one more worker."""
+        return self._next_lane() is not None
+
+    def pop(self) -> tuple[K, float, Lane]:
         """Take the first key of the next lane."""
-        lane, keys = self._lanes.popitem(last=False)
-        key = keys.popleft()
-        if keys:
-            self._lanes[lane] = keys
-        return key, self._added.pop(key)
+        lane = self._next_lane()
+        if lane is None:
+            raise LookupError("nothing is ready")
+        key = self._lanes[lane].popleft()
+        self._lanes.move_to_end(lane)
+        del self._lanes_of[key]
+        self._working[lane] += 1
+        return key, self._added.pop(key), lane
+
+    def done(self, lane: Lane) -> None:
+        """The lane has one worker less."""
+        self._working[lane] -= 1
+        if not self._working[lane]:
+            del self._working[lane]
 
     def oldest_seconds(self) -> float:
-        """When the first of all first keys came."""
-        return min((self._added[keys[0]] for keys in self._lanes.values()), default=float("inf"))
+        """When the key came that waits longest."""
+        return next(iter(self._added.values()), float("inf"))
+
+    def _next_lane(self) -> Lane | None:
+        for lane, keys in tuple(self._lanes.items()):
+            while keys and keys[0] not in self._added:
+                keys.popleft()
+            if not keys:
+                del self._lanes[lane]
+            elif self._working[lane] < self._workers_max:
+                return lane
+        return None
