@@ -5,7 +5,7 @@ page are parsed one by one, when their turn comes.
 
 How much is held at once is bounded: an answer may have `ANSWER_MAX_BYTES` (one page for all, which needs no
 second, `ONE_PAGE_MAX_BYTES`), pages are made to have about `PAGE_AIM_BYTES`, and while a larger one is worked
-on there is no next one. That is 24 MiB, or 32.
+on there is no next one. That is 24 MiB, or 32, and the last answer twice while its parts are put together.
 """
 
 import asyncio
