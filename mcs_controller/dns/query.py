@@ -129,7 +129,7 @@ def _read_records(packet: bytes, at: int, authorities: int, extras: int) -> Edns
                 at += 1
                 break
             labels_left -= 1
-            if not labels_left:
+            if labels_left < 0:
                 return _UNREADABLE
             at += length + 1
         at += 1

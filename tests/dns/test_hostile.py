@@ -11,7 +11,7 @@ from mcs_controller.dns.faults import LOG_INTERVAL_SECONDS, Faults
 from mcs_controller.dns.query import read_query
 from mcs_controller.dns.tcp import QUERIES_PER_TURN
 from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds
-from tests.dns.hostile import MESSAGES, WEB, record, with_records
+from tests.dns.hostile import MESSAGES, POINTER_TO_QUESTION, WEB, pointer, record, with_records
 from tests.dns.invariants import PLAIN, Neighbours, check_cost, check_packet, most_steps
 from tests.dns.test_protocol import header, opt, query
 from tests.dns.test_tcp import Client, Tcp, framed
@@ -98,6 +98,52 @@ def test_sixteen_options_are_read_and_more_are_a_format_error(server: Server) ->
 
     assert header(server.udp(with_records(opt(options=option * 16))))[1] & 0xF == 0
     assert header(server.udp(with_records(opt(options=option * 17))))[1] & 0xF == 1
+
+
+def padded(size: int) -> bytes:
+    """A query of so many bytes."""
+    padding = size - len(with_records(opt(options=b"\0\x0c\0\0")))
+    return with_records(opt(options=struct.pack("!HH", 12, padding) + b"\0" * padding))
+
+
+LONGEST_NAME = (b"\x3f" + b"a" * 63) * 3 + b"\x3d" + b"b" * 61 + b"\0"
+LAST = len(query(WEB)) + len(record(POINTER_TO_QUESTION))
+"""Where the second of two records begins."""
+
+
+@pytest.mark.parametrize(
+    ("packet", "is_readable"),
+    [
+        (padded(1232), True),
+        (padded(1233), False),
+        (with_records(record(b"\1a" * 64 + b"\0"), record(b"\1a" * 64 + b"\0")), True),
+        (with_records(record(b"\1a" * 64 + b"\0"), record(b"\1a" * 65 + b"\0")), False),
+        (with_records(record(LONGEST_NAME)), True),
+        (with_records(record(LONGEST_NAME[:-1] + b"\1b\0")), False),
+        (with_records(record(LONGEST_NAME[:-1] + POINTER_TO_QUESTION)), False),
+        (with_records(record(pointer(12))), True),
+        (with_records(record(pointer(11))), False),
+        (with_records(record(POINTER_TO_QUESTION), record(pointer(LAST - 1))), True),
+        (with_records(record(POINTER_TO_QUESTION), record(pointer(LAST))), False),
+        (with_records(record(POINTER_TO_QUESTION), record(b"\1a" + pointer(LAST - 1))), True),
+        (with_records(record(POINTER_TO_QUESTION), record(b"\1a" + pointer(LAST))), False),
+        (with_records(record(rdata=b"")), True),
+        (with_records(record(rdata=b""))[:-1], False),
+        (with_records(record(rdata=b"x"))[:-1], False),
+        (with_records(b"\x40" + b"a" * 64 + record()), False),
+        (with_records(b"\xbf\x0c" + record()[1:]), False),
+        (with_records(opt(options=b"\0\x0a\0\0")), True),
+        (with_records(opt(options=b"\0\x0a\0\1")), False),
+        (with_records(opt(options=b"\0\x0a\0")), False),
+        (with_records(record(), opt(), authorities=1), True),
+        (with_records(opt(), record(), authorities=1), False),
+    ],
+)
+def test_what_is_within_the_bounds_is_answered_and_what_is_beyond_is_a_format_error(
+    server: Server, packet: bytes, is_readable: bool
+) -> None:
+    assert header(server.udp(packet))[1] & 0xF == (0 if is_readable else 1)
+    assert server.counters.faults.count == 0
 
 
 def _failing(packet: bytes) -> object:
