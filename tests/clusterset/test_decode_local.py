@@ -286,3 +286,83 @@ def test_conditions_of_no_list_are_none() -> None:
 def test_a_condition_with_an_impossible_status_is_malformed() -> None:
     with pytest.raises(MalformedObject, match="condition status is 'Perhaps'"):
         decode.conditions([{"type": "Ready", "status": "Perhaps"}])
+
+
+@pytest.mark.parametrize("kind", ["NodePort", "ExternalName"])
+def test_the_type_of_a_service_is_read_as_it_is(kind: str) -> None:
+    assert decode.service(raw_service(type=kind)).type == kind
+
+
+def test_a_service_is_followed_by_what_it_prefers() -> None:
+    assert (
+        decode.service(raw_service(trafficDistribution="PreferClose")).traffic_distribution == "PreferClose"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "ips"),
+    [
+        ({"clusterIPs": None}, ("10.96.0.7",)),
+        ({"clusterIPs": None, "clusterIP": ""}, ()),
+        ({"clusterIPs": ["10.96.0.7", "fd00::7"]}, ("10.96.0.7", "fd00::7")),
+    ],
+)
+def test_an_older_api_server_gives_the_one_cluster_ip_only(
+    spec: dict[str, Any], ips: tuple[str, ...]
+) -> None:
+    assert decode.service(raw_service(**spec)).cluster_ips == ips
+
+
+def test_more_than_two_addresses_are_none_that_an_api_server_gives() -> None:
+    with pytest.raises(MalformedObject, match="clusterIPs has 3 items, more than 2"):
+        decode.service(raw_service(clusterIPs=["10.96.0.7"] * 3))
+    for field in ("ips", "ipFamilies"):
+        with pytest.raises(MalformedObject, match=f"{field} has 3 items, more than 2"):
+            decode.service_import({"metadata": {}, "spec": {field: ["x"] * 3}})
+
+
+def plain_import(**spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [], **spec}}
+
+
+def test_type_affinity_and_conditions_of_an_import_are_read() -> None:
+    assert decode.service_import(plain_import(type="Headless")).spec.type == "Headless"
+    assert decode.service_import(plain_import(type="ClusterSetIP")).spec.type == "ClusterSetIP"
+    assert decode.service_import(plain_import(sessionAffinity="None")).spec.affinity == AffinityConfig()
+    ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": ""}
+    found = decode.service_import({**plain_import(), "status": {"conditions": [ready]}})
+    assert [(one.type, one.status) for one in found.conditions] == [("Ready", "True")]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"ips": ["10.96.0.7"], "ipFamilies": ["IPX"]},
+        {"ips": ["10.96.0.7", "nowhere"], "ipFamilies": ["IPv4"]},
+    ],
+)
+def test_an_import_with_an_odd_ip_or_family_has_the_ips_that_are_sound_and_no_family(
+    spec: dict[str, Any],
+) -> None:
+    found = decode.service_import(plain_import(**spec)).spec
+    assert (found.ips, found.ip_families) == (("10.96.0.7",), ())
+
+
+def test_an_object_that_was_never_changed_may_lack_a_generation() -> None:
+    assert decode.service_export({"metadata": {"name": "web", "namespace": "shop"}}).generation == 0
+    assert decode.service_import(plain_import()).generation == 0
+
+
+@pytest.mark.parametrize(
+    ("owner", "uid"),
+    [
+        ({"kind": "ServiceImport", "apiVersion": "multicluster.x-k8s.io/v1alpha1"}, "u"),
+        ({"kind": "ServiceExport", "apiVersion": "multicluster.x-k8s.io/v1alpha1"}, ""),
+        ({"kind": "ServiceImport", "apiVersion": "example.com/v1"}, ""),
+        ({"kind": "ServiceImport", "apiVersion": "multicluster.x-k8s.io.example.com/v1"}, ""),
+    ],
+)
+def test_only_a_service_import_of_the_mcs_api_counts_as_owner(owner: dict[str, str], uid: str) -> None:
+    raw = raw_service()
+    raw["metadata"]["ownerReferences"] = [{"uid": "u", "name": "web", **owner}]
+    assert decode.service(raw).owner_uid == uid

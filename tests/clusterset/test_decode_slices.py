@@ -188,3 +188,25 @@ def test_an_error_never_repeats_a_huge_text() -> None:
     with pytest.raises(MalformedObject) as caught:
         decode.slice_content(raw_slice(addressType="x" * 1_000_000))
     assert len(str(caught.value)) <= 256
+
+
+def test_an_imported_slice_of_names_is_passed_over_whoever_wrote_it() -> None:
+    labels = {"multicluster.kubernetes.io/service-name": "web"}
+    metadata = {"name": "web-abc", "namespace": "shop", "labels": labels}
+    names = raw_slice(metadata=metadata, addressType="FQDN", endpoints=[{"addresses": ["example.com"]}])
+    assert decode.imported_slice_any_manager(names) is None
+    assert decode.imported_slice_any_manager(raw_slice(metadata=metadata)) is not None
+
+
+@pytest.mark.parametrize(("zone", "kept"), [("z" * 63, "z" * 63), ("z" * 64, ""), ("a zone", ""), ("", "")])
+def test_a_zone_is_kept_when_it_can_be_a_label_value(zone: str, kept: str) -> None:
+    found = decode.slice_content(raw_slice(endpoints=[{"addresses": ["10.1.0.1"], "zone": zone}]))
+    assert found.endpoints[0].zone == kept
+
+
+def test_the_longest_spelling_of_an_address_is_read() -> None:
+    """RFC 4291, section 2.2: groups in full, the last two as an IPv4 address."""
+    spelt = "2001:0db8:1234:5678:9abc:def0:255.255.255.255"
+    assert len(spelt) == 45
+    found = decode.slice_content(raw_slice(addressType="IPv6", endpoints=[{"addresses": [spelt]}]))
+    assert found.endpoints[0].addresses == ("2001:db8:1234:5678:9abc:def0:ffff:ffff",)

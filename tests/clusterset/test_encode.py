@@ -203,3 +203,37 @@ def test_conditions_read_back_the_same_and_an_empty_message_is_written() -> None
     assert body[0]["message"] == ""
     assert "observedGeneration" not in body[1]
     assert decode.conditions(body) == values
+
+
+def test_every_body_says_what_it_is_and_where_it_belongs() -> None:
+    def head(body: dict[str, Any]) -> tuple[Any, ...]:
+        metadata = body["metadata"]
+        return body["apiVersion"], body["kind"], metadata["namespace"], metadata["name"]
+
+    member, broker = "mcs-member-east", "broker.mcs-controller.io/v1alpha1"
+    assert head(encode.exported_service(record())) == (broker, "ExportedService", member, "shop.web")
+    slice_ = source_slice()
+    assert head(encode.exported_slice(slice_)) == (broker, "ExportedEndpointSlice", member, "shop.web-abc")
+    spec = ImportSpec("Headless", ())
+    desired = DesiredImport(WEB, spec, ImportMetadata((), ()))
+    served = "multicluster.x-k8s.io/v1beta1"
+    assert head(encode.service_import(desired)) == (served, "ServiceImport", "shop", "web")
+    imported = ImportedSlice(WEB, "web-east-x", "east", slice_.content, "", "import-uid")
+    body = encode.imported_slice(imported)
+    assert head(body) == ("discovery.k8s.io/v1", "EndpointSlice", "shop", "web-east-x")
+    owner = {
+        "apiVersion": served,
+        "kind": "ServiceImport",
+        "name": "web",
+        "uid": "import-uid",
+        "controller": False,
+    }
+    assert body["metadata"]["ownerReferences"] == [owner]
+
+
+def test_what_is_not_known_is_not_written() -> None:
+    assert "changedAt" not in encode.exported_service(record())["spec"]
+    assert "changedAt" not in encode.exported_slice(source_slice())["spec"]
+    content = SliceContent("IPv4", (), (Endpoint(("10.1.0.1",)),))
+    body = encode.imported_slice(ImportedSlice(WEB, "web-east-x", "east", content, "", ""))
+    assert body["endpoints"] == [{"addresses": ["10.1.0.1"], "conditions": {}}]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.liveness import Liveness, observe
+from mcs_controller.clusterset.liveness import Liveness, Silence, observe
 
 TIMEOUT = 60.0
 MAX_GAP = 20.0
@@ -80,3 +80,9 @@ def test_silence_is_never_longer_than_the_time_that_passed_nor_than_the_reads_ac
     silence = state.members["west"].seconds
     assert silence <= at_seconds * (1 + 1e-9)
     assert silence <= len(gaps) * MAX_GAP
+
+
+def test_a_first_read_of_what_was_known_before_counts_no_time_and_forgets_no_proof() -> None:
+    known = {"east": Silence("beat", 5.0, proven=True), "west": Silence("beat", 7.0)}
+    found = observe(Liveness(known), {"east": "beat", "west": "beat"}, 100.0, max_gap_seconds=MAX_GAP)
+    assert found == Liveness(known, 100.0)

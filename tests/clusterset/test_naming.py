@@ -53,3 +53,14 @@ def test_an_imported_slice_name_depends_on_service_cluster_and_slice() -> None:
 
 def test_the_longest_imported_slice_name_is_a_valid_object_name() -> None:
     assert is_subdomain(imported_slice_name("s" * 63, "c" * 52, "n" * 253))
+
+
+def test_a_name_is_shortened_only_when_it_is_longer_than_an_object_name_may_be() -> None:
+    fits = "a" * (253 - len("shop."))
+    assert exported_slice_name("shop", fits) == f"shop.{fits}"
+    assert len(exported_slice_name("shop", fits + "a")) == 253
+
+
+def test_a_name_that_utf_8_cannot_spell_has_a_hash_all_the_same() -> None:
+    """JSON can spell half of a surrogate pair; a name with one is refused later, not by a crash here."""
+    assert imported_slice_name("web", "east", "\ud800") != imported_slice_name("web", "east", "\udfff")

@@ -1,5 +1,6 @@
 """Which texts Kubernetes accepts where."""
 
+import time
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 import pytest
@@ -14,6 +15,7 @@ from mcs_controller.clusterset.texts import (
     is_label_value,
     is_qualified_name,
     micro_time,
+    parse_ip,
     seconds_of_time,
 )
 
@@ -191,3 +193,33 @@ def test_an_ipv6_form_that_leads_to_an_ipv4_address_is_fit_exactly_when_that_is(
     clothed = str(IPv6Address(int(IPv6Address(prefix)) | int(address) << shift))
     assert endpoint_address(clothed, "IPv6") in (None, clothed)
     assert (endpoint_address(clothed, "IPv6") is None) == (endpoint_address(str(address), "IPv4") is None)
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_annotations_fill_what_one_object_can_hold_to_the_last_byte() -> None:
+    room = MAX_ANNOTATIONS_BYTES // 16_384
+    full = tuple((f"k{number:02d}", "v" * (16_384 - 3)) for number in range(room))
+    assert exportable_annotations(full) == full
+    assert exportable_annotations((*full, ("z", ""))) == full
+    longest = (("k", "v" * 16_384),)
+    assert exportable_annotations(longest) == longest
+
+
+@pytest.mark.requirement("MCS-IMP-17")
+def test_an_annotation_that_cannot_be_spelt_costs_the_ones_behind_it_nothing() -> None:
+    pairs = (("a", "\ud800"), ("b", "x"))
+    assert exportable_annotations(pairs) == (("b", "x"),)
+
+
+def test_a_time_is_written_in_utc_wherever_the_process_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert micro_time(0.0) == "1970-01-01T00:00:00.000000Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_zone_index_makes_an_address_none() -> None:
+    assert parse_ip("fe80::1%eth0") is None

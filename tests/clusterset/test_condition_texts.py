@@ -1,0 +1,99 @@
+"""What conditions say, word for word: users act on it, and other programs match types and reasons."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
+from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
+from mcs_controller.clusterset.desired import import_conditions, import_spec
+from mcs_controller.clusterset.export import conflict_condition, evaluate_export, ready_condition
+from mcs_controller.clusterset.fuse import (
+    MASS_WITHDRAWAL,
+    MEMBERS_SILENT,
+    held_for_mass_withdrawal,
+    held_for_silent_members,
+)
+from mcs_controller.clusterset.merge import merge
+from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport
+from tests.clusterset.builders import WEB, local_export, local_service, record
+
+LONG = "x" * (MAX_MESSAGE_CHARS + 1)
+
+
+def an_import(**fields: Any) -> LocalImport:
+    known = LocalImport(service=WEB, uid="u", generation=1, spec=ImportSpec("ClusterSetIP", ()))
+    return replace(known, **fields)
+
+
+def test_a_held_import_says_why_and_how_to_let_it_go() -> None:
+    assert held_for_mass_withdrawal(an_import(generation=7)) == Condition(
+        CONDITION_HELD,
+        "True",
+        MASS_WITHDRAWAL,
+        "no cluster exports this service any more, and the same is true of so many others that it is held; "
+        "if that is meant, let it go with: kubectl annotate serviceimport --namespace shop web "
+        f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
+        7,
+    )
+
+
+def test_an_import_that_is_held_for_silent_members_says_so_and_later_that_it_is_not() -> None:
+    (held,) = held_for_silent_members(an_import(), ["east", "west"], 4)
+    assert (held.type, held.status, held.reason, held.observed_generation) == (
+        CONDITION_HELD,
+        "True",
+        MEMBERS_SILENT,
+        4,
+    )
+    assert "the endpoints of east, west are held" in held.message
+    after = held_for_silent_members(an_import(conditions=(held,)), [], 5)
+    assert after == (Condition(CONDITION_HELD, "False", "NotHeld", "", 5),)
+    assert held_for_silent_members(an_import(), [], 5) == ()
+
+
+@pytest.mark.requirement("MCS-EXP-08")
+def test_what_makes_an_export_invalid_is_said_in_its_valid_condition() -> None:
+    deleting = evaluate_export(local_export(deleting=True), local_service(), "east")
+    assert deleting.valid == Condition("Valid", "False", "Deleting", "the ServiceExport is being deleted", 3)
+    assert deleting.record is None
+    missing = evaluate_export(local_export(), None, "east")
+    assert missing.valid == Condition("Valid", "False", "NoService", "there is no Service shop/web", 3)
+
+
+def test_a_service_without_families_is_exported_as_ipv4() -> None:
+    found = evaluate_export(local_export(), local_service(ip_families=()), "east")
+    assert found.record is not None
+    assert found.record.ip_families == ("IPv4",)
+
+
+def test_ready_and_conflict_carry_type_and_generation_and_are_cut_to_what_the_api_takes() -> None:
+    ready = ready_condition("Failed", LONG, observed_generation=2)
+    assert (ready.type, ready.status, ready.reason, ready.observed_generation) == (
+        "Ready",
+        "False",
+        "Failed",
+        2,
+    )
+    assert len(ready.message) == MAX_MESSAGE_CHARS
+    alike = conflict_condition(merge([record()]), observed_generation=2)
+    assert (alike.type, alike.status, alike.observed_generation) == ("Conflict", "False", 2)
+    merged = merge([record(), record("west", 1, type="Headless")])
+    differing = conflict_condition(merged, observed_generation=2)
+    assert (differing.type, differing.status, differing.observed_generation) == ("Conflict", "True", 2)
+
+
+@pytest.mark.requirement("MCS-IMP-14")
+def test_an_import_without_its_ip_says_what_it_waits_for() -> None:
+    merged = merge([record()])
+
+    def ready(**more: Any) -> Condition:
+        (found,) = import_conditions(merged, import_spec(merged), observed_generation=2, **more)
+        return found
+
+    assert ready() == Condition("Ready", "False", "Pending", "waiting for the clusterset IP", 2)
+    told = ready(error=LONG)
+    assert (told.reason, len(told.message)) == ("Pending", MAX_MESSAGE_CHARS)
