@@ -61,9 +61,14 @@ def mask_secrets(text: str) -> str:
 
 
 def _mask_userinfo(match: re.Match[str]) -> str:
-    """All up to the last @, which a password may hold, too, as it may a slash."""
-    _, at, rest = match[0].rpartition("@")
-    return f"://{MASK}@{rest}" if at else match[0]
+    """All up to the last @, which a password may hold, too, as it may a slash.
+
+    Behind a = or a ? the @ may be in the middle of a secret: nothing of the rest is shown then.
+    """
+    before, at, rest = match[0].rpartition("@")
+    if not at:
+        return match[0]
+    return f"://{MASK}" if "=" in before or "?" in before else f"://{MASK}@{rest}"
 
 
 def _mask(match: re.Match[str]) -> str:

@@ -276,7 +276,8 @@ async def test_workers_fail_queries_until_the_zone_is_complete_and_serve_it_as_s
         assert again.metric("mcs_dns_snapshot_adopted_services") == 1
 
 
-async def test_the_end_answers_what_has_arrived() -> None:
+async def test_the_end_answers_what_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcs_controller.dns.fleet.process_state", lambda pid: ProcessState("R", 1.0))
     running = Running(2)
     await running.importer.install()
     await running.importer.vip("shop/web", "10.96.0.1")

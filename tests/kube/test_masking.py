@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcs_controller.kube.masking import mask_secrets
@@ -42,7 +42,7 @@ QUOTED_FORMS: dict[str, Callable[[str, str], str]] = {
 
 words = st.text(
     st.characters(exclude_categories=("Z", "C"), exclude_characters="\"'"), min_size=4, max_size=40
-).filter(lambda text: not text.startswith(("-", "\\")) and "***" not in text)
+).filter(lambda text: not text.startswith(("-", "\\")) and "*" not in text)
 sentences = st.text(st.characters(codec="utf-8"), min_size=6, max_size=40).filter(
     lambda text: "*" not in text
 )
@@ -66,29 +66,35 @@ def test_the_value_of_a_name_that_says_secret_is_masked(name: str, form: str) ->
     assert not is_told("hunter2/+=hunter2", name, FORMS[form]), mask_secrets(FORMS[form](name, "hunter2"))
 
 
+@settings(deadline=None)
 @given(words, st.sampled_from(NAMES), st.sampled_from(sorted(FORMS)))
 def test_whatever_the_word_is_it_is_masked(secret: str, name: str, form: str) -> None:
     assert not is_told(secret, name, FORMS[form]), mask_secrets(FORMS[form](name, secret))
 
 
+@settings(deadline=None)
 @given(sentences, st.sampled_from(NAMES), st.sampled_from(sorted(QUOTED_FORMS)))
 def test_whatever_is_in_quotes_is_masked(secret: str, name: str, form: str) -> None:
     assert not is_told(secret, name, QUOTED_FORMS[form]), mask_secrets(QUOTED_FORMS[form](name, secret))
 
 
+@settings(deadline=None)
 @given(
     words, st.sampled_from(["https", "http", "socks5", "postgres"]), st.sampled_from(["u:", "", "u@x:", ":"])
 )
 def test_whatever_stands_before_a_host_in_a_url_is_masked(secret: str, scheme: str, user: str) -> None:
     text = mask_secrets(f"GET {scheme}://{user}{secret}@broker:6443/api?watch=true: refused")
 
-    assert text == f"GET {scheme}://***@broker:6443/api?watch=true: refused"
+    shown = "***@broker:6443/api?watch=true:" if {"=", "?"}.isdisjoint(secret) else "***"
+    assert text == f"GET {scheme}://{shown} refused"
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "://u:hunter2@ss@host",
+        "GET https://broker/login?password=x@hunter2&user=east",
+        "GET https://broker/login;password=hunter2@hunter2",
         "Authorization: Bearer hunter2",
         "authorization: Basic hunter2hunter2==, next",
         "Authorization: Digest username=east, response=hunter2",
