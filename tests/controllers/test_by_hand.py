@@ -339,3 +339,30 @@ async def test_an_import_that_is_being_deleted_is_not_written_and_comes_back_wit
         assert after["metadata"]["uid"] != before["metadata"]["uid"]
         assert after["metadata"]["labels"]["tier"] == "1"
         assert after["spec"]["ips"] == before["spec"]["ips"]
+
+
+@pytest.mark.requirement("MCS-LIFE-12", "MCS-IMP-08")
+async def test_a_derived_service_that_is_being_deleted_is_not_written_and_comes_back_with_its_ip() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported(world)
+        west = world["west"]
+        before, imported = await west.derived_of("shop", "web"), await must_have(west)
+        assert before is not None
+        name = before["metadata"]["name"]
+        await west.edit(SERVICES, "shop", name, {"metadata": {"finalizers": ["example.com/wait"]}})
+        await world.settle()
+        await west.api.delete(SERVICES, name, namespace="shop")
+        deleting = await west.held(SERVICES, "shop", name)
+
+        await world["east"].edit(SERVICES, "shop", "web", {"spec": {"sessionAffinity": "ClientIP"}})
+        await world.settle()
+        assert await west.held(SERVICES, "shop", name) == deleting
+        assert (await must_have(west))["spec"]["ips"] == imported["spec"]["ips"]
+
+        await west.edit(SERVICES, "shop", name, {"metadata": {"finalizers": None}})
+        await world.settle()
+        after = await west.derived_of("shop", "web")
+        assert after is not None
+        assert after["metadata"]["uid"] != before["metadata"]["uid"]
+        assert after["spec"]["sessionAffinity"] == "ClientIP"
+        assert after["spec"]["clusterIPs"] == before["spec"]["clusterIPs"]
