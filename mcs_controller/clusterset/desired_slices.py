@@ -8,6 +8,7 @@ service: hints only help if every endpoint of it has one.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from operator import attrgetter
 
 from mcs_controller.clusterset.model import (
     Endpoint,
@@ -23,6 +24,8 @@ from mcs_controller.clusterset.ownership import takes_part
 from mcs_controller.clusterset.ports import declared, derived_ports
 
 ZONE_DISTRIBUTIONS = frozenset({"PreferClose", "PreferSameZone"})
+
+_zone = attrgetter("zone")
 
 _PortNames = Mapping[tuple[str, str], tuple[str, ...]]
 """The ports that a cluster's slices keep: (name, protocol) in the slice to the names on import."""
@@ -139,6 +142,5 @@ def _endpoints(endpoints: tuple[Endpoint, ...], own: bool, hinted: bool) -> tupl
         if endpoint.hint_zones == (hints := (endpoint.zone,) if hinted else ())
         and (own or not endpoint.node_name)
         else replace(endpoint, node_name=endpoint.node_name if own else "", hint_zones=hints)
-        for endpoint in endpoints
-        if endpoint.zone or not hinted
+        for endpoint in (filter(_zone, endpoints) if hinted else endpoints)
     )

@@ -17,10 +17,10 @@ _SHOWN_ITEMS = 10
 
 @dataclass(frozen=True, slots=True)
 class Precedence:
-    """The records of one service in the order in which they decide, and the owners among their clusters."""
+    """The records of one service in the order in which they decide, and how many of the first are owners'."""
 
     records: tuple[ExportRecord, ...]
-    owners: frozenset[str]
+    owners: int
 
     @property
     def winner(self) -> ExportRecord:
@@ -30,7 +30,7 @@ class Precedence:
     @property
     def deciding(self) -> tuple[ExportRecord, ...]:
         """Those that take part in the decision: the owners', if there are any."""
-        return tuple(one for one in self.records if one.cluster in self.owners) or self.records
+        return self.records[: self.owners] or self.records
 
     @property
     def guests(self) -> tuple[ExportRecord, ...]:

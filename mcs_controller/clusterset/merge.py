@@ -27,7 +27,7 @@ def merge(records: Collection[ExportRecord], owners: AbstractSet[str] = frozense
     `owners` are the clusters to which the name belongs, whether they export it or not.
     """
     exporting_owners = frozenset(record.cluster for record in records if record.cluster in owners)
-    order = Precedence(tuple(by_precedence(records, owners)), exporting_owners)
+    order = Precedence(tuple(by_precedence(records, owners)), len(exporting_owners))
     winner = order.winner
     ports = merge_ports(order.deciding)
     return MergedService(

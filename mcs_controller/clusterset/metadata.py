@@ -36,9 +36,8 @@ TOOLS_DOMAINS = (
 )
 """Of tools that find the objects that they own by labels or annotations, and delete what they miss."""
 
-_is_withheld = re.compile(
-    "(?:.*[.])?(?:" + "|".join(map(re.escape, (*RESERVED_DOMAINS, *TOOLS_DOMAINS))) + ")/.*", re.IGNORECASE
-).fullmatch
+_WITHHELD = frozenset((*RESERVED_DOMAINS, *TOOLS_DOMAINS))
+_WITHHELD_SUBDOMAINS = tuple(f".{domain}" for domain in sorted(_WITHHELD))
 _has_unsafe_character = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
@@ -58,7 +57,7 @@ def exportable_annotations(pairs: StringMap) -> StringMap:
 
     Who looks at an import sees these texts on a terminal: one that could repaint it is left out.
     """
-    safe = tuple(pair for pair in _not_withheld(pairs) if _has_unsafe_character(pair[1]) is None)
+    safe = tuple(pair for pair in _not_withheld(pairs) if _is_safe(pair[1]))
     return valid_annotations(safe)[:MAX_PAIRS]
 
 
@@ -69,4 +68,14 @@ def without(pairs: StringMap, prefixes: Sequence[str]) -> StringMap:
 
 
 def _not_withheld(pairs: StringMap) -> StringMap:
-    return tuple(pair for pair in pairs if pair[0] in CARRIED or _is_withheld(pair[0]) is None)
+    return tuple(pair for pair in pairs if pair[0] in CARRIED or not _is_withheld(pair[0]))
+
+
+def _is_withheld(key: str) -> bool:
+    prefix, slash, _ = key.partition("/")
+    domain = prefix.lower()
+    return slash != "" and (domain in _WITHHELD or domain.endswith(_WITHHELD_SUBDOMAINS))
+
+
+def _is_safe(value: str) -> bool:
+    return (value.isascii() and value.isprintable()) or _has_unsafe_character(value) is None

@@ -25,6 +25,8 @@ _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
 _LOOPBACK, _FIRST_MULTICAST = 127, 224
 """First numbers of IPv4 addresses; from the second on all are multicast, reserved or broadcast."""
+_MULTICAST_BYTE, _LINK_LOCAL_BYTE, _LINK_LOCAL_BITS = 0xFF, 0xFE, 0x80
+"""Of IPv6: `ff00::/8` and `fe80::/10`."""
 _COMPATIBLE = bytes(12)
 _MAPPED = bytes(10) + b"\xff\xff"
 _EMBEDDING = (
@@ -80,9 +82,12 @@ def endpoint_address(text: str, family: AddressFamily) -> str | None:
     address = parse_ip(text)
     if not isinstance(address, ipaddress.IPv6Address):
         return None
-    if address.is_multicast or address.is_link_local or _stands_for_none_or_itself(address.packed):
+    packed = address.packed
+    if packed[0] == _MULTICAST_BYTE or (
+        packed[0] == _LINK_LOCAL_BYTE and packed[1] & 0xC0 == _LINK_LOCAL_BITS
+    ):
         return None
-    return address.compressed
+    return None if _stands_for_none_or_itself(packed) else address.compressed
 
 
 def _is_unicast(ipv4: str) -> bool:

@@ -5,8 +5,7 @@ of ours that somebody edited has to be read, or it would never be put right: wha
 absent in a way that no wanted import equals.
 """
 
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from mcs_controller.api.names import (
     ANNOTATION_IDLE_SINCE,
@@ -83,36 +82,57 @@ def service(raw: Json) -> LocalService:
     if headless:
         cluster_ips = ()
     managed = labels.get(LABEL_MANAGED_BY) == MANAGED_BY
-    known = LocalService(
+    unreadable = ""
+    try:
+        offer = _offer(spec, metadata)
+    except MalformedObject as error:
+        unreadable, offer = str(error), _NO_OFFER
+    ports, affinity_config, traffic_policy, distribution, families, owner_uid = offer
+    return LocalService(
         service=local_key(metadata),
         uid=text(metadata, "uid"),
         type=text(spec, "type") or "ClusterIP",
         headless=headless,
-        ports=(),
-        affinity=AffinityConfig(),
-        internal_traffic_policy="",
-        traffic_distribution=None,
-        ip_families=tuple(dict.fromkeys(map(family_of, cluster_ips))),
+        ports=ports,
+        affinity=affinity_config,
+        internal_traffic_policy=traffic_policy,
+        traffic_distribution=distribution,
+        ip_families=families or tuple(dict.fromkeys(map(family_of, cluster_ips))),
         cluster_ips=cluster_ips,
         managed=managed,
+        import_name=text(labels, LABEL_SERVICE_NAME) if managed else "",
+        owner_uid=owner_uid,
         has_selector=bool(child(spec, "selector")),
         deleting=metadata.get("deletionTimestamp") is not None,
-        import_name=text(labels, LABEL_SERVICE_NAME) if managed else "",
         ip_family_policy=text(spec, "ipFamilyPolicy"),
+        unreadable=unreadable,
         idle_since=text(child(metadata, "annotations"), ANNOTATION_IDLE_SINCE) if managed else "",
     )
-    try:
-        return replace(
-            known,
-            ports=service_ports(spec),
-            affinity=affinity(spec),
-            internal_traffic_policy=internal_traffic_policy(spec),
-            traffic_distribution=traffic_distribution(spec),
-            ip_families=ip_families(spec) or known.ip_families,
-            owner_uid=import_owner_uid(metadata),
-        )
-    except MalformedObject as error:
-        return replace(known, unreadable=str(error))
+
+
+class _Offer(NamedTuple):
+    """What of a Service may not fit our values."""
+
+    ports: tuple[ServicePort, ...] = ()
+    affinity: AffinityConfig = AffinityConfig()
+    internal_traffic_policy: str = ""
+    traffic_distribution: str | None = None
+    ip_families: tuple[AddressFamily, ...] = ()
+    owner_uid: str = ""
+
+
+_NO_OFFER = _Offer()
+
+
+def _offer(spec: Json, metadata: Json) -> _Offer:
+    return _Offer(
+        service_ports(spec),
+        affinity(spec),
+        internal_traffic_policy(spec),
+        traffic_distribution(spec),
+        ip_families(spec),
+        import_owner_uid(metadata),
+    )
 
 
 def service_import(raw: Json) -> LocalImport:
