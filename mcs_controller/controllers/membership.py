@@ -124,7 +124,7 @@ class Membership:
                 f"the broker has no MemberCluster {self._config.cluster_id} in namespace {self._namespace}: "
                 "the broker's administrator has to create it"
             )
-        except KubeError as error:
+        except (KubeError, MalformedObject) as error:
             self._report(f"cannot renew the membership: {error}")
         else:
             self.problem = None

@@ -136,3 +136,31 @@ async def test_a_status_field_that_the_installed_schema_drops_is_not_written_for
 
         # One slice each, and no status.
         assert len(west.agent.wire.writes) == writes + 5
+
+
+async def test_a_member_cluster_that_this_version_cannot_read_is_told_and_waited_out() -> None:
+    """A newer broker's schema may allow what an older agent does not know."""
+    async with Clusterset("east", "west", start=False) as world:
+        name = "memberclusters.broker.mcs-controller.io"
+        crd = await world.broker_api.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+        spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        spec["properties"]["owns"] = {
+            "description": "Of another kind than here.",
+            "type": "array",
+            "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+        }
+        await world.broker_api.update(CUSTOM_RESOURCE_DEFINITIONS, crd)
+        owned = {"spec": {"owns": [{"namespace": "shop"}]}}
+        await world.broker_api.patch(MEMBER_CLUSTERS, "east", owned, namespace="mcs-member-east")
+        east = world["east"]
+        east.start()
+
+        async def told() -> bool:
+            assert not east.agent.task.done()
+            return "owns" in east.agent.agent.problems().get("membership", "")
+
+        await world.until(told)
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "east", {"spec": {"owns": None}}, namespace="mcs-member-east"
+        )
+        await east.ready()
