@@ -1,8 +1,12 @@
 """Before the second look: what this process saw come and go needs no further proof, and nothing else goes."""
 
+from dataclasses import replace
+
 import pytest
+from pydantic_core import from_json, to_json
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
+from mcs_controller.kube.transport import LineStream, Request, Response, Transport
 from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand
 from tests.controllers.test_poison import record, slice_
 
@@ -109,3 +113,70 @@ async def test_endpoints_that_come_after_their_record_are_not_taken_for_a_dead_m
 
         await world.until(is_named, within_seconds=1)
         await world.imported("shop", "web", EAST, within_seconds=1.5)
+
+
+class FirstListLacks:
+    """A way to an API server that leaves an object out of the first lists of its kind."""
+
+    def __init__(self, transport: Transport, plural: str, name: str, lists: int) -> None:
+        self.lists_to_go = lists
+        self._transport = transport
+        self._plural = plural
+        self._name = name
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        if request.method != "GET" or not request.path.endswith(f"/{self._plural}"):
+            return response
+        body = from_json(response.body)
+        kept = [one for one in body["items"] if one["metadata"]["name"] != self._name]
+        if kept == body["items"] or not self.lists_to_go:
+            return response
+        self.lists_to_go -= 1
+        body["items"] = kept
+        return replace(response, body=to_json(body))
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        return await self._transport.stream(
+            request, timeout_seconds=timeout_seconds, inactivity_seconds=inactivity_seconds
+        )
+
+    async def renew_credential(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-08")
+@pytest.mark.parametrize(
+    ("restarted", "plural", "name", "lists"),
+    [
+        ("east", "serviceexports", "web", 1),
+        ("west", "exportedservices", "shop.web", 1),
+        # The first look at the members takes two: one of the cache, and one that is consistent.
+        ("west", "memberclusters", "east", 2),
+    ],
+)
+async def test_what_the_first_list_lacks_and_the_second_has_is_not_gone(
+    restarted: str, plural: str, name: str, lists: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST)
+        before = await world.settled()
+        await world[restarted].kill()
+        server = world[restarted].sim if plural == "serviceexports" else world.broker
+        user = "agent" if plural == "serviceexports" else f"member-{restarted}"
+        lacking = FirstListLacks(server.transport(user), plural, name, lists)
+        monkeypatch.setattr(server, "transport", lambda user: lacking)
+
+        process = world[restarted].start()
+        await world.settle()
+
+        assert lacking.lists_to_go == 0
+        assert await world.contents() == before
+        assert [one for one in process.wire.writes if one.startswith("DELETE")] == []
