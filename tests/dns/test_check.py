@@ -181,6 +181,7 @@ def of_db(number: int) -> RR:
         (ENDPOINTS, with_records(of_db(1), of_db(4)), ["without 10.1.0.2, 10.1.0.3, with 10.1.0.4"]),
         (ENDPOINTS, with_records(of_db(1), of_db(1)), ["2 records, 1 different ones"]),
         (ENDPOINTS, with_soa(4), ["no data"]),
+        (ENDPOINTS, with_records(TARGET), ["without 10.1.0.1, 10.1.0.2, 10.1.0.3"]),
         (IPS, with_records(of_db(1), of_db(3)), ["without 10.1.0.2"]),
         (
             Expectation(f"dns-version.{Z}", "TXT", "records", "x", frozenset({"1.0.0"})),

@@ -37,7 +37,7 @@ SLEEPING, STARVED, STOPPED = ProcessState("S", 1.0), ProcessState("R", 1.0), Pro
 def test_it_is_late_after_a_few_rounds_and_well_again_with_a_beat() -> None:
     pulse = beating()
     for number in range(1, LATE_ROUNDS + 1):
-        pulse.round()
+        assert pulse.round() is (number == LATE_ROUNDS)
         assert pulse.is_late is (number == LATE_ROUNDS)
     pulse.beat()
     assert not pulse.is_late
@@ -59,6 +59,13 @@ def test_one_that_only_lacks_cpu_is_never_ended() -> None:
     assert rounds(beating(), 100 * SILENT_ROUNDS, SLEEPING, STARVED, SLEEPING) == []
 
 
+def test_that_it_lacked_cpu_before_it_beat_again_excuses_no_later_silence() -> None:
+    pulse = beating()
+    assert rounds(pulse, SILENT_ROUNDS, STARVED) == []
+    pulse.beat()
+    assert rounds(pulse, SILENT_ROUNDS, SLEEPING) == ["has said nothing for 10 s"]
+
+
 def test_one_that_has_had_much_cpu_without_a_word_is_in_an_endless_loop() -> None:
     states = [ProcessState("R", 1.0 + number * 0.2) for number in range(SILENT_ROUNDS)]
     assert rounds(beating(), SILENT_ROUNDS, *states) == ["has been busy for 10 s without a word"]
@@ -73,7 +80,10 @@ def test_one_that_starts_has_a_minute() -> None:
 
 
 def test_the_state_of_a_process_is_what_the_kernel_says() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    code = "open('/proc/self/comm', 'w').write('a) R 1'); print(flush=True); input()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
     try:
         os.kill(process.pid, 19)
         os.waitpid(process.pid, os.WUNTRACED)

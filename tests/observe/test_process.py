@@ -61,9 +61,12 @@ def test_workers_count_as_parts_of_the_process_and_what_they_used_stays_counted_
         assert both[name] == before[name]
 
     worker.kill()
-    worker.wait()
     workers.clear()
+    assert usage(registry)["process_cpu_seconds"] >= both["process_cpu_seconds"]
     worker.communicate()
+    fresh = CollectorRegistry()
+    ProcessMetrics(fresh, version="1")
+    assert usage(fresh)["process_cpu_seconds"] - time.process_time() >= 0.25
     after = usage(registry)
     assert after["process_cpu_seconds"] >= both["process_cpu_seconds"]
     assert after["process_resident_memory_bytes"] < both["process_resident_memory_bytes"]
