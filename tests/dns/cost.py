@@ -28,6 +28,8 @@ def steps(call: Callable[[], object]) -> int:
         return on_step
 
     before = sys.gettrace()
+    # Python 3.12 looks for opcodes to be traced when the tracing begins, and not again.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(on_step)
     try:
         call()
