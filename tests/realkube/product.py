@@ -35,7 +35,7 @@ async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
     """The broker's kinds, and for each member its namespace, its rights and its MemberCluster."""
     names = [f"{plural}.broker.mcs-controller.io" for plural in BROKER_CRDS]
     await _apply(plane, names, "broker")
-    await plane.kubectl("apply", "-f", "-", stdin="---\n".join(map(_member_manifest, members)))
+    await plane.kubectl("apply", "-f", "-", stdin="---\n".join(map(member_manifest, members)))
 
 
 async def _apply(plane: ControlPlane, crds: Sequence[str], *rbac: str) -> None:
@@ -45,7 +45,7 @@ async def _apply(plane: ControlPlane, crds: Sequence[str], *rbac: str) -> None:
     await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *crds)
 
 
-def _member_manifest(member: str) -> str:
+def member_manifest(member: str) -> str:
     namespace = f"mcs-member-{member}"
     return f"""\
 apiVersion: v1
