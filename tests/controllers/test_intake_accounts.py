@@ -1,0 +1,155 @@
+"""The accounts behind what is taken of a member: what counts, what waits, and when it is looked at again."""
+
+from mcs_controller.clusterset.limits import OBJECT_MAX_BYTES, Allowance
+from mcs_controller.controllers.intake import (
+    LEFT_OUT_NAMES_MAX,
+    READ_AGAIN_SECONDS,
+    READ_AGAIN_SHARE,
+    READ_AGAIN_SPACING_SECONDS,
+    Intake,
+)
+from mcs_controller.kube.store import Entry, Store
+
+EAST, WEST = "mcs-member-east", "mcs-member-west"
+
+
+class Accounts:
+    """An intake over a store, and what a reflector would do with it."""
+
+    def __init__(self, *, objects: int = 3, size_bytes: int = 1000, endpoints: int = 10) -> None:
+        self.allowed = Allowance(objects, size_bytes, endpoints)
+        self.store: Store[int] = Store()
+        self.intake = Intake("Thing", self.store, lambda cluster: self.allowed)
+        self._version = 0
+
+    def take(self, name: str, size_bytes: int = 10, endpoints: int = 0, namespace: str = EAST) -> bool:
+        """Whether an object comes to be held."""
+        taken = self.intake.admit(namespace, name, size_bytes) and self.intake.takes(
+            namespace.removeprefix("mcs-member-"), name, endpoints
+        )
+        self._version += 1
+        if taken:
+            self.store.apply(Entry(namespace, name, "", str(self._version), endpoints))
+        else:
+            self.store.remove(namespace, name)
+        return taken
+
+    def left_out(self) -> list[tuple[str, str, int]]:
+        return list(self.intake.left_out())
+
+
+def test_each_member_has_an_account_of_its_own() -> None:
+    accounts = Accounts(objects=1)
+    assert accounts.take("a")
+    assert not accounts.take("b")
+    assert accounts.take("b", namespace=WEST)
+    assert accounts.left_out() == [("east", "objects", 1)]
+    assert not accounts.take("a", namespace="default")
+    assert accounts.left_out() == [("east", "objects", 1)]
+
+
+def test_what_is_held_is_counted_once_however_often_it_changes() -> None:
+    accounts = Accounts(objects=2, size_bytes=100, endpoints=10)
+    for size_bytes, endpoints in ((50, 5), (60, 6), (40, 4), (50, 5)):
+        assert accounts.take("a", size_bytes, endpoints)
+    assert accounts.take("b", 50, 5)
+    assert not accounts.take("a", 51, 5)
+    assert accounts.left_out() == [("east", "bytes", 1)]
+
+
+def test_an_object_that_outgrows_its_bounds_makes_room_for_others() -> None:
+    accounts = Accounts(objects=1)
+    assert accounts.take("a")
+    assert not accounts.take("a", OBJECT_MAX_BYTES + 1)
+    assert accounts.take("b")
+    assert accounts.left_out() == [("east", "object_size", 1)]
+
+
+def test_too_many_endpoints_leave_the_account_as_it_was() -> None:
+    accounts = Accounts(objects=2, endpoints=10)
+    assert accounts.take("a", endpoints=6)
+    assert not accounts.take("b", endpoints=5)
+    assert accounts.left_out() == [("east", "endpoints", 1)]
+    assert accounts.take("c", endpoints=4)
+    assert accounts.take("a", endpoints=5)
+    assert not accounts.take("c", endpoints=6)
+
+
+def test_what_is_left_out_is_read_anew_when_something_goes_or_shrinks_and_now_and_then() -> None:
+    accounts = Accounts(objects=2)
+    intake = accounts.intake
+    assert accounts.take("a", 20)
+    assert accounts.take("b")
+    assert intake.due(0.0) is None
+    assert not accounts.take("c")
+    assert intake.due(1.0) is None
+    assert intake.due(READ_AGAIN_SECONDS) is None
+    assert intake.due(1.0 + READ_AGAIN_SECONDS) == "east"
+
+    accounts.store.remove(EAST, "b")
+    assert intake.due(2.0) == "east"
+    intake.reads("east")
+    assert accounts.left_out() == []
+    assert accounts.take("c")
+    assert not accounts.take("d")
+    intake.has_read("east", 3.0, 1.0, complete=True)
+    assert intake.due(100.0) is None
+
+    assert accounts.take("a", 10)
+    assert intake.due(3.0 + 1.0 / READ_AGAIN_SHARE) == "east"
+
+
+def test_reading_anew_takes_a_small_part_of_the_time_however_long_it_takes() -> None:
+    accounts = Accounts(objects=1)
+    intake = accounts.intake
+    assert accounts.take("a")
+    for took_seconds, spacing_seconds in ((0.1, READ_AGAIN_SPACING_SECONDS), (30.0, 30.0 / READ_AGAIN_SHARE)):
+        assert not accounts.take("b")
+        intake.reads("east")
+        assert not accounts.take("b")
+        intake.has_read("east", 1000.0, took_seconds, complete=True)
+        intake.allow_more("east")
+        assert intake.due(999.9 + spacing_seconds) is None
+        assert intake.due(1000.0 + spacing_seconds) == "east"
+
+
+def test_a_reading_that_failed_forgets_nothing_and_is_tried_again() -> None:
+    accounts = Accounts(objects=1)
+    intake = accounts.intake
+    assert accounts.take("a")
+    for name in ("b", "c"):
+        assert not accounts.take(name)
+    intake.reads("east")
+    assert not accounts.take("b")
+    intake.has_read("east", 1.0, 0.1, complete=False)
+    assert accounts.left_out() == [("east", "objects", 2)]
+    assert intake.due(1.0 + READ_AGAIN_SPACING_SECONDS) == "east"
+
+
+def test_what_was_admitted_and_never_held_counts_until_the_next_list() -> None:
+    accounts = Accounts(objects=2)
+    assert accounts.take("a")
+    assert accounts.intake.admit(EAST, "cannot be decoded", 10)
+    assert not accounts.take("b")
+    accounts.intake.settle()
+    assert accounts.take("b")
+    assert not accounts.take("c")
+
+
+def test_names_that_are_left_out_are_remembered_up_to_a_number() -> None:
+    accounts = Accounts(objects=0)
+    for number in range(LEFT_OUT_NAMES_MAX + 10):
+        assert not accounts.take(f"n{number}")
+    assert accounts.left_out() == [("east", "objects", LEFT_OUT_NAMES_MAX)]
+
+
+def test_of_what_we_wrote_ourselves_accounts_are_kept_and_nothing_is_left_out() -> None:
+    accounts = Accounts(objects=1, endpoints=3)
+    own = Intake("Thing", accounts.store, lambda cluster: accounts.allowed, enforce=False)
+    for name in ("a", "b"):
+        assert own.admit(EAST, name, 10)
+        assert own.takes("east", name, 2)
+    assert own.refuses("east", "c", 10) == "objects"
+    assert own.refuses("east", "a", 10, 4) == "endpoints"
+    assert own.refuses("east", "a", 10, 2) is None
+    assert list(own.left_out()) == []
