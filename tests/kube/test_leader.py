@@ -28,6 +28,7 @@ class LeaseServer:
         self.version = 0
         self.cut: set[str] = set()
         self.hang: set[str] = set()
+        self.answers_after_seconds: dict[str, float] = {}
         self.writers: list[str] = []
 
     def transport(self, who: str) -> ScriptedTransport:
@@ -37,7 +38,9 @@ class LeaseServer:
             if who in self.cut:
                 return Unreachable("refused")
             await asyncio.sleep(0.01)
-            return self._serve(request, who)
+            answer = self._serve(request, who)
+            await asyncio.sleep(self.answers_after_seconds.get(who, 0.0))
+            return answer
 
         return ScriptedTransport(answer)
 
@@ -69,6 +72,7 @@ class Replica:
 
     def __init__(self, server: LeaseServer, name: str, **options: Any) -> None:
         self.led: list[tuple[float, float]] = []
+        self.ends_after_seconds = 0.0
         self.elector = LeaderElector(
             Client(server.transport(name)),
             "mcs",
@@ -87,6 +91,7 @@ class Replica:
         try:
             await asyncio.Event().wait()
         finally:
+            await asyncio.sleep(self.ends_after_seconds)
             self.led.append((started, now()))
 
     @asynccontextmanager
@@ -307,3 +312,35 @@ async def test_it_waits_for_an_api_server_that_is_away() -> None:
 def test_times_that_would_let_two_lead_are_refused() -> None:
     with pytest.raises(ValueError, match="must hold"):
         Replica(LeaseServer(), "a", lease_seconds=10, renew_deadline_seconds=15)
+
+
+async def test_a_renewal_counts_from_when_it_was_sent_however_late_the_answer_comes() -> None:
+    server = LeaseServer()
+    first, others = Replica(server, "a"), [Replica(server, name) for name in "bcdef"]
+    async with first.running(), contextlib.AsyncExitStack() as stack:
+        await asyncio.sleep(1)
+        for other in others:
+            await stack.enter_async_context(other.running())
+        await asyncio.sleep(100)
+        server.answers_after_seconds["a"] = 7.7
+        await asyncio.sleep(2.2)
+        # One renewal has been written, and is not answered yet; there will be no other.
+        server.cut.add("a")
+        await asyncio.sleep(60)
+        assert any(other.leads() for other in others)
+    assert first.led[0][1] < min(started for other in others for started, _ in other.led)
+
+
+async def test_the_lease_is_given_back_only_after_the_work_has_ended() -> None:
+    server = LeaseServer()
+    first, second = Replica(server, "a"), Replica(server, "b")
+    first.ends_after_seconds = 5.0
+    leaving = asyncio.create_task(first.elector.run(first.lead))
+    await asyncio.sleep(1)
+    async with second.running():
+        await asyncio.sleep(10)
+        leaving.cancel()
+        await asyncio.sleep(30)
+        assert second.leads()
+    assert leaving.cancelled()
+    assert first.led[0][1] < second.led[0][0]
