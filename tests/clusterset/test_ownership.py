@@ -134,7 +134,7 @@ def test_only_owners_have_ports_in_the_union_and_who_does_not_fit_is_named() -> 
         [
             record("a", 0, ports=(ServicePort(1, "http"),)),
             record("b", 1, ports=(HTTP, ServicePort(2, "more"))),
-            record("c", 2, type="Headless"),
+            record("c", 2, type="Headless", ports=(ServicePort(9, "x"),)),
             record("y", 8, ports=(HTTP,)),
             record("z", 9, ports=(DNS,)),
         ],
@@ -142,8 +142,16 @@ def test_only_owners_have_ports_in_the_union_and_who_does_not_fit_is_named() -> 
     )
     assert merged.ports == (HTTP, DNS)
     ports, kind = merged.conflicts
-    assert "; endpoints left out, since their ports do not fit: a; 3 of 5 clusters disagree" in ports.message
+    assert "; endpoints left out, since their ports do not fit: a; 4 of 5 clusters disagree" in ports.message
+    assert "ports left out" not in ports.message, "of others no port was to be in the union"
     assert "; endpoints left out: c; 1 of 5 clusters disagree" in kind.message
+
+
+@pytest.mark.requirement("MCS-CON-04")
+def test_no_owner_is_named_among_those_whose_endpoints_are_left_out() -> None:
+    (conflict,) = merge([record("y", 8), record("z", 9, type="Headless")], {"y", "z"}).conflicts
+    assert conflict.reason == "TypeConflict"
+    assert "left out" not in conflict.message
 
 
 @pytest.mark.parametrize(
