@@ -4,14 +4,21 @@ import pytest
 
 from mcs_controller.clusterset.limits import (
     BYTES,
+    ENDPOINTS,
     MEBIBYTE,
+    METADATA_BYTES,
     OBJECT_MAX_BYTES,
     OBJECT_SIZE,
     OBJECTS,
+    SERVICES,
+    SLICES,
     Allowance,
     Limits,
     Usage,
+    has_place,
     over,
+    published_bytes,
+    sum_up,
 )
 from mcs_controller.clusterset.model import Endpoint
 from mcs_controller.clusterset.publication import published_slice
@@ -70,3 +77,51 @@ def test_of_an_endpoint_with_a_crowd_of_addresses_the_first_eight_are_published(
     assert endpoint == modest
     unchanged = source_slice(endpoints=(modest,))
     assert published_slice(unchanged) is unchanged
+
+
+@pytest.mark.parametrize(
+    ("usage_and_limit", "has"),
+    [
+        ((), True),
+        (((9, 10),), True),
+        (((10, 10),), False),
+        (((11, 10),), False),
+        (((0, 0),), False),
+        (((10, 10), (3, 4)), True),
+        (((10, 10), (4, 4)), False),
+    ],
+)
+def test_a_service_has_a_place_while_one_of_its_exporters_has_one_to_spare(
+    usage_and_limit: tuple[tuple[int, int], ...], has: bool
+) -> None:
+    assert has_place(usage_and_limit) is has
+
+
+def test_what_is_over_the_limits_is_summed_up_with_the_limits() -> None:
+    limits = Limits(services=7, endpoint_slices=8, endpoints=9, mebibytes=10, imports=5)
+    unpublished = {
+        (SERVICES, OBJECTS): 1,
+        (SLICES, OBJECTS): 2,
+        (SLICES, ENDPOINTS): 3,
+        (SLICES, BYTES): 4,
+        (SERVICES, OBJECT_SIZE): 6,
+    }
+    assert sum_up({}, exported=5, limits=limits) == ""
+    assert sum_up(unpublished, exported=6, limits=limits).split("; ") == [
+        "4 EndpointSlices are not published, over the limit on bytes (10 MiB)",
+        "3 EndpointSlices are not published, over the limit on endpoints (9)",
+        "2 EndpointSlices are not published, over the limit on objects (8)",
+        "6 services are not published, over the limit on object_size (512 KiB for one object)",
+        "1 services are not published, over the limit on objects (7)",
+        "6 services are exported, of which each cluster imports at most 5",
+    ]
+
+
+def test_the_size_of_what_is_published_is_told_with_what_an_api_server_makes_of_it() -> None:
+    body = {"spec": {"note": "x" * 1000}}
+    assert published_bytes(body) == len('{"spec":{"note":""}}') + 1000 + METADATA_BYTES + 2 * 8 + len(
+        "specnote"
+    )
+    for spelt_out in "<>&":
+        assert published_bytes({"spec": {"note": spelt_out * 1000}}) - published_bytes(body) == 5000
+    assert published_bytes({"spec": {"note": "ä" * 1000}}) - published_bytes(body) == 1000
