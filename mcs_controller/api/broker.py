@@ -82,6 +82,19 @@ class MemberClusterSpec(WireModel):
     """How much of the member importers take. What is over a limit is left out, the newest first."""
 
 
+class ExportedSummary(WireModel):
+    """All that the member exports, in short: who has read the same names has missed nothing."""
+
+    at: Timestamp
+    """When the member said so. A time that is not later than one seen before says nothing."""
+    services: Annotated[int, Field(ge=0), Keywords((("format", "int32"),))]
+    """How many ExportedServices the member wants here."""
+    endpoint_slices: Annotated[int, Field(ge=0), Keywords((("format", "int32"),))]
+    """How many ExportedEndpointSlices the member wants here."""
+    digest: Annotated[str, StringConstraints(max_length=16, pattern=r"^[0-9a-f]{16}$")]
+    """Of the names of all of these."""
+
+
 class MemberCondition(Condition):
     """One aspect of the membership, as the member sees it."""
 
@@ -100,6 +113,8 @@ class MemberClusterStatus(WireModel):
     """Version of the member's API server."""
     heartbeat: Timestamp | None = None
     """Renewed while the member is alive. Readers watch it change; they do not compare it with their clock."""
+    exported: ExportedSummary | None = None
+    """What the member exports in all, said whenever all of it has been written."""
     conditions: Annotated[list[MemberCondition], Field(max_length=16), list_map("type")] | None = None
     """State of the member's membership."""
 
@@ -156,6 +171,8 @@ class ExportedServiceSpec(WireModel):
     """The ServiceExport's own creationTimestamp in the member. The oldest export wins a conflict."""
     changed_at: Timestamp | None = None
     """When the member saw this content, by its clock; for measuring how long changes travel."""
+    withdrawn: bool | None = None
+    """The member has taken the export back and is about to delete this; it counts as no export any more."""
     type: Literal["ClusterSetIP", "Headless"]
     """Headless if the Service has no cluster IP."""
     ports: Ports

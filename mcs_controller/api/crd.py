@@ -16,7 +16,7 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE = "v0.5.0"
 MCS_SCHEMA_REVISION = "0"
-BROKER_SCHEMA_REVISION = "0"
+BROKER_SCHEMA_REVISION = "1"
 """Of our own kinds, which have no release of their own; raise it with every change of their schemas."""
 
 _LABELS = {

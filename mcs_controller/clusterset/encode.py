@@ -36,6 +36,7 @@ from mcs_controller.clusterset.model import (
     ServicePort,
     SlicePort,
     SourceSlice,
+    Statement,
 )
 from mcs_controller.clusterset.naming import exported_service_name, exported_slice_name
 from mcs_controller.clusterset.publication import published_content
@@ -62,6 +63,7 @@ def exported_service(record: ExportRecord, changed_at_seconds: float = 0.0) -> B
         serviceName=record.service.name,
         exportedAt=record.exported_at,
         changedAt=micro_time(changed_at_seconds) if changed_at_seconds else None,
+        withdrawn=True if record.withdrawn else None,
         type=record.type,
         ports=_ports(record.ports),
         **_affinity(record.affinity),
@@ -72,6 +74,16 @@ def exported_service(record: ExportRecord, changed_at_seconds: float = 0.0) -> B
         exportedAnnotations=dict(record.annotations),
     )
     return body
+
+
+def statement(value: Statement) -> Body:
+    """What a member says of itself in the status of its MemberCluster."""
+    return {
+        "at": value.at,
+        "services": value.services,
+        "endpointSlices": value.endpoint_slices,
+        "digest": value.digest,
+    }
 
 
 def exported_slice(slice_: SourceSlice, changed_at_seconds: float = 0.0) -> Body:

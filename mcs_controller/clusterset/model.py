@@ -101,7 +101,8 @@ class ExportRecord:
     """All that merging needs to know of one cluster's export of one service.
 
     `exported_at` is the ServiceExport's own creationTimestamp (RFC 3339 in UTC, whole seconds: compares as
-    text), MCS-CON-02. Values are normalised as MCS-CON-13 asks.
+    text), MCS-CON-02. Values are normalised as MCS-CON-13 asks. `withdrawn`: the cluster has taken the export
+    back and is about to delete the record, which is no export any more.
     """
 
     cluster: str
@@ -116,6 +117,7 @@ class ExportRecord:
     labels: StringMap = ()
     annotations: StringMap = ()
     changed_at_seconds: float = field(default=0.0, compare=False)
+    withdrawn: bool = False
 
     @property
     def readable(self) -> bool:
@@ -263,6 +265,19 @@ class ImportedSlice:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a member says that it exports: how much, and a digest of the names (`statement.py`).
+
+    `at` is a time that compares as text.
+    """
+
+    at: str
+    services: int
+    endpoint_slices: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A cluster of the clusterset as the broker knows it; the id comes from the namespace, never the payload.
 
@@ -270,6 +285,7 @@ class Member:
     Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
     that its silence is no fault (the fuse, architecture decision 7). `limits` are what the administrator set
     for it of `limits.Limits`, `owns` the namespaces and names (`namespace/name`) that belong to it.
+    `exported` is what the member stated last, None from an older version.
     """
 
     cluster: str
@@ -281,3 +297,4 @@ class Member:
     released: bool = False
     limits: tuple[tuple[str, int], ...] = ()
     owns: frozenset[str] = frozenset()
+    exported: Statement | None = None

@@ -81,6 +81,7 @@ MEMBER_CLUSTER: JsonObject = {
         "version": "0.1.0",
         "kubernetesVersion": "v1.36.4",
         "heartbeat": MICRO_NOW,
+        "exported": {"at": MICRO_NOW, "services": 3, "endpointSlices": 7, "digest": "0123456789abcdef"},
         "conditions": [condition(type="Ready", reason="Ready")],
     },
 }
@@ -94,6 +95,7 @@ EXPORTED_SERVICE: JsonObject = {
         "serviceName": "web",
         "exportedAt": NOW,
         "changedAt": MICRO_NOW,
+        "withdrawn": False,
         "type": "ClusterSetIP",
         "ports": [PORT],
         "sessionAffinity": "ClientIP",
@@ -343,6 +345,12 @@ BROKER = (
     _spec("owned name twice", MEMBER_CLUSTER, "owns[1]", True, owns=["shop", "shop"]),
     _spec("1001 owned names", MEMBER_CLUSTER, "owns", owns=[f"shop-{number}" for number in range(1001)]),
     _spec("pod network that is none", MEMBER_CLUSTER, "podCIDRs[0]", True, podCIDRs=["10.1.0.0"]),
+    Refused(
+        "statement whose digest is none",
+        MEMBER_CLUSTER,
+        {"status": {"exported": {"digest": "abc"}}},
+        "status.exported.digest",
+    ),
     _spec("limit below nothing", MEMBER_CLUSTER, "limits.imports", limits={"imports": -1}),
     _spec("namespace listed twice", MEMBER_CLUSTER, "namespaces[1]", True, namespaces=["shop", "shop"]),
     Refused(

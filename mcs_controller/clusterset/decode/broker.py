@@ -37,6 +37,7 @@ from mcs_controller.clusterset.model import (
     Member,
     ServiceKey,
     SourceSlice,
+    Statement,
 )
 from mcs_controller.clusterset.naming import exported_service_name, exported_slice_name
 from mcs_controller.clusterset.publication import published_content
@@ -107,6 +108,7 @@ def exported_service(raw: Json) -> ExportRecord:
         labels=exportable_labels(string_pairs(spec, "exportedLabels")),
         annotations=exportable_annotations(string_pairs(spec, "exportedAnnotations")),
         changed_at_seconds=time_seconds(spec, "changedAt"),
+        withdrawn=spec.get("withdrawn") is True,
     )
 
 
@@ -150,7 +152,17 @@ def member(raw: Json) -> Member:
         released=is_released(string_pairs(metadata, "annotations")),
         limits=_limits(child(spec, "limits")),
         owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
+        exported=_statement(child(status, "exported")),
     )
+
+
+def _statement(raw: Json) -> Statement | None:
+    """What the member states; None where it cannot be read, as from a version that states nothing."""
+    at = text(raw, "at")
+    services, slices = integer(raw, "services"), integer(raw, "endpointSlices")
+    if len(at) != len("2026-01-01T00:00:00.000000Z") or services is None or slices is None:
+        return None
+    return Statement(at, services, slices, text(raw, "digest"))
 
 
 def _limits(raw: Json) -> StatedLimits:
