@@ -38,5 +38,5 @@ def test_every_manifest_is_explained() -> None:
 
 
 def test_what_an_operator_types_is_what_the_agent_reads() -> None:
-    assert OPERATIONS.count(f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}") == 3
+    assert OPERATIONS.count(f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}") == 4
     assert f'"{CONDITION_HELD}"' in OPERATIONS

@@ -3,7 +3,8 @@
 Each term of leadership has an agent and a registry of its own, so that nothing of a lost term (a half-read
 store, a stale count) lives on in the next; `Terms` shows the present one to /metrics and /readyz. A replica
 that does not lead is ready: it is well, and waits. An API server that is away or lacks a CRD keeps the agent
-unready and is waited for; only what waiting cannot cure ends the process.
+unready and is waited for; only what waiting cannot cure ends the process. The heartbeat is every replica's
+own: a cluster whose API server is away has no leader, and is not dead.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from mcs_controller.clusterset.limits import Limits
 from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.identity import ClusterId
+from mcs_controller.controllers.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.leader import LeaderElector
@@ -110,6 +112,8 @@ async def _work(
         exclude_metadata=settings.exclude_metadata,
     )
 
+    presence = Presence(config, local, broker, clock=clock, random=random)
+
     def make_agent(of_term: CollectorRegistry) -> Agent:
         return Agent(
             config,
@@ -119,6 +123,7 @@ async def _work(
             random=random,
             registry=of_term,
             events=recorder,
+            presence=presence,
         )
 
     terms = Terms(make_agent)
@@ -126,6 +131,7 @@ async def _work(
     health.add_problems("agent", terms.problems)
     async with Tasks("agent") as tasks:
         tasks.start(recorder.run(), name="events", essential=False)
+        tasks.start(presence.run(), name="presence")
         if settings.leader_elect:
             elector = LeaderElector(
                 local,

@@ -18,6 +18,7 @@ MEMBERS_MINIMUM = 2
 
 MASS_WITHDRAWAL = "MassWithdrawal"
 MEMBERS_SILENT = "MembersSilent"
+EXPORTS_MISSING = "ExportsMissing"
 
 
 def would_trip(
@@ -60,17 +61,39 @@ def held_for_mass_withdrawal(imported: LocalImport) -> Condition:
     )
 
 
-def held_for_silent_members(
-    imported: LocalImport, clusters: Sequence[str], generation: int
+def held_for_missing_exports(imported: LocalImport, clusters: Sequence[str]) -> Condition:
+    """What is said on an import of which something is missing on the broker without its exporter's word."""
+    who = ", ".join(cluster for cluster in clusters if cluster) or "the exporting clusters"
+    key = imported.service
+    return Condition(
+        CONDITION_HELD,
+        "True",
+        EXPORTS_MISSING,
+        f"something that {who} exported is missing on the broker, or older than it was, and they have not "
+        "said that it is gone: what was known last stays until they do; if it is gone for good, let it go "
+        f"with: kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
+        f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
+        imported.generation,
+    )
+
+
+def held(
+    imported: LocalImport, *, silent: Sequence[str], missing: Sequence[str], generation: int
 ) -> tuple[Condition, ...]:
-    """The condition of an import that is exported: held for `clusters`, or no longer held, or never was."""
-    if clusters:
+    """The condition of an import that is exported: held, or no longer held, or never was.
+
+    `silent` are exporters that count as alive although nothing is heard of them, `missing` those of whom
+    something is missing on the broker without their word.
+    """
+    if silent:
         text = (
-            f"most members went silent at once: the endpoints of {', '.join(clusters)} are held; if they "
+            f"most members went silent at once: the endpoints of {', '.join(silent)} are held; if they "
             f"are gone for good, annotate their MemberClusters on the broker with "
             f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}"
         )
         return (Condition(CONDITION_HELD, "True", MEMBERS_SILENT, text, generation),)
+    if missing:
+        return (held_for_missing_exports(imported, missing),)
     if any(one.type == CONDITION_HELD for one in imported.conditions):
         return (Condition(CONDITION_HELD, "False", "NotHeld", "", generation),)
     return ()

@@ -6,6 +6,7 @@ what it lacked. An agent keeps nothing that could not be rebuilt from the two AP
 """
 
 import asyncio
+import logging
 import random as randomness
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -29,7 +30,10 @@ from mcs_controller.controllers.importer import Importer
 from mcs_controller.controllers.local import LocalState, describe_service
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.metrics import AgentMetrics, StateCollector
+from mcs_controller.controllers.mirror import OwnMirror
 from mcs_controller.controllers.own_limits import OwnLimits
+from mcs_controller.controllers.presence import Presence
+from mcs_controller.controllers.retained import Retained
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.client import Client
@@ -39,6 +43,11 @@ from mcs_controller.kube.queue import WorkQueue
 from mcs_controller.kube.ready import OWN_LANE, Lane, working_for
 from mcs_controller.kube.store import Entry, Store
 from mcs_controller.kube.tasks import Tasks
+
+_log = logging.getLogger(__name__)
+
+BREAKS_TOGETHER_SECONDS = 5.0
+"""What shows within so long after a break of the broker's history is part of it."""
 
 
 class _OfService(Protocol):
@@ -53,7 +62,11 @@ _Belonging = TypeVar("_Belonging", bound=_OfService)
 
 
 class Agent:
-    """Mirrors this cluster's exports to the broker and builds its imports from there."""
+    """Mirrors this cluster's exports to the broker and builds its imports from there.
+
+    `presence` renews the membership and is run by the caller, for longer than the agent; without it the
+    agent has one of its own.
+    """
 
     def __init__(
         self,
@@ -65,19 +78,26 @@ class Agent:
         random: randomness.Random,
         registry: CollectorRegistry,
         events: EventSink,
+        presence: Presence | None = None,
     ) -> None:
         cluster = config.cluster_id
         self.cluster_id = cluster
         self.local = LocalState(cluster, local, clock=clock, random=random)
-        self.membership = Membership(config, local, broker, clock=clock, random=random)
+        self._own_presence = presence is None
+        self.presence = presence or Presence(config, local, broker, clock=clock, random=random)
+        self.membership = Membership(config, self.presence, broker, random=random)
         self.broker = BrokerState(cluster, broker, self.membership, random=random)
+        self._retained = Retained(self.broker, self.membership)
         self._own_limits = OwnLimits(cluster, broker, self.broker, self.membership, clock)
-        self._view = ClustersetView(self.local, self.broker, self.membership, self._own_limits)
+        self._view = ClustersetView(
+            self.local, self.broker, self._retained, self.membership, self._own_limits
+        )
         self._metrics = AgentMetrics(registry)
         evidence = Evidence()
+        mirror = OwnMirror(self.broker, clock)
         self._export_status = ExportStatus(self.local, clock=clock, random=random, events=events)
         self._import_status = ImportStatus(self.local, clock=clock, random=random, events=events)
-        exporter = Exporter(
+        self._exporter = Exporter(
             self.local,
             self.broker,
             self._view,
@@ -85,13 +105,21 @@ class Agent:
             evidence,
             self._own_limits,
             self._export_status,
+            mirror,
             clock,
         )
-        self._fuse = ImportFuse(self.local, self._view, share=config.fuse_share, minimum=config.fuse_minimum)
+        self._fuse = ImportFuse(
+            self.local,
+            self._view,
+            self.membership,
+            share=config.fuse_share,
+            minimum=config.fuse_minimum,
+        )
         self._import_cap = ImportCap(self.local, self.membership)
         importer = Importer(
             self.local,
             self._view,
+            self._retained,
             self.membership,
             evidence,
             self._fuse,
@@ -104,7 +132,7 @@ class Agent:
         )
         self.exports: WorkQueue[ServiceKey] = WorkQueue(
             "exports",
-            exporter.reconcile,
+            self._exporter.reconcile,
             workers=config.workers,
             random=random,
             describe=describe_service,
@@ -135,6 +163,7 @@ class Agent:
             self.local,
             self.broker,
             self._view,
+            self._retained,
             self.membership,
             self._fuse,
             self._import_cap,
@@ -142,6 +171,8 @@ class Agent:
             registry,
         )
         self._changed_namespaces: set[str] = set()
+        mirror.listen(changed=lambda key: None, broke=self._history_broke)
+        self._broke_at_seconds = -BREAKS_TOGETHER_SECONDS
         self._connect(KubeMetrics(registry))
 
     async def run(self) -> None:
@@ -150,7 +181,29 @@ class Agent:
         Raises:
             FatalError: going on could harm another cluster.
         """
+        end = self._lead()
+        try:
+            await self._work()
+        finally:
+            end()
+
+    def _lead(self) -> Callable[[], None]:
+        """State what is exported, and listen for a history that broke; the answer ends both."""
+        self.presence.exported = self._exporter.written
+        self.presence.newest_version = self.broker.newest_version
+        end_listening = self.presence.listen(changed=lambda: None, broke=self._history_broke)
+
+        def end() -> None:
+            self.presence.exported = lambda: None
+            self.presence.newest_version = lambda: "0"
+            end_listening()
+
+        return end
+
+    async def _work(self) -> None:
         async with Tasks(f"agent-{self.cluster_id}") as tasks:
+            if self._own_presence:
+                tasks.start(self.presence.run(), name="presence")
             tasks.start(self.local.run(), name="local")
             tasks.start(self.broker.run(), name="broker")
             tasks.start(self.membership.run(), name="membership")
@@ -184,6 +237,25 @@ class Agent:
         self._look_at_everything()
         await self.broker.wait_synced()
         await self.membership.wait_observed()
+        self._exporter.recheck(self._own_services())
+        self._look_at_everything()
+
+    def _history_broke(self, reason: str) -> None:
+        """The broker was restored, wiped or rebuilt: take everything anew, and believe no absence."""
+        now_seconds = asyncio.get_running_loop().time()
+        if now_seconds < self._broke_at_seconds + BREAKS_TOGETHER_SECONDS:
+            return
+        self._broke_at_seconds = now_seconds
+        self._metrics.history_breaks.inc()
+        _log.error(
+            "the broker has lost something or track of something: %s. Everything is read anew, and what is "
+            "missing stays until its exporter says that it is gone",
+            reason,
+        )
+        self.presence.hurry()
+        self.broker.relist()
+        self.membership.distrust()
+        self._exporter.recheck(self._own_services())
         self._look_at_everything()
 
     def _look_at_everything(self) -> None:
@@ -227,6 +299,24 @@ class Agent:
         self._own_limits.on_kept_back = self._look_at_import
         self._own_limits.on_change = self._look_at_own_exports
         self.membership.on_change(self._member_changed)
+        self._retained.on_release(self._record_changed)
+        self._retained.on_accounted(self._accounted_for)
+        self.membership.on_sure(self._look_at_everything)
+
+    def _accounted_for(self, cluster: str) -> None:
+        """What waited for the word of a member, here or in part."""
+        waiting = {
+            ServiceKey(entry.namespace, entry.name)
+            for entry in self.local.imports
+            if not entry.value.clusters or cluster in entry.value.clusters
+        }
+        waiting.update(
+            entry.value.service
+            for entry in self.local.imported_slices
+            if entry.value.source_cluster == cluster
+        )
+        for key in waiting:
+            self._look_at_import(key)
 
     def _record_changed(self, key: ServiceKey) -> None:
         self._look_at_import(key)
@@ -265,8 +355,16 @@ class Agent:
                     self._record_changed(entry.value.service)
 
     def _look_at_own_exports(self) -> None:
-        for export in self.local.exports:
-            self._look(ServiceKey(export.namespace, export.name))
+        for key in self._own_services():
+            self._look(key)
+
+    def _own_services(self) -> set[ServiceKey]:
+        """What this cluster exports, what it has on the broker, and what waits to be looked at again."""
+        found = self._exporter.unfinished()
+        found.update(ServiceKey(export.namespace, export.name) for export in self.local.exports)
+        for store in (self.broker.own_records, self.broker.own_slices):
+            found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
+        return found
 
 
 def _tell_by_name(store: Store[Any], tell: Callable[[ServiceKey], None]) -> None:

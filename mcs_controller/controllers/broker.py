@@ -18,7 +18,7 @@ from mcs_controller.controllers.intake import Intake, Revisit
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.reflector import Reflector
-from mcs_controller.kube.store import Entry, Store
+from mcs_controller.kube.store import Entry, Store, is_older
 
 FIRST_PAGE_SIZE = 10
 """Of what other members wrote, each object may be as large as etcd takes."""
@@ -135,10 +135,37 @@ class BrokerState:
         for reflector in self.reflectors:
             await reflector.wait_synced()
 
-    async def confirm(self) -> None:
-        """Read the other members' records and slices anew: a second complete list."""
-        await self._records.fetch()
-        await self._slices.fetch()
+    def relist(self) -> None:
+        """The broker's history broke: take everything anew."""
+        for reflector in self.reflectors:
+            reflector.relist()
+
+    def relist_imports(self) -> None:
+        """Take the others' part anew."""
+        self._records.relist()
+        self._slices.relist()
+
+    def imports_current(self) -> bool:
+        """Whether the others' part has been read completely since that was asked for last."""
+        return self._records.current() and self._slices.current()
+
+    def exports_current(self) -> bool:
+        """The same of our own mirror."""
+        return self._own_records.current() and self._own_slices.current()
+
+    def newest_version(self) -> str:
+        """The latest version of this server that any of the reflectors has seen."""
+        newest = "0"
+        for reflector in self.reflectors:
+            if is_older(newest, reflector.version):
+                newest = reflector.version
+        return newest
+
+    def leaves_out(self, entry: Entry[Any]) -> bool:
+        """Whether an object that is no longer held was left out here, since its member has too much."""
+        of_record = isinstance(entry.value, ExportRecord)
+        intake = self._record_intake if of_record else self._slice_intake
+        return intake.leaves_out(entry.value.cluster, entry.name)
 
 
 def _taken(intake: Intake, slice_: SourceSlice, raw: Mapping[str, Any]) -> bool:

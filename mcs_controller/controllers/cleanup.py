@@ -55,7 +55,6 @@ class Confirmation:
     async def _try_to_confirm(self) -> None:
         try:
             await self._local.confirm()
-            await self._broker.confirm()
             await self._membership.confirm()
         except KubeError as error:
             _log.warning("cannot confirm what is gone, again soon: %s", error)

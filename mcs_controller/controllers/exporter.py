@@ -5,10 +5,10 @@ conditions of the ServiceExport. What is to be written is decided in `clusterset
 its slices and everything else local are only read (MCS-EXP-12).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
-from mcs_controller.clusterset import decode, encode
+from mcs_controller.clusterset import encode
 from mcs_controller.clusterset.export import (
     ExportEvaluation,
     conflict_condition,
@@ -22,11 +22,12 @@ from mcs_controller.controllers.evidence import Evidence
 from mcs_controller.controllers.export_status import ExportStatus
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.mirror import OwnMirror
 from mcs_controller.controllers.own_limits import LOOK_AGAIN_SECONDS, OwnLimits
+from mcs_controller.controllers.presence import Names
 from mcs_controller.controllers.view import ClustersetView
-from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.errors import Forbidden, Invalid, KubeError, NamespaceTerminating
 
 
 class Exporter:
@@ -41,6 +42,7 @@ class Exporter:
         evidence: Evidence,
         own_limits: OwnLimits,
         status: ExportStatus,
+        mirror: OwnMirror,
         clock: Clock,
     ) -> None:
         self._local = local
@@ -51,15 +53,70 @@ class Exporter:
         self._own_limits = own_limits
         self._status = status
         self._clock = clock
-        self._records = Writer(
-            broker.client, lambda: EXPORTED_SERVICES, broker.own_records, decode.exported_service
-        )
-        self._slices = Writer(
-            broker.client, lambda: EXPORTED_ENDPOINT_SLICES, broker.own_slices, decode.exported_slice
-        )
+        self._mirror = mirror
+        # What has to be looked at before all can be said to be written; what the broker refuses is not.
+        self._unfinished: set[ServiceKey] = set()
+        self._refused: set[ServiceKey] = set()
+        mirror.listen(changed=self._unfinished.add, broke=lambda reason: None)
+
+    def recheck(self, keys: Iterable[ServiceKey]) -> None:
+        """Nothing is said to be written before all of these were looked at; the caller has them looked at."""
+        self._unfinished.update(keys)
+
+    def unfinished(self) -> set[ServiceKey]:
+        """What has to be looked at before all can be said to be written."""
+        return set(self._unfinished)
+
+    def written(self) -> Names | None:
+        """The names of all records and slices that this cluster exports, if all of them are on the broker.
+
+        What the broker refuses to take is not among them. None while anything is under way, or not known.
+        """
+        if not (self._evidence.confirmed and self._local.synced() and self._broker.exports_current()):
+            return None
+        if self._unfinished:
+            return None
+        records: set[str] = set()
+        slices: set[str] = set()
+        for export in self._local.exports:
+            key = ServiceKey(export.namespace, export.name)
+            if not self._local.loaded(key):
+                return None
+            evaluation = self._local.evaluation(key)
+            if evaluation is None or evaluation.record is None or self._view.refusal(evaluation.record):
+                continue
+            records.add(exported_service_name(key))
+            slices.update(
+                exported_slice_name(key.namespace, source.name) for source in self._local.own_slices(key)
+            )
+        wanted, wanted_slices = frozenset(records), frozenset(slices)
+        there = frozenset(one.name for one in self._broker.own_records if not one.value.withdrawn)
+        there_slices = frozenset(one.name for one in self._broker.own_slices)
+        if self._refused or self._own_limits.keeps_back():
+            wanted, wanted_slices = wanted & there, wanted_slices & there_slices
+        return (there, there_slices) if (wanted, wanted_slices) == (there, there_slices) else None
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """Bring the broker's mirror of `key`, and the ServiceExport's conditions, in step."""
+        try:
+            again_seconds = await self._reconcile(key)
+        except KubeError as error:
+            self._failed(key, error)
+            raise
+        if self._membership.verified:
+            self._unfinished.discard(key)
+        self._refused.discard(key)
+        return again_seconds
+
+    def _failed(self, key: ServiceKey, error: KubeError) -> None:
+        if isinstance(error, (Invalid, Forbidden)) and not isinstance(error, NamespaceTerminating):
+            # Tried again, but nobody is to wait for that.
+            self._unfinished.discard(key)
+            self._refused.add(key)
+        else:
+            self._unfinished.add(key)
+
+    async def _reconcile(self, key: ServiceKey) -> float | None:
         evaluation = self._local.evaluation(key)
         if evaluation is None:
             self._own_limits.forget(key)
@@ -78,14 +135,14 @@ class Exporter:
         if evaluation.record is not None:
             self._evidence.saw([(self._local.cluster_id, key)])
         try:
-            ready = await self._mirror(key, evaluation)
+            ready = await self._publish(key, evaluation)
         except KubeError as error:
             self._tell(key, evaluation, ready_condition("Failed", str(error)))
             raise
         self._tell(key, evaluation, ready)
         return LOOK_AGAIN_SECONDS if self._own_limits.unpublished(key) else None
 
-    async def _mirror(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
+    async def _publish(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
         """The Ready condition, None while it cannot be told whether the broker is in step."""
         if self._membership.excluded:
             return ready_condition("Pending", self._membership.problem or "")
@@ -115,9 +172,9 @@ class Exporter:
         if (refusal := self._own_limits.refuses_record(record, body)) is not None:
             return refusal
         if held is None:
-            await self._records.create(body)
+            await self._mirror.records.create(body)
         elif held.value != record:
-            await self._records.replace(held, body)
+            await self._mirror.records.replace(held, body)
         return None
 
     async def _mirror_slices(self, key: ServiceKey) -> str | None:
@@ -137,11 +194,11 @@ class Exporter:
                     stale[held.name] = held
                 continue
             if held is None:
-                await self._slices.create(body)
+                await self._mirror.slices.create(body)
             else:
-                await self._slices.replace(held, body)
+                await self._mirror.slices.replace(held, body)
         for entry in stale.values():
-            await self._slices.delete(entry)
+            await self._mirror.remove_slice(entry, exported=True)
         return refusal
 
     def _may_withdraw(self, key: ServiceKey) -> bool:
@@ -156,9 +213,9 @@ class Exporter:
         """Take the export off the broker: the record first, so that importers drop it as a whole."""
         record = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if record is not None:
-            await self._records.delete(record)
+            await self._mirror.withdraw(record)
         for entry in self._broker.own_slices.indexed(key):
-            await self._slices.delete(entry)
+            await self._mirror.remove_slice(entry, exported=False)
 
     def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition | None) -> None:
         """What is not known yet, after a start, leaves the condition of the time before in place."""

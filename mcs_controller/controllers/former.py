@@ -9,11 +9,11 @@ delete. Nobody else acts on this: a member could name any UID as its own.
 import asyncio
 import logging
 
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.withdrawal import withdraw_exports
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
+from mcs_controller.kube.errors import Forbidden, KubeError
 
 _log = logging.getLogger(__name__)
 
@@ -51,17 +51,8 @@ class FormerIds:
         self.left_behind = frozenset(left_behind)
 
     async def _leave(self, cluster: str) -> None:
-        """The records first, so that importers drop each export as a whole."""
-        namespace = member_namespace(cluster)
-        for resource in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
-            for one in (await self._broker.list(resource, namespace=namespace)).items:
-                metadata = one["metadata"]
-                try:
-                    await self._broker.delete(
-                        resource, metadata["name"], namespace=namespace, uid=metadata["uid"]
-                    )
-                except NotFound:
-                    continue
+        async for _ in withdraw_exports(self._broker, member_namespace(cluster)):
+            pass
 
     def _tell(self, cluster: str, state: str) -> None:
         if cluster in self._told:

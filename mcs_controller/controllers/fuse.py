@@ -12,6 +12,7 @@ import logging
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.view import ClustersetView
 
 WINDOW_SECONDS = 60.0
@@ -22,10 +23,19 @@ _log = logging.getLogger(__name__)
 class ImportFuse:
     """Answers whether an import that nobody exports may be withdrawn."""
 
-    def __init__(self, local: LocalState, view: ClustersetView, *, share: float, minimum: int) -> None:
+    def __init__(
+        self,
+        local: LocalState,
+        view: ClustersetView,
+        membership: Membership,
+        *,
+        share: float,
+        minimum: int,
+    ) -> None:
         self.holding = False
         self._local = local
         self._view = view
+        self._membership = membership
         self._share = share
         self._minimum = minimum
         self._ours: set[ServiceKey] = set()
@@ -44,8 +54,12 @@ class ImportFuse:
         entry = self._local.imports.get(*key)
         if entry is not None and entry.value.managed and not entry.value.deleting:
             self._ours.add(key)
+            if key in self._withdrawn_at_seconds and self._nobody_exports(key, entry.value):
+                # It is on its way out, and counted.
+                self._ours.discard(key)
+                return
             self._withdrawn_at_seconds.pop(key, None)
-            if not fuse.is_released(entry.value.annotations) and self._nobody_exports(key):
+            if not self._may_go(entry.value) and self._nobody_exports(key, entry.value):
                 self._missing.add(key)
                 self._decide(held_before=self.holding or fuse.was_held(entry.value))
                 return
@@ -61,16 +75,22 @@ class ImportFuse:
         """The import is about to be deleted; what an operator let go does not count."""
         self._ours.discard(key)
         self._missing.discard(key)
-        if not fuse.is_released(imported.annotations):
+        if not self._may_go(imported):
             self._withdrawn_at_seconds[key] = asyncio.get_running_loop().time()
 
-    def _nobody_exports(self, key: ServiceKey) -> bool:
+    def _may_go(self, imported: LocalImport) -> bool:
+        """An operator said so, or removed all members that exported it: neither is a loss."""
+        return fuse.is_released(imported.annotations) or (
+            bool(imported.clusters) and all(self._membership.removed(one) for one in imported.clusters)
+        )
+
+    def _nobody_exports(self, key: ServiceKey, imported: LocalImport) -> bool:
         """False, too, while that cannot be told yet."""
         if not (self._local.synced() and self._view.complete()):
             return False
         if self._local.exports.get(*key) is not None and not self._local.loaded(key):
             return False
-        return not self._view.exported(key)
+        return not self._view.exported(key) and not self._view.unaccounted(key, imported)
 
     def _decide(self, *, held_before: bool) -> None:
         recent = self._recently_withdrawn()

@@ -7,6 +7,7 @@ the objects must look like is decided in `clusterset/desired.py`. An import neve
 export remains (MCS-IMP-03), and nothing is removed without proof (`evidence.py`).
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence, Set
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
@@ -26,14 +27,15 @@ from mcs_controller.controllers.import_status import ImportStatus, WantedStatus
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.metrics import AgentMetrics
+from mcs_controller.controllers.retained import Retained
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
 
-_ANYBODY = "*"
-"""Stands for an exporting cluster, whichever it was."""
+TELL_UNSURE_AFTER_SECONDS = 30.0
+"""After a start each member's word comes within half of that, so that earlier there is nothing to tell."""
 
 
 class Importer:
@@ -43,6 +45,7 @@ class Importer:
         self,
         local: LocalState,
         view: ClustersetView,
+        retained: Retained,
         membership: Membership,
         evidence: Evidence,
         import_fuse: ImportFuse,
@@ -56,6 +59,7 @@ class Importer:
     ) -> None:
         self._local = local
         self._view = view
+        self._retained = retained
         self._membership = membership
         self._evidence = evidence
         self._fuse = import_fuse
@@ -67,6 +71,7 @@ class Importer:
         self._exclude_metadata = exclude_metadata
         self._started_at_seconds = clock.now().timestamp()
         self._imported_here: set[tuple[str, ServiceKey]] = set()
+        self._unsure_since_seconds: dict[ServiceKey, float] = {}
         self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
         self._slices = Writer(
             local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
@@ -95,15 +100,23 @@ class Importer:
         if not self._view.complete():
             await self._refresh(key, imported, self._own_if_exported(key))
             return None
+        if imported is not None and fuse.is_released(imported.value.annotations):
+            self._retained.let_go(key)
         merged = self._view.merged(key)
-        exporters = {_ANYBODY, *merged.clusters} if merged else set()
-        self._evidence.saw((cluster, key) for cluster in exporters)
-        gone = self._remembered_exporters(key, imported) - exporters
-        if not self._evidence.proves_gone((cluster, key) for cluster in gone):
-            await self._refresh(key, imported, self._own_if_exported(key))
-        elif self._local.unread(key) and (merged is None or own in gone):
+        exporters = set(merged.clusters) if merged is not None else set()
+        if own in exporters:
+            self._evidence.saw([(own, key)])
+        unsure = self._unsure(key, exporters, imported)
+        remembered = self._remembered_exporters(key, imported)
+        if unsure and imported is not None and not imported.value.deleting:
+            return await self._hold(key, imported, unsure, exporters | remembered)
+        if unsure and merged is None:
+            return None
+        if merged is None:
+            self._unsure_since_seconds.pop(key, None)
+        if self._local.unread(key) and (merged is None or own in remembered - exporters):
             # What this cluster exports stays as it was until it has been read.
-            await self._refresh(key, imported, (exporters | gone) - {own})
+            await self._refresh(key, imported, (exporters | remembered) - {own})
         elif merged is None and imported is not None and self._fuse.holds(key):
             self._status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
         elif merged is None:
@@ -113,14 +126,45 @@ class Importer:
         return None
 
     def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
-        """The clusters that, going by the objects here, exported the service when they were written.
-
-        Somebody did, if there is anything at all: an import may not have come to name the clusters.
-        """
+        """The clusters that, going by the objects here, exported the service when they were written."""
         remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
         if imported is not None:
             remembered.update(imported.value.clusters)
-        return {_ANYBODY, *remembered}
+        return remembered
+
+    def _unsure(
+        self, key: ServiceKey, exporters: Set[str], imported: Entry[LocalImport] | None
+    ) -> frozenset[str]:
+        """The clusters that, going by the objects here, export the service, and have not said otherwise.
+
+        After a start that is so until each has spoken; what vanishes later is retained, and so is there.
+        """
+        if imported is not None and fuse.is_released(imported.value.annotations):
+            return frozenset()
+        unsure = self._view.unaccounted(key, imported.value if imported else None)
+        own = self._local.cluster_id
+        is_left = own not in exporters and own in self._remembered_exporters(key, imported)
+        if is_left and not self._evidence.proves_gone([(own, key)]):
+            return unsure | {own}
+        return unsure
+
+    async def _hold(
+        self, key: ServiceKey, imported: Entry[LocalImport], unsure: Set[str], clusters: Set[str]
+    ) -> float | None:
+        """Keep what is there of clusters that have not spoken, and let the others' endpoints follow."""
+        await self._refresh(key, imported, clusters - unsure)
+        left_seconds = self._until_told(key)
+        if left_seconds > 0:
+            return left_seconds
+        held = fuse.held_for_missing_exports(imported.value, sorted(unsure))
+        self._status.hold(key, imported.value, held)
+        return None
+
+    def _until_told(self, key: ServiceKey) -> float:
+        """In how many seconds it is told that something is held; from the first time that this is asked."""
+        now_seconds = asyncio.get_running_loop().time()
+        since_seconds = self._unsure_since_seconds.setdefault(key, now_seconds)
+        return max(0.0, since_seconds + TELL_UNSURE_AFTER_SECONDS - now_seconds)
 
     async def _import(
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
@@ -155,7 +199,8 @@ class Importer:
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
         problem = await self._write_slices(key, merged, slices) or problem
-        look_again_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
+        rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
+        missing, told_seconds = self._told_as_missing(key)
         self._status.want(
             key,
             WantedStatus(
@@ -169,15 +214,43 @@ class Importer:
                     error=str(problem) if problem else "",
                     observed_generation=imported.value.generation,
                 )
-                + fuse.held_for_silent_members(
-                    imported.value, sorted(self._membership.held & records.keys()), imported.value.generation
+                + fuse.held(
+                    imported.value,
+                    silent=sorted(self._membership.held & records.keys()),
+                    missing=missing,
+                    generation=imported.value.generation,
                 ),
                 slices_exist=bool(self._local.imported_slices.indexed(key)),
             ),
         )
         if problem is not None:
             raise problem
-        return look_again_seconds
+        return min((one for one in (rested_seconds, told_seconds) if one is not None), default=None)
+
+    def _told_as_missing(self, key: ServiceKey) -> tuple[list[str], float | None]:
+        """The exporters of whom something has been held for a while, and when to look again."""
+        clusters, again_seconds = self._retained.held_clusters(key)
+        told = {*clusters}
+        staying = self._slices_that_stay(key)
+        if staying:
+            left_seconds = self._until_told(key)
+            if left_seconds > 0:
+                again_seconds = min(left_seconds, again_seconds or left_seconds)
+            else:
+                held = self._local.imported_slices.indexed(key)
+                told.update(one.value.source_cluster for one in held if one.name in staying)
+        else:
+            self._unsure_since_seconds.pop(key, None)
+        return sorted(told), again_seconds
+
+    def _slices_that_stay(self, key: ServiceKey) -> Set[str]:
+        """Slices without a source, of clusters that have not said that it is gone."""
+        missing = self._view.unaccounted_slices(key)
+        if not missing:
+            return missing
+        held = self._local.imported_slices.indexed(key)
+        dead = self._membership.dead
+        return {one.name for one in held if one.name in missing and one.value.source_cluster not in dead}
 
     def _withdrawn(
         self, key: ServiceKey, imported: Entry[LocalImport], exporters: Set[str]
@@ -256,7 +329,10 @@ class Importer:
                 )
             except KubeError as error:
                 problem = problem or error
+        stay = self._slices_that_stay(key) if left else frozenset[str]()
         for entry in left.values() if remove else ():
+            if entry.name in stay:
+                continue
             try:
                 await self._slices.delete(entry)
             except KubeError as error:

@@ -139,6 +139,11 @@ class Intake:
             for reason in sorted(set(account.left_out.values())):
                 yield cluster, reason, sum(one == reason for one in account.left_out.values())
 
+    def leaves_out(self, cluster: str, name: str) -> bool:
+        """Whether this object is left out, as far as that is remembered."""
+        account = self._accounts.get(cluster)
+        return account is not None and name in account.left_out
+
     def allow_more(self, cluster: str) -> None:
         """The member's limits changed."""
         account = self._accounts.get(cluster)

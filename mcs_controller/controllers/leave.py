@@ -15,46 +15,26 @@ from mcs_controller.api.names import (
 )
 from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
-    EXPORTED_ENDPOINT_SLICES,
-    EXPORTED_SERVICES,
     SERVICES,
-    Resource,
     service_imports,
 )
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.controllers.withdrawal import remove_all, withdraw_exports
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import preferred_mcs_version
-from mcs_controller.kube.errors import NotFound
 
 
 async def leave(cluster_id: str, local: Client, broker: Client) -> AsyncIterator[tuple[str, int]]:
     """Each kind of what was removed, and how many; can be repeated. Raises `KubeError`."""
     namespace = member_namespace(cluster_id)
-    # The records first, so that the other clusters drop each export as a whole.
-    for resource in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
-        yield resource.kind, await _remove_all(broker, resource, namespace=namespace)
+    async for removed in withdraw_exports(broker, namespace):
+        yield removed
     # Then the imports, so that nobody is sent where nothing is any more.
     version = await preferred_mcs_version(local)
     ours = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
     if version is not None:
         imports = service_imports(version)
-        yield imports.kind, await _remove_all(local, imports, label_selector=ours)
+        yield imports.kind, await remove_all(local, imports, label_selector=ours)
     slices = f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}"
-    yield ENDPOINT_SLICES.kind, await _remove_all(local, ENDPOINT_SLICES, label_selector=slices)
-    yield SERVICES.kind, await _remove_all(local, SERVICES, label_selector=ours)
-
-
-async def _remove_all(
-    client: Client, resource: Resource, *, namespace: str = "", label_selector: str = ""
-) -> int:
-    removed = 0
-    for one in (await client.list(resource, namespace=namespace, label_selector=label_selector)).items:
-        metadata = one["metadata"]
-        try:
-            await client.delete(
-                resource, metadata["name"], namespace=metadata["namespace"], uid=metadata["uid"]
-            )
-        except NotFound:
-            continue
-        removed += 1
-    return removed
+    yield ENDPOINT_SLICES.kind, await remove_all(local, ENDPOINT_SLICES, label_selector=slices)
+    yield SERVICES.kind, await remove_all(local, SERVICES, label_selector=ours)

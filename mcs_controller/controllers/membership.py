@@ -1,9 +1,9 @@
-"""This cluster's place in the clusterset, and how the others are.
+"""The other members: who they are, who is alive, who was removed, and what they state of themselves.
 
-It proves that the cluster id is ours (the MemberCluster on the broker names our kube-system UID, or none
-yet), renews the heartbeat, and reads the others' with one cheap list from the watch cache: heartbeats are
-never fanned out to watchers. Whether a silent member is dead is decided in `clusterset/liveness.py` by this
-process's own clock, so that skew between clusters does not matter.
+Read with one cheap list from the watch cache: heartbeats are never fanned out to watchers. Whether a silent
+member is dead is decided in `clusterset/liveness.py` by this process's own clock, so that skew between
+clusters does not matter; when one that is missing counts as removed, in `clusterset/departure.py`. This
+cluster's own place is `presence.py`'s.
 """
 
 import asyncio
@@ -11,65 +11,82 @@ import logging
 import random as randomness
 from collections.abc import Callable, Iterable, Mapping
 
-from mcs_controller import __version__
-from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
-from mcs_controller.clusterset import decode, fuse, liveness
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.clusterset import decode, departure, fuse, liveness
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.limits import Limits
 from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.statement import Heard, hear
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.errors import ClusterIdTaken
-from mcs_controller.kube.client import Client, JsonObject
-from mcs_controller.kube.clock import Clock, rfc3339_micro
-from mcs_controller.kube.errors import KubeError, NotFound
+from mcs_controller.controllers.presence import Presence
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import KubeError
 
 _log = logging.getLogger(__name__)
 
 MemberListener = Callable[[str], None]
 
+HURRIED_SECONDS = 2.0
+"""Between two looks at the members when something has begun to wait for their word, for a minute."""
+HURRY_FOR_SECONDS = 60.0
+
 
 class Membership:
-    """Joins, renews and observes.
+    """Observes.
 
-    `verified` says that the cluster id is proven ours: nothing is exported before. `excluded` says that the
-    broker answers and does not know us. `observed` says that the members have been read at least once.
-    `held` are members that count as alive although they are silent, because most fell silent at once.
-    `dead` are the members whose endpoints are not to be used, `doubtful` those that have not given a sign of
-    life since this process began; all three stay empty under the policy `keep`. `problem` is None when the
-    last round worked.
+    `observed` says that the members have been read at least once. `held` are members that count as alive
+    although they are silent, because most fell silent at once. `dead` are the members whose endpoints are
+    not to be used, `doubtful` those that have not given a sign of life since this process began; all three
+    stay empty under the policy `keep`. `heard` is what the members stated. `problem` is None when the last
+    round worked.
     """
 
     def __init__(
-        self,
-        config: AgentConfig,
-        local: Client,
-        broker: Client,
-        *,
-        clock: Clock,
-        random: randomness.Random,
+        self, config: AgentConfig, presence: Presence, broker: Client, *, random: randomness.Random
     ) -> None:
-        self.verified = False
-        self.excluded = False
         self.observed = False
         self.doubtful: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
         self.held: frozenset[str] = frozenset()
-        self.problem: str | None = "has not asked the broker yet"
+        self.heard: Mapping[str, Heard] = {}
+        self._presence = presence
+        self._problem: str | None = None
         self._config = config
-        self._namespace = member_namespace(config.cluster_id)
-        self._local = local
         self._broker = broker
-        self._clock = clock
         self._random = random
-        self._uid = ""
+        self._present: frozenset[str] = frozenset()
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
+        self._departures = departure.Departures()
+        self._consistent_at_seconds: float | None = None
+        self._hurried_until_seconds = 0.0
+        self._wake = asyncio.Event()
         self._listeners: list[MemberListener] = []
+        self._read_listeners: list[Callable[[], None]] = []
+        self._sure_listeners: list[Callable[[], None]] = []
         self._became_observed = asyncio.Event()
 
+    @property
+    def verified(self) -> bool:
+        """Whether the cluster id is proven ours."""
+        return self._presence.verified
+
+    @property
+    def excluded(self) -> bool:
+        """Whether the broker answers and does not know us."""
+        return self._presence.excluded
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps us from being a member, or from reading the others."""
+        return self._presence.problem or self._problem
+
     def member(self, cluster: str) -> Member | None:
-        """What the broker last said of a member (this cluster, too), None if it never named it."""
+        """What the broker last said of a member (this cluster, too); None if it is none, or was removed.
+
+        One that is missing goes on under what was said of it last until it counts as removed.
+        """
         return self._members.get(cluster)
 
     def limits(self, cluster: str) -> Limits:
@@ -77,23 +94,52 @@ class Membership:
         member = self._members.get(cluster)
         return self._config.limits.stated(member.limits) if member is not None else self._config.limits
 
+    def removed(self, cluster: str) -> bool:
+        """Whether the broker's administrator has removed a member."""
+        return self._departures.removed(cluster, self._present)
+
     def former_ids(self) -> frozenset[str]:
         """Silent members that name our kube-system UID: this cluster, under an id that it had before."""
-        silent = self._liveness.stale(self._config.member_timeout_seconds)
+        silent, uid = self._liveness.stale(self._config.member_timeout_seconds), self._presence.uid
         return frozenset(
-            cluster for cluster in silent if self._uid and self._members[cluster].cluster_uid == self._uid
+            cluster
+            for cluster in silent
+            if uid and cluster in self._members and self._members[cluster].cluster_uid == uid
         )
 
     def heartbeat_ages_seconds(self) -> Mapping[str, float]:
         """For each other member, how long its heartbeat has not changed while the broker answered."""
         return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
 
+    def others(self) -> frozenset[str]:
+        """The other members, those that are missing included until they count as removed."""
+        return frozenset(self._members) - {self._config.cluster_id}
+
     def on_change(self, listener: MemberListener) -> None:
-        """Tell `listener` each member that died, came back, or whose rights changed.
+        """Tell `listener` each member that died, came back, was removed, or whose rights changed.
 
         For this cluster, also when the broker answers again or no longer.
         """
         self._listeners.append(listener)
+
+    def on_read(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every look at the members."""
+        self._read_listeners.append(listener)
+
+    def on_sure(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when clusters that were never seen count as removed from then on."""
+        self._sure_listeners.append(listener)
+
+    def distrust(self) -> None:
+        """The broker's history broke: that a member is missing proves little for a long time."""
+        self._departures = departure.distrust(self._departures)
+
+    def hurry(self) -> None:
+        """Something begins to wait for a member's word: look at the members more often for a while."""
+        now_seconds = asyncio.get_running_loop().time()
+        if now_seconds >= self._hurried_until_seconds:
+            self._wake.set()
+        self._hurried_until_seconds = now_seconds + HURRY_FOR_SECONDS
 
     async def wait_observed(self) -> None:
         """Wait until the cluster id is proven ours and the members have been read, for the first time."""
@@ -101,80 +147,60 @@ class Membership:
 
     async def confirm(self) -> None:
         """Read the members anew, consistently. Raises `KubeError`, `ClusterIdTaken`."""
-        self._take(await self._read_members(None))
+        self._take(await self._read_members(None), consistent=True)
 
     async def run(self) -> None:
         """Go on until cancelled. Raises `ClusterIdTaken`."""
-        while True:
-            await self.step()
-            await asyncio.sleep(self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1))
+        end = self._presence.listen(changed=self._presence_changed, broke=lambda reason: None)
+        self.hurry()
+        try:
+            while True:
+                self._wake.clear()
+                await self.step()
+                seconds = self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1)
+                if asyncio.get_running_loop().time() < self._hurried_until_seconds:
+                    seconds = min(seconds, HURRIED_SECONDS)
+                try:
+                    async with asyncio.timeout(seconds):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            end()
 
     async def step(self) -> None:
-        """One round: join if needed, renew, look at the others. Raises `ClusterIdTaken`."""
-        well_before = self.problem is None
+        """One look at the others, if we are a member. Raises `ClusterIdTaken`."""
+        if not self.verified:
+            return
+        well_before = self._problem is None
         try:
-            if not self.verified:
-                await self._join()
-            else:
-                await self._renew()
             await self._observe()
-        except NotFound:
-            self.verified, self.excluded = False, True
-            self._report(
-                f"the broker has no MemberCluster {self._config.cluster_id} in namespace {self._namespace}: "
-                "the broker's administrator has to create it"
-            )
-        except (KubeError, MalformedObject) as error:
-            self._report(f"cannot renew the membership: {error}")
+        except KubeError as error:
+            self._report(f"cannot read the members: {error}")
         else:
-            self.problem = None
+            self._problem = None
             self._became_observed.set()
-        if well_before != (self.problem is None):
+        if well_before != (self._problem is None):
             self._tell([self._config.cluster_id])
 
-    async def _join(self) -> None:
-        """Claim the cluster id, unless another cluster has it."""
-        if not self._uid:
-            self._uid = (await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
-        raw = await self._broker.get(MEMBER_CLUSTERS, self._config.cluster_id, self._namespace)
-        self._check_owner(decode.member(raw))
-        # The version makes sure that of two clusters that claim one id at once only one succeeds.
-        await self._write_status(raw["metadata"]["resourceVersion"])
-        self.verified, self.excluded = True, False
-        _log.info("member of the clusterset as %s", self._config.cluster_id)
-
-    async def _renew(self) -> None:
-        await self._write_status(None)
-
-    async def _write_status(self, resource_version: str | None) -> None:
-        status = {
-            "clusterUID": self._uid,
-            "version": __version__,
-            "heartbeat": rfc3339_micro(self._clock.now()),
-        }
-        patch: JsonObject = {"status": status}
-        if resource_version is not None:
-            patch["metadata"] = {"resourceVersion": resource_version}
-        await self._broker.patch(
-            MEMBER_CLUSTERS,
-            self._config.cluster_id,
-            patch,
-            namespace=self._namespace,
-            subresource="status",
-        )
+    def _presence_changed(self) -> None:
+        self._wake.set()
+        self._tell([self._config.cluster_id])
 
     async def _observe(self) -> None:
         try:
             members = await self._read_members("0")
         except ClusterIdTaken:
             members = {}
-        if not self.observed or self._members.keys() - members.keys():
+        consistent = not self.observed or bool(self._members.keys() - members.keys())
+        if consistent:
             # The watch cache may be behind: that a member left, or that its id is another's, is believed on
             # a consistent list only.
             members = await self._read_members(None)
-        self._take(members)
+        self._take(members, consistent=consistent)
 
-    def _take(self, members: dict[str, Member]) -> None:
+    def _take(self, members: dict[str, Member], *, consistent: bool) -> None:
+        self._present = frozenset(members)
         now_seconds = asyncio.get_running_loop().time()
         self._liveness = liveness.observe(
             self._liveness,
@@ -182,26 +208,76 @@ class Membership:
             now_seconds,
             max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
         )
+        now_sure = self._see_departures(members, now_seconds, consistent)
+        missing = self._missing()
+        known = {**missing, **members}
+        self.heard = {cluster: heard for cluster, heard in self.heard.items() if cluster in missing} | {
+            cluster: hear(self.heard.get(cluster), member.heartbeat, member.exported)
+            for cluster, member in members.items()
+            if cluster != self._config.cluster_id
+        }
         dead: frozenset[str] = frozenset()
         held: frozenset[str] = frozenset()
         doubtful: frozenset[str] = frozenset()
         if self._config.dead_member_policy == "withdraw":
-            dead = self._believed_dead(members)
+            dead = self._believed_dead(members) | (self.dead & missing.keys())
             held = self._liveness.stale(self._config.member_timeout_seconds) - dead
             doubtful = self._liveness.unproven()
-        changed = _rights_changed(self._members, members) | (self.dead ^ dead) | (self.doubtful - doubtful)
+        changed = _rights_changed(self._members, known) | (self.dead ^ dead) | (self.doubtful - doubtful)
         changed |= self.held ^ held
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
+        for cluster in sorted(self._members.keys() - known.keys()):
+            _log.warning("member %s was removed: what it exported is withdrawn", cluster)
         if held and not self.held:
             _log.error(
                 "most members went silent at once, which is hard to believe: the endpoints of %s are held "
                 "until their heartbeats come back or the broker's administrator lets them go",
                 ", ".join(sorted(held)),
             )
-        self._members, self.dead, self.held, self.doubtful = members, dead, held, doubtful
+        self._members, self.dead, self.held, self.doubtful = known, dead, held, doubtful
         self.observed = True
+        for tell in self._read_listeners:
+            tell()
         self._tell(sorted(changed))
+        if now_sure:
+            for tell in self._sure_listeners:
+                tell()
+
+    def _see_departures(self, members: dict[str, Member], now_seconds: float, consistent: bool) -> bool:
+        """Time counts from one consistent list to the next, and a list without us is no witness.
+
+        True when it has become time to believe of clusters that were never seen that they are no members.
+        """
+        if self._config.cluster_id not in members:
+            return False
+        was_sure = self._departures.sure_of_unseen()
+        passed_seconds, max_gap_seconds = 0.0, 2 * self._config.heartbeat_interval_seconds
+        if self._consistent_at_seconds is not None:
+            passed_seconds = min(now_seconds - self._consistent_at_seconds, max_gap_seconds)
+        self._consistent_at_seconds = now_seconds
+        if not consistent and self._members.keys() <= members.keys():
+            # Nobody is missing, which a list from the cache shows as well.
+            self._departures = departure.observe(
+                self._departures, frozenset(), self._present, passed_seconds=passed_seconds
+            )
+            return self._departures.sure_of_unseen() and not was_sure
+        self._departures = departure.observe(
+            self._departures,
+            self._members.keys(),
+            self._present,
+            passed_seconds=passed_seconds,
+            announced={cluster for cluster, member in self._members.items() if member.released},
+        )
+        return self._departures.sure_of_unseen() and not was_sure
+
+    def _missing(self) -> dict[str, Member]:
+        """Members that are not in the last list and may come back; their silence is no sign of death."""
+        return {
+            cluster: member
+            for cluster, member in self._members.items()
+            if cluster not in self._present and not self.removed(cluster)
+        }
 
     def _believed_dead(self, members: Mapping[str, Member]) -> frozenset[str]:
         """The silent members less those that the fuse holds (architecture.md, decision 7).
@@ -238,17 +314,9 @@ class Membership:
                 )
                 continue
             if member.cluster == self._config.cluster_id:
-                self._check_owner(member)
+                self._presence.check_owner(member)
             members[member.cluster] = member
         return members
-
-    def _check_owner(self, member: Member) -> None:
-        if member.cluster_uid and self._uid and member.cluster_uid != self._uid:
-            raise ClusterIdTaken(
-                f"cluster id {self._config.cluster_id} belongs to another cluster (kube-system UID "
-                f"{member.cluster_uid}, ours is {self._uid}): choose another id, or, if that cluster is gone "
-                f"for good, delete and create its MemberCluster in namespace {self._namespace} on the broker"
-            )
 
     def _tell(self, clusters: Iterable[str]) -> None:
         for cluster in clusters:
@@ -256,9 +324,9 @@ class Membership:
                 listener(cluster)
 
     def _report(self, problem: str) -> None:
-        if problem != self.problem:
+        if problem != self._problem:
             _log.warning("%s", problem)
-            self.problem = problem
+            self._problem = problem
 
 
 def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:

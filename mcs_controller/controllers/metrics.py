@@ -17,6 +17,7 @@ from mcs_controller.controllers.fuse import ImportFuse
 from mcs_controller.controllers.import_cap import ImportCap
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.retained import Retained
 from mcs_controller.controllers.view import ClustersetView
 
 PROPAGATION_BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -31,6 +32,11 @@ class AgentMetrics:
             "From the exporting cluster's agent seeing an endpoint change to the slice written here, by the "
             "two agents' wall clocks.",
             buckets=PROPAGATION_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self.history_breaks = Counter(
+            "mcs_broker_history_breaks_total",
+            "Times that the broker turned out to have lost something or track of something.",
             registry=registry,
         )
         self.foreign = Counter(
@@ -48,6 +54,7 @@ class StateCollector(Collector):
         local: LocalState,
         broker: BrokerState,
         view: ClustersetView,
+        retained: Retained,
         membership: Membership,
         fuse: ImportFuse,
         import_cap: ImportCap,
@@ -57,6 +64,7 @@ class StateCollector(Collector):
         self._local = local
         self._broker = broker
         self._view = view
+        self._retained = retained
         self._membership = membership
         self._fuse = fuse
         self._import_cap = import_cap
@@ -111,6 +119,15 @@ class StateCollector(Collector):
         for member, kind, limit, number in self._broker.left_out():
             left_out.add_metric([member, kind, limit], number)
         yield left_out
+        kept = GaugeMetricFamily(
+            "mcs_retained_objects",
+            "Records and slices of other members that are kept although the broker lacks them (missing) or "
+            "has an older story of them (older), since their members did not say so.",
+            labels=["kind", "reason"],
+        )
+        for (kind, reason), number in self._retained.counts().items():
+            kept.add_metric([kind, reason], number)
+        yield kept
         tripped = GaugeMetricFamily(
             "mcs_fuse_tripped",
             "Whether everything is held, since too much was lost at once: services (imports) or heartbeats "

@@ -77,6 +77,10 @@ class OwnLimits:
         """Whether something of the service's export is not on the broker, since it does not fit."""
         return key in self._unpublished
 
+    def keeps_back(self) -> bool:
+        """Whether anything is not on the broker for that reason."""
+        return bool(self._unpublished)
+
     def waits(self, record: ExportRecord) -> str:
         """What to tell the user of an export that importers may have no place for; "" if they have."""
         places = self._membership.limits(self._cluster_id).imports

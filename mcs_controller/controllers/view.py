@@ -6,7 +6,6 @@ read the same view. A merge is kept for as long as the records are the very same
 of a slice.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from mcs_controller.clusterset.admission import admit_record, admit_slice
@@ -14,6 +13,7 @@ from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     ExportRecord,
     ImportedSlice,
+    LocalImport,
     MergedService,
     ServiceKey,
     SourceSlice,
@@ -24,6 +24,7 @@ from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.own_limits import OwnLimits
+from mcs_controller.controllers.retained import Retained
 
 
 class _Admitted(NamedTuple):
@@ -46,12 +47,20 @@ class ClustersetView:
     """Records, merges and slices by service. Reads stores only; never waits."""
 
     def __init__(
-        self, local: LocalState, broker: BrokerState, membership: Membership, own_limits: OwnLimits
+        self,
+        local: LocalState,
+        broker: BrokerState,
+        retained: Retained,
+        membership: Membership,
+        own_limits: OwnLimits,
     ) -> None:
         self._local = local
         self._broker = broker
+        self._retained = retained
         self._membership = membership
         self._own_limits = own_limits
+        # What was exported in this process's life is accounted for from then on.
+        self._exported_here: set[ServiceKey] = set()
         self._merges: dict[ServiceKey, _Merge] = {}
         self._admitted: dict[ServiceKey, dict[tuple[str, str], _Admitted]] = {}
 
@@ -91,16 +100,14 @@ class ClustersetView:
         """All admitted records of one service, this cluster's own first."""
         own = self._own_part(key)
         found = [own] if own is not None else []
-        for entry in self._broker.records.indexed(key):
-            if self.refusal(entry.value) is None:
-                found.append(entry.value)
+        found += (record for record in self._retained.records(key) if self.refusal(record) is None)
         return tuple(found)
 
     def exported(self, key: ServiceKey) -> bool:
         """Whether any cluster exports the service: the same as whether there is a merge, for less."""
         if self._own_part(key) is not None:
             return True
-        return any(self.refusal(entry.value) is None for entry in self._broker.records.indexed(key))
+        return any(self.refusal(record) is None for record in self._retained.records(key))
 
     def merged(self, key: ServiceKey) -> MergedService | None:
         """What the records of one service amount to; None when nobody exports it."""
@@ -114,6 +121,7 @@ class ClustersetView:
         known = self._merges.get(key)
         if known and known.records == records and known.owners == owners:
             return known.merged
+        self._exported_here.add(key)
         merged = merge(records, owners)
         self._merges[key] = _Merge(records, owners, merged)
         return merged
@@ -128,7 +136,7 @@ class ClustersetView:
         before, now = self._admitted.get(key, {}), dict[tuple[str, str], _Admitted]()
         found = []
         own = () if self._local.unread(key) else self._local.own_slices(key)
-        for source in (*own, *self._others_slices(key)):
+        for source in (*own, *self._retained.slices(key)):
             member = self._membership.member(source.cluster)
             if member is None and source.cluster == self._local.cluster_id:
                 found.append(source)
@@ -146,16 +154,51 @@ class ClustersetView:
             self._admitted.pop(key, None)
         return tuple(found)
 
-    def _others_slices(self, key: ServiceKey) -> Iterator[SourceSlice]:
-        return (entry.value for entry in self._broker.slices.indexed(key))
-
     def changed_at_seconds(self, imported: ImportedSlice) -> float:
         """When the exporter saw the content of an imported slice, since the epoch; 0.0 if unknown."""
-        for source in self._others_slices(imported.service):
+        for source in self._retained.slices(imported.service):
             name = imported_slice_name(source.service.name, source.cluster, source.name)
             if source.cluster == imported.source_cluster and name == imported.name:
                 return source.changed_at_seconds
         return 0.0
+
+    def unaccounted(self, key: ServiceKey, imported: LocalImport | None) -> frozenset[str]:
+        """The other clusters that, by the objects here, export the service, and whose word is missing.
+
+        There is no record of theirs (or they are no members), and nothing proves that they do not export it.
+        "" stands for some cluster: an import may not have come to name any.
+        """
+        own = self._local.cluster_id
+        remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        if imported is not None:
+            remembered.update(imported.clusters)
+        if not remembered and imported is not None and not self._retained.everybody_accounted():
+            return frozenset({""}) if key not in self._exported_here else frozenset()
+        exporters = {record.cluster for record in self.records(key)}
+        refused = {record.cluster for record in self._retained.records(key)} - exporters
+        return frozenset(
+            cluster
+            for cluster in remembered - exporters - {own}
+            if not self._retained.accounted(cluster, key)
+            and not (cluster in refused and self._membership.member(cluster) is not None)
+        )
+
+    def unaccounted_slices(self, key: ServiceKey) -> frozenset[str]:
+        """The imported slices, by name, without a source, of clusters whose word on that is missing."""
+        held = [entry.value for entry in self._local.imported_slices.indexed(key)]
+        unknown = [
+            one
+            for one in held
+            if one.source_cluster != self._local.cluster_id
+            and not self._retained.slice_accounted(one.source_cluster, one.name)
+        ]
+        if not unknown:
+            return frozenset()
+        sources = {
+            imported_slice_name(source.service.name, source.cluster, source.name)
+            for source in self._retained.slices(key)
+        }
+        return frozenset(one.name for one in unknown if one.name not in sources)
 
     def refused(self) -> int:
         """How many records of other members are not admitted now."""
@@ -163,7 +206,8 @@ class ClustersetView:
 
     def services(self) -> set[ServiceKey]:
         """Every service that any cluster exports, or that this cluster still has objects of."""
-        found = {ServiceKey(entry.namespace, entry.name) for entry in self._local.exports}
+        found = self._retained.services()
+        found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.exports)
         found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.imports)
         for store in (
             self._broker.records,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
+from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
 from mcs_controller.clusterset.desired import import_conditions, import_spec
 from mcs_controller.clusterset.export import conflict_condition, evaluate_export, ready_condition
@@ -15,7 +16,6 @@ from mcs_controller.clusterset.fuse import (
     MASS_WITHDRAWAL,
     MEMBERS_SILENT,
     held_for_mass_withdrawal,
-    held_for_silent_members,
 )
 from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport
@@ -42,7 +42,7 @@ def test_a_held_import_says_why_and_how_to_let_it_go() -> None:
 
 
 def test_an_import_that_is_held_for_silent_members_says_so_and_later_that_it_is_not() -> None:
-    (held,) = held_for_silent_members(an_import(), ["east", "west"], 4)
+    (held,) = fuse.held(an_import(), silent=["east", "west"], missing=[], generation=4)
     assert (held.type, held.status, held.reason, held.observed_generation) == (
         CONDITION_HELD,
         "True",
@@ -50,9 +50,9 @@ def test_an_import_that_is_held_for_silent_members_says_so_and_later_that_it_is_
         4,
     )
     assert "the endpoints of east, west are held" in held.message
-    after = held_for_silent_members(an_import(conditions=(held,)), [], 5)
+    after = fuse.held(an_import(conditions=(held,)), silent=[], missing=[], generation=5)
     assert after == (Condition(CONDITION_HELD, "False", "NotHeld", "", 5),)
-    assert held_for_silent_members(an_import(), [], 5) == ()
+    assert fuse.held(an_import(), silent=[], missing=[], generation=5) == ()
 
 
 @pytest.mark.requirement("MCS-EXP-08")

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.fuse import (
     MEMBERS_MINIMUM,
     held_for_mass_withdrawal,
-    held_for_silent_members,
+    held_for_missing_exports,
     holds,
     is_released,
     was_held,
@@ -89,15 +90,26 @@ def test_what_was_held_is_known_from_the_import_and_told_with_the_cure() -> None
     held = replace(imported, conditions=(condition,))
     assert was_held(held)
     assert not was_held(imported)
-    (over,) = held_for_silent_members(held, (), 3)
+    (over,) = fuse.held(held, silent=(), missing=(), generation=3)
     assert (over.type, over.status) == ("mcs-controller.io/Held", "False")
     assert not was_held(replace(imported, conditions=(over,)))
 
 
 def test_an_import_that_never_was_held_has_no_such_condition() -> None:
     imported = LocalImport(ServiceKey("shop", "web"), "uid", 3, ImportSpec("ClusterSetIP", ()))
-    assert held_for_silent_members(imported, (), 3) == ()
-    (held,) = held_for_silent_members(imported, ("east", "west"), 3)
+    assert fuse.held(imported, silent=(), missing=(), generation=3) == ()
+    (held,) = fuse.held(imported, silent=("east", "west"), missing=("east",), generation=3)
     assert (held.status, held.reason) == ("True", "MembersSilent")
     assert "east, west" in held.message
     assert not was_held(replace(imported, conditions=(held,)))
+
+
+def test_an_import_of_which_something_is_missing_says_whose_and_how_to_let_it_go() -> None:
+    imported = LocalImport(ServiceKey("shop", "web"), "uid", 3, ImportSpec("ClusterSetIP", ()))
+    (held,) = fuse.held(imported, silent=(), missing=("east", "west"), generation=3)
+    assert (held.status, held.reason) == ("True", "ExportsMissing")
+    assert "east, west" in held.message
+    assert "--namespace shop web mcs-controller.io/withdraw=allowed" in held.message
+    # The fuse goes by what was lost at once, and not by this.
+    assert not was_held(replace(imported, conditions=(held,)))
+    assert "the exporting clusters" in held_for_missing_exports(imported, ("",)).message

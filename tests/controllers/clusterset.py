@@ -279,6 +279,7 @@ class Clusterset:
         skew_seconds: dict[str, float] | None = None,
         members: Mapping[str, Object] | None = None,
         installed: Collection[str] | None = None,
+        edit_broker_crds: Callable[[Object], None] | None = None,
         **settings: Any,
     ) -> None:
         self.names = names or MEMBERS
@@ -286,6 +287,7 @@ class Clusterset:
         self._start = start
         self._members = members or {}
         self._installed = installed
+        self._edit_broker_crds = edit_broker_crds
         self.broker = SimCluster("broker", clock=LoopClock(), random=Random(f"{seed}broker"))
         self.broker_api = self.broker.client()
         self.clusters = {
@@ -300,6 +302,11 @@ class Clusterset:
         for cluster in self.clusters.values():
             cluster.settings = settings
 
+    @property
+    def apis(self) -> dict[str, Client]:
+        """A way to each cluster's API server."""
+        return {cluster.name: cluster.api for cluster in self}
+
     def __getitem__(self, name: str) -> Cluster:
         return self.clusters[name]
 
@@ -308,6 +315,7 @@ class Clusterset:
 
     async def __aenter__(self) -> Self:
         await self.install_broker()
+        self.empty_broker = self.broker.snapshot()
         for cluster in self:
             if self._installed is None or cluster.name in self._installed:
                 await cluster.install()
@@ -333,14 +341,19 @@ class Clusterset:
             cluster.sim.close()
         self.broker.close()
 
-    async def install_broker(self) -> None:
-        for name in BROKER_CRDS:
-            await self.broker_api.create(CUSTOM_RESOURCE_DEFINITIONS, _crd(name))
+    async def install_broker(self, *names: str) -> None:
+        """The broker's CRDs, all of them unless some are named."""
+        for name in names or BROKER_CRDS:
+            body = yaml.safe_load(yaml.safe_dump(_crd(name)))
+            if self._edit_broker_crds is not None:
+                self._edit_broker_crds(body)
+            await self.broker_api.create(CUSTOM_RESOURCE_DEFINITIONS, body)
 
-    async def admit(self, name: str, spec: Object | None = None) -> None:
+    async def admit(self, name: str, spec: Object | None = None, *, with_namespace: bool = True) -> None:
         """What the broker's administrator does for a new member."""
         namespace = f"mcs-member-{name}"
-        await self.broker_api.create(NAMESPACES, {"metadata": {"name": namespace}})
+        if with_namespace:
+            await self.broker_api.create(NAMESPACES, {"metadata": {"name": namespace}})
         await self.broker_api.create(MEMBER_CLUSTERS, member_cluster(name, spec))
 
     async def publish(self, member: str, kind: Resource, name: str, **spec: Any) -> Object:

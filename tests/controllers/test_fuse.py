@@ -10,6 +10,7 @@ from mcs_controller.api.resources import (
     MEMBER_CLUSTERS,
     SERVICES,
 )
+from mcs_controller.controllers.withdrawal import withdraw_exports
 from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset, Object
 
 pytestmark = pytest.mark.looptime
@@ -51,14 +52,15 @@ async def held(cluster: Cluster) -> set[str]:
     }
 
 
-async def lose_records(world: Clusterset, member: str) -> None:
-    """What a member exported vanishes from the broker in one go, and does not come back by itself."""
+async def withdraw_all(world: Clusterset, member: str) -> None:
+    async for _ in withdraw_exports(world.broker_api, f"mcs-member-{member}"):
+        pass
+
+
+async def withdraw_records(world: Clusterset, member: str) -> None:
+    """A member takes all back that it exported, and means it no more than its users do."""
     await world[member].kill()
-    for one in (await world.broker_api.list(EXPORTED_SERVICES)).items:
-        if one["metadata"]["namespace"] == f"mcs-member-{member}":
-            await world.broker_api.delete(
-                EXPORTED_SERVICES, one["metadata"]["name"], namespace=one["metadata"]["namespace"]
-            )
+    await withdraw_all(world, member)
 
 
 def metric(cluster: Cluster, name: str, **labels: str) -> float | None:
@@ -75,7 +77,7 @@ async def test_a_mass_withdrawal_is_held_told_and_undone_when_the_data_comes_bac
             for one in await west.all_of(IMPORTS, "shop")
         }
         slices = await west.contents()
-        await lose_records(world, "east")
+        await withdraw_records(world, "east")
         await world.settle()
 
         # Deleted one by one, the first few had gone before it became many.
@@ -107,7 +109,7 @@ async def test_a_mass_withdrawal_is_held_told_and_undone_when_the_data_comes_bac
 
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_records_that_one_list_lacks_are_all_held() -> None:
-    """As after a broker that was rebuilt empty: nothing at all is withdrawn."""
+    """Without their member's word, and as after a broker that was rebuilt empty: nothing is withdrawn."""
     async with Clusterset("east", "west") as world:
         await exported(world, 12)
         west = world["west"]
@@ -153,7 +155,7 @@ async def test_an_operator_lets_single_imports_go_and_with_the_last_the_fuse_clo
         await exported(world, 6)
         west = world["west"]
         await west.kill()
-        await lose_records(world, "east")
+        await withdraw_records(world, "east")
         west.start()
         await world.until(lambda: _all_held(west, 6), within_seconds=60)
 
@@ -191,7 +193,7 @@ async def test_leave_given_for_an_import_that_is_exported_is_taken_back_at_once(
 async def test_fewer_than_ten_or_half_or_less_go_as_ever() -> None:
     async with Clusterset("east", "west", "north") as world:
         await exported(world, 9, 13)
-        await lose_records(world, "east")
+        await withdraw_records(world, "east")
         await world.settle()
         assert await names(world["north"]) == {f"west-{number}" for number in range(13)}
         assert metric(world["north"], "mcs_fuse_tripped", fuse="imports") == 0

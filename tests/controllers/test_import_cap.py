@@ -46,6 +46,9 @@ async def mars_exports(
 
 
 async def withdraw(world: Clusterset, name: str) -> None:
+    """As its member does: it says so first."""
+    said = {"spec": {"withdrawn": True}}
+    await world.broker_api.patch(EXPORTED_SERVICES, f"shop.{name}", said, namespace="mcs-member-mars")
     await world.broker_api.delete(EXPORTED_SERVICES, f"shop.{name}", namespace="mcs-member-mars")
     await world.broker_api.delete(EXPORTED_ENDPOINT_SLICES, f"shop.{name}-x", namespace="mcs-member-mars")
 

@@ -207,7 +207,7 @@ async def test_every_member_shares_with_every_other_and_nobody_with_who_is_none(
 
         await world["west"].kill()
         await world.broker_api.delete(MEMBER_CLUSTERS, "west", namespace="mcs-member-west")
-        await world.until(lambda: shared_among(world, "east", "north", besides=("west",)))
+        await world.until(lambda: shared_among(world, "east", "north", besides=("west",)), within_seconds=90)
 
 
 async def shared_among(world: Clusterset, *members: str, besides: Collection[str] = ()) -> bool:
@@ -230,7 +230,9 @@ async def test_a_member_that_leaves_is_withdrawn_by_the_others() -> None:
 
         await world.broker_api.delete(NAMESPACES, "mcs-member-east")
 
-        await world.until(lambda: has(world, "north", WEST))
+        # It may have been deleted to be made again: it has to stay away for a minute.
+        await world.always(lambda: has(world, "north", EAST | WEST), for_seconds=55)
+        await world.until(lambda: has(world, "north", WEST), within_seconds=30)
         assert await exporters(world, "north") == ["west"]
 
 
@@ -240,10 +242,46 @@ async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitte
         await exported_by_both(world)
 
         await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
-        await world.until(lambda: has(world, "north", WEST))
+        await world.until(lambda: has(world, "north", WEST), within_seconds=90)
 
         await world.broker_api.create(MEMBER_CLUSTERS, member_cluster("east"))
         await world.imported("shop", "web", EAST | WEST)
+
+
+@pytest.mark.requirement("MCS-LIFE-06")
+async def test_a_member_that_may_go_by_its_annotation_is_withdrawn_as_soon_as_its_record_is_deleted() -> None:
+    async with Clusterset() as world:
+        await exported_by_both(world)
+        await world.settle()
+        await world["east"].kill()
+
+        allow = {"metadata": {"annotations": {"mcs-controller.io/withdraw": "allowed"}}}
+        await world.broker_api.patch(MEMBER_CLUSTERS, "east", allow, namespace="mcs-member-east")
+        await asyncio.sleep(15)
+        await world.broker_api.delete(NAMESPACES, "mcs-member-east")
+
+        await world.until(lambda: has(world, "north", WEST), within_seconds=15)
+
+
+@pytest.mark.requirement("MCS-LIFE-06")
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "importers restart"])
+async def test_a_member_with_twenty_services_that_is_removed_is_no_mass_loss(restarted: bool) -> None:
+    """However many imports that are: the fuse is for faults, and this is the administrator's word."""
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        for number in range(20):
+            await world["east"].deploy("shop", f"web-{number}")
+        await world.settle()
+        assert len(await world["west"].all_of(IMPORTS)) == 20
+        await world["east"].kill()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        if restarted:
+            await world["west"].restart()
+
+        async def none_left() -> bool:
+            return not await world["west"].all_of(IMPORTS)
+
+        await world.until(none_left, within_seconds=630 if restarted else 90)
 
 
 @pytest.mark.requirement("MCS-LIFE-06", "MCS-IMP-04")

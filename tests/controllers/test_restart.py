@@ -62,7 +62,7 @@ async def test_changes_while_the_agent_was_away_are_made_up_for() -> None:
 
 
 @pytest.mark.requirement("MCS-LIFE-08", "MCS-LIFE-07")
-async def test_leftovers_go_only_after_a_second_complete_list() -> None:
+async def test_leftovers_go_only_when_their_exporter_has_spoken() -> None:
     async with Clusterset("east", "west") as world:
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web")
@@ -71,10 +71,12 @@ async def test_leftovers_go_only_after_a_second_complete_list() -> None:
         await world["east"].unexport("shop", "web")
         await world.until(lambda: _broker_is_empty(world))
 
-        world["west"].start(confirm_delay_seconds=10.0)
+        silenced = world.broker.faults.refuse_connections(users=["member-east"])
+        world["west"].start()
         await world["west"].ready()
 
-        await world.always(lambda: world["west"].import_of("shop", "web"), for_seconds=9)
+        await world.always(lambda: world["west"].import_of("shop", "web"), for_seconds=30)
+        silenced.lift()
         await world.gone("shop", "web")
 
 

@@ -9,6 +9,7 @@ from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.local import LocalState
 from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.own_limits import OwnLimits
+from mcs_controller.controllers.retained import Retained
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, source_slice
@@ -25,10 +26,14 @@ class Stores:
         local = SimpleNamespace(cluster_id="west", own_slices=lambda key: (), unread=lambda key: False)
         self.view = ClustersetView(
             cast(LocalState, local),
-            cast(BrokerState, SimpleNamespace(slices=self.slices)),
+            cast(BrokerState, SimpleNamespace()),
+            cast(Retained, SimpleNamespace(slices=self._retained)),
             cast(Membership, SimpleNamespace(member=lambda cluster: self.members.get(cluster))),
             cast(OwnLimits, SimpleNamespace(kept_back=lambda key: False)),
         )
+
+    def _retained(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
+        return tuple(entry.value for entry in self.slices.indexed(key))
 
     def hold(self, one: SourceSlice) -> None:
         self.slices.replace([Entry(one.cluster, one.name, "", "1", one)], "1")
