@@ -197,3 +197,16 @@ async def test_an_endpoint_that_the_member_may_not_name_brings_no_clusterset_ip(
         await world.until(count_is(imports_of, west, 3))
         await world.settle()
         assert await ips_of_derived(west) == 0
+
+
+async def test_the_addresses_of_a_member_are_free_again_when_it_is_one_no_longer() -> None:
+    async with Clusterset("east", "west", service_cidrs=SMALL) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(5))
+        await world.until(count_is(ips_of_derived, west, 5))
+        await world.settle()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "mars", namespace="mcs-member-mars")
+        await world.until(count_is(ips_of_derived, west, 0), within_seconds=200)
+        await world.until(count_is(imports_of, west, 0))
