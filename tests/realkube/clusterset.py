@@ -10,6 +10,7 @@ stay in the work folder; the data does not. Nothing is bound to the event loop t
 from __future__ import annotations
 
 import asyncio
+import base64
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -76,6 +77,26 @@ class RealClusterset:
     ) -> None:
         self.stop()
 
+    async def back_up(self) -> Path:
+        """A copy of all that etcd holds, taken while it stands still; for `restore`."""
+        assert self._etcd is not None
+        return await self._etcd.back_up()
+
+    async def restore(self, backup: Path | None, *, bump_revision: int = 0) -> None:
+        """Go back to a copy, or to nothing at all, and versions with it; API servers start anew.
+
+        With `bump_revision` objects keep their versions, while the server's own goes up by so much and all
+        history is compacted, as after `etcdutl snapshot restore --bump-revision --mark-compacted`.
+        """
+        assert self._etcd is not None
+        for plane in self:
+            await plane.stop_api_server()
+        await self._etcd.restore(backup)
+        if bump_revision:
+            await self._etcd.bump_revision(bump_revision)
+        for plane in self:
+            await plane.start_api_server()
+
     def __getitem__(self, name: str) -> ControlPlane:
         return self._planes[name]
 
@@ -115,6 +136,32 @@ class _Etcd:
         await self._server.wait_ready(
             lambda: rest.answers_ok(self.url, "/health", place=self._place), START_TIMEOUT_S
         )
+
+    async def back_up(self) -> Path:
+        backup = self._data_dir.with_name("etcd-backup")
+        await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(shutil.copytree, self._data_dir, backup)
+        await self.start()
+        return backup
+
+    async def restore(self, backup: Path | None) -> None:
+        await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(shutil.rmtree, self._data_dir)
+        if backup is not None:
+            await asyncio.to_thread(shutil.copytree, backup, self._data_dir)
+        await self.start()
+
+    async def bump_revision(self, by: int) -> None:
+        """Over etcd's own gateway to JSON: each write raises the revision by one."""
+        key = base64.b64encode(b"/bump").decode()
+        revision = 0
+        for _ in range(by):
+            answer = await rest.send(self.url, "POST", "/v3/kv/put", body={"key": key}, place=self._place)
+            assert answer.status == 200, answer.body
+            revision = int(answer.body["header"]["revision"])
+        compaction = {"revision": str(revision), "physical": True}
+        answer = await rest.send(self.url, "POST", "/v3/kv/compaction", body=compaction, place=self._place)
+        assert answer.status == 200, answer.body
 
     def stop(self) -> None:
         self._server.kill()
