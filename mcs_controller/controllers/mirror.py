@@ -23,6 +23,8 @@ from mcs_controller.kube.store import Entry, Key, is_older
 REMEMBERED_SECONDS = 60.0
 """For so long a watch may still show what was removed."""
 
+_ANY_AGE = "1970-01-01T00:00:00Z"
+
 
 class OwnMirror:
     """Writes and removes this cluster's records and slices. All methods raise `KubeError`."""
@@ -49,7 +51,8 @@ class OwnMirror:
     async def withdraw(self, record: Entry[ExportRecord]) -> None:
         """Say that the export is taken back, then delete its record."""
         if not record.value.withdrawn:
-            said = replace(record.value, withdrawn=True)
+            # One that somebody made unreadable has no age, and is written as one that can be read.
+            said = replace(record.value, withdrawn=True, exported_at=record.value.exported_at or _ANY_AGE)
             record = await self.records.replace(
                 record, encode.exported_service(said, self._clock.now().timestamp())
             )
