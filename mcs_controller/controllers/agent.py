@@ -9,11 +9,10 @@ import asyncio
 import logging
 import random as randomness
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.clusterset.model import ExportRecord, LocalService, ServiceKey, SourceSlice
+from mcs_controller.clusterset.model import LocalService, ServiceKey
 from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.cleanup import Confirmation
 from mcs_controller.controllers.config import AgentConfig
@@ -34,14 +33,15 @@ from mcs_controller.controllers.mirror import OwnMirror
 from mcs_controller.controllers.own_limits import OwnLimits
 from mcs_controller.controllers.presence import Presence
 from mcs_controller.controllers.retained import Retained
+from mcs_controller.controllers.telling import member_of, tell_by_name, tell_by_service
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.queue import WorkQueue
-from mcs_controller.kube.ready import OWN_LANE, Lane, working_for
-from mcs_controller.kube.store import Entry, Store
+from mcs_controller.kube.ready import Lane, working_for
+from mcs_controller.kube.store import Entry
 from mcs_controller.kube.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -50,15 +50,8 @@ BREAKS_TOGETHER_SECONDS = 5.0
 """What shows within so long after a break of the broker's history is part of it."""
 
 
-class _OfService(Protocol):
-    @property
-    def service(self) -> ServiceKey: ...
-
-
 _EVERYBODY: Lane = "*"
 """A look at everything must not hold up what changes just then."""
-
-_Belonging = TypeVar("_Belonging", bound=_OfService)
 
 
 class Agent:
@@ -284,14 +277,14 @@ class Agent:
             metrics.watch_client(state.client)
             for reflector in state.reflectors:
                 metrics.watch_reflector(reflector, client=state.client.name)
-        _tell_by_name(local.exports, self._look)
-        _tell_by_name(local.imports, self._look_at_import)
-        _tell_by_service(local.source_slices, self._look)
-        _tell_by_service(local.imported_slices, self.imports.add)
-        _tell_by_service(broker.records, self._record_changed, lane=_member)
-        _tell_by_service(broker.slices, self.imports.add, lane=_member)
-        _tell_by_service(broker.own_records, self.exports.add)
-        _tell_by_service(broker.own_slices, self.exports.add)
+        tell_by_name(local.exports, self._look)
+        tell_by_name(local.imports, self._look_at_import)
+        tell_by_service(local.source_slices, self._look)
+        tell_by_service(local.imported_slices, self.imports.add)
+        tell_by_service(broker.records, self._record_changed, lane=member_of)
+        tell_by_service(broker.slices, self.imports.add, lane=member_of)
+        tell_by_service(broker.own_records, self.exports.add)
+        tell_by_service(broker.own_slices, self.exports.add)
         local.services.subscribe(self._service_changed)
         local.namespaces.subscribe(self._namespace_changed)
         local.on_loaded(self._look)
@@ -365,42 +358,3 @@ class Agent:
         for store in (self.broker.own_records, self.broker.own_slices):
             found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
         return found
-
-
-def _tell_by_name(store: Store[Any], tell: Callable[[ServiceKey], None]) -> None:
-    """Tell the service that an object of the store is named for."""
-
-    def changed(old: Entry[Any] | None, new: Entry[Any] | None) -> None:
-        entry = new or old
-        if entry is not None:
-            tell(ServiceKey(entry.namespace, entry.name))
-
-    store.subscribe(changed)
-
-
-def _tell_by_service(
-    store: Store[_Belonging],
-    tell: Callable[[ServiceKey], None],
-    *,
-    lane: Callable[[_Belonging], Lane] = lambda value: OWN_LANE,
-) -> None:
-    """Tell the service that an object of the store belongs to, the old one too if that changed.
-
-    `lane` says whose doing a change of the object is.
-    """
-
-    def changed(old: Entry[_Belonging] | None, new: Entry[_Belonging] | None) -> None:
-        entry = new or old
-        if entry is None:
-            return
-        with working_for(lane(entry.value)):
-            tell(entry.value.service)
-            if old is not None and old.value.service != entry.value.service:
-                tell(old.value.service)
-
-    store.subscribe(changed)
-
-
-def _member(value: ExportRecord | SourceSlice) -> Lane:
-    """A member's changes are in a lane of its own, so that however many they are they delay nobody else's."""
-    return value.cluster
