@@ -163,9 +163,18 @@ class BrokerState:
 
     def leaves_out(self, entry: Entry[Any]) -> bool:
         """Whether an object that is no longer held was left out here, since its member has too much."""
-        of_record = isinstance(entry.value, ExportRecord)
-        intake = self._record_intake if of_record else self._slice_intake
-        return intake.leaves_out(entry.value.cluster, entry.name)
+        return self._intake_of(entry).leaves_out(entry.value.cluster, entry.name)
+
+    def retain(self, entry: Entry[Any]) -> None:
+        """What has just gone from its store is kept by the caller: its member still pays for it."""
+        self._intake_of(entry).retain(entry.value.cluster, entry.name)
+
+    def let_go(self, entry: Entry[Any]) -> None:
+        """What was kept is kept no longer."""
+        self._intake_of(entry).let_go(entry.value.cluster, entry.name)
+
+    def _intake_of(self, entry: Entry[Any]) -> Intake:
+        return self._record_intake if isinstance(entry.value, ExportRecord) else self._slice_intake
 
 
 def _taken(intake: Intake, slice_: SourceSlice, raw: Mapping[str, Any]) -> bool:

@@ -6,7 +6,8 @@ Since only so many of their names are remembered, what fits once there is room i
 member's namespace anew: `due` says whose.
 
 The accounts follow the store's listeners. What was admitted and never came to be held (it could not be
-decoded) counts until the next complete list.
+decoded) counts until the next complete list. What vanished and is retained elsewhere (`retained.py`) counts
+until it is let go: a member must not get room by deleting what others keep for it.
 """
 
 import asyncio
@@ -39,11 +40,14 @@ _log = logging.getLogger(__name__)
 class _Account:
     """One member's.
 
-    `held` has bytes and endpoints by name, `left_out` the bound that each went over. What was left out is to
-    be looked at again `soon_at_seconds` if there is room (`has_room`), `late_at_seconds` in any case.
+    `held` has bytes and endpoints by name, `retained` the names among them that are in the store no more,
+    `dropped` what was taken off the account last, `left_out` the bound that each went over. What was left out
+    is to be looked at again `soon_at_seconds` if there is room (`has_room`), `late_at_seconds` in any case.
     """
 
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
+    retained: set[str] = field(default_factory=set)
+    dropped: tuple[str, tuple[int, int]] | None = None
     size_bytes: int = 0
     endpoints: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
@@ -56,11 +60,21 @@ class _Account:
     def put(self, name: str, size_bytes: int, endpoints: int) -> None:
         self._add(name, size_bytes, endpoints)
         self.held[name] = (size_bytes, endpoints)
+        self.retained.discard(name)
 
     def drop(self, name: str) -> None:
         self._add(name, 0, 0)
-        if self.held.pop(name, None) is not None:
+        self.retained.discard(name)
+        held = self.held.pop(name, None)
+        if held is not None:
+            self.dropped = name, held
             self.has_room = bool(self.left_out)
+
+    def retain(self, name: str) -> None:
+        if self.dropped is not None and self.dropped[0] == name:
+            self.put(name, *self.dropped[1])
+            self.retained.add(name)
+            self.dropped = None
 
     def _add(self, name: str, size_bytes: int, endpoints: int) -> None:
         """Count so much for `name` instead of what was counted."""
@@ -121,6 +135,18 @@ class Intake:
     def reserve(self, cluster: str, name: str, size_bytes: int, endpoints: int) -> None:
         """Put an object on the account that is about to be written."""
         self._accounts.setdefault(cluster, _Account()).put(name, size_bytes, endpoints)
+
+    def retain(self, cluster: str, name: str) -> None:
+        """What has just gone from the store is kept by the caller: on the account until `let_go`."""
+        account = self._accounts.get(cluster)
+        if account is not None:
+            account.retain(name)
+
+    def let_go(self, cluster: str, name: str) -> None:
+        """What was kept of an object that is in the store no more is kept no longer."""
+        account = self._accounts.get(cluster)
+        if account is not None and name in account.retained:
+            account.drop(name)
 
     def refuses(self, cluster: str, name: str, size_bytes: int, endpoints: int = 0) -> str | None:
         """The bound that the object would go over, None if it fits."""
@@ -184,7 +210,8 @@ class Intake:
         for entry in self._store:
             names.setdefault(entry.namespace, set()).add(entry.name)
         for cluster, account in self._accounts.items():
-            for name in account.held.keys() - names.get(member_namespace(cluster), frozenset()):
+            in_store = names.get(member_namespace(cluster), frozenset[str]())
+            for name in account.held.keys() - in_store - account.retained:
                 account.drop(name)
 
     def _leave_out(self, cluster: str, account: _Account, name: str, reason: str) -> None:

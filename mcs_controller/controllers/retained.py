@@ -13,9 +13,9 @@ member's export may be believed.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.naming import exported_service_name, imported_slice_name
@@ -25,101 +25,33 @@ from mcs_controller.clusterset.statement import (
     agrees,
 )
 from mcs_controller.controllers.broker import BrokerState
+from mcs_controller.controllers.kept import REASONS, Exported, Kept, KeptOfKind, Reason
 from mcs_controller.controllers.membership import Membership
-from mcs_controller.kube.store import Entry, Key, Store, is_older
+from mcs_controller.kube.store import Entry, Key, is_older
 
 _log = logging.getLogger(__name__)
 
-Reason = Literal["missing", "older"]
-REASONS: tuple[Reason, ...] = ("missing", "older")
 TELL_AFTER_SECONDS = 10.0
 """What is kept for less than that is told nobody: the order of two watches is no news."""
+PROVEN_NAMES_MAX = 10_000
+"""Of one member; what more of its withdrawals left here waits until it states what it exports."""
 DOUBT_AGAIN_SECONDS = 600.0
 """A member that goes on stating what we do not have (it may be over our limits) costs no more lists."""
 
 
-class _Exported(Protocol):
-    @property
-    def cluster(self) -> str: ...
-    @property
-    def service(self) -> ServiceKey: ...
-    @property
-    def changed_at_seconds(self) -> float: ...
-
-
-T = TypeVar("T", bound=_Exported)
+T = TypeVar("T", bound=Exported)
+H = TypeVar("H", bound=Hashable)
 KeyListener = Callable[[ServiceKey], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[T]):
-    """An entry as it was last.
-
-    `reads` is how often the members had been read when it vanished, `heartbeats` how often its own member
-    had been heard of.
-    """
-
-    entry: Entry[T]
-    reason: Reason
-    since_seconds: float
-    reads: int
-    heartbeats: int
-
-
-class _Kind(Generic[T]):
-    """One store with what is kept of it."""
-
-    def __init__(self, store: Store[T]) -> None:
-        self.store = store
-        self.kept: dict[Key, Kept[T]] = {}
-        self.by_service: dict[ServiceKey, set[Key]] = {}
-        # Of each cluster, what the store holds, without what is withdrawn.
-        self.names: dict[str, set[str]] = {}
-
-    def values(self, key: ServiceKey) -> Iterator[T]:
-        kept_keys = self.by_service.get(key)
-        if not kept_keys:
-            for entry in self.store.indexed(key):
-                yield entry.value
-            return
-        for entry in self.store.indexed(key):
-            if entry.key not in self.kept:
-                yield entry.value
-        for one in sorted(kept_keys):
-            yield self.kept[one].entry.value
-
-    def keep(self, kept: Kept[T]) -> None:
-        self.kept[kept.entry.key] = kept
-        self.by_service.setdefault(kept.entry.value.service, set()).add(kept.entry.key)
-
-    def let_go(self, key: Key) -> ServiceKey | None:
-        kept = self.kept.pop(key, None)
-        if kept is None:
-            return None
-        service = kept.entry.value.service
-        under = self.by_service[service]
-        under.discard(key)
-        if not under:
-            del self.by_service[service]
-        return service
-
-    def of_cluster(self, cluster: str) -> list[Kept[T]]:
-        return [one for one in self.kept.values() if one.entry.value.cluster == cluster]
-
-    def count(self, old: Entry[T] | None, new: Entry[T] | None, *, withdrawn: bool = False) -> None:
-        if old is not None:
-            self.names.get(old.value.cluster, set()).discard(old.name)
-        if new is not None and not withdrawn:
-            self.names.setdefault(new.value.cluster, set()).add(new.name)
 
 
 class Retained:
     """The others' records and slices, and what is kept of them."""
 
     def __init__(self, broker: BrokerState, membership: Membership) -> None:
-        self._records = _Kind(broker.records)
-        self._slices = _Kind(broker.slices)
-        self._both: tuple[_Kind[Any], ...] = (self._records, self._slices)
+        self._records = KeptOfKind(broker.records, broker.let_go)
+        self._slices = KeptOfKind(broker.slices, broker.let_go)
+        self._charge = broker.retain
+        self._both: tuple[KeptOfKind[Any], ...] = (self._records, self._slices)
         self._membership = membership
         self._current = broker.imports_current
         self._left_out_here = broker.leaves_out
@@ -133,8 +65,8 @@ class Retained:
         self._stated: dict[str, int] = {}
         self._told: set[str] = set()
         # Proven in this process's life, for as long as nothing more is known of the member.
-        self._withdrawn: set[tuple[str, ServiceKey]] = set()
-        self._emptied: set[str] = set()
+        self._withdrawn: dict[str, set[ServiceKey]] = {}
+        self._emptied: dict[str, set[str]] = {}
         self._listeners: list[KeyListener] = []
         self._accounted_listeners: list[Callable[[str], None]] = []
         broker.records.subscribe(self._record_changed)
@@ -163,11 +95,11 @@ class Retained:
 
     def accounted(self, cluster: str, key: ServiceKey) -> bool:
         """Whether it is sure that another member does not export a service of which it has no record."""
-        return self._knows(cluster) or (cluster, key) in self._withdrawn
+        return self._knows(cluster) or key in self._withdrawn.get(cluster, ())
 
     def slice_accounted(self, cluster: str, imported_name: str) -> bool:
         """The same of a slice, by the name that it has on import."""
-        return self._knows(cluster) or imported_name in self._emptied
+        return self._knows(cluster) or imported_name in self._emptied.get(cluster, ())
 
     def everybody_accounted(self) -> bool:
         """Whether it is known of every other member what it exports."""
@@ -213,14 +145,13 @@ class Retained:
             self._records.let_go(new.key)
             self._record_proven_gone(new.value.cluster, new.value.service)
         elif new is not None:
-            self._withdrawn.discard((new.value.cluster, new.value.service))
+            self._withdrawn.get(new.value.cluster, set()).discard(new.value.service)
             self._arrived(self._records, old, new)
         elif old is not None and not old.value.withdrawn and not self._is_excused(old.value.cluster):
             self._vanished(self._records, old)
 
     def _record_proven_gone(self, cluster: str, service: ServiceKey) -> None:
-        if cluster not in self._accounted:
-            self._withdrawn.add((cluster, service))
+        self._remember(self._withdrawn, cluster, service)
         for key in tuple(self._slices.by_service.get(service, ())):
             if self._slices.kept[key].entry.value.cluster == cluster:
                 self._slices.let_go(key)
@@ -228,16 +159,21 @@ class Retained:
     def _slice_changed(self, old: Entry[SourceSlice] | None, new: Entry[SourceSlice] | None) -> None:
         self._slices.count(old, new)
         if new is not None:
-            self._emptied.discard(_imported_name(new.value))
+            self._emptied.get(new.value.cluster, set()).discard(_imported_name(new.value))
             self._arrived(self._slices, old, new)
             return
         if old is None or self._is_excused(old.value.cluster):
             return
         if not old.value.content.endpoints:
-            if old.value.cluster not in self._accounted:
-                self._emptied.add(_imported_name(old.value))
+            self._remember(self._emptied, old.value.cluster, _imported_name(old.value))
         elif self._is_exported(old):
             self._vanished(self._slices, old)
+
+    def _remember(self, proven: dict[str, set[H]], cluster: str, thing: H) -> None:
+        """Until the member is accounted for; one that never is must not fill the memory with its names."""
+        things = proven.setdefault(cluster, set())
+        if cluster not in self._accounted and len(things) < PROVEN_NAMES_MAX:
+            things.add(thing)
 
     def _is_exported(self, slice_: Entry[SourceSlice]) -> bool:
         """Whether the slice's service is exported, and so a slice cannot go without a word of its own."""
@@ -246,7 +182,7 @@ class Retained:
         record = kept.entry if kept is not None else self._records.store.get(*key)
         return record is not None and not record.value.withdrawn
 
-    def _arrived(self, kind: _Kind[T], old: Entry[T] | None, new: Entry[T]) -> None:
+    def _arrived(self, kind: KeptOfKind[T], old: Entry[T] | None, new: Entry[T]) -> None:
         kept = kind.kept.get(new.key)
         if kept is not None:
             if _is_older_story(new, kept.entry):
@@ -261,11 +197,12 @@ class Retained:
         ):
             kind.keep(self._kept(old, "older"))
 
-    def _vanished(self, kind: _Kind[T], old: Entry[T]) -> None:
+    def _vanished(self, kind: KeptOfKind[T], old: Entry[T]) -> None:
         if self._left_out_here(old):
             return
         kept = kind.kept.get(old.key)
         kind.keep(self._kept(kept.entry if kept is not None else old, "missing"))
+        self._charge(old)
 
     def _kept(self, entry: Entry[T], reason: Reason) -> Kept[T]:
         heard = self._membership.heard.get(entry.value.cluster)
@@ -356,11 +293,12 @@ class Retained:
         if cluster in self._accounted:
             return
         self._accounted.add(cluster)
-        self._withdrawn = {one for one in self._withdrawn if one[0] != cluster}
+        self._withdrawn.pop(cluster, None)
+        self._emptied.pop(cluster, None)
         for listener in self._accounted_listeners:
             listener(cluster)
 
-    def _release(self, kind: _Kind[T], key: Key) -> None:
+    def _release(self, kind: KeptOfKind[T], key: Key) -> None:
         service = kind.let_go(key)
         if service is not None:
             for listener in self._listeners:

@@ -1,0 +1,95 @@
+"""What is kept of one kind of object that vanished from the broker, by name and by service.
+
+Why something is kept, and until when, is `retained.py`'s to decide.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.kube.store import Entry, Key, Store
+
+Reason = Literal["missing", "older"]
+REASONS: tuple[Reason, ...] = ("missing", "older")
+
+
+class Exported(Protocol):
+    @property
+    def cluster(self) -> str: ...
+    @property
+    def service(self) -> ServiceKey: ...
+    @property
+    def changed_at_seconds(self) -> float: ...
+
+
+T = TypeVar("T", bound=Exported)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """An entry as it was last.
+
+    `reads` is how often the members had been read when it vanished, `heartbeats` how often its own member
+    had been heard of.
+    """
+
+    entry: Entry[T]
+    reason: Reason
+    since_seconds: float
+    reads: int
+    heartbeats: int
+
+
+class KeptOfKind(Generic[T]):
+    """One store with what is kept of it; `released` is told each entry that is kept no longer."""
+
+    def __init__(self, store: Store[T], released: Callable[[Entry[Any]], None]) -> None:
+        self.store = store
+        self._released = released
+        self.kept: dict[Key, Kept[T]] = {}
+        self.by_service: dict[ServiceKey, set[Key]] = {}
+        # Of each cluster, what the store holds, without what is withdrawn.
+        self.names: dict[str, set[str]] = {}
+
+    def values(self, key: ServiceKey) -> Iterator[T]:
+        """What the store holds of a service, and what is kept of it, which goes before."""
+        kept_keys = self.by_service.get(key)
+        if not kept_keys:
+            for entry in self.store.indexed(key):
+                yield entry.value
+            return
+        for entry in self.store.indexed(key):
+            if entry.key not in self.kept:
+                yield entry.value
+        for one in sorted(kept_keys):
+            yield self.kept[one].entry.value
+
+    def keep(self, kept: Kept[T]) -> None:
+        """Keep an entry, instead of one of the same name."""
+        self.kept[kept.entry.key] = kept
+        self.by_service.setdefault(kept.entry.value.service, set()).add(kept.entry.key)
+
+    def let_go(self, key: Key) -> ServiceKey | None:
+        """Keep an entry no longer: the service that it belongs to, None if it was not kept."""
+        kept = self.kept.pop(key, None)
+        if kept is None:
+            return None
+        service = kept.entry.value.service
+        under = self.by_service[service]
+        under.discard(key)
+        if not under:
+            del self.by_service[service]
+        self._released(kept.entry)
+        return service
+
+    def of_cluster(self, cluster: str) -> list[Kept[T]]:
+        """What is kept of one member."""
+        return [one for one in self.kept.values() if one.entry.value.cluster == cluster]
+
+    def count(self, old: Entry[T] | None, new: Entry[T] | None, *, withdrawn: bool = False) -> None:
+        """Follow a change of the store; `withdrawn` says that the new entry is no export any more."""
+        if old is not None:
+            self.names.get(old.value.cluster, set()).discard(old.name)
+        if new is not None and not withdrawn:
+            self.names.setdefault(new.value.cluster, set()).add(new.name)
