@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.crd import all_crds
+from mcs_controller.api.crd import BROKER_SCHEMA_REVISION, all_crds
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mcs_controller.api.revisions import verdict
 from mcs_controller.cli.crds import compare
@@ -104,7 +104,7 @@ async def test_on_a_real_api_server_nothing_is_downgraded(real_cluster: ControlP
             told = await run("crds", "--apply", *options)
             assert (told.exit_code, f"{name}: {word}" in told.stdout) == (0, True), told
             held = (await real_cluster.call("GET", path))["metadata"]["labels"][label]
-            assert held == (revision or "0")
+            assert held == (revision or BROKER_SCHEMA_REVISION)
     finally:
         for crd in all_crds():
             if crd["spec"]["group"].startswith("broker."):
