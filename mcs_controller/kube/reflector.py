@@ -39,13 +39,12 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ConfirmReplace = Callable[[Store[T], set[Key]], bool]
 ResourceOrResolver = Resource | Callable[[], Awaitable[Resource]]
 
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 10.0
-FIRST_CONFIRM_SECONDS = 1.0
-LONGEST_CONFIRM_SECONDS = 30.0
+FIRST_HOLD_SECONDS = 1.0
+LONGEST_HOLD_SECONDS = 30.0
 SHORT_WATCH_SECONDS = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
 FAILURES_BEFORE_RELIST = 5
@@ -57,10 +56,8 @@ class Reflector(Generic[T]):
     """`decode` makes a value of an object, None if it is of no interest; it raises for what it cannot read.
 
     `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
-    list, means that the kind is not installed yet, which is waited for. `confirm_replace` is asked before
-    a list removes anything: on False what is missing from the list is kept, and the list is taken again.
-    `parse` may leave out of each object what `decode` does not look at. Where objects may be large, a list
-    begins with a small `first_page_size`.
+    list, means that the kind is not installed yet, which is waited for. `parse` may leave out of each object
+    what `decode` does not look at. Where objects may be large, a list begins with a small `first_page_size`.
 
     An object whose JSON is longer than `object_max_bytes`, or which `admit` refuses, is not decoded and not
     in the store, as if `decode` had said None; the client's `left_out` counts and names it. `admit(namespace,
@@ -80,7 +77,6 @@ class Reflector(Generic[T]):
         namespace: str = "",
         label_selector: str = "",
         field_selector: str = "",
-        confirm_replace: ConfirmReplace[T] | None = None,
         page_size: int = PAGE_SIZE,
         first_page_size: int | None = None,
         parse: Whole = WHOLE,
@@ -104,7 +100,6 @@ class Reflector(Generic[T]):
         self._namespace = namespace
         self._label_selector = label_selector
         self._field_selector = field_selector
-        self._confirm_replace = confirm_replace
         self._parse = parse
         self._bounds = Bounds(object_max_bytes, admit)
         self._pages = partial(
@@ -118,7 +113,7 @@ class Reflector(Generic[T]):
         self._inactivity_seconds = inactivity_seconds
         self._random = random
         self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
-        self._confirm_backoff = Backoff(FIRST_CONFIRM_SECONDS, LONGEST_CONFIRM_SECONDS, random=random)
+        self._hold_backoff = Backoff(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, random=random)
         self._failures = 0
         self._resolved: Resource | None = None
         self._list_needed = True
@@ -273,40 +268,32 @@ class Reflector(Generic[T]):
             )
         self.lists += 1
         # What cannot even be named may be any of those that are held.
-        self.holding = nameless or not self._may_replace(entries)
+        self.holding = nameless
         if self.holding:
             for entry in entries:
                 self._store.apply(entry)
         else:
             self._store.replace(entries, version)
-            self._confirm_backoff.reset()
+            self._hold_backoff.reset()
         self._version = version
         self._list_needed = False
         self._healthy()
         self._synced.set()
-
-    def _may_replace(self, entries: list[Entry[T]]) -> bool:
-        if self._confirm_replace is None:
-            return True
-        present = {entry.key for entry in entries}
-        if all(entry.key in present for entry in self._store):
-            return True
-        return self._confirm_replace(self._store, present)
 
     async def _watch_for_a_while(self) -> None:
         if self._list_needed:
             return
         seconds: float | None = None
         if self.holding:
-            # The last list was not confirmed: go on following what happens, then take a new one.
+            # What is gone could not be told: go on following what happens, then take a new list.
             self._list_needed = True
-            seconds = self._confirm_backoff.next_seconds()
+            seconds = self._hold_backoff.next_seconds()
         try:
             async with asyncio.timeout(seconds) as self._watch_limit:
                 await self._watch()
                 if self.holding:
                     # The server closed it early: wait for the rest of the time.
-                    await asyncio.sleep(LONGEST_CONFIRM_SECONDS)
+                    await asyncio.sleep(LONGEST_HOLD_SECONDS)
         except TimeoutError:
             if self._watch_limit is None or not self._watch_limit.expired():
                 raise

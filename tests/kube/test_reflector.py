@@ -12,7 +12,7 @@ from mcs_controller.api.resources import Resource
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import DecodeError, NotFound, Timeout, Unreachable
 from mcs_controller.kube.reflector import Reflector
-from mcs_controller.kube.store import Key, Store
+from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind, refusal, status_body
 
 pytestmark = pytest.mark.looptime
@@ -371,43 +371,6 @@ async def test_lines_that_are_no_events_lead_to_a_new_list() -> None:
                 stream.push(b"garbage\n")
         assert reflector.restarts["undecodable"] >= 5
         assert reflector.lists == 2
-
-
-async def test_a_hook_that_does_not_confirm_keeps_what_the_list_lacks_but_takes_what_it_adds() -> None:
-    kind, store = FakeKind(), Store[str]()
-    kind.put("a", value="1")
-    kind.put("b", value="2")
-    asked: list[set[Key]] = []
-    confirmed = False
-
-    def confirm(held: Store[str], present: set[Key]) -> bool:
-        asked.append(present)
-        return confirmed
-
-    reflector = make(kind, store, confirm_replace=confirm)
-    async with running(reflector):
-        await settle()
-        assert asked == []
-        await asyncio.sleep(60)
-        for stream in kind.open:
-            stream.end()
-        kind.open.clear()
-        kind.remove("a")
-        kind.put("b", value="22")
-        kind.put("c", value="3")
-        kind.compact()
-        await asyncio.sleep(1)
-        assert asked[0] == {("shop", "b"), ("shop", "c")}
-        assert reflector.holding
-        assert contents(store) == {"a": "1", "b": "22", "c": "3"}
-        kind.put("d", value="4")
-        await asyncio.sleep(60)
-        assert contents(store) == {"a": "1", "b": "22", "c": "3", "d": "4"}
-        assert 2 < kind.count("list") < 60
-        confirmed = True
-        await asyncio.sleep(60)
-        assert contents(store) == {"b": "22", "c": "3", "d": "4"}
-        assert not reflector.holding
 
 
 async def test_after_a_restore_from_backup_the_store_follows_the_server_back() -> None:
