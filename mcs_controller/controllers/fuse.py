@@ -4,10 +4,14 @@ It keeps count of our imports that no record stands behind any more: told of eve
 that before the first of many is withdrawn all that vanished with it has been counted. What was withdrawn
 within the last minute counts, too. Whether it held is also in the conditions of what it holds, and so is
 not forgotten when the agent is started anew.
+
+What one cluster takes back, however much, holds up no other's: an import that others exported goes if the
+fuse would let it, were that cluster's losses not counted. What is held already stays so.
 """
 
 import asyncio
 import logging
+from collections import Counter
 
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
@@ -40,7 +44,11 @@ class ImportFuse:
         self._minimum = minimum
         self._ours: set[ServiceKey] = set()
         self._missing: set[ServiceKey] = set()
+        self._kept: set[ServiceKey] = set()
         self._withdrawn_at_seconds: dict[ServiceKey, float] = {}
+        # Of what is missing or was withdrawn: the cluster that alone exported it, "" if none did alone.
+        self._loser: dict[ServiceKey, str] = {}
+        self._losses: Counter[str] = Counter()
 
     @property
     def held(self) -> int:
@@ -51,6 +59,8 @@ class ImportFuse:
         """Something about the service may have changed; costs what one service costs."""
         self._ours.discard(key)
         self._missing.discard(key)
+        if key not in self._withdrawn_at_seconds:
+            self._found(key)
         entry = self._local.imports.get(*key)
         if entry is not None and entry.value.managed and not entry.value.deleting:
             self._ours.add(key)
@@ -59,23 +69,35 @@ class ImportFuse:
                 self._ours.discard(key)
                 return
             self._withdrawn_at_seconds.pop(key, None)
+            self._found(key)
             if not self._may_go(entry.value) and self._nobody_exports(key, entry.value):
                 self._missing.add(key)
+                self._lost(key, entry.value)
+                if fuse.was_held(entry.value):
+                    self._kept.add(key)
                 self._decide(held_before=self.holding or fuse.was_held(entry.value))
                 return
+        self._kept.discard(key)
         if self.holding:
             self._decide(held_before=True)
 
     def holds(self, key: ServiceKey) -> bool:
         """Whether the import has to stay, though nobody exports the service."""
         self.look(key)
-        return self.holding and key in self._missing
+        if not self.holding or key not in self._missing:
+            return False
+        if key not in self._kept and not self._is_apart(key):
+            self._kept.add(key)
+        return key in self._kept
 
     def withdraws(self, key: ServiceKey, imported: LocalImport) -> None:
         """The import is about to be deleted; what an operator let go does not count."""
         self._ours.discard(key)
         self._missing.discard(key)
+        self._kept.discard(key)
+        self._found(key)
         if not self._may_go(imported):
+            self._lost(key, imported)
             self._withdrawn_at_seconds[key] = asyncio.get_running_loop().time()
 
     def _may_go(self, imported: LocalImport) -> bool:
@@ -91,6 +113,29 @@ class ImportFuse:
         if self._local.exports.get(*key) is not None and not self._local.loaded(key):
             return False
         return not self._view.exported(key) and not self._view.unaccounted(key, imported)
+
+    def _is_apart(self, key: ServiceKey) -> bool:
+        """Whether the fuse holds for the losses of one other cluster only."""
+        imported = self._local.imports.get(*key)
+        exporters = imported.value.clusters if imported is not None else ()
+        recent = self._recently_withdrawn()
+        ours, lost = len(self._ours) + recent, len(self._missing) + recent
+        return bool(exporters) and any(
+            not fuse.would_trip(ours - losses, lost - losses, share=self._share, minimum=self._minimum)
+            for cluster, losses in self._losses.items()
+            if cluster and cluster not in exporters
+        )
+
+    def _lost(self, key: ServiceKey, imported: LocalImport) -> None:
+        self._loser[key] = loser = imported.clusters[0] if len(imported.clusters) == 1 else ""
+        self._losses[loser] += 1
+
+    def _found(self, key: ServiceKey) -> None:
+        loser = self._loser.pop(key, None)
+        if loser is not None:
+            self._losses[loser] -= 1
+            if not self._losses[loser]:
+                del self._losses[loser]
 
     def _decide(self, *, held_before: bool) -> None:
         recent = self._recently_withdrawn()
@@ -117,4 +162,5 @@ class ImportFuse:
             if self._withdrawn_at_seconds[oldest] > since_seconds:
                 break
             del self._withdrawn_at_seconds[oldest]
+            self._found(oldest)
         return len(self._withdrawn_at_seconds)
