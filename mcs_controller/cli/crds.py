@@ -1,10 +1,12 @@
 """`mcs-controller crds`: print the CustomResourceDefinitions, or bring a cluster's up to them.
 
 An installed definition that is newer than ours, or as new, is never touched, whoever installed it
-(MCS-API-06): the agent works with what it finds. Printing needs no cluster.
+(MCS-API-06): the agent works with what it finds. Printing needs no cluster. Who compares has to
+know "something is missing" from "nobody knows": a cluster that cannot be read is `CannotAsk`.
 """
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,13 +16,13 @@ import yaml
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
 from mcs_controller.api.revisions import JsonObject, Verdict, verdict
-from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.errors import CannotAsk, UsageError
 from mcs_controller.cli.host import connect
 from mcs_controller.cli.lifecycle import run_command
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import CrdsSettings
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.errors import KubeError, NotFound
 
 _GROUPS = {"member": (MCS_GROUP,), "broker": (BROKER_GROUP,), "all": (MCS_GROUP, BROKER_GROUP)}
 _TOLD = {
@@ -43,11 +45,23 @@ def run(arguments: argparse.Namespace) -> int:
     if settings.check and settings.apply:
         raise UsageError("--check and --apply: choose one of them")
     wanted = [crd for crd in all_crds() if crd["spec"]["group"] in _GROUPS[settings.for_]]
-    if settings.check or settings.apply:
+    if settings.check:
+        return run_command(_check(settings, wanted))
+    if settings.apply:
         return run_command(_in_cluster(settings, wanted))
     yaml.safe_dump_all(wanted, sys.stdout, sort_keys=False, explicit_start=True)
     sys.stdout.flush()
     return 0
+
+
+async def _check(settings: CrdsSettings, wanted: list[JsonObject]) -> int:
+    try:
+        return await _in_cluster(settings, wanted)
+    except asyncio.CancelledError:
+        # A polite end is exit code 0 for other commands; here that would mean that all is installed.
+        raise CannotAsk("stopped before every definition was compared") from None
+    except KubeError as error:
+        raise CannotAsk(str(error)) from error
 
 
 async def _in_cluster(settings: CrdsSettings, wanted: list[JsonObject]) -> int:

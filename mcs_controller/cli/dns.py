@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     help_ = "compare what a DNS server answers with what the specification asks for this cluster"
     commands = parser.add_subparsers(dest="action", metavar="[check]")
     dns_check.add_arguments(
-        commands.add_parser("check", help=help_, description=f"{help_.capitalize()}.", allow_abbrev=False)
+        commands.add_parser(
+            "check", help=help_, description=f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
+        )
     )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, service_imports
-from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.cli.errors import CannotAsk, UsageError
 from mcs_controller.cli.host import connect
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import DnsCheckSettings
@@ -35,12 +35,6 @@ LOOKS: Final = 3
 PAUSE_SECONDS: Final = 2.0
 DIFFERS: Final = 1
 _COLUMNS: Final = ("NAME", "TYPE", "EXPECTED", "FOUND", "RULE")
-
-
-class CannotAsk(CliError):
-    """The cluster could not be read or the server not be asked: nothing is known of its answers."""
-
-    exit_code = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

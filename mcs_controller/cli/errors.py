@@ -1,7 +1,8 @@
 """What ends a command with one line for the user, and never a traceback.
 
     CliError            exit code 1
-    └── UsageError      exit code 2: the command line or the environment is wrong
+    ├── UsageError      exit code 2: the command line or the environment is wrong
+    └── CannotAsk       exit code 2: a comparison was asked for and could not be made
 
 Errors of other rooms that a user can cause are listed in `expected`; anything else is a fault of ours.
 """
@@ -22,6 +23,12 @@ class CliError(Exception):
 
 class UsageError(CliError):
     """An option, or the environment variable behind it, has no usable value."""
+
+    exit_code = 2
+
+
+class CannotAsk(CliError):
+    """What was to be compared could not be read: nobody knows whether it is right."""
 
     exit_code = 2
 

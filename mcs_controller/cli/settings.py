@@ -1,6 +1,6 @@
 """Every option of the commands that run in a cluster, each declared once.
 
-`docs/configuration.md` is checked against these classes, and the chart's values carry the same names.
+`docs/configuration.md` is checked against these classes, and a chart's values would carry the same names.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from mcs_controller.cli.options import (
     switch,
 )
 from mcs_controller.clusterset.identity import check_cluster_id
+from mcs_controller.clusterset.texts import is_dns_label, is_subdomain
 from mcs_controller.controllers.config import DeadMemberPolicy
 from mcs_controller.dns.errors import ZoneNameError
 from mcs_controller.dns.wire import origin_name
@@ -38,6 +39,20 @@ def zone_name(text: str) -> str:
         origin_name(text)
     except ZoneNameError as error:
         raise ValueError(str(error)) from error
+    return text
+
+
+def lease_namespace(text: str) -> str:
+    """The name of a namespace. Raises ValueError with what would be right."""
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is not the name of a namespace: use lower-case letters, digits and '-'")
+    return text
+
+
+def lease_name(text: str) -> str:
+    """The name of a Lease. Raises ValueError with what would be right."""
+    if not is_subdomain(text):
+        raise ValueError(f"{text!r} is not the name of a Lease: use lower-case letters, digits, '-' and '.'")
     return text
 
 
@@ -219,8 +234,10 @@ class AgentSettings:
             default="true",
         ),
     ]
-    lease_namespace: Annotated[str, Option("namespace of the Lease", default="mcs-system")]
-    lease_name: Annotated[str, Option("name of the Lease", default="mcs-agent")]
+    lease_namespace: Annotated[
+        str, Option("namespace of the Lease", parse=lease_namespace, default="mcs-system")
+    ]
+    lease_name: Annotated[str, Option("name of the Lease", parse=lease_name, default="mcs-agent")]
     log_level: _Level
     log_format: _Format
 
@@ -319,7 +336,7 @@ class CrdsSettings:
     check: Annotated[
         bool,
         Option(
-            "compare with the cluster; exit code 1 if something is missing or older",
+            "compare with the cluster; exit code 1 if something is missing or older, 2 if nobody knows",
             parse=switch,
             default="false",
         ),

@@ -47,6 +47,8 @@ def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
         (["dns", "--listen", "localhost:53"], ["--listen", "'localhost'", "IP address"]),
         (["dns", "--workers", "65"], ["--workers", "'65'", "from 1 to 64"]),
         (["agent", "--workers", "257"], ["--workers", "'257'", "from 1 to 256"]),
+        (["agent", "--lease-namespace", "a/b"], ["--lease-namespace: 'a/b'", "name of a namespace"]),
+        (["agent", "--lease-name", "Mine"], ["--lease-name: 'Mine'", "name of a Lease"]),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(

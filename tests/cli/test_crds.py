@@ -112,6 +112,13 @@ async def test_on_a_real_api_server_nothing_is_downgraded(real_cluster: ControlP
                 await real_cluster.request("DELETE", path.replace(name, removed))
 
 
+async def test_a_cluster_that_cannot_be_read_is_not_one_that_lacks_a_definition(tmp_path: Path) -> None:
+    options = ("--kubeconfig", tmp_path / "missing")
+    told = [await run("crds", word, *options) for word in ("--check", "--apply")]
+    assert [one.exit_code for one in told] == [2, 1], told
+    assert all("does not exist" in one.stderr for one in told)
+
+
 async def test_printing_can_be_limited_to_what_a_role_needs() -> None:
     member, broker = await run("crds", "--for", "member"), await run("crds", "--for", "broker")
     assert member.stdout.count("kind: CustomResourceDefinition") == 2

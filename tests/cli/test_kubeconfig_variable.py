@@ -95,7 +95,7 @@ async def test_a_list_without_the_context_or_without_any_file_is_told_in_one_lin
     first = file_for(tmp_path, "first", NOBODY_LISTENS, context="a", current="a")
     second = file_for(tmp_path, "second", NOBODY_LISTENS, context="b", current="b")
     ended = await run("crds", "--check", "--context", "c", environment={"KUBECONFIG": f"{first}:{second}"})
-    assert (ended.exit_code, len(ended.stderr.splitlines())) == (1, 1)
+    assert (ended.exit_code, len(ended.stderr.splitlines())) == (2, 1)
     assert "no context 'c'" in ended.stderr
     missing = await run("crds", "--check", environment={"KUBECONFIG": str(tmp_path / "missing")})
     assert "does not exist" in missing.stderr

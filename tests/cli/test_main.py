@@ -44,6 +44,12 @@ async def test_help_names_every_command_and_each_command_its_options() -> None:
         assert piece in " ".join(agent.stdout.split())
 
 
+def test_the_help_of_a_command_keeps_its_capitals(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["dns", "check", "--help"])
+    assert "Compare what a DNS server answers" in capsys.readouterr().out
+
+
 def test_what_a_user_can_put_right_is_found_within_groups() -> None:
     taken = ClusterIdTaken("cluster id east is taken")
     group = BaseExceptionGroup("tasks", [RuntimeError("x"), ExceptionGroup("term", [taken])])
@@ -82,7 +88,7 @@ def test_every_option_of_every_command_has_an_environment_variable(
         (["crds", "--check", "--apply"], {}, "--check and --apply: choose one of them"),
         (["crds", "--apply"], {"MCS_CHECK": "true"}, "--check and --apply: choose one of them"),
         (["crds"], {"MCS_FOR": "everybody"}, "--for (from MCS_FOR): 'everybody' is not one of"),
-        (["demo", "--once"], {"MCS_CLUSTERS": "1"}, "a demo has 2 to 20 clusters"),
+        (["demo", "--once"], {"MCS_CLUSTERS": "1"}, "--clusters (from MCS_CLUSTERS): a demo has 2 to 20"),
         (
             ["demo", "--once"],
             {"MCS_DNS_PORT": "70000"},

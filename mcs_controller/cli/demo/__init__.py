@@ -15,9 +15,9 @@ from mcs_controller.cli.demo.export_steps import set_up
 from mcs_controller.cli.demo.hints import lines, places
 from mcs_controller.cli.demo.kubeconfigs import kubeconfig_folder
 from mcs_controller.cli.demo.settings import DemoSettings
-from mcs_controller.cli.demo.sites import BROKER, CLUSTERS_MAX, CLUSTERS_MIN, make_sites
+from mcs_controller.cli.demo.sites import BROKER, make_sites
 from mcs_controller.cli.demo.story import play
-from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.observe.logging import configure_logging
 
@@ -31,11 +31,6 @@ async def run(arguments: argparse.Namespace) -> int:
     """Until cancelled, or until the story has been played."""
     settings = read_options(DemoSettings, arguments, os.environ)
     count = settings.clusters
-    if not CLUSTERS_MIN <= count <= CLUSTERS_MAX:
-        raise UsageError(
-            f"--clusters {count}: a demo has {CLUSTERS_MIN} to {CLUSTERS_MAX} clusters, "
-            "since a service is exported from two"
-        )
     dns_ports, http_ports = ports.choose_ports(count, settings.dns_port, settings.http_port)
     sites = make_sites(count, dns_ports, http_ports)
     configure_logging(settings.log_level or ("error" if settings.once else "warning"), "text")

@@ -6,8 +6,18 @@ from typing import Annotated
 
 from mcs_controller.cli.demo import ports
 from mcs_controller.cli.demo.sites import CLUSTERS_MAX, CLUSTERS_MIN
-from mcs_controller.cli.options import Option, count, one_of, port, switch
+from mcs_controller.cli.options import Option, count_up_to, one_of, port, switch
 from mcs_controller.observe.logging import LogLevel
+
+
+def clusters(text: str) -> int:
+    """How many clusters. Raises ValueError with what would be right."""
+    count: int = count_up_to(CLUSTERS_MAX)(text)
+    if count < CLUSTERS_MIN:
+        raise ValueError(
+            f"a demo has {CLUSTERS_MIN} to {CLUSTERS_MAX} clusters, since a service is exported from two"
+        )
+    return count
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +28,7 @@ class DemoSettings:
         int,
         Option(
             f"how many member clusters, {CLUSTERS_MIN} to {CLUSTERS_MAX}",
-            parse=count,
+            parse=clusters,
             default="3",
             metavar="N",
         ),

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
     ("argv", "pieces"),
     [
         (["--clusters", "0"], ["--clusters", "'0'", "whole number"]),
-        (["--clusters", "1"], ["--clusters 1", "2 to 20", "from two"]),
-        (["--clusters", "21"], ["--clusters 21", "2 to 20"]),
+        (["--clusters", "1"], ["--clusters: a demo", "2 to 20", "from two"]),
+        (["--clusters", "21"], ["--clusters: '21'", "from 1 to 20"]),
         (["--clusters", "three"], ["--clusters", "'three'", "whole number"]),
         (["--dns-port", "65535"], ["--dns-port 65535", "3 ports", "65533"]),
         (["--http-port", "x"], ["--http-port", "'x'"]),
