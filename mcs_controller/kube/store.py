@@ -118,8 +118,6 @@ class Store(Generic[T]):
 
     def remove(self, namespace: str, name: str, resource_version: str | None = None) -> None:
         """Forget an entry; with `resource_version`, only if what is held is not newer than that."""
-        if self._touched is not None:
-            self._touched.add((namespace, name))
         held = self._entries.get((namespace, name))
         if held is None:
             return

@@ -1,5 +1,6 @@
 """What a member states of itself, and when that counts."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,11 @@ def test_the_digest_is_short_and_knows_records_from_slices() -> None:
     assert digest({"a", "b"}, set()) == digest({"b", "a"}, set())
     assert digest({"a"}, {"b"}) != digest({"b"}, {"a"})
     assert len(digest(set(), set())) == 16
+
+
+def test_members_of_all_versions_compute_the_same_digest_of_any_names() -> None:
+    assert digest({"shop.b", "shop.a"}, {"shop.a-x1"}) == "0f4b03380ad15a8c"
+    assert digest(set(), {"\udc80"}) == "a78375bbd3a43699"
 
 
 def listen(*seconds: int | None) -> list[bool]:
@@ -52,9 +58,37 @@ def test_a_clock_that_was_set_back_is_followed_after_some_changes() -> None:
     assert listen(40, *seconds, 20) == [False] + [False] * (SETBACKS - 1) + [True, True]
 
 
+OLD = range(10, 10 + SETBACKS - 1)
+"""As many as do not count yet, each another one."""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param([40], id="the first"),
+        pytest.param([30, 40], id="a later one"),
+        pytest.param([50, 60, *OLD, 40], id="one that was followed"),
+    ],
+)
+def test_a_statement_that_is_read_again_is_no_change_of_time(before: list[int]) -> None:
+    assert not any(listen(*before, *[40] * SETBACKS, None, 40, *OLD)[len(before) :])
+
+
+def test_an_old_statement_that_stays_never_counts() -> None:
+    assert not any(listen(30, *[10] * 2 * SETBACKS))
+    assert listen(1, 2, 1, 2) == [False, True, False, False]
+
+
+def test_changes_of_a_time_that_went_back_are_counted_anew_after_each_statement_that_counts() -> None:
+    heard = listen(30, *OLD, 40, *OLD)
+    assert [number for number, fresh in enumerate(heard) if fresh] == [SETBACKS]
+    heard = listen(40, *OLD, 20, *OLD)
+    assert [number for number, fresh in enumerate(heard) if fresh] == [SETBACKS]
+
+
 def test_a_member_without_statements_is_counted_by_its_heartbeats() -> None:
     heard = hear(None, "a", None)
-    for heartbeat in ("a", "b", "b", "c"):
+    for heartbeat in ("a", "b", "b", "b", "c"):
         heard = hear(heard, heartbeat, None)
     assert not heard.states
     assert heard.heartbeats == 2

@@ -1,5 +1,10 @@
 """The accounts behind what is taken of a member: what counts, what waits, and when it is looked at again."""
 
+import asyncio
+from typing import Any, cast
+
+import pytest
+
 from mcs_controller.clusterset.limits import OBJECT_MAX_BYTES, Allowance
 from mcs_controller.controllers.intake import (
     LEFT_OUT_NAMES_MAX,
@@ -7,7 +12,10 @@ from mcs_controller.controllers.intake import (
     READ_AGAIN_SHARE,
     READ_AGAIN_SPACING_SECONDS,
     Intake,
+    Revisit,
 )
+from mcs_controller.kube.errors import KubeError, Unreachable
+from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
 
 EAST, WEST = "mcs-member-east", "mcs-member-west"
@@ -99,6 +107,26 @@ def test_what_is_left_out_is_read_anew_when_something_goes_or_shrinks_and_now_an
     assert intake.due(3.0 + 1.0 / READ_AGAIN_SHARE) == "east"
 
 
+def test_room_that_was_there_before_anything_was_left_out_is_no_reason_to_read_anew() -> None:
+    accounts = Accounts(objects=1, endpoints=10)
+    assert accounts.take("a", endpoints=10)
+    accounts.intake.allow_more("east")
+    accounts.store.remove(EAST, "a")
+    assert accounts.take("b", endpoints=6)
+    assert not accounts.take("c")
+    assert accounts.intake.due(1.0) is None
+
+
+def test_what_has_too_many_endpoints_frees_nothing_for_others() -> None:
+    accounts = Accounts(objects=5, endpoints=10)
+    assert accounts.take("a", endpoints=6)
+    for name in ("b", "c", "d"):
+        assert not accounts.take(name, endpoints=5)
+    assert accounts.intake.due(1.0) is None
+    assert not accounts.take("a", endpoints=11)
+    assert accounts.intake.due(2.0) == "east"
+
+
 def test_reading_anew_takes_a_small_part_of_the_time_however_long_it_takes() -> None:
     accounts = Accounts(objects=1)
     intake = accounts.intake
@@ -111,6 +139,10 @@ def test_reading_anew_takes_a_small_part_of_the_time_however_long_it_takes() -> 
         intake.allow_more("east")
         assert intake.due(999.9 + spacing_seconds) is None
         assert intake.due(1000.0 + spacing_seconds) == "east"
+    intake.reads("east")
+    assert not accounts.take("b")
+    intake.has_read("east", 2000.0, 60.0, complete=True)
+    assert intake.due(1999.9 + 60.0 / READ_AGAIN_SHARE) is None
 
 
 def test_a_reading_that_failed_forgets_nothing_and_is_tried_again() -> None:
@@ -141,6 +173,55 @@ def test_names_that_are_left_out_are_remembered_up_to_a_number() -> None:
     for number in range(LEFT_OUT_NAMES_MAX + 10):
         assert not accounts.take(f"n{number}")
     assert accounts.left_out() == [("east", "objects", LEFT_OUT_NAMES_MAX)]
+    assert not accounts.take("n7", OBJECT_MAX_BYTES + 1)
+    assert accounts.left_out() == [
+        ("east", "object_size", 1),
+        ("east", "objects", LEFT_OUT_NAMES_MAX - 1),
+    ]
+
+
+def test_each_bound_that_a_member_goes_over_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    accounts = Accounts(objects=1)
+    assert accounts.take("a")
+    for name in ("b", "c"):
+        assert not accounts.take(name)
+        assert not accounts.take(name, OBJECT_MAX_BYTES + 1)
+    told = [record.getMessage().rpartition(" ")[2] for record in caplog.records]
+    assert told == ["objects", "object_size"]
+
+
+class Reads:
+    """Stands for a reflector that reads one member's objects."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+        self.fetched: list[str] = []
+        self.error: KubeError | None = None
+
+    async def fetch(self, *, namespace: str) -> None:
+        self.fetched.append(namespace)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.mark.looptime
+async def test_after_a_list_the_accounts_are_settled_and_what_fits_by_now_is_read_at_last() -> None:
+    accounts, reads = Accounts(objects=1), Reads()
+    revisit = Revisit(accounts.intake, cast("Reflector[Any]", reads))
+    await asyncio.sleep(1)
+    assert accounts.intake.admit(EAST, "cannot be decoded", 10)
+    assert not accounts.take("a")
+    await revisit.step()
+    assert reads.fetched == []
+    reads.lists, reads.error = 1, Unreachable("away")
+    await revisit.step()
+    assert reads.fetched == [EAST]
+    assert accounts.left_out() == [("east", "objects", 1)]
+    reads.error = None
+    await asyncio.sleep(READ_AGAIN_SPACING_SECONDS)
+    await revisit.step()
+    assert reads.fetched == [EAST, EAST]
+    assert accounts.take("a")
 
 
 def test_of_what_we_wrote_ourselves_accounts_are_kept_and_nothing_is_left_out() -> None:

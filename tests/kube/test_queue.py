@@ -497,6 +497,18 @@ async def test_slow_work_of_one_lane_leaves_a_worker_for_the_others() -> None:
     async with serving(queue):
         for number in range(8):
             queue.add(f"m{number}", "mars")
+        await asyncio.sleep(2)
+        began = now()
+        queue.add("own")
+        await queue.idle()
+    assert ended["own"] - began == pytest.approx(1)
+    assert sorted(key for key, at in ended.items() if at < began + 8.5) == ["m0", "m1", "m2", "own"]
+
+    ended.clear()
+    queue = make(reconcile, workers=4, lanes=True)
+    async with serving(queue):
+        for number in range(8):
+            queue.add(f"m{number}", "mars")
         queue.add("m5", "east")
         await asyncio.sleep(2)
         began = now()

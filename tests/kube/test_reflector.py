@@ -373,8 +373,23 @@ async def test_lines_that_are_no_events_lead_to_a_new_list() -> None:
         assert reflector.lists == 2
 
 
+async def test_a_watch_that_breaks_after_each_event_is_resumed_soon_and_needs_no_new_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    async with running(make(kind, store)):
+        await settle()
+        for number in range(20):
+            kind.put("a", value=str(number))
+            await settle()
+            kind.cut(Unreachable("broken"))
+            await asyncio.sleep(0.3)
+            assert kind.count("watch") == number + 2
+        assert kind.count("list") == 1
+
+
 async def test_after_a_restore_from_backup_the_store_follows_the_server_back() -> None:
-    kind, store = FakeKind(first_version=500), Store[str]()
+    kind, store = FakeKind(), Store[str]()
+    rebuilt = kind.put("c", value="of one history")
+    kind.version = 500
     kind.put("a", value="after")
     kind.put("b", value="only after")
     async with running(make(kind, store)):
@@ -383,12 +398,14 @@ async def test_after_a_restore_from_backup_the_store_follows_the_server_back() -
         kind.version, kind.oldest = 200, 200
         kind.history.clear()
         kind.objects.clear()
+        kind.objects["shop", "c"] = {**rebuilt, "value": "of another"}
         kind.put("a", value="before")
         # The watch from a version in the server's future is accepted, and silent.
         await asyncio.sleep(60)
-        assert contents(store) == {"a": "after", "b": "only after"}
+        assert contents(store) == {"a": "after", "b": "only after", "c": "of one history"}
         await asyncio.sleep(60)
-        assert contents(store) == {"a": "before"}
+        # What has the same version as before may be another object all the same.
+        assert contents(store) == {"a": "before", "c": "of another"}
 
 
 async def test_a_list_that_is_asked_for_is_taken_at_once_and_decodes_what_has_a_known_version() -> None:
@@ -416,12 +433,14 @@ async def test_a_list_that_was_begun_before_it_was_asked_for_does_not_count() ->
     reflector = make(kind, store, page_size=1)
     kind.page_delay_seconds = 1.0
     async with running(reflector):
+        reflector.relist()
         await asyncio.sleep(1.5)
         reflector.relist()
-        await asyncio.sleep(2.5)
-        assert reflector.synced()
+        await asyncio.sleep(2)
+        assert reflector.lists == 2
         assert not reflector.current()
-        await asyncio.sleep(5)
+        await asyncio.sleep(3)
+        assert reflector.lists == 3
         assert reflector.current()
 
 
@@ -532,6 +551,37 @@ async def test_a_fetch_does_not_bring_back_what_the_watch_removed_meanwhile() ->
         await fetching
         assert taken == ["out"]
         assert contents(store) == {}
+
+
+async def test_what_was_removed_during_one_fetch_may_be_brought_by_a_later_one_in_another_history() -> None:
+    kind, store = FakeKind(first_version=500), Store[str]()
+    kind.put("a", value="1")
+    wanted = {"a"}
+
+    def decode_wanted(body: dict[str, Any]) -> str | None:
+        return str(body["value"]) if body["metadata"]["name"] in wanted else None
+
+    reflector = make(kind, store, decode=decode_wanted)
+    async with running(reflector):
+        await asyncio.sleep(1)
+        kind.page_delay_seconds = 5
+        fetching = asyncio.create_task(reflector.fetch(name="a", namespace="shop"))
+        await asyncio.sleep(1)
+        kind.remove("a")
+        await fetching
+        kind.page_delay_seconds = 0
+        wanted.clear()
+        kind.version, kind.oldest = 200, 200
+        kind.history.clear()
+        kind.put("a", value="2")
+        reflector.relist()
+        await asyncio.sleep(1)
+        assert contents(store) == {}
+
+        wanted.add("a")
+        await reflector.fetch(name="a", namespace="shop")
+
+        assert contents(store) == {"a": "2"}
 
 
 async def test_a_fetch_does_not_bring_back_what_a_new_list_removed_meanwhile() -> None:

@@ -70,6 +70,7 @@ def test_a_complete_list_removes_what_it_lacks_unless_that_is_newer_than_the_lis
         store.apply(entry(name, version))
     store.begin_list()
     store.apply(entry("newer", 11))
+    store.apply(entry("came and went", 9))
     store.replace([entry("kept", 3), entry("added", 9)], "10")
     assert sorted(contents(store)) == ["added", "kept", "newer"]
 
@@ -87,6 +88,40 @@ def test_an_older_version_in_a_complete_list_is_taken_unless_the_newer_one_came_
     assert contents(store)["written"] == "of the list"
 
 
+def test_what_was_corrected_while_a_list_was_read_is_newer_than_the_list() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 50, "before"))
+    store.begin_list()
+    store.correct(store.get("shop", "a"), entry("a", 60, "asked for"), ("shop", "a"))
+    store.replace([entry("a", 50, "before")], "55")
+    assert contents(store) == {"a": "asked for"}
+
+
+def test_a_deletion_that_came_too_late_makes_nothing_newer_than_a_list() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 50, "after the backup"))
+    store.begin_list()
+    store.remove("shop", "a", "10")
+    store.replace([entry("a", 20, "of the backup")], "30")
+    assert contents(store) == {"a": "of the backup"}
+
+
+def test_what_came_after_a_list_is_no_newer_than_the_next_one() -> None:
+    store: Store[str] = Store()
+    store.begin_list()
+    store.replace([entry("a", 40)], "40")
+    store.apply(entry("a", 50, "after the backup"))
+    store.replace([entry("a", 20, "of the backup")], "60")
+    assert contents(store) == {"a": "of the backup"}
+
+
+def test_an_object_of_another_incarnation_is_taken_from_a_list_though_all_else_is_the_same() -> None:
+    store: Store[str] = Store()
+    store.apply(entry("a", 3, uid="u1"))
+    store.replace([entry("a", 3, uid="u2")], "10")
+    assert [held.uid for held in store] == ["u2"]
+
+
 def test_what_a_list_repeats_is_no_news() -> None:
     store: Store[str] = Store()
     store.apply(entry("a", 3, "same"))
@@ -95,6 +130,8 @@ def test_what_a_list_repeats_is_no_news() -> None:
     store.subscribe(lambda old, new: heard.append((new or old).name))  # type: ignore[union-attr]
     store.begin_list()
     store.replace([entry("a", 3, "same"), entry("b", 4, "of another history")], "10")
+    assert heard == ["b"]
+    store.correct(store.get("shop", "a"), entry("a", 3, "same"), ("shop", "a"))
     assert heard == ["b"]
 
 
