@@ -49,6 +49,8 @@ class KeptOfKind(Generic[T]):
         self._released = released
         self.kept: dict[Key, Kept[T]] = {}
         self.by_service: dict[ServiceKey, set[Key]] = {}
+        # In order, so that what is let go is told in the same order in every run.
+        self._by_cluster: dict[str, dict[Key, None]] = {}
         # Of each cluster, what the store holds, without what is withdrawn.
         self.names: dict[str, set[str]] = {}
 
@@ -69,6 +71,7 @@ class KeptOfKind(Generic[T]):
         """Keep an entry, instead of one of the same name."""
         self.kept[kept.entry.key] = kept
         self.by_service.setdefault(kept.entry.value.service, set()).add(kept.entry.key)
+        self._by_cluster.setdefault(kept.entry.value.cluster, {})[kept.entry.key] = None
 
     def let_go(self, key: Key) -> ServiceKey | None:
         """Keep an entry no longer: the service that it belongs to, None if it was not kept."""
@@ -80,12 +83,20 @@ class KeptOfKind(Generic[T]):
         under.discard(key)
         if not under:
             del self.by_service[service]
+        cluster = kept.entry.value.cluster
+        del self._by_cluster[cluster][key]
+        if not self._by_cluster[cluster]:
+            del self._by_cluster[cluster]
         self._released(kept.entry)
         return service
 
     def of_cluster(self, cluster: str) -> list[Kept[T]]:
-        """What is kept of one member."""
-        return [one for one in self.kept.values() if one.entry.value.cluster == cluster]
+        """What is kept of one member; the time grows with that, and not with what is kept of all."""
+        return [self.kept[key] for key in self._by_cluster.get(cluster, ())]
+
+    def clusters(self) -> set[str]:
+        """The members of whom something is kept."""
+        return set(self._by_cluster)
 
     def count(self, old: Entry[T] | None, new: Entry[T] | None, *, withdrawn: bool = False) -> None:
         """Follow a change of the store; `withdrawn` says that the new entry is no export any more."""

@@ -232,9 +232,7 @@ class Retained:
         self._tell(now_seconds)
 
     def _clusters_kept(self) -> set[str]:
-        return {one.entry.value.cluster for one in self._records.kept.values()} | {
-            one.entry.value.cluster for one in self._slices.kept.values()
-        }
+        return self._records.clusters() | self._slices.clusters()
 
     def _hear_statement(self, cluster: str, current_at: int) -> None:
         """A statement counts for what was missing before it was made.
