@@ -28,7 +28,7 @@ async def run(arguments: argparse.Namespace) -> int:
     try:
         broker = connect(broker_file, settings.broker_context, name="broker")
         try:
-            cluster_id = await ClusterId(local, random=Random()).find(settings.cluster_id)
+            cluster_id = await ClusterId(local, random=Random()).ask(settings.cluster_id)
             async for kind, count in leave(cluster_id, local, broker):
                 print(f"{kind}: {count} removed")
         finally:

@@ -37,15 +37,25 @@ class ClusterId:
         """
         while True:
             try:
-                return self._known(agreed_cluster_id(option, await self._read()))
-            except Forbidden as error:
-                if option is not None:
-                    _log.warning("the id given is taken without comparing: %s", error)
-                    return self._known(option)
-                self._report(error)
+                return await self.ask(option)
             except KubeError as error:
                 self._report(error)
             await asyncio.sleep(self._backoff.next_seconds())
+
+    async def ask(self, option: str | None) -> str:
+        """The id, of one look: for a command that does not wait.
+
+        Raises:
+            InvalidClusterId: there is none, or two different ones, or one that cannot be used.
+            KubeError: the API server did not say.
+        """
+        try:
+            return self._known(agreed_cluster_id(option, await self._read()))
+        except Forbidden as error:
+            if option is None:
+                raise
+            _log.warning("the id given is taken without comparing: %s", error)
+            return self._known(option)
 
     async def _read(self) -> str | None:
         """What the property says; None where there is none."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.cli.main import main
-from tests.cli.kubeconfigs import kubeconfig, write
+from tests.cli.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 from tests.cli.program import Ended, run
 
 pytestmark = pytest.mark.slow
@@ -118,6 +118,12 @@ async def test_a_broken_kubeconfig_of_the_broker_is_named(tmp_path: Path) -> Non
         "--http", "127.0.0.1:0",
     )  # fmt: skip
     assert_one_line(ended, 1, str(broken))
+
+
+async def test_leave_ends_when_its_cluster_cannot_be_asked_instead_of_waiting(tmp_path: Path) -> None:
+    away = write(tmp_path, "away.kubeconfig", kubeconfig())
+    ended = await run("leave", "--cluster-id", "east", "--kubeconfig", away, "--broker-kubeconfig", away)
+    assert_one_line(ended, 1, NOBODY_LISTENS, "cannot connect")
 
 
 async def test_a_port_in_use_for_http_is_named_with_the_cure(tmp_path: Path) -> None:
