@@ -127,6 +127,43 @@ async def test_who_waits_for_a_place_comes_in_when_one_is_free_or_more_are_allow
         await world.until(count_is(imports_of, west, 12))
         await world.settle()
         assert await imports_of(west) == 12
+        assert waiting(west.agent.registry) == 2
+
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 20}}}, namespace="mcs-member-mars"
+        )
+        await world.until(count_is(imports_of, west, 14))
+        assert waiting(west.agent.registry) == 0
+
+
+async def test_an_import_that_somebody_deletes_comes_back_to_its_place_though_others_wait() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(2))
+        await world.until(count_is(imports_of, west, 2))
+        await mars_exports(world, range(2, 5))
+        await world.settle()
+        await west.api.delete(IMPORTS, "s000", namespace="shop")
+        await world.settle()
+        assert await imported(west) == named(range(2))
+
+
+async def test_what_this_cluster_exports_itself_takes_none_of_another_members_places() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(2))
+        await world.until(count_is(imports_of, west, 2))
+        await mars_exports(world, range(2, 4))
+        await world.settle()
+        assert await imported(west) == named(range(2))
+        await west.deploy("shop", "s000")
+        await world.until(count_is(imports_of, west, 3))
+        await world.settle()
+        assert await imports_of(west) == 3
 
 
 async def test_what_is_imported_keeps_its_place_over_a_restart_and_when_fewer_are_allowed() -> None:
