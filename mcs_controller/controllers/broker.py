@@ -72,15 +72,17 @@ class BrokerState:
             field_selector=others, random=random, name="exportedendpointslices",
             first_page_size=FIRST_PAGE_SIZE, admit=self._slice_intake.admit,
         )  # fmt: skip
+        # A broker that is restored breaks each watch. If that goes back to after our last heartbeat, and
+        # others write before we do, no version shows it: only what we wrote since is gone.
         self._own_records = Reflector(
             client, EXPORTED_SERVICES, self.own_records, decode.own_exported_service,
             namespace=self.own_namespace, random=random, name="own-exportedservices",
-            admit=self.own_record_intake.admit,
+            admit=self.own_record_intake.admit, lists_after_watch=True,
         )  # fmt: skip
         self._own_slices = Reflector(
             client, EXPORTED_ENDPOINT_SLICES, self.own_slices, self._decode_own_slice,
             namespace=self.own_namespace, random=random, name="own-exportedendpointslices",
-            admit=self.own_slice_intake.admit,
+            admit=self.own_slice_intake.admit, lists_after_watch=True,
         )  # fmt: skip
         self.reflectors = (self._records, self._slices, self._own_records, self._own_slices)
         self._revisits = (

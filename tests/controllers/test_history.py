@@ -14,6 +14,7 @@ from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
+    MEMBER_CLUSTERS,
     NAMESPACES,
     Resource,
 )
@@ -392,3 +393,38 @@ async def test_members_of_an_older_version_state_nothing_and_are_believed_after_
         await world.always(lambda: world["west"].import_of("shop", "web"), for_seconds=25)
         await world.gone("shop", "web", within_seconds=30)
         assert world["east"].agent.registry.get_sample_value("mcs_broker_history_breaks_total") == 0
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+@pytest.mark.parametrize("bump_revision", [0, 1_000_000_000], ids=["plain", "bumped"])
+async def test_what_was_written_after_the_last_heartbeat_and_lost_is_written_again(
+    bump_revision: int,
+) -> None:
+    """The backup has our last heartbeat, and others have written so much that no version tells of it."""
+    async with Clusterset("east", "west") as world:
+        await two_exporters(world)
+
+        async def heartbeat() -> str:
+            found = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+            return str(found["status"]["heartbeat"])
+
+        before = await heartbeat()
+
+        async def has_beaten() -> bool:
+            return await heartbeat() != before
+
+        await world.until(has_beaten)
+        backup = world.broker.snapshot()
+        await world["east"].endpoints("shop", "web", "10.1.0.9")
+        await asyncio.sleep(1)
+        world.broker.restore(backup, bump_revision=bump_revision)
+        for number in range(10):
+            await world.broker_api.create(NAMESPACES, {"metadata": {"name": f"other-{number}"}})
+        await world["west"].kill()
+        world["west"].start()
+
+        async def follows() -> bool:
+            return await world["west"].addresses_of("shop", "web") == WEST | {"10.1.0.9"}
+
+        await asyncio.sleep(2)
+        await world.until(follows, within_seconds=RIGHT_WITHIN_SECONDS)
