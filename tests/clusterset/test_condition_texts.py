@@ -13,6 +13,7 @@ from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
 from mcs_controller.clusterset.desired import import_conditions, import_spec
 from mcs_controller.clusterset.export import conflict_condition, evaluate_export, ready_condition
 from mcs_controller.clusterset.fuse import (
+    EXPORTS_MISSING,
     MASS_WITHDRAWAL,
     MEMBERS_SILENT,
     held_for_mass_withdrawal,
@@ -39,6 +40,41 @@ def test_a_held_import_says_why_and_how_to_let_it_go() -> None:
         f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
         7,
     )
+
+
+@pytest.mark.parametrize(
+    ("clusters", "who"), [(["east", "", "west"], "east, west"), ([""], "the exporting clusters")]
+)
+def test_an_import_of_which_something_is_missing_says_what_is_known_and_how_to_let_it_go(
+    clusters: list[str], who: str
+) -> None:
+    assert fuse.held(an_import(generation=7), silent=[], missing=clusters, generation=7) == (
+        Condition(
+            CONDITION_HELD,
+            "True",
+            EXPORTS_MISSING,
+            f"something that {who} exported is missing on the broker, or older than it was, and they have "
+            "not said that it is gone: what was known last stays until they do; if it is gone for good, let "
+            "it go with: kubectl annotate serviceimport --namespace shop web "
+            f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
+            7,
+        ),
+    )
+
+
+def test_a_conflict_over_labels_or_annotations_shows_the_pairs_in_use() -> None:
+    pairs = (("a", "1"), ("b", "2"))
+    merged = merge([record(labels=pairs, annotations=pairs), record("west", 1)])
+    assert [one.message.partition(", by precedence")[0] for one in merged.conflicts] == [
+        "conflicting exported labels: using {a: 1, b: 2}",
+        "conflicting exported annotations: using {a: 1, b: 2}",
+    ]
+    # What looks alike is not the same.
+    alike = (("a", "1, b: 2"),)
+    merged = merge(
+        [record(labels=pairs, annotations=pairs), record("west", 1, labels=alike, annotations=alike)]
+    )
+    assert [one.reason for one in merged.conflicts] == ["LabelsConflict", "AnnotationsConflict"]
 
 
 def test_an_import_that_is_held_for_silent_members_says_so_and_later_that_it_is_not() -> None:

@@ -1,6 +1,6 @@
 """When a member whose MemberCluster is missing counts as removed."""
 
-from mcs_controller.clusterset.departure import Departures, distrust, observe
+from mcs_controller.clusterset.departure import SEEN_SECONDS, UNSEEN_SECONDS, Departures, distrust, observe
 
 BOTH, WEST = {"east", "west"}, {"west"}
 
@@ -20,6 +20,13 @@ def test_a_member_that_was_seen_to_go_is_removed_after_a_minute() -> None:
     assert not gone.removed("east", WEST)
     assert not pass_time(gone, 50, WEST, BOTH).removed("east", WEST)
     assert pass_time(gone, 60, WEST, BOTH).removed("east", WEST)
+
+
+def test_the_time_of_a_removal_begins_with_the_first_list_that_lacks_the_member() -> None:
+    gone = observe(seen_both(), BOTH, WEST, passed_seconds=10.0)
+    assert not observe(gone, BOTH, WEST, passed_seconds=SEEN_SECONDS - 0.5).removed("east", WEST)
+    broke = distrust(gone)
+    assert not observe(broke, BOTH, WEST, passed_seconds=UNSEEN_SECONDS - 0.5).removed("east", WEST)
 
 
 def test_one_that_comes_back_begins_anew() -> None:

@@ -249,3 +249,10 @@ def test_every_owner_takes_part_and_so_does_everybody_where_there_is_none(
 def test_affinity_of_an_owned_name_is_the_owners() -> None:
     merged = merge([record("a", 0, affinity=AffinityConfig("ClientIP", 10)), record("z", 9)], {"z"})
     assert merged.affinity == AffinityConfig()
+
+
+def test_endpoints_of_a_headless_service_that_serve_not_all_of_the_owners_ports_take_no_part() -> None:
+    guest = record("a", 0, type="Headless", ports=(HTTP,))
+    for ports, fits in (((HTTP,), True), ((HTTP, DNS), False)):
+        merged = merge([guest, record("z", 9, type="Headless", ports=ports)], {"z"})
+        assert takes_part(merged, guest) == fits
