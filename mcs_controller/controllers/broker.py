@@ -62,27 +62,28 @@ class BrokerState:
             lambda cluster: membership.limits(cluster).slices(),
             enforce=False,
         )
+        # A broker that is restored breaks each watch. Once enough has been written there again no version
+        # shows it, and what was written meanwhile, under versions seen before, would never be heard of.
         self._records = Reflector(
             client, EXPORTED_SERVICES, self.records, decode.exported_service,
             field_selector=others, random=random, name="exportedservices", first_page_size=FIRST_PAGE_SIZE,
-            admit=self._record_intake.admit,
+            admit=self._record_intake.admit, lists_after_error=True,
         )  # fmt: skip
         self._slices = Reflector(
             client, EXPORTED_ENDPOINT_SLICES, self.slices, self._decode_slice,
             field_selector=others, random=random, name="exportedendpointslices",
             first_page_size=FIRST_PAGE_SIZE, admit=self._slice_intake.admit,
+            lists_after_error=True,
         )  # fmt: skip
-        # A broker that is restored breaks each watch. If that goes back to after our last heartbeat, and
-        # others write before we do, no version shows it: only what we wrote since is gone.
         self._own_records = Reflector(
             client, EXPORTED_SERVICES, self.own_records, decode.own_exported_service,
             namespace=self.own_namespace, random=random, name="own-exportedservices",
-            admit=self.own_record_intake.admit, lists_after_watch=True,
+            admit=self.own_record_intake.admit, lists_after_error=True,
         )  # fmt: skip
         self._own_slices = Reflector(
             client, EXPORTED_ENDPOINT_SLICES, self.own_slices, self._decode_own_slice,
             namespace=self.own_namespace, random=random, name="own-exportedendpointslices",
-            admit=self.own_slice_intake.admit, lists_after_watch=True,
+            admit=self.own_slice_intake.admit, lists_after_error=True,
         )  # fmt: skip
         self.reflectors = (self._records, self._slices, self._own_records, self._own_slices)
         self._revisits = (

@@ -58,7 +58,7 @@ class Reflector(Generic[T]):
     `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
     list, means that the kind is not installed yet, which is waited for. `parse` may leave out of each object
     what `decode` does not look at. Where objects may be large, a list begins with a small `first_page_size`.
-    With `lists_after_watch` no watch goes on from where another ended, since history may break in between.
+    With `lists_after_error` no watch goes on from where one broke: the server may have another history now.
 
     An object whose JSON is longer than `object_max_bytes`, or which `admit` refuses, is not decoded and not
     in the store, as if `decode` had said None; the client's `left_out` counts and names it. `admit(namespace,
@@ -86,7 +86,7 @@ class Reflector(Generic[T]):
         watch_seconds: float = WATCH_TIMEOUT_SECONDS,
         inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
         longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
-        lists_after_watch: bool = False,
+        lists_after_error: bool = False,
     ) -> None:
         self.name = name
         self.problem: str | None = None
@@ -113,7 +113,7 @@ class Reflector(Generic[T]):
         )
         self._watch_seconds = watch_seconds
         self._inactivity_seconds = inactivity_seconds
-        self._lists_after_watch = lists_after_watch
+        self._lists_after_error = lists_after_error
         self._random = random
         self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
         self._hold_backoff = Backoff(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, random=random)
@@ -186,7 +186,6 @@ class Reflector(Generic[T]):
         if self._list_needed:
             return
         self.restarts["closed"] += 1
-        self._list_needed = self._lists_after_watch
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._progressed()
         else:
@@ -237,7 +236,7 @@ class Reflector(Generic[T]):
         entries: list[Entry[T]] = []
         asked_for, seen_before = self._lists_asked_for, self._version
         # Somebody doubts that versions mean what they meant: decode objects of versions that are known, too.
-        doubted = self._lists_after_watch or asked_for != self._lists_taken
+        doubted = self._lists_after_error or asked_for != self._lists_taken
         seen: set[Key] = set()
         version = ""
         self._store.begin_list()
@@ -355,7 +354,7 @@ class Reflector(Generic[T]):
     def _watch_failed(self, error: KubeError) -> float:
         self.restarts[end_reason(error)] += 1
         self._count_failure()
-        if self._lists_after_watch or (isinstance(error, Timeout) and self._watch_opened):
+        if self._lists_after_error or (isinstance(error, Timeout) and self._watch_opened):
             # It was silent past its bookmarks: dead, or from a version that this server has not come to.
             self._list_needed = True
         if version_is_lost(error):

@@ -428,3 +428,32 @@ async def test_what_was_written_after_the_last_heartbeat_and_lost_is_written_aga
 
         await asyncio.sleep(2)
         await world.until(follows, within_seconds=RIGHT_WITHIN_SECONDS)
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+async def test_importers_hear_what_was_written_under_versions_that_they_saw_in_the_lost_history() -> None:
+    """The backup is younger than all heartbeats, and versions overtake what was seen before the next."""
+    async with Clusterset() as world:
+        await two_exporters(world)
+
+        async def heartbeats() -> set[str]:
+            members = (await world.broker_api.list(MEMBER_CLUSTERS)).items
+            return {one["status"]["heartbeat"] for one in members}
+
+        before = await heartbeats()
+
+        async def all_have_beaten() -> bool:
+            return before.isdisjoint(await heartbeats())
+
+        await world.until(all_have_beaten)
+        backup = world.broker.snapshot()
+        for number in range(5):
+            await world["east"].endpoints("shop", "web", f"10.1.0.{20 + number}")
+            await asyncio.sleep(0.02)
+        world.broker.restore(backup)
+        await world["east"].endpoints("shop", "web", "10.1.0.9")
+        for number in range(10):
+            await asyncio.sleep(0.1)
+            await world.broker_api.create(NAMESPACES, {"metadata": {"name": f"other-{number}"}})
+
+        await world.until(partial(_has, world, WEST | {"10.1.0.9"}), within_seconds=RIGHT_WITHIN_SECONDS)
