@@ -302,6 +302,19 @@ async def test_what_the_first_list_ever_lacks_stays_until_its_exporter_speaks(ki
         assert (await north.import_conditions("shop", "web"))[HELD] == ("False", "NotHeld")
 
 
+@pytest.mark.parametrize("kind", [EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES], ids=lambda kind: kind.plural)
+async def test_a_member_that_goes_on_stating_what_the_broker_lost_keeps_its_endpoints(kind: Resource) -> None:
+    async with Clusterset() as world:
+        await two_exporters(world)
+        # So that it cannot know what was lost.
+        stalled = world.broker.faults.stall_watches(users=["member-east"])
+        await _lose(world, "east", kind)
+        await world.always(partial(_has, world, EAST | WEST), for_seconds=25)
+        stalled.lift()
+        await world.settle()
+        await world.imported("shop", "web", EAST | WEST)
+
+
 @pytest.mark.requirement("MCS-IMP-17", "MCS-LIFE-07")
 async def test_an_operator_lets_go_what_is_kept_of_a_service_and_nothing_else() -> None:
     async with Clusterset(dead_member_policy="keep") as world:
