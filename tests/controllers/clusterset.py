@@ -70,7 +70,7 @@ class Cluster:
     ) -> None:
         self.name = name
         self.world = world
-        self.skew_seconds = skew_seconds
+        self.clock = LoopClock(skew_seconds)
         self.sim = SimCluster(
             name,
             service_cidrs=service_cidrs,
@@ -97,7 +97,7 @@ class Cluster:
             AgentConfig(**{"cluster_id": self.name, **self.settings, **settings}),
             local=self.sim.transport("agent"),
             broker=self.world.broker.transport(f"member-{self.name}"),
-            clock=LoopClock(self.skew_seconds),
+            clock=self.clock,
             seed=self.world.seed + self._starts,
         )
         return self.process

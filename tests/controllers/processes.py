@@ -26,13 +26,13 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class LoopClock:
-    """A wall clock that goes with the event loop, and may be wrong by a constant."""
+    """A wall clock that goes with the event loop, and may be wrong; it can be set."""
 
     def __init__(self, skew_seconds: float = 0.0) -> None:
-        self._skew_seconds = skew_seconds
+        self.skew_seconds = skew_seconds
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=asyncio.get_running_loop().time() + self._skew_seconds)
+        return EPOCH + timedelta(seconds=asyncio.get_running_loop().time() + self.skew_seconds)
 
 
 @dataclass
