@@ -1,4 +1,4 @@
-"""Users act while servers, agents and the broker fail: nothing steady is lost, and all is right soon after."""
+"""Users act while servers, agents and the broker fail: nothing steady is lost, and all is right soon."""
 
 from __future__ import annotations
 
