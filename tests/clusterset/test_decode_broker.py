@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.limits import ADDRESSES_PER_ENDPOINT_MAX
@@ -172,6 +173,17 @@ def test_a_member_is_read() -> None:
         allowed_namespaces=("shop",),
         limits=(("endpoint_slices", 20), ("imports", 0)),
     )
+
+
+def test_a_member_that_an_operator_lets_go_is_released_and_one_with_other_annotations_is_not() -> None:
+    metadata = {"name": "east", "namespace": "mcs-member-east"}
+    for said, released in (({ANNOTATION_WITHDRAW: WITHDRAW_ALLOWED}, True), ({"note": "x"}, False)):
+        assert decode.member({"metadata": {**metadata, "annotations": said}}).released is released
+
+
+def test_what_does_not_say_when_it_changed_changed_at_no_time() -> None:
+    assert decode.exported_service(raw_exported_service()).changed_at_seconds == 0.0
+    assert decode.exported_slice(raw_exported_slice()).changed_at_seconds == 0.0
 
 
 def test_of_an_endpoints_addresses_no_more_are_read_than_are_published() -> None:

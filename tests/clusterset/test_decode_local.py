@@ -329,6 +329,8 @@ def test_type_affinity_and_conditions_of_an_import_are_read() -> None:
     assert decode.service_import(plain_import(type="Headless")).spec.type == "Headless"
     assert decode.service_import(plain_import(type="ClusterSetIP")).spec.type == "ClusterSetIP"
     assert decode.service_import(plain_import(sessionAffinity="None")).spec.affinity == AffinityConfig()
+    unused = plain_import(sessionAffinity="None", sessionAffinityConfig={"clientIP": {"timeoutSeconds": 10}})
+    assert decode.service_import(unused).spec.affinity == AffinityConfig()
     ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": ""}
     found = decode.service_import({**plain_import(), "status": {"conditions": [ready]}})
     assert [(one.type, one.status) for one in found.conditions] == [("Ready", "True")]

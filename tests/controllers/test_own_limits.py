@@ -1,5 +1,6 @@
 """A member that exports more than the others take of one is told so, and publishes no more than that."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.clusterset.limits import Limits
+from mcs_controller.controllers.own_limits import OwnLimits
 from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset, Object
 
 pytestmark = pytest.mark.looptime
@@ -124,6 +126,84 @@ async def test_exports_beyond_the_places_that_importers_have_say_that_they_may_h
         await allow(world, imports=6)
         await world.until(within(world, "True"), within_seconds=60)
         await world.until(lambda: _is(ready(east, "s5"), ("True", "")))
+
+
+async def test_the_place_of_an_export_that_ended_before_it_could_be_written_is_free_again() -> None:
+    async with Clusterset("east", "west", limits=Limits(services=1)) as world:
+        east = world["east"]
+        await world.everywhere("shop")
+        refused = world.broker.faults.fail(500, verbs=["create"], resources=["exportedservices"])
+        await east.deploy("shop", "s0")
+        await asyncio.sleep(2)
+        await east.unexport("shop", "s0")
+        await world.settle()
+        refused.lift()
+        assert await published(world) == 0
+
+        await east.deploy("shop", "s1")
+        await world.until(lambda: _is(published(world), 1), within_seconds=90)
+        await world.until(within(world, "True"), within_seconds=90)
+
+
+async def someone_says(world: Clusterset, *conditions: Object) -> None:
+    await world.broker_api.patch(
+        MEMBER_CLUSTERS,
+        "east",
+        {"status": {"conditions": list(conditions)}},
+        namespace="mcs-member-east",
+        subresource="status",
+    )
+
+
+def another(world: Clusterset) -> OwnLimits:
+    """Of the same agent, and the broker's user `limits`; what that one has written it does not know."""
+    east = world["east"]
+    agent = east.agent.agent
+    return OwnLimits("east", world.broker.client("limits"), agent.broker, agent.membership, east.clock)
+
+
+async def test_a_condition_is_written_again_if_that_failed_and_nobody_elses_is_lost() -> None:
+    other = {
+        "type": "example.com/Other",
+        "status": "True",
+        "reason": "Said",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    async with Clusterset("east", "west") as world:
+        await world.until(within(world, "True"))
+        await someone_says(world)
+        limits = another(world)
+        world.broker.faults.delay(0.5, verbs=["patch"], users=["limits"])
+        step = asyncio.create_task(limits.step())
+        await asyncio.sleep(0.2)
+        await someone_says(world, other)
+        await step
+        assert await condition(world) == {}
+
+        await limits.step()
+
+        assert (await condition(world))["status"] == "True"
+        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+        assert other in member["status"]["conditions"]
+
+
+async def test_a_condition_that_is_as_it_should_be_is_not_written_and_after_that_not_even_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await world.until(within(world, "True"))
+        caplog.clear()
+        limits = another(world)
+        told: list[str] = []
+        limits.on_change = lambda: told.append("changed")
+        world.broker.faults.fail(500, verbs=["patch"], users=["limits"])
+        await limits.step()
+        world.broker.faults.refuse_connections(users=["limits"])
+        await limits.step()
+
+        assert told == ["changed"]
+        assert caplog.messages == []
 
 
 async def _is(found: Awaitable[Any], wanted: Any) -> bool:

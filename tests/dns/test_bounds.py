@@ -16,7 +16,7 @@ from tests.dns.test_server import (
     Running,
     running,  # noqa: F401 - a fixture
 )
-from tests.dns.zonetext import Server, headless, piece, read, ready
+from tests.dns.zonetext import Server, headless, key, piece, read, ready
 
 Z = "clusterset.local"
 
@@ -139,3 +139,15 @@ async def test_a_service_over_the_bounds_is_answered_with_a_part_and_counted(run
     await running.importer.drop_slice("db-02")
     await until(lambda: answer.zone.address_count == 8_001)
     assert running.metric("mcs_dns_zone_services_over_bounds") == 0
+
+
+def test_of_more_records_than_a_message_can_count_as_many_are_sent_as_fit() -> None:
+    server = Server()
+    addresses = b"".join(number.to_bytes(4, "big") for number in range(10 << 24, (10 << 24) + 65_536))
+    piece_of_many = PackedSlice("a", TYPE_A, (), addresses)
+    server.answers.update(key("shop/db"), PackedService(True, slices=(piece_of_many,)))
+
+    reply = read(server.tcp(query(f"db.shop.svc.{Z}", TYPE_A)))
+
+    assert reply.rcode == "NOERROR"
+    assert len(reply.answer) > 4_000

@@ -197,3 +197,11 @@ def test_faults_are_told_of_at_a_bounded_rate_with_the_number_of_those_left_out(
     first, second = (each.getMessage() for each in caplog.records)
     assert (len(first) < 400, " 299 before it" in second, second.endswith("79")) == (True, True, True)
     assert faults.count == 301
+
+
+@pytest.mark.parametrize("kind", [0x40, 0x80])
+def test_a_label_behind_the_question_that_is_neither_a_length_nor_a_pointer_is_a_format_error(
+    server: Server, kind: int
+) -> None:
+    assert header(server.udp(with_records(record(bytes((kind, 12))))))[1] & 0xF == 1
+    assert header(server.udp(with_records(record(POINTER_TO_QUESTION))))[1] & 0xF == 0

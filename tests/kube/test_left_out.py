@@ -46,3 +46,19 @@ def test_the_memory_of_names_is_bounded_and_keeps_the_latest() -> None:
 
     named = [name for _, _, name in ledger._named]
     assert (len(named), named[0], named[-1]) == (NAMED_MAX, "w50", f"w{NAMED_MAX + 49}")
+
+
+def test_what_was_named_of_late_is_remembered_longer_than_what_came_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ledger = LeftOutLedger("broker")
+    for number in range(NAMED_MAX):
+        ledger.note("Widget", left(f"w{number}"), 0.0)
+    ledger.note("Widget", left("w0", version="8"), 100.0)
+    ledger.note("Widget", left("one more"), 200.0)
+    caplog.clear()
+    ledger.note("Widget", left("w0", version="8"), 300.0)
+    assert not caplog.records
+
+    ledger.note("Widget", left("w1"), 400.0)
+    assert "shop/w1 " in caplog.text
