@@ -34,13 +34,16 @@ class ImportCap:
     def permits(self, key: ServiceKey, exporters: Collection[str]) -> bool:
         """Whether the service, exported by these clusters, is or may be imported; if so, it has its place."""
         charged = self._charged(exporters)
-        self._no_longer_waits(key)
+        waited_for = self._no_longer_waits(key)
         if key not in self._placed and not has_place(self._usage(charged)):
             for cluster in charged:
                 self._waiting.setdefault(cluster, {})[key] = None
                 self._tell(cluster)
             return False
         self._place(key, charged)
+        # Several places may have become free before this one was taken, and only the first was woken.
+        for cluster in waited_for:
+            self._wake_next(cluster)
         return True
 
     def forget(self, key: ServiceKey) -> None:

@@ -10,6 +10,7 @@ from mcs_controller.api.resources import (
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     MEMBER_CLUSTERS,
+    NAMESPACES,
     SERVICES,
 )
 from mcs_controller.clusterset.limits import Limits
@@ -247,3 +248,23 @@ async def test_the_addresses_of_a_member_are_free_again_when_it_is_one_no_longer
         await world.broker_api.delete(MEMBER_CLUSTERS, "mars", namespace="mcs-member-mars")
         await world.until(count_is(ips_of_derived, west, 0), within_seconds=200)
         await world.until(count_is(imports_of, west, 0))
+
+
+async def test_the_places_of_a_namespace_that_ends_all_go_to_others_at_once() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await world.everywhere("bank")
+        for name in ("a", "b"):
+            await world.publish(
+                "mars", EXPORTED_SERVICES, f"bank.{name}", **record(name, serviceNamespace="bank")
+            )
+        await world.until(count_is(imports_of, west, 2))
+        await mars_exports(world, range(2))
+        await world.settle()
+        assert await imported(west) == {"a", "b"}
+
+        await west.api.delete(NAMESPACES, "bank")
+        await world.settle()
+        assert await imported(west) == named(range(2))
