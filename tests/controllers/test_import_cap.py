@@ -1,5 +1,6 @@
 """How many imports, and addresses of the Service range, one member can make the others spend."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
@@ -14,7 +15,7 @@ from mcs_controller.api.resources import (
     SERVICES,
 )
 from mcs_controller.clusterset.limits import Limits
-from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset
+from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
 from tests.controllers.test_poison import record, slice_
 
 pytestmark = pytest.mark.looptime
@@ -268,3 +269,44 @@ async def test_the_places_of_a_namespace_that_ends_all_go_to_others_at_once() ->
         await west.api.delete(NAMESPACES, "bank")
         await world.settle()
         assert await imported(west) == named(range(2))
+
+
+async def test_who_waits_first_stays_the_first_when_a_place_goes_that_was_one_too_many() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=3)) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        await mars_exports(world, range(3))
+        await world.until(count_is(imports_of, west, 3))
+        await mars_exports(world, range(3, 6))
+        await asyncio.sleep(5)
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 2}}}, namespace="mcs-member-mars"
+        )
+        await asyncio.sleep(5)
+        # Before mars is dead, at which everything is looked at in another order.
+        await withdraw(world, "s000")
+        await asyncio.sleep(5)
+        assert await imported(west) == named([1, 2])
+
+        await withdraw(world, "s001")
+        await world.settle()
+        assert await imported(west) == named([2, 3])
+
+
+async def test_an_import_by_hand_takes_no_place_of_the_cluster_that_it_names() -> None:
+    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
+        west = world["west"]
+        await world.admit("mars")
+        await world.everywhere("shop")
+        for name in ("mine", "my-own"):
+            await west.api.create(IMPORTS, import_by_hand("shop", name))
+            named_mars = {"status": {"clusters": [{"cluster": "mars"}]}}
+            await west.api.patch(IMPORTS, name, named_mars, namespace="shop", subresource="status")
+        # At its start an agent takes what it finds as it is.
+        await west.restart()
+        await world.settle()
+        await mars_exports(world, range(3))
+        await world.settle()
+
+        assert await imported(west) == {"mine", "my-own", *named(range(2))}
