@@ -147,6 +147,39 @@ def test_only_owners_have_ports_in_the_union_and_who_does_not_fit_is_named() -> 
     assert "; endpoints left out: c; 1 of 5 clusters disagree" in kind.message
 
 
+def test_a_headless_export_that_lacks_one_of_the_owners_ports_is_named_as_one_that_does_not_fit() -> None:
+    headless: dict[str, Any] = {"type": "Headless"}
+    merged = merge(
+        [
+            record("a", 0, ports=(HTTP,), **headless),
+            record("b", 1, ports=(DNS, HTTP, ServicePort(9, "x")), **headless),
+            record("z", 9, ports=(HTTP, DNS), **headless),
+        ],
+        {"z"},
+    )
+    (conflict,) = merged.conflicts
+    assert (
+        "; endpoints left out, since their ports do not fit: a; 2 of 3 clusters disagree" in conflict.message
+    )
+
+
+def test_ports_that_are_crowded_out_are_told_beside_exports_that_do_not_fit() -> None:
+    ports = tuple(ServicePort(number, f"p{number}") for number in range(1, 104))
+    merged = merge(
+        [
+            record("a", 0, ports=(ServicePort(999, "x"),)),
+            record("y", 8, ports=ports[:60]),
+            record("z", 9, ports=ports[60:]),
+        ],
+        {"y", "z"},
+    )
+    (conflict,) = merged.conflicts
+    assert (
+        "; ports left out, since an import holds no more than 100: 3 of z; "
+        "endpoints left out, since their ports do not fit: a; 2 of 3 clusters disagree"
+    ) in conflict.message
+
+
 @pytest.mark.requirement("MCS-CON-04")
 def test_no_owner_is_named_among_those_whose_endpoints_are_left_out() -> None:
     (conflict,) = merge([record("y", 8), record("z", 9, type="Headless")], {"y", "z"}).conflicts
