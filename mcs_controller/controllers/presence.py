@@ -111,7 +111,7 @@ class Presence:
         try:
             await self._renew()
         except NotFound:
-            self._missing = self._missing or bool(self._object_uid)
+            self._missing = bool(self._object_uid)
             self.verified, self.excluded = False, True
             self._report(
                 f"the broker has no MemberCluster {self._config.cluster_id} in namespace {self._namespace}: "
@@ -214,7 +214,7 @@ class Presence:
         now = rfc3339_micro(self._clock.now())
         if now > moment:
             return now
-        return rfc3339_micro(_parsed(moment) + timedelta(microseconds=1))
+        return rfc3339_micro(_next(moment))
 
     def _report(self, problem: str) -> None:
         if problem != self.problem:
@@ -228,15 +228,19 @@ def _moments(member: Member) -> tuple[str, str]:
 
 
 def _moment(text: str) -> str:
-    """A time in the form that we write; "" for anything else, which is older than all times."""
+    """A time in the form that we write; "" for anything else, which is older than all times.
+
+    The last time of all is none either: nothing could be written after it.
+    """
     if not _MOMENT.fullmatch(text):
         return ""
     try:
-        _parsed(text)
-    except ValueError:
+        _next(text)
+    except (ValueError, OverflowError):
         return ""
     return text
 
 
-def _parsed(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+def _next(moment: str) -> datetime:
+    parsed = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return parsed + timedelta(microseconds=1)

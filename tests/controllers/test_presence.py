@@ -1,0 +1,311 @@
+"""This cluster's own MemberCluster: who may write it, what is written, and when its history broke."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from random import Random
+
+import pytest
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.controllers.presence import Names, Presence
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.transport import Request, Response, Transport
+from tests.controllers.clusterset import Clusterset, Object
+from tests.controllers.processes import LoopClock
+
+pytestmark = pytest.mark.looptime
+
+
+class Interrupted:
+    """A way to the broker on which something happens before each write."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.before_write: Callable[[], Awaitable[object]] | None = None
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        if request.method == "PATCH" and self.before_write is not None:
+            happens, self.before_write = self.before_write, None
+            await happens()
+        return await self._transport.request(request, timeout_seconds=timeout_seconds)
+
+    stream = property(lambda self: self._transport.stream)
+    renew_credential = property(lambda self: self._transport.renew_credential)
+    close = property(lambda self: self._transport.close)
+
+
+class East:
+    """The presence of one cluster, step by step, and what the broker then holds."""
+
+    def __init__(self, world: Clusterset) -> None:
+        self.world = world
+        self.clock = LoopClock()
+        self.wire = Interrupted(world.broker.transport("member-east"))
+        self.presence = Presence(
+            AgentConfig(cluster_id="east"),
+            Client(world["east"].sim.transport("agent"), name="local"),
+            Client(self.wire, name="broker"),
+            clock=self.clock,
+            random=Random(3),
+        )
+        self.breaks: list[str] = []
+        self.changes = 0
+        self.end = self.presence.listen(changed=self._changed, broke=self.breaks.append)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def states(self, names: Names) -> None:
+        self.presence.exported = lambda: names
+
+    async def step(self, *, after_seconds: float = 1.0) -> None:
+        await asyncio.sleep(after_seconds)
+        await self.presence.step()
+
+    async def status(self) -> Object:
+        found = await self.world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+        status: Object = found.get("status") or {}
+        return status
+
+    async def edit(self, **status: object) -> None:
+        await self.world.broker_api.patch(
+            MEMBER_CLUSTERS, "east", {"status": status}, namespace="mcs-member-east", subresource="status"
+        )
+
+    async def heartbeats_within(self, seconds: float) -> int:
+        seen = set()
+        for _ in range(int(seconds * 2)):
+            await asyncio.sleep(0.5)
+            seen.add((await self.status())["heartbeat"])
+        return len(seen)
+
+
+@asynccontextmanager
+async def east_alone() -> AsyncIterator[East]:
+    async with Clusterset("east", start=False) as world:
+        yield East(world)
+
+
+SOMETHING: Names = (frozenset({"shop.web"}), frozenset())
+OUR_MISSING = "our MemberCluster was missing for a while"
+OUR_OTHER = "our MemberCluster is another one than before"
+OUR_OLDER = "our MemberCluster is older than what was written"
+
+
+async def test_of_two_clusters_that_claim_an_id_at_once_the_first_to_write_has_it() -> None:
+    async with east_alone() as east:
+        east.wire.before_write = lambda: east.edit(clusterUID="another")
+
+        with pytest.raises(ClusterIdTaken, match="belongs to another cluster"):
+            await east.step()
+
+        assert (await east.status())["clusterUID"] == "another"
+        assert not east.presence.verified
+
+
+async def test_a_write_of_the_administrator_under_way_costs_no_round() -> None:
+    async with east_alone() as east:
+        labels = {"metadata": {"labels": {"site": "1"}}}
+        east.wire.before_write = lambda: east.world.broker_api.patch(
+            MEMBER_CLUSTERS, "east", labels, namespace="mcs-member-east"
+        )
+
+        await east.step()
+
+        assert east.presence.verified
+        assert east.presence.problem is None
+
+
+@pytest.mark.parametrize("back_seconds", [1.0, 3600.0], ids=["stands still", "is set back"])
+async def test_each_heartbeat_and_statement_is_later_than_the_last_even_if_the_clock_is_not(
+    back_seconds: float,
+) -> None:
+    async with east_alone() as east:
+        east.states(SOMETHING)
+        await east.step(after_seconds=5000)
+        before = await east.status()
+
+        east.clock.skew_seconds -= back_seconds
+        await east.step()
+
+        after = await east.status()
+        assert after["heartbeat"] > before["heartbeat"]
+        assert after["exported"]["at"] > before["exported"]["at"]
+        assert east.breaks == []
+
+
+async def test_a_member_that_is_admitted_late_has_no_broken_history() -> None:
+    async with Clusterset("west", "east", start=False) as world:
+        east = East(world)
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await east.step()
+        assert (east.presence.verified, east.presence.excluded) == (False, True)
+        await world.admit("east", with_namespace=False)
+
+        await east.step()
+
+        assert (east.presence.verified, east.presence.excluded) == (True, False)
+        assert east.breaks == []
+        assert east.changes == 2
+
+
+async def test_our_record_that_was_missing_for_a_while_and_is_the_same_again_is_a_break_told_once() -> None:
+    async with east_alone() as east:
+        await east.step()
+        whole = east.world.broker.snapshot()
+        await east.world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        for _ in range(2):
+            await east.step()
+        east.world.broker.restore(whole)
+
+        for _ in range(3):
+            await east.step()
+
+        assert east.presence.verified
+        assert east.breaks == [OUR_MISSING]
+
+
+async def test_our_record_that_was_made_anew_between_two_rounds_is_a_break_told_once() -> None:
+    async with east_alone() as east:
+        await east.step()
+        await east.world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await east.world.admit("east", with_namespace=False)
+
+        for _ in range(3):
+            await east.step()
+
+        assert east.breaks == [OUR_OTHER]
+
+
+@pytest.mark.parametrize(
+    "older",
+    [
+        {"heartbeat": "2026-01-01T00:00:00.500000Z"},
+        {"heartbeat": None},
+        {"exported": {"at": "2026-01-01T00:00:00.500000Z"}},
+        {"exported": None},
+    ],
+    ids=str,
+)
+async def test_a_heartbeat_or_statement_of_ours_that_went_back_is_a_break_told_once(older: Object) -> None:
+    async with east_alone() as east:
+        east.states(SOMETHING)
+        await east.step()
+        await east.edit(**older)
+
+        for _ in range(3):
+            await east.step()
+
+        assert east.breaks == [OUR_OLDER]
+
+
+async def test_what_another_replica_wrote_later_is_no_break_and_ours_is_later_still() -> None:
+    async with east_alone() as east:
+        east.states(SOMETHING)
+        await east.step()
+        later = "2026-01-01T09:00:00.000000Z"
+        await east.edit(heartbeat=later, exported={"at": later})
+
+        await east.step()
+
+        after = await east.status()
+        assert after["heartbeat"] == "2026-01-01T09:00:00.000001Z"
+        assert after["exported"]["at"] == "2026-01-01T09:00:00.000001Z"
+        assert east.breaks == []
+
+
+async def test_after_a_restore_what_is_written_is_later_than_what_was_lost() -> None:
+    async with east_alone() as east:
+        east.states(SOMETHING)
+        await east.step()
+        backup = east.world.broker.snapshot()
+        await east.step(after_seconds=5000)
+        lost = await east.status()
+        east.world.broker.restore(backup)
+        east.clock.skew_seconds = -4000
+
+        await east.step()
+
+        after = await east.status()
+        assert after["heartbeat"] > lost["heartbeat"]
+        assert after["exported"]["at"] > lost["exported"]["at"]
+
+
+async def test_versions_that_went_back_are_told_once_until_they_are_in_order_again() -> None:
+    async with east_alone() as east:
+        seen = {"version": "999999"}
+        east.presence.newest_version = lambda: seen["version"]
+        for version in ("999999", "999999", "0", "999999"):
+            seen["version"] = version
+            await east.step()
+
+        assert east.breaks == ["its versions went back from 999999"] * 2
+
+
+async def test_after_a_break_we_speak_every_two_seconds_for_a_minute_and_then_as_before() -> None:
+    async with east_alone() as east:
+        running = asyncio.create_task(east.presence.run())
+        await asyncio.sleep(1)
+        assert await east.heartbeats_within(60) <= 8
+        await east.edit(heartbeat=None)
+        await asyncio.sleep(11)
+        assert east.breaks == [OUR_OLDER]
+
+        assert await east.heartbeats_within(45) >= 20
+        await asyncio.sleep(20)
+        assert await east.heartbeats_within(60) <= 8
+        running.cancel()
+
+
+async def test_until_the_broker_knows_us_it_is_asked_every_two_seconds() -> None:
+    async with Clusterset("west", "east", start=False) as world:
+        east = East(world)
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        running = asyncio.create_task(east.presence.run())
+        await asyncio.sleep(301)
+        assert east.presence.excluded
+
+        await world.admit("east", with_namespace=False)
+        await asyncio.sleep(2.1)
+
+        assert east.presence.verified
+        running.cancel()
+
+
+async def test_only_a_round_with_another_end_is_told_and_only_who_still_listens() -> None:
+    async with east_alone() as east:
+        for _ in range(3):
+            await east.step()
+        assert east.changes == 1
+        east.end()
+        await east.edit(heartbeat=None)
+        await east.step()
+        await east.world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await east.step()
+
+        assert not east.presence.verified
+        assert (east.changes, east.breaks) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        "9999-12-31T23:59:59.999999Z",
+        "2099-01-01T00:00:00.5Z",
+        "2099-01-01T00:00:00+00:00",
+    ],
+)
+async def test_a_time_that_is_none_of_ours_is_a_break_and_the_next_heartbeat_is_of_now(strange: str) -> None:
+    async with east_alone() as east:
+        await east.step()
+        await east.edit(heartbeat=strange)
+
+        await east.step()
+
+        assert (await east.status())["heartbeat"].startswith("2026-01-01T00:00:02")
+        assert east.breaks == [OUR_OLDER]
