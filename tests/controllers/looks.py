@@ -1,0 +1,89 @@
+"""What one cluster knows of the members, look by look, beside others that beat or are silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.membership import Membership
+from mcs_controller.controllers.presence import Presence
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import rfc3339_micro
+from tests.controllers.clusterset import Clusterset, Object
+from tests.controllers.processes import LoopClock
+
+LOOK_SECONDS = 10.0
+
+
+class North:
+    """What north knows of the members, look by look; the others beat unless they are `silent`."""
+
+    def __init__(self, world: Clusterset, **settings: object) -> None:
+        self.world = world
+        config = AgentConfig(cluster_id="north", **settings)  # type: ignore[arg-type]
+        self.broker = world.broker.client("member-north")
+        self.presence = Presence(
+            config,
+            Client(world["north"].sim.transport("agent"), name="local"),
+            self.broker,
+            clock=LoopClock(),
+            random=Random(3),
+        )
+        self.members = Membership(config, self.presence, self.broker, random=Random(4))
+        self.silent: set[str] = set()
+        self.told: list[str] = []
+        self.looked = 0
+        self.members.on_change(self.told.append)
+        self.members.on_read(self._looked)
+
+    def _looked(self) -> None:
+        self.looked += 1
+
+    async def look(self, times: int = 1, *, after_seconds: float = LOOK_SECONDS) -> None:
+        for _ in range(times):
+            await asyncio.sleep(after_seconds)
+            for one in (await self.world.broker_api.list(MEMBER_CLUSTERS)).items:
+                cluster = one["metadata"]["name"]
+                if cluster != "north" and cluster not in self.silent:
+                    await self.status(cluster, heartbeat=rfc3339_micro(LoopClock().now()))
+            await self.members.step()
+
+    async def next_look(self) -> None:
+        before = self.looked
+        for _ in range(200):
+            await asyncio.sleep(0.1)
+            if self.looked != before:
+                return
+
+    async def status(self, cluster: str, **status: object) -> None:
+        await self.patch(cluster, {"status": status}, "status")
+
+    async def spec(self, cluster: str, **spec: object) -> None:
+        await self.patch(cluster, {"spec": spec})
+
+    async def patch(self, cluster: str, patch: Object, subresource: str = "") -> None:
+        await self.world.broker_api.patch(
+            MEMBER_CLUSTERS, cluster, patch, namespace=f"mcs-member-{cluster}", subresource=subresource
+        )
+
+    async def remove(self, *clusters: str) -> None:
+        for cluster in clusters:
+            await self.world.broker_api.delete(MEMBER_CLUSTERS, cluster, namespace=f"mcs-member-{cluster}")
+
+    def news(self) -> list[str]:
+        told, self.told[:] = list(self.told), []
+        return told
+
+
+@asynccontextmanager
+async def north(*others: str, **settings: object) -> AsyncIterator[North]:
+    async with Clusterset(*(others or ("east", "west")), "north", start=False) as world:
+        one = North(world, **settings)
+        await one.presence.step()
+        await one.look(2)
+        one.news()
+        yield one
