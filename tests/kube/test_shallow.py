@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 from typing import Any
 
@@ -111,10 +112,11 @@ async def test_the_rest_of_the_program_has_its_turns() -> None:
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    await shallow(text, Turn())
+    milliseconds = itertools.count()
+    await shallow(text, Turn(0.005, now=lambda: next(milliseconds) / 1000))
     counting.cancel()
 
-    assert turns > 20
+    assert turns > 100
 
 
 def test_a_parser_takes_what_is_left() -> None:
