@@ -30,7 +30,7 @@ demo: $(STAMP) ## a broker and three simulated clusters on this machine, until C
 test: $(STAMP) packages kube-if-possible ## every test, real control planes included
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-fast: $(STAMP) ## the tests that need no real control plane, in under a minute
+test-fast: $(STAMP) ## the tests that need no real control plane, in about two minutes
 	$(BIN)/python -m pytest -n 2 -m "not realkube and not realnode and not slow" $(PYTEST_ARGS)
 
 test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP
