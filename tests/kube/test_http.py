@@ -33,7 +33,13 @@ from mcs_controller.kube.transport import HEAD_BYTES, Request
 from tests.kube.pki import Pki
 
 SECRET = "s3cret-token"
-GET = Request("GET", "/api/v1/namespaces")
+
+
+@pytest.fixture(params=["identity", "gzip"], ids=["direct", "session"])
+def get(request: pytest.FixtureRequest) -> Request:
+    """A request that goes by each of the two ways."""
+    return Request("GET", "/api/v1/namespaces", headers={"accept-encoding": request.param})
+
 
 Handler = Callable[[Any], Awaitable[web.StreamResponse]]
 
@@ -114,7 +120,7 @@ async def test_a_request_arrives_as_it_was_meant_with_our_credential_and_name() 
         assert told["headers"]["content-type"] == "application/merge-patch+json"
 
 
-async def test_connections_are_kept_and_used_again() -> None:
+async def test_connections_are_kept_and_used_again(get: Request) -> None:
     peers: set[Any] = set()
 
     async def handler(request: web.Request) -> web.Response:
@@ -124,51 +130,55 @@ async def test_connections_are_kept_and_used_again() -> None:
 
     async with serving(handler) as server, transport_to(server) as transport:
         for _ in range(5):
-            await transport.request(GET, timeout_seconds=5)
+            await transport.request(get, timeout_seconds=5)
         assert len(peers) == 1
 
 
-async def test_an_error_status_is_returned_and_not_raised() -> None:
+async def test_an_error_status_is_returned_and_not_raised(get: Request) -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(status=429, text="no", headers={"Retry-After": "3"})
 
     async with serving(handler) as server, transport_to(server) as transport:
-        response = await transport.request(GET, timeout_seconds=5)
+        response = await transport.request(get, timeout_seconds=5)
         assert (response.status, response.headers["retry-after"], response.body) == (429, "3", b"no")
-        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=5)
+        stream = await transport.stream(get, timeout_seconds=5, inactivity_seconds=5)
         assert (stream.status, await stream.read_error()) == (429, b"no")
         await stream.close()
 
 
-async def test_a_redirect_is_not_followed_with_our_credential() -> None:
+async def test_a_redirect_is_not_followed_with_our_credential(get: Request) -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(status=307, headers={"Location": "http://127.0.0.1:1/"})
 
     async with serving(handler) as server, transport_to(server) as transport:
-        assert (await transport.request(GET, timeout_seconds=5)).status == 307
+        assert (await transport.request(get, timeout_seconds=5)).status == 307
 
 
-async def test_a_compressed_list_is_unpacked() -> None:
+async def test_a_compressed_list_is_unpacked_where_that_was_asked_for(get: Request) -> None:
     async def handler(request: web.Request) -> web.Response:
         body = gzip.compress(b'{"items": []}' + b" " * 200_000)
         return web.Response(body=body, headers={"Content-Encoding": "gzip"})
 
     async with serving(handler) as server, transport_to(server) as transport:
-        response = await transport.request(GET, timeout_seconds=5)
-        assert response.body.strip() == b'{"items": []}'
+        if get.headers["accept-encoding"] == "identity":
+            with pytest.raises(Unreachable, match="comes as gzip, which was not asked for"):
+                await transport.request(get, timeout_seconds=5)
+        else:
+            response = await transport.request(get, timeout_seconds=5)
+            assert response.body.strip() == b'{"items": []}'
 
 
-async def test_an_answer_beyond_the_bound_is_too_large_and_its_head_is_kept() -> None:
+async def test_an_answer_beyond_the_bound_is_too_large_and_its_head_is_kept(get: Request) -> None:
     async def handler(request: web.Request) -> web.Response:
         return web.Response(body=b"x" * 1_000_000)
 
     async with serving(handler) as server, transport_to(server) as transport:
         with pytest.raises(TooLarge) as caught:
-            await transport.request(replace(GET, answer_max_bytes=100_000), timeout_seconds=5)
+            await transport.request(replace(get, answer_max_bytes=100_000), timeout_seconds=5)
         assert caught.value.head == b"x" * HEAD_BYTES
 
 
-async def test_lines_arrive_one_by_one_and_the_end_is_an_empty_line() -> None:
+async def test_lines_arrive_one_by_one_and_the_end_is_an_empty_line(get: Request) -> None:
     go_on = asyncio.Event()
 
     async def handler(request: web.Request) -> web.StreamResponse:
@@ -180,7 +190,7 @@ async def test_lines_arrive_one_by_one_and_the_end_is_an_empty_line() -> None:
         return response
 
     async with serving(handler) as server, transport_to(server) as transport:
-        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=5)
+        stream = await transport.stream(get, timeout_seconds=5, inactivity_seconds=5)
         assert await stream.readline() == b"one\n"
         go_on.set()
         assert [await stream.readline() for _ in range(3)] == [b"two\n", b"three", b""]
@@ -188,7 +198,7 @@ async def test_lines_arrive_one_by_one_and_the_end_is_an_empty_line() -> None:
         await stream.close()
 
 
-async def test_a_line_beyond_the_bound_is_skipped_and_its_head_is_kept() -> None:
+async def test_a_line_beyond_the_bound_is_skipped_and_its_head_is_kept(get: Request) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -199,7 +209,7 @@ async def test_a_line_beyond_the_bound_is_skipped_and_its_head_is_kept() -> None
         return response
 
     async with serving(handler) as server, transport_to(server) as transport:
-        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=5)
+        stream = await transport.stream(get, timeout_seconds=5, inactivity_seconds=5)
         assert len(await stream.readline()) == LINE_MAX_BYTES
         with pytest.raises(LineTooLong) as caught:
             await stream.readline()
@@ -211,7 +221,7 @@ async def test_a_line_beyond_the_bound_is_skipped_and_its_head_is_kept() -> None
         await stream.close()
 
 
-async def test_a_stream_watches_for_a_dead_peer() -> None:
+async def test_a_stream_watches_for_a_dead_peer(get: Request) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -219,9 +229,8 @@ async def test_a_stream_watches_for_a_dead_peer() -> None:
         return response
 
     async with serving(handler) as server, transport_to(server) as transport:
-        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=5)
-        connection = stream._response.connection  # type: ignore[attr-defined]
-        peer = connection.transport.get_extra_info("socket")
+        stream = await transport.stream(get, timeout_seconds=5, inactivity_seconds=5)
+        peer = stream._answer.socket()  # type: ignore[attr-defined]
         assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
         assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
@@ -276,11 +285,11 @@ async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     ids=lambda value: value.__name__,
 )
 async def test_a_server_that_misbehaves_is_a_transport_error(
-    talk: Callable[[Any, Any], Awaitable[None]], expected: type[TransportError]
+    get: Request, talk: Callable[[Any, Any], Awaitable[None]], expected: type[TransportError]
 ) -> None:
     async with serving_bytes(talk) as server, transport_to(server) as transport:
         with pytest.raises(expected) as caught:
-            await transport.request(GET, timeout_seconds=0.3)
+            await transport.request(get, timeout_seconds=0.3)
         assert server in str(caught.value)
         assert SECRET not in everything_told_by(caught.value)
 
@@ -291,10 +300,10 @@ async def test_a_server_that_misbehaves_is_a_transport_error(
     ids=lambda value: value.__name__,
 )
 async def test_a_stream_that_misbehaves_is_a_transport_error(
-    talk: Callable[[Any, Any], Awaitable[None]], expected: type[TransportError]
+    get: Request, talk: Callable[[Any, Any], Awaitable[None]], expected: type[TransportError]
 ) -> None:
     async def read_all(transport: HttpTransport) -> None:
-        stream = await transport.stream(GET, timeout_seconds=0.3, inactivity_seconds=5)
+        stream = await transport.stream(get, timeout_seconds=0.3, inactivity_seconds=5)
         try:
             while await stream.readline():
                 pass
@@ -306,29 +315,29 @@ async def test_a_stream_that_misbehaves_is_a_transport_error(
             await read_all(transport)
 
 
-async def test_silence_beyond_the_inactivity_deadline_is_a_timeout() -> None:
+async def test_silence_beyond_the_inactivity_deadline_is_a_timeout(get: Request) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nline\n\r\n")
         await reader.read()
 
     async with serving_bytes(talk) as server, transport_to(server) as transport:
-        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=0.2)
+        stream = await transport.stream(get, timeout_seconds=5, inactivity_seconds=0.2)
         assert await stream.readline() == b"line\n"
         with pytest.raises(Timeout):
             await stream.readline()
         await stream.close()
 
 
-async def test_a_refused_connection_says_where() -> None:
+async def test_a_refused_connection_says_where(get: Request) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     async with transport_to(f"http://127.0.0.1:{port}") as transport:
         with pytest.raises(Unreachable, match=rf"http://127\.0\.0\.1:{port}: .*[Cc]onnect"):
-            await transport.request(GET, timeout_seconds=5)
+            await transport.request(get, timeout_seconds=5)
 
 
-async def test_a_closed_transport_refuses_and_ends_its_streams() -> None:
+async def test_a_closed_transport_refuses_and_ends_its_streams(get: Request) -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -337,18 +346,18 @@ async def test_a_closed_transport_refuses_and_ends_its_streams() -> None:
 
     async with serving(handler) as server:
         transport = HttpTransport(server, credential=StaticCredential())
-        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=60)
+        stream = await transport.stream(get, timeout_seconds=5, inactivity_seconds=60)
         reading = asyncio.create_task(stream.readline())
         await asyncio.sleep(0)
         await transport.close()
         with pytest.raises(Unreachable):
             await reading
         with pytest.raises(Unreachable):
-            await transport.request(GET, timeout_seconds=5)
+            await transport.request(get, timeout_seconds=5)
         await stream.close()
 
 
-async def test_a_trusted_certificate_and_a_client_certificate_work_from_data(pki: Pki) -> None:
+async def test_a_trusted_certificate_and_a_client_certificate_work_from_data(get: Request, pki: Pki) -> None:
     async def who(request: web.Request) -> web.Response:
         assert request.transport is not None
         peer = request.transport.get_extra_info("peercert")
@@ -359,40 +368,40 @@ async def test_a_trusted_certificate_and_a_client_certificate_work_from_data(pki
         serving(who, pki.server_context(ask_client=True)) as server,
         transport_to(server, tls=tls) as transport,
     ):
-        assert (await transport.request(GET, timeout_seconds=5)).body == b"client"
+        assert (await transport.request(get, timeout_seconds=5)).body == b"client"
 
 
-async def test_an_untrusted_certificate_is_unreachable_and_the_text_says_why(pki: Pki) -> None:
+async def test_an_untrusted_certificate_is_unreachable_and_the_text_says_why(get: Request, pki: Pki) -> None:
     async with (
         serving(echo, pki.server_context()) as server,
         transport_to(server, tls=TlsSettings(ca=pki.path("other.crt"))) as transport,
     ):
         with pytest.raises(Unreachable, match="certificate is not trusted"):
-            await transport.request(GET, timeout_seconds=5)
+            await transport.request(get, timeout_seconds=5)
 
 
-async def test_insecure_means_that_any_certificate_will_do(pki: Pki) -> None:
+async def test_insecure_means_that_any_certificate_will_do(get: Request, pki: Pki) -> None:
     async with (
         serving(echo, pki.server_context()) as server,
         transport_to(server, tls=TlsSettings(insecure=True)) as transport,
     ):
-        assert (await transport.request(GET, timeout_seconds=5)).status == 200
+        assert (await transport.request(get, timeout_seconds=5)).status == 200
 
 
-async def test_the_servers_name_may_differ_from_its_address(pki: Pki) -> None:
+async def test_the_servers_name_may_differ_from_its_address(get: Request, pki: Pki) -> None:
     async with serving(echo, pki.server_context()) as server:
         for name, fits in (("apiserver.test", True), ("other.test", False)):
             tls = TlsSettings(ca=pki.path("ca.crt"), server_name=name)
             async with transport_to(server, tls=tls) as transport:
                 if fits:
-                    assert (await transport.request(GET, timeout_seconds=5)).status == 200
+                    assert (await transport.request(get, timeout_seconds=5)).status == 200
                 else:
                     with pytest.raises(Unreachable):
-                        await transport.request(GET, timeout_seconds=5)
+                        await transport.request(get, timeout_seconds=5)
 
 
 async def test_a_rotated_ca_file_is_followed_and_a_half_written_one_is_not(
-    pki: Pki, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    get: Request, pki: Pki, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("mcs_controller.kube.http.TLS_CHECK_SECONDS", -1.0)
     ca = tmp_path / "ca.crt"
@@ -402,11 +411,11 @@ async def test_a_rotated_ca_file_is_followed_and_a_half_written_one_is_not(
         transport_to(server, tls=TlsSettings(ca=ca)) as transport,
     ):
         with pytest.raises(Unreachable):
-            await transport.request(GET, timeout_seconds=5)
+            await transport.request(get, timeout_seconds=5)
         ca.write_bytes(pki.data("ca.crt"))
-        assert (await transport.request(GET, timeout_seconds=5)).status == 200
+        assert (await transport.request(get, timeout_seconds=5)).status == 200
         ca.write_bytes(b"-----BEGIN CERT")
-        assert (await transport.request(GET, timeout_seconds=5)).status == 200
+        assert (await transport.request(get, timeout_seconds=5)).status == 200
         assert "cannot be used yet" in caplog.text
 
 
@@ -478,13 +487,14 @@ async def test_every_exception_of_the_library_is_mapped_and_its_secrets_are_kept
     async def fail(*_: Any, **__: Any) -> None:
         raise instance_of(kind)
 
+    get = Request("GET", "/api", headers={"accept-encoding": "gzip"})
     async with transport_to("http://127.0.0.1:1") as transport:
         monkeypatch.setattr(aiohttp.ClientSession, "_request", fail)
         with pytest.raises(KubeError) as caught:
-            await transport.request(GET, timeout_seconds=5)
+            await transport.request(get, timeout_seconds=5)
         assert SECRET not in everything_told_by(caught.value)
         with pytest.raises(KubeError):
-            await transport.stream(GET, timeout_seconds=5, inactivity_seconds=5)
+            await transport.stream(get, timeout_seconds=5, inactivity_seconds=5)
         if issubclass(kind, TimeoutError):
             assert isinstance(caught.value, Timeout)
         elif issubclass(kind, aiohttp.InvalidURL):
