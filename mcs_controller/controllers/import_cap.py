@@ -95,11 +95,8 @@ class ImportCap:
         return waited_for
 
     def _import_changed(self, old: Entry[LocalImport] | None, new: Entry[LocalImport] | None) -> None:
-        if new is None:
-            # One that was deleted by hand comes back, to its own place.
-            if old is not None and not self._local.namespace_is_active(old.namespace):
-                self.forget(old.value.service)
-        elif new.value.managed and new.value.service not in self._placed:
+        # One that was deleted by hand comes back, to its own place.
+        if new is not None and new.value.managed and new.value.service not in self._placed:
             # As an earlier agent left it: it names its exporters.
             self._place(new.value.service, self._charged(new.value.clusters))
 

@@ -59,7 +59,7 @@ class Membership:
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
         self._departures = departure.Departures()
-        self._consistent_at_seconds: float | None = None
+        self._witnessed_at_seconds: float | None = None
         self._hurried_until_seconds = 0.0
         self._wake = asyncio.Event()
         self._listeners: list[MemberListener] = []
@@ -147,7 +147,7 @@ class Membership:
 
     async def confirm(self) -> None:
         """Read the members anew, consistently. Raises `KubeError`, `ClusterIdTaken`."""
-        self._take(await self._read_members(None), consistent=True)
+        self._take(await self._read_members(None))
 
     async def run(self) -> None:
         """Go on until cancelled. Raises `ClusterIdTaken`."""
@@ -192,14 +192,14 @@ class Membership:
             members = await self._read_members("0")
         except ClusterIdTaken:
             members = {}
-        consistent = not self.observed or bool(self._members.keys() - members.keys())
-        if consistent:
+        if not self.observed or self._members.keys() - members.keys():
             # The watch cache may be behind: that a member left, or that its id is another's, is believed on
             # a consistent list only.
             members = await self._read_members(None)
-        self._take(members, consistent=consistent)
+        self._take(members)
 
-    def _take(self, members: dict[str, Member], *, consistent: bool) -> None:
+    def _take(self, members: dict[str, Member]) -> None:
+        """Conclude from a list; one in which somebody is missing is consistent."""
         self._present = frozenset(members)
         now_seconds = asyncio.get_running_loop().time()
         self._liveness = liveness.observe(
@@ -208,7 +208,7 @@ class Membership:
             now_seconds,
             max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
         )
-        now_sure = self._see_departures(members, now_seconds, consistent)
+        now_sure = self._see_departures(members, now_seconds)
         missing = self._missing()
         known = {**missing, **members}
         self.heard = {cluster: heard for cluster, heard in self.heard.items() if cluster in missing} | {
@@ -244,8 +244,8 @@ class Membership:
             for tell in self._sure_listeners:
                 tell()
 
-    def _see_departures(self, members: dict[str, Member], now_seconds: float, consistent: bool) -> bool:
-        """Time counts from one consistent list to the next, and a list without us is no witness.
+    def _see_departures(self, members: dict[str, Member], now_seconds: float) -> bool:
+        """Time counts from one list to the next, and a list without us is no witness.
 
         True when it has become time to believe of clusters that were never seen that they are no members.
         """
@@ -253,15 +253,9 @@ class Membership:
             return False
         was_sure = self._departures.sure_of_unseen()
         passed_seconds, max_gap_seconds = 0.0, 2 * self._config.heartbeat_interval_seconds
-        if self._consistent_at_seconds is not None:
-            passed_seconds = min(now_seconds - self._consistent_at_seconds, max_gap_seconds)
-        self._consistent_at_seconds = now_seconds
-        if not consistent and self._members.keys() <= members.keys():
-            # Nobody is missing, which a list from the cache shows as well.
-            self._departures = departure.observe(
-                self._departures, frozenset(), self._present, passed_seconds=passed_seconds
-            )
-            return self._departures.sure_of_unseen() and not was_sure
+        if self._witnessed_at_seconds is not None:
+            passed_seconds = min(now_seconds - self._witnessed_at_seconds, max_gap_seconds)
+        self._witnessed_at_seconds = now_seconds
         self._departures = departure.observe(
             self._departures,
             self._members.keys(),
@@ -307,11 +301,6 @@ class Membership:
                 member = decode.member(raw)
             except MalformedObject as error:
                 _log.warning("a MemberCluster is ignored: %s", error)
-                continue
-            if raw["metadata"]["name"] != member.cluster:
-                _log.warning(
-                    "MemberCluster %s is ignored: it lies in another member's namespace", member.cluster
-                )
                 continue
             if member.cluster == self._config.cluster_id:
                 self._presence.check_owner(member)

@@ -38,12 +38,7 @@ async def remove_all(
 
 
 async def _mark(broker: Client, record: dict[str, Any]) -> None:
-    body = {
-        "apiVersion": EXPORTED_SERVICES.api_version,
-        "kind": EXPORTED_SERVICES.kind,
-        **record,
-        "spec": {**(record.get("spec") or {}), "withdrawn": True},
-    }
+    body = {**record, "spec": {**(record.get("spec") or {}), "withdrawn": True}}
     try:
         await broker.update(EXPORTED_SERVICES, body)
     except NotFound:

@@ -13,10 +13,31 @@ from mcs_controller.controllers.membership import Membership
 from mcs_controller.controllers.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import rfc3339_micro
+from mcs_controller.kube.transport import Request, Response, Transport
 from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.processes import LoopClock
 
 LOOK_SECONDS = 10.0
+
+
+class WatchCache:
+    """A way to the broker whose watch cache can be `behind`: it then lists the members as it did before."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.behind = False
+        self._transport = transport
+        self._listed: Response | None = None
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        if request.method != "GET" or ("resourceVersion", "0") not in request.query:
+            return await self._transport.request(request, timeout_seconds=timeout_seconds)
+        if self._listed is None or not self.behind:
+            self._listed = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        return self._listed
+
+    stream = property(lambda self: self._transport.stream)
+    renew_credential = property(lambda self: self._transport.renew_credential)
+    close = property(lambda self: self._transport.close)
 
 
 class North:
@@ -25,7 +46,8 @@ class North:
     def __init__(self, world: Clusterset, **settings: object) -> None:
         self.world = world
         config = AgentConfig(cluster_id="north", **settings)  # type: ignore[arg-type]
-        self.broker = world.broker.client("member-north")
+        self.cache = WatchCache(world.broker.transport("member-north"))
+        self.broker = Client(self.cache, name="broker")
         self.presence = Presence(
             config,
             Client(world["north"].sim.transport("agent"), name="local"),

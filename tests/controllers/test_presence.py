@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -89,6 +90,15 @@ class East:
 async def east_alone() -> AsyncIterator[East]:
     async with Clusterset("east", start=False) as world:
         yield East(world)
+
+
+def without_formats(value: Object) -> None:
+    """A definition that takes any text for a time."""
+    value.pop("format", None)
+    for part in value.values():
+        for one in part if isinstance(part, list) else [part]:
+            if isinstance(one, dict):
+                without_formats(one)
 
 
 SOMETHING: Names = (frozenset({"shop.web"}), frozenset())
@@ -298,10 +308,13 @@ async def test_only_a_round_with_another_end_is_told_and_only_who_still_listens(
         "9999-12-31T23:59:59.999999Z",
         "2099-01-01T00:00:00.5Z",
         "2099-01-01T00:00:00+00:00",
+        "2099-13-45T25:61:61.000000Z",
+        "0000-01-01T00:00:00.000000Z",
     ],
 )
 async def test_a_time_that_is_none_of_ours_is_a_break_and_the_next_heartbeat_is_of_now(strange: str) -> None:
-    async with east_alone() as east:
+    async with Clusterset("east", start=False, edit_broker_crds=without_formats) as world:
+        east = East(world)
         await east.step()
         await east.edit(heartbeat=strange)
 
@@ -309,3 +322,29 @@ async def test_a_time_that_is_none_of_ours_is_a_break_and_the_next_heartbeat_is_
 
         assert (await east.status())["heartbeat"].startswith("2026-01-01T00:00:02")
         assert east.breaks == [OUR_OLDER]
+
+
+async def test_we_speak_about_every_ten_seconds_and_never_in_step() -> None:
+    async with east_alone() as east:
+        running = asyncio.create_task(east.presence.run())
+        spoken: dict[str, float] = {}
+        for _ in range(2000):
+            await asyncio.sleep(0.1)
+            spoken.setdefault((await east.status())["heartbeat"], asyncio.get_running_loop().time())
+        running.cancel()
+        gaps = [later - one for one, later in pairwise(spoken.values())]
+        assert all(8.8 < gap < 11.2 for gap in gaps)
+        assert max(gaps) - min(gaps) > 0.5
+
+
+async def test_that_we_cannot_speak_is_logged_once_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+    async with east_alone() as east:
+        told = []
+        for code in (403, 503):
+            fault = east.world.broker.faults.fail(code, users=["member-east"])
+            for _ in range(3):
+                await east.step()
+            fault.lift()
+            told.append(east.presence.problem)
+        assert len(set(told)) == 2
+        assert [entry.getMessage() for entry in caplog.records] == told

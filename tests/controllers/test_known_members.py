@@ -1,0 +1,252 @@
+"""What one cluster knows of the members, from a watch cache that may be behind or past it."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.clusterset.limits import DEFAULT_LIMITS, Limits
+from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.kube.errors import Forbidden
+from tests.controllers.clusterset import Clusterset
+from tests.controllers.looks import LOOK_SECONDS, North, north
+
+pytestmark = pytest.mark.looptime
+
+FOUR = ("east", "west", "south", "mars")
+
+
+async def test_a_look_costs_the_broker_no_more_than_its_watch_cache() -> None:
+    async with north() as one:
+        one.cache.behind = True
+        await one.look(3)
+        assert one.members.heartbeat_ages_seconds() == dict.fromkeys(("east", "west"), 3 * LOOK_SECONDS)
+
+
+async def test_the_first_look_sees_a_member_that_the_cache_does_not_have_yet() -> None:
+    async with Clusterset("east", "north", start=False) as world:
+        one = North(world)
+        await one.presence.step()
+        await one.broker.list(MEMBER_CLUSTERS, resource_version="0")
+        one.cache.behind = True
+        await world.admit("mars")
+        await one.look()
+        assert one.members.others() == {"east", "mars"}
+
+
+async def test_a_look_on_demand_sees_past_the_cache() -> None:
+    async with north() as one:
+        one.cache.behind = True
+        await one.world.admit("mars")
+        await one.look()
+        assert "mars" not in one.members.others()
+        await one.members.confirm()
+        assert "mars" in one.members.others()
+
+
+async def test_a_member_that_the_cache_lacks_is_looked_for_past_it_and_is_not_missing() -> None:
+    async with north() as one:
+        one.cache.behind = True
+        await one.world.admit("mars")
+        await one.members.confirm()
+        await one.look(10)
+        assert not one.members.removed("mars")
+        assert "mars" in one.members.others()
+        assert one.members.heartbeat_ages_seconds()["mars"] == 0.0
+
+
+async def test_a_cache_that_still_gives_our_id_to_another_cluster_is_not_believed() -> None:
+    async with north() as one:
+        await one.status("north", clusterUID="another")
+        await one.broker.list(MEMBER_CLUSTERS, resource_version="0")
+        one.cache.behind = True
+        await one.status("north", clusterUID=one.presence.uid)
+        await one.look()
+        assert one.members.problem is None
+        assert one.members.others() == {"east", "west"}
+
+
+async def test_a_look_on_demand_raises_what_keeps_it_from_reading_and_what_it_finds_of_our_id() -> None:
+    async with north() as one:
+        fault = one.world.broker.faults.fail(403, users=["member-north"])
+        with pytest.raises(Forbidden):
+            await one.members.confirm()
+        fault.lift()
+        await one.status("north", clusterUID="another")
+        with pytest.raises(ClusterIdTaken):
+            await one.members.confirm()
+
+
+async def test_the_members_are_known_after_the_first_look_that_works() -> None:
+    async with Clusterset("east", "north", start=False) as world:
+        one = North(world)
+        waiting = asyncio.create_task(one.members.wait_observed())
+        await one.presence.step()
+        fault = world.broker.faults.fail(503, users=["member-north"])
+        await one.members.step()
+        await asyncio.sleep(1)
+        assert (waiting.done(), one.members.observed) == (False, False)
+
+        fault.lift()
+        await one.look()
+        await asyncio.sleep(1)
+
+        assert (waiting.done(), one.members.observed) == (True, True)
+
+
+async def test_a_member_that_comes_is_told_at_the_first_look_that_has_it() -> None:
+    async with north() as one:
+        one.silent.add("mars")
+        await one.world.admit("mars")
+        await one.look()
+        assert one.news() == ["mars"]
+        assert one.members.doubtful == {"mars"}
+        await one.look(3)
+        assert one.news() == []
+
+
+async def test_a_members_own_limits_count_and_ours_where_it_states_none() -> None:
+    ours = Limits(imports=7, services=9)
+    async with north("east", "west", limits=ours) as one:
+        await one.spec("east", limits={"imports": 3})
+        await one.look()
+        assert one.members.limits("east") == Limits(imports=3, services=9)
+        assert one.members.limits("west") == ours
+        assert one.members.limits("mars") == ours
+        assert ours != DEFAULT_LIMITS
+
+
+async def test_members_that_were_held_stay_so_until_the_last_of_them_is_heard_again() -> None:
+    async with north(*FOUR) as one:
+        one.silent.update(FOUR)
+        await one.look(8)
+        assert one.members.held == set(FOUR)
+
+        one.silent = {"east"}
+        await one.look(3)
+        assert one.members.held == {"east"}
+        assert one.members.dead == frozenset()
+
+        one.silent.clear()
+        await one.look()
+        assert one.members.held == frozenset()
+
+        one.silent.add("east")
+        await one.look(7)
+        assert one.members.dead == {"east"}, "what is over does not hold what comes later"
+
+
+async def test_who_has_been_silent_for_less_than_half_of_the_time_out_is_not_counted_with_the_first() -> None:
+    async with north(*FOUR) as one:
+        one.silent.add("east")
+        await one.look(4)
+        one.silent.update(FOUR)
+        await one.look(2)
+        assert set(one.members.heartbeat_ages_seconds().values()) == {20.0, 60.0}
+        assert one.members.dead == {"east"}
+        assert one.members.held == frozenset()
+
+
+async def test_members_are_held_from_the_share_on_that_the_operator_chose() -> None:
+    for share, dead in ((0.5, {"east", "west"}), (0.4, set())):
+        async with north(*FOUR, fuse_share=share) as one:
+            one.silent.update({"east", "west"})
+            await one.look(7)
+            assert one.members.dead == dead
+            assert one.members.held == {"east", "west"} - dead
+
+
+async def test_of_an_outage_of_the_broker_two_looks_at_most_count_as_silence() -> None:
+    async with north() as one:
+        one.silent.update({"east", "west"})
+        await one.look(after_seconds=3600)
+        assert one.members.heartbeat_ages_seconds() == {"east": 2 * LOOK_SECONDS, "west": 2 * LOOK_SECONDS}
+
+
+async def test_our_own_silence_is_none_of_our_business_here() -> None:
+    async with north() as one:
+        await one.look(20)
+        assert "north" not in one.members.heartbeat_ages_seconds()
+        assert "north" not in one.members.heard
+        assert "north" not in one.members.others()
+        assert one.members.member("north") is not None
+        assert one.members.dead == one.members.held == frozenset()
+
+
+async def test_looks_come_about_every_ten_seconds_and_never_in_step() -> None:
+    async with north() as one:
+        looks: list[float] = []
+        one.members.on_read(lambda: looks.append(asyncio.get_running_loop().time()))
+        running = asyncio.create_task(one.members.run())
+        await asyncio.sleep(400)
+        running.cancel()
+
+        began = looks[0]
+        hurried = [later - one for one, later in pairwise(looks) if later - began < 60]
+        ordinary = [later - one for one, later in pairwise(looks) if one - began > 60]
+        assert all(1.9 < gap < 2.1 for gap in hurried), "at the start there is much to learn"
+        assert all(8.9 < gap < 11.1 for gap in ordinary)
+        assert max(ordinary) - min(ordinary) > 0.5
+
+
+async def test_that_history_broke_disturbs_no_look() -> None:
+    async with north() as one:
+        running = asyncio.create_task(one.members.run())
+        await asyncio.sleep(1)
+        await one.status("north", heartbeat=None)
+        await one.presence.step()
+        assert one.presence.problem is None
+        await one.next_look()
+        running.cancel()
+        assert one.members.problem is None
+
+
+async def test_that_the_members_cannot_be_read_is_logged_once_for_each_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with north() as one:
+        told = []
+        for code in (403, 503):
+            fault = one.world.broker.faults.fail(code, users=["member-north"])
+            for _ in range(3):
+                await asyncio.sleep(LOOK_SECONDS)
+                await one.members.step()
+            fault.lift()
+            told.append(one.members.problem)
+        assert len(set(told)) == 2
+        assert [entry.getMessage() for entry in caplog.records] == told
+
+
+async def test_who_is_no_member_any_more_looks_at_nobody_and_says_why() -> None:
+    async with north() as one:
+        was = one.members.verified, one.members.excluded
+        await one.remove("north")
+        await one.presence.step()
+        now = one.members.verified, one.members.excluded
+        assert (was, now) == ((True, False), (False, True))
+        assert "no MemberCluster north" in (one.members.problem or "")
+        before = one.looked
+        await one.look()
+        assert one.looked == before
+
+
+async def test_the_log_says_of_each_member_when_it_died_came_back_or_was_removed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with north(*FOUR) as one:
+        one.silent.add("east")
+        await one.look(9)
+        one.silent.clear()
+        await one.look(2)
+        await one.remove("west")
+        await one.look(9)
+        one.silent.update(FOUR)
+        await one.look(9)
+        said = [entry.getMessage() for entry in caplog.records]
+        assert said[:2] == ["member east is dead", "member east is alive again"]
+        assert said[2].startswith("member west was removed")
+        assert "the endpoints of east, mars, south are held" in said[3]
+        assert len(said) == 4

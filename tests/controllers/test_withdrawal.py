@@ -1,0 +1,164 @@
+"""What a member exported is taken off the broker: first said, then done, and nothing else touched."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
+from mcs_controller.controllers.withdrawal import remove_all, withdraw_exports
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import Conflict, Forbidden
+from mcs_controller.kube.transport import Request, Response, Transport
+from tests.controllers.clusterset import Clusterset, Object
+from tests.controllers.test_poison import record, slice_
+
+pytestmark = pytest.mark.looptime
+
+NAMES = ("a", "b")
+
+
+class Interrupted:
+    """A way to the broker on which something happens before the first request with a method."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.asked: list[str] = []
+        self.before: dict[str, Callable[[], Awaitable[object]]] = {}
+        self._transport = transport
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        happens = self.before.pop(request.method, None)
+        if happens is not None:
+            await happens()
+        if request.method != "GET":
+            self.asked.append(f"{request.method} {request.path.rpartition('/')[2]}")
+        return await self._transport.request(request, timeout_seconds=timeout_seconds)
+
+    stream = property(lambda self: self._transport.stream)
+    renew_credential = property(lambda self: self._transport.renew_credential)
+    close = property(lambda self: self._transport.close)
+
+
+async def both_export(world: Clusterset) -> Interrupted:
+    for member in ("east", "west"):
+        for name in NAMES:
+            await world.publish(member, EXPORTED_SERVICES, f"shop.{name}", **record(name))
+            await world.publish(member, EXPORTED_ENDPOINT_SLICES, f"shop.{name}-x", **slice_(name))
+    return Interrupted(world.broker.transport("member-east"))
+
+
+async def withdraw(wire: Interrupted) -> list[tuple[str, int]]:
+    return [one async for one in withdraw_exports(Client(wire, name="broker"), "mcs-member-east")]
+
+
+async def test_every_record_is_marked_before_anything_is_deleted_and_the_slices_go_last() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        wire = await both_export(world)
+        marked: list[Object] = []
+
+        async def look() -> None:
+            marked.extend((await world.broker_api.list(EXPORTED_SERVICES, namespace="mcs-member-east")).items)
+
+        wire.before["DELETE"] = look
+        assert await withdraw(wire) == [("ExportedService", 2), ("ExportedEndpointSlice", 2)]
+
+        assert wire.asked == [
+            *("PUT shop.a", "PUT shop.b"),
+            *("DELETE shop.a", "DELETE shop.b"),
+            *("DELETE shop.a-x", "DELETE shop.b-x"),
+        ]
+        for name, one in zip(NAMES, marked, strict=True):
+            assert one["spec"] == {**record(name), "withdrawn": True}
+
+
+async def test_what_others_exported_stays_as_it_is() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        wire = await both_export(world)
+        await withdraw(wire)
+        for kind in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
+            left = (await world.broker_api.list(kind)).items
+            assert {one["metadata"]["namespace"] for one in left} == {"mcs-member-west"}
+            assert [one["spec"].get("withdrawn", False) for one in left] == [False, False]
+
+
+async def test_to_withdraw_again_finds_nothing_and_is_no_error() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        wire = await both_export(world)
+        await withdraw(wire)
+        assert await withdraw(wire) == [("ExportedService", 0), ("ExportedEndpointSlice", 0)]
+
+
+async def test_what_goes_meanwhile_by_itself_is_not_counted_and_the_rest_goes_on() -> None:
+    for method, removed in (("PUT", 1), ("DELETE", 1)):
+        async with Clusterset("east", "west", start=False) as world:
+            wire = await both_export(world)
+
+            async def goes(world: Clusterset = world) -> None:
+                await world.broker_api.delete(EXPORTED_SERVICES, "shop.a", namespace="mcs-member-east")
+
+            wire.before[method] = goes
+            assert await withdraw(wire) == [("ExportedService", removed), ("ExportedEndpointSlice", 2)]
+            assert wire.asked[:2] == ["PUT shop.a", "PUT shop.b"]
+            assert (await world.broker_api.list(EXPORTED_SERVICES, namespace="mcs-member-east")).items == []
+
+
+async def test_a_record_that_somebody_else_writes_meanwhile_is_neither_overwritten_nor_deleted() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        wire = await both_export(world)
+        labels = {"metadata": {"labels": {"site": "1"}}}
+        wire.before["PUT"] = lambda: world.broker_api.patch(
+            EXPORTED_SERVICES, "shop.a", labels, namespace="mcs-member-east"
+        )
+        with pytest.raises(Conflict):
+            await withdraw(wire)
+        (first, second) = (await world.broker_api.list(EXPORTED_SERVICES, namespace="mcs-member-east")).items
+        assert first["metadata"]["labels"] == {"site": "1"}
+        assert "withdrawn" not in first["spec"]
+        assert "withdrawn" not in second["spec"]
+
+
+async def test_an_object_that_was_made_anew_meanwhile_is_not_deleted() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        wire = await both_export(world)
+
+        async def anew() -> None:
+            await world.broker_api.delete(EXPORTED_SERVICES, "shop.a", namespace="mcs-member-east")
+            await world.publish("east", EXPORTED_SERVICES, "shop.a", **record("a"))
+
+        wire.before["DELETE"] = anew
+        with pytest.raises(Conflict):
+            await withdraw(wire)
+        assert (await world.broker_api.get(EXPORTED_SERVICES, "shop.a", "mcs-member-east"))["spec"] == record(
+            "a"
+        )
+
+
+async def test_without_the_right_to_mark_nothing_is_deleted() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        wire = await both_export(world)
+        world.broker.faults.fail(403, verbs=("update",), users=["member-east"])
+        with pytest.raises(Forbidden):
+            await withdraw(wire)
+        assert not [asked for asked in wire.asked if asked.startswith("DELETE")]
+
+
+async def test_only_objects_with_the_label_in_the_namespace_are_removed_and_counted() -> None:
+    async with Clusterset("east", start=False) as world:
+        east = world["east"]
+        for namespace in ("shop", "bank"):
+            await east.namespace(namespace)
+            for name, labels in (("ours", {"by": "us"}), ("theirs", {})):
+                await east.service(namespace, name)
+                await east.edit(SERVICES, namespace, name, {"metadata": {"labels": labels}})
+        assert await remove_all(east.api, SERVICES, namespace="shop", label_selector="by=us") == 1
+        assert await placed(world) == {"shop/theirs", "bank/ours", "bank/theirs"}
+        assert await remove_all(east.api, SERVICES, label_selector="by=us") == 1
+        assert await placed(world) == {"shop/theirs", "bank/theirs"}
+        assert await remove_all(east.api, SERVICES, namespace="bank") == 1
+        assert await placed(world) == {"shop/theirs"}
+
+
+async def placed(world: Clusterset) -> set[str]:
+    found = [one["metadata"] for one in await world["east"].all_of(SERVICES)]
+    return {f"{one['namespace']}/{one['name']}" for one in found if one["name"] != "kubernetes"}
