@@ -41,8 +41,9 @@ class TlsSettings:
     def context(self, certificate: tuple[bytes, bytes] | None = None) -> ssl.SSLContext:
         """A new context; `certificate` (with its key) is shown in place of the settings' own."""
         try:
-            context = ssl.create_default_context() if self.ca is None else _trusting(_read(self.ca, "CA"))
-        except ssl.SSLError as error:
+            cadata = None if self.ca is None else _read(self.ca, "CA").decode("ascii")
+            context = ssl.create_default_context(cadata=cadata)
+        except (ssl.SSLError, ValueError) as error:
             raise ConfigError(f"the CA certificate {_name(self.ca)} is no PEM certificate") from error
         # Clusters' own CAs often lack key identifiers; Go does not ask for them either.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -59,13 +60,6 @@ class TlsSettings:
         if certificate is not None:
             _show(context, *certificate)
         return context
-
-
-def _trusting(ca: bytes) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cadata=ca.decode("ascii"))
-    except (UnicodeDecodeError, ValueError) as error:
-        raise ssl.SSLError("no PEM") from error
 
 
 def _read(source: Pem, what: str) -> bytes:

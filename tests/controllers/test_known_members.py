@@ -250,3 +250,57 @@ async def test_the_log_says_of_each_member_when_it_died_came_back_or_was_removed
         assert said[2].startswith("member west was removed")
         assert "the endpoints of east, mars, south are held" in said[3]
         assert len(said) == 4
+
+
+async def test_a_record_that_cannot_be_read_is_named_in_the_log_and_costs_no_other_member_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with north() as one:
+        stray = {
+            "apiVersion": MEMBER_CLUSTERS.api_version,
+            "kind": "MemberCluster",
+            "metadata": {"name": "stray", "namespace": "mcs-member-east"},
+        }
+        await one.world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await one.world.broker_api.create(MEMBER_CLUSTERS, stray)
+        one.silent.add("stray")
+        await one.look()
+        assert one.members.heartbeat_ages_seconds().keys() == {"west"}
+        logged = {entry.getMessage() for entry in caplog.records}
+        assert len(logged) == 1
+        assert logged.pop().startswith("a MemberCluster is ignored: name is 'stray'")
+
+
+async def test_before_the_first_look_nobody_is_removed_and_nothing_is_wrong_with_the_looks() -> None:
+    async with Clusterset("east", "north", start=False) as world:
+        one = North(world)
+        assert "has not asked" in (one.members.problem or "")
+        await one.presence.step()
+        assert one.members.problem is None
+        assert not one.members.removed("east")
+        assert one.members.others() == frozenset()
+
+
+async def test_who_was_never_seen_is_none_from_ten_minutes_on_and_not_a_moment_sooner() -> None:
+    async with Clusterset("east", "north", start=False) as world:
+        one = North(world)
+        sure: list[float] = []
+        one.members.on_sure(lambda: sure.append(asyncio.get_running_loop().time()))
+        await one.presence.step()
+        await one.look(after_seconds=0)
+        await one.look(29, after_seconds=20)
+        await one.look(after_seconds=19.5)
+        assert not one.members.removed("mars")
+        await one.look(after_seconds=0.5)
+        assert one.members.removed("mars")
+        assert sure == [600.0]
+
+
+async def test_a_list_without_ourselves_makes_nobody_sure_of_anything() -> None:
+    async with north() as one:
+        sure: list[bool] = []
+        one.members.on_sure(lambda: sure.append(True))
+        await one.remove("north")
+        await one.look(70)
+        assert sure == []
+        assert not one.members.removed("mars")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -348,3 +349,38 @@ async def test_that_we_cannot_speak_is_logged_once_for_each_cause(caplog: pytest
             told.append(east.presence.problem)
         assert len(set(told)) == 2
         assert [entry.getMessage() for entry in caplog.records] == told
+
+
+async def test_that_we_became_a_member_is_logged_once_and_again_after_we_were_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    async with east_alone() as east:
+        for _ in range(3):
+            await east.step()
+        joined = "member of the clusterset as east"
+        assert [entry.getMessage() for entry in caplog.records] == [joined]
+
+        await east.world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await east.step()
+        assert east.presence.problem == (
+            "the broker has no MemberCluster east in namespace mcs-member-east: "
+            "the broker's administrator has to create it"
+        )
+        await east.world.admit("east", with_namespace=False)
+        await east.step()
+        assert [entry.getMessage() for entry in caplog.records][2:] == [joined]
+
+
+async def test_the_machines_time_zone_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        async with east_alone() as east:
+            await east.step(after_seconds=5000)
+            before = (await east.status())["heartbeat"]
+            east.clock.skew_seconds -= 3600
+            await east.step()
+            after = (await east.status())["heartbeat"]
+    time.tzset()
+    assert (before, after) == ("2026-01-01T01:23:20.000000Z", "2026-01-01T01:23:20.000001Z")

@@ -1,6 +1,7 @@
 """The metrics of this room, as a scrape shows them."""
 
 import asyncio
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,12 +13,15 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import Conflict, Unreachable
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.reading import LeftOut
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from mcs_controller.kube.watch import END_REASONS
-from tests.kube.fakes import WIDGETS, FakeKind, ScriptedTransport, ok
+from tests.kube.fakes import WIDGETS, FakeKind, ScriptedTransport, ok, refusal
 
 pytestmark = pytest.mark.looptime
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 async def test_requests_reachability_and_age_of_contact_are_shown_per_client() -> None:
@@ -120,11 +124,42 @@ async def test_several_agents_live_in_one_process_and_a_new_queue_takes_its_pred
         assert len(depths) == 1
 
 
-async def test_every_metric_has_our_prefix_and_a_help_text() -> None:
+async def test_every_metric_stands_on_the_metrics_page_as_it_is_served() -> None:
     registry = CollectorRegistry()
     KubeMetrics(registry)
-    families = list(registry.collect())
-    assert len(families) >= 15
-    for family in families:
-        assert family.name.startswith("mcs_")
-        assert family.documentation.endswith(".")
+    rows = (ROOT / "docs" / "metrics.md").read_text().splitlines()
+    collectors = set(registry._collector_to_names)
+    served = [(one, family) for one in collectors for family in one.collect()]
+    assert len(served) >= 15
+    for collector, family in served:
+        owner: Any = collector if hasattr(collector, "_labelnames") else family
+        labels = ", ".join(f"`{label}`" for label in owner._labelnames)
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert f"| `{name}` | {family.type} | {labels} | {family.documentation} |" in rows
+
+
+async def test_what_is_left_out_is_counted_by_kind_and_reason() -> None:
+    registry = CollectorRegistry()
+    client = Client(ScriptedTransport(lambda request: ok({})), name="broker")
+    KubeMetrics(registry).watch_client(client)
+    for reason, number in (("too_large", 2), ("unreadable", 1)):
+        for _ in range(number):
+            client.left_out.note("Widget", LeftOut(reason, "", "shop", "a", "1", 5), 0.0)
+        labels = {"client": "broker", "kind": "Widget", "reason": reason}
+        assert registry.get_sample_value("mcs_kube_objects_left_out_total", labels) == number
+
+
+async def test_what_fails_or_is_not_in_step_is_shown_as_such() -> None:
+    registry = CollectorRegistry()
+    kind = FakeKind()
+    kind.faults = [("list", refusal(403, "Forbidden"))]
+    reflector = Reflector(
+        Client(kind), WIDGETS, Store[str](), lambda body: "", name="widgets", random=Random(1)
+    )
+    KubeMetrics(registry).watch_reflector(reflector, client="local")
+    where = {"client": "local", "reflector": "widgets"}
+    assert registry.get_sample_value("mcs_watch_healthy", where) == 1
+    await reflector.step()
+    assert registry.get_sample_value("mcs_watch_healthy", where) == 0
+    assert registry.get_sample_value("mcs_watch_synced", where) == 0
+    assert registry.get_sample_value("mcs_watch_last_contact_age_seconds", where) is None

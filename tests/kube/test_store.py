@@ -222,3 +222,17 @@ def test_whatever_the_order_of_arrival_the_newest_version_is_held(order: list[in
     for version in order:
         store.apply(entry("a", version, f"v{version}"))
     assert contents(store) == {"a": "v5"}
+
+
+def test_a_read_that_corrects_is_told_with_what_was_held_and_moves_it_in_the_index() -> None:
+    store: Store[str] = Store(index=lambda one: one.value)
+    heard: list[tuple[str | None, str | None]] = []
+    store.subscribe(lambda old, new: heard.append((old.value if old else None, new.value if new else None)))
+    store.correct(None, entry("a", 50, "new"), ("shop", "a"))
+    store.correct(store.get("shop", "a"), entry("a", 20, "older"), ("shop", "a"))
+    store.correct(store.get("shop", "a"), entry("a", 20, "older"), ("shop", "a"))
+    assert set(store.index_keys()) == {"older"}
+    store.correct(store.get("shop", "a"), None, ("shop", "a"))
+    store.correct(None, None, ("shop", "a"))
+    assert heard == [(None, "new"), ("new", "older"), ("older", None)]
+    assert set(store.index_keys()) == set()

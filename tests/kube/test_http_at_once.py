@@ -1,0 +1,24 @@
+"""How many requests may be under way to one API server."""
+
+import asyncio
+
+from aiohttp import web
+
+from tests.kube.test_http import GET, serving, transport_to
+
+
+async def test_more_than_a_hundred_requests_are_under_way_at_once() -> None:
+    """As many as there are watches and workers: none waits for another's connection."""
+    number, arrived, all_there = 110, 0, asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal arrived
+        arrived += 1
+        if arrived == number:
+            all_there.set()
+        await all_there.wait()
+        return web.Response(text="{}")
+
+    async with serving(handler) as server, transport_to(server) as transport:
+        await asyncio.gather(*(transport.request(GET, timeout_seconds=30) for _ in range(number)))
+    assert arrived == number
