@@ -169,9 +169,8 @@ def _rdata_bytes(rtype: str, data: str) -> int:
 
 
 def _fits(name: str) -> bool:
-    return len(name.rstrip(".")) <= _NAME_MAX_CHARS and all(
-        0 < len(label) <= 63 for label in name.rstrip(".").split(".")
-    )
+    name = name.removesuffix(".")
+    return len(name) <= _NAME_MAX_CHARS and all(0 < len(label) <= 63 for label in name.split("."))
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

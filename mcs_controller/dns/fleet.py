@@ -99,7 +99,6 @@ class Fleet:
         self._packed = packed
         self._is_open = False
         self._stale = False
-        self._stopping = False
         self._counters = self._no_counts()
         self._slots = [
             _Slot(number, Backoff(FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS, random=random))

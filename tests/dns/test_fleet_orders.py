@@ -33,6 +33,10 @@ class Kernel:
         self.killed: list[tuple[int, int]] = []
         self.fleet: Playing | None = None
 
+    def state_of(self, pid: int) -> ProcessState | None:
+        assert pid >= FIRST_PID
+        return self.state
+
     def kill(self, pid: int, number: int) -> None:
         self.killed.append((pid, number))
         assert self.fleet is not None
@@ -45,7 +49,7 @@ class Kernel:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     kernel = Kernel()
-    monkeypatch.setattr("mcs_controller.dns.fleet.process_state", lambda pid: kernel.state)
+    monkeypatch.setattr("mcs_controller.dns.fleet.process_state", kernel.state_of)
     monkeypatch.setattr(os, "kill", kernel.kill)
     return kernel
 
