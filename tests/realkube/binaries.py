@@ -24,6 +24,8 @@ class Binaries:
     folder: Path
     """Others, for whole clusters, may lie beside these."""
     etcd: Path
+    etcdctl: Path
+    etcdutl: Path
     kube_apiserver: Path
     kube_controller_manager: Path
     kubectl: Path
@@ -44,6 +46,8 @@ def locate_binaries() -> Binaries:
     return Binaries(
         folder=folder,
         etcd=folder / "etcd",
+        etcdctl=folder / "etcdctl",
+        etcdutl=folder / "etcdutl",
         kube_apiserver=folder / "kube-apiserver",
         kube_controller_manager=folder / "kube-controller-manager",
         kubectl=folder / "kubectl",

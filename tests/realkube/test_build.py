@@ -10,7 +10,7 @@ import pytest
 
 from tests.realkube.binaries import BUILD_SCRIPT
 
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+CONTROL_PLANE = ("etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kubectl")
 PROGRAMS = (*CONTROL_PLANE, "kube-scheduler", "kubelet", "kube-proxy", "agnhost", "coredns")
 GO = """#!/bin/sh
 if [ "$1" = env ]; then echo go1.99.0; exit; fi
@@ -126,7 +126,7 @@ def test_kubebuilder_assets_with_a_control_plane_win_over_the_cache(machine: Mac
 def test_kubebuilder_assets_without_a_whole_control_plane_are_refused_by_name(
     machine: Machine, tmp_path: Path
 ) -> None:
-    for name in ("etcd", "kube-apiserver", "kubectl"):
+    for name in ("etcd", "etcdctl", "etcdutl", "kube-apiserver", "kubectl"):
         (tmp_path / name).touch(mode=0o755)
     machine.environment["KUBEBUILDER_ASSETS"] = str(tmp_path)
     run = machine.build()

@@ -54,7 +54,7 @@ def test_without_the_programs_the_run_passes_and_says_what_it_did_not_run(tmp_pa
 def test_under_ci_missing_programs_fail_the_tests_that_need_them(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, NEEDS_A_CLUSTER, ci=True)
     assert run.returncode == 1
-    assert "has no etcd, kube-apiserver, kube-controller-manager, kubectl" in run.stdout
+    assert "has no etcd, etcdctl, etcdutl, kube-apiserver, kube-controller-manager, kubectl" in run.stdout
 
 
 def test_under_ci_any_skipped_test_fails_the_run_and_is_named(tmp_path: Path) -> None:

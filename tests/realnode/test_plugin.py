@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NEEDS_CLUSTERS = """
 def test_with_clusters(whole_clusters): ...
 """
-CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
+CONTROL_PLANE = ("etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kubectl")
 
 
 def run_pytest(folder: Path, *args: str, ci: bool = False) -> subprocess.CompletedProcess[str]:
