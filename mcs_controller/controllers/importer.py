@@ -175,6 +175,7 @@ class Importer:
             imported = await self._imports.create(self._import_body(wanted))
             self._fuse.look(key)
         sources = [one for one in self._view.slices(key) if one.cluster in records]
+        stay = self._slices_that_stay(key)
         withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         slices = desired.imported_slices(
             merged,
@@ -189,7 +190,7 @@ class Importer:
         wants_ip = desired.wants_clusterset_ip(merged, sources, ips or self._derived.ips(key))
         if wants_ip:
             if self._derived.changes_ports(key, merged):
-                problem = await self._write_slices(key, merged, slices, remove=False)
+                problem = await self._write_slices(key, merged, slices, stay, remove=False)
             try:
                 ips = await self._derived.ensure(key, merged, imported)
             except KubeError as error:
@@ -198,7 +199,7 @@ class Importer:
         wanted = self._desired_import(merged, ips)
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
-        problem = await self._write_slices(key, merged, slices) or problem
+        problem = await self._write_slices(key, merged, slices, stay) or problem
         rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
         missing, told_seconds = self._told_as_missing(key)
         self._status.want(
@@ -293,7 +294,8 @@ class Importer:
             owner_uid=imported.uid,
             withdrawn=self._withdrawn(key, imported, records.keys()),
         )
-        problem = await self._write_slices(key, merged, slices, clusters)
+        stay = self._slices_that_stay(key)
+        problem = await self._write_slices(key, merged, slices, stay, clusters)
         if problem is not None:
             raise problem
 
@@ -302,12 +304,14 @@ class Importer:
         key: ServiceKey,
         merged: MergedService,
         wanted: Iterable[ImportedSlice],
+        stay: Set[str],
         clusters: Set[str] | None = None,
         *,
         remove: bool = True,
     ) -> KubeError | None:
         """Bring the imported slices of `clusters` (None: of all) in step with the wanted ones.
 
+        Those named by `stay` stay, wanted or not; both are of one moment, since a source may come meanwhile.
         This cluster's own stay as they are until what it exports has been read. Without `remove` those that
         are not wanted stay, too. A slice that is refused does not keep the others from being written; the
         first refusal is returned.
@@ -329,7 +333,6 @@ class Importer:
                 )
             except KubeError as error:
                 problem = problem or error
-        stay = self._slices_that_stay(key) if left else frozenset[str]()
         for entry in left.values() if remove else ():
             if entry.name in stay:
                 continue

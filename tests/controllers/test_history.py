@@ -470,3 +470,26 @@ async def test_importers_hear_what_was_written_under_versions_that_they_saw_in_t
             await world.broker_api.create(NAMESPACES, {"metadata": {"name": f"other-{number}"}})
 
         await world.until(partial(_has, world, WEST | {"10.1.0.9"}), within_seconds=RIGHT_WITHIN_SECONDS)
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+async def test_a_slice_that_comes_back_while_others_are_written_is_not_taken_for_gone() -> None:
+    """All agents are new, and west's slice arrives, while east is still writing what it knew before."""
+    async with Clusterset() as world:
+        await two_exporters(world)
+        await world["north"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST | WEST | {"10.3.0.1", "10.3.0.2"})
+        for cluster in world:
+            await cluster.kill()
+        await world["north"].endpoints("shop", "web", "10.3.0.9")
+        await wipe_and_rebuild(world, world.empty_broker)
+        world.broker.faults.delay(
+            1.0, verbs=("create",), resources=("exportedendpointslices",), users=("member-west",)
+        )
+        world["east"].sim.faults.delay(5.0, verbs=("update",), resources=("endpointslices",))
+        for cluster in world:
+            cluster.start()
+        look = partial(look_at, world.apis)
+        async with Continuity(look, {"shop/web": WEST}) as observer:
+            await asyncio.sleep(60)
+        assert observer.faults == []
