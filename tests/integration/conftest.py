@@ -7,22 +7,20 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from uuid import uuid4
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP, MEMBER_CLUSTERS, NAMESPACES
-from mcs_controller.dns.server import DnsConfig, DnsServer
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.clusterset import member_cluster
-from tests.integration.sites import RealSite, SimSite, Site, eventually, new_namespace
+from tests.integration.sites import RealSite, SimSite, Site, new_namespace
 from tests.realkube import product
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.plugin import BROKER, MEMBERS
 from tests.realkube.product import Component
+from tests.support.dns import dns_server
 
 
 class World:
@@ -124,37 +122,13 @@ async def simulated(namespace: str) -> AsyncIterator[World]:
             for crd in all_crds():
                 if crd["spec"]["group"] == MCS_GROUP:
                     await sim.client().create(CUSTOM_RESOURCE_DEFINITIONS, crd)
-            site = SimSite(sim, broker, await _serve_dns(sim, stack))
+            address = await stack.enter_async_context(dns_server(sim.client("dns")))
+            site = SimSite(sim, broker, address)
             await site.start_agent()
             stack.push_async_callback(site.stop_agent)
             sites.append(site)
         await new_namespace(sites, namespace)
         yield World(namespace, *sites)
-
-
-async def _serve_dns(sim: SimCluster, stack: contextlib.AsyncExitStack) -> int:
-    """The port of a DNS server that runs until the stack is closed."""
-    server = DnsServer(
-        DnsConfig(listen=(("127.0.0.1", 0),)),
-        sim.client("dns"),
-        registry=CollectorRegistry(),
-        random=Random(1),
-    )
-    await server.start()
-    port = server.addresses()[0][1]
-    task = asyncio.create_task(server.run())
-
-    async def stop() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(stop)
-
-    async def synced() -> bool:
-        return server.synced()
-
-    await eventually(synced, bool)
-    return port
 
 
 def _refusals(running: Product, logs_before: dict[str, str]) -> list[str]:

@@ -165,11 +165,11 @@ class Site(ABC):
 class SimSite(Site):
     """A simulated cluster."""
 
-    def __init__(self, sim: SimCluster, broker: SimCluster, dns_port: int) -> None:
+    def __init__(self, sim: SimCluster, broker: SimCluster, dns: tuple[str, int]) -> None:
         super().__init__(sim.name, sim.client())
         self._sim = sim
         self._broker = broker
-        self._dns_port = dns_port
+        self._dns = dns
         self._agent: AgentProcess | None = None
         self._away: Fault | None = None
         self._backends: dict[tuple[str, str], dict[str, Backend]] = {}
@@ -216,7 +216,7 @@ class SimSite(Site):
         await self.api.update(ENDPOINT_SLICES, body)
 
     async def lookup(self, name: str, kind: str = "A", *, tcp: bool = False) -> Lookup:
-        answer = await query(("127.0.0.1", self._dns_port), f"{name}.svc.clusterset.local.", kind, tcp=tcp)
+        answer = await query(self._dns, f"{name}.svc.clusterset.local.", kind, tcp=tcp)
         return Lookup(answer.rcode, answer.data(kind))
 
     async def restart_agent(self) -> None:

@@ -1,200 +1,172 @@
 """A real broker, with an etcd of its own, that is restored, wiped or rebuilt under members that never rest.
 
-The members are simulated and run in this process; what is in doubt here is how etcd and kube-apiserver
-behave. An observer sees every import all the time.
+The members are simulated, and their agents and DNS servers run in this process; what is in doubt here is how
+etcd and kube-apiserver behave. An observer sees every import and asks for every name all the time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import (
-    CUSTOM_RESOURCE_DEFINITIONS,
-    ENDPOINT_SLICES,
-    MCS_GROUP,
-    MEMBER_CLUSTERS,
-    NAMESPACES,
-)
+from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.config import load_kubeconfig
-from mcs_controller.kube.errors import KubeError
-from tests.controllers.clusterset import Clusterset, member_cluster
+from tests.controllers.clusterset import MEMBERS, Cluster, Clusterset
 from tests.controllers.processes import AgentProcess
+from tests.integration.disasters import DISASTERS, Broker
 from tests.integration.sites import eventually
 from tests.realkube.clusterset import RealClusterset
-from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
-from tests.support.continuity import Continuity, look_at
+from tests.realkube.controlplane import ControlPlaneSpec
+from tests.support.continuity import Continuity, Looks, look_at
+from tests.support.dns import dns_server
 
 pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
-NAMES = ("east", "west")
-SERVICES = 4
-BROKER_CRDS = tuple(one for one in all_crds() if one["spec"]["group"] != MCS_GROUP)
+HEADLESS = ("db-0", "db-1")
+SERVICES = ("web-0", "web-1", "web-2", *HEADLESS)
+CHURN_SECONDS = 0.3
 RIGHT_WITHIN_SECONDS = 30.0
 
 
-class Broker:
-    """The real one."""
-
-    def __init__(self, real: RealClusterset) -> None:
-        self.real = real
-        self.plane: ControlPlane = real["broker"]
-        self.api = Client(load_kubeconfig(self.plane.kubeconfig()))
-
-    async def install(self, *plurals: str) -> None:
-        for crd in BROKER_CRDS:
-            if not plurals or crd["spec"]["names"]["plural"] in plurals:
-                await self._persistently(partial(self.api.create, CUSTOM_RESOURCE_DEFINITIONS, crd))
-
-    async def admit(self, name: str) -> None:
-        namespace = {"metadata": {"name": f"mcs-member-{name}"}}
-        await self._persistently(partial(self.api.create, NAMESPACES, namespace))
-        await self.admit_again(name)
-
-    async def admit_again(self, name: str) -> None:
-        await self._persistently(partial(self.api.create, MEMBER_CLUSTERS, member_cluster(name)))
-
-    async def _persistently(self, do: Callable[[], Coroutine[None, None, object]]) -> None:
-        """A kind that has just been installed, or was deleted a moment ago, takes its time."""
-
-        async def done() -> bool:
-            with contextlib.suppress(KubeError):
-                await do()
-                return True
-            return False
-
-        await eventually(done, bool)
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealClusterset]:
+    """Started once: to start it takes longer than any disaster."""
+    clusterset = RealClusterset(tmp_path_factory.mktemp("history"), [ControlPlaneSpec("broker")])
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(clusterset.start())
+    try:
+        yield clusterset
+    finally:
+        clusterset.stop()
 
 
-async def restored(broker: Broker, backup: Path) -> None:
-    await broker.real.restore(backup)
+@pytest.fixture
+async def broker(real: RealClusterset) -> AsyncIterator[Broker]:
+    found = Broker(real, MEMBERS)
+    await found.set_up()
+    yield found
+    await found.api.close()
 
 
-async def restored_with_a_bumped_revision(broker: Broker, backup: Path) -> None:
-    await broker.real.restore(backup, bump_revision=1000)
+class Shop:
+    """Simulated clusters whose agents talk to the real broker, and what all of them export."""
 
+    def __init__(self, world: Clusterset, broker: Broker) -> None:
+        self._world = world
+        self._broker = broker
+        self._dns: dict[str, tuple[str, int]] = {}
+        self._starts = 0
+        self.steady: dict[str, set[str]] = {}
+        """By service, the addresses that live all the time."""
 
-async def wiped_and_rebuilt(broker: Broker, backup: Path) -> None:
-    await broker.real.restore(None)
-    await broker.install()
-    for name in NAMES:
-        await broker.admit(name)
-        await asyncio.sleep(1)
+    async def open(self, stack: contextlib.AsyncExitStack) -> None:
+        self.start_agents()
+        for cluster in self._world:
+            self._dns[cluster.name] = await stack.enter_async_context(dns_server(cluster.sim.client("dns")))
+            await eventually(partial(_is_ready, cluster), bool)
+        await self._world.everywhere("shop")
+        for name in SERVICES:
+            for cluster in self._world:
+                await cluster.deploy("shop", name, **({"clusterIP": "None"} if name in HEADLESS else {}))
+                self.steady.setdefault(f"shop/{name}", set()).update(cluster.addresses())
 
-
-async def crds_remade(broker: Broker, backup: Path, *, plurals: tuple[str, ...]) -> None:
-    for plural in plurals:
-        await broker.api.delete(CUSTOM_RESOURCE_DEFINITIONS, f"{plural}.broker.mcs-controller.io")
-    await broker.install(*plurals)
-    if "memberclusters" in plurals:
-        for name in NAMES:
-            await broker.admit_again(name)
-
-
-async def a_namespace_remade(broker: Broker, backup: Path) -> None:
-    await broker.api.delete(NAMESPACES, "mcs-member-east")
-    await broker.admit("east")
-
-
-Disaster = Callable[[Broker, Path], Coroutine[None, None, None]]
-ALL = ("memberclusters", "exportedservices", "exportedendpointslices")
-DISASTERS: dict[str, Disaster] = {
-    "restored": restored,
-    "restored with a bumped revision": restored_with_a_bumped_revision,
-    "wiped and rebuilt": wiped_and_rebuilt,
-    "all CRDs remade": partial(crds_remade, plurals=ALL),
-    "CRD of slices remade": partial(crds_remade, plurals=ALL[2:]),
-    "a member namespace remade": a_namespace_remade,
-}
-
-
-@contextlib.asynccontextmanager
-async def members(broker: Broker) -> AsyncIterator[Clusterset]:
-    """Simulated clusters whose agents talk to the real broker."""
-    world = Clusterset(*NAMES, start=False)
-    async with world:
-        for cluster in world:
+    def start_agents(self) -> None:
+        for cluster in self._world:
+            self._starts += 1
             cluster.process = AgentProcess(
                 AgentConfig(cluster_id=cluster.name, fuse_share=1.0),
                 local=cluster.sim.transport("agent"),
-                broker=load_kubeconfig(broker.plane.kubeconfig()),
+                broker=load_kubeconfig(self._broker.plane.kubeconfig()),
                 clock=SystemClock(),
-                seed=1,
+                seed=self._starts,
             )
-        for cluster in world:
-            agent = cluster.agent.agent
 
-            async def is_ready(ready: Callable[[], bool] = agent.synced) -> bool:
-                return ready()
+    async def restart_agents(self) -> None:
+        """All of them are killed before the first starts again: nobody remembers anything."""
+        for cluster in self._world:
+            await cluster.kill()
+        self.start_agents()
 
-            await eventually(is_ready, bool)
-        yield world
+    async def churn(self) -> None:
+        number = 0
+        while True:
+            await asyncio.sleep(CHURN_SECONDS)
+            number += 1
+            for position, cluster in enumerate(self._world, start=1):
+                address = f"10.{position}.9.{number % 250}"
+                service = SERVICES[number % len(SERVICES)]
+                await cluster.endpoints("shop", service, *cluster.addresses(), address)
+
+    async def look(self) -> Looks:
+        return await look_at(self._world.apis, self._dns)
+
+    async def wrong(self) -> list[str]:
+        """What is not yet as all clusters' own slices say."""
+        offered: dict[str, set[str]] = {}
+        for name in SERVICES:
+            for cluster in self._world:
+                body = await cluster.held(ENDPOINT_SLICES, "shop", f"{name}-abc")
+                assert body is not None
+                for endpoint in body["endpoints"]:
+                    offered.setdefault(f"shop/{name}", set()).update(endpoint["addresses"])
+        found = await self.look()
+        places = {(cluster.name, f"shop/{name}") for cluster in self._world for name in SERVICES}
+        wrong = [f"{place} is missing, or too much" for place in places ^ found.keys()]
+        for (where, service), one in found.items():
+            if one.addresses != offered[service]:
+                wrong.append(f"{where}: {service} differs by {sorted(one.addresses ^ offered[service])}")
+            named = frozenset(one.ips or offered[service])
+            if one.answers != named:
+                wrong.append(f"{where}: DNS says {one.answers} of {service}, not {named}")
+        return wrong
 
 
-async def churn(world: Clusterset) -> None:
-    number = 0
-    while True:
-        await asyncio.sleep(0.3)
-        number += 1
-        for position, cluster in enumerate(world, start=1):
-            address = f"10.{position}.9.{number % 250}"
-            service = f"web-{number % SERVICES}"
-            await cluster.endpoints("shop", service, *cluster.addresses(), address)
+async def _is_ready(cluster: Cluster) -> bool:
+    return cluster.agent.agent.synced()
+
+
+@contextlib.asynccontextmanager
+async def opened(broker: Broker) -> AsyncIterator[Shop]:
+    async with Clusterset(*MEMBERS, start=False) as world, contextlib.AsyncExitStack() as stack:
+        shop = Shop(world, broker)
+        await shop.open(stack)
+        yield shop
+
+
+async def nothing_else() -> None:
+    """The agents live through it."""
 
 
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-IMP-03")
-@pytest.mark.parametrize("disaster", DISASTERS)
-async def test_a_real_broker_may_lose_what_it_likes(disaster: str, tmp_path: Path) -> None:
-    async with RealClusterset(tmp_path, [ControlPlaneSpec("broker")]) as real:
-        broker = Broker(real)
-        await broker.install()
-        for name in NAMES:
-            await broker.admit(name)
-        async with members(broker) as world:
-            await world.everywhere("shop")
-            steady: dict[str, set[str]] = {}
-            for number in range(SERVICES):
-                for cluster in world:
-                    await cluster.deploy("shop", f"web-{number}")
-                    steady.setdefault(f"shop/web-{number}", set()).update(cluster.addresses())
-            look = partial(look_at, world.apis)
-
-            async def is_right() -> bool:
-                wanted = await offered(world)
-                found = await look()
-                return len(found) == SERVICES * len(NAMES) and all(
-                    set(one.addresses) == wanted[service] for (_, service), one in found.items()
-                )
-
-            await eventually(is_right, bool)
-            backup = await real.back_up()
-            changes = asyncio.create_task(churn(world))
-            async with Continuity(look, steady, every_seconds=0.2) as observer:
-                await asyncio.sleep(3)
-                await DISASTERS[disaster](broker, backup)
-                await asyncio.sleep(2)
-                changes.cancel()
-                await world.until(is_right, within_seconds=RIGHT_WITHIN_SECONDS)
-            assert observer.faults == []
-        await broker.api.close()
-
-
-async def offered(world: Clusterset) -> dict[str, set[str]]:
-    """Of each service, what all clusters' own slices say."""
-    found: dict[str, set[str]] = {}
-    for number in range(SERVICES):
-        for cluster in world:
-            body = await cluster.held(ENDPOINT_SLICES, "shop", f"web-{number}-abc")
-            assert body is not None
-            for endpoint in body["endpoints"]:
-                found.setdefault(f"shop/web-{number}", set()).update(endpoint["addresses"])
-    return found
+@pytest.mark.parametrize(
+    ("disaster", "agents_restart"),
+    [
+        *((disaster, False) for disaster in DISASTERS),
+        ("restored", True),
+        ("wiped and rebuilt", True),
+        ("all CRDs remade", True),
+    ],
+)
+async def test_a_real_broker_may_lose_what_it_likes(
+    disaster: str, agents_restart: bool, broker: Broker
+) -> None:
+    async with opened(broker) as shop:
+        await eventually(shop.wrong, lambda wrong: not wrong)
+        backup = await broker.real.back_up()
+        changes = asyncio.create_task(shop.churn())
+        async with Continuity(shop.look, shop.steady, every_seconds=0.2) as observer:
+            await asyncio.sleep(3)
+            meanwhile = shop.restart_agents if agents_restart else nothing_else
+            await DISASTERS[disaster](broker, backup, meanwhile)
+            await asyncio.sleep(2)
+            changes.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await changes
+            await eventually(shop.wrong, lambda wrong: not wrong, RIGHT_WITHIN_SECONDS - 2)
+        assert observer.faults == []

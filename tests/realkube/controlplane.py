@@ -117,6 +117,12 @@ class ControlPlane:
                 lambda: rest.answers_ok(url, "/healthz", authority, self.place), START_TIMEOUT_S
             )
 
+    async def stop_programs(self) -> None:
+        """Like `stop`, but that they can be started again."""
+        if self._manager is not None:
+            await asyncio.to_thread(self._manager.kill)
+        await self.stop_api_server()
+
     def stop(self) -> None:
         if self._manager is not None:
             self._manager.kill()

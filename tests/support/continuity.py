@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
 from mcs_controller.api.resources import ENDPOINT_SLICES, service_imports
+from mcs_controller.dns.client import query
 from mcs_controller.kube.client import Client
 
 Place = tuple[str, str]
@@ -21,18 +22,19 @@ Place = tuple[str, str]
 
 
 class Import(NamedTuple):
-    """One import as a client of the cluster finds it."""
+    """One import as a client of the cluster finds it; `answers` are its DNS server's, None if it has none."""
 
     uid: str
     ips: tuple[str, ...]
     addresses: frozenset[str]
+    answers: frozenset[str] | None = None
 
 
 Looks = Mapping[Place, Import]
 
 
-async def look_at(clusters: Mapping[str, Client]) -> Looks:
-    """All imports of these clusters, with the addresses in their slices."""
+async def look_at(clusters: Mapping[str, Client], dns: Mapping[str, tuple[str, int]] | None = None) -> Looks:
+    """All imports of these clusters, with the addresses in their slices; `dns` are their DNS servers."""
     found: dict[Place, Import] = {}
     for cluster, client in clusters.items():
         addresses: dict[str, set[str]] = {}
@@ -48,7 +50,19 @@ async def look_at(clusters: Mapping[str, Client]) -> Looks:
                 tuple(body["spec"].get("ips") or ()),
                 frozenset(addresses.get(_name(body), ())),
             )
+    if dns is not None:
+        answers = await asyncio.gather(*(_ask(dns[cluster], service) for cluster, service in found))
+        found = {
+            place: one._replace(answers=said)
+            for (place, one), said in zip(found.items(), answers, strict=True)
+        }
     return found
+
+
+async def _ask(server: tuple[str, int], service: str) -> frozenset[str]:
+    namespace, name = service.split("/")
+    answer = await query(server, f"{name}.{namespace}.svc.clusterset.local.", "A")
+    return frozenset(answer.data("A"))
 
 
 def _name(body: Mapping[str, Any]) -> str:
@@ -117,6 +131,17 @@ class Continuity:
             missing = set(self._steady[service]) - found.addresses
             if missing:
                 self._fault(f"{cluster}: {service} lacks {sorted(missing)}")
+            if found.answers is not None:
+                self._judge_answers(cluster, service, before.ips, found.answers)
+
+    def _judge_answers(
+        self, cluster: str, service: str, ips: Collection[str], answers: frozenset[str]
+    ) -> None:
+        """The name has the clusterset IP for its only address, or those of the endpoints."""
+        if ips and answers != set(ips):
+            self._fault(f"{cluster}: DNS says {sorted(answers)} of {service}, which has IPs {ips}")
+        elif missing := set(() if ips else self._steady[service]) - answers:
+            self._fault(f"{cluster}: DNS lacks {sorted(missing)} of {service}")
 
     def _fault(self, text: str) -> None:
         """Each is told once."""
