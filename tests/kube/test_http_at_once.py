@@ -2,13 +2,17 @@
 
 import asyncio
 
+import pytest
 from aiohttp import web
 
-from tests.kube.test_http import GET, serving, transport_to
+from mcs_controller.kube.transport import Request
+from tests.kube.test_http import serving, transport_to
 
 
-async def test_more_than_a_hundred_requests_are_under_way_at_once() -> None:
+@pytest.mark.parametrize("encoding", ["identity", "gzip"], ids=["direct", "session"])
+async def test_more_than_a_hundred_requests_are_under_way_at_once(encoding: str) -> None:
     """As many as there are watches and workers: none waits for another's connection."""
+    get = Request("GET", "/api/v1/namespaces", headers={"accept-encoding": encoding})
     number, arrived, all_there = 110, 0, asyncio.Event()
 
     async def handler(request: web.Request) -> web.Response:
@@ -20,5 +24,5 @@ async def test_more_than_a_hundred_requests_are_under_way_at_once() -> None:
         return web.Response(text="{}")
 
     async with serving(handler) as server, transport_to(server) as transport:
-        await asyncio.gather(*(transport.request(GET, timeout_seconds=30) for _ in range(number)))
+        await asyncio.gather(*(transport.request(get, timeout_seconds=30) for _ in range(number)))
     assert arrived == number
