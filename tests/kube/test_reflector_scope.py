@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from mcs_controller.api.resources import Resource
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from mcs_controller.kube.transport import Request, Response
@@ -108,4 +110,39 @@ async def test_each_problem_and_the_end_of_all_is_logged_once_with_whose_it_is(
         "w: cannot list widgets: 403 Forbidden: no",
         "w: cannot list widgets: 500 InternalError: no",
         "w: well again",
+    ]
+
+
+@pytest.mark.parametrize("late", [{"type": "DELETED"}, {"type": "MODIFIED", "object": {"value": None}}])
+async def test_a_removal_that_is_older_than_what_is_held_removes_nothing(late: dict[str, Any]) -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.put("a", value="1")
+    reflector = Reflector(Client(kind), WIDGETS, store, decode, name="w", random=Random(3))
+    async with running(reflector):
+        await asyncio.sleep(1)
+        kind.put("a", value="2")
+        await asyncio.sleep(1)
+        metadata = {**kind.objects["shop", "a"]["metadata"], "resourceVersion": "101"}
+        kind.open[0].push({**late, "object": {**late.get("object", {}), "metadata": metadata}})
+        await asyncio.sleep(1)
+        assert [entry.value for entry in store] == ["2"]
+
+
+async def test_a_version_that_cannot_be_found_out_is_told_by_the_reflectors_name() -> None:
+    answers: list[KubeError] = [
+        Forbidden(403, "Forbidden", "no"),
+        NotFound(404, "NotFound", "the MCS API is not there"),
+    ]
+
+    async def resolve() -> Resource:
+        raise answers.pop(0)
+
+    reflector = Reflector(Client(FakeKind()), resolve, Store[str](), decode, name="imports", random=Random(3))
+    told = []
+    for _ in range(2):
+        await reflector.step()
+        told.append(reflector.problem)
+    assert told == [
+        "cannot list imports: 403 Forbidden: no",
+        "CRD not installed: the MCS API is not there; waiting for it",
     ]

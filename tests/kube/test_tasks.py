@@ -31,7 +31,7 @@ async def test_a_failing_task_is_logged_by_name_and_ends_the_group(caplog: pytes
         await run()
     assert caught.group_contains(ValueError, match="broken")
     assert other.is_set()
-    assert "task agent/sync failed" in caplog.text
+    assert [record.getMessage() for record in caplog.records] == ["task agent/sync failed: broken"]
 
 
 async def test_a_failing_task_that_is_not_essential_is_logged_only(caplog: pytest.LogCaptureFixture) -> None:
@@ -40,7 +40,10 @@ async def test_a_failing_task_that_is_not_essential_is_logged_only(caplog: pytes
         await asyncio.wait({task})
         survivor = tasks.start(asyncio.sleep(0, "done"), name="other")
     assert survivor.done()
-    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    [record] = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "task agent/events failed")
+    assert record.exc_info is not None
+    assert isinstance(record.exc_info[1], ValueError)
 
 
 async def test_stop_ends_all_tasks_without_an_error() -> None:
