@@ -62,7 +62,7 @@ class BrokerState:
             lambda cluster: membership.limits(cluster).slices(),
             enforce=False,
         )
-        # A broker that is restored breaks each watch. Once enough has been written there again no version
+        # A broker that is restored ends each watch. Once enough has been written there again no version
         # shows it, and what was written meanwhile, under versions seen before, would never be heard of.
         self._records = Reflector(
             client, EXPORTED_SERVICES, self.records, decode.exported_service,

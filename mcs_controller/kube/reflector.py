@@ -23,13 +23,7 @@ from mcs_controller.api.resources import Resource
 from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.client import PAGE_SIZE, WATCH_INACTIVITY_SECONDS, WATCH_TIMEOUT_SECONDS, Client
 from mcs_controller.kube.decoding import UNDECODABLE, Decode, ObjectDecoder, identify, version_of_bookmark
-from mcs_controller.kube.errors import (
-    ApiError,
-    DecodeError,
-    Gone,
-    KubeError,
-    Timeout,
-)
+from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError, Timeout
 from mcs_controller.kube.reading import Admit, Bounds, JsonObject, LeftOut
 from mcs_controller.kube.skim import WHOLE, Whole
 from mcs_controller.kube.store import Entry, Key, Store, is_older
@@ -48,6 +42,8 @@ LONGEST_HOLD_SECONDS = 30.0
 SHORT_WATCH_SECONDS = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
 FAILURES_BEFORE_RELIST = 5
+EARLY_SECONDS = 2.0
+"""A watch that ends by so much before its time was not ended by its time-out, which is in whole seconds."""
 
 _NAMELESS: Final[Key] = ("", "")
 
@@ -58,7 +54,8 @@ class Reflector(Generic[T]):
     `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
     list, means that the kind is not installed yet, which is waited for. `parse` may leave out of each object
     what `decode` does not look at. Where objects may be large, a list begins with a small `first_page_size`.
-    With `lists_after_error` no watch goes on from where one broke: the server may have another history now.
+    With `lists_after_error` no watch goes on from where one broke, or was closed before its time, as by a
+    server that is told to stop: the server may have another history now.
 
     An object whose JSON is longer than `object_max_bytes`, or which `admit` refuses, is not decoded and not
     in the store, as if `decode` had said None; the client's `left_out` counts and names it. `admit(namespace,
@@ -124,6 +121,7 @@ class Reflector(Generic[T]):
         self._lists_taken = 0
         self._watch_limit: asyncio.Timeout | None = None
         self._watch_opened = False
+        self._watch_ends_at = 0.0
         # The last version seen on this server, by list, event or bookmark; "0" before the first.
         self._version = "0"
         self._synced = asyncio.Event()
@@ -186,6 +184,8 @@ class Reflector(Generic[T]):
         if self._list_needed:
             return
         self.restarts["closed"] += 1
+        if self._lists_after_error and loop.time() < self._watch_ends_at - EARLY_SECONDS:
+            self._list_needed = True
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._progressed()
         else:
@@ -305,13 +305,15 @@ class Reflector(Generic[T]):
 
     async def _watch(self) -> None:
         self._watch_opened = False
+        watch_seconds = self._watch_seconds * self._random.uniform(1.0, 2.0)
+        self._watch_ends_at = asyncio.get_running_loop().time() + watch_seconds
         watch = await self._client.watch(
             self._resolved or await self._resolve(),
             namespace=self._namespace,
             label_selector=self._label_selector,
             field_selector=self._field_selector,
             resource_version=self._version,
-            timeout_seconds=self._watch_seconds * self._random.uniform(1.0, 2.0),
+            timeout_seconds=watch_seconds,
             inactivity_seconds=self._inactivity_seconds,
             parse=self._parse,
             bounds=self._bounds,

@@ -128,13 +128,14 @@ class SimCluster:
         """A backup of all objects."""
         return self._storage.snapshot()
 
-    def restore(self, snapshot: Snapshot, *, bump_revision: int = 0) -> None:
+    def restore(self, snapshot: Snapshot, *, bump_revision: int = 0, in_order: bool = False) -> None:
         """Go back to a backup of this cluster with the same kinds, as after etcd was restored.
 
-        Every watch breaks, since the server is started anew. Without `bump_revision` versions go back.
+        Every watch ends, since the server is started anew: broken off, or `in_order` as by one that was told
+        to stop. Without `bump_revision` versions go back.
         """
         self._storage.restore(snapshot, bump_revision=bump_revision)
-        self.faults.cut_watches()
+        self.faults.cut_watches(in_order=in_order)
 
     def close(self) -> None:
         """Nothing goes on by itself any more; open watches end."""

@@ -410,8 +410,9 @@ async def test_members_of_an_older_version_state_nothing_and_are_believed_after_
 
 @pytest.mark.requirement("MCS-LIFE-07")
 @pytest.mark.parametrize("bump_revision", [0, 1_000_000_000], ids=["plain", "bumped"])
+@pytest.mark.parametrize("in_order", [True, False], ids=["watches closed", "watches cut"])
 async def test_what_was_written_after_the_last_heartbeat_and_lost_is_written_again(
-    bump_revision: int,
+    bump_revision: int, in_order: bool
 ) -> None:
     """The backup has our last heartbeat, and others have written so much that no version tells of it."""
     async with Clusterset("east", "west") as world:
@@ -430,7 +431,7 @@ async def test_what_was_written_after_the_last_heartbeat_and_lost_is_written_aga
         backup = world.broker.snapshot()
         await world["east"].endpoints("shop", "web", "10.1.0.9")
         await asyncio.sleep(1)
-        world.broker.restore(backup, bump_revision=bump_revision)
+        world.broker.restore(backup, bump_revision=bump_revision, in_order=in_order)
         for number in range(10):
             await world.broker_api.create(NAMESPACES, {"metadata": {"name": f"other-{number}"}})
         await world["west"].kill()
@@ -444,7 +445,10 @@ async def test_what_was_written_after_the_last_heartbeat_and_lost_is_written_aga
 
 
 @pytest.mark.requirement("MCS-LIFE-07")
-async def test_importers_hear_what_was_written_under_versions_that_they_saw_in_the_lost_history() -> None:
+@pytest.mark.parametrize("in_order", [True, False], ids=["watches closed", "watches cut"])
+async def test_importers_hear_what_was_written_under_versions_that_they_saw_in_the_lost_history(
+    in_order: bool,
+) -> None:
     """The backup is younger than all heartbeats, and versions overtake what was seen before the next."""
     async with Clusterset() as world:
         await two_exporters(world)
@@ -463,7 +467,7 @@ async def test_importers_hear_what_was_written_under_versions_that_they_saw_in_t
         for number in range(5):
             await world["east"].endpoints("shop", "web", f"10.1.0.{20 + number}")
             await asyncio.sleep(0.02)
-        world.broker.restore(backup)
+        world.broker.restore(backup, in_order=in_order)
         await world["east"].endpoints("shop", "web", "10.1.0.9")
         for number in range(10):
             await asyncio.sleep(0.1)
