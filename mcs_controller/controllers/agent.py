@@ -139,6 +139,8 @@ class Agent:
             describe=describe_service,
             lanes=True,
         )
+        for status in (self._export_status, self._import_status):
+            status.keys_ahead = lambda: len(self.exports) + len(self.imports)
         self._queues = (self.exports, self.imports, self._export_status.queue, self._import_status.queue)
         self._confirmation = Confirmation(
             self.local,

@@ -1,8 +1,6 @@
 """Writes the conditions of a ServiceExport, and tells the user what changed through Events.
 
-Conditions are merged by type, so that other controllers' conditions survive (requirements, trap 21), and
-nothing is written when nothing differs (MCS-EXP-15). The exporter says what is wanted and goes on: conditions
-have a queue of their own with few workers, so that when much changes at once endpoints come first.
+Conditions are merged by type, so that other controllers' conditions survive (requirements, trap 21).
 """
 
 import random as randomness
@@ -12,35 +10,26 @@ from mcs_controller.clusterset import decode, encode
 from mcs_controller.clusterset.conditions import merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
 from mcs_controller.controllers.events import EventSink, EventType, ObjectRef
-from mcs_controller.controllers.local import LocalState, describe_service
-from mcs_controller.controllers.pace import Pace
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.status import StatusWriter
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock, rfc3339
-from mcs_controller.kube.queue import WorkQueue
 from mcs_controller.kube.store import Entry
-
-STATUS_WORKERS = 2
 
 _WORTH_A_WARNING = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
 _WORTH_TELLING = {("Conflict", "False"), ("Ready", "True")}
 
 
-class ExportStatus:
+_Difference = tuple[Entry[LocalExport], tuple[Condition, ...]]
+
+
+class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
     """The only writer of our conditions on ServiceExports."""
 
     def __init__(
         self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
     ) -> None:
-        self.queue: WorkQueue[ServiceKey] = WorkQueue(
-            "export-status",
-            self._write,
-            workers=STATUS_WORKERS,
-            random=random,
-            describe=describe_service,
-            lanes=True,
-        )
-        self._wanted: dict[ServiceKey, Sequence[Condition]] = {}
-        self._pace: Pace[ServiceKey] = Pace()
+        super().__init__("export-status", random)
         self._local = local
         self._clock = clock
         self._events = events
@@ -51,42 +40,20 @@ class ExportStatus:
         entry = self._local.exports.get(*key)
         return entry is not None and any(one.type == condition_type for one in entry.value.conditions)
 
-    def want(self, key: ServiceKey, conditions: Sequence[Condition]) -> None:
-        """Have `conditions` set on the ServiceExport `key`, soon."""
-        # What is being written now will be what is held: to want what is held before is a difference then.
-        in_flight = key in self._wanted
-        self._wanted[key] = conditions
-        if not in_flight and self._difference(key) is None:
-            del self._wanted[key]
-        else:
-            self.queue.add(key)
-
-    async def _write(self, key: ServiceKey) -> float | None:
-        difference = self._difference(key)
-        if difference is not None and (wait_seconds := self._pace.wait_seconds(key)):
-            return wait_seconds
-        if difference is not None and _finds_no_service(*difference):
+    async def _before_writing(self, key: ServiceKey, difference: _Difference) -> None:
+        if _finds_no_service(*difference):
             # It may have gone with its namespace, which nobody has to be told.
             await self._local.read_namespace(key.namespace)
-        wanted, difference = self._wanted.get(key), self._difference(key)
-        if difference is not None:
-            self._pace.wrote(key)
-            entry, merged = difference
-            status = {"conditions": encode.conditions(merged)}
-            await self._exports.patch(entry, {"status": status}, subresource="status")
-            self._tell(entry, merged)
-        if self._wanted.get(key) is wanted:
-            self._wanted.pop(key, None)
-        else:
-            self.queue.add(key)
-        return None
 
-    def _difference(self, key: ServiceKey) -> tuple[Entry[LocalExport], tuple[Condition, ...]] | None:
-        """The export and the conditions to write; None if there is nothing to write, or nowhere."""
-        entry, wanted = self._local.exports.get(*key), self._wanted.get(key)
-        if entry is None or entry.value.deleting or wanted is None:
-            return None
-        if self._local.namespace_is_ending(key.namespace):
+    async def _write(self, key: ServiceKey, difference: _Difference) -> None:
+        entry, merged = difference
+        status = {"conditions": encode.conditions(merged)}
+        await self._exports.patch(entry, {"status": status}, subresource="status")
+        self._tell(entry, merged)
+
+    def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
+        entry = self._local.exports.get(*key)
+        if entry is None or entry.value.deleting or self._local.namespace_is_ending(key.namespace):
             return None
         held = entry.value.conditions
         merged = merge_conditions(held, wanted, rfc3339(self._clock.now()))

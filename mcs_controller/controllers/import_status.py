@@ -1,8 +1,7 @@
 """Writes the status of a ServiceImport: exporting clusters, conditions, whether slices exist.
 
 `status.endpointSliceObjects` is younger than the released CRD: an API server that does not know it prunes
-it. What is pruned once is not asked for again (requirements, trap 7). The importer says what is wanted and
-goes on: as with exports, the status has a queue of its own, behind endpoints.
+it. What is pruned once is not asked for again (requirements, trap 7).
 """
 
 import random as randomness
@@ -15,12 +14,10 @@ from mcs_controller.clusterset import decode, encode
 from mcs_controller.clusterset.conditions import merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
 from mcs_controller.controllers.events import EventSink, ObjectRef
-from mcs_controller.controllers.export_status import STATUS_WORKERS
-from mcs_controller.controllers.local import LocalState, describe_service
-from mcs_controller.controllers.pace import Pace
+from mcs_controller.controllers.local import LocalState
+from mcs_controller.controllers.status import StatusWriter
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.clock import Clock, rfc3339
-from mcs_controller.kube.queue import WorkQueue
 from mcs_controller.kube.store import Entry
 
 
@@ -33,62 +30,35 @@ class WantedStatus:
     slices_exist: bool
 
 
-class ImportStatus:
+_Difference = tuple[Entry[LocalImport], dict[str, Any]]
+
+
+class ImportStatus(StatusWriter[WantedStatus, _Difference]):
     """The only writer of our part of a ServiceImport's status."""
 
     def __init__(
         self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
     ) -> None:
-        self.queue: WorkQueue[ServiceKey] = WorkQueue(
-            "import-status",
-            self._write,
-            workers=STATUS_WORKERS,
-            random=random,
-            describe=describe_service,
-            lanes=True,
-        )
-        self._wanted: dict[ServiceKey, WantedStatus] = {}
-        self._pace: Pace[ServiceKey] = Pace()
+        super().__init__("import-status", random)
         self._local = local
         self._clock = clock
         self._events = events
         self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
         self._slice_objects_pruned = False
 
-    def want(self, key: ServiceKey, status: WantedStatus) -> None:
-        """Have `status` set on the ServiceImport `key`, soon."""
-        # What is being written now will be what is held: to want what is held before is a difference then.
-        in_flight = key in self._wanted
-        self._wanted[key] = status
-        if not in_flight and self._difference(key) is None:
-            del self._wanted[key]
-        else:
-            self.queue.add(key)
-
     def hold(self, key: ServiceKey, imported: LocalImport, held: Condition) -> None:
         """Have the condition `held` set, soon, and everything else left as it is."""
         self.want(key, WantedStatus(imported.clusters, (held,), imported.slice_objects == "Present"))
 
-    async def _write(self, key: ServiceKey) -> float | None:
-        wanted, difference = self._wanted.get(key), self._difference(key)
-        if difference is not None:
-            if wait_seconds := self._pace.wait_seconds(key):
-                return wait_seconds
-            self._pace.wrote(key)
-            entry, status = difference
-            written = await self._imports.patch(entry, {"status": status}, subresource="status")
-            self._slice_objects_pruned = not written.value.slice_objects
-            self._tell(entry, written.value.conditions)
-        if self._wanted.get(key) is wanted:
-            self._wanted.pop(key, None)
-        else:
-            self.queue.add(key)
-        return None
+    async def _write(self, key: ServiceKey, difference: _Difference) -> None:
+        entry, status = difference
+        written = await self._imports.patch(entry, {"status": status}, subresource="status")
+        self._slice_objects_pruned = not written.value.slice_objects
+        self._tell(entry, written.value.conditions)
 
-    def _difference(self, key: ServiceKey) -> tuple[Entry[LocalImport], dict[str, Any]] | None:
-        """The import and the status to write; None if there is nothing to write, or nowhere."""
-        entry, wanted = self._local.imports.get(*key), self._wanted.get(key)
-        if entry is None or entry.value.deleting or not entry.value.managed or wanted is None:
+    def _difference(self, key: ServiceKey, wanted: WantedStatus) -> _Difference | None:
+        entry = self._local.imports.get(*key)
+        if entry is None or entry.value.deleting or not entry.value.managed:
             return None
         held = entry.value
         conditions = merge_conditions(held.conditions, wanted.conditions, rfc3339(self._clock.now()))
