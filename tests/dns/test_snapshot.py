@@ -244,6 +244,33 @@ def test_a_file_that_is_not_as_it_should_be_is_refused_in_one_line(tmp_path: Pat
     assert "\n" not in str(error.value)
 
 
+def why_not(content: bytes, path: Path, zone: str = Z) -> str:
+    path.write_bytes(content)
+    with pytest.raises(SnapshotUnusable) as error:
+        read_snapshot(path, zone)
+    return str(error.value)
+
+
+def test_what_a_file_says_is_repeated_up_to_a_bound(tmp_path: Path) -> None:
+    """Anybody may have written it."""
+    path = tmp_path / "s"
+    write(path)
+    content = path.read_bytes()
+
+    assert why_not(_header(zone="z" * 1000)(content), path) == f"it is of the zone {'z' * 100}, not of {Z}"
+    assert why_not(_header(version="v" * 1000)(content), path) == (
+        f"its format has version {'v' * 20}, this program reads 1"
+    )
+    long_time = why_not(_header(true_at="t" * 1000)(content), path)
+    assert long_time.startswith("it cannot be read: ")
+    assert len(long_time) == 256
+
+
+def test_a_file_that_may_not_be_read_is_told_as_the_system_tells_it(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotUnusable, match=r"^Is a directory$"):
+        read_snapshot(tmp_path, Z)
+
+
 def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcs_controller.dns.snapshot.FILE_MAX_BYTES", 100)
     write(tmp_path / "s")

@@ -313,3 +313,31 @@ async def test_closing_the_service_does_not_wait_for_a_client_that_takes_nothing
 
     assert tcp.server.counters.tcp_connections == 0
     await client.close()
+
+
+async def test_closing_the_service_does_not_wait_for_clients_that_ask_nothing(tcp: Tcp) -> None:
+    clients = [await tcp.connect() for _ in range(3)]
+    await until(lambda: tcp.server.counters.tcp_connections == 3)
+
+    async with asyncio.timeout(5):
+        await tcp.service.close(60)
+        assert [await client.ended() for client in clients] == [True] * 3
+
+    assert tcp.server.counters.tcp_connections == 0
+    for client in clients:
+        await client.close()
+
+
+async def test_a_connection_that_is_gone_may_be_closed_again(tcp: Tcp, client: Client) -> None:
+    client.writer.write(framed(numbered(1)))
+    await client.reply()
+    (connection,) = tcp.service._open
+    await client.close()
+    await until(lambda: tcp.server.counters.tcp_connections == 0)
+
+    connection.close()
+    connection.abort()
+    connection.connection_lost(None)
+
+    assert tcp.server.counters.tcp_connections == 0
+    assert not tcp.service._by_client, "clients that are gone are forgotten"

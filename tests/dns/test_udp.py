@@ -130,16 +130,23 @@ class _Unsendable(socket.socket):
     def sendto(self, *_: object) -> int:
         raise BlockingIOError
 
+    def sendmsg(self, *_: object) -> int:
+        raise BlockingIOError
 
-async def test_a_reply_that_cannot_be_sent_is_counted_and_forgotten() -> None:
-    (pair,) = bind_all((("127.0.0.1", 0),))
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+async def test_a_reply_that_cannot_be_sent_is_counted_and_forgotten(host: str) -> None:
+    (pair,) = bind_all(((host, 0),))
     stuck = _Unsendable(pair.udp.family, socket.SOCK_DGRAM, fileno=pair.udp.detach())
     server = Server()
     listener = UdpListener(stuck, server.udp, server.counters)
     with SocketPair(stuck, pair.tcp).tcp, socket.socket(stuck.family, socket.SOCK_DGRAM) as client:
-        client.sendto(query(WEB), stuck.getsockname())
+        client.sendto(query(WEB), ("127.0.0.1", stuck.getsockname()[1]))
+        client.sendto(b"x", ("127.0.0.1", stuck.getsockname()[1]))
 
         listener.drain()
+
+        assert server.counters.dropped["short"] == 1
 
     assert server.counters.dropped["send"] == 1
     stuck.close()
