@@ -1,14 +1,16 @@
 """The DNS client against a server of the test's own making, over real loopback sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from random import Random
 from typing import cast
 
 import pytest
-from dnslib import RR, DNSRecord
+from dnslib import EDNS0, QTYPE, RR, DNSQuestion, DNSRecord
 
-from mcs_controller.dns.client import QueryFailed, Record, query
+from mcs_controller.dns.client import PAYLOAD_BYTES, QueryFailed, Record, query
 
 Answerer = Callable[[DNSRecord], Iterator[bytes]]
 """From a question to the packets that the server sends."""
@@ -105,7 +107,9 @@ async def test_over_udp_answers_to_other_questions_and_noise_are_passed_over() -
 
 async def test_over_tcp_an_answer_to_another_question_is_refused() -> None:
     async with server(lambda _: iter([bytes(DNSRecord.question("else.where").reply().pack())])) as address:
-        with pytest.raises(QueryFailed, match="over TCP: the answer cannot be read"):
+        with pytest.raises(
+            QueryFailed, match="over TCP: the answer cannot be read: it answers another question"
+        ):
             await query(address, NAME, "A", tcp=True)
 
 
@@ -125,5 +129,71 @@ async def test_a_connection_that_ends_early_is_a_failure() -> None:
 async def test_nobody_listening_is_a_failure_that_names_the_server(tcp: bool) -> None:
     async with server(lambda _: iter(())) as address:
         pass
-    with pytest.raises(QueryFailed, match=f"DNS server 127.0.0.1 port {address[1]} over"):
-        await query(address, NAME, "A", tcp=tcp)
+    with pytest.raises(QueryFailed, match=f"DNS server 127.0.0.1 port {address[1]} over") as error:
+        await query(address, NAME, "A", tcp=tcp, timeout_seconds=20)
+    assert ("over TCP: " if tcp else "over UDP: ") in str(error.value)
+    assert "no answer within" not in str(error.value), "who is not there says so at once"
+
+
+@pytest.mark.looptime
+async def test_unless_told_otherwise_it_waits_two_seconds() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        with pytest.raises(QueryFailed, match="over UDP: no answer within 2 s"):
+            await query(silent.getsockname(), NAME, "A")
+
+
+async def test_what_it_asks_is_one_plain_question_with_a_number_by_chance_and_edns() -> None:
+    asked: list[DNSRecord] = []
+
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        asked.append(question)
+        yield bytes(reply(question).pack())
+
+    async with server(answer) as address:
+        for tcp in (False, True):
+            await query(address, NAME, "SRV", tcp=tcp, random=Random(1))
+    for question in asked:
+        assert question.header.id == Random(1).getrandbits(16)
+        assert (question.header.rd, question.header.qr) == (0, 0)
+        assert (str(question.q.qname), QTYPE[question.q.qtype]) == (f"{NAME}.", "SRV")
+        (opt,) = question.ar
+        assert (opt.rtype, opt.edns_len) == (QTYPE.OPT, PAYLOAD_BYTES)
+    assert len(asked) == 2
+
+
+async def test_an_answer_s_other_sections_are_told_without_the_opt_record() -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        made = reply(question, f"{NAME}. 4 IN A 10.0.0.1")
+        made.header.aa = 0
+        made.add_auth(*RR.fromZone("clusterset.local. 5 IN NS ns.clusterset.local."))
+        made.add_ar(*RR.fromZone("ns.clusterset.local. 6 IN A 10.0.0.2"), EDNS0(udp_len=1232))
+        yield bytes(made.pack())
+
+    async with server(answer) as address:
+        got = await query(address, NAME, "A")
+
+    assert got.records == (Record(f"{NAME}.", 4, "A", "10.0.0.1"),)
+    assert got.authority == (Record("clusterset.local.", 5, "NS", "ns.clusterset.local."),)
+    assert got.additional == (Record("ns.clusterset.local.", 6, "A", "10.0.0.2"),)
+    assert not got.authoritative
+
+
+@pytest.mark.parametrize("change", ["type", "questions", "query"])
+async def test_over_udp_an_answer_that_is_none_to_this_question_is_passed_over(change: str) -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        other = reply(question, f"{NAME}. 4 IN A 10.0.0.66")
+        match change:
+            case "type":
+                other.questions = [DNSQuestion(NAME, QTYPE.AAAA)]
+            case "questions":
+                other.questions = [DNSQuestion(NAME), DNSQuestion(NAME)]
+            case "query":
+                other.header.qr = 0
+        yield bytes(other.pack())
+        right = reply(question, f"{NAME}. 4 IN A 10.0.0.1")
+        right.questions = [DNSQuestion(NAME.upper())]
+        yield bytes(right.pack())
+
+    async with server(answer) as address:
+        assert (await query(address, NAME, "A")).data("A") == ("10.0.0.1",)

@@ -92,6 +92,7 @@ def test_replies_that_fill_more_than_one_long_datagram_all_arrive(udp: Udp) -> N
 
     assert lost == 0
     assert received(client) == [bytes((number,)) * REPLY_MAX_BYTES for number in range(BATCH)]
+    assert udp.unjoined == 0, "each is short enough"
 
 
 def test_not_every_query_has_a_reply(udp: Udp) -> None:

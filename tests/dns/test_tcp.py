@@ -341,3 +341,17 @@ async def test_a_connection_that_is_gone_may_be_closed_again(tcp: Tcp, client: C
 
     assert tcp.server.counters.tcp_connections == 0
     assert not tcp.service._by_client, "clients that are gone are forgotten"
+
+
+async def test_a_connection_that_is_closing_answers_nothing_more(tcp: Tcp, client: Client) -> None:
+    client.writer.write(framed(numbered(1)))
+    await client.reply()
+    (connection,) = tcp.service._open
+    late = framed(numbered(2))
+
+    connection.close()
+    connection.get_buffer(-1)[: len(late)] = late
+    connection.buffer_updated(len(late))
+
+    assert await client.ended()
+    assert sum(tcp.server.counters.tcp.requests) == 1
