@@ -9,7 +9,7 @@ from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.limits import ADDRESSES_PER_ENDPOINT_MAX
-from mcs_controller.clusterset.model import AffinityConfig, ExportRecord, Member, ServicePort
+from mcs_controller.clusterset.model import AffinityConfig, ExportRecord, Member, ServicePort, Statement
 from mcs_controller.clusterset.naming import exported_slice_name
 from tests.clusterset.builders import WEB, raw_exported_service, raw_exported_slice
 
@@ -173,6 +173,46 @@ def test_a_member_is_read() -> None:
         allowed_namespaces=("shop",),
         limits=(("endpoint_slices", 20), ("imports", 0)),
     )
+
+
+NOON = "2026-01-01T12:00:00.000000Z"
+STATED = {"at": NOON, "services": 3, "endpointSlices": 0, "digest": "0f4b03380ad15a8c"}
+
+
+def stated(said: dict[str, Any]) -> Statement | None:
+    metadata = {"name": "east", "namespace": "mcs-member-east"}
+    return decode.member({"metadata": metadata, "status": {"exported": said}}).exported
+
+
+def test_what_a_member_states_of_itself_is_read() -> None:
+    assert stated(STATED) == Statement(NOON, 3, 0, "0f4b03380ad15a8c")
+    assert stated({**STATED, "services": 0, "endpointSlices": 7, "inventedLater": 1}) == Statement(
+        NOON, 0, 7, "0f4b03380ad15a8c"
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"services": None},
+        {"endpointSlices": None},
+        {"at": ""},
+        {"at": "2026-01-01T12:00:00Z"},
+        {"at": f"{NOON}Z"},
+    ],
+    ids=str,
+)
+def test_what_is_no_whole_statement_is_none(changed: dict[str, Any]) -> None:
+    """The time has to be comparable as text."""
+    assert stated(STATED | changed) is None
+    without = {field: value for field, value in STATED.items() if field not in changed}
+    assert stated(without) is None
+
+
+def test_a_member_owns_what_the_broker_s_administrator_says() -> None:
+    metadata = {"name": "east", "namespace": "mcs-member-east"}
+    found = decode.member({"metadata": metadata, "spec": {"owns": ["shop", "bank/web"]}})
+    assert found.owns == {"shop", "bank/web"}
 
 
 def test_a_member_that_an_operator_lets_go_is_released_and_one_with_other_annotations_is_not() -> None:
