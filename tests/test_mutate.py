@@ -71,6 +71,9 @@ def test_an_equivalent_that_no_longer_survives_is_told(
     assert told[-1] == f"hack/mutants.toml: no longer a survivor of {FILE}: b"
     assert not any("names.py" in line for line in told)
 
+    assert mutate.report(mutants_of(mutate, "killed"), listed, 90, is_sample=True) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "100.0 %  all: 1 killed, 0 survived, 0 equivalent"
+
 
 def test_no_mutants_at_all_is_no_success(mutate: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert mutate.report([], {}, 0) == 2
