@@ -1,0 +1,126 @@
+"""What is said while a lease cannot be read, written or given back, and of work that ends badly with it."""
+
+import asyncio
+import logging
+
+import pytest
+
+from mcs_controller.kube.leader import RELEASE_SECONDS
+from tests.kube.test_leader import LeaseServer, Replica, now
+
+pytestmark = pytest.mark.looptime
+
+CANNOT_TAKE = "lease agent cannot be taken: "
+NOT_RENEWED = "lease agent could not be renewed: "
+
+
+class Stubborn(Replica):
+    """Its work does not end well."""
+
+    async def lead(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("broken")
+
+
+def problem_of(replica: Replica) -> str | None:
+    return replica.elector.problem
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    told = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    return told
+
+
+async def test_why_a_lease_cannot_be_taken_is_told_until_it_can_be(caplog: pytest.LogCaptureFixture) -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+    assert problem_of(replica) == "the lease has not been read yet"
+    server.cut.add("a")
+    async with replica.running():
+        await asyncio.sleep(0.5)
+        assert problem_of(replica) == CANNOT_TAKE + "refused"
+        assert said(caplog) == [CANNOT_TAKE + "refused"]
+        server.cut.clear()
+        server.hang.add("a")
+        await asyncio.sleep(13)
+        assert problem_of(replica) == CANNOT_TAKE + "no answer in time"
+        server.hang.clear()
+        await asyncio.sleep(13)
+        assert problem_of(replica) is None
+        assert replica.leads()
+
+
+async def test_why_a_lease_is_not_renewed_is_told_until_it_is_or_is_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+    caplog.set_level(logging.INFO)
+    async with replica.running():
+        await asyncio.sleep(1)
+        assert said(caplog) == ["leading, as a"]
+        server.cut.add("a")
+        await asyncio.sleep(3)
+        assert problem_of(replica) == NOT_RENEWED + "refused"
+        server.cut.clear()
+        await asyncio.sleep(3)
+        assert problem_of(replica) is None
+        assert replica.leads()
+        assert set(said(caplog)) == {NOT_RENEWED + "refused"}
+        server.cut.add("a")
+        await asyncio.sleep(15)
+        assert not replica.leads()
+        told = said(caplog)
+        assert told.count("the lease is lost, no longer leading") == 1
+        assert told[-1] == CANNOT_TAKE + "refused"
+
+
+async def test_a_lease_that_cannot_be_given_back_keeps_nobody_longer_than_two_seconds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+    async with replica.running():
+        await asyncio.sleep(1)
+        server.hang.add("a")
+        ends_at = now()
+    assert now() == pytest.approx(ends_at + RELEASE_SECONDS)
+    assert said(caplog) == ["lease agent could not be given back: no answer in time"]
+
+
+async def test_work_that_ends_badly_with_the_lease_is_logged_with_its_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = LeaseServer()
+    replica = Stubborn(server, "a")
+    async with replica.running():
+        await asyncio.sleep(1)
+        assert server.lease is not None
+        server.version += 1
+        server.lease["metadata"]["resourceVersion"] = str(server.version)
+        server.spec["holderIdentity"] = "b"
+        await asyncio.sleep(5)
+        assert replica.elector.holder == "b"
+        [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
+        assert record.getMessage() == "what had to stop with the lease ended badly"
+        assert record.exc_info is not None
+        assert isinstance(record.exc_info[1], ValueError)
+
+
+async def test_what_somebody_else_holds_is_not_given_back() -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a")
+    async with replica.running():
+        await asyncio.sleep(1)
+        assert server.lease is not None
+        server.version += 1
+        server.lease["metadata"]["resourceVersion"] = str(server.version)
+        server.spec["holderIdentity"] = "b"
+        await asyncio.sleep(5)
+        assert not replica.leads()
+    assert server.spec["holderIdentity"] == "b"
+    assert server.writers[-1] == "a"
+    assert len(server.writers) == 1
