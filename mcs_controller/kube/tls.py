@@ -42,6 +42,9 @@ class TlsSettings:
         """A new context; `certificate` (with its key) is shown in place of the settings' own."""
         try:
             cadata = None if self.ca is None else _read(self.ca, "CA").decode("ascii")
+            if cadata == "":
+                # As of a file that is just being written. The library would trust all that the system trusts.
+                raise ValueError("empty")
             context = ssl.create_default_context(cadata=cadata)
         except (ssl.SSLError, ValueError) as error:
             raise ConfigError(f"the CA certificate {_name(self.ca)} is no PEM certificate") from error
