@@ -2,11 +2,12 @@
 
     python -m tests.bench.sync [--json FILE] [--services 200] [--seconds 12] [--turns 2]
 
-Each turn has namespaces of its own: all services are imported, then endpoints change at each rate. For the
-bare program (`floor.py`) an import is a slice that is created in east and appears in west; for our agents the
-services and slices are there already, and the clock starts with the first ServiceExport. The latency of a
-change is from just before the write in east to the slice seen in west. CPU is what the processes used
-themselves, both agents together, over the changes of the rate.
+Each turn has namespaces of its own: all services are imported, then endpoints change at each rate. The
+bare program (`floor.py`) makes the same three writes for each change. For it an import is a slice that is
+created in east and appears in west; for our agents the services and slices are there already, and the
+clock starts with the first ServiceExport. The latency of a change is from just before the write in east
+to the slice seen in west. CPU is what the processes used themselves, both agents together, over the changes
+of the rate.
 """
 
 from __future__ import annotations
