@@ -36,8 +36,10 @@ RIGHT_WITHIN_SECONDS = 30.0
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealClusterset]:
-    """Started once: to start it takes longer than any disaster."""
-    clusterset = RealClusterset(tmp_path_factory.mktemp("history"), [ControlPlaneSpec("broker")])
+    """Started once: to start it takes longer than any disaster. Shut down, it closes its watches in order."""
+    flags = ("--shutdown-watch-termination-grace-period=2s",)
+    spec = ControlPlaneSpec("broker", api_server_flags=flags)
+    clusterset = RealClusterset(tmp_path_factory.mktemp("history"), [spec])
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(clusterset.start())
     try:

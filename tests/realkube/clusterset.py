@@ -82,10 +82,10 @@ class RealClusterset:
 
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[Etcd]:
-        """Inside nothing reads the etcd, so that it may be restored; afterwards everything starts anew."""
+        """Inside all is shut down but the etcd, so that it may be restored; then everything starts anew."""
         assert self._etcd is not None
         for plane in self:
-            await plane.stop_programs()
+            await plane.shut_down()
         yield self._etcd
         async with asyncio.TaskGroup() as group:
             for plane in self:

@@ -32,6 +32,7 @@ from tests.realkube.process import ReservedPort, ServerProcess
 ADMIN = "admin"
 MANAGER = "system:kube-controller-manager"
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
 SERVICE_CIDR_V4 = "10.96.0.0/16"
 SERVICE_CIDR_V6 = "fd00:10:96::/108"
 CONTROLLERS = (
@@ -117,11 +118,11 @@ class ControlPlane:
                 lambda: rest.answers_ok(url, "/healthz", authority, self.place), START_TIMEOUT_S
             )
 
-    async def stop_programs(self) -> None:
-        """Like `stop`, but that they can be started again."""
+    async def shut_down(self) -> None:
+        """As its administrator does, so that it can be started again; watches may hold it for a while."""
         if self._manager is not None:
             await asyncio.to_thread(self._manager.kill)
-        await self.stop_api_server()
+        await asyncio.to_thread(self._api_server.end, STOP_TIMEOUT_S)
 
     def stop(self) -> None:
         if self._manager is not None:

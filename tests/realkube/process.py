@@ -8,6 +8,7 @@ with this process even where no clean-up could run (`setpriv --pdeathsig`, where
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -78,6 +79,15 @@ class ServerProcess:
         self.signal(signal.SIGKILL)
         self._process.wait()
         self._process = None
+
+    def end(self, timeout_s: float) -> None:
+        """SIGTERM, so that it ends in order; SIGKILL if it has not after `timeout_s`."""
+        if self._process is None:
+            return
+        self.signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        self.kill()
 
     async def has_ended(self) -> bool:
         """Whether it has come to an end, by itself or not."""
