@@ -1,6 +1,6 @@
 """Brings the conditions of an object's status in step with wanted ones, and leaves all others alone.
 
-Conditions are a map by type (MCS-API-12): other controllers' types survive (trap 21), and
+Conditions are a map by type (MCS-API-12): other controllers' types survive, and
 lastTransitionTime moves only with the status (MCS-EXP-15).
 """
 

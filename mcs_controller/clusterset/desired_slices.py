@@ -1,7 +1,7 @@
 """What imported EndpointSlices a merged service must have in an importing cluster (MCS-EPS-01..15).
 
 One for each source slice of each exporting cluster, built from what the slice says and never from its
-labels or annotations, among which are some that would blind kube-proxy (trap 2). A function of the whole
+labels or annotations, among which are some that would blind kube-proxy. A function of the whole
 service: hints only help if every endpoint of it has one.
 """
 

@@ -100,7 +100,7 @@ def _why(order: Precedence) -> str:
 
 
 def _ports_conflict(order: Precedence, union: tuple[ServicePort, ...]) -> Conflict | None:
-    """Any difference counts, also one that the union can hold (trap 13)."""
+    """Any difference counts, also one that the union can hold."""
     dissenters = sum(frozenset(record.ports) != frozenset(order.winner.ports) for record in order.records)
     if not dissenters:
         return None

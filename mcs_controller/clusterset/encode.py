@@ -1,7 +1,7 @@
 """From wanted values to the JSON of Kubernetes objects.
 
 Bodies are complete but for `resourceVersion`, which the writer knows. Absent texts are left out, lists that
-a schema requires are sent even when empty (trap 8). Reading a body back with `decode` gives the value that
+a schema requires are sent even when empty. Reading a body back with `decode` gives the value that
 it was made from.
 """
 

@@ -60,7 +60,7 @@ def derived_ports(ports: Sequence[ServicePort]) -> tuple[ServicePort, ...]:
 
     A Service with several ports may have no unnamed one, a ServiceImport may. The unnamed port has a name
     there from the start, also while it is the only one: kube-proxy knows a port by its name, and traffic
-    that runs must not notice that another cluster brings a second port (trap 4, MCS-CON-06).
+    that runs must not notice that another cluster brings a second port (MCS-CON-06).
     """
     names = {port.name for port in ports}
     return tuple(port if port.name else replace(port, name=_synthetic_name(port, names)) for port in ports)

@@ -1,7 +1,7 @@
 """What other clusters may see of a slice: all that it says but nodes, hints, and a crowd of addresses.
 
 A node of one cluster means nothing in another, or worse, something else, and hints belong to one cluster's
-zones and kube-proxies (MCS-EPS-11, trap 18). Addresses beyond `ADDRESSES_PER_ENDPOINT_MAX` of one endpoint
+zones and kube-proxies (MCS-EPS-11). Addresses beyond `ADDRESSES_PER_ENDPOINT_MAX` of one endpoint
 cost every cluster and are used by nobody. The exporter publishes this, and importers read nothing more out of
 what was published.
 """

@@ -164,7 +164,7 @@ class DerivedServices:
         return now_seconds - since_seconds >= IP_PATIENCE_SECONDS
 
     async def _write(self, write: _Write, wanted: desired.DerivedService) -> Entry[LocalService]:
-        """Write, without a traffic distribution that this API server refuses or drops (trap 18)."""
+        """Write, without a traffic distribution that this API server refuses or drops."""
         distribution = wanted.traffic_distribution
         try:
             written = await write(self._body(wanted))

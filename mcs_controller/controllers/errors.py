@@ -1,9 +1,8 @@
 """The errors of this room.
 
 ControllerError
-├── FatalError              the process must end: going on could harm another cluster
-│   └── ClusterIdTaken      another cluster uses our cluster id
-└── NotReady                something that this step needs has not been read yet; try again later
+└── FatalError              the process must end: going on could harm another cluster
+    └── ClusterIdTaken      another cluster uses our cluster id
 """
 
 
@@ -17,7 +16,3 @@ class FatalError(ControllerError):
 
 class ClusterIdTaken(FatalError):
     """The broker knows another cluster by our cluster id (another kube-system UID)."""
-
-
-class NotReady(ControllerError):
-    """A step cannot be taken yet; the text says what is missing."""

@@ -1,6 +1,6 @@
 """Writes the conditions of a ServiceExport, and tells the user what changed through Events.
 
-Conditions are merged by type, so that other controllers' conditions survive (requirements, trap 21).
+Conditions are merged by type, so that other controllers' conditions survive.
 """
 
 import random as randomness

@@ -1,7 +1,7 @@
 """Writes the status of a ServiceImport: exporting clusters, conditions, whether slices exist.
 
 `status.endpointSliceObjects` is younger than the released CRD: an API server that does not know it prunes
-it. What is pruned once is not asked for again (requirements, trap 7).
+it. What is pruned once is not asked for again.
 """
 
 import random as randomness

@@ -161,7 +161,7 @@ def text_from_json(value: Any) -> str:
 
 
 def _is_ready(endpoint: Endpoint) -> bool:
-    """An endpoint that says nothing is ready, unless it is going away (trap 24)."""
+    """An endpoint that says nothing is ready, unless it is going away."""
     return not endpoint.terminating if endpoint.ready is None else endpoint.ready
 
 

@@ -2,7 +2,7 @@
 
 One service, a name relative to it and a type in; records out. No record is made before it is asked for, and
 what no message can hold is not made at all. A name with no record of the type asked for is NODATA, `None` is
-NXDOMAIN. Names are matched whole against the data, never taken apart by position (trap 19). What cannot be
+NXDOMAIN. Names are matched whole against the data, never taken apart by position. What cannot be
 said in DNS is left out, and the rest is kept (MCS-DNS-14).
 """
 

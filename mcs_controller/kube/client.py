@@ -222,10 +222,6 @@ class Client:
         """PUT; `metadata.resourceVersion` in the body is the precondition, `Conflict` its failure."""
         return await self._write("update", resource, "PUT", _path_of(resource, body), body)
 
-    async def update_status(self, resource: Resource, body: Mapping[str, Any]) -> JsonObject:
-        """PUT to the status subresource; only `status` of the body counts."""
-        return await self._write("update_status", resource, "PUT", _path_of(resource, body, "status"), body)
-
     async def patch(
         self,
         resource: Resource,
@@ -384,6 +380,6 @@ def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return metadata if isinstance(metadata, Mapping) else {}
 
 
-def _path_of(resource: Resource, body: Mapping[str, Any], subresource: str = "") -> str:
+def _path_of(resource: Resource, body: Mapping[str, Any]) -> str:
     metadata = body["metadata"]
-    return resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
+    return resource.path(metadata.get("namespace", ""), metadata["name"])

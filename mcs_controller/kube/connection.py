@@ -42,7 +42,6 @@ class Connection(asyncio.Protocol):
         self.status = 0
         self.headers: dict[str, str] = {}
         self.idle_since_seconds = 0.0
-        self.exchanges = 0
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -80,7 +79,6 @@ class Connection(asyncio.Protocol):
         """Send a whole request; `head` and `chunk` give what comes back."""
         assert self._transport is not None
         assert not self._asked
-        self.exchanges += 1
         self._asked, self._head_read, self._whole, self._head_bytes = True, False, False, 0
         self._transport.write(request)
 

@@ -23,7 +23,6 @@ from mcs_controller.kube.turns import Turn
 _log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
-K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
 
 FIRST_RETRY_SECONDS = 0.005
 LONGEST_RETRY_SECONDS = 60.0
@@ -37,20 +36,6 @@ WOKEN_PER_SECOND = 500
 """Keys that are woken together come over half a second, or longer when they are very many."""
 
 
-class Reconciler(Protocol[K_contra]):
-    """Level-based work on one key.
-
-    A reconcile is told only *which* thing to look at, never what happened to it. It reads the present
-    state from the stores, writes the whole wanted state, and is right however often it runs and whatever
-    it missed. It returns the seconds after which it wants to look again, or None; it raises to be retried
-    with this key's backoff (an `ApiError` with a `Retry-After` sets the time itself).
-    """
-
-    async def reconcile(self, key: K_contra) -> float | None:
-        """Bring the world of `key` to the wanted state."""
-        ...
-
-
 class QueueObserver(Protocol):
     """Told of every reconcile that ended: `result` is `ok`, `again` (it wants another look) or `error`."""
 
@@ -59,6 +44,11 @@ class QueueObserver(Protocol):
 
 class WorkQueue(Generic[K]):
     """Keys that need a look; `run` serves them until it is cancelled. Keys may be added before it runs.
+
+    `reconcile` is level-based work on one key. It is told only *which* thing to look at, never what happened
+    to it. It reads the present state from the stores, writes the whole wanted state, and is right however
+    often it runs and whatever it missed. It returns the seconds after which it wants to look again, or None;
+    it raises to be retried with this key's backoff (an `ApiError` with a `Retry-After` sets the time itself).
 
     With `lanes`, ready keys are served one of each lane in turn, in order within a lane, so that the many
     keys of one party hold nobody else up for longer than one key of each. Who adds a key says whose doing
@@ -111,11 +101,6 @@ class WorkQueue(Generic[K]):
         return len(self._ready) + len(self._again)
 
     @property
-    def delayed(self) -> int:
-        """How many keys wait for their time."""
-        return len(self._due)
-
-    @property
     def failing(self) -> int:
         """How many keys failed when they were last worked on."""
         return len(self._backoffs)
@@ -150,12 +135,6 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._heap, (when, self._heap_ticket, key))
         if self._timer is None or when < self._timer_at:
             self._set_timer(loop)
-
-    def forget(self, key: K) -> None:
-        """Drop what is remembered of `key`: its failures and the look it had been promised for later."""
-        self._backoffs.pop(key, None)
-        self._unanswered.pop(key, None)
-        self._no_longer_due(key)
 
     def retry_unanswered(self) -> None:
         """Have the keys looked at soon whose last look failed because the server could not be reached.

@@ -30,9 +30,6 @@ It is asked for every object that a list has and for every one that a watch adds
 but these three has been read of it. It must be cheap and must not raise. A deletion is not asked about.
 """
 
-LEFT_OUT_REASONS: Final = ("unreadable", "too_large", "not_admitted")
-"""Why an object was left out; the values of a metric's label."""
-
 _ASKED_ABOUT: Final = frozenset(("ADDED", "MODIFIED"))
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from mcs_controller.api.resources import SERVICES
 from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset
+from tests.support.users import write_status
 
 pytestmark = pytest.mark.looptime
 
@@ -160,7 +161,7 @@ async def test_conditions_of_other_controllers_survive() -> None:
         held = await east.export_of("shop", "web")
         assert held is not None
         held["status"]["conditions"].append(other)
-        await east.api.update_status(EXPORTS, held)
+        await write_status(east.api, EXPORTS, held)
 
         await east.api.delete(SERVICES, "web", namespace="shop")
 

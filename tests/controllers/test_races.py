@@ -22,6 +22,7 @@ from tests.controllers.clusterset import (
     import_by_hand,
 )
 from tests.controllers.test_poison import record, slice_
+from tests.support.users import write_status
 
 pytestmark = pytest.mark.looptime
 
@@ -92,7 +93,7 @@ async def test_a_condition_that_another_wrote_on_an_export_survives_though_our_w
         east.sim.faults.stall_watches(resources=["serviceexports"], users=["agent"])
         held = await east.export_of("shop", "web")
         assert held is not None
-        await east.api.update_status(EXPORTS, with_a_condition(held))
+        await write_status(east.api, EXPORTS, with_a_condition(held))
 
         await east.api.delete(SERVICES, "web", namespace="shop")
 
@@ -111,7 +112,7 @@ async def test_a_condition_that_another_wrote_on_an_import_survives_though_our_w
         west.sim.faults.stall_watches(resources=["serviceimports"], users=["agent"])
         held = await west.import_of("shop", "web")
         assert held is not None
-        await west.api.update_status(IMPORTS, with_a_condition(held))
+        await write_status(west.api, IMPORTS, with_a_condition(held))
 
         await west.deploy("shop", "web")
 

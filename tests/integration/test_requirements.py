@@ -26,6 +26,7 @@ from tests.integration.sites import (
     eventually,
     new_namespace,
 )
+from tests.support.users import write_status
 
 pytestmark = pytest.mark.slow
 
@@ -405,7 +406,7 @@ async def test_conditions_of_other_controllers_are_kept(world: World) -> None:
     async def add() -> bool:
         export = await east.api.get(EXPORTS, "web", namespace)
         export["status"]["conditions"].append(foreign)
-        await east.api.update_status(EXPORTS, export)
+        await write_status(east.api, EXPORTS, export)
         return True
 
     await add()

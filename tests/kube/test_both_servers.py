@@ -16,7 +16,6 @@ from mcs_controller.kube.errors import AlreadyExists, ApiError, Conflict, Gone, 
 from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
-from mcs_controller.kube.writes import write_object
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.realkube.controlplane import ControlPlane
 
@@ -193,19 +192,6 @@ async def test_refusals_arrive_as_the_errors_of_our_tree(client: Client, namespa
         await client.list(Resource("nowhere.example.com", "v1", "things", "Thing"))
     assert await client.served_versions("nowhere.example.com") == ()
     assert await client.served_versions("discovery.k8s.io") == ("v1",)
-
-
-async def test_a_change_of_an_object_is_repeated_after_a_conflict(client: Client, namespace: str) -> None:
-    stale = await client.create(SERVICES, service("a", namespace))
-    await client.patch(SERVICES, "a", {"metadata": {"labels": {"rival": "yes"}}}, namespace=namespace)
-
-    def mutate(body: dict[str, Any]) -> dict[str, Any]:
-        body["metadata"]["labels"]["ours"] = "yes"
-        return body
-
-    written = await write_object(client, SERVICES, (namespace, "a"), mutate, current=stale)
-    assert written is not None
-    assert written["metadata"]["labels"] == {"app": "a", "rival": "yes", "ours": "yes"}
 
 
 async def test_of_two_candidates_one_leads_and_the_other_after_it(client: Client, namespace: str) -> None:

@@ -12,7 +12,6 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding import identify
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import (
-    Conflict,
     DecodeError,
     Forbidden,
     Gone,
@@ -23,7 +22,6 @@ from mcs_controller.kube.errors import (
     Unreachable,
 )
 from mcs_controller.kube.transport import Request, Response
-from mcs_controller.kube.writes import CONFLICT_TRIES, write_object, write_status
 from tests.kube.fakes import WIDGETS, Answer, FakeStream, RefusedStream, ScriptedTransport, ok, refusal
 
 
@@ -61,14 +59,10 @@ async def test_create_posts_into_the_namespace_that_the_body_names() -> None:
     assert transport.requests[0].headers["content-type"] == "application/json"
 
 
-async def test_update_puts_the_object_or_its_status() -> None:
+async def test_update_puts_the_object() -> None:
     client, transport = client_of(ok(WEB))
     await client.update(SERVICES, WEB)
-    await client.update_status(SERVICES, WEB)
-    assert [(request.method, request.path) for request in transport.requests] == [
-        ("PUT", "/api/v1/namespaces/shop/services/web"),
-        ("PUT", "/api/v1/namespaces/shop/services/web/status"),
-    ]
+    assert only(transport) == ("PUT", "/api/v1/namespaces/shop/services/web", {}, WEB)
 
 
 async def test_patch_names_its_format() -> None:
@@ -357,60 +351,6 @@ async def test_closing_the_client_closes_its_transport() -> None:
     client, transport = client_of(ok(WEB))
     await client.close()
     assert transport.closed
-
-
-class Contested:
-    """One object that others write between our read and our write, `rivals` times."""
-
-    def __init__(self, rivals: int) -> None:
-        self.body: dict[str, Any] = {"metadata": {"namespace": "shop", "name": "web", "resourceVersion": "1"}}
-        self.rivals = rivals
-        self.writes = 0
-
-    def __call__(self, request: Request) -> Answer:
-        if request.method == "GET":
-            return ok(self.body)
-        assert request.body is not None
-        if self.rivals:
-            self.rivals -= 1
-            version = str(int(self.body["metadata"]["resourceVersion"]) + 1)
-            self.body = {**self.body, "metadata": {**self.body["metadata"], "resourceVersion": version}}
-        sent = json.loads(request.body)
-        if sent["metadata"]["resourceVersion"] != self.body["metadata"]["resourceVersion"]:
-            return refusal(409, "Conflict")
-        self.writes += 1
-        self.body = sent
-        return ok(sent)
-
-
-def with_status(body: dict[str, Any]) -> dict[str, Any]:
-    return {**body, "status": {"ready": True}}
-
-
-async def test_a_contested_status_is_read_again_and_written() -> None:
-    server = Contested(rivals=2)
-    written = await write_status(
-        Client(ScriptedTransport(server)), SERVICES, ("shop", "web"), with_status, current=server.body
-    )
-    assert written is not None
-    assert server.body["status"] == {"ready": True}
-    assert server.body["metadata"]["resourceVersion"] == "3"
-
-
-async def test_a_status_contested_without_end_is_a_conflict() -> None:
-    server = Contested(rivals=100)
-    with pytest.raises(Conflict):
-        await write_object(Client(ScriptedTransport(server)), SERVICES, ("shop", "web"), with_status)
-    assert 100 - server.rivals == CONFLICT_TRIES
-
-
-async def test_nothing_is_written_when_nothing_is_wanted() -> None:
-    server = Contested(rivals=0)
-    written = await write_status(
-        Client(ScriptedTransport(server)), SERVICES, ("shop", "web"), lambda body: None
-    )
-    assert written is None
-    assert server.writes == 0
 
 
 async def test_whoever_asked_is_told_when_a_server_that_did_not_answer_is_heard_of_again() -> None:

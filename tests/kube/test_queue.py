@@ -143,7 +143,6 @@ async def test_a_failing_key_is_retried_with_growing_waits_that_end_with_success
         await asyncio.sleep(99)
         assert len(tries) == 8
         assert queue.failing == 0
-        assert queue.delayed == 0
     waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert all(wait <= ceiling for wait, ceiling in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True))
 
@@ -214,24 +213,6 @@ async def test_of_several_wishes_for_later_the_earliest_holds() -> None:
         assert len(queue) == 1
         await asyncio.sleep(100)
     assert looks == [("c", 0), ("b", 5), ("a", 10)]
-
-
-@pytest.mark.looptime
-async def test_a_forgotten_key_is_not_looked_at_later() -> None:
-    looks: list[str] = []
-
-    async def reconcile(key: str) -> None:
-        looks.append(key)
-        raise Conflict(409, "Conflict", "no")
-
-    queue = make(reconcile, first_retry_seconds=5)
-    async with serving(queue):
-        queue.add("a")
-        await queue.idle()
-        queue.forget("a")
-        assert queue.failing == 0
-        await asyncio.sleep(100)
-    assert looks == ["a"]
 
 
 @pytest.mark.looptime
@@ -538,10 +519,8 @@ async def test_keys_that_found_nobody_are_retried_when_told_to_and_those_that_we
             queue.add(key)
         await queue.idle()
         seen.clear()
-        waiting = queue.delayed
         away = False
         queue.retry_unanswered()
-        assert queue.delayed == waiting
         await asyncio.sleep(0.5)
         assert {key for key, _ in seen} - {"refused"} == keys
         assert len({at for _, at in seen}) > 20
@@ -576,7 +555,7 @@ async def test_very_many_keys_that_found_nobody_come_one_after_the_other() -> No
 
 
 @pytest.mark.looptime
-async def test_a_key_that_is_forgotten_or_was_answered_since_is_not_retried() -> None:
+async def test_a_key_that_was_answered_since_is_not_retried() -> None:
     away = True
     seen: list[str] = []
 
@@ -589,11 +568,10 @@ async def test_a_key_that_is_forgotten_or_was_answered_since_is_not_retried() ->
 
     queue = make(reconcile, first_retry_seconds=100, longest_retry_seconds=1000)
     async with serving(queue):
-        for key in ("forgotten", "well", "refused"):
+        for key in ("well", "refused"):
             queue.add(key)
         await queue.idle()
         away = False
-        queue.forget("forgotten")
         queue.add("well")
         queue.add("refused")
         await queue.idle()

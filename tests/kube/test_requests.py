@@ -59,12 +59,6 @@ def calls() -> list[tuple[str, Call, Request, Any]]:
         ),
         ("update", lambda c: c.update(SERVICES, WEB), Request("PUT", f"{OF_SHOP}/web", (), WITH_BODY), WEB),
         (
-            "update_status",
-            lambda c: c.update_status(SERVICES, WEB),
-            Request("PUT", f"{OF_SHOP}/web/status", (), WITH_BODY),
-            WEB,
-        ),
-        (
             "patch",
             lambda c: c.patch(SERVICES, "web", {"a": None}, namespace="shop"),
             Request("PATCH", f"{OF_SHOP}/web", (), patched),
