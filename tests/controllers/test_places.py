@@ -72,6 +72,7 @@ def test_so_many_have_a_place_and_the_rest_waits_in_the_order_in_which_it_came()
     assert places.waiting() == {"east": 2}
     assert places.goes("a") == ["c"]
     assert places.asks("c", "east")
+    assert not places.asks("d", "east"), "one has gone, and one has come"
     assert places.waiting() == {"east": 1}
     assert places.goes("b") == ["d"]
     assert places.asks("d", "east")
@@ -171,6 +172,16 @@ def test_an_import_that_is_seen_again_is_charged_as_it_was_and_not_as_it_names()
     places.finds("a", "west")
     assert places.asks("b", "west")
     assert not places.asks("c", "east")
+
+
+def test_as_long_as_nobody_wants_to_be_told_a_place_becomes_free_all_the_same() -> None:
+    here: Any = Here()
+    members: Any = Members({"east": 1})
+    cap = ImportCap(here, members)
+    assert cap.permits(key("a"), ["east"])
+    assert not cap.permits(key("b"), ["east"])
+    cap.forget(key("a"))
+    assert cap.permits(key("b"), ["east"])
 
 
 def test_that_others_wait_for_a_members_places_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
