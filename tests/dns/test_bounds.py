@@ -43,6 +43,14 @@ def test_what_keeps_to_the_bounds_is_left_as_it_is() -> None:
     assert bounded(service) is service
 
 
+def test_as_many_ports_as_may_be_are_left_as_they_are_and_one_more_is_not() -> None:
+    def of_ports(count: int) -> PackedService:
+        return of(many("a", 1, ports=tuple(Port(number, "", "TCP") for number in range(count))))
+
+    assert bounded(most := of_ports(PORTS_MAX)) is most
+    assert [each.ports for each in bounded(of_ports(PORTS_MAX + 1)).slices] == [()]
+
+
 def test_a_cluster_with_very_many_endpoints_displaces_nobody_elses() -> None:
     service = of(*[many("hog", 1_000)] * 90, many("small", 10), many("middle", 3_000))
 

@@ -293,9 +293,39 @@ async def test_a_broken_file_is_one_line_in_the_log_and_the_server_waits_as_with
     assert process.server.ask(WEB, "A").rcode == "SERVFAIL"
 
 
+def told_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "mcs_controller.dns.snapshot"]
+
+
+async def test_whoever_starts_is_told_what_is_served_and_how_old_it_is(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    Process(scene).keeper.adopt()
+    write(scene.path)
+    scene.clock.time += timedelta(minutes=5)
+    process = Process(scene)
+    process.keeper.adopt()
+    scene.clock.time -= timedelta(minutes=10)
+    Process(scene).keeper.adopt()
+
+    serving = (
+        f"serving 2 services from the snapshot {scene.path}, {{}} s old, until the API server has been read"
+    )
+    assert told_of(caplog) == [
+        f"there is no snapshot {scene.path} yet",
+        serving.format(300),
+        serving.format(0),
+    ]
+    assert process.keeper.services_adopted == 2
+    assert process.server.answers.stale
+    assert (process.source.age_seconds() or 0) == pytest.approx(300, abs=5)
+
+
 async def test_a_folder_that_cannot_be_written_is_told_once_and_harms_nothing(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     scene.path = scene.path.parent / "missing" / "s"
     async with scene.process() as process:
         await until(process.source.synced)
@@ -305,8 +335,10 @@ async def test_a_folder_that_cannot_be_written_is_told_once_and_harms_nothing(
         scene.path.parent.mkdir()
         await process.keeper.write_if_due()
         assert process.keeper.writes == 1
-    told = [record.getMessage() for record in caplog.records if "written" in record.getMessage()]
-    assert told == [f"the snapshot {scene.path} cannot be written: No such file or directory"]
+    assert told_of(caplog)[1:] == [
+        f"the snapshot {scene.path} cannot be written: No such file or directory",
+        f"the snapshot {scene.path} is written again",
+    ]
 
 
 def test_services_are_told_apart_by_namespace_and_name(tmp_path: Path) -> None:
