@@ -195,6 +195,7 @@ def test_faults_are_told_of_at_a_bounded_rate_with_the_number_of_those_left_out(
         faults.note(b"y")
 
     first, second = (each.getMessage() for each in caplog.records)
+    assert " 0 before it" in first
     assert (len(first) < 400, " 299 before it" in second, second.endswith("79")) == (True, True, True)
     assert faults.count == 301
 

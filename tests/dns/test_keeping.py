@@ -163,3 +163,16 @@ def test_a_service_may_lose_its_last_answer_for_its_own_next_one() -> None:
     assert kept.names() == ["web/1"]
     kept.forget_service(b"web")
     assert kept.names() == []
+
+
+@pytest.mark.usefixtures("few")
+def test_with_the_last_answer_in_earnest_of_a_service_go_those_made_up() -> None:
+    kept = Kept()
+    for number in range(16):
+        kept.ask("web", number)
+    for number in range(4):
+        kept.ask("web", number, made_up=True)
+
+    kept.ask("cart")
+
+    assert kept.names() == ["cart/0"]

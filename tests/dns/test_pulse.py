@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from mcs_controller.dns import pulse
 from mcs_controller.dns.pulse import (
+    BUSY_CPU_SECONDS,
     LATE_ROUNDS,
     SILENT_ROUNDS,
     STARTING_ROUNDS,
@@ -77,6 +80,29 @@ def test_what_it_used_before_it_fell_silent_does_not_count() -> None:
 
 def test_one_that_starts_has_a_minute() -> None:
     assert rounds(Pulse(), STARTING_ROUNDS - 1, SLEEPING) == []
+
+
+def test_five_seconds_of_cpu_are_much() -> None:
+    states = [ProcessState("R", 1.0)] * (SILENT_ROUNDS - 1) + [ProcessState("R", 1.0 + BUSY_CPU_SECONDS)]
+    assert rounds(beating(), SILENT_ROUNDS, *states) == ["has been busy for 10 s without a word"]
+
+
+def test_one_that_is_dying_has_not_been_stopped() -> None:
+    assert rounds(beating(), SILENT_ROUNDS - 1, ProcessState("X", 1.0)) == []
+
+
+def test_what_the_kernel_says_is_read_whatever_the_process_is_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    times = b"300 45 1000 2000"
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "stat").write_bytes(
+        b"7 (\xff) R (\xc3) D 1 7 7 0 -1 4194304 500 600 700 800 " + times + b" 20 0 1 0 12345\n"
+    )
+    monkeypatch.setattr(pulse, "Path", lambda name: tmp_path / name.removeprefix("/proc/"))
+
+    assert process_state(7) == ProcessState("D", 3.45)
+    assert process_state(8) is None
 
 
 def test_the_state_of_a_process_is_what_the_kernel_says() -> None:
