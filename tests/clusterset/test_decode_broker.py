@@ -243,3 +243,10 @@ def test_a_member_that_has_not_yet_reported_is_read() -> None:
 def test_a_second_membercluster_in_a_members_namespace_means_nothing() -> None:
     with pytest.raises(MalformedObject, match="which its content demands"):
         decode.member({"metadata": {"name": "unlimited", "namespace": "mcs-member-east"}})
+
+
+@pytest.mark.parametrize(
+    ("said", "withdrawn"), [({"withdrawn": True}, True), ({"withdrawn": False}, False), ({}, False)], ids=str
+)
+def test_an_export_that_is_being_taken_back_says_so(said: dict[str, Any], withdrawn: bool) -> None:
+    assert decode.exported_service(raw_exported_service(**said)).withdrawn is withdrawn

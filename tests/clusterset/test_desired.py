@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
 from mcs_controller.clusterset.desired import (
     DesiredImport,
     ImportMetadata,
@@ -13,19 +14,22 @@ from mcs_controller.clusterset.desired import (
     import_differs,
     import_metadata,
     import_spec,
+    wants_clusterset_ip,
 )
 from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     AddressFamily,
     AffinityConfig,
     Condition,
+    Endpoint,
     ExportRecord,
     LocalImport,
     MergedService,
+    SourceSlice,
 )
 from mcs_controller.clusterset.naming import derived_service_name
 from mcs_controller.clusterset.texts import family_of
-from tests.clusterset.builders import WEB, record
+from tests.clusterset.builders import WEB, record, source_slice
 from tests.clusterset.strategies import record_sets
 
 FOUR_IP, SIX_IP = "10.96.0.9", "fd00::9"
@@ -185,3 +189,32 @@ def test_withdrawn_clusters_are_named_while_the_import_stays_ready() -> None:
         "no heartbeat from cluster north: its endpoints are withdrawn; "
         "no heartbeat from cluster west: its endpoints are withdrawn"
     )
+
+
+def test_however_many_are_withdrawn_the_message_has_room() -> None:
+    """An API server takes no more than 32,768 characters of a condition's message."""
+    found = ready(merged(), withdrawn={f"cluster-{number:05}" for number in range(1_000)})
+    assert len(found.message) <= MAX_MESSAGE_CHARS
+    assert len(found.message) > MAX_MESSAGE_CHARS - 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "ips", "slices", "wants"),
+    [
+        ("ClusterSetIP", (), [], False),
+        ("ClusterSetIP", (), [source_slice()], True),
+        ("ClusterSetIP", (), [source_slice(endpoints=())], False),
+        ("ClusterSetIP", (), [source_slice(endpoints=()), source_slice("west")], True),
+        ("ClusterSetIP", (), [source_slice(endpoints=(Endpoint(("10.1.0.1",), ready=False),))], True),
+        ("ClusterSetIP", (FOUR_IP,), [], True),
+        ("ClusterSetIP", (FOUR_IP,), [source_slice(endpoints=())], True),
+        ("Headless", (), [source_slice()], False),
+        ("Headless", (FOUR_IP,), [source_slice()], False),
+    ],
+)
+def test_an_import_gets_an_ip_with_its_first_endpoint_and_keeps_the_one_that_it_has(
+    kind: str, ips: tuple[str, ...], slices: list[SourceSlice], wants: bool
+) -> None:
+    assert wants_clusterset_ip(merged(type=kind), slices, ips) is wants
+    if not ips:
+        assert wants_clusterset_ip(merged(type=kind), slices) is wants
