@@ -136,7 +136,7 @@ async def test_a_flood_of_large_objects_delays_nobody_and_costs_no_memory(settin
 
 async def test_a_member_that_rewrites_its_records_all_the_time_delays_nobody(setting: Setting) -> None:
     mars = setting.mars
-    names = [f"i{number:03}" for number in range(400)]
+    names = [f"i{number:03}" for number in range(900)]
     await mars.publish(EXPORTED_SERVICES, mars.records(names))
     rewriting = [f"{setting.world.namespace}.{name}" for name in names[:100]]
     flood = asyncio.create_task(mars.keep_rewriting(rewriting, 100.0), name="flood")
