@@ -62,7 +62,7 @@ class ServiceRecords:
         """Whether the service has a name."""
         return not self.packed.headless or self.address_count > 0
 
-    def find(self, service_name: bytes, prefix: bytes, rtype: int, begin: float = 0.0) -> RRset | None:
+    def find(self, service_name: bytes, prefix: bytes, rtype: int, begin: float) -> RRset | None:
         """The records of the name `prefix + service_name` (wire labels, lower case); None: no such name.
 
         Of more SRV records than an answer may have, those from `begin` on: from 0, the first, to below 1.

@@ -110,7 +110,7 @@ class Zone:
             self._count_namespace(service_id[1 + service_id[0] :], -1 if new is None else 1)
         return Change(service_id, came_or_went)
 
-    def find(self, name: bytes, rtype: int, begin: float = 0.0) -> Found | None:
+    def find(self, name: bytes, rtype: int, begin: float) -> Found | None:
         """What a well-formed lower-case name on the wire has of a type; None: it is not in this zone.
 
         `begin` says which records there are of more than an answer may have (`ServiceRecords.find`).

@@ -114,6 +114,49 @@ def test_what_cannot_have_been_sent_is_a_value_error(value: object) -> None:
         from_json(value)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "why"),
+    [
+        ((4, 0, 4), ["a" * 64], "not a host"),
+        ((4, 0, 4), ["ä"], "not a host"),
+        ((4, 0, 4), ["a", "b"], "not a host for each address"),
+        ((4, 0, 1), 2, "not an address type"),
+        ((4, 0, 3), 7, "not addresses"),
+        ((4, 0, 3), "0a0000", "not whole addresses"),
+        ((4, 0), [], "not 5 values"),
+        ((4,), "x", "not a list"),
+        ((1, 0, 0), 65536, "not a port number"),
+        ((1, 0, 0), -1, "not a port number"),
+        ((1, 0, 1), None, "not a short text"),
+        ((1, 0, 2), "x" * 1025, "not a short text"),
+        ((0,), 1, "not a boolean"),
+    ],
+)
+def test_what_cannot_be_read_is_said(path: tuple[int, ...], value: object, why: str) -> None:
+    """Of a snapshot that is refused that is all that anybody learns."""
+    with pytest.raises(ValueError, match=f"^{why}$"):
+        from_json(changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ((4, 0, 4), ["a" * 63]),
+        ((4, 0, 4), []),
+        ((1, 0, 0), 65535),
+        ((1, 0, 0), 0),
+        ((1, 0, 2), "x" * 1024),
+        ((0,), False),
+    ],
+)
+def test_the_longest_and_largest_that_can_have_been_sent_are_read(
+    path: tuple[int, ...], value: object
+) -> None:
+    sent = changed(path, value)
+
+    assert json.loads(json.dumps(to_json(from_json(sent)))) == sent
+
+
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=10)),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
