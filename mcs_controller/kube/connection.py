@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
         """Whether the last answer has been read whole, and the server takes another request."""
         return self.open and not self._asked
 
-    def socket(self) -> socket.socket | None:
+    def socket(self) -> "socket.socket | None":
         """The socket below, None when it is gone."""
         return self._transport.get_extra_info("socket") if self._transport is not None else None
 

@@ -91,7 +91,7 @@ class DirectAnswer:
         """More of the body, b"" at its end. Raises `ExchangeError`, `OSError`."""
         return await self._connection.chunk()
 
-    def socket(self) -> socket.socket | None:
+    def socket(self) -> "socket.socket | None":
         """The socket below, None when it is gone."""
         return self._connection.socket()
 

@@ -59,7 +59,7 @@ class Answer(Protocol):
     async def chunk(self) -> bytes:
         """More of the body, b"" at its end. Raises `ExchangeError`, `OSError`."""
 
-    def socket(self) -> socket.socket | None:
+    def socket(self) -> "socket.socket | None":
         """The socket below, None when it is gone."""
 
     def close(self) -> None:

@@ -96,7 +96,7 @@ class SessionAnswer:
         except _ERRORS as error:
             raise _told(error, self._server) from _cause(error)
 
-    def socket(self) -> socket.socket | None:
+    def socket(self) -> "socket.socket | None":
         """The socket below, None when it is gone."""
         connection = self._response.connection
         transport = connection.transport if connection is not None else None
