@@ -45,6 +45,28 @@ async def test_keys_that_are_quiet_are_forgotten() -> None:
     assert len(pace._settled_at_seconds) < 3000
 
 
+async def test_no_more_than_a_thousand_quiet_keys_are_remembered_and_none_that_still_has_to_wait() -> None:
+    pace: Pace[int] = Pace()
+    for number in range(1023):
+        pace.wrote(number)
+    await asyncio.sleep(2 * INTERVAL_SECONDS)
+    assert len(pace._settled_at_seconds) == 1023
+    pace.wrote(-1)
+    assert set(pace._settled_at_seconds) == {-1}
+
+    for number in range(2000):
+        pace.wrote(number)
+    assert len(pace._settled_at_seconds) == 2001
+    await asyncio.sleep(2 * INTERVAL_SECONDS)
+    pace.wrote(-1)
+    pace.wrote(3000)
+    # Twice as many as still had to wait when it was looked last: that is not a look for every write.
+    assert len(pace._settled_at_seconds) == 2002
+    for number in range(4000, 4046):
+        pace.wrote(number)
+    assert len(pace._settled_at_seconds) == 47 + 1
+
+
 async def test_a_members_endless_change_of_mind_costs_one_status_write_a_second() -> None:
     async with Clusterset("east", "west") as world:
         east = world["east"]
