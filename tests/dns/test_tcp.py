@@ -12,7 +12,7 @@ from mcs_controller.dns.query import QUERY_MAX_BYTES
 from mcs_controller.dns.sockets import TCP_RECEIVE_BUFFER_BYTES, TCP_SEND_BUFFER_BYTES, bind_all
 from mcs_controller.dns.tcp import QUERIES_PER_TURN, TcpLimits, TcpService
 from tests.dns.cluster import settled, until
-from tests.dns.test_protocol import query
+from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server, headless, piece, read, ready, vip
 
 Z = "clusterset.local"
@@ -361,3 +361,14 @@ async def test_a_connection_that_is_closing_answers_nothing_more(tcp: Tcp, clien
 
     assert await client.ended()
     assert sum(tcp.server.counters.tcp.requests) == 1
+
+
+async def test_the_longest_query_that_is_read_is_answered(client: Client) -> None:
+    options = struct.pack("!HH", 12, 0)
+    size = len(query(WEB, tail=opt(options=options)))
+    options = struct.pack("!HH", 12, QUERY_MAX_BYTES - size) + b"\0" * (QUERY_MAX_BYTES - size)
+    longest = query(WEB, counts=(1, 0, 0, 1), tail=opt(options=options))
+    assert len(longest) == QUERY_MAX_BYTES
+    client.writer.write(framed(longest))
+
+    assert read(await client.reply()).rcode == "NOERROR"
