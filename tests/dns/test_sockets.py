@@ -77,7 +77,7 @@ def test_no_host_stands_for_all_addresses_of_the_families_that_there_are(
 
 
 def test_a_port_that_is_given_is_bound_for_every_address_and_group() -> None:
-    with bound((("127.0.0.1", 0),)) as ((pair,),):
+    with bound((("127.0.0.2", 0),)) as ((pair,),):
         port = pair.address[1]
     addresses = tuple((f"127.0.0.{number}", port) for number in (2, 3))
     with bound(addresses, 2) as groups:
@@ -177,12 +177,12 @@ def test_nothing_stays_open_where_not_all_can_be_bound(count: int, monkeypatch: 
 
 def test_where_one_copy_of_several_cannot_be_bound_none_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """The copies come after the one that finds out whether the port is free."""
-    with bound((("127.0.0.1", 0),)) as ((pair,),):
+    with bound((("127.0.0.4", 0),)) as ((pair,),):
         port = pair.address[1]
     refuse(monkeypatch, errno.ENOMEM, from_bind=5)
     with pytest.raises(ListenError):
-        bind_groups((("127.0.0.1", port),), 3)
+        bind_groups((("127.0.0.4", port),), 3)
     monkeypatch.undo()
 
-    with bound((("127.0.0.1", port),)) as ((pair,),):
+    with bound((("127.0.0.4", port),)) as ((pair,),):
         assert pair.address[1] == port
