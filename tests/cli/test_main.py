@@ -1,6 +1,7 @@
 import asyncio
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -17,6 +18,16 @@ from tests.cli.program import PROGRAM, run
 def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert capsys.readouterr().out == f"mcs-controller {__version__}\n"
+
+
+@pytest.mark.parametrize(("argv", "exit_code"), [(["version"], 0), (["no-such-command"], 2)])
+def test_python_runs_the_package_as_the_program(argv: list[str], exit_code: int) -> None:
+    by_python, by_name = (
+        subprocess.run([*command, *argv], capture_output=True, text=True, check=False, timeout=60)
+        for command in ([sys.executable, "-m", "mcs_controller"], [PROGRAM])
+    )
+    assert by_python.returncode == by_name.returncode == exit_code
+    assert (by_python.stdout, by_python.stderr) == (by_name.stdout, by_name.stderr)
 
 
 def test_crds_are_yaml_that_kubectl_can_apply(capsys: pytest.CaptureFixture[str]) -> None:
