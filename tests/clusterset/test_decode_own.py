@@ -93,3 +93,17 @@ def test_nothing_that_somebody_writes_into_a_spec_leaves_our_own_unread(service:
         texts = {"serviceNamespace", "serviceName"}
         if isinstance(spec, dict) and all(isinstance(spec.get(field, ""), str) for field in texts):
             assert read({**raw, "spec": spec}).cluster == "east"
+
+
+def test_a_slice_s_namespace_is_what_its_name_begins_with_however_many_dots_follow() -> None:
+    raw = raw_exported_slice(serviceName="Not A Label")
+    raw["metadata"]["name"] = "shop.web.more.dots"
+    assert decode.own_exported_slice(raw).service == ServiceKey("shop", "")
+
+
+@pytest.mark.parametrize(
+    "read", [decode.own_exported_service, decode.own_exported_slice, decode.own_imported_slice]
+)
+def test_what_is_no_object_at_all_is_said_to_be_none(read: Any) -> None:
+    with pytest.raises(MalformedObject, match=r"^object\b.* an object"):
+        read([])

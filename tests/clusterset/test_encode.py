@@ -237,3 +237,8 @@ def test_what_is_not_known_is_not_written() -> None:
     content = SliceContent("IPv4", (), (Endpoint(("10.1.0.1",)),))
     body = encode.imported_slice(ImportedSlice(WEB, "web-east-x", "east", content, "", ""))
     assert body["endpoints"] == [{"addresses": ["10.1.0.1"], "conditions": {}}]
+
+
+def test_an_export_that_is_being_taken_back_says_so_and_any_other_says_nothing() -> None:
+    assert encode.exported_service(record(withdrawn=True))["spec"]["withdrawn"] is True
+    assert "withdrawn" not in encode.exported_service(record())["spec"]
