@@ -146,3 +146,20 @@ async def test_a_version_that_cannot_be_found_out_is_told_by_the_reflectors_name
         "cannot list imports: 403 Forbidden: no",
         "CRD not installed: the MCS API is not there; waiting for it",
     ]
+
+
+async def test_what_is_removed_while_two_reads_are_under_way_comes_back_with_neither() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.put("a", value="1")
+    reflector = Reflector(Client(kind), WIDGETS, store, decode, name="w", random=Random(3))
+    async with running(reflector):
+        kind.page_delay_seconds = 1.0
+        first = asyncio.create_task(reflector.fetch())
+        await asyncio.sleep(0.3)
+        second = asyncio.create_task(reflector.fetch())
+        await asyncio.sleep(0.2)
+        kind.remove("a")
+        await first
+        assert not second.done()
+        await second
+        assert list(store) == []
