@@ -168,13 +168,15 @@ class Exporter:
         held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if held is not None and held.value == record and not self._own_limits.unpublished(key):
             return None
-        body = encode.exported_service(record, self._clock.now().timestamp())
+        now_seconds = self._clock.now().timestamp()
+        body = encode.exported_service(record, now_seconds)
         if (refusal := self._own_limits.refuses_record(record, body)) is not None:
             return refusal
+        written = replace(record, changed_at_seconds=now_seconds)
         if held is None:
-            await self._mirror.records.create(body)
+            await self._mirror.records.create(body, written)
         elif held.value != record:
-            await self._mirror.records.replace(held, body)
+            await self._mirror.records.replace(held, body, written)
         return None
 
     async def _mirror_slices(self, key: ServiceKey) -> str | None:
@@ -185,7 +187,8 @@ class Exporter:
             name = exported_slice_name(key.namespace, source.name)
             # Whatever service it says that it is of, since somebody may have edited it.
             held = stale.pop(name, None) or self._broker.own_slices.get(self._broker.own_namespace, name)
-            if held is not None and held.value == published_slice(source):
+            published = published_slice(source)
+            if held is not None and held.value == published:
                 continue
             body = encode.exported_slice(source, source.changed_at_seconds)
             if (refused := self._own_limits.refuses_slice(source, body)) is not None:
@@ -194,9 +197,9 @@ class Exporter:
                     stale[held.name] = held
                 continue
             if held is None:
-                await self._mirror.slices.create(body)
+                await self._mirror.slices.create(body, published)
             else:
-                await self._mirror.slices.replace(held, body)
+                await self._mirror.slices.replace(held, body, published)
         for entry in stale.values():
             await self._mirror.remove_slice(entry, exported=True)
         return refusal

@@ -351,9 +351,9 @@ class Importer:
             await self._slices.delete(held)
             held = None
         if held is None:
-            await self._slices.create(body)
+            await self._slices.create(body, slice_)
         else:
-            await self._slices.replace(held, body)
+            await self._slices.replace(held, body, slice_)
         self._measure(slice_)
 
     def _measure(self, slice_: ImportedSlice) -> None:

@@ -4,6 +4,9 @@ So a reconciler never writes twice because its watch lags behind, and the echo o
 store in step already and wakes nobody. Where a write shows that the store is wrong (a conflict, or an object
 that is gone), the object is read and the store put right before the error goes on: the next try then works
 on what is there, whatever the watch says or fails to say. Whether anything differs is the caller's decision.
+
+Most answers say what was sent: to compare the two is a small part of what it costs to read the answer as if
+it could be anything, and so the value that was written is kept. What a server prunes or fills in is noticed.
 """
 
 import contextlib
@@ -17,6 +20,10 @@ from mcs_controller.kube.errors import Conflict, DecodeError, KubeError, NotFoun
 from mcs_controller.kube.store import Entry, Key, Store
 
 T = TypeVar("T")
+
+_SERVERS_METADATA = frozenset(
+    ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
+)
 
 
 class Writer(Generic[T]):
@@ -37,17 +44,23 @@ class Writer(Generic[T]):
         self._store = store
         self._decode = decode
 
-    async def create(self, body: Mapping[str, Any]) -> Entry[T]:
-        """Create `body` in the namespace that its metadata names."""
+    async def create(self, body: Mapping[str, Any], value: T | None = None) -> Entry[T]:
+        """Create `body` in the namespace that its metadata names.
+
+        `value` is what `body` was made from, for kinds of whose value the server makes nothing: it is what
+        is held then, unless the server answers with another object than `body`.
+        """
         namespace = body["metadata"].get("namespace", "")
         async with self._correcting((namespace, body["metadata"]["name"])):
-            return self._remember(await self._client.create(self._resource(), body, namespace=namespace))
+            answer = await self._client.create(self._resource(), body, namespace=namespace)
+            return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
-    async def replace(self, entry: Entry[T], body: Mapping[str, Any]) -> Entry[T]:
-        """Replace the object known as `entry`, if nobody wrote it since."""
+    async def replace(self, entry: Entry[T], body: Mapping[str, Any], value: T | None = None) -> Entry[T]:
+        """Replace the object known as `entry`, if nobody wrote it since; `value` as with `create`."""
         metadata = {**body["metadata"], "resourceVersion": entry.resource_version, "uid": entry.uid}
         async with self._correcting(entry.key):
-            return self._remember(await self._client.update(self._resource(), {**body, "metadata": metadata}))
+            answer = await self._client.update(self._resource(), {**body, "metadata": metadata})
+            return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
     async def patch(self, entry: Entry[T], patch: Mapping[str, Any], *, subresource: str = "") -> Entry[T]:
         """Merge `patch` into the object known as `entry`, if nobody wrote it since."""
@@ -96,8 +109,9 @@ class Writer(Generic[T]):
         value = self._read_value(raw)
         self._store.correct(held, None if value is None else _entry(raw, value), key)
 
-    def _remember(self, raw: Mapping[str, Any]) -> Entry[T]:
-        value = self._read_value(raw)
+    def _remember(self, raw: Mapping[str, Any], value: T | None = None) -> Entry[T]:
+        if value is None:
+            value = self._read_value(raw)
         if value is None:
             name = raw["metadata"]["name"]
             raise DecodeError(f"the server changed {name} into something that is not ours")
@@ -111,6 +125,18 @@ class Writer(Generic[T]):
         except MalformedObject as error:
             name = raw["metadata"]["name"]
             raise DecodeError(f"{name} as the server holds it cannot be read: {error}") from error
+
+
+def _is_as_sent(answer: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether the server made nothing of `body` but gave it metadata that says nothing of its content."""
+    if len(answer) != len(body):
+        return False
+    metadata, sent = answer["metadata"], body["metadata"]
+    return (
+        all(answer.get(field) == value for field, value in body.items() if field != "metadata")
+        and all(metadata.get(field) == value for field, value in sent.items())
+        and len(metadata) == len(sent) + len(metadata.keys() & _SERVERS_METADATA)
+    )
 
 
 def _entry(raw: Mapping[str, Any], value: T) -> Entry[T]:

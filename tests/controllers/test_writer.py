@@ -1,0 +1,100 @@
+"""What is held after a write: what was written where the server took it as it is, else what it made of it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, cast
+
+import pytest
+
+from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES
+from mcs_controller.controllers.writer import Writer
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.store import Store
+from mcs_controller.simcluster.cluster import SimCluster
+
+pytestmark = pytest.mark.looptime
+
+Object = dict[str, Any]
+SENT = "what was written"
+READ = "what the answer says"
+PORT = {"name": "http", "port": 80, "protocol": "TCP"}
+
+
+def body(**fields: Any) -> Object:
+    return {
+        "apiVersion": ENDPOINT_SLICES.api_version,
+        "kind": ENDPOINT_SLICES.kind,
+        "metadata": {"name": "web", "namespace": "shop", "labels": {"of": "web"}},
+        "addressType": "IPv4",
+        "ports": [PORT],
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {}}],
+        **fields,
+    }
+
+
+def read(raw: Mapping[str, Any]) -> str:
+    return READ
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    cluster = SimCluster("east", service_cidrs=("10.96.0.0/16",))
+    client = cluster.client()
+    await client.create(NAMESPACES, {"metadata": {"name": "shop"}})
+    yield client
+    cluster.close()
+
+
+async def test_what_the_server_took_as_it_is_is_held_as_it_was_written(client: Client) -> None:
+    store: Store[str] = Store()
+    writer = Writer(client, lambda: ENDPOINT_SLICES, store, read)
+
+    created = await writer.create(body(), SENT)
+    assert created.value is SENT
+    assert store.get("shop", "web") is created
+
+    replaced = await writer.replace(created, body(ports=[{**PORT, "port": 81}]), "what was written next")
+    assert replaced.value == "what was written next"
+    assert int(replaced.resource_version) > int(created.resource_version)
+
+
+async def test_what_the_server_filled_in_is_read(client: Client) -> None:
+    writer = Writer(client, lambda: ENDPOINT_SLICES, Store[str](), read)
+
+    created = await writer.create(body(ports=[{"name": "http", "port": 80}]), SENT)
+    assert created.value == READ
+
+    replaced = await writer.replace(created, body(ports=[{"name": "http", "port": 80}]), SENT)
+    assert replaced.value == READ
+
+
+async def test_without_the_value_the_answer_is_read(client: Client) -> None:
+    writer = Writer(client, lambda: ENDPOINT_SLICES, Store[str](), read)
+    assert (await writer.create(body())).value == READ
+
+
+Edit = Callable[[Object], Any]
+EDITS: dict[str, Edit] = {
+    "a field that was pruned": lambda answer: answer.pop("endpoints"),
+    "a field that was added": lambda answer: answer.update(status={}),
+    "a field in the place of another": lambda answer: (answer.pop("ports"), answer.update(status={})),
+    "another value": lambda answer: answer.update(addressType="IPv6"),
+    "a label more": lambda answer: answer["metadata"]["labels"].update(injected="yes"),
+    "no labels": lambda answer: answer["metadata"].pop("labels"),
+    "annotations": lambda answer: answer["metadata"].update(annotations={"injected": "yes"}),
+    "a mark of deletion": lambda answer: answer["metadata"].update(deletionTimestamp="2026-01-01T00:00:00Z"),
+    "another owner": lambda answer: answer["metadata"].update(ownerReferences=[{"uid": "1"}]),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
+async def test_an_answer_that_says_anything_else_is_read(edit: Edit) -> None:
+    class Editing:
+        async def create(self, *_: Any, **__: Any) -> Object:
+            sent = body()
+            metadata = {**sent["metadata"], "labels": {"of": "web"}, "uid": "u1", "resourceVersion": "1"}
+            answer = {**sent, "metadata": metadata}
+            edit(answer)
+            return answer
+
+    writer = Writer(cast(Client, Editing()), lambda: ENDPOINT_SLICES, Store[str](), read)
+    assert (await writer.create(body(), SENT)).value == READ
