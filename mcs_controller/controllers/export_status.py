@@ -5,6 +5,7 @@ Conditions are merged by type, so that other controllers' conditions survive.
 
 import random as randomness
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mcs_controller.clusterset import decode, encode
 from mcs_controller.clusterset.conditions import merge_conditions
@@ -48,7 +49,8 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
     async def _write(self, key: ServiceKey, difference: _Difference) -> None:
         entry, merged = difference
         status = {"conditions": encode.conditions(merged)}
-        await self._exports.patch(entry, {"status": status}, subresource="status")
+        expected = replace(entry.value, conditions=merged)
+        await self._exports.patch(entry, {"status": status}, subresource="status", expected=expected)
         self._tell(entry, merged)
 
     def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:

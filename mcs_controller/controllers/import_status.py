@@ -6,7 +6,7 @@ it. What is pruned once is not asked for again.
 
 import random as randomness
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mcs_controller.api.names import CONDITION_HELD
@@ -30,7 +30,8 @@ class WantedStatus:
     slices_exist: bool
 
 
-_Difference = tuple[Entry[LocalImport], dict[str, Any]]
+_Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
+"""The import, the status to write, and what the import is then."""
 
 
 class ImportStatus(StatusWriter[WantedStatus, _Difference]):
@@ -51,8 +52,10 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         self.want(key, WantedStatus(imported.clusters, (held,), imported.slice_objects == "Present"))
 
     async def _write(self, key: ServiceKey, difference: _Difference) -> None:
-        entry, status = difference
-        written = await self._imports.patch(entry, {"status": status}, subresource="status")
+        entry, status, expected = difference
+        written = await self._imports.patch(
+            entry, {"status": status}, subresource="status", expected=expected
+        )
         self._slice_objects_pruned = not written.value.slice_objects
         self._tell(entry, written.value.conditions)
 
@@ -66,11 +69,14 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         same_slice_objects = self._slice_objects_pruned or held.slice_objects == slice_objects
         if held.clusters == wanted.clusters and held.conditions == conditions and same_slice_objects:
             return None
-        return entry, {
+        status = {
             "clusters": [{"cluster": cluster} for cluster in wanted.clusters],
             "conditions": encode.conditions(conditions),
             "endpointSliceObjects": slice_objects,
         }
+        kept = "" if self._slice_objects_pruned else slice_objects
+        expected = replace(held, clusters=wanted.clusters, conditions=conditions, slice_objects=kept)
+        return entry, status, expected
 
     def _tell(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
         """An event when an import comes to be held, and when it is let go."""

@@ -51,21 +51,26 @@ class Writer(Generic[T]):
         is held then, unless the server answers with another object than `body`.
         """
         namespace = body["metadata"].get("namespace", "")
-        async with self._correcting((namespace, body["metadata"]["name"])):
+        async with self._writing((namespace, body["metadata"]["name"]), value):
             answer = await self._client.create(self._resource(), body, namespace=namespace)
             return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
     async def replace(self, entry: Entry[T], body: Mapping[str, Any], value: T | None = None) -> Entry[T]:
         """Replace the object known as `entry`, if nobody wrote it since; `value` as with `create`."""
         metadata = {**body["metadata"], "resourceVersion": entry.resource_version, "uid": entry.uid}
-        async with self._correcting(entry.key):
+        async with self._writing(entry.key, value):
             answer = await self._client.update(self._resource(), {**body, "metadata": metadata})
             return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
-    async def patch(self, entry: Entry[T], patch: Mapping[str, Any], *, subresource: str = "") -> Entry[T]:
-        """Merge `patch` into the object known as `entry`, if nobody wrote it since."""
+    async def patch(
+        self, entry: Entry[T], patch: Mapping[str, Any], *, subresource: str = "", expected: T | None = None
+    ) -> Entry[T]:
+        """Merge `patch` into the object known as `entry`, if nobody wrote it since.
+
+        `expected` is the value that this should lead to, None where nobody can tell.
+        """
         metadata = {**patch.get("metadata", {}), "resourceVersion": entry.resource_version, "uid": entry.uid}
-        async with self._correcting(entry.key):
+        async with self._writing(entry.key, expected):
             return self._remember(
                 await self._client.patch(
                     self._resource(),
@@ -88,6 +93,12 @@ class Writer(Generic[T]):
                     propagation=propagation,
                 )
         self._store.remove(entry.namespace, entry.name)
+
+    @contextlib.asynccontextmanager
+    async def _writing(self, key: Key, expected: T | None) -> AsyncIterator[None]:
+        with self._store.writing(key, expected):
+            async with self._correcting(key):
+                yield
 
     @contextlib.asynccontextmanager
     async def _correcting(self, key: Key) -> AsyncIterator[None]:

@@ -7,10 +7,13 @@ Invariants: a single object never replaces or removes a newer version of itself,
 writes and reads arrive; a complete list is newer than all that was held when it was asked for, and so is
 taken as it is, older versions included (a server that was restored from a backup has nothing else); only a
 complete list or a DELETED event removes anything; listeners see every change once, after it has happened,
-in order.
+in order. What the reader of the store writes itself is no change to its listeners, whether the answer or the
+watch is the first to show it (`writing`).
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +40,17 @@ class Entry(NamedTuple, Generic[T]):
 Listener = Callable[[Entry[T] | None, Entry[T] | None], None]
 
 
+@dataclass(slots=True)
+class _Writing(Generic[T]):
+    """A write that is under way: the value that it is to lead to, None if nobody knows.
+
+    `untold` is what a watch showed meanwhile: old and new entry of what may be its own echo.
+    """
+
+    expected: T | None
+    untold: tuple[Entry[T] | None, Entry[T]] | None = None
+
+
 def is_older(version: str, other: str) -> bool:
     """Whether `version` is certainly older than `other`: versions that are no numbers cannot be ordered."""
     try:
@@ -53,6 +67,7 @@ class Store(Generic[T]):
         self._index_of = index
         self._index: dict[Hashable, dict[Key, Entry[T]]] = {}
         self._listeners: list[Listener[T]] = []
+        self._writes: dict[Key, _Writing[T]] = {}
         # What came singly while a list was being read; None while none is.
         self._touched: set[Key] | None = None
 
@@ -82,12 +97,35 @@ class Store(Generic[T]):
         """
         self._listeners.append(listener)
 
+    @contextmanager
+    def writing(self, key: Key, expected: T | None = None) -> Iterator[None]:
+        """Within this the reader of the store writes `key`, and says silently what came of it (`apply`).
+
+        A watch may show that before the answer does. Who listens is told of a change that comes meanwhile
+        when this ends, and not at all if it was the very version that the answer has. Only one change is
+        kept back, none that has another value than is `expected`, none that a list shows, and no removal.
+        """
+        if key in self._writes:
+            # Of two writes one is refused, and then what the other led to is news to its writer.
+            yield
+            return
+        write = self._writes[key] = _Writing(expected)
+        try:
+            yield
+        finally:
+            del self._writes[key]
+            if write.untold is not None:
+                self._tell(key, *write.untold)
+
     def apply(self, entry: Entry[T], *, silent: bool = False) -> bool:
         """Hold `entry` unless the same or a newer version is held already; True if something changed.
 
         `silent` tells no listener: for what the reader of the store has just written itself.
         """
         held = self._entries.get((entry.namespace, entry.name))
+        write = self._writes.get((entry.namespace, entry.name)) if self._writes else None
+        if silent and write is not None and write.untold is not None and _same(write.untold[1], entry):
+            write.untold = None
         if self._touched is not None:
             self._touched.add(entry.key)
         if held is not None and (
@@ -95,6 +133,14 @@ class Store(Generic[T]):
             or is_older(entry.resource_version, held.resource_version)
         ):
             return False
+        if (
+            not silent
+            and write is not None
+            and write.untold is None
+            and write.expected in (None, entry.value)
+        ):
+            write.untold = (held, entry)
+            silent = True
         self._put(held, entry, silent=silent)
         return True
 
@@ -161,10 +207,8 @@ class Store(Generic[T]):
                     self._unindex(old_index, key)
             if new_index is not None:
                 self._index.setdefault(new_index, {})[key] = entry
-        if silent:
-            return
-        for listener in self._listeners:
-            listener(held, entry)
+        if not silent:
+            self._tell(key, held, entry)
 
     def _drop(self, held: Entry[T]) -> None:
         key = (held.namespace, held.name)
@@ -173,8 +217,16 @@ class Store(Generic[T]):
             index = self._index_of(held)
             if index is not None:
                 self._unindex(index, key)
+        self._tell(key, held, None)
+
+    def _tell(self, key: Key, old: Entry[T] | None, new: Entry[T] | None) -> None:
+        write = self._writes.get(key) if self._writes else None
+        if write is not None and write.untold is not None:
+            # In order: what comes next shows that somebody else writes it, too.
+            untold, write.untold = write.untold, None
+            self._tell(key, *untold)
         for listener in self._listeners:
-            listener(held, None)
+            listener(old, new)
 
     def _unindex(self, index: Hashable, key: Key) -> None:
         under = self._index[index]
@@ -183,10 +235,11 @@ class Store(Generic[T]):
             del self._index[index]
 
 
+def _same(one: Entry[T], other: Entry[T]) -> bool:
+    """The same version of the same object."""
+    return one.resource_version == other.resource_version and one.uid == other.uid
+
+
 def _is_same(held: Entry[T], entry: Entry[T]) -> bool:
     """The same version may stand for something else in another history of the server."""
-    return (
-        held.resource_version == entry.resource_version
-        and held.uid == entry.uid
-        and held.value == entry.value
-    )
+    return _same(held, entry) and held.value == entry.value

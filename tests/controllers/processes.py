@@ -37,11 +37,15 @@ class LoopClock:
 
 @dataclass
 class Wire:
-    """What one process sends: `writes` are those that were done, heartbeats left out, and `bodies` theirs."""
+    """What one process sends: `writes` are those that were done, heartbeats left out, and `bodies` theirs.
+
+    The answers to writes come `answer_delay_seconds` after they were done.
+    """
 
     writes: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     cut_after_writes: int | None = None
+    answer_delay_seconds: float = 0.0
     cut: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wrap(self, transport: Transport) -> Transport:
@@ -65,6 +69,8 @@ class _WiredTransport:
         self._check()
         response = await self._transport.request(request, timeout_seconds=timeout_seconds)
         self._wire.note(request)
+        if request.method != "GET" and self._wire.answer_delay_seconds:
+            await asyncio.sleep(self._wire.answer_delay_seconds)
         # The write has been done, but the dead do not hear of it.
         self._check()
         return response
@@ -121,6 +127,13 @@ class AgentProcess:
             events=self.told,
         )
         self.task = asyncio.create_task(self.agent.run(), name=f"agent-{config.cluster_id}")
+
+    def reconciles(self, queue: str) -> int:
+        """How often a key of the queue has been looked at."""
+        number = self.registry.get_sample_value(
+            "mcs_queue_reconcile_duration_seconds_count", {"queue": queue}
+        )
+        return int(number or 0)
 
     async def kill(self) -> None:
         """End it as kill -9 does."""

@@ -11,6 +11,13 @@ pytestmark = pytest.mark.looptime
 EAST = {"10.1.0.1", "10.1.0.2"}
 
 
+def looks(world: Clusterset) -> dict[tuple[str, str], int]:
+    """How often each cluster's agent has looked at an export or an import."""
+    return {
+        (one.name, queue): one.agent.reconciles(queue) for one in world for queue in ("exports", "imports")
+    }
+
+
 @pytest.mark.requirement("MCS-EXP-15")
 async def test_an_export_costs_each_cluster_a_handful_of_writes() -> None:
     async with Clusterset() as world:
@@ -38,6 +45,30 @@ async def test_a_change_of_endpoints_costs_one_write_in_each_cluster_and_one_on_
 
         spent = {one.name: len(one.agent.wire.writes) - before[one.name] for one in world}
         assert spent == {"east": 2, "west": 1, "north": 1}
+
+
+@pytest.mark.parametrize("answer_delay_seconds", [0.0, 0.5], ids=["answer first", "echo first"])
+async def test_a_change_of_endpoints_costs_one_look_where_it_is_made_and_one_where_it_arrives(
+    answer_delay_seconds: float,
+) -> None:
+    """Whether the answer to a write or its echo comes first: neither is news to who wrote it."""
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        await world.settle()
+        before = looks(world)
+        for one in world:
+            one.agent.wire.answer_delay_seconds = answer_delay_seconds
+
+        await world["east"].endpoints("shop", "web", "10.1.0.7")
+        await world.settle()
+
+        assert {name: number - before[name] for name, number in looks(world).items()} == {
+            ("east", "exports"): 1,
+            ("east", "imports"): 1,
+            ("west", "exports"): 0,
+            ("west", "imports"): 1,
+        }
 
 
 @pytest.mark.requirement("MCS-EXP-15")
