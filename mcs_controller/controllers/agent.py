@@ -281,10 +281,10 @@ class Agent:
                 metrics.watch_reflector(reflector, client=state.client.name)
         tell_by_name(local.exports, self._look)
         tell_by_name(local.imports, self._look_at_import)
-        tell_by_service(local.source_slices, self._look)
+        tell_by_service(local.source_slices, self._part_changed)
         tell_by_service(local.imported_slices, self.imports.add)
         tell_by_service(broker.records, self._record_changed, lane=member_of)
-        tell_by_service(broker.slices, self.imports.add, lane=member_of)
+        tell_by_service(broker.slices, self._others_slice_changed, lane=member_of)
         tell_by_service(broker.own_records, self.exports.add)
         tell_by_service(broker.own_slices, self.exports.add)
         local.services.subscribe(self._service_changed)
@@ -318,13 +318,27 @@ class Agent:
         if self.local.exports.get(*key) is not None:
             self.exports.add(key)
 
+    def _others_slice_changed(self, key: ServiceKey) -> None:
+        """Of a service that nobody exports, and of which nothing is here, slices say nothing."""
+        local = self.local
+        if local.imports.get(*key) or local.imported_slices.indexed(key) or self._view.exported(key):
+            self.imports.add(key)
+
     def _service_changed(self, old: Entry[LocalService] | None, new: Entry[LocalService] | None) -> None:
         for entry in (old, new):
             if entry is not None and entry.value.import_name:
                 self.imports.add(ServiceKey(entry.namespace, entry.value.import_name))
         entry = new or old
         if entry is not None:
-            self._look(ServiceKey(entry.namespace, entry.name))
+            self._part_changed(ServiceKey(entry.namespace, entry.name))
+
+    def _part_changed(self, key: ServiceKey) -> None:
+        """The Service of that name, or a slice of it: of no use to anybody but an export that was read.
+
+        One that has not been read yet is looked at when it has been, and one that went was told itself.
+        """
+        if self.local.loaded(key):
+            self._look(key)
 
     def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
         if new is None or (old is not None and old.value == new.value):

@@ -27,7 +27,7 @@ from mcs_controller.controllers.own_limits import LOOK_AGAIN_SECONDS, OwnLimits
 from mcs_controller.controllers.presence import Names
 from mcs_controller.controllers.view import ClustersetView
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.errors import Forbidden, Invalid, KubeError, NamespaceTerminating
+from mcs_controller.kube.errors import ApiError, Forbidden, Invalid, KubeError, NamespaceTerminating
 
 
 class Exporter:
@@ -155,29 +155,42 @@ class Exporter:
             if self._may_withdraw(key):
                 await self._withdraw(key)
             return ready_condition("Pending" if evaluation.record is None else "Failed", refusal)
-        if (too_much := await self._mirror_record(key, evaluation.record)) is not None:
-            if self._may_withdraw(key):
-                await self._withdraw(key)
-            return ready_condition("Failed", too_much)
-        if (too_much := await self._mirror_slices(key)) is not None:
+        if (too_much := await self._mirror_all(key, evaluation.record)) is not None:
             return ready_condition("Failed", too_much)
         return ready_condition("Exported", self._own_limits.waits(evaluation.record))
 
-    async def _mirror_record(self, key: ServiceKey, record: ExportRecord) -> str | None:
-        """Why the record is not published, None if it is."""
+    async def _mirror_all(self, key: ServiceKey, record: ExportRecord) -> str | None:
+        """Why some of the export is not published, None if all is."""
         held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if held is not None and held.value == record and not self._own_limits.unpublished(key):
-            return None
+            return await self._mirror_slices(key)
         now_seconds = self._clock.now().timestamp()
         body = encode.exported_service(record, now_seconds)
         if (refusal := self._own_limits.refuses_record(record, body)) is not None:
+            if self._may_withdraw(key):
+                await self._withdraw(key)
             return refusal
         written = replace(record, changed_at_seconds=now_seconds)
         if held is None:
-            await self._mirror.records.create(body, written)
-        elif held.value != record:
+            return await self._mirror_first(key, body, written)
+        if held.value != record:
             await self._mirror.records.replace(held, body, written)
-        return None
+        return await self._mirror_slices(key)
+
+    async def _mirror_first(self, key: ServiceKey, body: encode.Body, record: ExportRecord) -> str | None:
+        """The slices of what is new on the broker go before its record, so that importers find it whole.
+
+        A slice that the broker refuses does not keep the record from being there.
+        """
+        refusal, failure = None, None
+        try:
+            refusal = await self._mirror_slices(key)
+        except ApiError as error:
+            failure = error
+        await self._mirror.records.create(body, record)
+        if failure is not None:
+            raise failure
+        return refusal
 
     async def _mirror_slices(self, key: ServiceKey) -> str | None:
         """Why some slice is not published, None if all are."""

@@ -76,7 +76,8 @@ class LocalState:
         self.client = client
         self._clock = clock
         self._loaded: set[ServiceKey] = set()
-        self._unloaded: dict[str, set[ServiceKey]] = {}
+        # By namespace, in the order in which they came, which decides who is within limits.
+        self._unloaded: dict[str, dict[ServiceKey, None]] = {}
         self._load_problems: dict[str, str] = {}
         self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
         self.mcs_version = ""
@@ -246,14 +247,14 @@ class LocalState:
 
     def _export_changed(self, old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
         if old is None and new is not None and self._exports.synced():
-            self._unloaded.setdefault(new.namespace, set()).add(ServiceKey(new.namespace, new.name))
+            self._unloaded.setdefault(new.namespace, {})[ServiceKey(new.namespace, new.name)] = None
             self.loader.add(new.namespace)
         elif new is None and old is not None:
             self._unload(ServiceKey(old.namespace, old.name))
 
     def _unload(self, key: ServiceKey) -> None:
         self._loaded.discard(key)
-        self._unloaded.get(key.namespace, set()).discard(key)
+        self._unloaded.get(key.namespace, {}).pop(key, None)
         self._evaluations.pop(key, None)
         service = self.services.get(*key)
         if service is not None and not service.value.managed:
@@ -294,7 +295,7 @@ class LocalState:
             now = self.exports.get(*key)
             # An export that went and came back meanwhile asks for a look of its own.
             if now is not None and now.uid == uid:
-                self._unloaded[namespace].discard(key)
+                self._unloaded[namespace].pop(key, None)
                 self._loaded.add(key)
                 self._tell_loaded(key)
         if not self._unloaded.get(namespace):

@@ -9,6 +9,7 @@ from tests.controllers.clusterset import Clusterset
 pytestmark = pytest.mark.looptime
 
 EAST = {"10.1.0.1", "10.1.0.2"}
+ANSWERS = pytest.mark.parametrize("answer_delay_seconds", [0.0, 0.5], ids=["answer first", "echo first"])
 
 
 def looks(world: Clusterset) -> dict[tuple[str, str], int]:
@@ -47,7 +48,7 @@ async def test_a_change_of_endpoints_costs_one_write_in_each_cluster_and_one_on_
         assert spent == {"east": 2, "west": 1, "north": 1}
 
 
-@pytest.mark.parametrize("answer_delay_seconds", [0.0, 0.5], ids=["answer first", "echo first"])
+@ANSWERS
 async def test_a_change_of_endpoints_costs_one_look_where_it_is_made_and_one_where_it_arrives(
     answer_delay_seconds: float,
 ) -> None:
@@ -69,6 +70,25 @@ async def test_a_change_of_endpoints_costs_one_look_where_it_is_made_and_one_whe
             ("west", "exports"): 0,
             ("west", "imports"): 1,
         }
+
+
+@ANSWERS
+async def test_a_first_export_costs_at_most_two_looks_on_each_side(answer_delay_seconds: float) -> None:
+    """One when the export is there, and one when its Service has been read; one where it arrives, or two."""
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world.settle()
+        before = looks(world)
+        for one in world:
+            one.agent.wire.answer_delay_seconds = answer_delay_seconds
+
+        await world["east"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST)
+        await world.settle()
+
+        spent = {name: number - before[name] for name, number in looks(world).items()}
+        assert spent["west", "exports"] == 0
+        assert all(number <= 2 for number in spent.values()), spent
 
 
 @pytest.mark.requirement("MCS-EXP-15")
