@@ -1,7 +1,13 @@
 """How much of one member fits."""
 
-import pytest
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
+import pytest
+from pydantic_core import to_json
+
+from mcs_controller.clusterset import encode
 from mcs_controller.clusterset.limits import (
     BYTES,
     ENDPOINTS,
@@ -125,3 +131,23 @@ def test_the_size_of_what_is_published_is_told_with_what_an_api_server_makes_of_
     for spelt_out in "<>&":
         assert published_bytes({"spec": {"note": spelt_out * 1000}}) - published_bytes(body) == 5000
     assert published_bytes({"spec": {"note": "ä" * 1000}}) - published_bytes(body) == 1000
+    nested = {"spec": {"a": {"bc": {"def": "x"}}, "list": [{"uncounted": 1}]}}
+    text = '{"spec":{"a":{"bc":{"def":"x"}},"list":[{"uncounted":1}]}}'
+    assert published_bytes(nested) == len(text) + METADATA_BYTES + 5 * 8 + len("specabcdeflist")
+
+
+def test_to_know_the_size_of_what_is_published_costs_less_than_to_send_it() -> None:
+    """It is asked for each slice that is written."""
+    endpoints = tuple(Endpoint((f"10.0.0.{number}",), ready=True, zone="a") for number in range(100))
+    body = encode.exported_slice(source_slice(endpoints=endpoints))
+
+    def shortest_seconds(function: Callable[[Mapping[str, Any]], object]) -> float:
+        def once() -> float:
+            began = time.process_time()
+            for _ in range(300):
+                function(body)
+            return time.process_time() - began
+
+        return min(once() for _ in range(5))
+
+    assert shortest_seconds(published_bytes) < shortest_seconds(to_json)
