@@ -141,11 +141,16 @@ class Lanes(Generic[K]):
         return next(iter(self._added.values()), float("inf"))
 
     def _next_lane(self) -> Lane | None:
-        for lane, keys in tuple(self._lanes.items()):
+        empty: list[Lane] = []
+        found = None
+        for lane, keys in self._lanes.items():
             while keys and keys[0] not in self._added:
                 keys.popleft()
             if not keys:
-                del self._lanes[lane]
+                empty.append(lane)
             elif self._working[lane] < self._workers_max:
-                return lane
-        return None
+                found = lane
+                break
+        for lane in empty:
+            del self._lanes[lane]
+        return found
