@@ -1,5 +1,6 @@
 """Somebody else was quicker: what others wrote a moment before us is neither deleted nor overwritten."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
@@ -179,3 +180,29 @@ async def test_a_slice_that_comes_back_in_another_family_is_made_anew() -> None:
         (after,) = await world["west"].slices_of("shop", "web")
         assert (before["addressType"], after["addressType"]) == ("IPv4", "IPv6")
         assert before["metadata"]["name"] == after["metadata"]["name"]
+
+
+@pytest.mark.parametrize("edited_after", [True, False], ids=["after our write", "instead of our write"])
+async def test_what_another_writes_while_an_answer_is_awaited_is_put_right(edited_after: bool) -> None:
+    """Its event comes before the answer, like the echo of our own write."""
+    async with Clusterset("east", "west") as world:
+        await east_exports(world)
+        west = world["west"]
+        (imported,) = await west.slices_of("shop", "web")
+        name = imported["metadata"]["name"]
+        west.agent.wire.answer_delay_seconds = 1.0
+        if not edited_after:
+            west.sim.faults.delay(1.0, verbs=["update"], users=["agent"])
+
+        async def is_written() -> bool:
+            return await west.addresses_of("shop", "web") == {"10.1.0.7"}
+
+        await world["east"].endpoints("shop", "web", "10.1.0.7")
+        if edited_after:
+            await world.until(is_written)
+        else:
+            await asyncio.sleep(0.5)
+        theirs = {"endpoints": [{"addresses": ["10.6.6.6"]}]}
+        await west.edit(ENDPOINT_SLICES, "shop", name, theirs)
+
+        await world.imported("shop", "web", {"10.1.0.7"})
