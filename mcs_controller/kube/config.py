@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from yarl import URL
+
 from mcs_controller.kube.access import Access
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
 from mcs_controller.kube.http import HttpTransport
@@ -92,6 +94,8 @@ def _checked_url(server: str) -> Any:
     try:
         parts = urlsplit(server)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A label that is empty or too long is found by no resolver, and is no OSError there.
+        (URL(server).raw_host or "").encode("idna")
     except ValueError:
         usable = False
     if not usable:

@@ -234,6 +234,9 @@ EXEC = {"command": "no-such-login-plugin", "apiVersion": "client.authentication.
         (f"https://admin:{SECRET}@east:port", {}, {}, "server '[*]{3}@east:port' is no URL"),
         (f"https://admin:{SECRET}@east", {}, {}, "holds a user name"),
         ("https://east:port", {}, {}, "is no URL"),
+        ("https://east..example:6443", {}, {}, "server 'https://east..example:6443' is no URL"),
+        (f"https://{'e' * 64}.example", {}, {}, "is no URL"),
+        ("https://.:6443", {}, {}, "is no URL"),
         ("https://admin:pw@east", {}, {}, "holds a user name"),
         ("https://east", {"proxy-url": "socks5://x"}, {}, "only http and https proxies"),
         (
