@@ -17,10 +17,13 @@ from typing import Final, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 HEAD_MAX_BYTES: Final = 64 * 1024
-"""What may come before the body; an API server's headers are a few hundred bytes."""
+"""What may come without any body: headers, trailers, extensions of chunks; a few hundred bytes do."""
 
 UNREAD_MAX_BYTES: Final = 256 * 1024
 """More than that of a body waits in the kernel until it is asked for."""
+
+
+WRITE_BYTES: Final = 64 * 1024
 
 
 class ExchangeError(Exception):
@@ -47,7 +50,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
         self._asked = False
-        self._head_bytes = 0
+        self._answered = False
+        self._bodyless_bytes = 0
         self._head_read = False
         self._whole = False
         self._interim = False
@@ -64,23 +68,36 @@ class Connection(asyncio.Protocol):
     @property
     def open(self) -> bool:
         """Whether there is a connection at all."""
-        return self._transport is not None and self._error is None
+        return self._transport is not None and self._error is None and not self._transport.is_closing()
 
     @property
     def reusable(self) -> bool:
-        """Whether the last answer has been read whole, and the server takes another request."""
-        return self.open and not self._asked
+        """Whether the last answer has been read whole, and the server takes another request.
+
+        It may have answered without taking all of the last one, and then perhaps never will.
+        """
+        return (
+            self.open
+            and not self._asked
+            and self._transport is not None
+            and not self._transport.get_write_buffer_size()
+        )
 
     def socket(self) -> "socket.socket | None":
         """The socket below, None when it is gone."""
-        return self._transport.get_extra_info("socket") if self._transport is not None else None
+        if self._transport is None or not self.open:
+            return None
+        return cast(socket.socket | None, self._transport.get_extra_info("socket"))
 
     def ask(self, request: bytes) -> None:
         """Send a whole request; `head` and `chunk` give what comes back."""
         assert self._transport is not None
         assert not self._asked
-        self._asked, self._head_read, self._whole, self._head_bytes = True, False, False, 0
-        self._transport.write(request)
+        self._asked, self._answered, self._head_read, self._whole = True, False, False, False
+        self._bodyless_bytes = 0
+        # In pieces: of what TLS was given at once nobody can tell whether the server has taken it.
+        for start in range(0, len(request), WRITE_BYTES):
+            self._transport.write(request[start : start + WRITE_BYTES])
 
     async def head(self) -> None:
         """Wait until `status` and `headers` are those of the answer. Raises what went wrong."""
@@ -130,7 +147,7 @@ class Connection(asyncio.Protocol):
             self._whole = True
             self._wake()
         text = str(exc) if exc is not None else "the server closed the connection"
-        self._fail(ConnectionLost(text, unanswered=not self._head_bytes))
+        self._fail(ConnectionLost(text, unanswered=not self._answered))
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of an answer."""
@@ -138,8 +155,8 @@ class Connection(asyncio.Protocol):
             self._fail(ExchangeError("the server answers what was not asked"))
             return
         self._heard_at_seconds = self._loop.time()
-        if not self._head_read:
-            self._head_bytes += len(data)
+        self._answered = True
+        self._bodyless_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -148,7 +165,7 @@ class Connection(asyncio.Protocol):
         except HttpParserError as error:
             self._fail(ExchangeError(f"the answer is not HTTP: {error}"))
             return
-        if not self._head_read and self._head_bytes > HEAD_MAX_BYTES:
+        if self._bodyless_bytes > HEAD_MAX_BYTES and not self._whole:
             self._fail(ExchangeError(f"the answer has more than {HEAD_MAX_BYTES} bytes of headers"))
         elif self._unread_bytes > UNREAD_MAX_BYTES and not self._paused and self._transport is not None:
             self._paused = True
@@ -163,8 +180,9 @@ class Connection(asyncio.Protocol):
         self.headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """One header; a trailer, which comes after the body, is none."""
+        if not self._head_read:
+            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """The body comes next; not of an answer that only says that another one will come."""
@@ -176,6 +194,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Some of the body."""
+        self._bodyless_bytes = 0
         self._chunks.append(body)
         self._unread_bytes += len(body)
         self._wake()

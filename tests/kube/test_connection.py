@@ -19,6 +19,12 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         pass
 
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 def asked() -> Connection:
     connection = Connection(lambda lost: None)
