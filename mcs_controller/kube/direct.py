@@ -83,21 +83,25 @@ class DirectAnswer:
     def __init__(self, connection: Connection, pool: Pool, context: ssl.SSLContext | None) -> None:
         self.status = connection.status
         self.headers: Mapping[str, str] = connection.headers
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._pool = pool
         self._context = context
 
     async def chunk(self) -> bytes:
         """More of the body, b"" at its end. Raises `ExchangeError`, `OSError`."""
+        if self._connection is None:
+            raise ExchangeError("the answer has been closed by this program")
         return await self._connection.chunk()
 
     def socket(self) -> "socket.socket | None":
         """The socket below, None when it is gone."""
-        return self._connection.socket()
+        return self._connection.socket() if self._connection is not None else None
 
     def close(self) -> None:
-        """Give up what has not been read."""
-        self._pool.give(self._connection, self._context)
+        """Give up what has not been read; safe to call twice, as another exchange may have the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.give(connection, self._context)
 
 
 async def _heard(connection: Connection, request: bytes) -> None:

@@ -138,12 +138,13 @@ class HttpTransport:
 
     async def _open(self, request: Request, inactivity_seconds: float | None = None) -> Answer:
         """The answer to a request, once its headers are here; None: no silence in its body is too long."""
-        if self._closed:
-            raise Unreachable(f"{self._server}: the connection has been closed by this program")
+        self._check_not_closed()
         headers = {**request.headers, "user-agent": _USER_AGENT}
         authorization = await self._credential.authorization()
         if authorization is not None:
             headers["authorization"] = authorization
+        # Renewing a credential may have taken a while.
+        self._check_not_closed()
         target = quote(request.path)
         if request.query:
             target = f"{target}?{urlencode(request.query)}"
@@ -152,6 +153,10 @@ class HttpTransport:
         return await way.ask(
             request.method, target, headers, request.body, self._tls_context(), inactivity_seconds
         )
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            raise Unreachable(f"{self._server}: the connection has been closed by this program")
 
     def _tls_context(self) -> ssl.SSLContext | None:
         if self._tls is None:

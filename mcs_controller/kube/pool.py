@@ -43,12 +43,16 @@ class Pool:
         self._open: set[Connection] = set()
         self._idle: list[tuple[ssl.SSLContext | None, Connection]] = []
         self._sweeper: asyncio.TimerHandle | None = None
+        self._lookup: asyncio.Task[list[AddrInfoType]] | None = None
+        self._closed = False
 
     def take(self, context: ssl.SSLContext | None) -> Connection | None:
         """A connection that was used before and can be used again, None if there is none."""
+        oldest_seconds = asyncio.get_running_loop().time() - KEEPALIVE_SECONDS
         while self._idle:
             made_with, connection = self._idle.pop()
-            if made_with is context and connection.reusable:
+            is_fresh = connection.idle_since_seconds > oldest_seconds
+            if made_with is context and is_fresh and connection.reusable:
                 return connection
             connection.abort()
         return None
@@ -65,13 +69,10 @@ class Pool:
             self._sweeper = loop.call_later(KEEPALIVE_SECONDS, self._sweep)
 
     async def connect(self, context: ssl.SSLContext | None) -> Connection:
-        """A new connection. Raises `CannotConnect`."""
-        loop = asyncio.get_running_loop()
+        """A new connection. Raises `ExchangeError`, `TimeoutError`."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                addresses: list[AddrInfoType] = list(
-                    await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                )
+                addresses = list(await asyncio.shield(self._looked_up()))
                 while True:
                     try:
                         return await self._connect_to(addresses, context)
@@ -86,7 +87,8 @@ class Pool:
             raise CannotConnect(error) from error
 
     def close(self) -> None:
-        """Close all, those that are in use, too."""
+        """Close all, those that are in use and those that are being made, too."""
+        self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in tuple(self._open):
@@ -103,8 +105,26 @@ class Pool:
             ssl=context,
             server_hostname=self._server_name if context is not None else None,
         )
+        if self._closed:
+            connection.abort()
+            raise ExchangeError("the connection has been closed by this program")
         self._open.add(connection)
         return connection
+
+    def _looked_up(self) -> asyncio.Task[list[AddrInfoType]]:
+        """The addresses of the host.
+
+        A lookup that hangs keeps a thread, of which there are few, and nobody can end it: so all share one.
+        """
+        if self._lookup is None or self._lookup.done():
+            self._lookup = asyncio.create_task(self._look_up(), name=f"addresses of {self._host}")
+            # Those who waited may be gone when it fails, and then nobody has seen its error.
+            self._lookup.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        return self._lookup
+
+    async def _look_up(self) -> list[AddrInfoType]:
+        loop = asyncio.get_running_loop()
+        return list(await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM))
 
     def _forget(self, connection: Connection) -> None:
         self._open.discard(connection)
