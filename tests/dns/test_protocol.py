@@ -289,7 +289,7 @@ def test_zone_transfers_are_refused(server: Server, rtype: int) -> None:
     assert header(both(server.tcp, query(Z, rtype)))[1:] == (0x8105, 1, 0, 0, 0)
 
 
-@pytest.mark.parametrize("rtype", [0, 3, 41, 65, 97, 250, 256, 4097, 0x4101, 65535])
+@pytest.mark.parametrize("rtype", [0, 3, 41, 65, 97, 250, 256, 507, 508, 4097, 0x4101, 65535])
 def test_any_other_type_of_a_name_that_exists_has_no_data(server: Server, rtype: int) -> None:
     server.udp(query(WEB))
 
