@@ -1,5 +1,6 @@
 """What the requirements ask of the documentation, held against the files that it speaks of."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
 from tests.api.rbac import FOLDER, MANIFESTS, rights, roles
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+DECISIONS = DOCS / "decisions"
+PAGES = (*ROOT.glob("*.md"), *DOCS.rglob("*.md"))
 SECURITY = " ".join((DOCS / "security.md").read_text().split())
 OPERATIONS = " ".join((DOCS / "operations.md").read_text().split())
 
@@ -40,3 +44,33 @@ def test_every_manifest_is_explained() -> None:
 def test_what_an_operator_types_is_what_the_agent_reads() -> None:
     assert OPERATIONS.count(f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}") == 4
     assert f'"{CONDITION_HELD}"' in OPERATIONS
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may have behind `#`: each heading in small letters, with `-` for its spaces."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
+
+
+def test_every_decision_is_in_the_index() -> None:
+    index = (DECISIONS / "README.md").read_text()
+    linked = {
+        (int(number), name) for number, name in re.findall(r"^- \[(\d+)\]\((.*)\):", index, re.MULTILINE)
+    }
+    assert linked == {(int(page.name[:4]), page.name) for page in DECISIONS.glob("[0-9]*.md")}
+    assert sorted(number for number, _ in linked) == list(range(1, len(linked) + 1))
+
+
+def test_every_page_that_the_code_names_is_there() -> None:
+    for folder in ("mcs_controller", "tests", "hack"):
+        for source in (ROOT / folder).rglob("*.py"):
+            for named in re.findall(r"\bdocs/[\w/-]+\.md", source.read_text()):
+                assert (ROOT / named).is_file(), f"{source}: {named}"

@@ -84,10 +84,12 @@ def test_the_sdist_has_the_program_its_pages_its_crds_and_its_rights_and_nothing
     assert {folder or "mcs_controller" for folder in folders} == {
         "crds",
         "docs",
+        "docs/decisions",
         "hack/rbac",
         "mcs_controller",
     }
-    for folder, pattern in (("crds", "*.yaml"), ("hack/rbac", "*.yaml"), ("docs", "*.md")):
+    patterns = {"crds": "*.yaml", "hack/rbac": "*.yaml", "docs": "*.md", "docs/decisions": "*.md"}
+    for folder, pattern in patterns.items():
         assert {f"{folder}/{path.name}" for path in (ROOT / folder).glob(pattern)} <= files
 
 

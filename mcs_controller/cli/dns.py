@@ -100,7 +100,10 @@ def _numeric(address: ListenAddress) -> tuple[str, int]:
 
 
 def _zone_problem(server: DnsServer) -> str | None:
-    """A zone that was complete once stays ready: an old answer is better than none (decision 12)."""
+    """A zone that was complete once stays ready: an old answer is better than none.
+
+    See docs/decisions/0012-dns-never-forgets.md.
+    """
     if server.ready():
         return None
     if server.source.is_open():

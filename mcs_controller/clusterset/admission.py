@@ -1,4 +1,4 @@
-"""What a member may export, checked by every importer (architecture, The broker).
+"""What a member may export, checked by every importer (docs/architecture.md, The broker).
 
 The broker's administrator says in a MemberCluster which namespaces a member may export from and in which
 networks its endpoints lie. The broker cannot check that, so importers do: a member that was taken over

@@ -1,4 +1,4 @@
-"""When a member whose MemberCluster is missing counts as removed (architecture decision 8).
+"""When a member whose MemberCluster is missing counts as removed (docs/decisions/0008-proof.md).
 
 The broker's administrator removes a member by deleting its MemberCluster. A broker that was wiped or
 restored lacks it just so, so that it must be missing for a while, in consistent lists that contain our own:

@@ -1,4 +1,4 @@
-"""IP families of a multi-cluster service (MCS-CON-12; architecture decision 3).
+"""IP families of a multi-cluster service (MCS-CON-12; docs/decisions/0003-ip-families.md).
 
 They are the winner's, as they are: a younger export takes no family away from anybody, and adds none, which
 would send all clients that prefer it to that one cluster. Endpoints of another family are left out, and

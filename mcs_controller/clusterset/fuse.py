@@ -1,4 +1,4 @@
-"""The fuse against mass withdrawal (architecture decision 7).
+"""The fuse against mass withdrawal (docs/decisions/0007-fuse.md).
 
 When much of what is imported would go away at once, or most members go silent at once, the likelier cause is
 a fault than the wish of that many users: hold everything, and say so. The same rule serves for services

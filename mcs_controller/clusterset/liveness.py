@@ -3,7 +3,7 @@
 A heartbeat is a text that changes while its member lives; it is compared, never read as a time, so that
 clocks may differ between clusters. Silence is only counted while the broker answers: after an outage of
 the broker, or of this reader, nobody is older than before it. What follows from silence, to
-withdraw or to keep, is the caller's decision (architecture decision 6).
+withdraw or to keep, is the caller's decision (docs/decisions/0006-dead-members.md).
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
 """Merges the exports of one service into what the clusterset agrees on.
 
 A pure function of the set of records: the oldest export wins by its own creationTimestamp, and equal age is
-decided by cluster id (architecture decision 1, MCS-CON-01). Where the name belongs to some of the clusters
-only their exports decide. Every cluster runs this on the same records and gets the same result, whatever the
-order in which they arrived (MCS-NS-09). What is disputed is told by `disputes.py`.
+decided by cluster id (docs/decisions/0001-precedence.md, MCS-CON-01). Where the name belongs to some of the
+clusters only their exports decide. Every cluster runs this on the same records and gets the same result,
+whatever the order in which they arrived (MCS-NS-09). What is disputed is told by `disputes.py`.
 """
 
 from collections.abc import Collection

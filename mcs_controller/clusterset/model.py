@@ -283,8 +283,8 @@ class Member:
 
     `heartbeat` is an opaque text that changes when the member renews; readers compare, never parse it.
     Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
-    that its silence is no fault (the fuse, architecture decision 7). `limits` are what the administrator set
-    for it of `limits.Limits`, `owns` the namespaces and names (`namespace/name`) that belong to it.
+    that its silence is no fault (docs/decisions/0007-fuse.md). `limits` are what the administrator set for it
+    of `limits.Limits`, `owns` the namespaces and names (`namespace/name`) that belong to it.
     `exported` is what the member stated last, None from an older version.
     """
 

@@ -1,4 +1,4 @@
-"""What a member says of itself: all that it exports, in a few bytes (architecture decision 8).
+"""What a member says of itself: all that it exports, in a few bytes (docs/decisions/0008-proof.md).
 
 That something of a member is missing on the broker proves nothing: the broker may have lost it. So each
 member states, with its heartbeat, how many records and slices it wants there and a digest of their names. An

@@ -1,6 +1,6 @@
 """What the broker holds: the other members' exports, and this member's own mirror of what it wrote.
 
-A record's source cluster is the namespace that it lies in (architecture.md, The broker). The others'
+A record's source cluster is the namespace that it lies in (docs/architecture.md, The broker). The others'
 objects and our own are watched apart, so that the echo of our own writes never looks like news from
 another cluster.
 """

@@ -1,4 +1,4 @@
-"""The second look after a start, which proves what is gone (architecture.md, decision 8).
+"""The second look after a start, which proves what is gone (docs/decisions/0008-proof.md).
 
 An agent that has just started knows what is there, not what was there before. Objects that nobody exports
 any more, here or in our part of the broker, are leftovers of an earlier life: they are found by their

@@ -15,12 +15,12 @@ class AgentConfig:
 
     `member_timeout_seconds` is how long a member's heartbeat may stay unchanged, while the broker itself
     answers, before the member counts as dead; `dead_member_policy` says what then happens to its endpoints
-    (architecture.md, decision 6). `fuse_share` and `fuse_minimum` are how much of what is imported must be
-    missing at once, as a share and in services, for nothing to be withdrawn (decision 7).
-    `confirm_delay_seconds` is the time between the first complete read after
-    a start and the second one that proves what is gone (decision 8). `limits` are how much is taken of one
-    member that has no others stated in its MemberCluster. `exclude_metadata` are prefixes of the exported
-    labels and annotations that this cluster's imports do not carry.
+    (docs/decisions/0006-dead-members.md). `fuse_share` and `fuse_minimum` are how much of what is imported
+    must be missing at once, as a share and in services, for nothing to be withdrawn
+    (docs/decisions/0007-fuse.md). `confirm_delay_seconds` is the time between the first complete read after a
+    start and the second one that proves what is gone (docs/decisions/0008-proof.md). `limits` are how much is
+    taken of one member that has no others stated in its MemberCluster. `exclude_metadata` are prefixes of the
+    exported labels and annotations that this cluster's imports do not carry.
     """
 
     cluster_id: str

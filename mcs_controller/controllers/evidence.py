@@ -1,8 +1,8 @@
 """What has been seen since this process started, and so what counts as proof that something is gone.
 
-Architecture.md, decision 8: nothing is removed on the strength of a first-ever list. A deletion is proven
-when this process saw the thing and then saw it go, or when a second complete list, read a while after the
-first, lacks it still (`confirm`).
+Nothing is removed on the strength of a first-ever list (docs/decisions/0008-proof.md). A deletion is
+proven when this process saw the thing and then saw it go, or when a second complete list, read a while
+after the first, lacks it still (`confirm`).
 """
 
 from collections.abc import Hashable, Iterable

@@ -1,4 +1,4 @@
-"""The fuse of one cluster's imports (architecture.md, decision 7; the rule is in `clusterset/fuse.py`).
+"""The fuse of one cluster's imports (docs/decisions/0007-fuse.md; the rule is in `clusterset/fuse.py`).
 
 It keeps count of our imports that no record stands behind any more: told of every change by service key, so
 that before the first of many is withdrawn all that vanished with it has been counted. What was withdrawn

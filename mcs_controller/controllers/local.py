@@ -1,6 +1,6 @@
 """What this cluster itself holds, as far as exports and imports are concerned.
 
-Memory is for what is exported or imported (architecture.md, decision 11): Services and source slices of a
+Memory is for what is exported or imported (docs/decisions/0011-memory.md): Services and source slices of a
 service are kept only while a ServiceExport names it. When one appears, its Service and slices are read
 once (`_load`), because the watches passed them by; a key answers `loaded` from then on. Nothing is decided
 here: the stores are read by the reconcilers, and every change is told to listeners as a service key.

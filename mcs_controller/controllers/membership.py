@@ -274,7 +274,7 @@ class Membership:
         }
 
     def _believed_dead(self, members: Mapping[str, Member]) -> frozenset[str]:
-        """The silent members less those that the fuse holds (architecture.md, decision 7).
+        """The silent members less those that the fuse holds (docs/decisions/0007-fuse.md).
 
         Those that have been silent for half of the time-out are counted with them: members that fall silent
         together reach the time-out one after the other, and the first must not pass for a single one.

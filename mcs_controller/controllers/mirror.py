@@ -1,7 +1,8 @@
 """This cluster's own part of the broker: how it is written and taken back, and whether others touched it.
 
 What is taken back is said before it is deleted, so that importers can tell it from what the broker lost: a
-record is marked as withdrawn, a slice of a service that stays exported is emptied (architecture decision 8).
+record is marked as withdrawn, a slice of a service that stays exported is emptied
+(docs/decisions/0008-proof.md).
 
 It knows what it wrote and removed itself. An own object that is gone, or older than before, without its
 doing shows that the broker's history broke; listeners are told.

@@ -6,7 +6,8 @@ whose agents cannot lead for that, is not taken for dead (MCS-LIFE-03). The stat
 (`clusterset/statement.py`) is for the leader to give.
 
 What was written here is remembered: when the broker has something older, or nothing, then it was restored,
-wiped or rebuilt, and what it lacks besides proves nothing (architecture decision 8). Listeners are told.
+wiped or rebuilt, and what it lacks besides proves nothing (docs/decisions/0008-proof.md). Listeners are
+told.
 """
 
 import asyncio

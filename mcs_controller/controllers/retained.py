@@ -1,10 +1,11 @@
-"""What vanished from the broker without its member's word, kept until the member speaks (decision 8).
+"""What vanished from the broker without its member's word, kept until the member speaks.
 
-It stands between the stores of the others' records and slices and everybody who reads them. An entry that
-goes away is kept as it was last, unless its going is proven: the member had withdrawn it, it states that it
-wants nothing more than what is there, it was removed, or an operator lets it go. When the broker's history
-went back and brings an older story of something, the later one stands until its member has written anew.
-What is new always counts, so that changes flow on while something is missing.
+The rule and its reasons are in docs/decisions/0008-proof.md. This stands between the stores of the others'
+records and slices and everybody who reads them. An entry that goes away is kept as it was last, unless its
+going is proven: the member had withdrawn it, it states that it wants nothing more than what is there, it was
+removed, or an operator lets it go. When the broker's history went back and brings an older story of
+something, the later one stands until its member has written anew. What is new always counts, so that changes
+flow on while something is missing.
 
 After a start nothing can be kept, since nothing was seen. Then `accounted` says whether the absence of a
 member's export may be believed.

@@ -1,7 +1,8 @@
 """Takes all that a member exported off the broker, when no agent does it: it leaves, or has a new id.
 
 As an agent does: each record is marked as withdrawn before it is deleted, and before its slices go, so that
-importers drop the export at once and do not wait for a word that would never come (decision 8).
+importers drop the export at once and do not wait for a word that would never come
+(docs/decisions/0008-proof.md).
 """
 
 from collections.abc import AsyncIterator
