@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -122,6 +123,7 @@ def test_a_connection_whose_server_did_not_take_the_whole_request_is_not_used_ag
 ) -> None:
     """An API server may refuse a large body before it has come, and need not read the rest."""
     connections, ended = 0, asyncio.Event()
+    closed: list[int] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
@@ -130,7 +132,10 @@ def test_a_connection_whose_server_did_not_take_the_whole_request_is_not_used_ag
         await reader.readuntil(b"\r\n\r\n")
         await Exchange(number, b"", b"", writer).answer(str(number).encode())
         await ended.wait()
-        writer.close()
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
+        closed.append(number)
 
     async def talk() -> None:
         context: ssl.SSLContext | None = pki.server_context() if tls else None
@@ -142,6 +147,7 @@ def test_a_connection_whose_server_did_not_take_the_whole_request_is_not_used_ag
             assert (await transport.request(large, timeout_seconds=20)).body == b"1"
             assert await ask(transport) == b"2"
             ended.set()
+            await until(lambda: sorted(closed) == [1, 2])
 
     run(talk())
 
