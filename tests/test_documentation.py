@@ -74,3 +74,22 @@ def test_every_page_that_the_code_names_is_there() -> None:
         for source in (ROOT / folder).rglob("*.py"):
             for named in re.findall(r"\bdocs/[\w/-]+\.md", source.read_text()):
                 assert (ROOT / named).is_file(), f"{source}: {named}"
+
+
+def folders(place: Path) -> set[str]:
+    return {path.parent.name for path in place.glob("*/__init__.py")}
+
+
+def test_the_lists_of_rooms_and_of_test_folders_are_those_of_the_tree() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    rooms = folders(ROOT / "mcs_controller")
+    assert set(re.findall(r"^\| `(\w+)/` \|", contributing, re.MULTILINE)) == rooms | {
+        "crds",
+        "docs",
+        "hack",
+        "tests",
+    }
+    overview = (DOCS / "architecture.md").read_text()
+    assert set(re.findall(r"^\| `mcs_controller/(\w+)/` \|", overview, re.MULTILINE)) == rooms
+    others = set(re.findall(r"^\| `tests/(\w+)/` \|", contributing, re.MULTILINE))
+    assert others == folders(ROOT / "tests") - rooms
