@@ -36,7 +36,7 @@ class AgentMetrics:
         )
         self.history_breaks = Counter(
             "mcs_broker_history_breaks_total",
-            "Times that the broker turned out to have lost something or track of something.",
+            "Times that the broker was found to have lost or gone back on what it held.",
             registry=registry,
         )
         self.foreign = Counter(
@@ -99,7 +99,7 @@ class StateCollector(Collector):
         )
         waiting = GaugeMetricFamily(
             "mcs_imports_waiting",
-            "Services that are not imported, since so many of a member that exports them are already.",
+            "Services not imported because a member that exports them has no place for imports left.",
             labels=["member"],
         )
         for member, services in self._import_cap.waiting():
@@ -122,7 +122,7 @@ class StateCollector(Collector):
         kept = GaugeMetricFamily(
             "mcs_retained_objects",
             "Records and slices of other members that are kept although the broker lacks them (missing) or "
-            "has an older story of them (older), since their members did not say so.",
+            "has an older version of them (older), since their members did not withdraw them.",
             labels=["kind", "reason"],
         )
         for (kind, reason), number in self._retained.counts().items():

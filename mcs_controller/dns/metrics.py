@@ -92,7 +92,7 @@ class DnsCollector(Collector):
         )
         yield CounterMetricFamily(
             "mcs_dns_unjoined",
-            "Times that joined replies could not be sent and single ones could, to a client or to all.",
+            "Times that the kernel refused joined replies, to a client or to all, and they were sent singly.",
             value=counters.unjoined,
         )
         yield GaugeMetricFamily(
@@ -125,7 +125,7 @@ class DnsCollector(Collector):
         age_seconds = self._source.age_seconds()
         yield GaugeMetricFamily(
             "mcs_dns_zone_age_seconds",
-            "Time since the API server was last heard, by the process that left the snapshot if need be; "
+            "Time since the API server was last heard by this process, or by the one that left the snapshot; "
             "NaN before the first time.",
             value=float("nan") if age_seconds is None else age_seconds,
         )

@@ -113,7 +113,7 @@ class KubeMetrics:
         )
         age = GaugeMetricFamily(
             "mcs_kube_last_contact_age_seconds",
-            "Time since the API server was last heard of; absent before the first time.",
+            "Time since the API server last answered or sent something; absent before the first time.",
             labels=["client"],
         )
         for client in self._clients.values():
@@ -124,7 +124,7 @@ class KubeMetrics:
         yield age
         left_out = CounterMetricFamily(
             "mcs_kube_objects_left_out",
-            "Objects that were read from an API server and not decoded, by reason.",
+            "Objects that an API server sent and that were left out, by reason.",
             labels=["client", "kind", "reason"],
         )
         for client in self._clients.values():
