@@ -1,6 +1,7 @@
 """What connections of our own hold against: broken servers, and those who close twice or too early."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -11,9 +12,10 @@ import uvloop
 
 from mcs_controller.kube.connection import HEAD_MAX_BYTES
 from mcs_controller.kube.credentials import StaticCredential
+from mcs_controller.kube.direct import Direct
 from mcs_controller.kube.errors import Timeout, Unreachable
 from mcs_controller.kube.http import HttpTransport
-from mcs_controller.kube.pool import KEEPALIVE_SECONDS
+from mcs_controller.kube.pool import KEEPALIVE_SECONDS, CannotConnect
 from mcs_controller.kube.tls import TlsSettings
 from mcs_controller.kube.transport import LineStream, Request
 from tests.dns.cluster import until
@@ -251,3 +253,136 @@ async def test_a_connection_that_is_closing_is_not_taken() -> None:
         assert await ask(transport, "POST") == b"2"
         assert connection.socket() is None
         await until(lambda: connection not in transport._direct._pool._open)
+
+
+async def test_an_address_that_does_not_answer_delays_a_request_only_until_the_next_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    connect = loop.sock_connect
+    given_up: list[Any] = []
+
+    async def sock_connect(peer: socket.socket, address: Any) -> None:
+        if address[0] == "127.0.0.2":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                given_up.append(address)
+        await connect(peer, address)
+
+    async with serving(say_which) as server, transport_to(server) as transport:
+        port = int(server.rpartition(":")[2])
+        hosts = ("127.0.0.2", "127.0.0.1")
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+
+        async def getaddrinfo(*_: Any, **__: Any) -> Any:
+            return found
+
+        monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(loop, "sock_connect", sock_connect)
+        monkeypatch.setattr("mcs_controller.kube.pool.CONNECT_TIMEOUT_SECONDS", 4.0)
+        assert await ask(transport) == b"1"
+        assert given_up == [("127.0.0.2", port)]
+        # What was tried first for one connection is tried first for the next: nothing is taken off the list.
+        assert len(found) == 2
+
+
+async def test_a_connection_that_is_not_made_in_time_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", hang)
+    monkeypatch.setattr("mcs_controller.kube.pool.CONNECT_TIMEOUT_SECONDS", 0.02)
+    async with transport_to("http://127.0.0.1:1") as transport:
+        with pytest.raises(Timeout):
+            await transport.request(GET, timeout_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"), "Connection refused"),
+        (ConnectionResetError(), ""),
+        (ConnectionAbortedError("the handshake takes too long"), "the handshake takes too long"),
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        (OSError("Multiple exceptions: a, b"), "Multiple exceptions: a, b"),
+    ],
+)
+def test_why_no_connection_could_be_made_is_told_without_addresses_in_memory(
+    error: OSError, told: str
+) -> None:
+    assert str(CannotConnect(error)) == f"cannot connect: {told}"
+
+
+def test_of_a_certificate_it_is_told_that_it_is_not_trusted() -> None:
+    error = CannotConnect(ssl.SSLCertVerificationError("it expired"))
+    assert str(error).startswith("its certificate is not trusted: ")
+    assert "it expired" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("server", "line", "host", "server_name"),
+    [
+        ("https://[::1]:6443/", b"GET /x HTTP/1.1\r\nhost: [::1]:6443\r\n", "::1", "::1"),
+        ("https://east.test.", b"GET /x HTTP/1.1\r\nhost: east.test\r\n", "east.test.", "east.test"),
+        (
+            "https://East.test:443/a b/",
+            b"GET /a%20b/x HTTP/1.1\r\nhost: east.test\r\n",
+            "east.test",
+            "east.test",
+        ),
+        (
+            "http://b\u00fccher.test:1",
+            b"GET /x HTTP/1.1\r\nhost: xn--bcher-kva.test:1\r\n",
+            *2 * ("xn--bcher-kva.test",),
+        ),
+    ],
+)
+def test_a_server_is_called_by_its_name(server: str, line: bytes, host: str, server_name: str) -> None:
+    direct = Direct(server.rstrip("/"))
+    assert direct._request("GET", "/x", {}, None) == line + b"\r\n"
+    assert (direct._pool._host, direct._pool._server_name) == (host, server_name)
+
+
+async def test_what_a_stream_allowed_of_silence_is_no_bound_of_the_next_request() -> None:
+    async def handle(exchange: Exchange) -> None:
+        if exchange.method == "PUT":
+            await asyncio.sleep(0.2)
+        await say_which(exchange)
+
+    async with serving(handle) as server, transport_to(server) as transport:
+        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=0.05)
+        assert [await stream.readline(), await stream.readline()] == [b"1", b""]
+        await stream.close()
+        assert await ask(transport, "PUT") == b"1"
+
+
+async def test_a_stream_that_goes_on_is_not_silent() -> None:
+    async def handle(exchange: Exchange) -> None:
+        await exchange.say(CHUNKED)
+        for _ in range(10):
+            await exchange.say(b"2\r\na\n\r\n")
+            await asyncio.sleep(0.1)
+
+    async with serving(handle) as server, transport_to(server) as transport:
+        stream = await transport.stream(GET, timeout_seconds=5, inactivity_seconds=0.5)
+        assert [await stream.readline() for _ in range(10)] == [b"a\n"] * 10
+        with pytest.raises(Timeout):
+            await stream.readline()
+        await stream.close()
+
+
+async def test_a_sweep_closes_what_is_old_and_comes_again_for_what_is_not() -> None:
+    async with serving(say_which) as server, transport_to(server) as transport:
+        pool = transport._direct._pool
+        await asyncio.gather(ask(transport), ask(transport))
+        old, young = [connection for _, connection in pool._idle]
+        old.idle_since_seconds -= KEEPALIVE_SECONDS
+        pool._sweep()
+        assert (old.open, [connection for _, connection in pool._idle]) == (False, [young])
+        assert pool._sweeper is not None
+        assert 0 < pool._sweeper.when() - asyncio.get_running_loop().time() <= KEEPALIVE_SECONDS
+        young.idle_since_seconds -= KEEPALIVE_SECONDS
+        pool._sweep()
+        assert not young.open
+        assert pool._sweeper is None
