@@ -127,6 +127,8 @@ class Connection(asyncio.Protocol):
 
     def watch_silence(self, seconds: float) -> None:
         """From now on nothing may be silent for longer: what is waited for then ends in `TimeoutError`."""
+        if not self.open:
+            return
         self._silence_seconds = seconds
         self._heard_at_seconds = self._loop.time()
         self._silence_timer = self._loop.call_later(seconds, self._check_silence)

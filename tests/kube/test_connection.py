@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -57,3 +58,13 @@ async def test_whatever_a_server_sends_ends_in_an_answer_or_an_error(noise: byte
             pass
     except ExchangeError:
         assert not connection.reusable
+
+
+async def test_the_silence_of_a_connection_that_is_gone_is_not_watched() -> None:
+    connection = asked()
+    connection.data_received(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno chunk")
+    await connection.head()
+    connection.watch_silence(60)
+    assert connection._silence_timer is None
+    with pytest.raises(ExchangeError, match="the answer is not HTTP"):
+        await connection.chunk()
