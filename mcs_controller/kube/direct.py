@@ -110,7 +110,7 @@ async def _heard(connection: Connection, request: bytes) -> None:
         connection.ask(request)
         await connection.head()
         coding = connection.headers.get("content-encoding", "identity")
-        if coding != "identity":
+        if coding.lower() != "identity":
             raise ExchangeError(f"the answer comes as {coding[:20]}, which was not asked for")
     except BaseException:
         connection.abort()

@@ -238,6 +238,14 @@ async def test_what_a_server_says_unasked_is_no_answer_to_anything() -> None:
         assert await ask(transport) == b"2"
 
 
+async def test_a_coding_that_is_none_may_be_named() -> None:
+    async def handle(exchange: Exchange) -> None:
+        await exchange.answer(b"ok", b"Content-Encoding: Identity\r\n")
+
+    async with serving(handle) as server, transport_to(server) as transport:
+        assert await ask(transport) == b"ok"
+
+
 async def test_an_interim_answer_is_passed_over_and_a_body_may_end_with_its_connection() -> None:
     async def handle(exchange: Exchange) -> None:
         await exchange.say(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\n\r\nall ")
