@@ -13,7 +13,7 @@ watch is the first to show it (`writing`).
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -44,11 +44,15 @@ Listener = Callable[[Entry[T] | None, Entry[T] | None], None]
 class _Writing(Generic[T]):
     """A write that is under way: the value that it is to lead to, None if nobody knows.
 
-    `untold` is what a watch showed meanwhile: old and new entry of what may be its own echo.
+    `untold` is what a watch showed meanwhile: old and new entry of what may be its own echo. `removed` are
+    the uids of what went meanwhile.
     """
 
     expected: T | None
+    writers: int = 1
+    keeps_back: bool = True
     untold: tuple[Entry[T] | None, Entry[T]] | None = None
+    removed: set[str] = field(default_factory=set)
 
 
 def is_older(version: str, other: str) -> bool:
@@ -104,18 +108,23 @@ class Store(Generic[T]):
         A watch may show that before the answer does. Who listens is told of a change that comes meanwhile
         when this ends, and not at all if it was the very version that the answer has. Only one change is
         kept back, none that has another value than is `expected`, none that a list shows, and no removal.
+        What was removed meanwhile stays so, though an answer, which is of before, still shows it.
         """
-        if key in self._writes:
+        others = self._writes.get(key)
+        if others is not None:
             # Of two writes one is refused, and then what the other led to is news to its writer.
-            yield
-            return
-        write = self._writes[key] = _Writing(expected)
+            others.writers += 1
+        write = others or _Writing(expected)
+        self._writes[key] = write
         try:
             yield
         finally:
-            del self._writes[key]
-            if write.untold is not None:
-                self._tell(key, *write.untold)
+            write.writers -= 1
+            if not write.writers:
+                del self._writes[key]
+            if others is None:
+                write.keeps_back = False
+                self._tell_untold(key, write)
 
     def apply(self, entry: Entry[T], *, silent: bool = False) -> bool:
         """Hold `entry` unless the same or a newer version is held already; True if something changed.
@@ -124,6 +133,10 @@ class Store(Generic[T]):
         """
         held = self._entries.get((entry.namespace, entry.name))
         write = self._writes.get((entry.namespace, entry.name)) if self._writes else None
+        if write is not None and entry.uid in write.removed:
+            if silent:
+                return False
+            write.removed.discard(entry.uid)
         if silent and write is not None and write.untold is not None and _same(write.untold[1], entry):
             write.untold = None
         if self._touched is not None:
@@ -136,6 +149,7 @@ class Store(Generic[T]):
         if (
             not silent
             and write is not None
+            and write.keeps_back
             and write.untold is None
             and write.expected in (None, entry.value)
         ):
@@ -151,7 +165,8 @@ class Store(Generic[T]):
         """
         now = self._entries.get(key)
         if now is not held:
-            if entry is not None:
+            write = self._writes.get(key)
+            if entry is not None and not (write is not None and entry.uid in write.removed):
                 self.apply(entry)
             return
         if self._touched is not None:
@@ -217,14 +232,21 @@ class Store(Generic[T]):
             index = self._index_of(held)
             if index is not None:
                 self._unindex(index, key)
+        write = self._writes.get(key)
+        if write is not None:
+            write.removed.add(held.uid)
         self._tell(key, held, None)
+
+    def _tell_untold(self, key: Key, write: _Writing[T]) -> None:
+        untold, write.untold = write.untold, None
+        if untold is not None:
+            self._tell(key, *untold)
 
     def _tell(self, key: Key, old: Entry[T] | None, new: Entry[T] | None) -> None:
         write = self._writes.get(key) if self._writes else None
-        if write is not None and write.untold is not None:
+        if write is not None:
             # In order: what comes next shows that somebody else writes it, too.
-            untold, write.untold = write.untold, None
-            self._tell(key, *untold)
+            self._tell_untold(key, write)
         for listener in self._listeners:
             listener(old, new)
 

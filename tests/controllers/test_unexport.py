@@ -33,6 +33,22 @@ async def test_the_last_unexport_takes_import_slices_and_derived_service_away_ev
         assert await world["east"].held(SERVICES, "shop", "web") is not None
 
 
+async def test_an_export_deleted_before_a_write_of_its_status_is_answered_is_gone_everywhere() -> None:
+    async with Clusterset() as world:
+        await world.everywhere("shop")
+        await world["east"].deploy("shop", "web")
+        # The watch tells of the deletion before the answer to what was written comes.
+        world["east"].agent.wire.answer_delay_seconds = 0.5
+
+        async def is_told() -> bool:
+            return (await world["east"].conditions("shop", "web")).get("Ready") == ("True", "Exported")
+
+        await world.until(is_told)
+        await world["east"].unexport("shop", "web")
+
+        await world.gone("shop", "web")
+
+
 @pytest.mark.requirement("MCS-LIFE-02", "MCS-IMP-03")
 async def test_one_of_two_exports_takes_its_endpoints_along_and_import_and_ip_stay() -> None:
     async with Clusterset() as world:
