@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.controllers.pace import BURST, INTERVAL_SECONDS
 from mcs_controller.controllers.status import AHEAD_MIN_KEYS, AHEAD_SECONDS, StatusWriter
 
 pytestmark = pytest.mark.looptime
@@ -22,11 +23,18 @@ class Status(StatusWriter[str, str]):
         super().__init__("status", Random(1))
         self.held: dict[ServiceKey, str] = {}
         self.written_at_seconds: dict[ServiceKey, float] = {}
+        self.asked_before: list[ServiceKey] = []
+        self.found_before: str | None = None
         self.ahead = 0
         self.keys_ahead = lambda: self.ahead
 
     def _difference(self, key: ServiceKey, wanted: str) -> str | None:
         return wanted if self.held.get(key) != wanted else None
+
+    async def _before_writing(self, key: ServiceKey, difference: str) -> None:
+        self.asked_before.append(key)
+        if self.found_before is not None:
+            self.held[key] = self.found_before
 
     async def _write(self, key: ServiceKey, difference: str) -> None:
         self.held[key] = difference
@@ -76,6 +84,44 @@ async def test_no_status_waits_longer_than_its_bound_however_many_they_are() -> 
         status.want(WEB, "good")
         await status.queue.idle()
         assert status.written_at_seconds[WEB] >= 2 * AHEAD_SECONDS
+
+
+async def test_what_was_written_is_wanted_no_more() -> None:
+    async with running() as status:
+        status.want(WEB, "good")
+        await status.queue.idle()
+        status.want(WEB, "good")
+        assert not len(status.queue)
+
+
+async def test_what_comes_to_be_held_by_itself_is_not_written() -> None:
+    async with running() as status:
+        status.ahead = AHEAD_MIN_KEYS
+        status.want(WEB, "good")
+        status.held[WEB] = "good"
+        await status.queue.idle()
+        assert not status.written_at_seconds
+        assert not status.asked_before
+
+
+async def test_writes_of_one_object_keep_their_pace_and_the_last_wish_is_the_one() -> None:
+    async with running() as status:
+        for number in range(BURST + 2):
+            status.want(WEB, f"wish {number}")
+            await status.queue.idle()
+        assert status.held == {WEB: f"wish {BURST - 1}"}
+        await asyncio.sleep(2 * INTERVAL_SECONDS)
+        await status.queue.idle()
+        assert status.held == {WEB: f"wish {BURST + 1}"}
+
+
+async def test_what_is_found_out_before_writing_counts() -> None:
+    async with running() as status:
+        status.found_before = "good"
+        status.want(WEB, "good")
+        await status.queue.idle()
+        assert status.asked_before == [WEB]
+        assert not status.written_at_seconds
 
 
 async def test_what_is_held_already_is_not_written() -> None:
