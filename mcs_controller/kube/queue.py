@@ -15,7 +15,7 @@ from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from mcs_controller.kube.backoff import Backoff
-from mcs_controller.kube.errors import ApiError, KubeError, TransportError
+from mcs_controller.kube.errors import ApiError, Conflict, KubeError, TransportError
 from mcs_controller.kube.logcontext import log_context
 from mcs_controller.kube.ready import Lane, Lanes, OneLine, Ready, lane_of_work
 from mcs_controller.kube.turns import Turn
@@ -227,6 +227,8 @@ class WorkQueue(Generic[K]):
 
     def _retry(self, key: K, error: BaseException) -> None:
         backoff = self._backoffs.get(key)
+        # That another writer was quicker once is in order: the next look works on what is there.
+        is_news = backoff is not None or not isinstance(error, Conflict)
         if backoff is None:
             backoff = self._backoffs[key] = Backoff(
                 self._first_retry_seconds, self._longest_retry_seconds, random=self._random
@@ -237,7 +239,8 @@ class WorkQueue(Generic[K]):
             self._unanswered.pop(key, None)
         seconds = backoff.next_seconds(error.retry_after_seconds if isinstance(error, ApiError) else None)
         if isinstance(error, (KubeError, asyncio.CancelledError)):
-            _log.warning(
+            _log.log(
+                logging.WARNING if is_news else logging.DEBUG,
                 "%s: reconciling %s failed, again in %.3f s: %s: %s",
                 self.name,
                 key,

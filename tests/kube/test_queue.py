@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.kube.errors import Conflict, TooManyRequests, Unreachable
+from mcs_controller.kube.errors import Conflict, KubeError, TooManyRequests, Unreachable
 from mcs_controller.kube.logcontext import log_context
 from mcs_controller.kube.queue import WorkQueue
 
@@ -213,6 +213,32 @@ async def test_of_several_wishes_for_later_the_earliest_holds() -> None:
         assert len(queue) == 1
         await asyncio.sleep(100)
     assert looks == [("c", 0), ("b", 5), ("a", 10)]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("error", "tries", "warnings"),
+    [
+        (Conflict(409, "Conflict", "someone was faster"), 1, 0),
+        (Conflict(409, "Conflict", "someone was faster"), 2, 1),
+        (Unreachable("away"), 1, 1),
+    ],
+)
+async def test_that_another_was_quicker_once_is_no_warning_and_all_else_is(
+    error: KubeError, tries: int, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = [error] * tries
+
+    async def reconcile(key: str) -> None:
+        if left:
+            raise left.pop()
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(10)
+    assert len([one for one in caplog.records if one.levelname == "WARNING"]) == warnings
+    assert not left
 
 
 @pytest.mark.looptime
