@@ -8,6 +8,7 @@ import pytest
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES
 from mcs_controller.controllers.writer import Writer
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import Conflict, NotFound
 from mcs_controller.kube.store import Store
 from mcs_controller.simcluster.cluster import SimCluster
 
@@ -70,6 +71,35 @@ async def test_what_the_server_filled_in_is_read(client: Client) -> None:
 async def test_without_the_value_the_answer_is_read(client: Client) -> None:
     writer = Writer(client, lambda: ENDPOINT_SLICES, Store[str](), read)
     assert (await writer.create(body())).value == READ
+
+
+async def test_an_object_that_took_the_place_of_the_known_one_is_neither_replaced_nor_patched(
+    client: Client,
+) -> None:
+    store: Store[str] = Store()
+    writer = Writer(client, lambda: ENDPOINT_SLICES, store, read)
+    created = await writer.create(body(), SENT)
+    # The version is right: only the uid tells that it is another object.
+    stranger = created._replace(uid="another")
+
+    with pytest.raises(Conflict):
+        await writer.replace(stranger, body(ports=[]), SENT)
+    with pytest.raises(Conflict):
+        await writer.patch(stranger, {"ports": []})
+
+    assert (await client.get(ENDPOINT_SLICES, "web", "shop"))["ports"] == [PORT]
+
+
+async def test_a_write_that_finds_nothing_leaves_nothing_held(client: Client) -> None:
+    store: Store[str] = Store()
+    writer = Writer(client, lambda: ENDPOINT_SLICES, store, read)
+    created = await writer.create(body(), SENT)
+    await client.delete(ENDPOINT_SLICES, "web", namespace="shop")
+
+    with pytest.raises(NotFound):
+        await writer.replace(created, body(), SENT)
+
+    assert store.get("shop", "web") is None
 
 
 Edit = Callable[[Object], Any]
