@@ -10,9 +10,9 @@ import pytest
 from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE = "mcs_controller/clusterset/ports.py"
+FILE = "mcs_controller/clusterset/services/ports.py"
 DIFF = f"""\
-# mcs_controller.clusterset.ports.x_union__mutmut_1: survived
+# mcs_controller.clusterset.services.ports.x_union__mutmut_1: survived
 --- {FILE}
 +++ {FILE}
 @@ -1,3 +1,3 @@
@@ -30,10 +30,10 @@ def mutate() -> ModuleType:
 
 def mutants_of(mutate: ModuleType, *statuses: str) -> list[object]:
     return [
-        mutate.Mutant(f"mcs_controller.clusterset.ports.x_union__mutmut_{number}", status)
+        mutate.Mutant(f"mcs_controller.clusterset.services.ports.x_union__mutmut_{number}", status)
         if status in mutate.DETECTED
         else mutate.Mutant(
-            f"mcs_controller.clusterset.ports.x_union__mutmut_{number}",
+            f"mcs_controller.clusterset.services.ports.x_union__mutmut_{number}",
             status,
             mutate.change_of(DIFF),
             DIFF,
@@ -65,7 +65,10 @@ def test_a_survivor_that_is_named_as_equivalent_is_not_counted(
 def test_an_equivalent_that_no_longer_survives_is_told(
     mutate: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    listed = {mutate.Change(FILE, "a", "b"): "-", mutate.Change("mcs_controller/dns/names.py", "a", "b"): "-"}
+    listed = {
+        mutate.Change(FILE, "a", "b"): "-",
+        mutate.Change("mcs_controller/dns/zone/names.py", "a", "b"): "-",
+    }
     assert mutate.report(mutants_of(mutate, "killed"), listed, 90) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[-1] == f"hack/mutants.toml: no longer a survivor of {FILE}: b"

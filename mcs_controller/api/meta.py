@@ -1,9 +1,9 @@
 """What all objects on the wire share: the base models, object metadata and conditions.
 
-The models are the one source of the CRDs (schema.py turns them into structural schemas; the docstring below
-a field is what `kubectl explain` prints) and serve the edges, the command line and tests, with checked
-values. Hot paths do not come here: `clusterset/decode.py` reads plain JSON into slim values. A field that
-was absent is None and stays absent when written again; an empty list stays an empty list.
+The models are the one source of the CRDs (schema.py turns them into structural schemas; the docstring below a
+field is what `kubectl explain` prints) and serve the edges, the command line and tests, with checked values.
+Hot paths do not come here: `clusterset/services/decode/` reads plain JSON into slim values. A field that was
+absent is None and stays absent when written again; an empty list stays an empty list.
 """
 
 from dataclasses import dataclass

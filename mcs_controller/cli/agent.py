@@ -22,16 +22,16 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, file_of_broker, instance_name, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import AgentSettings
-from mcs_controller.clusterset.limits import Limits
-from mcs_controller.controllers.agent import Agent
+from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.identity import ClusterId
-from mcs_controller.controllers.presence import Presence
+from mcs_controller.controllers.membership.cluster_id import ClusterId
+from mcs_controller.controllers.membership.presence import Presence
+from mcs_controller.controllers.services.agent import Agent
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.kube.tasks import Tasks
-from mcs_controller.observe.events import EventRecorder
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.logging import configure_logging
 

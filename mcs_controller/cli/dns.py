@@ -20,8 +20,8 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import DnsSettings
-from mcs_controller.dns.fleet import Fleet
-from mcs_controller.dns.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health

@@ -20,13 +20,13 @@ from mcs_controller.cli.errors import CannotAsk, UsageError
 from mcs_controller.cli.host import connect
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import DnsCheckSettings
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
-from mcs_controller.dns.check import Checker, Difference
+from mcs_controller.clusterset.services import decode
 from mcs_controller.dns.errors import DnsError
-from mcs_controller.dns.expected import Expectation, expected_answers, expected_of_zone
-from mcs_controller.dns.zone import Zone
+from mcs_controller.dns.zone.zone import Zone
+from mcs_controller.dnscheck.check import Checker, Difference
+from mcs_controller.dnscheck.expected import Expectation, expected_answers, expected_of_zone
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import KubeError

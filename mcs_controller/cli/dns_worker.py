@@ -15,7 +15,7 @@ from typing import cast
 
 import uvloop
 
-from mcs_controller.dns.worker import run_worker
+from mcs_controller.dns.workers.worker import run_worker
 from mcs_controller.observe.logging import LogFormat, LogLevel, configure_logging
 
 

@@ -8,11 +8,11 @@ Errors of other rooms that a user can cause are listed in `expected`; anything e
 """
 
 from mcs_controller.clusterset.errors import InvalidClusterId
-from mcs_controller.controllers.errors import FatalError
+from mcs_controller.controllers.membership.errors import FatalError
 from mcs_controller.dns.errors import DnsError
 from mcs_controller.kube.errors import KubeError
-from mcs_controller.kube.masking import mask_secrets
 from mcs_controller.observe.listening import ListenError
+from mcs_controller.observe.masking import mask_secrets
 
 
 class CliError(Exception):

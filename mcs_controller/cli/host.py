@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from mcs_controller import __version__
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.config import load_in_cluster, load_kubeconfig, load_kubeconfigs
+from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig, load_kubeconfigs
 from mcs_controller.kube.errors import ConfigError
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health

@@ -11,8 +11,8 @@ from random import Random
 from mcs_controller.cli.host import connect, file_of_broker
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import LeaveSettings
-from mcs_controller.controllers.identity import ClusterId
-from mcs_controller.controllers.leave import leave
+from mcs_controller.controllers.membership.cluster_id import ClusterId
+from mcs_controller.controllers.services.leave import leave
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,10 +19,10 @@ from mcs_controller.cli.options import (
     switch,
 )
 from mcs_controller.clusterset.identity import check_cluster_id
-from mcs_controller.clusterset.texts import is_dns_label, is_subdomain
+from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
 from mcs_controller.controllers.config import DeadMemberPolicy
 from mcs_controller.dns.errors import ZoneNameError
-from mcs_controller.dns.wire import origin_name
+from mcs_controller.dns.wire.encoding import origin_name
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import LogFormat, LogLevel
 

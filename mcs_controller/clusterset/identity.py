@@ -8,7 +8,7 @@ which is why it is one RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
 from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MEMBER_NAMESPACE_PREFIX
 from mcs_controller.api.resources import ABOUT_GROUP
 from mcs_controller.clusterset.errors import InvalidClusterId, shortened
-from mcs_controller.clusterset.texts import is_dns_label
+from mcs_controller.clusterset.syntax import is_dns_label
 
 CLUSTER_ID_PROPERTY = "cluster.clusterset.k8s.io"
 """The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""

@@ -1,17 +1,20 @@
 """The values that the rules work on: slim, frozen, and the same wherever they came from.
 
-Nothing here knows JSON: `decode.py` makes these values from objects on the wire and `encode.py` turns wanted
-ones back. Every field has a reader in the rules; a field without one does not belong here, since stores hold
-many of these. Optional texts that the API may leave out are `""` or `None` as each field says; lists are
-tuples, maps are sorted tuples of pairs, so that equal content compares equal.
+Nothing here knows JSON: `services/decode` makes these values from objects on the wire and
+`services/encode.py` turns wanted ones back. Every field has a reader in the rules; a field without one does
+not belong here, since stores hold many of these. Optional texts that the API may leave out are `""` or `None`
+as each field says; lists are tuples, maps are sorted tuples of pairs, so that equal content compares equal.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 AddressFamily = Literal["IPv4", "IPv6"]
 ImportType = Literal["ClusterSetIP", "Headless"]
 ConditionStatus = Literal["True", "False", "Unknown"]
+MAX_PORTS: Final = 100
+"""Of an export, as the broker's schema bounds it, and of a union, so that each cluster can hold it."""
+
 StringMap = tuple[tuple[str, str], ...]
 """A map of strings as pairs sorted by key."""
 
@@ -266,7 +269,7 @@ class ImportedSlice:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a member says that it exports: how much, and a digest of the names (`statement.py`).
+    """What a member says that it exports: how much, and a digest of the names (`membership/statement.py`).
 
     `at` is a time that compares as text.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
-from mcs_controller.clusterset.limits import DEFAULT_LIMITS, Limits
+from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 
 DeadMemberPolicy = Literal["withdraw", "keep"]
 

@@ -14,6 +14,16 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from pydantic_core import to_json
 
 from mcs_controller.api.resources import Resource
+from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
+from mcs_controller.kube.decoding.field_parser import WHOLE, Whole
+from mcs_controller.kube.decoding.field_parser import parse as parse_json
+from mcs_controller.kube.decoding.left_out import LeftOutLedger
+from mcs_controller.kube.decoding.listing import ONE_PAGE_MAX_BYTES, ListPage, PageLimit, list_pages
+from mcs_controller.kube.decoding.listing import PAGE_SIZE as PAGE_SIZE
+from mcs_controller.kube.decoding.reading import UNBOUNDED, Bounds, LeftOut, ObjectReader, Page
+from mcs_controller.kube.decoding.reading import JsonObject as JsonObject
+from mcs_controller.kube.decoding.shallow import shallow
+from mcs_controller.kube.error_mapping import error_of_response
 from mcs_controller.kube.errors import (
     TEXT_MAX_CHARS,
     ApiError,
@@ -24,17 +34,7 @@ from mcs_controller.kube.errors import (
     Timeout,
     TooLarge,
 )
-from mcs_controller.kube.left_out import LeftOutLedger
-from mcs_controller.kube.listing import ONE_PAGE_MAX_BYTES, ListPage, PageLimit, list_pages
-from mcs_controller.kube.listing import PAGE_SIZE as PAGE_SIZE
-from mcs_controller.kube.reading import UNBOUNDED, Bounds, LeftOut, ObjectReader, Page
-from mcs_controller.kube.reading import JsonObject as JsonObject
-from mcs_controller.kube.shallow import shallow
-from mcs_controller.kube.skim import WHOLE, Whole
-from mcs_controller.kube.skim import parse as parse_json
-from mcs_controller.kube.status import error_of_response
-from mcs_controller.kube.transport import ANSWER_MAX_BYTES, Request, Response, Transport
-from mcs_controller.kube.turns import Turn
+from mcs_controller.kube.pacing.turns import Turn
 from mcs_controller.kube.watch import Watch
 
 JsonArray = list[Any]

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.reflector import Reflector
 
 REQUEST_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)

@@ -20,12 +20,18 @@ from random import Random
 from typing import Final, Generic, TypeVar
 
 from mcs_controller.api.resources import Resource
-from mcs_controller.kube.backoff import Backoff
 from mcs_controller.kube.client import PAGE_SIZE, WATCH_INACTIVITY_SECONDS, WATCH_TIMEOUT_SECONDS, Client
-from mcs_controller.kube.decoding import UNDECODABLE, Decode, ObjectDecoder, identify, version_of_bookmark
+from mcs_controller.kube.decoding.entries import (
+    UNDECODABLE,
+    Decode,
+    ObjectDecoder,
+    identify,
+    version_of_bookmark,
+)
+from mcs_controller.kube.decoding.field_parser import WHOLE, Whole
+from mcs_controller.kube.decoding.reading import Admit, Bounds, JsonObject, LeftOut
 from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError, Timeout
-from mcs_controller.kube.reading import Admit, Bounds, JsonObject, LeftOut
-from mcs_controller.kube.skim import WHOLE, Whole
+from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.store import Entry, Key, Store, is_older
 from mcs_controller.kube.watch import END_REASONS, end_reason, problem_text, version_is_lost
 

@@ -11,6 +11,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from mcs_controller.api.resources import Resource
+from mcs_controller.kube.connection.transport import LineStream
+from mcs_controller.kube.decoding.reading import JsonObject, LeftOut, ObjectReader, object_of_head
+from mcs_controller.kube.error_mapping import error_of_status
 from mcs_controller.kube.errors import (
     ApiError,
     Gone,
@@ -22,9 +25,6 @@ from mcs_controller.kube.errors import (
     TooManyRequests,
     TransportError,
 )
-from mcs_controller.kube.reading import JsonObject, LeftOut, ObjectReader, object_of_head
-from mcs_controller.kube.status import error_of_status
-from mcs_controller.kube.transport import LineStream
 
 END_REASONS = ("closed", "gone", "inactive", "unreachable", "refused", "undecodable")
 """Why a watch ended; the values of a metric's label."""

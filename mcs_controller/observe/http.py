@@ -17,9 +17,9 @@ from aiohttp.web_protocol import RequestHandler
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
-from mcs_controller.kube.masking import mask_secrets
 from mcs_controller.observe.health import CheckResult, Health
 from mcs_controller.observe.listening import ListenAddress, listen_tcp
+from mcs_controller.observe.masking import mask_secrets
 
 CONNECTIONS_MAX = 64
 KEEPALIVE_SECONDS = 75.0

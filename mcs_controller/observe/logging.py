@@ -1,11 +1,10 @@
 """Log lines on stderr: one JSON object a line, or the same content as text for a person's terminal.
 
 Any module logs through the standard library; what the line is about (cluster, namespace, name) comes from
-`kube/logcontext.py`, set by the work queue around each reconcile, so that no call has to repeat it. Times are
-UTC with milliseconds. Credentials never reach a line: what looks like one (`kube/masking.py`) is masked here,
-whoever logged it.
-Only this project's own loggers follow the chosen level below WARNING: a library's debug output may hold
-whole answers of an API server.
+`observe/log_context.py`, set by the work queue around each reconcile, so that no call has to repeat it. Times
+are UTC with milliseconds. Credentials never reach a line: what looks like one (`observe/masking.py`) is
+masked here, whoever logged it. Only this project's own loggers follow the chosen level below WARNING: a
+library's debug output may hold whole answers of an API server.
 """
 
 import json
@@ -15,8 +14,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TextIO
 
-from mcs_controller.kube.logcontext import log_context
-from mcs_controller.kube.masking import mask_secrets
+from mcs_controller.observe.log_context import log_context
+from mcs_controller.observe.masking import mask_secrets
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 from pydantic_core import from_json
 
-from mcs_controller.kube.transport import Request
-from mcs_controller.simcluster import protobuf, status
+from mcs_controller.kube.connection.transport import Request
+from mcs_controller.simcluster import status
+from mcs_controller.simcluster.kubectl import protobuf
 from mcs_controller.simcluster.status import StatusError
 
 BODY_MAX_BYTES = 3 * 1024 * 1024

@@ -21,20 +21,20 @@ import yaml
 
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
-from mcs_controller.simcluster.background import Background
-from mcs_controller.simcluster.crds import CustomResources, ServedKinds
 from mcs_controller.simcluster.faults import Faults
-from mcs_controller.simcluster.garbage import GarbageCollector
 from mcs_controller.simcluster.http import HttpFrontEnd
-from mcs_controller.simcluster.kinds import BUILTIN_KINDS
-from mcs_controller.simcluster.namespaces import IMMORTAL, Namespaces
-from mcs_controller.simcluster.objects import Objects
-from mcs_controller.simcluster.resource_kind import Kind
+from mcs_controller.simcluster.kinds.crds import CustomResources, ServedKinds
+from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS
+from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
 from mcs_controller.simcluster.server import ApiServer
-from mcs_controller.simcluster.service_ips import ServiceIpAllocator
-from mcs_controller.simcluster.storage import HISTORY_EVENTS_PER_RESOURCE, Object, Snapshot, Storage
+from mcs_controller.simcluster.storage.background import Background
+from mcs_controller.simcluster.storage.garbage import GarbageCollector
+from mcs_controller.simcluster.storage.namespaces import IMMORTAL, Namespaces
+from mcs_controller.simcluster.storage.objects import Objects
+from mcs_controller.simcluster.storage.storage import HISTORY_EVENTS_PER_RESOURCE, Object, Snapshot, Storage
+from mcs_controller.simcluster.storage.watches import BOOKMARK_INTERVAL_SECONDS
 from mcs_controller.simcluster.transport import InProcessTransport
-from mcs_controller.simcluster.watches import BOOKMARK_INTERVAL_SECONDS
 
 ADMIN = "admin"
 CONTROLLER_DELAY_SECONDS = 0.02

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.watches import Stream
+from mcs_controller.simcluster.storage.watches import Stream
 
 What = Literal["delay", "fail", "hang", "lose answer", "refuse", "stall watch"]
 

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.errors import KubeError
-from mcs_controller.kube.transport import Request, Response
 from mcs_controller.simcluster.bodies import BODY_MAX_BYTES
 from mcs_controller.simcluster.faults import Faults
 from mcs_controller.simcluster.server import ApiServer

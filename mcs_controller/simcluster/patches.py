@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.applies import apply_configuration
 from mcs_controller.simcluster.json_patches import apply_json_patch
-from mcs_controller.simcluster.resource_kind import Kind, Object
+from mcs_controller.simcluster.kinds.resource_kind import Kind, Object
+from mcs_controller.simcluster.kubectl.applies import apply_configuration
+from mcs_controller.simcluster.kubectl.strategic_patches import apply_strategic_patch
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.strategic_patches import apply_strategic_patch
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"

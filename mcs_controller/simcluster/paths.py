@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcs_controller.kube.transport import Request
+from mcs_controller.kube.connection.transport import Request
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.status import FieldError, StatusError
 

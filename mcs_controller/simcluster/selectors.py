@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from mcs_controller.simcluster import names, status
-from mcs_controller.simcluster.resource_kind import Kind
+from mcs_controller.simcluster import status
+from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.schemas import names
 from mcs_controller.simcluster.status import StatusError
 
 Labels = Mapping[str, str]

@@ -18,8 +18,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.transport import LineStream, Request, Response
-from mcs_controller.simcluster import documents, status
+from mcs_controller.kube.connection.transport import LineStream, Request, Response
+from mcs_controller.simcluster import status
 from mcs_controller.simcluster.answers import (
     choose_view,
     error_response,
@@ -27,18 +27,19 @@ from mcs_controller.simcluster.answers import (
     text_response,
 )
 from mcs_controller.simcluster.bodies import media_type, read_body
-from mcs_controller.simcluster.crds import ServedKinds
 from mcs_controller.simcluster.faults import Call, Faults
-from mcs_controller.simcluster.namespaces import BUCKET as NAMESPACES_BUCKET
-from mcs_controller.simcluster.namespaces import Namespaces
-from mcs_controller.simcluster.objects import DeleteOptions, Objects
+from mcs_controller.simcluster.kinds.crds import ServedKinds
+from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kubectl import documents
 from mcs_controller.simcluster.patches import apply_patch
 from mcs_controller.simcluster.paths import ListOptions, Query, Target, parse_path
-from mcs_controller.simcluster.reading import Page, read_page, selection
-from mcs_controller.simcluster.resource_kind import Kind
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.storage import Bucket, Object
-from mcs_controller.simcluster.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
+from mcs_controller.simcluster.storage.namespaces import BUCKET as NAMESPACES_BUCKET
+from mcs_controller.simcluster.storage.namespaces import Namespaces
+from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
+from mcs_controller.simcluster.storage.reading import Page, read_page, selection
+from mcs_controller.simcluster.storage.storage import Bucket, Object
+from mcs_controller.simcluster.storage.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
 
 WATCH_MIN_SECONDS = 1800.0
 _APPLY = "application/apply-patch+yaml"

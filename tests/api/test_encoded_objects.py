@@ -8,8 +8,6 @@ import jsonschema
 import pytest
 
 from mcs_controller.api.crd import all_crds
-from mcs_controller.clusterset import encode
-from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     Endpoint,
@@ -20,7 +18,9 @@ from mcs_controller.clusterset.model import (
     SlicePort,
     SourceSlice,
 )
-from mcs_controller.clusterset.texts import MAX_ANNOTATION_CHARS
+from mcs_controller.clusterset.services import encode
+from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
+from mcs_controller.clusterset.syntax import MAX_ANNOTATION_CHARS
 
 SCHEMAS = {
     crd["spec"]["names"]["kind"]: crd["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]

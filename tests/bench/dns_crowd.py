@@ -26,7 +26,7 @@ from typing import Final
 
 from dnslib import RCODE, DNSRecord
 
-from mcs_controller.dns.datagrams import SOL_UDP, UDP_SEGMENT, Datagrams
+from mcs_controller.dns.server.datagrams import SOL_UDP, UDP_SEGMENT, Datagrams
 from tests.bench.dns_load import CLIENTS, cpu_seconds
 
 BURST: Final = 8

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from mcs_controller.dns.client import query
+from mcs_controller.dnscheck.client import query
 from tests.bench.dns_load import Latency, Throughput
 from tests.bench.dns_objects import CLASSES, CODES, NAMESPACE, ZONE, Shape, questions
 from tests.bench.dns_servers import Server, fill, start

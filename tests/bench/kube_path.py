@@ -17,12 +17,12 @@ import aiohttp
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.credentials import StaticCredential
-from mcs_controller.kube.http import HttpTransport
-from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.connection.credentials import StaticCredential
+from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.transport import Request, Response
+from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
-from mcs_controller.kube.transport import Request, Response
 
 EVENTS = 20_000
 WRITES = 3_000

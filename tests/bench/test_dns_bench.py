@@ -14,11 +14,11 @@ import pytest
 from dnslib import DNSRecord
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.packed import PackedService
-from mcs_controller.dns.source import ZoneSource
+from mcs_controller.dns.zone.packed import PackedService
+from mcs_controller.dns.zone.source import ZoneSource
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.credentials import StaticCredential
-from mcs_controller.kube.http import HttpTransport
+from mcs_controller.kube.connection.credentials import StaticCredential
+from mcs_controller.kube.connection.http import HttpTransport
 from tests.bench import dns_servers
 from tests.bench.dns_churn import Changer, Content, handler_of
 from tests.bench.dns_crowd import BURST, bursts

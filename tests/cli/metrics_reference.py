@@ -10,15 +10,15 @@ from random import Random
 from prometheus_client import CollectorRegistry, Metric
 
 from mcs_controller.cli.agent import Terms
-from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.dns.server import DnsConfig, DnsServer
+from mcs_controller.controllers.services.agent import Agent
+from mcs_controller.dns.server.server import DnsConfig, DnsServer
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.connection.transport import LineStream, Request, Response
 from mcs_controller.kube.errors import Unreachable
+from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.metrics import KubeMetrics
-from mcs_controller.kube.transport import LineStream, Request, Response
-from mcs_controller.observe.events import EventRecorder
 from mcs_controller.observe.metrics import ProcessMetrics
 from tests.cli.pages import DOCS, with_table
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.client import QueryFailed, query
-from mcs_controller.dns.snapshot import service_line, write_snapshot
+from mcs_controller.dns.zone.snapshot import service_line, write_snapshot
+from mcs_controller.dnscheck.client import QueryFailed, query
 from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import running
 from tests.dns.zonetext import packed, vip

@@ -10,7 +10,7 @@ from mcs_controller import __version__
 from mcs_controller.api.crd import all_crds
 from mcs_controller.cli.errors import CliError, UsageError, expected, one_line
 from mcs_controller.cli.main import RUNNING_COMMANDS, main
-from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.errors import ConfigError
 from tests.cli.program import PROGRAM, run
 

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from mcs_controller.cli.agent import Terms
-from mcs_controller.controllers.agent import Agent
-from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.controllers.services.agent import Agent
 
 pytestmark = pytest.mark.looptime
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcs_controller.clusterset.admission import admit_record, admit_slice
 from mcs_controller.clusterset.model import Endpoint, Member
+from mcs_controller.clusterset.services.admission import admit_record, admit_slice
 from tests.clusterset.builders import record, source_slice
 
 INSIDE = Endpoint(("10.1.0.1",))

@@ -10,16 +10,16 @@ import pytest
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
-from mcs_controller.clusterset.desired import import_conditions, import_spec
-from mcs_controller.clusterset.export import conflict_condition, evaluate_export, ready_condition
 from mcs_controller.clusterset.fuse import (
     EXPORTS_MISSING,
     MASS_WITHDRAWAL,
     MEMBERS_SILENT,
     held_for_mass_withdrawal,
 )
-from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport
+from mcs_controller.clusterset.services.desired import import_conditions, import_spec
+from mcs_controller.clusterset.services.export import conflict_condition, evaluate_export, ready_condition
+from mcs_controller.clusterset.services.merge import merge
 from tests.clusterset.builders import WEB, local_export, local_service, record
 
 LONG = "x" * (MAX_MESSAGE_CHARS + 1)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import AffinityConfig, ServicePort
+from mcs_controller.clusterset.services.merge import merge
 from tests.clusterset.builders import HTTP, record
 
 TEN = AffinityConfig("ClientIP", 10)

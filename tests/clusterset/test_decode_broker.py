@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.limits import ADDRESSES_PER_ENDPOINT_MAX
+from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX
 from mcs_controller.clusterset.model import AffinityConfig, ExportRecord, Member, ServicePort, Statement
-from mcs_controller.clusterset.naming import exported_slice_name
+from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.naming import exported_slice_name
 from tests.clusterset.builders import WEB, raw_exported_service, raw_exported_slice
 
 

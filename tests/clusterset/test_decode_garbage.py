@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject
+from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import raw_exported_service, raw_exported_slice, raw_slice
 from tests.clusterset.strategies import json_values, mutated
 from tests.clusterset.test_decode_local import raw_import, raw_service

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import (
     AffinityConfig,
@@ -15,6 +14,7 @@ from mcs_controller.clusterset.model import (
     LocalService,
     ServicePort,
 )
+from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import WEB
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from mcs_controller.clusterset import decode, encode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import (
     Endpoint,
@@ -14,6 +13,7 @@ from mcs_controller.clusterset.model import (
     SliceContent,
     SourceSlice,
 )
+from mcs_controller.clusterset.services import decode, encode
 from tests.clusterset.builders import WEB, raw_exported_service, raw_exported_slice, record, source_slice
 from tests.clusterset.strategies import mutated
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import Endpoint, SliceContent, SlicePort
+from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import WEB, raw_slice
 
 

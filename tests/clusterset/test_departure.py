@@ -1,6 +1,12 @@
 """When a member whose MemberCluster is missing counts as removed."""
 
-from mcs_controller.clusterset.departure import SEEN_SECONDS, UNSEEN_SECONDS, Departures, distrust, observe
+from mcs_controller.clusterset.membership.departure import (
+    SEEN_SECONDS,
+    UNSEEN_SECONDS,
+    Departures,
+    distrust,
+    observe,
+)
 
 BOTH, WEST = {"east", "west"}, {"west"}
 

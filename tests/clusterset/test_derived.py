@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset import decode, encode
-from mcs_controller.clusterset.desired import (
+from mcs_controller.clusterset.model import AddressFamily, AffinityConfig, LocalService, ServicePort
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.clusterset.services.desired import (
     DerivedService,
     derived_service,
     differs,
     idle_seconds_left,
     idle_service,
 )
-from mcs_controller.clusterset.merge import merge
-from mcs_controller.clusterset.model import AddressFamily, AffinityConfig, LocalService, ServicePort
-from mcs_controller.clusterset.naming import derived_service_name
+from mcs_controller.clusterset.services.merge import merge
+from mcs_controller.clusterset.services.naming import derived_service_name
 from tests.clusterset.builders import HTTP, SECONDS, record
 
 FOUR_IP, SIX_IP = "10.96.0.9", "fd00::9"

@@ -7,16 +7,6 @@ import pytest
 from hypothesis import given
 
 from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
-from mcs_controller.clusterset.desired import (
-    DesiredImport,
-    ImportMetadata,
-    import_conditions,
-    import_differs,
-    import_metadata,
-    import_spec,
-    wants_clusterset_ip,
-)
-from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     AddressFamily,
     AffinityConfig,
@@ -27,8 +17,18 @@ from mcs_controller.clusterset.model import (
     MergedService,
     SourceSlice,
 )
-from mcs_controller.clusterset.naming import derived_service_name
-from mcs_controller.clusterset.texts import family_of
+from mcs_controller.clusterset.services.desired import (
+    DesiredImport,
+    ImportMetadata,
+    import_conditions,
+    import_differs,
+    import_metadata,
+    import_spec,
+    wants_clusterset_ip,
+)
+from mcs_controller.clusterset.services.merge import merge
+from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.clusterset.syntax import family_of
 from tests.clusterset.builders import WEB, record, source_slice
 from tests.clusterset.strategies import record_sets
 

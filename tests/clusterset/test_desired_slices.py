@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.desired import derived_service, imported_slices, with_ports_in_use
-from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     Endpoint,
     ExportRecord,
@@ -17,7 +15,9 @@ from mcs_controller.clusterset.model import (
     SlicePort,
     SourceSlice,
 )
-from mcs_controller.clusterset.naming import derived_service_name, imported_slice_name
+from mcs_controller.clusterset.services.desired import derived_service, imported_slices, with_ports_in_use
+from mcs_controller.clusterset.services.merge import merge
+from mcs_controller.clusterset.services.naming import derived_service_name, imported_slice_name
 from tests.clusterset.builders import HTTP, WEB, record, source_slice
 from tests.clusterset.strategies import record_sets
 

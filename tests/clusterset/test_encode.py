@@ -7,9 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService
-from mcs_controller.clusterset import decode, encode
-from mcs_controller.clusterset.desired import DerivedService, DesiredImport, ImportMetadata
-from mcs_controller.clusterset.export import published_slice
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     Condition,
@@ -22,7 +19,10 @@ from mcs_controller.clusterset.model import (
     SliceContent,
     SlicePort,
 )
-from mcs_controller.clusterset.texts import micro_time
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.clusterset.services.desired import DerivedService, DesiredImport, ImportMetadata
+from mcs_controller.clusterset.services.export import published_slice
+from mcs_controller.clusterset.syntax import micro_time
 from tests.clusterset.builders import HTTP, WEB, record, source_slice
 from tests.clusterset.strategies import records_of
 

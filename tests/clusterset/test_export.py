@@ -5,13 +5,6 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset.export import (
-    conflict_condition,
-    evaluate_export,
-    published_slice,
-    ready_condition,
-)
-from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     Condition,
@@ -19,6 +12,13 @@ from mcs_controller.clusterset.model import (
     ExportRecord,
     ServicePort,
 )
+from mcs_controller.clusterset.services.export import (
+    conflict_condition,
+    evaluate_export,
+    published_slice,
+    ready_condition,
+)
+from mcs_controller.clusterset.services.merge import merge
 from tests.clusterset.builders import HTTP, SECONDS, WEB, local_export, local_service, record, source_slice
 
 REASON = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 
-from mcs_controller.clusterset.families import servable
-from mcs_controller.clusterset.merge import by_precedence, merge
 from mcs_controller.clusterset.model import AddressFamily, ExportRecord, ImportType
+from mcs_controller.clusterset.services.families import servable
+from mcs_controller.clusterset.services.merge import by_precedence, merge
 from tests.clusterset.builders import SECONDS, record
 from tests.clusterset.strategies import record_sets
 

@@ -16,8 +16,8 @@ from mcs_controller.clusterset.fuse import (
     was_held,
     would_trip,
 )
-from mcs_controller.clusterset.metadata import exportable_annotations
 from mcs_controller.clusterset.model import ImportSpec, LocalImport, ServiceKey
+from mcs_controller.clusterset.services.metadata import exportable_annotations
 
 
 @pytest.mark.requirement("MCS-LIFE-07")

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from mcs_controller.clusterset import encode
-from mcs_controller.clusterset.limits import (
+from mcs_controller.clusterset.membership.limits import (
     BYTES,
     ENDPOINTS,
     MEBIBYTE,
@@ -27,7 +26,8 @@ from mcs_controller.clusterset.limits import (
     sum_up,
 )
 from mcs_controller.clusterset.model import Endpoint
-from mcs_controller.clusterset.publication import published_slice
+from mcs_controller.clusterset.services import encode
+from mcs_controller.clusterset.services.exported_content import published_slice
 from tests.clusterset.builders import source_slice
 
 TEN = Allowance(objects=10, size_bytes=1000)

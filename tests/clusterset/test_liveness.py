@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.liveness import Liveness, Silence, observe
+from mcs_controller.clusterset.membership.liveness import Liveness, Silence, observe
 
 TIMEOUT = 60.0
 MAX_GAP = 20.0

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.merge import by_precedence, merge
 from mcs_controller.clusterset.model import AffinityConfig, ExportRecord, ServicePort
+from mcs_controller.clusterset.services.merge import by_precedence, merge
 from tests.clusterset.builders import HTTP, SECONDS, record
 from tests.clusterset.strategies import record_sets
 

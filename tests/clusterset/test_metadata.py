@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.desired import import_metadata
-from mcs_controller.clusterset.merge import merge
-from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels, without
+from mcs_controller.clusterset.services.desired import import_metadata
+from mcs_controller.clusterset.services.merge import merge
+from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels, without
 from tests.clusterset.builders import record
 
 OTHERS = [

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.naming import (
+from mcs_controller.clusterset.services.naming import (
     derived_service_name,
     exported_service_name,
     exported_slice_name,
     imported_slice_name,
 )
-from mcs_controller.clusterset.texts import is_subdomain
+from mcs_controller.clusterset.syntax import is_subdomain
 
 
 @pytest.mark.requirement("MCS-IMP-18")

@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES
-from mcs_controller.clusterset import decode, encode
-from mcs_controller.clusterset.desired import DerivedService, derived_service, differs
-from mcs_controller.clusterset.merge import merge
 from mcs_controller.clusterset.model import (
     AddressFamily,
     AffinityConfig,
@@ -23,7 +20,10 @@ from mcs_controller.clusterset.model import (
     SliceContent,
     SlicePort,
 )
-from mcs_controller.clusterset.texts import (
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.clusterset.services.desired import DerivedService, derived_service, differs
+from mcs_controller.clusterset.services.merge import merge
+from mcs_controller.clusterset.syntax import (
     endpoint_address,
     family_of,
     is_label_value,

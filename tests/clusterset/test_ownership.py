@@ -7,9 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset import decode
-from mcs_controller.clusterset.desired import imported_slices
-from mcs_controller.clusterset.merge import by_precedence, merge
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     Endpoint,
@@ -21,7 +18,10 @@ from mcs_controller.clusterset.model import (
     SlicePort,
     SourceSlice,
 )
-from mcs_controller.clusterset.ownership import owns, ports_fit, takes_part
+from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.desired import imported_slices
+from mcs_controller.clusterset.services.merge import by_precedence, merge
+from mcs_controller.clusterset.services.ownership import owns, ports_fit, takes_part
 from tests.clusterset.builders import HTTP, SECONDS, WEB, record, source_slice
 from tests.clusterset.strategies import CLUSTERS, record_sets
 

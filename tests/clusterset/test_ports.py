@@ -5,17 +5,16 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from mcs_controller.clusterset.merge import by_precedence
-from mcs_controller.clusterset.model import ExportRecord, ServicePort
-from mcs_controller.clusterset.ports import (
-    MAX_PORTS,
+from mcs_controller.clusterset.model import MAX_PORTS, ExportRecord, ServicePort
+from mcs_controller.clusterset.services.merge import by_precedence
+from mcs_controller.clusterset.services.ports import (
     crowded_out,
     declared,
     derived_ports,
     merge_ports,
     ports_given_up,
 )
-from mcs_controller.clusterset.texts import is_dns_label
+from mcs_controller.clusterset.syntax import is_dns_label
 from tests.clusterset.builders import record
 from tests.clusterset.strategies import port_lists, record_sets
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from mcs_controller.clusterset.desired import import_spec
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     ImportSpec,
@@ -10,7 +9,8 @@ from mcs_controller.clusterset.model import (
     MergedService,
     ServicePort,
 )
-from mcs_controller.clusterset.recall import merge_behind
+from mcs_controller.clusterset.services.desired import import_spec
+from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from tests.clusterset.builders import HTTP, WEB
 
 SPEC = ImportSpec(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset import decode
-from mcs_controller.clusterset.decode import fields
+from mcs_controller.clusterset import fields
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import raw_exported_service, raw_exported_slice, raw_slice
 
 Json = dict[str, Any]

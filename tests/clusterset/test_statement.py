@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.statement import SETBACKS, Heard, agrees, digest, hear, statement
+from mcs_controller.clusterset.membership.statement import SETBACKS, Heard, agrees, digest, hear, statement
 
 NAMES = st.frozensets(st.text("ab.-", max_size=4), max_size=4)
 

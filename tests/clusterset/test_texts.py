@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.model import AddressFamily
-from mcs_controller.clusterset.texts import (
+from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
+from mcs_controller.clusterset.syntax import (
     MAX_ANNOTATIONS_BYTES,
     endpoint_address,
     is_label_value,

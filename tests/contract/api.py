@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from mcs_controller.kube.transport import LineStream, Request, Transport
+from mcs_controller.kube.connection.transport import LineStream, Request, Transport
 
 Object = dict[str, Any]
 Query = Mapping[str, str]

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.contract.api import WIDGETS, Api, widget_crd
 from tests.realkube.controlplane import ControlPlane

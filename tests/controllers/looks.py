@@ -9,11 +9,11 @@ from random import Random
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.membership import Membership
-from mcs_controller.controllers.presence import Presence
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import rfc3339_micro
-from mcs_controller.kube.transport import Request, Response, Transport
+from mcs_controller.kube.connection.transport import Request, Response, Transport
 from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.processes import LoopClock
 

@@ -14,13 +14,13 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.events import EventType, ObjectRef
+from mcs_controller.controllers.services.agent import Agent
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
 from mcs_controller.kube.errors import Unreachable
-from mcs_controller.kube.transport import LineStream, Request, Response, Transport
+from mcs_controller.kube.events.sink import EventType, ObjectRef
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 

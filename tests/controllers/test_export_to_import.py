@@ -7,7 +7,7 @@ import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES, Resource
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.naming import derived_service_name
+from mcs_controller.clusterset.services.naming import derived_service_name
 from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset
 
 pytestmark = pytest.mark.looptime

@@ -6,7 +6,7 @@ import pytest
 from pydantic_core import from_json, to_json
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
-from mcs_controller.kube.transport import LineStream, Request, Response, Transport
+from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
 from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand
 from tests.controllers.test_poison import record, slice_
 

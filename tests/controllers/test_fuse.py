@@ -10,7 +10,7 @@ from mcs_controller.api.resources import (
     MEMBER_CLUSTERS,
     SERVICES,
 )
-from mcs_controller.controllers.withdrawal import withdraw_exports
+from mcs_controller.controllers.membership.withdrawal import withdraw_exports
 from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset, Object
 
 pytestmark = pytest.mark.looptime

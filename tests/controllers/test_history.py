@@ -19,9 +19,9 @@ from mcs_controller.api.resources import (
     Resource,
 )
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.presence import Presence
+from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
-from mcs_controller.simcluster.storage import Snapshot
+from mcs_controller.simcluster.storage.storage import Snapshot
 from tests.controllers.clusterset import IMPORTS, MEMBERS, Clusterset, Object
 from tests.controllers.processes import LoopClock
 from tests.support.continuity import Continuity, look_at

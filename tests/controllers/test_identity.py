@@ -13,7 +13,7 @@ from mcs_controller.api.resources import (
     cluster_properties,
 )
 from mcs_controller.clusterset.errors import InvalidClusterId
-from mcs_controller.controllers.identity import ClusterId
+from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.clusterset import Clusterset, Object

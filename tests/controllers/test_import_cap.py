@@ -14,7 +14,7 @@ from mcs_controller.api.resources import (
     NAMESPACES,
     SERVICES,
 )
-from mcs_controller.clusterset.limits import Limits
+from mcs_controller.clusterset.membership.limits import Limits
 from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
 from tests.controllers.test_poison import record, slice_
 

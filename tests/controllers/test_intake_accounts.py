@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from mcs_controller.clusterset.limits import OBJECT_MAX_BYTES, Allowance
-from mcs_controller.controllers.intake import (
+from mcs_controller.clusterset.membership.limits import OBJECT_MAX_BYTES, Allowance
+from mcs_controller.controllers.services.stores.intake import (
     LEFT_OUT_NAMES_MAX,
     READ_AGAIN_SECONDS,
     READ_AGAIN_SHARE,

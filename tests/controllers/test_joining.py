@@ -7,8 +7,8 @@ import pytest
 from pydantic_core import from_json, to_json
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
-from mcs_controller.controllers.errors import ClusterIdTaken
-from mcs_controller.kube.transport import LineStream, Request, Response, Transport
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
 from tests.controllers.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime

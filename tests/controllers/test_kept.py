@@ -3,7 +3,7 @@
 from time import perf_counter
 
 from mcs_controller.clusterset.model import ServiceKey, SliceContent, SourceSlice
-from mcs_controller.controllers.kept import Kept, KeptOfKind
+from mcs_controller.controllers.services.stores.kept import Kept, KeptOfKind
 from mcs_controller.kube.store import Entry, Store
 
 

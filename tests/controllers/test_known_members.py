@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
-from mcs_controller.clusterset.limits import DEFAULT_LIMITS, Limits
-from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.errors import Forbidden
 from tests.controllers.clusterset import Clusterset
 from tests.controllers.looks import LOOK_SECONDS, North, north

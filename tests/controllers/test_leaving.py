@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
-from mcs_controller.controllers.cleanup import Confirmation
-from mcs_controller.controllers.evidence import Evidence
-from mcs_controller.controllers.former import FormerIds
-from mcs_controller.controllers.identity import ClusterId
-from mcs_controller.controllers.leave import leave
-from mcs_controller.kube.backoff import Backoff
+from mcs_controller.controllers.membership.cluster_id import ClusterId
+from mcs_controller.controllers.membership.former_ids import FormerIds
+from mcs_controller.controllers.runtime.evidence import Evidence
+from mcs_controller.controllers.services.confirmation import Confirmation
+from mcs_controller.controllers.services.leave import leave
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import Forbidden, KubeError, Unreachable
+from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
 from tests.controllers.test_poison import record

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
-from mcs_controller.clusterset.statement import statement
-from mcs_controller.controllers.errors import ClusterIdTaken
+from mcs_controller.clusterset.membership.statement import statement
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.looks import LOOK_SECONDS, North, north
 

@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
-from mcs_controller.controllers.errors import ClusterIdTaken
-from mcs_controller.controllers.leave import leave
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.controllers.services.leave import leave
 from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand, member_cluster
 
 pytestmark = pytest.mark.looptime

@@ -11,11 +11,11 @@ import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, Resource
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
-from mcs_controller.controllers.broker import BrokerState
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.membership import Membership
-from mcs_controller.controllers.mirror import REMEMBERED_SECONDS, OwnMirror
-from mcs_controller.controllers.presence import Presence
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.membership.presence import Presence
+from mcs_controller.controllers.services.exports.mirror import REMEMBERED_SECONDS, OwnMirror
+from mcs_controller.controllers.services.stores.broker import BrokerState
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.store import Entry
 from tests.controllers.clusterset import Clusterset, Object

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import NAMESPACES, SERVICES
-from mcs_controller.controllers.view import ClustersetView
+from mcs_controller.controllers.services.stores.view import ClustersetView
 from tests.controllers.clusterset import Cluster, Clusterset
 from tests.controllers.test_export_to_import import CONFIG_MAPS
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
-from mcs_controller.clusterset.limits import Limits
-from mcs_controller.controllers.own_limits import OwnLimits
+from mcs_controller.clusterset.membership.limits import Limits
+from mcs_controller.controllers.services.exports.own_limits import OwnLimits
 from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset, Object
 
 pytestmark = pytest.mark.looptime

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
-from mcs_controller.controllers.pace import BURST, INTERVAL_SECONDS, Pace
+from mcs_controller.controllers.runtime.pace import BURST, INTERVAL_SECONDS, Pace
 from tests.controllers.clusterset import Clusterset
 from tests.controllers.test_poison import record
 

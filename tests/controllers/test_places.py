@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset.limits import Limits
+from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.clusterset.model import ImportSpec, LocalImport, ServiceKey
-from mcs_controller.controllers.import_cap import ImportCap
+from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.kube.store import Entry, Store
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.errors import ClusterIdTaken
-from mcs_controller.controllers.presence import Names, Presence
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.controllers.membership.presence import Names, Presence
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.transport import Request, Response, Transport
+from mcs_controller.kube.connection.transport import Request, Response, Transport
 from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.processes import LoopClock
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from mcs_controller.clusterset.membership.statement import Heard, statement
 from mcs_controller.clusterset.model import ExportRecord, Member, ServiceKey, SourceSlice
-from mcs_controller.clusterset.statement import Heard, statement
-from mcs_controller.controllers.broker import BrokerState
-from mcs_controller.controllers.membership import Membership
-from mcs_controller.controllers.retained import TELL_AFTER_SECONDS, Retained
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.retained import TELL_AFTER_SECONDS, Retained
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, record
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
-from mcs_controller.clusterset.limits import Limits
+from mcs_controller.clusterset.membership.limits import Limits
 from tests.controllers.clusterset import Clusterset
 from tests.controllers.test_poison import EAST, east_exports, record
 

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.controllers.pace import BURST, INTERVAL_SECONDS
-from mcs_controller.controllers.status import AHEAD_MIN_KEYS, AHEAD_SECONDS, StatusWriter
+from mcs_controller.controllers.runtime.pace import BURST, INTERVAL_SECONDS
+from mcs_controller.controllers.runtime.status_writer import AHEAD_MIN_KEYS, AHEAD_SECONDS, StatusWriter
 
 pytestmark = pytest.mark.looptime
 

@@ -7,7 +7,7 @@ import pytest
 
 from mcs_controller.api.resources import NAMESPACES, SERVICES
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.controllers.writer import Writer
+from mcs_controller.controllers.runtime.object_writer import Writer
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import DecodeError
 from mcs_controller.kube.store import Store

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from typing import cast
 
 from mcs_controller.clusterset.model import Endpoint, Member, ServiceKey, SourceSlice
-from mcs_controller.controllers.broker import BrokerState
-from mcs_controller.controllers.local import LocalState
-from mcs_controller.controllers.membership import Membership
-from mcs_controller.controllers.own_limits import OwnLimits
-from mcs_controller.controllers.retained import Retained
-from mcs_controller.controllers.view import ClustersetView
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.exports.own_limits import OwnLimits
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.retained import Retained
+from mcs_controller.controllers.services.stores.view import ClustersetView
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, source_slice
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
-from mcs_controller.controllers.withdrawal import remove_all, withdraw_exports
+from mcs_controller.controllers.membership.withdrawal import remove_all, withdraw_exports
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.connection.transport import Request, Response, Transport
 from mcs_controller.kube.errors import Conflict, Forbidden
-from mcs_controller.kube.transport import Request, Response, Transport
 from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.test_poison import record, slice_
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES
-from mcs_controller.controllers.writer import Writer
+from mcs_controller.controllers.runtime.object_writer import Writer
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import Conflict, NotFound
 from mcs_controller.kube.store import Store

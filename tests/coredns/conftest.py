@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mcs_controller.dns.client import Answer, QueryFailed, query
+from mcs_controller.dnscheck.client import Answer, QueryFailed, query
 from tests.coredns.services import offer_services, withdraw_services
 from tests.realkube import rest
 from tests.realkube.binaries import locate_binaries

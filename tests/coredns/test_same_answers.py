@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcs_controller.dns.client import Answer
+from mcs_controller.dnscheck.client import Answer
 from tests.coredns.conftest import ZONE, Pair
 
 SAME = """

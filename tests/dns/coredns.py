@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mcs_controller.dns.client import QueryFailed, query
+from mcs_controller.dnscheck.client import QueryFailed, query
 from tests.realkube.process import ServerProcess
 from tests.realkube.product import free_port
 

@@ -16,8 +16,8 @@ import atheris  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 with atheris.instrument_imports(include=["mcs_controller.dns"]):
     from mcs_controller.clusterset.model import ServiceKey
-    from mcs_controller.dns.snapshot import SnapshotUnusable, _parse
-    from mcs_controller.dns.tcp import TcpConnection, TcpLimits, TcpService
+    from mcs_controller.dns.server.tcp import TcpConnection, TcpLimits, TcpService
+    from mcs_controller.dns.zone.snapshot import SnapshotUnusable, _parse
     from tests.dns.hostile import MESSAGES
     from tests.dns.invariants import Neighbours, check_cost, check_packet, most_steps, servers
     from tests.dns.test_protocol import opt, query

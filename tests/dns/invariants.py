@@ -7,8 +7,8 @@ import socket
 import struct
 from typing import Final
 
-from mcs_controller.dns.sockets import bind_all
-from mcs_controller.dns.udp import FEW, UdpListener
+from mcs_controller.dns.server.sockets import bind_all
+from mcs_controller.dns.server.udp import FEW, UdpListener
 from tests.dns.cost import TIMES_A_PLAIN_QUESTION, steps
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server, headless, piece, ready, vip

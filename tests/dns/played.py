@@ -11,8 +11,12 @@ from random import Random
 from typing import cast
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.counters import Counters, Held, tcp_channel, udp_channel
-from mcs_controller.dns.feed import (
+from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
+from mcs_controller.dns.server.front import FrontConfig
+from mcs_controller.dns.server.sockets import bind_groups
+from mcs_controller.dns.server.tcp import TcpLimits
+from mcs_controller.dns.workers.fleet import Fleet
+from mcs_controller.dns.workers.protocol import (
     Beat,
     FeedEnded,
     Hello,
@@ -23,11 +27,7 @@ from mcs_controller.dns.feed import (
     read_hello,
     read_orders,
 )
-from mcs_controller.dns.fleet import Fleet
-from mcs_controller.dns.front import FrontConfig
-from mcs_controller.dns.packed import PackedService
-from mcs_controller.dns.sockets import bind_groups
-from mcs_controller.dns.tcp import TcpLimits
+from mcs_controller.dns.zone.packed import PackedService
 from tests.dns.cluster import until as eventually
 from tests.dns.zonetext import packed, vip
 

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.dns.answer import Answer, tail_of
-from mcs_controller.dns.records import RRset
-from mcs_controller.dns.wire import NOERROR, TYPE_A, TYPE_SRV, record
+from mcs_controller.dns.answers.answer import Answer, tail_of
+from mcs_controller.dns.wire.encoding import NOERROR, TYPE_A, TYPE_SRV, record
+from mcs_controller.dns.zone.records import RRset
 
 HEADS = (b"", b"", b"", b"")
 POINTER = b"\xc0\x0c"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import SlicePort
-from mcs_controller.dns.bounds import ADDRESSES_MAX, PORTS_MAX, SLICES_MAX, bounded
-from mcs_controller.dns.packed import PackedService, PackedSlice, Port
-from mcs_controller.dns.wire import TYPE_A, TYPE_AAAA
+from mcs_controller.dns.wire.encoding import TYPE_A, TYPE_AAAA
+from mcs_controller.dns.zone.bounds import ADDRESSES_MAX, PORTS_MAX, SLICES_MAX, bounded
+from mcs_controller.dns.zone.packed import PackedService, PackedSlice, Port
 from tests.dns.cluster import until
 from tests.dns.test_protocol import query
 from tests.dns.test_server import (

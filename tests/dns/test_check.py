@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Endpoint, ImportedSlice, LocalImport, ServicePort, SlicePort
-from mcs_controller.dns.check import Checker, Difference
-from mcs_controller.dns.client import QueryFailed
-from mcs_controller.dns.expected import Expectation, expected_answers, expected_of_zone
-from mcs_controller.dns.front import Front, FrontConfig
-from mcs_controller.dns.sockets import bind_all
+from mcs_controller.dns.server.front import Front, FrontConfig
+from mcs_controller.dns.server.sockets import bind_all
+from mcs_controller.dnscheck.check import Checker, Difference
+from mcs_controller.dnscheck.client import QueryFailed
+from mcs_controller.dnscheck.expected import Expectation, expected_answers, expected_of_zone
 from tests.dns.test_names import endpoints, slice_ports
 from tests.dns.zonetext import Server, headless, packed, piece, ready, vip
 

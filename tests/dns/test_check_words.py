@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.dns import check
-from mcs_controller.dns.check import LANES, TRIES, Checker, Difference, compare, found_data, is_part
-from mcs_controller.dns.client import Answer, QueryFailed, Record
-from mcs_controller.dns.expected import Expectation
+from mcs_controller.dnscheck import check
+from mcs_controller.dnscheck.check import LANES, TRIES, Checker, Difference, compare, found_data, is_part
+from mcs_controller.dnscheck.client import Answer, QueryFailed, Record
+from mcs_controller.dnscheck.expected import Expectation
 
 WEB, DB = "web.shop.svc.mesh.example.", "db.shop.svc.mesh.example."
 THREE = frozenset(f"10.0.0.{number}" for number in (1, 2, 3))

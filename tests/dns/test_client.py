@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from dnslib import EDNS0, QTYPE, RR, DNSQuestion, DNSRecord
 
-from mcs_controller.dns.client import PAYLOAD_BYTES, QueryFailed, Record, query
+from mcs_controller.dnscheck.client import PAYLOAD_BYTES, QueryFailed, Record, query
 
 Answerer = Callable[[DNSRecord], Iterator[bytes]]
 """From a question to the packets that the server sends."""

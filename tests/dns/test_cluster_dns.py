@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcs_controller.dns.client import Answer, query
+from mcs_controller.dnscheck.client import Answer, query
 from tests.dns.coredns import CoreDns
 from tests.dns.test_check import Ours
 from tests.dns.zonetext import headless, packed, piece, ready, vip

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 
 from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
-from mcs_controller.dns import fastpath, keeping
-from mcs_controller.dns.fastpath import make_responder
+from mcs_controller.dns.answers import fastpath, keeping
+from mcs_controller.dns.answers.fastpath import make_responder
 from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds, steps
 from tests.dns.invariants import PLAIN, check_cost, most_steps
 from tests.dns.test_protocol import both, header, query, with_opt

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from mcs_controller.dns import datagrams
-from mcs_controller.dns.datagrams import BATCH, QUERY_READ_BYTES, UNJOINED_CLIENTS_MAX, Datagrams
+from mcs_controller.dns.server import datagrams
+from mcs_controller.dns.server.datagrams import BATCH, QUERY_READ_BYTES, UNJOINED_CLIENTS_MAX, Datagrams
 
 REPLY_MAX_BYTES = 1232
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mcs_controller.clusterset.model import Endpoint, ImportedSlice, LocalImport, ServicePort, SlicePort
-from mcs_controller.dns.expected import Expectation, expected_answers, expected_of_zone
+from mcs_controller.dnscheck.expected import Expectation, expected_answers, expected_of_zone
 from tests.dns.zonetext import headless, piece, ready, vip
 
 Z = "mesh.example."

@@ -15,10 +15,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mcs_controller.cli.dns_worker import worker_command
-from mcs_controller.dns.client import query
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.pulse import ProcessState
-from mcs_controller.dns.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.workers.pulse import ProcessState
+from mcs_controller.dnscheck.client import query
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import Importer, until
 from tests.dns.test_protocol import query as question
@@ -226,9 +226,9 @@ async def test_a_worker_that_is_late_is_helped_and_lives_on(
 ) -> None:
     """As far as the kernel says it only waits for CPU, which no other process would get sooner."""
     monkeypatch.setattr(
-        "mcs_controller.dns.fleet.process_state", lambda pid: ProcessState("R", cpu_seconds=1.0)
+        "mcs_controller.dns.workers.fleet.process_state", lambda pid: ProcessState("R", cpu_seconds=1.0)
     )
-    monkeypatch.setattr("mcs_controller.dns.pulse.SILENT_ROUNDS", 8)
+    monkeypatch.setattr("mcs_controller.dns.workers.pulse.SILENT_ROUNDS", 8)
     before = running.pids()
     os.kill(before[1], signal.SIGSTOP)
     await answers_within(running, 1.0)
@@ -277,7 +277,7 @@ async def test_workers_fail_queries_until_the_zone_is_complete_and_serve_it_as_s
 
 
 async def test_the_end_answers_what_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcs_controller.dns.fleet.process_state", lambda pid: ProcessState("R", 1.0))
+    monkeypatch.setattr("mcs_controller.dns.workers.fleet.process_state", lambda pid: ProcessState("R", 1.0))
     running = Running(2)
     await running.importer.install()
     await running.importer.vip("shop/web", "10.96.0.1")

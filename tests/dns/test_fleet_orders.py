@@ -8,15 +8,15 @@ from random import Random
 
 import pytest
 
-from mcs_controller.dns.counters import Held
-from mcs_controller.dns.feed import Orders
-from mcs_controller.dns.fleet import (
+from mcs_controller.dns.answers.counters import Held
+from mcs_controller.dns.workers.fleet import (
     LONG_LIFE_SECONDS,
     LONGEST_RESTART_SECONDS,
     SERVICES_PER_ORDERS,
     STOP_SECONDS,
 )
-from mcs_controller.dns.pulse import BEAT_SECONDS, LATE_ROUNDS, SILENT_ROUNDS, ProcessState
+from mcs_controller.dns.workers.protocol import Orders
+from mcs_controller.dns.workers.pulse import BEAT_SECONDS, LATE_ROUNDS, SILENT_ROUNDS, ProcessState
 from tests.dns.played import CONFIG, FIRST_PID, Playing, played, totals, until
 from tests.dns.zonetext import key
 
@@ -49,7 +49,7 @@ class Kernel:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     kernel = Kernel()
-    monkeypatch.setattr("mcs_controller.dns.fleet.process_state", kernel.state_of)
+    monkeypatch.setattr("mcs_controller.dns.workers.fleet.process_state", kernel.state_of)
     monkeypatch.setattr(os, "kill", kernel.kill)
     return kernel
 

@@ -4,8 +4,8 @@ import asyncio
 import sys
 from random import Random
 
-from mcs_controller.dns.fleet import Fleet
-from mcs_controller.dns.sockets import bind_groups
+from mcs_controller.dns.server.sockets import bind_groups
+from mcs_controller.dns.workers.fleet import Fleet
 from tests.dns.cluster import until
 from tests.dns.played import CONFIG
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset import decode
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.dns.packed import packed_import, packed_service, packed_slice
-from mcs_controller.dns.reading import read_slice
-from mcs_controller.kube.skim import Skim
+from mcs_controller.clusterset.services import decode
+from mcs_controller.dns.zone.packed import packed_import, packed_service, packed_slice
+from mcs_controller.dns.zone.reading import read_slice
+from mcs_controller.kube.decoding.field_parser import Skim
 from tests.dns.hostile import MESSAGES
 from tests.dns.invariants import Neighbours, Z, check_cost, check_packet, most_steps, servers
 from tests.dns.test_protocol import opt, query

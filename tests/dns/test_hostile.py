@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from mcs_controller.dns import slowpath
-from mcs_controller.dns.faults import LOG_INTERVAL_SECONDS, Faults
-from mcs_controller.dns.query import read_query
-from mcs_controller.dns.tcp import QUERIES_PER_TURN
+from mcs_controller.dns.answers import slowpath
+from mcs_controller.dns.answers.faults import LOG_INTERVAL_SECONDS, Faults
+from mcs_controller.dns.server.tcp import QUERIES_PER_TURN
+from mcs_controller.dns.wire.query import read_query
 from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds
 from tests.dns.hostile import MESSAGES, POINTER_TO_QUESTION, WEB, pointer, record, with_records
 from tests.dns.invariants import PLAIN, Neighbours, check_cost, check_packet, most_steps

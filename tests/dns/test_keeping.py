@@ -2,9 +2,9 @@
 
 import pytest
 
-from mcs_controller.dns import keeping
-from mcs_controller.dns.answer import Answer
-from mcs_controller.dns.keeping import MADE_UP_KEPT_MAX, KeptAnswers
+from mcs_controller.dns.answers import keeping
+from mcs_controller.dns.answers.answer import Answer
+from mcs_controller.dns.answers.keeping import MADE_UP_KEPT_MAX, KeptAnswers
 
 HEADS = (b"", b"", b"", b"")
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry, Metric
 
-from mcs_controller.dns.counters import (
+from mcs_controller.dns.answers.counters import (
     DROP_REASONS,
     RCODE_LABELS,
     SLOT_COUNT,
@@ -18,10 +18,10 @@ from mcs_controller.dns.counters import (
     tcp_channel,
     udp_channel,
 )
-from mcs_controller.dns.fleet import Fleet
-from mcs_controller.dns.metrics import DnsCollector
-from mcs_controller.dns.snapshot import SnapshotKeeper
-from mcs_controller.dns.source import ZoneSource
+from mcs_controller.dns.server.metrics import DnsCollector
+from mcs_controller.dns.workers.fleet import Fleet
+from mcs_controller.dns.zone.snapshot import SnapshotKeeper
+from mcs_controller.dns.zone.source import ZoneSource
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
-from mcs_controller.dns.packed import from_json, to_json
+from mcs_controller.dns.zone.packed import from_json, to_json
 from tests.dns.test_names import endpoints, slice_ports
 from tests.dns.zonetext import headless, packed, piece, ready, vip
 

@@ -5,7 +5,7 @@ import struct
 import pytest
 from dnslib import EDNS0, DNSQuestion, DNSRecord, EDNSOption
 
-from mcs_controller.dns.fastpath import Responder
+from mcs_controller.dns.answers.fastpath import Responder
 from tests.dns.zonetext import Server, headless, piece, read, ready, vip
 
 Z = "clusterset.local"

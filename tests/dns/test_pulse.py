@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mcs_controller.dns import pulse
-from mcs_controller.dns.pulse import (
+from mcs_controller.dns.workers import pulse
+from mcs_controller.dns.workers.pulse import (
     BUSY_CPU_SECONDS,
     LATE_ROUNDS,
     SILENT_ROUNDS,

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.texts import endpoint_address
-from mcs_controller.dns.reading import read_slice
+from mcs_controller.clusterset.syntax import endpoint_address
+from mcs_controller.dns.zone.reading import read_slice
 
 
 @pytest.mark.requirement("MCS-RBAC-06")

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset import decode
-from mcs_controller.clusterset.decode.slices import MAX_ENDPOINTS
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.dns.packed import PackedSlice, packed_slice
-from mcs_controller.dns.reading import read_slice
+from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.decode.slices import MAX_ENDPOINTS
+from mcs_controller.dns.zone.packed import PackedSlice, packed_slice
+from mcs_controller.dns.zone.reading import read_slice
 
 Json = dict[str, Any]
 

@@ -11,10 +11,10 @@ from random import Random
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from mcs_controller.dns.counters import DROP_REASONS, RCODE_LABELS, TYPE_LABELS
+from mcs_controller.dns.answers.counters import DROP_REASONS, RCODE_LABELS, TYPE_LABELS
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.server import DnsConfig, DnsServer
-from mcs_controller.dns.sockets import ListenAddress
+from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.sockets import ListenAddress
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import Importer, until
 

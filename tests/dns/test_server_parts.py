@@ -8,11 +8,11 @@ from random import Random
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.fleet import Fleet
-from mcs_controller.dns.front import FrontConfig
-from mcs_controller.dns.server import DnsConfig, DnsServer
-from mcs_controller.dns.snapshot import read_snapshot
-from mcs_controller.dns.tcp import TcpLimits
+from mcs_controller.dns.server.front import FrontConfig
+from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.tcp import TcpLimits
+from mcs_controller.dns.workers.fleet import Fleet
+from mcs_controller.dns.zone.snapshot import read_snapshot
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import until
 from tests.dns.test_server import LOOPBACK, Running, serving

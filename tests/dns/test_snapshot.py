@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.snapshot import (
+from mcs_controller.dns.zone.snapshot import (
     LEAST_INTERVAL_SECONDS,
     LONGEST_INTERVAL_SECONDS,
     SnapshotKeeper,
@@ -23,7 +23,7 @@ from mcs_controller.dns.snapshot import (
     service_line,
     write_snapshot,
 )
-from mcs_controller.dns.source import ZoneSource
+from mcs_controller.dns.zone.source import ZoneSource
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import Importer, until
 from tests.dns.test_protocol import extended_error, with_opt
@@ -272,7 +272,7 @@ def test_a_file_that_may_not_be_read_is_told_as_the_system_tells_it(tmp_path: Pa
 
 
 def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcs_controller.dns.snapshot.FILE_MAX_BYTES", 100)
+    monkeypatch.setattr("mcs_controller.dns.zone.snapshot.FILE_MAX_BYTES", 100)
     write(tmp_path / "s")
 
     with pytest.raises(SnapshotUnusable, match="larger than 100 bytes"):
@@ -294,7 +294,7 @@ async def test_a_broken_file_is_one_line_in_the_log_and_the_server_waits_as_with
 
 
 def told_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [each.getMessage() for each in caplog.records if each.name == "mcs_controller.dns.snapshot"]
+    return [each.getMessage() for each in caplog.records if each.name == "mcs_controller.dns.zone.snapshot"]
 
 
 async def test_whoever_starts_is_told_what_is_served_and_how_old_it_is(

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from mcs_controller.dns import sockets
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.sockets import ListenAddress, SocketPair, bind_all, bind_groups
+from mcs_controller.dns.server import sockets
+from mcs_controller.dns.server.sockets import ListenAddress, SocketPair, bind_all, bind_groups
 
 LOOPBACK = (("127.0.0.1", 0), ("::1", 0))
 

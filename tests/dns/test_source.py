@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
-from mcs_controller.dns.source import SERVICES_PER_TURN, ZoneSource
+from mcs_controller.dns.zone.source import SERVICES_PER_TURN, ZoneSource
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import Importer, until

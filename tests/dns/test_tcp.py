@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mcs_controller.dns.query import QUERY_MAX_BYTES
-from mcs_controller.dns.sockets import TCP_RECEIVE_BUFFER_BYTES, TCP_SEND_BUFFER_BYTES, bind_all
-from mcs_controller.dns.tcp import QUERIES_PER_TURN, TcpLimits, TcpService
+from mcs_controller.dns.server.sockets import TCP_RECEIVE_BUFFER_BYTES, TCP_SEND_BUFFER_BYTES, bind_all
+from mcs_controller.dns.server.tcp import QUERIES_PER_TURN, TcpLimits, TcpService
+from mcs_controller.dns.wire.query import QUERY_MAX_BYTES
 from tests.dns.cluster import settled, until
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server, headless, piece, read, ready, vip

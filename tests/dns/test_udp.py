@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mcs_controller.dns.datagrams import BATCH
-from mcs_controller.dns.sockets import SocketPair, bind_all
-from mcs_controller.dns.udp import FEW, UdpListener
+from mcs_controller.dns.server.datagrams import BATCH
+from mcs_controller.dns.server.sockets import SocketPair, bind_all
+from mcs_controller.dns.server.udp import FEW, UdpListener
 from tests.dns.test_protocol import query
 from tests.dns.zonetext import Server, read, vip
 

@@ -13,8 +13,10 @@ from random import Random
 
 import pytest
 
-from mcs_controller.dns.counters import Held
-from mcs_controller.dns.feed import (
+from mcs_controller.dns.answers.counters import Held
+from mcs_controller.dns.server.front import FrontConfig
+from mcs_controller.dns.server.sockets import bind_all
+from mcs_controller.dns.workers.protocol import (
     Beat,
     Hello,
     Orders,
@@ -23,10 +25,8 @@ from mcs_controller.dns.feed import (
     pack_orders,
     read_report,
 )
-from mcs_controller.dns.front import FrontConfig
-from mcs_controller.dns.pulse import BEAT_SECONDS
-from mcs_controller.dns.sockets import bind_all
-from mcs_controller.dns.worker import BEATS_PER_REPORT, run_worker
+from mcs_controller.dns.workers.pulse import BEAT_SECONDS
+from mcs_controller.dns.workers.worker import BEATS_PER_REPORT, run_worker
 from tests.dns.played import until
 from tests.dns.test_protocol import extended_error, header, query, with_opt
 from tests.dns.test_tcp import framed
@@ -198,7 +198,7 @@ async def test_a_beat_says_how_late_it_is(parent: Parent, monkeypatch: pytest.Mo
     async def oversleep(seconds: float) -> None:
         await sleep(seconds + 0.5)
 
-    monkeypatch.setattr("mcs_controller.dns.worker.asyncio.sleep", oversleep)
+    monkeypatch.setattr("mcs_controller.dns.workers.worker.asyncio.sleep", oversleep)
     lags: list[float] = []
     while len(lags) < 4:
         if isinstance(said := await read_report(parent.reader), Beat):

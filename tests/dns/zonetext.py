@@ -21,12 +21,12 @@ from mcs_controller.clusterset.model import (
     SliceContent,
     SlicePort,
 )
-from mcs_controller.dns.answers import Answers
-from mcs_controller.dns.bounds import bounded
-from mcs_controller.dns.counters import Counters, tcp_channel, udp_channel
-from mcs_controller.dns.fastpath import make_responder
-from mcs_controller.dns.packed import PackedService, packed_import, packed_service, packed_slice
-from mcs_controller.dns.zone import Zone
+from mcs_controller.dns.answers.answers import Answers
+from mcs_controller.dns.answers.counters import Counters, tcp_channel, udp_channel
+from mcs_controller.dns.answers.fastpath import make_responder
+from mcs_controller.dns.zone.bounds import bounded
+from mcs_controller.dns.zone.packed import PackedService, packed_import, packed_service, packed_slice
+from mcs_controller.dns.zone.zone import Zone
 
 
 @dataclass(frozen=True)

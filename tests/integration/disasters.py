@@ -22,7 +22,7 @@ from mcs_controller.api.resources import (
     Resource,
 )
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import KubeError
 from tests.controllers.clusterset import Object, member_cluster
 from tests.integration.sites import eventually

@@ -20,7 +20,7 @@ from mcs_controller.api.resources import (
     Resource,
 )
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import Conflict
 from tests.integration.sites import Site, eventually
 from tests.realkube import product

@@ -24,10 +24,10 @@ from mcs_controller.api.resources import (
     service_imports,
 )
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.dns.client import query
+from mcs_controller.dnscheck.client import query
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.simcluster.cluster import SimCluster
 from mcs_controller.simcluster.faults import Fault

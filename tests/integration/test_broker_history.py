@@ -16,7 +16,7 @@ import pytest
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.kube.clock import SystemClock
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from tests.controllers.clusterset import MEMBERS, Cluster, Clusterset
 from tests.controllers.processes import AgentProcess
 from tests.integration.disasters import DISASTERS, Broker

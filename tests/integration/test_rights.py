@@ -25,7 +25,7 @@ from mcs_controller.api.resources import (
     cluster_properties,
 )
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import NotFound
 from tests.api.rbac import Right, rights_of
 from tests.controllers.test_identity import about_crd, cluster_property

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mcs_controller.api.resources import Resource
+from mcs_controller.kube.connection.transport import HEAD_BYTES, LineStream, Request, Response
 from mcs_controller.kube.errors import KubeError, Timeout, TooLarge, Unreachable
-from mcs_controller.kube.transport import HEAD_BYTES, LineStream, Request, Response
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
 

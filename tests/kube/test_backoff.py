@@ -2,7 +2,7 @@
 
 from random import Random
 
-from mcs_controller.kube.backoff import RETRY_AFTER_MAX_SECONDS, Backoff
+from mcs_controller.kube.pacing.backoff import RETRY_AFTER_MAX_SECONDS, Backoff
 
 
 class Highest(Random):

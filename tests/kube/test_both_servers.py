@@ -11,7 +11,7 @@ import pytest
 from mcs_controller.api.resources import LEASES, NAMESPACES, SERVICES, Resource
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import AlreadyExists, ApiError, Conflict, Gone, Invalid, NotFound
 from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.kube.reflector import Reflector

@@ -9,7 +9,8 @@ import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.decoding import identify
+from mcs_controller.kube.connection.transport import Request, Response
+from mcs_controller.kube.decoding.entries import identify
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import (
     DecodeError,
@@ -21,7 +22,6 @@ from mcs_controller.kube.errors import (
     Unauthorized,
     Unreachable,
 )
-from mcs_controller.kube.transport import Request, Response
 from tests.kube.fakes import WIDGETS, Answer, FakeStream, RefusedStream, ScriptedTransport, ok, refusal
 
 

@@ -13,10 +13,10 @@ from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config.config_exception import ConfigException
 from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 
-from mcs_controller.kube.config import load_in_cluster, load_kubeconfig
+from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig
+from mcs_controller.kube.connection.in_cluster import access_in_cluster
+from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError
-from mcs_controller.kube.in_cluster import access_in_cluster
-from mcs_controller.kube.transport import Request
 from tests.kube.pki import Pki
 from tests.kube.test_http import serving
 

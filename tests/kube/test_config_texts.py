@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.kube.config import load_in_cluster, load_kubeconfig
-from mcs_controller.kube.credentials import ExecCredential, ExecPlugin, TokenFile
+from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig
+from mcs_controller.kube.connection.credentials import ExecCredential, ExecPlugin, TokenFile
 from mcs_controller.kube.errors import ConfigError
 from tests.kube.test_config import kubeconfig
 

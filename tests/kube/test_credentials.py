@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.kube.credentials import ExecCredential, ExecPlugin, StaticCredential, TokenFile, bearer
+from mcs_controller.kube.connection.credentials import (
+    ExecCredential,
+    ExecPlugin,
+    StaticCredential,
+    TokenFile,
+    bearer,
+)
 from mcs_controller.kube.errors import ConfigError
 
 VERSION = "client.authentication.k8s.io/v1"
@@ -273,7 +279,7 @@ async def test_a_plugin_that_cannot_be_run_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_plugin_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcs_controller.kube.credentials.EXEC_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("mcs_controller.kube.connection.credentials.EXEC_TIMEOUT_SECONDS", 0.3)
     plugin = Plugin(tmp_path)
     plugin.print("hang")
     with pytest.raises(ConfigError, match="did not answer within"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.kube.decoding import ObjectDecoder
+from mcs_controller.kube.decoding.entries import ObjectDecoder
 from mcs_controller.kube.errors import TEXT_MAX_CHARS
 from mcs_controller.kube.store import Entry, Store
 from tests.kube.fakes import FakeKind

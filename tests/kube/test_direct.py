@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import uvloop
 
-from mcs_controller.kube.connection import HEAD_MAX_BYTES
-from mcs_controller.kube.credentials import StaticCredential
+from mcs_controller.kube.connection.credentials import StaticCredential
+from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.http1 import HEAD_MAX_BYTES
+from mcs_controller.kube.connection.tls import TlsSettings
+from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError, Timeout, TooLarge, Unreachable
-from mcs_controller.kube.http import HttpTransport
-from mcs_controller.kube.tls import TlsSettings
-from mcs_controller.kube.transport import Request
 from tests.dns.cluster import until
 from tests.kube.pki import Pki
 
@@ -302,7 +302,7 @@ async def test_what_nobody_reads_waits_at_the_server() -> None:
 
 
 async def test_a_new_certificate_means_new_connections(pki: Pki, tmp_path: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("mcs_controller.kube.http.TLS_CHECK_SECONDS", -1.0)
+    monkeypatch.setattr("mcs_controller.kube.connection.http.TLS_CHECK_SECONDS", -1.0)
     ca = tmp_path / "ca.crt"
     ca.write_bytes(pki.data("ca.crt"))
     async with (
@@ -325,7 +325,7 @@ async def test_a_credential_with_a_line_break_is_refused_and_not_told() -> None:
 
 
 async def test_connections_that_nobody_needs_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcs_controller.kube.pool.KEEPALIVE_SECONDS", 0.05)
+    monkeypatch.setattr("mcs_controller.kube.connection.pool.KEEPALIVE_SECONDS", 0.05)
     async with serving(say_which) as server, transport_to(server) as transport:
         await asyncio.gather(*(ask(transport) for _ in range(5)))
         await until(lambda: not transport._direct._pool._open)

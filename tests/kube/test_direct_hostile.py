@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import uvloop
 
-from mcs_controller.kube.connection import HEAD_MAX_BYTES
-from mcs_controller.kube.credentials import StaticCredential
-from mcs_controller.kube.direct import Direct
+from mcs_controller.kube.connection.credentials import StaticCredential
+from mcs_controller.kube.connection.direct import Direct
+from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.http1 import HEAD_MAX_BYTES
+from mcs_controller.kube.connection.pool import KEEPALIVE_SECONDS, CannotConnect
+from mcs_controller.kube.connection.tls import TlsSettings
+from mcs_controller.kube.connection.transport import LineStream, Request
 from mcs_controller.kube.errors import Timeout, Unreachable
-from mcs_controller.kube.http import HttpTransport
-from mcs_controller.kube.pool import KEEPALIVE_SECONDS, CannotConnect
-from mcs_controller.kube.tls import TlsSettings
-from mcs_controller.kube.transport import LineStream, Request
 from tests.dns.cluster import until
 from tests.kube.pki import Pki
 from tests.kube.test_direct import PLAIN, Exchange, ask, say_which, serving, transport_to
@@ -280,7 +280,7 @@ async def test_an_address_that_does_not_answer_delays_a_request_only_until_the_n
 
         monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
         monkeypatch.setattr(loop, "sock_connect", sock_connect)
-        monkeypatch.setattr("mcs_controller.kube.pool.CONNECT_TIMEOUT_SECONDS", 4.0)
+        monkeypatch.setattr("mcs_controller.kube.connection.pool.CONNECT_TIMEOUT_SECONDS", 4.0)
         assert await ask(transport) == b"1"
         assert given_up == [("127.0.0.2", port)]
         # What was tried first for one connection is tried first for the next: nothing is taken off the list.
@@ -292,7 +292,7 @@ async def test_a_connection_that_is_not_made_in_time_is_a_timeout(monkeypatch: p
         await asyncio.Event().wait()
 
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", hang)
-    monkeypatch.setattr("mcs_controller.kube.pool.CONNECT_TIMEOUT_SECONDS", 0.02)
+    monkeypatch.setattr("mcs_controller.kube.connection.pool.CONNECT_TIMEOUT_SECONDS", 0.02)
     async with transport_to("http://127.0.0.1:1") as transport:
         with pytest.raises(Timeout):
             await transport.request(GET, timeout_seconds=60)

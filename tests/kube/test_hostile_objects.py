@@ -7,10 +7,10 @@ from typing import Any, TypedDict
 import pytest
 
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.decoding.field_parser import Skim
+from mcs_controller.kube.decoding.reading import Admit
 from mcs_controller.kube.errors import DecodeError
-from mcs_controller.kube.reading import Admit
 from mcs_controller.kube.reflector import Reflector
-from mcs_controller.kube.skim import Skim
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind, ScriptedTransport, nested, ok, raw, status_body
 from tests.kube.test_reflector import contents, decode, running, settle

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES, Resource
-from mcs_controller.clusterset import decode
+from mcs_controller.clusterset.services import decode
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.config import load_kubeconfig
+from mcs_controller.kube.connection.config import load_kubeconfig
+from mcs_controller.kube.decoding.field_parser import WHOLE, Skim
 from mcs_controller.kube.reflector import Reflector
-from mcs_controller.kube.skim import WHOLE, Skim
 from mcs_controller.kube.store import Store
 from tests.realkube.controlplane import ControlPlane
 

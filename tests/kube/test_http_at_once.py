@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from mcs_controller.kube.transport import Request
+from mcs_controller.kube.connection.transport import Request
 from tests.kube.test_http import serving, transport_to
 
 

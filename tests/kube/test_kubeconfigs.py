@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from mcs_controller.kube.config import load_kubeconfig, load_kubeconfigs
-from mcs_controller.kube.credentials import ExecCredential
+from mcs_controller.kube.connection.config import load_kubeconfig, load_kubeconfigs
+from mcs_controller.kube.connection.credentials import ExecCredential
+from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.kubeconfig import access_of_kubeconfig
+from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import ConfigError
-from mcs_controller.kube.http import HttpTransport
-from mcs_controller.kube.kubeconfig import access_of_kubeconfig
-from mcs_controller.kube.transport import Transport
 
 VERSION = "client.authentication.k8s.io/v1"
 

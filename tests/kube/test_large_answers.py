@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.connection.transport import HEAD_BYTES
 from mcs_controller.kube.errors import LineTooLong, TooLarge
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
-from mcs_controller.kube.transport import HEAD_BYTES
 from tests.kube.fakes import WIDGETS, FakeKind, ScriptedTransport
 from tests.kube.test_reflector import contents, decode, running, settle
 
@@ -26,7 +26,7 @@ def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """As they are, a thousand times smaller."""
     monkeypatch.setattr("mcs_controller.kube.client.ANSWER_MAX_BYTES", 16 * KIB)
     monkeypatch.setattr("mcs_controller.kube.client.ONE_PAGE_MAX_BYTES", 32 * KIB)
-    monkeypatch.setattr("mcs_controller.kube.listing.PAGE_AIM_BYTES", 8 * KIB)
+    monkeypatch.setattr("mcs_controller.kube.decoding.listing.PAGE_AIM_BYTES", 8 * KIB)
 
 
 def make(kind: FakeKind, store: Store[str], **options: Any) -> tuple[Reflector[str], Client]:
@@ -174,7 +174,7 @@ async def test_the_loop_has_its_turn_between_any_two_objects_that_are_large(
 ) -> None:
     """A lease is renewed while megabytes are read: no step is longer than what one object takes."""
     monkeypatch.setattr("mcs_controller.kube.client.ANSWER_MAX_BYTES", 16 * KIB * KIB)
-    monkeypatch.setattr("mcs_controller.kube.listing.PAGE_AIM_BYTES", 8 * KIB * KIB)
+    monkeypatch.setattr("mcs_controller.kube.decoding.listing.PAGE_AIM_BYTES", 8 * KIB * KIB)
     kind, store = FakeKind(), Store[str]()
     count, decoded = 8, 0
     in_each_round: list[int] = []

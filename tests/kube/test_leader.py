@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.kube.leader import LeaderElector
-from mcs_controller.kube.transport import Request
 from tests.kube.fakes import Answer, FakeClock, ScriptedTransport, ok, refusal
 
 pytestmark = pytest.mark.looptime

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mcs_controller.kube.left_out import NAMED_MAX, LeftOutLedger
-from mcs_controller.kube.reading import LeftOut
+from mcs_controller.kube.decoding.left_out import NAMED_MAX, LeftOutLedger
+from mcs_controller.kube.decoding.reading import LeftOut
 
 
 def left(name: str = "web", version: str = "7", reason: str = "too_large") -> LeftOut:

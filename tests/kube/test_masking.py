@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcs_controller.kube.masking import mask_secrets
+from mcs_controller.observe.masking import mask_secrets
 
 NAMES = [
     "password", "PASSWORD", "db_password", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD", "passwd", "db_pass", "pwd",

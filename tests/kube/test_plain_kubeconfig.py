@@ -14,10 +14,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcs_controller.kube.access import Access
+from mcs_controller.kube.connection.kubeconfig import access_of_kubeconfig
+from mcs_controller.kube.connection.plain_kubeconfig import plain_access
+from mcs_controller.kube.connection.settings import Access
 from mcs_controller.kube.errors import ConfigError
-from mcs_controller.kube.kubeconfig import access_of_kubeconfig
-from mcs_controller.kube.plain_kubeconfig import plain_access
 from tests.kube.pki import Pki
 
 Json = dict[str, Any]
@@ -228,7 +228,7 @@ def test_a_list_with_an_entry_that_is_none_is_left_to_the_exact_way() -> None:
 LOADING = """
 import asyncio, sys
 from pathlib import Path
-from mcs_controller.kube.config import load_in_cluster, load_kubeconfig
+from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig
 
 async def main():
     kind, folder = sys.argv[1], Path(sys.argv[2])

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mcs_controller.kube.errors import Conflict, KubeError, TooManyRequests, Unreachable
-from mcs_controller.kube.logcontext import log_context
-from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.queue.work_queue import WorkQueue
+from mcs_controller.observe.log_context import log_context
 
 
 def now() -> float:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from mcs_controller.kube.errors import Conflict
-from mcs_controller.kube.queue import WorkQueue
+from mcs_controller.kube.queue.work_queue import WorkQueue
 from tests.kube.test_queue import now, serving
 
 

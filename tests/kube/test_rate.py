@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcs_controller.kube.rate import TokenBucket
+from mcs_controller.kube.pacing.rate import TokenBucket
 
 
 def test_so_many_at_once_and_then_one_every_so_often() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from mcs_controller.kube.errors import DecodeError, Unreachable
-from mcs_controller.kube.reading import (
+from mcs_controller.kube.decoding.field_parser import WHOLE
+from mcs_controller.kube.decoding.reading import (
     UNBOUNDED,
     Bounds,
     LeftOut,
@@ -17,8 +17,8 @@ from mcs_controller.kube.reading import (
     object_of_head,
     page_of_head,
 )
-from mcs_controller.kube.skim import WHOLE
-from mcs_controller.kube.turns import Turn
+from mcs_controller.kube.errors import DecodeError, Unreachable
+from mcs_controller.kube.pacing.turns import Turn
 
 BODY = {"metadata": {"name": "a", "namespace": "shop", "resourceVersion": "7"}, "value": 1}
 TEXT = msgspec.json.encode(BODY)

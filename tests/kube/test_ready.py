@@ -2,7 +2,7 @@
 
 import time
 
-from mcs_controller.kube.ready import Lanes
+from mcs_controller.kube.queue.ready import Lanes
 
 
 def test_a_key_stands_in_the_lane_of_each_who_wants_it_once() -> None:

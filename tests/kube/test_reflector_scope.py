@@ -8,10 +8,10 @@ import pytest
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
-from mcs_controller.kube.transport import Request, Response
 from tests.kube.fakes import WIDGETS, FakeKind, refusal
 from tests.kube.test_reflector import decode, running
 

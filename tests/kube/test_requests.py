@@ -14,9 +14,9 @@ from mcs_controller.kube.client import (
     WATCH_TIMEOUT_SECONDS,
     Client,
 )
+from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response
+from mcs_controller.kube.decoding.listing import ONE_PAGE_MAX_BYTES
 from mcs_controller.kube.errors import ConfigError, DecodeError, KubeError, TooLarge, Unreachable
-from mcs_controller.kube.listing import ONE_PAGE_MAX_BYTES
-from mcs_controller.kube.transport import ANSWER_MAX_BYTES, Request, Response
 from tests.kube.fakes import Answer, ScriptedTransport, ok, refusal
 
 pytestmark = pytest.mark.looptime

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.kube.shallow import LEVELS_MAX, shallow
-from mcs_controller.kube.turns import Turn
+from mcs_controller.kube.decoding.shallow import LEVELS_MAX, shallow
+from mcs_controller.kube.pacing.turns import Turn
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(alphabet='a"\\{}[]:, é'),

@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from mcs_controller.kube.skim import WHOLE, Skim
+from mcs_controller.kube.decoding.field_parser import WHOLE, Skim
 
 
 class _Metadata(TypedDict, total=False):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.kube import errors
-from mcs_controller.kube.status import error_of_response, error_of_status
+from mcs_controller.kube.error_mapping import error_of_response, error_of_status
 from tests.kube.fakes import status_body
 
 

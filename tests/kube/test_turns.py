@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mcs_controller.kube.turns import Turn
+from mcs_controller.kube.pacing.turns import Turn
 
 pytestmark = pytest.mark.looptime
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from mcs_controller.kube.connection.transport import LineStream, Request, Response
 from mcs_controller.kube.errors import Unreachable
-from mcs_controller.kube.transport import LineStream, Request, Response
 
 MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 EVENTS_PATH = re.compile(r"/apis/events\.k8s\.io/v1/namespaces/(?P<namespace>[^/]+)/events(?:/(?P<name>.+))?")

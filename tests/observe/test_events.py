@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.controllers.events import EventSink, ObjectRef
 from mcs_controller.kube.client import Client
-from mcs_controller.observe import events
-from mcs_controller.observe.events import EventRecorder
+from mcs_controller.kube.events import recorder as events
+from mcs_controller.kube.events.recorder import EventRecorder
+from mcs_controller.kube.events.sink import EventSink, ObjectRef
 from tests.observe.event_store import EventStoreTransport
 
 pytestmark = pytest.mark.looptime

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.controllers.events import ObjectRef
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
-from mcs_controller.kube.config import load_kubeconfig
-from mcs_controller.observe.events import EventRecorder
+from mcs_controller.kube.connection.config import load_kubeconfig
+from mcs_controller.kube.events.recorder import EventRecorder
+from mcs_controller.kube.events.sink import ObjectRef
 from tests.realkube.controlplane import ControlPlane
 
 

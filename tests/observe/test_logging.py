@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.kube.logcontext import log_context
+from mcs_controller.observe.log_context import log_context
 from mcs_controller.observe.logging import JsonFormatter, TextFormatter, configure_logging
 
 OWN = logging.getLogger("mcs_controller.test")

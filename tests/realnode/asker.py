@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from dnslib import QTYPE, DNSQuestion, DNSRecord
 
-from mcs_controller.dns.client import QueryFailed, query
+from mcs_controller.dnscheck.client import QueryFailed, query
 
 TIMEOUT_SECONDS = 5.0
 AGAIN_AFTER_SECONDS = 2.0

@@ -8,8 +8,8 @@ import json
 import socket
 import sys
 
-from mcs_controller.dns import datagrams
-from mcs_controller.dns.datagrams import Datagrams
+from mcs_controller.dns.server import datagrams
+from mcs_controller.dns.server.datagrams import Datagrams
 
 CLIENTS, QUERIES = 5, 12
 REPLY_BYTES = 700

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import Timeout, Unreachable
-from mcs_controller.kube.transport import Request
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.contract.api import Api, config_map
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
 from mcs_controller.api.resources import ENDPOINT_SLICES, service_imports
-from mcs_controller.dns.client import query
+from mcs_controller.dnscheck.client import query
 from mcs_controller.kube.client import Client
 
 Place = tuple[str, str]

@@ -12,13 +12,13 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.cli.host import connect
-from mcs_controller.controllers.agent import Agent
 from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.services.agent import Agent
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
-from mcs_controller.kube.logcontext import log_context
+from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.tasks import Tasks
-from mcs_controller.observe.events import EventRecorder
+from mcs_controller.observe.log_context import log_context
 
 HEARTBEAT_INTERVAL_SECONDS = 0.5
 MEMBER_TIMEOUT_SECONDS = 2.5

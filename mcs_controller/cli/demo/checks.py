@@ -17,7 +17,7 @@ from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
 from mcs_controller.api.resources import ENDPOINT_SLICES, service_exports, service_imports
 from mcs_controller.cli.demo.cluster import DemoCluster
 from mcs_controller.cli.demo.sites import NAMESPACE, ZONE
-from mcs_controller.dns.client import QueryFailed, query
+from mcs_controller.dnscheck.client import QueryFailed, query
 from mcs_controller.kube.errors import KubeError, NotFound
 
 POLL_SECONDS = 0.03

@@ -17,15 +17,15 @@ from mcs_controller.cli.demo.agent_process import AgentProcess
 from mcs_controller.cli.demo.servers import ApiServer
 from mcs_controller.cli.demo.sites import HOST, ZONE, Site
 from mcs_controller.cli.host import connect
-from mcs_controller.dns.server import DnsConfig, DnsServer
-from mcs_controller.kube.credentials import StaticCredential
-from mcs_controller.kube.http import HttpTransport
-from mcs_controller.kube.logcontext import log_context
+from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.kube.connection.credentials import StaticCredential
+from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.tasks import Tasks
-from mcs_controller.kube.transport import Request, Response
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.observe.log_context import log_context
 from mcs_controller.observe.metrics import ProcessMetrics
 from mcs_controller.observe.process import LoopMonitor
 

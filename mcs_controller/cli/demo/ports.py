@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from mcs_controller.cli.demo.sites import HOST
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.dns.errors import DnsError
-from mcs_controller.dns.sockets import bind_all
+from mcs_controller.dns.server.sockets import bind_all
 from mcs_controller.observe.listening import ListenAddress, ListenError, listen_tcp
 
 DNS_PORT = 1053

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mcs_controller.cli.demo.checks import LOOK_SECONDS, Metrics, NotAsExpected, Resolved, becomes, eventually
-from mcs_controller.dns.client import QueryFailed
+from mcs_controller.dnscheck.client import QueryFailed
 
 pytestmark = pytest.mark.looptime
 

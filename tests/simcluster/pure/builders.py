@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from hypothesis import HealthCheck, settings
 
-from mcs_controller.simcluster.kinds import BUILTIN_KINDS, Context, Kind, kinds_of_crd
-from mcs_controller.simcluster.service_ips import ServiceIpAllocator
+from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS, Context, Kind, kinds_of_crd
+from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
 from mcs_controller.simcluster.status import FieldError
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)

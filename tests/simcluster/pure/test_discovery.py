@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mcs_controller.simcluster.discovery import content_type, respond, version_order
-from mcs_controller.simcluster.kinds import BUILTIN_KINDS
+from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS
+from mcs_controller.simcluster.kubectl.discovery import content_type, respond, version_order
 from tests.simcluster.pure.builders import shipped
 
 KINDS = (*BUILTIN_KINDS, shipped("serviceexports", "v1alpha1"), shipped("serviceexports"))

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 
-from mcs_controller.simcluster.endpointslices import prepare_endpoint_slice
+from mcs_controller.simcluster.kinds.endpointslices import prepare_endpoint_slice
 from mcs_controller.simcluster.status import FieldError
 from tests.simcluster.pure.builders import Object, builtin, complaints, context, named
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.simcluster.events import from_core, prepare_core_event, prepare_event, to_core
+from mcs_controller.simcluster.kinds.events import from_core, prepare_core_event, prepare_event, to_core
 from tests.simcluster.pure.builders import Object, builtin, complaints, context, named
 
 TIME = "2026-11-21T00:00:00.000000Z"

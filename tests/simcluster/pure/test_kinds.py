@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mcs_controller.simcluster.crd_kinds import prepare_crd
-from mcs_controller.simcluster.kinds import BUILTIN_KINDS, Kind, kinds_of_crd
-from mcs_controller.simcluster.names import port_name_complaint
+from mcs_controller.simcluster.kinds.crd_kinds import prepare_crd
+from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS, Kind, kinds_of_crd
+from mcs_controller.simcluster.schemas.names import port_name_complaint
 from tests.simcluster.pure.builders import CRDS, Object, builtin, complaints, context, crd, named, shipped
 
 OPEN: Object = {"type": "object"}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.simcluster.kinds import BUILTIN_KINDS
-from mcs_controller.simcluster.openapi import openapi_v2, openapi_v3, openapi_v3_index
+from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS
+from mcs_controller.simcluster.kubectl.openapi import openapi_v2, openapi_v3, openapi_v3_index
 from tests.simcluster.pure.builders import Object, shipped
 
 KINDS = (*BUILTIN_KINDS, shipped("serviceimports"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.simcluster.protobuf import decode
+from mcs_controller.simcluster.kubectl.protobuf import decode
 from mcs_controller.simcluster.status import StatusError
 from tests.simcluster.pure.builders import BUSY_MACHINE, Object
 

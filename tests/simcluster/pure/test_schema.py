@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.simcluster.schema import StructuralSchema
+from mcs_controller.simcluster.schemas.schema import StructuralSchema
 from mcs_controller.simcluster.status import StatusError
 from tests.simcluster.pure.builders import BUSY_MACHINE, Object, builtin
 

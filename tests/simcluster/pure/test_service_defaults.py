@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.simcluster.service_ips import ServiceIpAllocator
-from mcs_controller.simcluster.services import prepare_service, release_service
+from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
+from mcs_controller.simcluster.kinds.services import prepare_service, release_service
 from mcs_controller.simcluster.status import FieldError
 from tests.simcluster.pure.builders import V4, V6, Object, complaints, context, named
 

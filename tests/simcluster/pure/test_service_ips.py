@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.simcluster.service_ips import NODE_PORTS, AllocationError, ServiceIpAllocator
+from mcs_controller.simcluster.kinds.service_ips import NODE_PORTS, AllocationError, ServiceIpAllocator
 from tests.simcluster.pure.builders import BUSY_MACHINE
 
 

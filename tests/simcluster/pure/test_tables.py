@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.simcluster.ages import age_since, human_duration
-from mcs_controller.simcluster.jsonpaths import find
-from mcs_controller.simcluster.kinds import BUILTIN_KINDS, Kind, kinds_of_crd
-from mcs_controller.simcluster.tables import render_table, wants_table
+from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS, Kind, kinds_of_crd
+from mcs_controller.simcluster.kubectl.ages import age_since, human_duration
+from mcs_controller.simcluster.kubectl.jsonpaths import find
+from mcs_controller.simcluster.kubectl.tables import render_table, wants_table
 from tests.simcluster.pure.builders import NOW, Object, builtin, crd, named, shipped
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"

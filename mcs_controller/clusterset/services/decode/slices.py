@@ -1,0 +1,247 @@
+"""EndpointSlices: the hot path, since endpoints change most of all that is watched.
+
+`slice_content` reads what a slice says, wherever it is: in its own cluster, on the broker, or imported.
+Addresses are held to what an API server accepts in the slice's family, so that a slice from another cluster
+can neither be refused on import nor send traffic to the node itself.
+"""
+
+from functools import lru_cache
+from sys import intern
+from typing import Any, TypedDict, cast
+
+from mcs_controller.api.names import (
+    LABEL_KUBERNETES_SERVICE_NAME,
+    LABEL_SERVICE_NAME,
+    LABEL_SLICE_MANAGED_BY,
+    LABEL_SOURCE_CLUSTER,
+    MANAGED_BY,
+)
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.fields import (
+    FAMILIES,
+    Json,
+    an_object,
+    bad,
+    child,
+    items,
+    port_number,
+    port_texts,
+    text,
+)
+from mcs_controller.clusterset.model import (
+    MAX_PORTS,
+    AddressFamily,
+    Endpoint,
+    ImportedSlice,
+    ServiceKey,
+    SliceContent,
+    SlicePort,
+    SourceSlice,
+)
+from mcs_controller.clusterset.services.decode.owner import import_owner_uid
+from mcs_controller.clusterset.syntax import (
+    MAX_LABEL_CHARS,
+    endpoint_address,
+    is_dns_label,
+    is_label_value,
+)
+
+
+class _Metadata(TypedDict, total=False):
+    namespace: str
+    name: str
+    uid: str
+    resourceVersion: str
+    labels: dict[str, str]
+    ownerReferences: list[Any]
+
+
+class _Conditions(TypedDict, total=False):
+    ready: bool
+    serving: bool
+    terminating: bool
+
+
+class _Endpoint(TypedDict, total=False):
+    addresses: list[str]
+    conditions: _Conditions
+    hostname: str
+    zone: str
+    nodeName: str
+    hints: dict[str, Any]
+
+
+class _Port(TypedDict, total=False):
+    name: str
+    protocol: str
+    port: int
+    appProtocol: str
+
+
+class SliceFields(TypedDict, total=False):
+    """All that is looked at here of an EndpointSlice; whoever parses one may leave out the rest."""
+
+    metadata: _Metadata
+    addressType: str
+    ports: list[_Port]
+    endpoints: list[_Endpoint]
+
+
+MAX_IMPORTED_PORTS = 2 * MAX_PORTS + 2
+"""An imported slice may hold a port under two names, and those of before and after a change at once."""
+MAX_ENDPOINTS = 1000
+MAX_ADDRESSES = 100
+MAX_HINTS = 8
+MAX_ADDRESS_CHARS = 45
+"""An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
+
+
+def slice_content(
+    raw: Json, addresses_max: int = MAX_ADDRESSES, *, max_ports: int = MAX_PORTS
+) -> SliceContent:
+    """What a slice says. `raw` is what holds `addressType`, `ports` and `endpoints`.
+
+    Of an endpoint's addresses the first `addresses_max` are read.
+
+    A port without a number ("all ports") is left out: no Service port can lead to it.
+    """
+    family = raw.get("addressType")
+    if type(family) is not str or family not in FAMILIES:
+        raise bad("addressType", family, "IPv4 or IPv6")
+    address_type = cast(AddressFamily, intern(family))
+    ports = tuple(
+        _slice_port(port)
+        for item in items(raw, "ports", max_ports)
+        if (port := an_object(item, "ports")).get("port") is not None
+    )
+    if len({port.name for port in ports}) != len(ports):
+        raise MalformedObject("two ports of a slice have the same name")
+    return SliceContent(
+        address_type,
+        ports,
+        tuple(
+            _endpoint(item, address_type, addresses_max) for item in items(raw, "endpoints", MAX_ENDPOINTS)
+        ),
+    )
+
+
+def _slice_port(raw: Json) -> SlicePort:
+    name, protocol, app_protocol = port_texts(raw)
+    return SlicePort(port_number(raw["port"]), name, protocol, app_protocol)
+
+
+def _endpoint(raw: Any, family: AddressFamily, addresses_max: int) -> Endpoint:
+    if type(raw) is not dict:
+        raise bad("endpoint", raw, "an object")
+    addresses = raw.get("addresses")
+    if type(addresses) is not list or not 0 < len(addresses) <= MAX_ADDRESSES:
+        raise bad("addresses", addresses, f"a list of 1 to {MAX_ADDRESSES} addresses")
+    canonical = []
+    for spelt in addresses[:addresses_max] if len(addresses) > addresses_max else addresses:
+        address = None
+        if type(spelt) is str and len(spelt) <= MAX_ADDRESS_CHARS:
+            address = endpoint_address(spelt, family)
+        if address is None:
+            raise bad("address", spelt, f"an {family} address that an endpoint can have")
+        canonical.append(address)
+
+    ready = serving = terminating = None
+    conditions = raw.get("conditions")
+    if conditions is not None:
+        if type(conditions) is not dict:
+            raise bad("conditions", conditions, "an object")
+        ready = conditions.get("ready")
+        serving = conditions.get("serving")
+        terminating = conditions.get("terminating")
+        for condition in (ready, serving, terminating):
+            if condition is not None and condition is not True and condition is not False:
+                raise bad("endpoint condition", condition, "true or false")
+
+    hostname = raw.get("hostname") or ""
+    if hostname and (type(hostname) is not str or not is_dns_label(hostname)):
+        raise bad("hostname", hostname, "a DNS label")
+    zone = raw.get("zone") or ""
+    node_name = raw.get("nodeName") or ""
+    if type(zone) is not str or type(node_name) is not str:
+        raise bad("zone or nodeName", zone or node_name, "a text")
+    return Endpoint(
+        tuple(canonical),
+        ready,
+        serving,
+        terminating,
+        hostname,
+        _usable_zone(zone) if len(zone) <= MAX_LABEL_CHARS else "",
+        intern(node_name),
+        _hint_zones(raw["hints"]) if raw.get("hints") is not None else (),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _usable_zone(zone: str) -> str:
+    """A zone that cannot be a label value cannot be a hint, and is of no use to anybody else."""
+    return intern(zone) if is_label_value(zone) else ""
+
+
+def _hint_zones(hints: Any) -> tuple[str, ...]:
+    zones = items(an_object(hints, "hints"), "forZones", MAX_HINTS)
+    return tuple(intern(text(an_object(zone, "forZones"), "name")) for zone in zones)
+
+
+def _labels(metadata: Json) -> tuple[str, str]:
+    labels = child(metadata, "labels")
+    return text(labels, LABEL_KUBERNETES_SERVICE_NAME), text(labels, LABEL_SERVICE_NAME)
+
+
+def source_slice(raw: Json, cluster: str) -> SourceSlice | None:
+    """A slice of the local cluster as a source of endpoints; None when it is none (MCS-EXP-17)."""
+    metadata = child(an_object(raw, "object"), "metadata")
+    local_name, imported_name = _labels(metadata)
+    if not local_name or imported_name or raw.get("addressType") == "FQDN":
+        return None
+    return SourceSlice(
+        cluster,
+        ServiceKey(intern(text(metadata, "namespace")), intern(local_name)),
+        text(metadata, "name"),
+        _own_content(raw),
+    )
+
+
+def _own_content(raw: Json) -> SliceContent:
+    """What a slice says that this cluster's API server took: an endpoint of no use elsewhere is left out."""
+    try:
+        return slice_content(raw)
+    except MalformedObject:
+        usable = [one for one in items(raw, "endpoints", MAX_ENDPOINTS) if _is_usable(one, raw)]
+        return slice_content({**raw, "endpoints": usable})
+
+
+def _is_usable(endpoint: Any, raw: Json) -> bool:
+    try:
+        slice_content({**raw, "ports": None, "endpoints": [endpoint]})
+    except MalformedObject:
+        return False
+    return True
+
+
+def imported_slice(raw: Json) -> ImportedSlice | None:
+    """An imported slice that this project wrote; None when it is not one."""
+    labels = child(child(an_object(raw, "object"), "metadata"), "labels")
+    if labels.get(LABEL_SLICE_MANAGED_BY) != MANAGED_BY:
+        return None
+    return imported_slice_any_manager(raw)
+
+
+def imported_slice_any_manager(raw: Json) -> ImportedSlice | None:
+    """An imported slice, whoever wrote it; None when it is not one."""
+    metadata = child(an_object(raw, "object"), "metadata")
+    derived_name, service_name = _labels(metadata)
+    if not service_name or raw.get("addressType") == "FQDN":
+        return None
+    return ImportedSlice(
+        ServiceKey(intern(text(metadata, "namespace")), intern(service_name)),
+        text(metadata, "name"),
+        intern(text(child(metadata, "labels"), LABEL_SOURCE_CLUSTER)),
+        slice_content(raw, max_ports=MAX_IMPORTED_PORTS),
+        derived_name,
+        import_owner_uid(metadata),
+    )

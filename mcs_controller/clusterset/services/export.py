@@ -1,0 +1,116 @@
+"""What one cluster's export amounts to: whether it is valid, its record, and the ServiceExport's conditions.
+
+Everything but labels, annotations and age comes from the Service (MCS-EXP-10); the Service itself is never
+touched (MCS-EXP-12). An invalid export has no record, so that it can never win precedence (MCS-CON-08).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
+from mcs_controller.clusterset.errors import cut
+from mcs_controller.clusterset.model import (
+    Condition,
+    ConditionStatus,
+    ExportRecord,
+    LocalExport,
+    LocalService,
+    MergedService,
+    StringMap,
+)
+from mcs_controller.clusterset.services.exported_content import published_slice
+from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
+
+__all__ = [
+    "ExportEvaluation",
+    "ReadyReason",
+    "conflict_condition",
+    "evaluate_export",
+    "published_slice",
+    "ready_condition",
+]
+
+ReadyReason = Literal["Exported", "Pending", "Failed"]
+EXPORTABLE_TYPES = frozenset({"ClusterIP", "NodePort", "LoadBalancer"})
+
+
+@dataclass(frozen=True, slots=True)
+class ExportEvaluation:
+    """The Valid condition of an export, and its record if it is valid."""
+
+    valid: Condition
+    record: ExportRecord | None
+
+
+def evaluate_export(export: LocalExport, service: LocalService | None, cluster: str) -> ExportEvaluation:
+    """What the ServiceExport and the Service of its name amount to (MCS-EXP-04..08, MCS-EXP-18)."""
+    if export.deleting:
+        return _invalid(export, "Deleting", "the ServiceExport is being deleted")
+    if service is None or service.deleting:
+        return _invalid(export, "NoService", f"there is no Service {export.service}")
+    if service.managed:
+        return _invalid(
+            export, "InvalidServiceType", f"Service {export.service} is derived from a ServiceImport"
+        )
+    if service.type not in EXPORTABLE_TYPES:
+        return _invalid(
+            export, "InvalidServiceType", f"a Service of type {cut(service.type)} cannot be exported"
+        )
+    if service.unreadable:
+        return _invalid(
+            export, "InvalidService", f"Service {export.service} cannot be exported: {service.unreadable}"
+        )
+    labels, annotations = exportable_labels(export.labels), exportable_annotations(export.annotations)
+    return ExportEvaluation(
+        _condition(export, "Valid", "True", "Valid", _not_carried(export, labels, annotations)),
+        ExportRecord(
+            cluster=cluster,
+            service=export.service,
+            exported_at=export.created_at,
+            type="Headless" if service.headless else "ClusterSetIP",
+            ports=service.ports,
+            affinity=service.affinity,
+            internal_traffic_policy=service.internal_traffic_policy,
+            traffic_distribution=service.traffic_distribution,
+            ip_families=service.ip_families or ("IPv4",),
+            labels=labels,
+            annotations=annotations,
+        ),
+    )
+
+
+def _not_carried(export: LocalExport, labels: StringMap, annotations: StringMap) -> str:
+    """Which of the labels and annotations that the user names no import will have; "" when all will."""
+    left_out = [f"label {pair[0]}" for pair in export.labels if pair not in labels]
+    left_out += [f"annotation {pair[0]}" for pair in export.annotations if pair not in annotations]
+    return cut("not carried to imports: " + ", ".join(left_out)) if left_out else ""
+
+
+def _invalid(export: LocalExport, reason: str, message: str) -> ExportEvaluation:
+    return ExportEvaluation(_condition(export, "Valid", "False", reason, message), None)
+
+
+def _condition(
+    export: LocalExport, kind: str, status: ConditionStatus, reason: str, message: str
+) -> Condition:
+    return Condition(kind, status, reason, message, observed_generation=export.generation)
+
+
+def ready_condition(
+    reason: ReadyReason, message: str = "", *, observed_generation: int | None = None
+) -> Condition:
+    """The Ready condition: `Exported` once the broker holds the export, else why not yet (MCS-EXP-08)."""
+    status: ConditionStatus = "True" if reason == "Exported" else "False"
+    return Condition("Ready", status, reason, cut(message, MAX_MESSAGE_CHARS), observed_generation)
+
+
+def conflict_condition(merged: MergedService, *, observed_generation: int | None = None) -> Condition:
+    """The Conflict condition, the same on every constituent ServiceExport (MCS-CON-03, MCS-CON-05).
+
+    Reasons are joined without a space: the API server refuses one (MCS-API-12).
+    """
+    if not merged.conflicts:
+        return Condition("Conflict", "False", "NoConflicts", "", observed_generation)
+    reason = ",".join(conflict.reason for conflict in merged.conflicts)
+    message = "; ".join(conflict.message for conflict in merged.conflicts)
+    return Condition("Conflict", "True", reason, cut(message, MAX_MESSAGE_CHARS), observed_generation)

@@ -1,0 +1,39 @@
+"""What other clusters may see of a slice: all that it says but nodes, hints, and a crowd of addresses.
+
+A node of one cluster means nothing in another, or worse, something else, and hints belong to one cluster's
+zones and kube-proxies (MCS-EPS-11). Addresses beyond `ADDRESSES_PER_ENDPOINT_MAX` of one endpoint
+cost every cluster and are used by nobody. The exporter publishes this, and importers read nothing more out of
+what was published.
+"""
+
+from dataclasses import replace
+
+from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX
+from mcs_controller.clusterset.model import Endpoint, SliceContent, SourceSlice
+
+
+def published_slice(slice_: SourceSlice) -> SourceSlice:
+    """The slice as an ExportedEndpointSlice of it decodes, and so what to compare one with."""
+    content = published_content(slice_.content)
+    return slice_ if content is slice_.content else replace(slice_, content=content)
+
+
+def published_content(content: SliceContent) -> SliceContent:
+    """The content without what is not to be seen; the very same when there was nothing of that."""
+    if not any(
+        endpoint.node_name or endpoint.hint_zones or len(endpoint.addresses) > ADDRESSES_PER_ENDPOINT_MAX
+        for endpoint in content.endpoints
+    ):
+        return content
+    return SliceContent(content.address_type, content.ports, tuple(map(_published, content.endpoints)))
+
+
+def _published(endpoint: Endpoint) -> Endpoint:
+    return Endpoint(
+        endpoint.addresses[:ADDRESSES_PER_ENDPOINT_MAX],
+        endpoint.ready,
+        endpoint.serving,
+        endpoint.terminating,
+        endpoint.hostname,
+        endpoint.zone,
+    )

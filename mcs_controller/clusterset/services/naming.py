@@ -1,0 +1,51 @@
+"""Names of the objects that this project makes, each a function of what the object is for.
+
+Deterministic, so that after a restart the same object is found under the same name, and every cluster
+agrees. A name that would be longer than an object name may be is shortened and told apart by a hash.
+"""
+
+import hashlib
+from functools import lru_cache
+from itertools import product
+
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.syntax import MAX_NAME_CHARS
+
+_HASH_CHARS = 10
+_PAIRS = tuple(map("".join, product("0123456789abcdefghijklmnopqrstuv", repeat=2)))
+"""Two digits of base 32 (RFC 4648, section 7) for each ten bits."""
+
+
+@lru_cache(maxsize=1024)
+def _hash(text: str) -> str:
+    """The first ten digits of the SHA-256 in base 32.
+
+    The library's own encoder goes through Python for each five bytes of the whole digest.
+    """
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    bits = int.from_bytes(digest[:7]) >> 6
+    return "".join([_PAIRS[bits >> at & 1023] for at in (40, 30, 20, 10, 0)])
+
+
+def derived_service_name(key: ServiceKey) -> str:
+    """The Service behind a ServiceImport, as the upstream reference names it (MCS-IMP-18)."""
+    return "derived-" + _hash(f"{key.namespace}/{key.name}")
+
+
+def exported_service_name(key: ServiceKey) -> str:
+    """The ExportedService of a service in its member's namespace on the broker."""
+    return f"{key.namespace}.{key.name}"
+
+
+def exported_slice_name(namespace: str, slice_name: str) -> str:
+    """The ExportedEndpointSlice of a slice in its member's namespace on the broker."""
+    name = f"{namespace}.{slice_name}"
+    if len(name) <= MAX_NAME_CHARS:
+        return name
+    # A label may not end in '-' or be empty, wherever the cut falls.
+    return name[: MAX_NAME_CHARS - _HASH_CHARS - 1].rstrip("-.") + "-" + _hash(name)
+
+
+def imported_slice_name(service: str, cluster: str, slice_name: str) -> str:
+    """The imported EndpointSlice of a cluster's slice; at most 63 + 52 + 10 characters and two dashes."""
+    return f"{service}-{cluster}-{_hash(f'{service}/{cluster}/{slice_name}')}"

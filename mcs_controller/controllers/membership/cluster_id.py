@@ -1,0 +1,81 @@
+"""Which cluster this is: the id from `--cluster-id`, from the ClusterProperty of KEP-2149, or both alike.
+
+The property is read once, at start: an id is constant for a membership (MCS-NS-05), and a changed one is a
+leave and a join (`former_ids.py`). The CRD of ClusterProperty is optional. Whatever may come back is waited
+for and told in `problem`; what waiting cannot cure is `InvalidClusterId`.
+"""
+
+import asyncio
+import logging
+from random import Random
+
+from mcs_controller.api.resources import ABOUT_GROUP, ABOUT_VERSIONS, cluster_properties
+from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY, agreed_cluster_id
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
+from mcs_controller.kube.pacing.backoff import Backoff
+
+_log = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 0.5
+LONGEST_RETRY_SECONDS = 10.0
+
+
+class ClusterId:
+    """Finds the cluster id out; `problem` is None once it is known."""
+
+    def __init__(self, local: Client, *, random: Random) -> None:
+        self.problem: str | None = "not read yet"
+        self._local = local
+        self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, random=random)
+
+    async def find(self, option: str | None) -> str:
+        """The id, as soon as it is sure.
+
+        Raises:
+            InvalidClusterId: there is none, or two different ones, or one that cannot be used.
+        """
+        while True:
+            try:
+                return await self.ask(option)
+            except KubeError as error:
+                self._report(error)
+            await asyncio.sleep(self._backoff.next_seconds())
+
+    async def ask(self, option: str | None) -> str:
+        """The id, of one look: for a command that does not wait.
+
+        Raises:
+            InvalidClusterId: there is none, or two different ones, or one that cannot be used.
+            KubeError: the API server did not say.
+        """
+        try:
+            return self._known(agreed_cluster_id(option, await self._read()))
+        except Forbidden as error:
+            if option is None:
+                raise
+            _log.warning("the id given is taken without comparing: %s", error)
+            return self._known(option)
+
+    async def _read(self) -> str | None:
+        """What the property says; None where there is none."""
+        served = await self._local.served_versions(ABOUT_GROUP)
+        version = next((one for one in ABOUT_VERSIONS if one in served), None)
+        if version is None:
+            return None
+        try:
+            found = await self._local.get(cluster_properties(version), CLUSTER_ID_PROPERTY)
+        except NotFound:
+            return None
+        value = (found.get("spec") or {}).get("value")
+        return value if isinstance(value, str) else ""
+
+    def _known(self, cluster_id: str) -> str:
+        self.problem = None
+        return cluster_id
+
+    def _report(self, error: KubeError) -> None:
+        problem = f"cannot read ClusterProperty {CLUSTER_ID_PROPERTY}: {error}"
+        if problem != self.problem:
+            _log.warning("%s; trying again", problem)
+            self.problem = problem

@@ -1,0 +1,333 @@
+"""The other members: who they are, who is alive, who was removed, and what they state of themselves.
+
+Read with one cheap list from the watch cache: heartbeats are never fanned out to watchers. Whether a silent
+member is dead is decided in `clusterset/membership/liveness.py` by this process's own clock, so that skew
+between clusters does not matter; when one that is missing counts as removed, in
+`clusterset/membership/departure.py`. This cluster's own place is `presence.py`'s.
+"""
+
+import asyncio
+import logging
+import random as randomness
+from collections.abc import Callable, Iterable, Mapping
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.clusterset import fuse
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.membership import departure, liveness
+from mcs_controller.clusterset.membership.limits import Limits
+from mcs_controller.clusterset.membership.statement import Heard, hear
+from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.services import decode
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.controllers.membership.presence import Presence
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import KubeError
+
+_log = logging.getLogger(__name__)
+
+MemberListener = Callable[[str], None]
+
+HURRIED_SECONDS = 2.0
+"""Between two looks at the members when something has begun to wait for their word, for a minute."""
+HURRY_FOR_SECONDS = 60.0
+
+
+class Membership:
+    """Observes.
+
+    `observed` says that the members have been read at least once. `held` are members that count as alive
+    although they are silent, because most fell silent at once. `dead` are the members whose endpoints are
+    not to be used, `doubtful` those that have not given a sign of life since this process began; all three
+    stay empty under the policy `keep`. `heard` is what the members stated. `problem` is None when the last
+    round worked.
+    """
+
+    def __init__(
+        self, config: AgentConfig, presence: Presence, broker: Client, *, random: randomness.Random
+    ) -> None:
+        self.observed = False
+        self.doubtful: frozenset[str] = frozenset()
+        self.dead: frozenset[str] = frozenset()
+        self.held: frozenset[str] = frozenset()
+        self.heard: Mapping[str, Heard] = {}
+        self._presence = presence
+        self._problem: str | None = None
+        self._config = config
+        self._broker = broker
+        self._random = random
+        self._present: frozenset[str] = frozenset()
+        self._members: dict[str, Member] = {}
+        self._liveness = liveness.Liveness()
+        self._departures = departure.Departures()
+        self._witnessed_at_seconds: float | None = None
+        self._hurried_until_seconds = 0.0
+        self._wake = asyncio.Event()
+        self._listeners: list[MemberListener] = []
+        self._read_listeners: list[Callable[[], None]] = []
+        self._sure_listeners: list[Callable[[], None]] = []
+        self._became_observed = asyncio.Event()
+
+    @property
+    def verified(self) -> bool:
+        """Whether the cluster id is proven ours."""
+        return self._presence.verified
+
+    @property
+    def excluded(self) -> bool:
+        """Whether the broker answers and does not know us."""
+        return self._presence.excluded
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps us from being a member, or from reading the others."""
+        return self._presence.problem or self._problem
+
+    def member(self, cluster: str) -> Member | None:
+        """What the broker last said of a member (this cluster, too); None if it is none, or was removed.
+
+        One that is missing goes on under what was said of it last until it counts as removed.
+        """
+        return self._members.get(cluster)
+
+    def limits(self, cluster: str) -> Limits:
+        """How much of a member is taken here."""
+        member = self._members.get(cluster)
+        return self._config.limits.stated(member.limits) if member is not None else self._config.limits
+
+    def removed(self, cluster: str) -> bool:
+        """Whether the broker's administrator has removed a member."""
+        return self._departures.removed(cluster, self._present)
+
+    def former_ids(self) -> frozenset[str]:
+        """Silent members that name our kube-system UID: this cluster, under an id that it had before."""
+        silent, uid = self._liveness.stale(self._config.member_timeout_seconds), self._presence.uid
+        return frozenset(
+            cluster
+            for cluster in silent
+            if uid and cluster in self._members and self._members[cluster].cluster_uid == uid
+        )
+
+    def heartbeat_ages_seconds(self) -> Mapping[str, float]:
+        """For each other member, how long its heartbeat has not changed while the broker answered."""
+        return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
+
+    def others(self) -> frozenset[str]:
+        """The other members, those that are missing included until they count as removed."""
+        return frozenset(self._members) - {self._config.cluster_id}
+
+    def on_change(self, listener: MemberListener) -> None:
+        """Tell `listener` each member that died, came back, was removed, or whose rights changed.
+
+        For this cluster, also when the broker answers again or no longer.
+        """
+        self._listeners.append(listener)
+
+    def on_read(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after every look at the members."""
+        self._read_listeners.append(listener)
+
+    def on_sure(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when clusters that were never seen count as removed from then on."""
+        self._sure_listeners.append(listener)
+
+    def distrust(self) -> None:
+        """The broker's history broke: that a member is missing proves little for a long time."""
+        self._departures = departure.distrust(self._departures)
+
+    def hurry(self) -> None:
+        """Something begins to wait for a member's word: look at the members more often for a while."""
+        now_seconds = asyncio.get_running_loop().time()
+        if now_seconds >= self._hurried_until_seconds:
+            self._wake.set()
+        self._hurried_until_seconds = now_seconds + HURRY_FOR_SECONDS
+
+    async def wait_observed(self) -> None:
+        """Wait until the cluster id is proven ours and the members have been read, for the first time."""
+        await self._became_observed.wait()
+
+    async def confirm(self) -> None:
+        """Read the members anew, consistently. Raises `KubeError`, `ClusterIdTaken`."""
+        self._take(await self._read_members(None))
+
+    async def run(self) -> None:
+        """Go on until cancelled. Raises `ClusterIdTaken`."""
+        end = self._presence.listen(changed=self._presence_changed, broke=lambda reason: None)
+        self.hurry()
+        try:
+            while True:
+                self._wake.clear()
+                await self.step()
+                seconds = self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1)
+                if asyncio.get_running_loop().time() < self._hurried_until_seconds:
+                    seconds = min(seconds, HURRIED_SECONDS)
+                try:
+                    async with asyncio.timeout(seconds):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            end()
+
+    async def step(self) -> None:
+        """One look at the others, if we are a member. Raises `ClusterIdTaken`."""
+        if not self.verified:
+            return
+        well_before = self._problem is None
+        try:
+            await self._observe()
+        except KubeError as error:
+            self._report(f"cannot read the members: {error}")
+        else:
+            self._problem = None
+            self._became_observed.set()
+        if well_before != (self._problem is None):
+            self._tell([self._config.cluster_id])
+
+    def _presence_changed(self) -> None:
+        self._wake.set()
+        self._tell([self._config.cluster_id])
+
+    async def _observe(self) -> None:
+        try:
+            members = await self._read_members("0")
+        except ClusterIdTaken:
+            members = {}
+        if not self.observed or self._members.keys() - members.keys():
+            # The watch cache may be behind: that a member left, or that its id is another's, is believed on
+            # a consistent list only.
+            members = await self._read_members(None)
+        self._take(members)
+
+    def _take(self, members: dict[str, Member]) -> None:
+        """Conclude from a list; one in which somebody is missing is consistent."""
+        self._present = frozenset(members)
+        now_seconds = asyncio.get_running_loop().time()
+        self._liveness = liveness.observe(
+            self._liveness,
+            {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id},
+            now_seconds,
+            max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
+        )
+        now_sure = self._see_departures(members, now_seconds)
+        missing = self._missing()
+        known = {**missing, **members}
+        self.heard = {cluster: heard for cluster, heard in self.heard.items() if cluster in missing} | {
+            cluster: hear(self.heard.get(cluster), member.heartbeat, member.exported)
+            for cluster, member in members.items()
+            if cluster != self._config.cluster_id
+        }
+        dead: frozenset[str] = frozenset()
+        held: frozenset[str] = frozenset()
+        doubtful: frozenset[str] = frozenset()
+        if self._config.dead_member_policy == "withdraw":
+            dead = self._believed_dead(members) | (self.dead & missing.keys())
+            held = self._liveness.stale(self._config.member_timeout_seconds) - dead
+            doubtful = self._liveness.unproven()
+        changed = _rights_changed(self._members, known) | (self.dead ^ dead) | (self.doubtful - doubtful)
+        changed |= self.held ^ held
+        for cluster in sorted(self.dead ^ dead):
+            _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
+        for cluster in sorted(self._members.keys() - known.keys()):
+            _log.warning("member %s was removed: what it exported is withdrawn", cluster)
+        if held and not self.held:
+            _log.error(
+                "most members went silent at once, which is hard to believe: the endpoints of %s are held "
+                "until their heartbeats come back or the broker's administrator lets them go",
+                ", ".join(sorted(held)),
+            )
+        self._members, self.dead, self.held, self.doubtful = known, dead, held, doubtful
+        self.observed = True
+        for tell in self._read_listeners:
+            tell()
+        self._tell(sorted(changed))
+        if now_sure:
+            for tell in self._sure_listeners:
+                tell()
+
+    def _see_departures(self, members: dict[str, Member], now_seconds: float) -> bool:
+        """Time counts from one list to the next, and a list without us is no witness.
+
+        True when it has become time to believe of clusters that were never seen that they are no members.
+        """
+        if self._config.cluster_id not in members:
+            return False
+        was_sure = self._departures.sure_of_unseen()
+        passed_seconds, max_gap_seconds = 0.0, 2 * self._config.heartbeat_interval_seconds
+        if self._witnessed_at_seconds is not None:
+            passed_seconds = min(now_seconds - self._witnessed_at_seconds, max_gap_seconds)
+        self._witnessed_at_seconds = now_seconds
+        self._departures = departure.observe(
+            self._departures,
+            self._members.keys(),
+            self._present,
+            passed_seconds=passed_seconds,
+            announced={cluster for cluster, member in self._members.items() if member.released},
+        )
+        return self._departures.sure_of_unseen() and not was_sure
+
+    def _missing(self) -> dict[str, Member]:
+        """Members that are not in the last list and may come back; their silence is no sign of death."""
+        return {
+            cluster: member
+            for cluster, member in self._members.items()
+            if cluster not in self._present and not self.removed(cluster)
+        }
+
+    def _believed_dead(self, members: Mapping[str, Member]) -> frozenset[str]:
+        """The silent members less those that the fuse holds (docs/decisions/0007-fuse.md).
+
+        Those that have been silent for half of the time-out are counted with them: members that fall silent
+        together reach the time-out one after the other, and the first must not pass for a single one.
+        """
+        timeout_seconds = self._config.member_timeout_seconds
+        silent = self._liveness.stale(timeout_seconds)
+        released = {cluster for cluster, member in members.items() if member.released}
+        known = (self.dead & silent) | (silent & released)
+        suspected = self._liveness.stale(timeout_seconds / 2) - known
+        tripping = fuse.would_trip(
+            len(self._liveness.members.keys() - known),
+            len(suspected),
+            share=self._config.fuse_share,
+            minimum=fuse.MEMBERS_MINIMUM,
+        )
+        holding = fuse.holds(bool(self.held), missing=len(silent - known), tripping=tripping)
+        return known if holding else silent
+
+    async def _read_members(self, resource_version: str | None) -> dict[str, Member]:
+        listed = await self._broker.list(MEMBER_CLUSTERS, resource_version=resource_version)
+        members: dict[str, Member] = {}
+        for raw in listed.items:
+            try:
+                member = decode.member(raw)
+            except MalformedObject as error:
+                _log.warning("a MemberCluster is ignored: %s", error)
+                continue
+            if member.cluster == self._config.cluster_id:
+                self._presence.check_owner(member)
+            members[member.cluster] = member
+        return members
+
+    def _tell(self, clusters: Iterable[str]) -> None:
+        for cluster in clusters:
+            for listener in self._listeners:
+                listener(cluster)
+
+    def _report(self, problem: str) -> None:
+        if problem != self._problem:
+            _log.warning("%s", problem)
+            self._problem = problem
+
+
+def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:
+    """The members that came, went, or may export something else, or more or less, than before."""
+    changed = set(before.keys() ^ after.keys())
+    for cluster in before.keys() & after.keys():
+        if _rights(before[cluster]) != _rights(after[cluster]):
+            changed.add(cluster)
+    return changed
+
+
+def _rights(member: Member) -> tuple[object, ...]:
+    return member.allowed_cidrs, member.allowed_namespaces, member.limits, member.owns

@@ -1,0 +1,91 @@
+"""Writes the conditions of a ServiceExport, and tells the user what changed through Events.
+
+Conditions are merged by type, so that other controllers' conditions survive.
+"""
+
+import random as randomness
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mcs_controller.clusterset.conditions import merge_conditions
+from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.runtime.status_writer import StatusWriter
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.kube.clock import Clock, rfc3339
+from mcs_controller.kube.events.sink import EventSink, EventType, ObjectRef
+from mcs_controller.kube.store import Entry
+
+_WORTH_A_WARNING = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
+_WORTH_TELLING = {("Conflict", "False"), ("Ready", "True")}
+
+
+_Difference = tuple[Entry[LocalExport], tuple[Condition, ...]]
+
+
+class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
+    """The only writer of our conditions on ServiceExports."""
+
+    def __init__(
+        self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
+    ) -> None:
+        super().__init__("export-status", random)
+        self._local = local
+        self._clock = clock
+        self._events = events
+        self._exports = Writer(local.client, local.exports_resource, local.exports, decode.service_export)
+
+    def has(self, key: ServiceKey, condition_type: str) -> bool:
+        """Whether the ServiceExport has a condition of this type, whoever wrote it and when."""
+        entry = self._local.exports.get(*key)
+        return entry is not None and any(one.type == condition_type for one in entry.value.conditions)
+
+    async def _before_writing(self, key: ServiceKey, difference: _Difference) -> None:
+        if _finds_no_service(*difference):
+            # It may have gone with its namespace, which nobody has to be told.
+            await self._local.read_namespace(key.namespace)
+
+    async def _write(self, key: ServiceKey, difference: _Difference) -> None:
+        entry, merged = difference
+        status = {"conditions": encode.conditions(merged)}
+        expected = replace(entry.value, conditions=merged)
+        await self._exports.patch(entry, {"status": status}, subresource="status", expected=expected)
+        self._tell(entry, merged)
+
+    def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
+        entry = self._local.exports.get(*key)
+        if entry is None or entry.value.deleting or self._local.namespace_is_ending(key.namespace):
+            return None
+        held = entry.value.conditions
+        merged = merge_conditions(held, wanted, rfc3339(self._clock.now()))
+        return None if merged == held else (entry, merged)
+
+    def _tell(self, entry: Entry[LocalExport], merged: Sequence[Condition]) -> None:
+        before = {condition.type: condition for condition in entry.value.conditions}
+        resource = self._local.exports_resource()
+        regarding = ObjectRef(resource.api_version, resource.kind, entry.namespace, entry.name, entry.uid)
+        for condition in merged:
+            old = before.get(condition.type)
+            if old is not None and (old.status, old.reason) == (condition.status, condition.reason):
+                continue
+            kind = _event_type(old, condition)
+            if kind is not None:
+                self._events.event(regarding, kind, condition.reason, condition.message or condition.reason)
+
+
+def _finds_no_service(entry: Entry[LocalExport], merged: Sequence[Condition]) -> bool:
+    """Whether it is news that there is no Service."""
+    return any(
+        condition.reason == "NoService" and condition not in entry.value.conditions for condition in merged
+    )
+
+
+def _event_type(old: Condition | None, new: Condition) -> EventType | None:
+    state = (new.type, new.status)
+    if state in _WORTH_A_WARNING and new.reason != "Pending":
+        return "Warning"
+    first_news_is_good = old is None and new.type == "Conflict"
+    if state in _WORTH_TELLING and not first_news_is_good:
+        return "Normal"
+    return None

@@ -1,0 +1,248 @@
+"""Keeps this member's part of the broker equal to what its cluster exports, and tells the exporting user.
+
+For one service: the ExportedService and ExportedEndpointSlices in the member's namespace, and the conditions
+of the ServiceExport. What is to be written is decided in `clusterset/services/export.py`; the Service, its
+slices and everything else local are only read (MCS-EXP-12).
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from mcs_controller.clusterset.model import Condition, ExportRecord, ServiceKey
+from mcs_controller.clusterset.services import encode
+from mcs_controller.clusterset.services.export import (
+    ExportEvaluation,
+    conflict_condition,
+    published_slice,
+    ready_condition,
+)
+from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.membership.presence import Names
+from mcs_controller.controllers.runtime.evidence import Evidence
+from mcs_controller.controllers.services.exports.export_status import ExportStatus
+from mcs_controller.controllers.services.exports.mirror import OwnMirror
+from mcs_controller.controllers.services.exports.own_limits import LOOK_AGAIN_SECONDS, OwnLimits
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.view import ClustersetView
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import ApiError, Forbidden, Invalid, KubeError, NamespaceTerminating
+
+
+class Exporter:
+    """The reconciler of exports."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        broker: BrokerState,
+        view: ClustersetView,
+        membership: Membership,
+        evidence: Evidence,
+        own_limits: OwnLimits,
+        status: ExportStatus,
+        mirror: OwnMirror,
+        clock: Clock,
+    ) -> None:
+        self._local = local
+        self._broker = broker
+        self._view = view
+        self._membership = membership
+        self._evidence = evidence
+        self._own_limits = own_limits
+        self._status = status
+        self._clock = clock
+        self._mirror = mirror
+        # What has to be looked at before all can be said to be written; what the broker refuses is not.
+        self._unfinished: set[ServiceKey] = set()
+        self._refused: set[ServiceKey] = set()
+        mirror.listen(changed=self._unfinished.add, broke=lambda reason: None)
+
+    def recheck(self, keys: Iterable[ServiceKey]) -> None:
+        """Nothing is said to be written before all of these were looked at; the caller has them looked at."""
+        self._unfinished.update(keys)
+
+    def unfinished(self) -> set[ServiceKey]:
+        """What has to be looked at before all can be said to be written."""
+        return set(self._unfinished)
+
+    def written(self) -> Names | None:
+        """The names of all records and slices that this cluster exports, if all of them are on the broker.
+
+        What the broker refuses to take is not among them. None while anything is under way, or not known.
+        """
+        if not (self._evidence.confirmed and self._local.synced() and self._broker.exports_current()):
+            return None
+        if self._unfinished:
+            return None
+        records: set[str] = set()
+        slices: set[str] = set()
+        for export in self._local.exports:
+            key = ServiceKey(export.namespace, export.name)
+            if not self._local.loaded(key):
+                return None
+            evaluation = self._local.evaluation(key)
+            if evaluation is None or evaluation.record is None or self._view.refusal(evaluation.record):
+                continue
+            records.add(exported_service_name(key))
+            slices.update(
+                exported_slice_name(key.namespace, source.name) for source in self._local.own_slices(key)
+            )
+        wanted, wanted_slices = frozenset(records), frozenset(slices)
+        there = frozenset(one.name for one in self._broker.own_records if not one.value.withdrawn)
+        there_slices = frozenset(one.name for one in self._broker.own_slices)
+        if self._refused or self._own_limits.keeps_back():
+            wanted, wanted_slices = wanted & there, wanted_slices & there_slices
+        return (there, there_slices) if (wanted, wanted_slices) == (there, there_slices) else None
+
+    async def reconcile(self, key: ServiceKey) -> float | None:
+        """Bring the broker's mirror of `key`, and the ServiceExport's conditions, in step."""
+        try:
+            again_seconds = await self._reconcile(key)
+        except KubeError as error:
+            self._failed(key, error)
+            raise
+        if self._membership.verified:
+            self._unfinished.discard(key)
+        self._refused.discard(key)
+        return again_seconds
+
+    def _failed(self, key: ServiceKey, error: KubeError) -> None:
+        if isinstance(error, (Invalid, Forbidden)) and not isinstance(error, NamespaceTerminating):
+            # Tried again, but nobody is to wait for that.
+            self._unfinished.discard(key)
+            self._refused.add(key)
+        else:
+            self._unfinished.add(key)
+
+    async def _reconcile(self, key: ServiceKey) -> float | None:
+        evaluation = self._local.evaluation(key)
+        if evaluation is None:
+            self._own_limits.forget(key)
+            if self._may_withdraw(key):
+                await self._withdraw(key)
+            return None
+        if not self._local.loaded(key):
+            if (problem := self._local.load_problem(key)) is not None:
+                unreadable = ready_condition(
+                    "Failed",
+                    f"the Service and its EndpointSlices cannot be read: {problem}",
+                    observed_generation=evaluation.valid.observed_generation,
+                )
+                self._status.want(key, [unreadable])
+            return None
+        if evaluation.record is not None:
+            self._evidence.saw([(self._local.cluster_id, key)])
+        try:
+            ready = await self._publish(key, evaluation)
+        except KubeError as error:
+            self._tell(key, evaluation, ready_condition("Failed", str(error)))
+            raise
+        self._tell(key, evaluation, ready)
+        return LOOK_AGAIN_SECONDS if self._own_limits.unpublished(key) else None
+
+    async def _publish(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
+        """The Ready condition, None while it cannot be told whether the broker is in step."""
+        if self._membership.excluded:
+            return ready_condition("Pending", self._membership.problem or "")
+        if not self._broker.exports_synced() or not self._membership.verified:
+            return None
+        refusal = "the export is not valid"
+        if evaluation.record is not None:
+            refusal = self._view.refusal(evaluation.record) or ""
+        if evaluation.record is None or refusal:
+            if self._may_withdraw(key):
+                await self._withdraw(key)
+            return ready_condition("Pending" if evaluation.record is None else "Failed", refusal)
+        if (too_much := await self._mirror_all(key, evaluation.record)) is not None:
+            return ready_condition("Failed", too_much)
+        return ready_condition("Exported", self._own_limits.waits(evaluation.record))
+
+    async def _mirror_all(self, key: ServiceKey, record: ExportRecord) -> str | None:
+        """Why some of the export is not published, None if all is."""
+        held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+        if held is not None and held.value == record and not self._own_limits.unpublished(key):
+            return await self._mirror_slices(key)
+        now_seconds = self._clock.now().timestamp()
+        body = encode.exported_service(record, now_seconds)
+        if (refusal := self._own_limits.refuses_record(record, body)) is not None:
+            if self._may_withdraw(key):
+                await self._withdraw(key)
+            return refusal
+        written = replace(record, changed_at_seconds=now_seconds)
+        if held is None:
+            return await self._mirror_first(key, body, written)
+        if held.value != record:
+            await self._mirror.records.replace(held, body, written)
+        return await self._mirror_slices(key)
+
+    async def _mirror_first(self, key: ServiceKey, body: encode.Body, record: ExportRecord) -> str | None:
+        """The slices of what is new on the broker go before its record, so that importers find it whole.
+
+        A slice that the broker refuses does not keep the record from being there.
+        """
+        refusal, failure = None, None
+        try:
+            refusal = await self._mirror_slices(key)
+        except ApiError as error:
+            failure = error
+        await self._mirror.records.create(body, record)
+        if failure is not None:
+            raise failure
+        return refusal
+
+    async def _mirror_slices(self, key: ServiceKey) -> str | None:
+        """Why some slice is not published, None if all are."""
+        refusal: str | None = None
+        stale = {entry.name: entry for entry in self._broker.own_slices.indexed(key)}
+        for source in self._local.own_slices(key):
+            name = exported_slice_name(key.namespace, source.name)
+            # Whatever service it says that it is of, since somebody may have edited it.
+            held = stale.pop(name, None) or self._broker.own_slices.get(self._broker.own_namespace, name)
+            published = published_slice(source)
+            if held is not None and held.value == published:
+                continue
+            body = encode.exported_slice(source, source.changed_at_seconds)
+            if (refused := self._own_limits.refuses_slice(source, body)) is not None:
+                refusal = refused
+                if held is not None:
+                    stale[held.name] = held
+                continue
+            if held is None:
+                await self._mirror.slices.create(body, published)
+            else:
+                await self._mirror.slices.replace(held, body, published)
+        for entry in stale.values():
+            await self._mirror.remove_slice(entry, exported=True)
+        return refusal
+
+    def _may_withdraw(self, key: ServiceKey) -> bool:
+        return (
+            self._broker.exports_synced()
+            and self._membership.verified
+            and self._local.synced()
+            and self._evidence.proves_gone([(self._local.cluster_id, key)])
+        )
+
+    async def _withdraw(self, key: ServiceKey) -> None:
+        """Take the export off the broker: the record first, so that importers drop it as a whole."""
+        record = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+        if record is not None:
+            await self._mirror.withdraw(record)
+        for entry in self._broker.own_slices.indexed(key):
+            await self._mirror.remove_slice(entry, exported=False)
+
+    def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition | None) -> None:
+        """What is not known yet, after a start, leaves the condition of the time before in place."""
+        generation = evaluation.valid.observed_generation
+        wanted = [evaluation.valid]
+        if ready is None and not self._status.has(key, "Ready"):
+            ready = ready_condition("Pending", "waiting for the broker")
+        if ready is not None:
+            wanted.append(replace(ready, observed_generation=generation))
+        if evaluation.record is None:
+            wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
+        elif self._view.complete() and (merged := self._view.merged(key)) is not None:
+            wanted.append(conflict_condition(merged, observed_generation=generation))
+        self._status.want(key, wanted)

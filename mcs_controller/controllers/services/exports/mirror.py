@@ -1,0 +1,101 @@
+"""This cluster's own part of the broker: how it is written and taken back, and whether others touched it.
+
+What is taken back is said before it is deleted, so that importers can tell it from what the broker lost: a
+record is marked as withdrawn, a slice of a service that stays exported is emptied
+(docs/decisions/0008-proof.md).
+
+It knows what it wrote and removed itself. An own object that is gone, or older than before, without its
+doing shows that the broker's history broke; listeners are told.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
+from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.store import Entry, Key, is_older
+
+REMEMBERED_SECONDS = 60.0
+"""For so long a watch may still show what was removed."""
+
+_ANY_AGE = "1970-01-01T00:00:00Z"
+
+
+class OwnMirror:
+    """Writes and removes this cluster's records and slices. All methods raise `KubeError`."""
+
+    def __init__(self, broker: BrokerState, clock: Clock) -> None:
+        self.records = Writer(
+            broker.client, lambda: EXPORTED_SERVICES, broker.own_records, decode.exported_service
+        )
+        self.slices = Writer(
+            broker.client, lambda: EXPORTED_ENDPOINT_SLICES, broker.own_slices, decode.exported_slice
+        )
+        self._clock = clock
+        self._removed_at_seconds: dict[tuple[str, Key], float] = {}
+        self._on_change: list[Callable[[ServiceKey], None]] = []
+        self._on_break: list[Callable[[str], None]] = []
+        broker.own_records.subscribe(self._record_changed)
+        broker.own_slices.subscribe(self._slice_changed)
+
+    def listen(self, *, changed: Callable[[ServiceKey], None], broke: Callable[[str], None]) -> None:
+        """Be told the service of what others changed, and why history broke."""
+        self._on_change.append(changed)
+        self._on_break.append(broke)
+
+    async def withdraw(self, record: Entry[ExportRecord]) -> None:
+        """Say that the export is taken back, then delete its record."""
+        if not record.value.withdrawn:
+            # One that somebody made unreadable has no age, and is written as one that can be read.
+            said = replace(record.value, withdrawn=True, exported_at=record.value.exported_at or _ANY_AGE)
+            record = await self.records.replace(
+                record, encode.exported_service(said, self._clock.now().timestamp())
+            )
+        self._remember_removal("record", record.key)
+        await self.records.delete(record)
+
+    async def remove_slice(self, slice_: Entry[SourceSlice], *, exported: bool) -> None:
+        """Delete a slice; of a service that stays `exported` it is emptied first."""
+        if exported and slice_.value.content.endpoints:
+            emptied = replace(slice_.value, content=replace(slice_.value.content, endpoints=()))
+            slice_ = await self.slices.replace(
+                slice_, encode.exported_slice(emptied, self._clock.now().timestamp())
+            )
+        self._remember_removal("slice", slice_.key)
+        await self.slices.delete(slice_)
+
+    def _remember_removal(self, kind: str, key: Key) -> None:
+        now_seconds = asyncio.get_running_loop().time()
+        self._removed_at_seconds.pop((kind, key), None)
+        self._removed_at_seconds[kind, key] = now_seconds
+        while now_seconds - next(iter(self._removed_at_seconds.values())) > REMEMBERED_SECONDS:
+            del self._removed_at_seconds[next(iter(self._removed_at_seconds))]
+
+    def _record_changed(self, old: Entry[ExportRecord] | None, new: Entry[ExportRecord] | None) -> None:
+        self._changed("record", old, new)
+
+    def _slice_changed(self, old: Entry[SourceSlice] | None, new: Entry[SourceSlice] | None) -> None:
+        self._changed("slice", old, new)
+
+    def _changed(self, kind: str, old: Entry[Any] | None, new: Entry[Any] | None) -> None:
+        entry = new or old
+        if entry is None:
+            return
+        for tell in self._on_change:
+            tell(entry.value.service)
+        if old is None or (new is None and (kind, old.key) in self._removed_at_seconds):
+            return
+        if new is None:
+            self._tell_break(f"our {kind} {old.name} is gone")
+        elif is_older(new.resource_version, old.resource_version):
+            self._tell_break(f"our {kind} {old.name} is older than before")
+
+    def _tell_break(self, reason: str) -> None:
+        for tell in self._on_break:
+            tell(reason)

@@ -1,0 +1,160 @@
+"""What of this member's exports the others do not take, since it is over the limits of one member.
+
+The member can tell by itself: it knows what it has on the broker, byte for byte, and its own limits. What
+would not be taken is not published, its ServiceExport says why, and the MemberCluster has a condition that
+sums it up. Importers may have other settings than this agent; what a MemberCluster states holds for all.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcs_controller.api.names import CONDITION_WITHIN_LIMITS
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.clusterset.conditions import merge_conditions
+from mcs_controller.clusterset.membership.limits import SERVICES, SLICES, published_bytes, sum_up
+from mcs_controller.clusterset.model import Condition, ExportRecord, ServiceKey, SourceSlice
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.intake import Intake
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock, rfc3339
+from mcs_controller.kube.errors import KubeError
+
+LOOK_AGAIN_SECONDS = 60.0
+"""An export that does not fit is tried again so often: others may have gone."""
+
+CHECK_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class OwnLimits:
+    """Answers what may be published, and keeps the condition of the MemberCluster."""
+
+    def __init__(
+        self, cluster_id: str, client: Client, broker: BrokerState, membership: Membership, clock: Clock
+    ) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_kept_back: Callable[[ServiceKey], None] = lambda key: None
+        self._cluster_id = cluster_id
+        self._client = client
+        self._broker = broker
+        self._membership = membership
+        self._clock = clock
+        self._unpublished: dict[ServiceKey, list[tuple[str, str]]] = {}
+        self._written: Condition | None = None
+
+    def forget(self, key: ServiceKey) -> None:
+        """The service is not exported."""
+        self._unpublished.pop(key, None)
+
+    def refuses_record(self, record: ExportRecord, body: Mapping[str, Any]) -> str | None:
+        """Why the record, as in `body`, is not to be published; None if it is."""
+        was_kept_back = self.kept_back(record.service)
+        self.forget(record.service)
+        name = exported_service_name(record.service)
+        refusal = self._ask(self._broker.own_record_intake, record.service, SERVICES, name, body, 0)
+        if self.kept_back(record.service) != was_kept_back:
+            self.on_kept_back(record.service)
+        return refusal
+
+    def refuses_slice(self, slice_: SourceSlice, body: Mapping[str, Any]) -> str | None:
+        """Why the slice, as in `body`, is not to be published; None if it is."""
+        name = exported_slice_name(slice_.service.namespace, slice_.name)
+        endpoints = sum(len(endpoint["addresses"]) for endpoint in body["spec"]["endpoints"])
+        return self._ask(self._broker.own_slice_intake, slice_.service, SLICES, name, body, endpoints)
+
+    def kept_back(self, key: ServiceKey) -> bool:
+        """Whether the export as a whole is not published, and so has no part in the clusterset."""
+        return any(what == SERVICES for what, _ in self._unpublished.get(key, ()))
+
+    def unpublished(self, key: ServiceKey) -> bool:
+        """Whether something of the service's export is not on the broker, since it does not fit."""
+        return key in self._unpublished
+
+    def keeps_back(self) -> bool:
+        """Whether anything is not on the broker for that reason."""
+        return bool(self._unpublished)
+
+    def waits(self, record: ExportRecord) -> str:
+        """What to tell the user of an export that importers may have no place for; "" if they have."""
+        places = self._membership.limits(self._cluster_id).imports
+        records = self._broker.own_records
+        if len(records) <= places:
+            return ""
+        age = (record.exported_at, record.service)
+        older = sum((one.value.exported_at, one.value.service) < age for one in records)
+        if older < places:
+            return ""
+        return (
+            f"each cluster imports at most {places} services of this cluster, of which {len(records)} are "
+            "exported: this one may have to wait"
+        )
+
+    async def run(self) -> None:
+        """Keep the condition true, until cancelled."""
+        await self._broker.wait_synced()
+        while True:
+            await self.step()
+            await asyncio.sleep(CHECK_SECONDS)
+
+    async def step(self) -> None:
+        """Write the condition if it is not what was written last."""
+        if self._unpublished:
+            for intake in (self._broker.own_record_intake, self._broker.own_slice_intake):
+                intake.settle()
+        wanted = self.condition()
+        if wanted == self._written or not self._membership.verified:
+            return
+        try:
+            await self._write(wanted)
+        except KubeError as error:
+            _log.warning("cannot tell the broker whether this member is within its limits: %s", error)
+            return
+        self._written = wanted
+        if wanted.message:
+            _log.warning("over the limits of a member: %s", wanted.message)
+        self.on_change()
+
+    def condition(self) -> Condition:
+        """Whether all that this cluster exports is taken by the others."""
+        problems = sum_up(
+            Counter(refusal for refusals in self._unpublished.values() for refusal in refusals),
+            exported=len(self._broker.own_records),
+            limits=self._membership.limits(self._cluster_id),
+        )
+        if not problems:
+            return Condition(CONDITION_WITHIN_LIMITS, "True", "WithinLimits")
+        return Condition(CONDITION_WITHIN_LIMITS, "False", "OverLimits", problems)
+
+    def _ask(
+        self, intake: Intake, key: ServiceKey, what: str, name: str, body: Mapping[str, Any], endpoints: int
+    ) -> str | None:
+        size_bytes = published_bytes(body)
+        reason = intake.refuses(self._cluster_id, name, size_bytes, endpoints)
+        if reason is None:
+            # Others are asked for before this one's echo is here.
+            intake.reserve(self._cluster_id, name, size_bytes, endpoints)
+            return None
+        self._unpublished.setdefault(key, []).append((what, reason))
+        return sum_up({(what, reason): 1}, exported=0, limits=self._membership.limits(self._cluster_id))
+
+    async def _write(self, wanted: Condition) -> None:
+        namespace = self._broker.own_namespace
+        raw = await self._client.get(MEMBER_CLUSTERS, self._cluster_id, namespace)
+        held = decode.conditions((raw.get("status") or {}).get("conditions"))
+        merged = merge_conditions(held, [wanted], rfc3339(self._clock.now()))
+        if merged == held:
+            return
+        patch = {
+            "metadata": {"resourceVersion": raw["metadata"]["resourceVersion"]},
+            "status": {"conditions": encode.conditions(merged)},
+        }
+        await self._client.patch(
+            MEMBER_CLUSTERS, self._cluster_id, patch, namespace=namespace, subresource="status"
+        )

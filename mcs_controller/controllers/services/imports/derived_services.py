@@ -1,0 +1,185 @@
+"""The derived Service of an import: where the clusterset IP comes from (MCS-IMP-18, MCS-IMP-19).
+
+It is created once and then reconciled in full, never recreated while an export remains, so that the
+clusterset IP lives as long as the import. One that was deleted by hand comes back with the IPs that the
+import recorded (MCS-LIFE-12). One whose import became headless is kept for a while, so that a type that flips
+and flips back finds its IP; since when is in an annotation, and so outlives the agent. Which families and
+traffic distributions this cluster can serve is learnt from its API server's answers: no object tells it in
+every Kubernetes version.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from mcs_controller.api.resources import SERVICES
+from mcs_controller.clusterset.model import (
+    AddressFamily,
+    LocalImport,
+    LocalService,
+    MergedService,
+    ServiceKey,
+)
+from mcs_controller.clusterset.services import decode, desired, encode
+from mcs_controller.clusterset.services.families import servable
+from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.kube.clock import Clock, rfc3339
+from mcs_controller.kube.errors import Invalid
+from mcs_controller.kube.store import Entry
+
+_log = logging.getLogger(__name__)
+
+IP_PATIENCE_SECONDS = 5.0
+
+_ALL_FAMILIES: tuple[AddressFamily, ...] = ("IPv4", "IPv6")
+
+_Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
+
+
+class DerivedServices:
+    """Creates, reconciles and removes derived Services. All methods raise `KubeError`."""
+
+    def __init__(self, local: LocalState, clock: Clock) -> None:
+        self._local = local
+        self._clock = clock
+        self._services = Writer(local.client, lambda: SERVICES, local.services, decode.service)
+        self._unserved: set[AddressFamily] = set()
+        self._unknown_distributions: set[str] = set()
+        self._refused_since_seconds: dict[ServiceKey, float] = {}
+
+    def served_families(self) -> tuple[AddressFamily, ...]:
+        """The families that this cluster is known to serve; none while nothing is known."""
+        if not self._unserved:
+            return ()
+        return tuple(family for family in _ALL_FAMILIES if family not in self._unserved)
+
+    def ips(self, key: ServiceKey) -> tuple[str, ...]:
+        """The clusterset IPs that an import already has, though the import itself may be gone."""
+        observed = self._observed(key)
+        return observed.value.cluster_ips if observed is not None else ()
+
+    def changes_ports(self, key: ServiceKey, merged: MergedService) -> bool:
+        """Whether there is a derived Service, and it has other ports than the merged service."""
+        observed = self._observed(key)
+        return observed is not None and frozenset(observed.value.ports) != frozenset(
+            desired.derived_ports(merged.ports)
+        )
+
+    def ports_given_up(self, key: ServiceKey, merged: MergedService) -> frozenset[tuple[str, str]]:
+        """Name and protocol of what kube-proxy still looks for until the derived Service is written."""
+        observed = self._observed(key)
+        if observed is None or merged.type == "Headless":
+            return frozenset()
+        return desired.ports_given_up(observed.value.ports, desired.derived_ports(merged.ports))
+
+    async def ensure(
+        self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport]
+    ) -> tuple[str, ...]:
+        """The clusterset IPs of an import of type ClusterSetIP; none where no family of it is served."""
+        observed = self._observed(key)
+        if observed is not None and observed.value.deleting:
+            return imported.value.spec.ips
+        wanted = desired.derived_service(
+            merged,
+            owner_uid=imported.uid,
+            observed=observed.value if observed else None,
+            requested_ips=imported.value.spec.ips,
+        )
+        if wanted is None or not servable(merged.ip_families, self.served_families()):
+            return ()
+        if wanted.traffic_distribution in self._unknown_distributions:
+            wanted = replace(wanted, traffic_distribution=None)
+        if observed is None:
+            return await self._create(merged, imported, wanted)
+        self._refused_since_seconds.pop(key, None)
+        if desired.differs(observed.value, wanted):
+            held = observed
+            observed = await self._write(lambda body: self._services.replace(held, body), wanted)
+        return observed.value.cluster_ips
+
+    async def rest(self, key: ServiceKey, imported: Entry[LocalImport]) -> float | None:
+        """Keep the derived Service of an import that is headless now for its IPs, and remove it in time.
+
+        Gives the seconds until then, None when there is nothing to remove.
+        """
+        observed = self._observed(key)
+        if observed is None or observed.value.deleting:
+            return None
+        now = self._clock.now()
+        since = observed.value.idle_since
+        left_seconds = desired.idle_seconds_left(since, now.timestamp())
+        if left_seconds is None:
+            since, left_seconds = rfc3339(now), desired.IDLE_SECONDS
+        if left_seconds <= 0 or observed.value.unreadable:
+            await self.remove(key)
+            return None
+        wanted = desired.idle_service(observed.value, owner_uid=imported.uid, since=since)
+        if desired.differs(observed.value, wanted):
+            await self._services.replace(observed, self._body(wanted))
+        return left_seconds
+
+    async def remove(self, key: ServiceKey) -> None:
+        """Delete the derived Service of an import, if there is one."""
+        self._refused_since_seconds.pop(key, None)
+        observed = self._observed(key)
+        if observed is not None:
+            await self._services.delete(observed)
+
+    def _observed(self, key: ServiceKey) -> Entry[LocalService] | None:
+        """By its name, which nothing but the import decides; one without our marker is somebody else's."""
+        found = self._local.services.get(key.namespace, derived_service_name(key))
+        return found if found is not None and found.value.managed else None
+
+    async def _create(
+        self, merged: MergedService, imported: Entry[LocalImport], wanted: desired.DerivedService
+    ) -> tuple[str, ...]:
+        try:
+            created = await self._write(self._services.create, wanted)
+        except Invalid as refusal:
+            if wanted.cluster_ips and _blames(refusal, "spec.clusterIP"):
+                if not self._is_taken_for_good(key := merged.service):
+                    raise
+                _log.warning("the clusterset IP of %s/%s was given away meanwhile: %s", *key, refusal)
+                fresh = desired.derived_service(merged, owner_uid=imported.uid)
+                if fresh is not None:
+                    return await self._create(merged, imported, fresh)
+            if not _blames(refusal, "spec.ipFamilies"):
+                raise
+            _log.warning("this cluster does not serve %s: %s", ", ".join(wanted.ip_families), refusal)
+            self._unserved.update(wanted.ip_families)
+            return ()
+        self._refused_since_seconds.pop(merged.service, None)
+        return created.value.cluster_ips
+
+    def _is_taken_for_good(self, key: ServiceKey) -> bool:
+        """Whether a recorded IP has been refused for so long that a new one is better than none.
+
+        An API server tells of a Service's deletion before it frees the IP, a moment later when it is busy.
+        """
+        now_seconds = asyncio.get_running_loop().time()
+        since_seconds = self._refused_since_seconds.setdefault(key, now_seconds)
+        return now_seconds - since_seconds >= IP_PATIENCE_SECONDS
+
+    async def _write(self, write: _Write, wanted: desired.DerivedService) -> Entry[LocalService]:
+        """Write, without a traffic distribution that this API server refuses or drops."""
+        distribution = wanted.traffic_distribution
+        try:
+            written = await write(self._body(wanted))
+        except Invalid as refusal:
+            if distribution is None or not _blames(refusal, "spec.trafficDistribution"):
+                raise
+            written = await write(self._body(replace(wanted, traffic_distribution=None)))
+        if distribution is not None and written.value.traffic_distribution != distribution:
+            _log.warning("this cluster does not know the traffic distribution %s", distribution)
+            self._unknown_distributions.add(distribution)
+        return written
+
+    def _body(self, wanted: desired.DerivedService) -> encode.Body:
+        return encode.derived_service(wanted, self._local.imports_resource().api_version)
+
+
+def _blames(refusal: Invalid, field: str) -> bool:
+    return any(cause[0].startswith(field) for cause in refusal.causes)

@@ -1,0 +1,166 @@
+"""The fuse of one cluster's imports (docs/decisions/0007-fuse.md; the rule is in `clusterset/fuse.py`).
+
+It keeps count of our imports that no record stands behind any more: told of every change by service key, so
+that before the first of many is withdrawn all that vanished with it has been counted. What was withdrawn
+within the last minute counts, too. Whether it held is also in the conditions of what it holds, and so is
+not forgotten when the agent is started anew.
+
+What one cluster takes back, however much, holds up no other's: an import that others exported goes if the
+fuse would let it, were that cluster's losses not counted. What is held already stays so.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+
+from mcs_controller.clusterset import fuse
+from mcs_controller.clusterset.model import LocalImport, ServiceKey
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.view import ClustersetView
+
+WINDOW_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class ImportFuse:
+    """Answers whether an import that nobody exports may be withdrawn."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        view: ClustersetView,
+        membership: Membership,
+        *,
+        share: float,
+        minimum: int,
+    ) -> None:
+        self.holding = False
+        self._local = local
+        self._view = view
+        self._membership = membership
+        self._share = share
+        self._minimum = minimum
+        self._ours: set[ServiceKey] = set()
+        self._missing: set[ServiceKey] = set()
+        self._kept: set[ServiceKey] = set()
+        self._withdrawn_at_seconds: dict[ServiceKey, float] = {}
+        # Of what is missing or was withdrawn: the cluster that alone exported it, "" if none did alone.
+        self._loser: dict[ServiceKey, str] = {}
+        self._losses: Counter[str] = Counter()
+
+    @property
+    def held(self) -> int:
+        """How many imports are held now."""
+        return len(self._missing) if self.holding else 0
+
+    def look(self, key: ServiceKey) -> None:
+        """Something about the service may have changed; costs what one service costs."""
+        self._ours.discard(key)
+        self._missing.discard(key)
+        if key not in self._withdrawn_at_seconds:
+            self._found(key)
+        entry = self._local.imports.get(*key)
+        if entry is not None and entry.value.managed and not entry.value.deleting:
+            self._ours.add(key)
+            if key in self._withdrawn_at_seconds and self._nobody_exports(key, entry.value):
+                # It is on its way out, and counted.
+                self._ours.discard(key)
+                return
+            self._withdrawn_at_seconds.pop(key, None)
+            self._found(key)
+            if not self._may_go(entry.value) and self._nobody_exports(key, entry.value):
+                self._missing.add(key)
+                self._lost(key, entry.value)
+                if fuse.was_held(entry.value):
+                    self._kept.add(key)
+                self._decide(held_before=self.holding or fuse.was_held(entry.value))
+                return
+        self._kept.discard(key)
+        if self.holding:
+            self._decide(held_before=True)
+
+    def holds(self, key: ServiceKey) -> bool:
+        """Whether the import has to stay, though nobody exports the service."""
+        self.look(key)
+        if not self.holding or key not in self._missing:
+            return False
+        if key not in self._kept and not self._is_apart(key):
+            self._kept.add(key)
+        return key in self._kept
+
+    def withdraws(self, key: ServiceKey, imported: LocalImport) -> None:
+        """The import is about to be deleted; what an operator let go does not count."""
+        self._ours.discard(key)
+        self._missing.discard(key)
+        self._kept.discard(key)
+        self._found(key)
+        if not self._may_go(imported):
+            self._lost(key, imported)
+            self._withdrawn_at_seconds[key] = asyncio.get_running_loop().time()
+
+    def _may_go(self, imported: LocalImport) -> bool:
+        """An operator said so, or removed all members that exported it: neither is a loss."""
+        return fuse.is_released(imported.annotations) or (
+            bool(imported.clusters) and all(self._membership.removed(one) for one in imported.clusters)
+        )
+
+    def _nobody_exports(self, key: ServiceKey, imported: LocalImport) -> bool:
+        """False, too, while that cannot be told yet."""
+        if not (self._local.synced() and self._view.complete()):
+            return False
+        if self._local.exports.get(*key) is not None and not self._local.loaded(key):
+            return False
+        return not self._view.exported(key) and not self._view.unaccounted(key, imported)
+
+    def _is_apart(self, key: ServiceKey) -> bool:
+        """Whether the fuse holds for the losses of one other cluster only."""
+        imported = self._local.imports.get(*key)
+        exporters = imported.value.clusters if imported is not None else ()
+        recent = self._recently_withdrawn()
+        ours, lost = len(self._ours) + recent, len(self._missing) + recent
+        return bool(exporters) and any(
+            not fuse.would_trip(ours - losses, lost - losses, share=self._share, minimum=self._minimum)
+            for cluster, losses in self._losses.items()
+            if cluster and cluster not in exporters
+        )
+
+    def _lost(self, key: ServiceKey, imported: LocalImport) -> None:
+        self._loser[key] = loser = imported.clusters[0] if len(imported.clusters) == 1 else ""
+        self._losses[loser] += 1
+
+    def _found(self, key: ServiceKey) -> None:
+        loser = self._loser.pop(key, None)
+        if loser is not None:
+            self._losses[loser] -= 1
+            if not self._losses[loser]:
+                del self._losses[loser]
+
+    def _decide(self, *, held_before: bool) -> None:
+        recent = self._recently_withdrawn()
+        tripping = fuse.would_trip(
+            len(self._ours) + recent, len(self._missing) + recent, share=self._share, minimum=self._minimum
+        )
+        holding = fuse.holds(held_before, missing=len(self._missing), tripping=tripping)
+        if holding and not self.holding:
+            _log.error(
+                "nobody exports %d of %d imported services any more, %d of them withdrawn within the last "
+                "minute: the rest is held until the exports come back or an operator lets them go",
+                len(self._missing) + recent,
+                len(self._ours) + recent,
+                recent,
+            )
+        elif self.holding and not holding:
+            _log.warning("no imports are held any more")
+        self.holding = holding
+
+    def _recently_withdrawn(self) -> int:
+        since_seconds = asyncio.get_running_loop().time() - WINDOW_SECONDS
+        while self._withdrawn_at_seconds:
+            oldest = next(iter(self._withdrawn_at_seconds))
+            if self._withdrawn_at_seconds[oldest] > since_seconds:
+                break
+            del self._withdrawn_at_seconds[oldest]
+            self._found(oldest)
+        return len(self._withdrawn_at_seconds)

@@ -1,0 +1,99 @@
+"""Writes the status of a ServiceImport: exporting clusters, conditions, whether slices exist.
+
+`status.endpointSliceObjects` is younger than the released CRD: an API server that does not know it prunes
+it. What is pruned once is not asked for again.
+"""
+
+import random as randomness
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mcs_controller.api.names import CONDITION_HELD
+from mcs_controller.clusterset.conditions import merge_conditions
+from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
+from mcs_controller.clusterset.services import decode, encode
+from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.runtime.status_writer import StatusWriter
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.kube.clock import Clock, rfc3339
+from mcs_controller.kube.events.sink import EventSink, ObjectRef
+from mcs_controller.kube.store import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class WantedStatus:
+    """Our part of a ServiceImport's status."""
+
+    clusters: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    slices_exist: bool
+
+
+_Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
+"""The import, the status to write, and what the import is then."""
+
+
+class ImportStatus(StatusWriter[WantedStatus, _Difference]):
+    """The only writer of our part of a ServiceImport's status."""
+
+    def __init__(
+        self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
+    ) -> None:
+        super().__init__("import-status", random)
+        self._local = local
+        self._clock = clock
+        self._events = events
+        self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
+        self._slice_objects_pruned = False
+
+    def hold(self, key: ServiceKey, imported: LocalImport, held: Condition) -> None:
+        """Have the condition `held` set, soon, and everything else left as it is."""
+        self.want(key, WantedStatus(imported.clusters, (held,), imported.slice_objects == "Present"))
+
+    async def _write(self, key: ServiceKey, difference: _Difference) -> None:
+        entry, status, expected = difference
+        written = await self._imports.patch(
+            entry, {"status": status}, subresource="status", expected=expected
+        )
+        self._slice_objects_pruned = not written.value.slice_objects
+        self._tell(entry, written.value.conditions)
+
+    def _difference(self, key: ServiceKey, wanted: WantedStatus) -> _Difference | None:
+        entry = self._local.imports.get(*key)
+        if entry is None or entry.value.deleting or not entry.value.managed:
+            return None
+        held = entry.value
+        conditions = merge_conditions(held.conditions, wanted.conditions, rfc3339(self._clock.now()))
+        slice_objects = "Present" if wanted.slices_exist else "Absent"
+        same_slice_objects = self._slice_objects_pruned or held.slice_objects == slice_objects
+        if held.clusters == wanted.clusters and held.conditions == conditions and same_slice_objects:
+            return None
+        status = {
+            "clusters": [{"cluster": cluster} for cluster in wanted.clusters],
+            "conditions": encode.conditions(conditions),
+            "endpointSliceObjects": slice_objects,
+        }
+        kept = "" if self._slice_objects_pruned else slice_objects
+        expected = replace(held, clusters=wanted.clusters, conditions=conditions, slice_objects=kept)
+        return entry, status, expected
+
+    def _tell(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
+        """An event when an import comes to be held, and when it is let go."""
+        was_held = any(_is_held(one) for one in before.value.conditions)
+        for condition in conditions:
+            if condition.type == CONDITION_HELD and _is_held(condition) != was_held:
+                resource = self._local.imports_resource()
+                regarding = ObjectRef(
+                    resource.api_version, resource.kind, before.namespace, before.name, before.uid
+                )
+                self._events.event(
+                    regarding,
+                    "Normal" if was_held else "Warning",
+                    condition.reason,
+                    condition.message or condition.reason,
+                )
+
+
+def _is_held(condition: Condition) -> bool:
+    return condition.type == CONDITION_HELD and condition.status == "True"

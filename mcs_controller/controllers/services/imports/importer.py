@@ -1,0 +1,388 @@
+"""Brings one service's local objects in step with what the clusterset exports.
+
+For one service, in this order: the ServiceImport, the derived Service that carries its clusterset IP, the IPs
+written back to the import in one update (MCS-IMP-09), the imported slices, the import's status. Where ports
+change, slices get the new ones before the derived Service does, and lose the old ones after it. What the
+objects must look like is decided in `clusterset/services/desired.py`. An import never disappears while one
+export remains (MCS-IMP-03), and nothing is removed without proof (`runtime/evidence.py`).
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence, Set
+
+from mcs_controller.api.resources import ENDPOINT_SLICES
+from mcs_controller.clusterset import fuse
+from mcs_controller.clusterset.model import (
+    ImportedSlice,
+    LocalImport,
+    MergedService,
+    ServiceKey,
+)
+from mcs_controller.clusterset.services import decode, desired, encode
+from mcs_controller.clusterset.services.recorded_merge import merge_behind
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.runtime.evidence import Evidence
+from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.services.imports.derived_services import DerivedServices
+from mcs_controller.controllers.services.imports.import_cap import ImportCap
+from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
+from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
+from mcs_controller.controllers.services.metrics import AgentMetrics
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.retained import Retained
+from mcs_controller.controllers.services.stores.view import ClustersetView
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import KubeError, NamespaceTerminating
+from mcs_controller.kube.store import Entry
+
+TELL_UNSURE_AFTER_SECONDS = 30.0
+"""After a start each member's word comes within half of that, so that earlier there is nothing to tell."""
+
+
+class Importer:
+    """The reconciler of imports."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        view: ClustersetView,
+        retained: Retained,
+        membership: Membership,
+        evidence: Evidence,
+        import_fuse: ImportFuse,
+        cap: ImportCap,
+        status: ImportStatus,
+        derived: DerivedServices,
+        metrics: AgentMetrics,
+        clock: Clock,
+        *,
+        exclude_metadata: Sequence[str],
+    ) -> None:
+        self._local = local
+        self._view = view
+        self._retained = retained
+        self._membership = membership
+        self._evidence = evidence
+        self._fuse = import_fuse
+        self._cap = cap
+        self._status = status
+        self._derived = derived
+        self._metrics = metrics
+        self._clock = clock
+        self._exclude_metadata = exclude_metadata
+        self._started_at_seconds = clock.now().timestamp()
+        self._imported_here: set[tuple[str, ServiceKey]] = set()
+        self._unsure_since_seconds: dict[ServiceKey, float] = {}
+        self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
+        self._slices = Writer(
+            local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
+        )
+
+    async def reconcile(self, key: ServiceKey) -> float | None:
+        """Bring the local objects of `key` in step; raises what kept it from doing so."""
+        try:
+            return await self._reconcile(key)
+        except NamespaceTerminating:
+            # The namespace's watch is behind. Should it come back, the watch tells.
+            await self._local.read_namespace(key.namespace)
+            return None
+
+    async def _reconcile(self, key: ServiceKey) -> float | None:
+        if not self._local.synced():
+            return None
+        if not self._local.namespace_is_active(key.namespace):
+            self._cap.forget(key)
+            return None
+        imported = self._local.imports.get(*key)
+        if imported is not None and not imported.value.managed:
+            self._metrics.foreign.inc()
+            return None
+        own = self._local.cluster_id
+        if not self._view.complete():
+            await self._refresh(key, imported, self._own_if_exported(key))
+            return None
+        if imported is not None and fuse.is_released(imported.value.annotations):
+            self._retained.let_go(key)
+        merged = self._view.merged(key)
+        exporters = set(merged.clusters) if merged is not None else set()
+        if own in exporters:
+            self._evidence.saw([(own, key)])
+        unsure = self._unsure(key, exporters, imported)
+        remembered = self._remembered_exporters(key, imported)
+        if unsure and imported is not None and not imported.value.deleting:
+            return await self._hold(key, imported, unsure, exporters | remembered)
+        if unsure and merged is None:
+            return None
+        if merged is None:
+            self._unsure_since_seconds.pop(key, None)
+        if self._local.unread(key) and (merged is None or own in remembered - exporters):
+            # What this cluster exports stays as it was until it has been read.
+            await self._refresh(key, imported, (exporters | remembered) - {own})
+        elif merged is None and imported is not None and self._fuse.holds(key):
+            self._status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
+        elif merged is None:
+            await self._withdraw(key, imported)
+        elif (imported is None or not imported.value.deleting) and self._cap.permits(key, merged.clusters):
+            return await self._import(key, merged, imported)
+        return None
+
+    def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
+        """The clusters that, going by the objects here, exported the service when they were written."""
+        remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        if imported is not None:
+            remembered.update(imported.value.clusters)
+        return remembered
+
+    def _unsure(
+        self, key: ServiceKey, exporters: Set[str], imported: Entry[LocalImport] | None
+    ) -> frozenset[str]:
+        """The clusters that, going by the objects here, export the service, and have not said otherwise.
+
+        After a start that is so until each has spoken; what vanishes later is retained, and so is there.
+        """
+        if imported is not None and fuse.is_released(imported.value.annotations):
+            return frozenset()
+        unsure = self._view.unaccounted(key, imported.value if imported else None)
+        own = self._local.cluster_id
+        is_left = own not in exporters and own in self._remembered_exporters(key, imported)
+        if is_left and not self._evidence.proves_gone([(own, key)]):
+            return unsure | {own}
+        return unsure
+
+    async def _hold(
+        self, key: ServiceKey, imported: Entry[LocalImport], unsure: Set[str], clusters: Set[str]
+    ) -> float | None:
+        """Keep what is there of clusters that have not spoken, and let the others' endpoints follow."""
+        await self._refresh(key, imported, clusters - unsure)
+        left_seconds = self._until_told(key)
+        if left_seconds > 0:
+            return left_seconds
+        held = fuse.held_for_missing_exports(imported.value, sorted(unsure))
+        self._status.hold(key, imported.value, held)
+        return None
+
+    def _until_told(self, key: ServiceKey) -> float:
+        """In how many seconds it is told that something is held; from the first time that this is asked."""
+        now_seconds = asyncio.get_running_loop().time()
+        since_seconds = self._unsure_since_seconds.setdefault(key, now_seconds)
+        return max(0.0, since_seconds + TELL_UNSURE_AFTER_SECONDS - now_seconds)
+
+    async def _import(
+        self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
+    ) -> float | None:
+        records = {record.cluster: record for record in self._view.records(key)}
+        if imported is None:
+            wanted = self._desired_import(merged, self._derived.ips(key))
+            imported = await self._imports.create(self._import_body(wanted))
+            self._fuse.look(key)
+        sources = [one for one in self._view.slices(key) if one.cluster in records]
+        stay = self._slices_that_stay(key)
+        withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
+        slices = desired.imported_slices(
+            merged,
+            records,
+            sources,
+            own_cluster=self._local.cluster_id,
+            owner_uid=imported.uid,
+            withdrawn=withdrawn,
+        )
+        problem: KubeError | None = None
+        ips = imported.value.spec.ips
+        wants_ip = desired.wants_clusterset_ip(merged, sources, ips or self._derived.ips(key))
+        if wants_ip:
+            if self._derived.changes_ports(key, merged):
+                problem = await self._write_slices(key, merged, slices, stay, remove=False)
+            try:
+                ips = await self._derived.ensure(key, merged, imported)
+            except KubeError as error:
+                problem = problem or error
+        served = self._derived.served_families()
+        wanted = self._desired_import(merged, ips)
+        if desired.import_differs(imported.value, wanted):
+            imported = await self._imports.replace(imported, self._import_body(wanted))
+        problem = await self._write_slices(key, merged, slices, stay) or problem
+        rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
+        missing, told_seconds = self._told_as_missing(key)
+        self._status.want(
+            key,
+            WantedStatus(
+                clusters=merged.clusters,
+                conditions=desired.import_conditions(
+                    merged,
+                    wanted.spec,
+                    families=served,
+                    withdrawn=withdrawn,
+                    waiting="" if wants_ip else desired.NO_ENDPOINT_YET,
+                    error=str(problem) if problem else "",
+                    observed_generation=imported.value.generation,
+                )
+                + fuse.held(
+                    imported.value,
+                    silent=sorted(self._membership.held & records.keys()),
+                    missing=missing,
+                    generation=imported.value.generation,
+                ),
+                slices_exist=bool(self._local.imported_slices.indexed(key)),
+            ),
+        )
+        if problem is not None:
+            raise problem
+        return min((one for one in (rested_seconds, told_seconds) if one is not None), default=None)
+
+    def _told_as_missing(self, key: ServiceKey) -> tuple[list[str], float | None]:
+        """The exporters of whom something has been held for a while, and when to look again."""
+        clusters, again_seconds = self._retained.held_clusters(key)
+        told = {*clusters}
+        staying = self._slices_that_stay(key)
+        if staying:
+            left_seconds = self._until_told(key)
+            if left_seconds > 0:
+                again_seconds = min(left_seconds, again_seconds or left_seconds)
+            else:
+                held = self._local.imported_slices.indexed(key)
+                told.update(one.value.source_cluster for one in held if one.name in staying)
+        else:
+            self._unsure_since_seconds.pop(key, None)
+        return sorted(told), again_seconds
+
+    def _slices_that_stay(self, key: ServiceKey) -> Set[str]:
+        """Slices without a source, of clusters that have not said that it is gone."""
+        missing = self._view.unaccounted_slices(key)
+        if not missing:
+            return missing
+        held = self._local.imported_slices.indexed(key)
+        dead = self._membership.dead
+        return {one.name for one in held if one.name in missing and one.value.source_cluster not in dead}
+
+    def _withdrawn(
+        self, key: ServiceKey, imported: Entry[LocalImport], exporters: Set[str]
+    ) -> frozenset[str]:
+        """The exporting clusters whose endpoints are not to be used.
+
+        After a start it takes a while to know who is dead. Until then a cluster whose endpoints were
+        withdrawn when this process began stays withdrawn: the import names it, and there is no slice.
+        """
+        doubtful = self._membership.doubtful & exporters
+        held = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        named = imported.value.clusters
+        self._imported_here.update((cluster, key) for cluster in doubtful.difference(named))
+        left_out = (
+            cluster
+            for cluster in doubtful.intersection(named) - held
+            if (cluster, key) not in self._imported_here
+        )
+        return (self._membership.dead & exporters).union(left_out)
+
+    def _own_if_exported(self, key: ServiceKey) -> Set[str]:
+        return {self._local.cluster_id} if self._view.own_record(key) is not None else set()
+
+    async def _refresh(
+        self, key: ServiceKey, imported: Entry[LocalImport] | None, clusters: Set[str]
+    ) -> None:
+        """While some exports are not known for sure: keep only the endpoints of `clusters` fresh.
+
+        The import stays as it was written, and so do the slices of all other clusters.
+        """
+        if imported is None:
+            return
+        records = {one.cluster: one for one in self._view.records(key) if one.cluster in clusters}
+        merged = merge_behind(imported.value)
+        slices = desired.imported_slices(
+            merged,
+            records,
+            self._view.slices(key),
+            own_cluster=self._local.cluster_id,
+            owner_uid=imported.uid,
+            withdrawn=self._withdrawn(key, imported, records.keys()),
+        )
+        stay = self._slices_that_stay(key)
+        problem = await self._write_slices(key, merged, slices, stay, clusters)
+        if problem is not None:
+            raise problem
+
+    async def _write_slices(
+        self,
+        key: ServiceKey,
+        merged: MergedService,
+        wanted: Iterable[ImportedSlice],
+        stay: Set[str],
+        clusters: Set[str] | None = None,
+        *,
+        remove: bool = True,
+    ) -> KubeError | None:
+        """Bring the imported slices of `clusters` (None: of all) in step with the wanted ones.
+
+        Those named by `stay` stay, wanted or not; both are of one moment, since a source may come meanwhile.
+        This cluster's own stay as they are until what it exports has been read. Without `remove` those that
+        are not wanted stay, too. A slice that is refused does not keep the others from being written; the
+        first refusal is returned.
+        """
+        left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
+        given_up = self._derived.ports_given_up(key, merged)
+        left = {
+            entry.name: entry
+            for entry in self._local.imported_slices.indexed(key)
+            if (clusters is None or entry.value.source_cluster in clusters)
+            and entry.value.source_cluster not in left_alone
+        }
+        problem: KubeError | None = None
+        for slice_ in wanted:
+            held = left.pop(slice_.name, None)
+            try:
+                await self._write_slice(
+                    desired.with_ports_in_use(slice_, held and held.value, given_up), held
+                )
+            except KubeError as error:
+                problem = problem or error
+        for entry in left.values() if remove else ():
+            if entry.name in stay:
+                continue
+            try:
+                await self._slices.delete(entry)
+            except KubeError as error:
+                problem = problem or error
+        return problem
+
+    async def _write_slice(self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None) -> None:
+        if held is not None and held.value == slice_:
+            return
+        body = encode.imported_slice(slice_, self._local.imports_resource().api_version)
+        if held is not None and held.value.content.address_type != slice_.content.address_type:
+            # The address type of a slice cannot change.
+            await self._slices.delete(held)
+            held = None
+        if held is None:
+            await self._slices.create(body, slice_)
+        else:
+            await self._slices.replace(held, body, slice_)
+        self._measure(slice_)
+
+    def _measure(self, slice_: ImportedSlice) -> None:
+        """How long the change behind a slice took; what was waiting when this agent started is no measure."""
+        if slice_.source_cluster == self._local.cluster_id:
+            return
+        changed_at_seconds = self._view.changed_at_seconds(slice_)
+        if changed_at_seconds > self._started_at_seconds:
+            self._metrics.export_to_import.observe(
+                max(0.0, self._clock.now().timestamp() - changed_at_seconds)
+            )
+
+    async def _withdraw(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
+        """Nobody exports the service: the import goes first, so that nobody is sent there any more."""
+        if imported is not None and not imported.value.deleting:
+            self._fuse.withdraws(key, imported.value)
+            await self._imports.delete(imported)
+        self._cap.forget(key)
+        for entry in self._local.imported_slices.indexed(key):
+            await self._slices.delete(entry)
+        await self._derived.remove(key)
+
+    def _desired_import(self, merged: MergedService, ips: Sequence[str]) -> desired.DesiredImport:
+        return desired.DesiredImport(
+            service=merged.service,
+            spec=desired.import_spec(merged, ips, self._derived.served_families()),
+            metadata=desired.import_metadata(merged, self._exclude_metadata),
+        )
+
+    def _import_body(self, wanted: desired.DesiredImport) -> encode.Body:
+        return encode.service_import(wanted, self._local.imports_resource().api_version)

@@ -1,0 +1,306 @@
+"""What this cluster itself holds, as far as exports and imports are concerned.
+
+Memory is for what is exported or imported (docs/decisions/0011-memory.md): Services and source slices of a
+service are kept only while a ServiceExport names it. When one appears, its Service and slices are read
+once (`_load`), because the watches passed them by; a key answers `loaded` from then on. Nothing is decided
+here: the stores are read by the reconcilers, and every change is told to listeners as a service key.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mcs_controller.api.names import (
+    LABEL_KUBERNETES_SERVICE_NAME,
+    LABEL_SERVICE_NAME,
+    LABEL_SLICE_MANAGED_BY,
+    MANAGED_BY,
+)
+from mcs_controller.api.resources import (
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    SERVICES,
+    Resource,
+    service_exports,
+    service_imports,
+)
+from mcs_controller.clusterset.model import (
+    ImportedSlice,
+    LocalExport,
+    LocalImport,
+    LocalService,
+    ServiceKey,
+    SourceSlice,
+)
+from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.decoding.field_parser import Skim
+from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.queue.work_queue import WorkQueue
+from mcs_controller.kube.reflector import Reflector
+from mcs_controller.kube.store import Entry, Store
+
+READ_ONE_BY_ONE_MAX = 4
+"""More new exports than that in one namespace are read with one list of the namespace."""
+
+KeyListener = Callable[[ServiceKey], None]
+
+
+class McsApiMissing(KubeError):
+    """The API server does not serve the MCS API; the text says what to install."""
+
+
+def _served_import(entry: Entry[LocalService]) -> ServiceKey | None:
+    service = entry.value
+    return ServiceKey(entry.namespace, service.import_name) if service.import_name else None
+
+
+def _service_of(entry: Entry[SourceSlice] | Entry[ImportedSlice]) -> ServiceKey:
+    return entry.value.service
+
+
+class LocalState:
+    """The stores of one cluster's own objects, and the reflectors that keep them in step.
+
+    Derived Services and other Services share `services`; `services.indexed(key)` gives the derived ones
+    that serve the import `key`.
+    """
+
+    def __init__(self, cluster_id: str, client: Client, *, clock: Clock, random: random.Random) -> None:
+        self.cluster_id = cluster_id
+        self.client = client
+        self._clock = clock
+        self._loaded: set[ServiceKey] = set()
+        # By namespace, in the order in which they came, which decides who is within limits.
+        self._unloaded: dict[str, dict[ServiceKey, None]] = {}
+        self._load_problems: dict[str, str] = {}
+        self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
+        self.mcs_version = ""
+
+        self.exports: Store[LocalExport] = Store()
+        self.imports: Store[LocalImport] = Store()
+        self.services: Store[LocalService] = Store(index=_served_import)
+        self.source_slices: Store[SourceSlice] = Store(index=_service_of)
+        self.imported_slices: Store[ImportedSlice] = Store(index=_service_of)
+        self.namespaces: Store[bool] = Store()
+
+        self._exports = Reflector(
+            client, self._mcs(service_exports), self.exports, decode.service_export,
+            random=random, name="serviceexports",
+        )  # fmt: skip
+        self._imports = Reflector(
+            client, self._mcs(service_imports), self.imports, decode.service_import,
+            random=random, name="serviceimports",
+        )  # fmt: skip
+        self._namespaces = Reflector(
+            client, NAMESPACES, self.namespaces, decode.namespace_active,
+            random=random, name="namespaces",
+        )  # fmt: skip
+        self._imported_slices = Reflector(
+            client, ENDPOINT_SLICES, self.imported_slices, decode.own_imported_slice,
+            label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
+            random=random, name="imported-endpointslices", parse=Skim(decode.SliceFields),
+        )  # fmt: skip
+        self._services = Reflector(
+            client, SERVICES, self.services, self._decode_service,
+            random=random, name="services",
+        )  # fmt: skip
+        self._source_slices = Reflector(
+            client, ENDPOINT_SLICES, self.source_slices, self._decode_source_slice,
+            label_selector=f"!{LABEL_SERVICE_NAME}",
+            random=random, name="source-endpointslices", parse=Skim(decode.SliceFields),
+        )  # fmt: skip
+        self.reflectors = (
+            self._exports, self._imports, self._namespaces,
+            self._imported_slices, self._services, self._source_slices,
+        )  # fmt: skip
+        self.loader: WorkQueue[str] = WorkQueue(
+            "loader", self._load, random=random, describe=lambda namespace: {"namespace": namespace}
+        )
+        self.exports.subscribe(self._export_changed)
+        self._loaded_listeners: list[KeyListener] = []
+
+    def on_loaded(self, listener: KeyListener) -> None:
+        """Tell `listener` each key whose Service and slices have just been read, or could not be."""
+        self._loaded_listeners.append(listener)
+
+    async def run(self) -> None:
+        """Keep the stores in step, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for reflector in (self._exports, self._imports, self._namespaces, self._imported_slices):
+                tasks.create_task(reflector.run(), name=f"{self.client.name}-{reflector.name}")
+            await self._exports.wait_synced()
+            self._loaded.update(ServiceKey(entry.namespace, entry.name) for entry in self.exports)
+            for late in (self._services, self._source_slices):
+                tasks.create_task(late.run(), name=f"{self.client.name}-{late.name}")
+            tasks.create_task(self.loader.run(), name=f"{self.client.name}-loader")
+            await self._services.wait_synced()
+            await self._source_slices.wait_synced()
+            for key in tuple(self._loaded):
+                self._tell_loaded(key)
+
+    def synced(self) -> bool:
+        """Whether every store has held one complete list."""
+        return all(reflector.synced() for reflector in self.reflectors)
+
+    def loaded(self, key: ServiceKey) -> bool:
+        """Whether the stores hold all there is of an exported service."""
+        return key in self._loaded and self._services.synced() and self._source_slices.synced()
+
+    def unread(self, key: ServiceKey) -> bool:
+        """Whether this cluster exports a service that has not been read yet: what of, nobody can tell."""
+        export = self.exports.get(*key)
+        return export is not None and not export.value.deleting and not self.loaded(key)
+
+    def load_problem(self, key: ServiceKey) -> str | None:
+        """Why an exported service could not be read; None if it was, or has not been tried."""
+        return self._load_problems.get(key.namespace) if self.unread(key) else None
+
+    def unread_exports(self) -> int:
+        """How many ServiceExports wait for their Service and slices to be read."""
+        return sum(map(len, self._unloaded.values()))
+
+    def evaluation(self, key: ServiceKey) -> ExportEvaluation | None:
+        """What this cluster's export of a service amounts to; None without a (live) ServiceExport."""
+        export = self.exports.get(*key)
+        if export is None or export.value.deleting:
+            self._evaluations.pop(key, None)
+            return None
+        service = self.services.get(*key)
+        service_value = service.value if service else None
+        known = self._evaluations.get(key)
+        if known and known[0] is export.value and known[1] is service_value:
+            return known[2]
+        evaluation = evaluate_export(export.value, service_value, self.cluster_id)
+        self._evaluations[key] = (export.value, service_value, evaluation)
+        return evaluation
+
+    def own_slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
+        """This cluster's own slices of an exported service."""
+        return tuple(entry.value for entry in self.source_slices.indexed(key))
+
+    def namespace_is_active(self, namespace: str) -> bool:
+        """Whether objects may be created in a namespace (MCS-NS-02, MCS-LIFE-09)."""
+        entry = self.namespaces.get("", namespace)
+        return entry is not None and entry.value
+
+    def namespace_is_ending(self, namespace: str) -> bool:
+        """Whether a namespace is known to go: nothing is written into it, or told about what is in it."""
+        entry = self.namespaces.get("", namespace)
+        return entry is not None and not entry.value
+
+    async def read_namespace(self, namespace: str) -> None:
+        """Read one namespace now, since its watch may be behind. Raises `KubeError`."""
+        await self._namespaces.fetch(name=namespace)
+
+    def exports_resource(self) -> Resource:
+        """ServiceExport in the version that this API server serves."""
+        return service_exports(self.mcs_version)
+
+    def imports_resource(self) -> Resource:
+        """ServiceImport in the version that this API server serves."""
+        return service_imports(self.mcs_version)
+
+    async def wait_synced(self) -> None:
+        """Wait until every store has held one complete list."""
+        for reflector in self.reflectors:
+            await reflector.wait_synced()
+
+    async def confirm(self) -> None:
+        """Read the exports and what belongs to them anew: a second complete list."""
+        for reflector in (self._exports, self._services, self._source_slices):
+            await reflector.fetch()
+
+    def _mcs(self, kind: Callable[[str], Resource]) -> Callable[[], Any]:
+        async def resolve() -> Resource:
+            version = await preferred_mcs_version(self.client)
+            if version is None:
+                raise McsApiMissing(
+                    "the MCS API is not installed in this cluster: apply the CRDs with "
+                    "`mcs-controller crds | kubectl apply -f -`"
+                )
+            self.mcs_version = version
+            return kind(version)
+
+        return resolve
+
+    def _decode_service(self, raw: Mapping[str, Any]) -> LocalService | None:
+        service = decode.service(raw)
+        if service.managed or self.exports.get(*service.service) is not None:
+            return service
+        return None
+
+    def _decode_source_slice(self, raw: Mapping[str, Any]) -> SourceSlice | None:
+        metadata = raw.get("metadata") or {}
+        name = (metadata.get("labels") or {}).get(LABEL_KUBERNETES_SERVICE_NAME)
+        if not name or self.exports.get(metadata.get("namespace", ""), name) is None:
+            return None
+        source = decode.source_slice(raw, self.cluster_id)
+        if source is None:
+            return None
+        return replace(source, changed_at_seconds=self._clock.now().timestamp())
+
+    def _export_changed(self, old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
+        if old is None and new is not None and self._exports.synced():
+            self._unloaded.setdefault(new.namespace, {})[ServiceKey(new.namespace, new.name)] = None
+            self.loader.add(new.namespace)
+        elif new is None and old is not None:
+            self._unload(ServiceKey(old.namespace, old.name))
+
+    def _unload(self, key: ServiceKey) -> None:
+        self._loaded.discard(key)
+        self._unloaded.get(key.namespace, {}).pop(key, None)
+        self._evaluations.pop(key, None)
+        service = self.services.get(*key)
+        if service is not None and not service.value.managed:
+            self.services.remove(*key)
+        for entry in self.source_slices.indexed(key):
+            self.source_slices.remove(entry.namespace, entry.name)
+
+    async def _load(self, namespace: str) -> None:
+        """Read what the new exports of a namespace name; say so of each that could not be read."""
+        try:
+            await self._read_new_exports(namespace)
+        except KubeError as error:
+            self._load_problems[namespace] = str(error)
+            for key in tuple(self._unloaded.get(namespace, ())):
+                self._tell_loaded(key)
+            raise
+        self._load_problems.pop(namespace, None)
+
+    async def _read_new_exports(self, namespace: str) -> None:
+        """Many at once with one list instead of many reads."""
+        await self._services.wait_synced()
+        await self._source_slices.wait_synced()
+        wanted = {
+            key: export.uid
+            for key in self._unloaded.get(namespace, ())
+            if (export := self.exports.get(*key)) is not None
+        }
+        if len(wanted) > READ_ONE_BY_ONE_MAX:
+            await self._services.fetch(namespace=namespace)
+            await self._source_slices.fetch(namespace=namespace)
+        else:
+            for key in wanted:
+                await self._services.fetch(name=key.name, namespace=namespace)
+                await self._source_slices.fetch(
+                    namespace=namespace, label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name}"
+                )
+        for key, uid in wanted.items():
+            now = self.exports.get(*key)
+            # An export that went and came back meanwhile asks for a look of its own.
+            if now is not None and now.uid == uid:
+                self._unloaded[namespace].pop(key, None)
+                self._loaded.add(key)
+                self._tell_loaded(key)
+        if not self._unloaded.get(namespace):
+            self._unloaded.pop(namespace, None)
+
+    def _tell_loaded(self, key: ServiceKey) -> None:
+        for listener in self._loaded_listeners:
+            listener(key)

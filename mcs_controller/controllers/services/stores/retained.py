@@ -1,0 +1,331 @@
+"""What vanished from the broker without its member's word, kept until the member speaks.
+
+The rule and its reasons are in docs/decisions/0008-proof.md. This stands between the stores of the others'
+records and slices and everybody who reads them. An entry that goes away is kept as it was last, unless its
+going is proven: the member had withdrawn it, it states that it wants nothing more than what is there, it was
+removed, or an operator lets it go. When the broker's history went back and brings an older story of
+something, the later one stands until its member has written anew. What is new always counts, so that changes
+flow on while something is missing.
+
+After a start nothing can be kept, since nothing was seen. Then `accounted` says whether the absence of a
+member's export may be believed.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from mcs_controller.clusterset.membership.statement import (
+    HEARTBEATS_WITHOUT_STATEMENT,
+    SECONDS_WITHOUT_STATEMENT,
+    agrees,
+)
+from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
+from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.kept import REASONS, Exported, Kept, KeptOfKind, Reason
+from mcs_controller.kube.store import Entry, Key, is_older
+
+_log = logging.getLogger(__name__)
+
+TELL_AFTER_SECONDS = 10.0
+"""What is kept for less than that is told nobody: the order of two watches is no news."""
+PROVEN_NAMES_MAX = 10_000
+"""Of one member; what more of its withdrawals left here waits until it states what it exports."""
+DOUBT_AGAIN_SECONDS = 600.0
+"""A member that goes on stating what we do not have (it may be over our limits) costs no more lists."""
+
+
+T = TypeVar("T", bound=Exported)
+H = TypeVar("H", bound=Hashable)
+KeyListener = Callable[[ServiceKey], None]
+
+
+class Retained:
+    """The others' records and slices, and what is kept of them."""
+
+    def __init__(self, broker: BrokerState, membership: Membership) -> None:
+        self._records = KeptOfKind(broker.records, broker.let_go)
+        self._slices = KeptOfKind(broker.slices, broker.let_go)
+        self._charge = broker.retain
+        self._both: tuple[KeptOfKind[Any], ...] = (self._records, self._slices)
+        self._membership = membership
+        self._current = broker.imports_current
+        self._left_out_here = broker.leaves_out
+        self._read_again = broker.relist_imports
+        self._doubted_at_seconds: dict[str, float] = {}
+        self._accounted: set[str] = set()
+        self._reads = 0
+        # The look at the members that first found the stores current, and the time.
+        self._current_since: tuple[int, float] | None = None
+        # The look at the members that first found a member's latest statement.
+        self._stated: dict[str, int] = {}
+        self._told: set[str] = set()
+        # Proven in this process's life, for as long as nothing more is known of the member.
+        self._withdrawn: dict[str, set[ServiceKey]] = {}
+        self._emptied: dict[str, set[str]] = {}
+        self._listeners: list[KeyListener] = []
+        self._accounted_listeners: list[Callable[[str], None]] = []
+        broker.records.subscribe(self._record_changed)
+        broker.slices.subscribe(self._slice_changed)
+        membership.on_read(self._members_read)
+
+    def on_release(self, listener: KeyListener) -> None:
+        """Tell `listener` each service of which something is no longer kept."""
+        self._listeners.append(listener)
+
+    def on_accounted(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` each member of which it is first known what it does not export."""
+        self._accounted_listeners.append(listener)
+
+    def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
+        """The others' exports of a service."""
+        return tuple(record for record in self._records.values(key) if not record.withdrawn)
+
+    def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
+        """The others' slices of a service."""
+        return tuple(self._slices.values(key))
+
+    def services(self) -> set[ServiceKey]:
+        """The services of which something is kept."""
+        return {*self._records.by_service, *self._slices.by_service}
+
+    def accounted(self, cluster: str, key: ServiceKey) -> bool:
+        """Whether it is sure that another member does not export a service of which it has no record."""
+        return self._knows(cluster) or key in self._withdrawn.get(cluster, ())
+
+    def slice_accounted(self, cluster: str, imported_name: str) -> bool:
+        """The same of a slice, by the name that it has on import."""
+        return self._knows(cluster) or imported_name in self._emptied.get(cluster, ())
+
+    def everybody_accounted(self) -> bool:
+        """Whether it is known of every other member what it exports."""
+        return all(self._knows(cluster) for cluster in self._membership.others())
+
+    def held_clusters(self, key: ServiceKey) -> tuple[tuple[str, ...], float | None]:
+        """Whose exports of a service have been kept for long enough to be told, and when to look again."""
+        now_seconds = asyncio.get_running_loop().time()
+        clusters, again_seconds = set(), None
+        for kind in self._both:
+            for one in kind.by_service.get(key, ()):
+                kept = kind.kept[one]
+                left_seconds = kept.since_seconds + TELL_AFTER_SECONDS - now_seconds
+                if left_seconds <= 0:
+                    clusters.add(kept.entry.value.cluster)
+                else:
+                    again_seconds = min(left_seconds, again_seconds or left_seconds)
+        return tuple(sorted(clusters)), again_seconds
+
+    def counts(self) -> dict[tuple[str, Reason], int]:
+        """How many records and slices are kept, by reason."""
+        tally = Counter(("record", one.reason) for one in self._records.kept.values())
+        tally.update(("slice", one.reason) for one in self._slices.kept.values())
+        return {(kind, reason): tally[kind, reason] for kind in ("record", "slice") for reason in REASONS}
+
+    def let_go(self, key: ServiceKey) -> None:
+        """An operator says that nothing of a service is to be kept."""
+        for kind in self._both:
+            for one in tuple(kind.by_service.get(key, ())):
+                kind.let_go(one)
+
+    def _knows(self, cluster: str) -> bool:
+        return cluster in self._accounted or self._is_excused(cluster)
+
+    def _is_excused(self, cluster: str) -> bool:
+        """Whether the administrator removed the member, or said that it may go."""
+        member = self._membership.member(cluster)
+        return self._membership.removed(cluster) or (member is not None and member.released)
+
+    def _record_changed(self, old: Entry[ExportRecord] | None, new: Entry[ExportRecord] | None) -> None:
+        self._records.count(old, new, withdrawn=new is not None and new.value.withdrawn)
+        if new is not None and new.value.withdrawn:
+            self._records.let_go(new.key)
+            self._record_proven_gone(new.value.cluster, new.value.service)
+        elif new is not None:
+            self._withdrawn.get(new.value.cluster, set()).discard(new.value.service)
+            self._arrived(self._records, old, new)
+        elif old is not None and not old.value.withdrawn and not self._is_excused(old.value.cluster):
+            self._vanished(self._records, old)
+
+    def _record_proven_gone(self, cluster: str, service: ServiceKey) -> None:
+        self._remember(self._withdrawn, cluster, service)
+        for key in tuple(self._slices.by_service.get(service, ())):
+            if self._slices.kept[key].entry.value.cluster == cluster:
+                self._slices.let_go(key)
+
+    def _slice_changed(self, old: Entry[SourceSlice] | None, new: Entry[SourceSlice] | None) -> None:
+        self._slices.count(old, new)
+        if new is not None:
+            self._emptied.get(new.value.cluster, set()).discard(_imported_name(new.value))
+            self._arrived(self._slices, old, new)
+            return
+        if old is None or self._is_excused(old.value.cluster):
+            return
+        if not old.value.content.endpoints:
+            self._remember(self._emptied, old.value.cluster, _imported_name(old.value))
+        elif self._is_exported(old):
+            self._vanished(self._slices, old)
+
+    def _remember(self, proven: dict[str, set[H]], cluster: str, thing: H) -> None:
+        """Until the member is accounted for; one that never is must not fill the memory with its names."""
+        things = proven.setdefault(cluster, set())
+        if cluster not in self._accounted and len(things) < PROVEN_NAMES_MAX:
+            things.add(thing)
+
+    def _is_exported(self, slice_: Entry[SourceSlice]) -> bool:
+        """Whether the slice's service is exported, and so a slice cannot go without a word of its own."""
+        key = (slice_.namespace, exported_service_name(slice_.value.service))
+        kept = self._records.kept.get(key)
+        record = kept.entry if kept is not None else self._records.store.get(*key)
+        return record is not None and not record.value.withdrawn
+
+    def _arrived(self, kind: KeptOfKind[T], old: Entry[T] | None, new: Entry[T]) -> None:
+        kept = kind.kept.get(new.key)
+        if kept is not None:
+            if _is_older_story(new, kept.entry):
+                kind.keep(replace(kept, reason="older"))
+            else:
+                kind.let_go(new.key)
+        elif (
+            old is not None
+            and is_older(new.resource_version, old.resource_version)
+            and _is_older_story(new, old)
+            and not self._is_excused(new.value.cluster)
+        ):
+            kind.keep(self._kept(old, "older"))
+
+    def _vanished(self, kind: KeptOfKind[T], old: Entry[T]) -> None:
+        if self._left_out_here(old):
+            return
+        kept = kind.kept.get(old.key)
+        kind.keep(self._kept(kept.entry if kept is not None else old, "missing"))
+        self._charge(old)
+
+    def _kept(self, entry: Entry[T], reason: Reason) -> Kept[T]:
+        heard = self._membership.heard.get(entry.value.cluster)
+        heartbeats = heard.heartbeats if heard is not None else 0
+        self._membership.hurry()
+        return Kept(entry, reason, asyncio.get_running_loop().time(), self._reads, heartbeats)
+
+    def _members_read(self) -> None:
+        """The members have been heard: what is kept of one that spoke goes."""
+        now_seconds = asyncio.get_running_loop().time()
+        self._reads += 1
+        if not self._current():
+            self._current_since = None
+        elif self._current_since is None:
+            self._current_since = self._reads, now_seconds
+        for cluster in sorted({*self._membership.others(), *self._clusters_kept()}):
+            heard = self._membership.heard.get(cluster)
+            if heard is not None and heard.fresh:
+                self._stated[cluster] = self._reads
+            if self._is_excused(cluster):
+                self._account_for(cluster)
+            elif heard is not None and self._current_since is not None:
+                if heard.states:
+                    self._hear_statement(cluster, self._current_since[0])
+                else:
+                    self._hear_heartbeats(cluster, heard.heartbeats, now_seconds, self._current_since[1])
+        self._tell(now_seconds)
+
+    def _clusters_kept(self) -> set[str]:
+        return self._records.clusters() | self._slices.clusters()
+
+    def _hear_statement(self, cluster: str, current_at: int) -> None:
+        """A statement counts for what was missing before it was made.
+
+        It was made after the look before the one that found it. That look began after all that the one
+        before it knew of was noticed; one more may have been under way then.
+        """
+        stated = self._stated.get(cluster, 0)
+        said = self._membership.member(cluster)
+        kept = [one for kind in self._both for one in kind.of_cluster(cluster)]
+        noticed = max((one.reads + 1 for one in kept), default=0)
+        is_news = cluster not in self._accounted or bool(kept)
+        if not is_news or stated < max(noticed, current_at) + 2:
+            return
+        names = self._records.names.get(cluster, set()), self._slices.names.get(cluster, set())
+        if said is None or said.exported is None:
+            return
+        if agrees(said.exported, *names):
+            self._account_for(cluster)
+        elif self._reads >= stated + 2:
+            # No watch is so far behind: a list may have lacked what its server had.
+            self._doubt(cluster)
+
+    def _doubt(self, cluster: str) -> None:
+        now_seconds = asyncio.get_running_loop().time()
+        if now_seconds - self._doubted_at_seconds.get(cluster, -DOUBT_AGAIN_SECONDS) >= DOUBT_AGAIN_SECONDS:
+            self._doubted_at_seconds[cluster] = now_seconds
+            _log.warning("member %s exports something else than what was read: reading again", cluster)
+            self._read_again()
+
+    def _hear_heartbeats(
+        self, cluster: str, heartbeats: int, now_seconds: float, current_since_seconds: float
+    ) -> None:
+        """A member of an older version states nothing: to be heard of for a while has to do."""
+
+        def long_enough(heartbeats_before: int, since_seconds: float) -> bool:
+            return (
+                heartbeats - heartbeats_before >= HEARTBEATS_WITHOUT_STATEMENT
+                and now_seconds - since_seconds >= SECONDS_WITHOUT_STATEMENT
+            )
+
+        if long_enough(0, current_since_seconds):
+            self._first_accounted(cluster)
+        for kind in self._both:
+            for one in kind.of_cluster(cluster):
+                if long_enough(one.heartbeats, one.since_seconds):
+                    self._release(kind, one.entry.key)
+
+    def _account_for(self, cluster: str) -> None:
+        self._first_accounted(cluster)
+        for kind in self._both:
+            for one in kind.of_cluster(cluster):
+                self._release(kind, one.entry.key)
+
+    def _first_accounted(self, cluster: str) -> None:
+        if cluster in self._accounted:
+            return
+        self._accounted.add(cluster)
+        self._withdrawn.pop(cluster, None)
+        self._emptied.pop(cluster, None)
+        for listener in self._accounted_listeners:
+            listener(cluster)
+
+    def _release(self, kind: KeptOfKind[T], key: Key) -> None:
+        service = kind.let_go(key)
+        if service is not None:
+            for listener in self._listeners:
+                listener(service)
+
+    def _tell(self, now_seconds: float) -> None:
+        """One line for each member: something has been kept for a while, and then nothing is any more."""
+        held: Counter[str] = Counter()
+        for kind in self._both:
+            for one in kind.kept.values():
+                if now_seconds - one.since_seconds >= TELL_AFTER_SECONDS:
+                    held[one.entry.value.cluster] += 1
+        for cluster in sorted(held.keys() - self._told):
+            _log.error(
+                "%d records and slices of member %s are missing on the broker, or older there than before, "
+                "without its having said so: they are kept as they were",
+                held[cluster],
+                cluster,
+            )
+        for cluster in sorted(self._told - held.keys()):
+            _log.warning("nothing of member %s is missing on the broker any more", cluster)
+        self._told = set(held)
+
+
+def _is_older_story(new: Entry[T], known: Entry[T]) -> bool:
+    """Whether the member wrote what is new before what is known; times of one and the same clock."""
+    return 0.0 < new.value.changed_at_seconds < known.value.changed_at_seconds
+
+
+def _imported_name(slice_: SourceSlice) -> str:
+    return imported_slice_name(slice_.service.name, slice_.cluster, slice_.name)

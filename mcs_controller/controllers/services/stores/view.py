@@ -1,0 +1,220 @@
+"""The clusterset as this cluster sees it: every admitted record and slice of one service.
+
+The own cluster's part is read locally, so that it never waits for the broker; the others' part is what the
+broker holds, after the checks of `clusterset/services/admission.py`. The exporter (for conflicts) and the
+importer read the same view. A merge is kept for as long as the records are the very same, and so is what was
+admitted of a slice.
+"""
+
+from typing import NamedTuple
+
+from mcs_controller.clusterset.model import (
+    ExportRecord,
+    ImportedSlice,
+    LocalImport,
+    MergedService,
+    ServiceKey,
+    SourceSlice,
+)
+from mcs_controller.clusterset.services.admission import admit_record, admit_slice
+from mcs_controller.clusterset.services.merge import merge
+from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
+from mcs_controller.clusterset.services.ownership import owns
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.exports.own_limits import OwnLimits
+from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.retained import Retained
+
+
+class _Admitted(NamedTuple):
+    """What was admitted of a slice of a member with these rights (None: it was no member)."""
+
+    source: SourceSlice
+    rights: tuple[tuple[str, ...], tuple[str, ...]] | None
+    admitted: SourceSlice | None
+
+
+class _Merge(NamedTuple):
+    """What these records amount to when the name belongs to these of their clusters."""
+
+    records: tuple[ExportRecord, ...]
+    owners: frozenset[str]
+    merged: MergedService
+
+
+class ClustersetView:
+    """Records, merges and slices by service. Reads stores only; never waits."""
+
+    def __init__(
+        self,
+        local: LocalState,
+        broker: BrokerState,
+        retained: Retained,
+        membership: Membership,
+        own_limits: OwnLimits,
+    ) -> None:
+        self._local = local
+        self._broker = broker
+        self._retained = retained
+        self._membership = membership
+        self._own_limits = own_limits
+        # What was exported in this process's life is accounted for from then on.
+        self._exported_here: set[ServiceKey] = set()
+        self._merges: dict[ServiceKey, _Merge] = {}
+        self._admitted: dict[ServiceKey, dict[tuple[str, str], _Admitted]] = {}
+
+    def complete(self) -> bool:
+        """Whether the other members' part has been read, and what each of them may export."""
+        return self._broker.imports_synced() and self._membership.observed
+
+    def own_record(self, key: ServiceKey) -> ExportRecord | None:
+        """This cluster's own record, if it exports the service and the export is valid.
+
+        Until the exported service has been read it is the one that was published, if one was.
+        """
+        if self._local.unread(key):
+            published = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+            return published.value if published is not None and published.value.readable else None
+        evaluation = self._local.evaluation(key)
+        return evaluation.record if evaluation else None
+
+    def _own_part(self, key: ServiceKey) -> ExportRecord | None:
+        """This cluster's own record, unless others would not have it either."""
+        own = self.own_record(key)
+        if own is None or self._own_limits.kept_back(key) or self.refusal(own) is not None:
+            return None
+        return own
+
+    def refusal(self, record: ExportRecord) -> str | None:
+        """Why a record has no part in the clusterset; None if it has.
+
+        This cluster's own is held to the same limits, so that all clusters agree, once they are known.
+        """
+        member = self._membership.member(record.cluster)
+        if member is None and record.cluster == self._local.cluster_id:
+            return None
+        return admit_record(record, member)
+
+    def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
+        """All admitted records of one service, this cluster's own first."""
+        own = self._own_part(key)
+        found = [own] if own is not None else []
+        found += (record for record in self._retained.records(key) if self.refusal(record) is None)
+        return tuple(found)
+
+    def exported(self, key: ServiceKey) -> bool:
+        """Whether any cluster exports the service: the same as whether there is a merge, for less."""
+        if self._own_part(key) is not None:
+            return True
+        return any(self.refusal(record) is None for record in self._retained.records(key))
+
+    def merged(self, key: ServiceKey) -> MergedService | None:
+        """What the records of one service amount to; None when nobody exports it."""
+        records = self.records(key)
+        if not records:
+            self._merges.pop(key, None)
+            return None
+        owners = frozenset(
+            record.cluster for record in records if owns(self._membership.member(record.cluster), key)
+        )
+        known = self._merges.get(key)
+        if known and known.records == records and known.owners == owners:
+            return known.merged
+        self._exported_here.add(key)
+        merged = merge(records, owners)
+        self._merges[key] = _Merge(records, owners, merged)
+        return merged
+
+    def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
+        """All admitted slices of one service; endpoints that a member may not name are left out.
+
+        Without this cluster's own, if those have not been read yet. To look at every address of a slice costs
+        far more than all else that is done with one that has not changed, so the outcome is kept for as long
+        as slice and rights are the same.
+        """
+        before, now = self._admitted.get(key, {}), dict[tuple[str, str], _Admitted]()
+        found = []
+        own = () if self._local.unread(key) else self._local.own_slices(key)
+        for source in (*own, *self._retained.slices(key)):
+            member = self._membership.member(source.cluster)
+            if member is None and source.cluster == self._local.cluster_id:
+                found.append(source)
+                continue
+            rights = (member.allowed_cidrs, member.allowed_namespaces) if member is not None else None
+            known = before.get((source.cluster, source.name))
+            if known is None or known.source is not source or known.rights != rights:
+                known = _Admitted(source, rights, admit_slice(source, member)[0])
+            now[source.cluster, source.name] = known
+            if known.admitted is not None:
+                found.append(known.admitted)
+        if now:
+            self._admitted[key] = now
+        else:
+            self._admitted.pop(key, None)
+        return tuple(found)
+
+    def changed_at_seconds(self, imported: ImportedSlice) -> float:
+        """When the exporter saw the content of an imported slice, since the epoch; 0.0 if unknown."""
+        for source in self._retained.slices(imported.service):
+            name = imported_slice_name(source.service.name, source.cluster, source.name)
+            if source.cluster == imported.source_cluster and name == imported.name:
+                return source.changed_at_seconds
+        return 0.0
+
+    def unaccounted(self, key: ServiceKey, imported: LocalImport | None) -> frozenset[str]:
+        """The other clusters that, by the objects here, export the service, and whose word is missing.
+
+        There is no record of theirs (or they are no members), and nothing proves that they do not export it.
+        "" stands for some cluster: an import may not have come to name any.
+        """
+        own = self._local.cluster_id
+        remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        if imported is not None:
+            remembered.update(imported.clusters)
+        if not remembered and imported is not None and not self._retained.everybody_accounted():
+            return frozenset({""}) if key not in self._exported_here else frozenset()
+        exporters = {record.cluster for record in self.records(key)}
+        refused = {record.cluster for record in self._retained.records(key)} - exporters
+        return frozenset(
+            cluster
+            for cluster in remembered - exporters - {own}
+            if not self._retained.accounted(cluster, key)
+            and not (cluster in refused and self._membership.member(cluster) is not None)
+        )
+
+    def unaccounted_slices(self, key: ServiceKey) -> frozenset[str]:
+        """The imported slices, by name, without a source, of clusters whose word on that is missing."""
+        held = [entry.value for entry in self._local.imported_slices.indexed(key)]
+        unknown = [
+            one
+            for one in held
+            if one.source_cluster != self._local.cluster_id
+            and not self._retained.slice_accounted(one.source_cluster, one.name)
+        ]
+        if not unknown:
+            return frozenset()
+        sources = {
+            imported_slice_name(source.service.name, source.cluster, source.name)
+            for source in self._retained.slices(key)
+        }
+        return frozenset(one.name for one in unknown if one.name not in sources)
+
+    def refused(self) -> int:
+        """How many records of other members are not admitted now."""
+        return sum(self.refusal(entry.value) is not None for entry in self._broker.records)
+
+    def services(self) -> set[ServiceKey]:
+        """Every service that any cluster exports, or that this cluster still has objects of."""
+        found = self._retained.services()
+        found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.exports)
+        found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.imports)
+        for store in (
+            self._broker.records,
+            self._broker.own_records,
+            self._broker.own_slices,
+            self._local.imported_slices,
+            self._local.services,
+        ):
+            found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
+        return found

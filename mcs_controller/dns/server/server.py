@@ -1,0 +1,138 @@
+"""The DNS server's life: bind, serve, follow the API server, stop.
+
+`start` binds and answers from that moment on (from the snapshot, or SERVFAIL until the zone is complete),
+without waiting for any API server; `run` follows the API server until it is cancelled; `stop` answers what
+has arrived and closes everything. With more than one worker the answering is done by processes of their own
+(`workers/fleet.py`). Several servers can live in one process: nothing here is global.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.dns.server.front import Front, FrontConfig
+from mcs_controller.dns.server.metrics import DnsCollector
+from mcs_controller.dns.server.sockets import ListenAddress, bind_groups
+from mcs_controller.dns.server.tcp import TcpLimits
+from mcs_controller.dns.workers.fleet import Fleet
+from mcs_controller.dns.zone.snapshot import SnapshotKeeper
+from mcs_controller.dns.zone.source import ZoneSource
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.tasks import Tasks
+
+
+@dataclass(frozen=True, slots=True)
+class DnsConfig:
+    """What a DNS server needs to know; `listen` may have port 0, then both protocols get the same port."""
+
+    zone: str = "clusterset.local"
+    listen: tuple[ListenAddress, ...] = (("", 53),)
+    udp_payload_limit_bytes: int = 1232
+    tcp: TcpLimits = field(default_factory=TcpLimits)
+    workers: int = 1
+    snapshot: Path | None = None
+    join_replies: bool = True
+
+    @property
+    def front(self) -> FrontConfig:
+        """The part that is about answering."""
+        return FrontConfig(self.zone, self.udp_payload_limit_bytes, self.tcp, self.join_replies)
+
+
+class DnsServer:
+    """Answers for one zone from the objects of one API server.
+
+    `front` answers in this process, or `fleet` in others. Raises `ZoneNameError` here and `ListenError` from
+    `start`.
+    """
+
+    def __init__(
+        self,
+        config: DnsConfig,
+        client: Client,
+        *,
+        registry: CollectorRegistry,
+        random: Random,
+        clock: Clock | None = None,
+        worker_command: Sequence[str] = (),
+    ) -> None:
+        self.config = config
+        # Also with workers: what is wrong with the configuration is said here and not by each of them.
+        self.front = Front(config.front, random=random)
+        self.fleet: Fleet | None = None
+        if config.workers > 1:
+            self.fleet = Fleet(
+                config.front,
+                config.workers,
+                worker_command,
+                random=random,
+                services=lambda: self.source.services(),
+                packed=lambda service: self.source.packed(service),
+            )
+        answering = self.fleet or self.front
+        self.source = ZoneSource(client, answering, random=random)
+        self.snapshot: SnapshotKeeper | None = None
+        if config.snapshot is not None:
+            zone = self.front.answers.zone.name
+            self.snapshot = SnapshotKeeper(config.snapshot, zone, self.source, clock or SystemClock())
+        self._registry = registry
+        self._collector = DnsCollector(answering, self.source, self.fleet, self.snapshot)
+        self._addresses: tuple[ListenAddress, ...] = ()
+
+    def addresses(self) -> tuple[ListenAddress, ...]:
+        """What is really bound, in the order of the configuration; empty while not started."""
+        return self._addresses
+
+    def synced(self) -> bool:
+        """Whether the zone has been read in full from the API server."""
+        return self.source.synced()
+
+    def ready(self) -> bool:
+        """Whether clients get answers: the zone has been read, now or by the process that left a snapshot."""
+        return self.source.is_open() and (self.fleet is None or self.fleet.ready())
+
+    def problems(self) -> Mapping[str, str]:
+        """What keeps the zone from following the API server, by kind of object; empty when all is well."""
+        return self.source.problems()
+
+    async def start(self) -> None:
+        """Bind and serve."""
+        groups = bind_groups(self.config.listen, self.config.workers)
+        if self.snapshot is not None:
+            self.snapshot.adopt()
+        if self.fleet is None:
+            await self.front.serve(0, groups[0])
+        else:
+            self.fleet.start(groups)
+        self._addresses = tuple(pair.address for pair in groups[0])
+        self._registry.register(self._collector)
+
+    async def run(self) -> None:
+        """Start unless that has been done, follow the API server until cancelled, then stop."""
+        if not self._addresses:
+            await self.start()
+        try:
+            async with Tasks("dns server") as tasks:
+                tasks.start(self.source.run(), name="source")
+                if self.snapshot is not None:
+                    tasks.start(self.snapshot.run(), name="snapshot", essential=False)
+                if self.fleet is not None:
+                    tasks.start(self.fleet.run(), name="workers")
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Answer what has arrived, then close everything; safe to call twice."""
+        if not self._addresses:
+            return
+        self._addresses = ()
+        self._registry.unregister(self._collector)
+        await self.front.stop()
+        if self.fleet is not None:
+            self.fleet.close()
+        if self.snapshot is not None:
+            await self.snapshot.write_last()

@@ -1,0 +1,160 @@
+"""From a kubeconfig file, or from inside a pod, to a transport that is ready to be used.
+
+Both functions check whatever can be checked without a request, and raise `ConfigError` with one line that
+says what is wrong and what to do. They neither connect nor run an exec plugin: that happens with the first
+request, so that a server (or a login service) that is away for a while is waited for, not fatal.
+
+What a pod or a plain kubeconfig says is read by ourselves; only another kubeconfig loads the Kubernetes
+library (`kubeconfig.py`), which would double what this takes of a start.
+"""
+
+import os
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from yarl import URL
+
+from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.in_cluster import access_in_cluster
+from mcs_controller.kube.connection.plain_kubeconfig import plain_access
+from mcs_controller.kube.connection.settings import Access
+from mcs_controller.kube.connection.transport import Transport
+from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
+from mcs_controller.observe.masking import MASK
+
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
+    """The API server of `context`, or of the file's current context."""
+    path = path.expanduser()
+    config = _parse(path)
+    _check_context(path, config, context)
+    try:
+        return _transport(_access(config, context, path.absolute().parent))
+    except ConfigError as error:
+        raise ConfigError(f"kubeconfig {path}: {error}") from error
+
+
+def load_kubeconfigs(paths: Sequence[Path], context: str | None = None) -> Transport:
+    """The API server of `context`, or of the first current context, from the first file that has it.
+
+    As kubectl reads several files, where a context's cluster and user stand in the same file as the context.
+    A file that is not there is passed over.
+    """
+    there = [path for path in paths if path.expanduser().exists()]
+    if len(there) < 2:
+        return load_kubeconfig((there or list(paths))[0], context)
+    configs = [(path, _parse(path.expanduser())) for path in there]
+    currents = (str(config["current-context"]) for _, config in configs if config.get("current-context"))
+    wanted = context or next(currents, "")
+    having = (path for path, config in configs if wanted in _context_names(config))
+    return load_kubeconfig(next(having, there[0]), wanted or None)
+
+
+def load_in_cluster(
+    *,
+    token_file: Path = _SERVICE_ACCOUNT / "token",
+    ca_file: Path = _SERVICE_ACCOUNT / "ca.crt",
+    environment: Mapping[str, str] = os.environ,
+) -> Transport:
+    """The API server of the cluster whose pod we are in, as the pod's service account."""
+    try:
+        return _transport(access_in_cluster(token_file, ca_file, environment))
+    except ConfigError as error:
+        raise ConfigError(
+            f"no in-cluster configuration: {error} Run in a pod with a service account, or give a kubeconfig"
+        ) from error
+
+
+def _access(config: Mapping[str, Any], context: str | None, folder: Path) -> Access:
+    access = plain_access(config, context, folder)
+    if access is None:
+        # Importing it loads the whole Kubernetes library: only what is not plain pays for that.
+        from mcs_controller.kube.connection.kubeconfig import access_of_kubeconfig
+
+        access = access_of_kubeconfig(config, context, folder)
+    return access
+
+
+def _transport(access: Access) -> Transport:
+    parts = _checked_url(access.server)
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError("the server's URL holds a user name: put credentials into the user entry instead")
+    proxy = access.proxy or _proxy_of_environment(parts.scheme, parts.hostname or "")
+    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
+        raise ConfigError("only http and https proxies are supported")
+    return HttpTransport(access.server, credential=access.credential, tls=access.tls, proxy=proxy)
+
+
+def _checked_url(server: str) -> Any:
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # A label that is empty or too long is found by no resolver, and is no OSError there.
+        (URL(server).raw_host or "").encode("idna")
+    except ValueError:
+        usable = False
+    if not usable:
+        # What is before an @ is a user name and a password.
+        _, at, rest = server.rpartition("@")
+        shown = f"{MASK}@{rest}" if at else server
+        raise ConfigError(
+            f"server {shown[:TEXT_MAX_CHARS]!r} is no URL of an API server: it must look like https://host:port"
+        )
+    return parts
+
+
+def _proxy_of_environment(scheme: str, host: str) -> str | None:
+    # Looked up once: aiohttp's own way reads the environment again for every request.
+    if urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(scheme)
+
+
+def _parse(path: Path) -> Mapping[str, Any]:
+    # A pod has no kubeconfig, and its start need not pay for a parser.
+    import yaml
+
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"kubeconfig {path} does not exist: give the path of a kubeconfig file") from None
+    except OSError as error:
+        raise ConfigError(
+            f"kubeconfig {path} cannot be read: {error.strerror}: check the path and its rights"
+        ) from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"kubeconfig {path} is not text: give the path of a kubeconfig file") from None
+    try:
+        config = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        # The error's own text quotes the file, which holds secrets.
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise ConfigError(f"kubeconfig {path} is not valid YAML{where}: correct it or make it anew") from None
+    if not isinstance(config, dict) or not isinstance(config.get("clusters"), list):
+        raise ConfigError(f"kubeconfig {path} is no kubeconfig: it has no list of clusters")
+    return config
+
+
+def _check_context(path: Path, config: Mapping[str, Any], context: str | None) -> None:
+    names = _context_names(config)
+    known = f"it has {', '.join(sorted(names)[:10])}" if names else "it has none"
+    if context is None and not config.get("current-context"):
+        raise ConfigError(f"kubeconfig {path} has no current-context: name a context ({known})")
+    wanted = context if context is not None else str(config["current-context"])
+    if wanted not in names:
+        raise ConfigError(f"kubeconfig {path} has no context {wanted!r}: {known}")
+
+
+def _context_names(config: Mapping[str, Any]) -> list[str]:
+    entries = config.get("contexts")
+    return [
+        str(entry["name"])
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and "name" in entry
+    ]

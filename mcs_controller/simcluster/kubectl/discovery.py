@@ -1,0 +1,169 @@
+"""Discovery: which groups, versions and resources there are, in the old form and in the aggregated one.
+
+kubectl asks for the aggregated form first; programs that know only the old one get that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kubectl.media_types import accepted_types
+
+AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+VERSION_INFO = {
+    "major": "1",
+    "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitVersion": "v1.36.4+simcluster",
+    "gitCommit": "0000000000000000000000000000000000000000",
+    "gitTreeState": "clean",
+    "buildDate": "2026-11-01T00:00:00Z",
+    "goVersion": "none",
+    "compiler": "none",
+    "platform": "linux/amd64",
+}
+_STATUS_VERBS = ("get", "patch", "update")
+_VERSION = re.compile(r"v(?P<major>\d+)((?P<stage>alpha|beta)(?P<minor>\d+))?")
+_STAGES = ("", "beta", "alpha")
+
+
+def respond(path: str, accept: str, kinds: Iterable[Kind]) -> dict[str, Any] | None:
+    """The document at a discovery path, or None when the path is not one."""
+    served = tuple(kinds)
+    parts = path.strip("/").split("/")
+    aggregated = _aggregated_version(accept)
+    match parts:
+        case ["version"]:
+            return VERSION_INFO
+        case ["api"] if aggregated:
+            return _group_list([kind for kind in served if not kind.group], aggregated)
+        case ["apis"] if aggregated:
+            return _group_list([kind for kind in served if kind.group], aggregated)
+        case ["api"]:
+            addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]
+            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
+        case ["apis"]:
+            groups = [_group(group, versions) for group, versions in _by_group(served).items() if group]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+        case ["api", "v1"]:
+            return _resources("v1", [kind for kind in served if kind.api_version == "v1"])
+        case ["apis", group]:
+            versions = _by_group(served).get(group)
+            if versions is None:
+                return None
+            return {"kind": "APIGroup", "apiVersion": "v1"} | _group(group, versions)
+        case ["apis", group, version]:
+            found = [kind for kind in served if (kind.group, kind.version) == (group, version)]
+            return _resources(f"{group}/{version}", found) if found else None
+    return None
+
+
+def content_type(document: dict[str, Any]) -> str:
+    """Clients tell the aggregated form by its content type."""
+    if document.get("kind") == "APIGroupDiscoveryList":
+        return AGGREGATED.format(version=document["apiVersion"].rpartition("/")[2])
+    return "application/json"
+
+
+def _aggregated_version(accept: str) -> str:
+    for one in accepted_types(accept):
+        if one.name != "application/json":
+            continue
+        if one.parameters.get("as") == "APIGroupDiscoveryList":
+            version = one.parameters.get("v", "")
+            if one.parameters.get("g") == "apidiscovery.k8s.io" and version in ("v2", "v2beta1"):
+                return version
+        elif "as" not in one.parameters:
+            return ""
+    return ""
+
+
+def version_order(version: str) -> tuple[int, int, int]:
+    """Sorts v2 before v1 before v1beta2 before v1beta1 before v1alpha1."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return (len(_STAGES), 0, 0)
+    return (_STAGES.index(match["stage"] or ""), -int(match["major"]), -int(match["minor"] or 0))
+
+
+def _by_group(kinds: Iterable[Kind]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for kind in kinds:
+        versions = groups.setdefault(kind.group, [])
+        if kind.version not in versions:
+            versions.append(kind.version)
+    return {group: sorted(versions, key=version_order) for group, versions in groups.items()}
+
+
+def _group(group: str, versions: list[str]) -> dict[str, Any]:
+    shown = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": shown, "preferredVersion": shown[0]}
+
+
+def _resources(group_version: str, kinds: Iterable[Kind]) -> dict[str, Any]:
+    resources: list[dict[str, Any]] = []
+    for kind in kinds:
+        resource: dict[str, Any] = {
+            "name": kind.plural,
+            "singularName": kind.singular,
+            "namespaced": kind.namespaced,
+            "kind": kind.kind,
+            "verbs": list(kind.verbs),
+        }
+        if kind.short_names:
+            resource["shortNames"] = list(kind.short_names)
+        if kind.categories:
+            resource["categories"] = list(kind.categories)
+        resources.append(resource)
+        if kind.has_status:
+            status = {"name": f"{kind.plural}/status", "singularName": ""}
+            more = {"namespaced": kind.namespaced, "kind": kind.kind, "verbs": list(_STATUS_VERBS)}
+            resources.append(status | more)
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": group_version,
+        "resources": resources,
+    }
+
+
+def _group_list(kinds: list[Kind], api_version: str) -> dict[str, Any]:
+    items = []
+    for group, versions in _by_group(kinds).items():
+        shown = []
+        for version in versions:
+            found = [kind for kind in kinds if (kind.group, kind.version) == (group, version)]
+            resources = [_aggregated_resource(kind) for kind in found]
+            shown.append({"version": version, "resources": resources, "freshness": "Current"})
+        items.append({"metadata": {"name": group, "creationTimestamp": None}, "versions": shown})
+    return {
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": f"apidiscovery.k8s.io/{api_version}",
+        "metadata": {},
+        "items": items,
+    }
+
+
+def _aggregated_resource(kind: Kind) -> dict[str, Any]:
+    gvk = {"group": kind.group, "version": kind.version, "kind": kind.kind}
+    resource: dict[str, Any] = {
+        "resource": kind.plural,
+        "responseKind": gvk,
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "singularResource": kind.singular,
+        "verbs": list(kind.verbs),
+    }
+    if kind.short_names:
+        resource["shortNames"] = list(kind.short_names)
+    if kind.categories:
+        resource["categories"] = list(kind.categories)
+    if kind.has_status:
+        subresource = {"subresource": "status", "responseKind": gvk, "verbs": list(_STATUS_VERBS)}
+        resource["subresources"] = [subresource]
+    return resource

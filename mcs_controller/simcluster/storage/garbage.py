@@ -1,0 +1,159 @@
+"""Garbage collection: what all owners have left is deleted.
+
+Owners are known by uid alone, so that a namesake created later owns nothing. The policies of a deletion
+that must see the dependents first arrive as finalizers on the owner: `foregroundDeletion` deletes them
+before the owner goes, `orphan` makes them forget it.
+
+Invariant: an object is deleted only when none of the owners that it names exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.storage.background import Background
+from mcs_controller.simcluster.storage.metadata import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
+from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
+from mcs_controller.simcluster.storage.storage import Bucket, Event, Object, Stored
+
+
+class _Place(NamedTuple):
+    bucket: Bucket
+    namespace: str
+    name: str
+
+
+class GarbageCollector:
+    """Follows every write, and acts a moment later on what may have become garbage."""
+
+    def __init__(
+        self, objects: Objects, kind_of: Callable[[Bucket], Kind | None], background: Background
+    ) -> None:
+        self._objects = objects
+        self._kind_of = kind_of
+        self._background = background
+        self._places: dict[str, _Place] = {}
+        self._owners_of: dict[str, frozenset[str]] = {}
+        self._dependents_of: dict[str, set[str]] = {}
+        self._suspects: set[str] = set()
+        objects.storage.subscribe_all(self._observe)
+
+    def _observe(self, bucket: Bucket, event: Event) -> None:
+        metadata = event.last.metadata
+        uid = metadata["uid"]
+        if event.after is None:
+            self._places.pop(uid, None)
+            self._set_owners(uid, frozenset())
+            self._suspect(self._dependents_of.get(uid, ()))
+            return
+        if event.before is None:
+            self._places[uid] = _Place(bucket, event.last.namespace, event.last.name)
+        owners = frozenset(one["uid"] for one in metadata.get("ownerReferences", ()))
+        if owners != self._owners_of.get(uid, frozenset()):
+            self._set_owners(uid, owners)
+        if owners or (
+            "deletionTimestamp" in metadata
+            and {FOREGROUND_FINALIZER, ORPHAN_FINALIZER} & set(metadata.get("finalizers", ()))
+        ):
+            self._suspect((uid,))
+
+    def _set_owners(self, uid: str, owners: frozenset[str]) -> None:
+        before = self._owners_of.pop(uid, frozenset())
+        for owner in before - owners:
+            dependents = self._dependents_of[owner]
+            dependents.discard(uid)
+            if not dependents:
+                del self._dependents_of[owner]
+            self._suspect((owner,))
+        for owner in owners:
+            self._dependents_of.setdefault(owner, set()).add(uid)
+        if owners:
+            self._owners_of[uid] = owners
+
+    def _suspect(self, uids: tuple[str, ...] | set[str]) -> None:
+        if uids:
+            self._suspects.update(uids)
+            self._background.soon(self._step)
+
+    def _step(self) -> None:
+        suspects, self._suspects = sorted(self._suspects), set()
+        for uid in suspects:
+            place = self._places.get(uid)
+            if place is None or (kind := self._kind_of(place.bucket)) is None:
+                continue
+            stored = self._objects.get(kind, place.namespace, place.name)
+            finalizers = stored.metadata.get("finalizers", ())
+            if "deletionTimestamp" not in stored.metadata:
+                self._collect(uid, kind, stored)
+            elif FOREGROUND_FINALIZER in finalizers:
+                self._delete_dependents(uid, kind, stored)
+            elif ORPHAN_FINALIZER in finalizers:
+                self._orphan_dependents(uid, kind, stored)
+
+    def _collect(self, uid: str, kind: Kind, stored: Stored) -> None:
+        """Delete what no owner has any more; else take the owners that have gone off its list."""
+        owners = self._owners_of.get(uid, frozenset())
+        gone = {owner for owner in owners if owner not in self._places}
+        if not gone:
+            return
+        if gone == owners:
+            options = DeleteOptions(uid=uid, propagation="Background")
+            self._objects.delete(kind, stored.namespace, stored.name, options)
+        else:
+            self._objects.edit(kind, stored, _without_owners(stored, gone))
+
+    def _delete_dependents(self, uid: str, kind: Kind, stored: Stored) -> None:
+        blocked = False
+        for dependent in sorted(self._dependents_of.get(uid, ())):
+            place = self._places[dependent]
+            dependent_kind = self._kind_of(place.bucket)
+            if dependent_kind is None:
+                continue
+            one = self._objects.get(dependent_kind, place.namespace, place.name)
+            if any(owner in self._places for owner in self._owners_of[dependent] - {uid}):
+                self._objects.edit(dependent_kind, one, _without_owners(one, {uid}))
+            elif "deletionTimestamp" in one.metadata:
+                blocked = blocked or _blocks(one, uid)
+            else:
+                options = DeleteOptions(propagation="Foreground" if self._owns(dependent) else "Background")
+                outcome = self._objects.delete(dependent_kind, place.namespace, place.name, options)
+                blocked = blocked or (not outcome.gone and _blocks(one, uid))
+        if not blocked:
+            self._release(kind, stored, FOREGROUND_FINALIZER)
+
+    def _orphan_dependents(self, uid: str, kind: Kind, stored: Stored) -> None:
+        for dependent in sorted(self._dependents_of.get(uid, ())):
+            place = self._places[dependent]
+            if (dependent_kind := self._kind_of(place.bucket)) is not None:
+                one = self._objects.get(dependent_kind, place.namespace, place.name)
+                self._objects.edit(dependent_kind, one, _without_owners(one, {uid}))
+        self._release(kind, stored, ORPHAN_FINALIZER)
+
+    def _owns(self, uid: str) -> bool:
+        return bool(self._dependents_of.get(uid))
+
+    def _release(self, kind: Kind, stored: Stored, finalizer: str) -> None:
+        body = stored.copy()
+        finalizers = [one for one in body["metadata"].get("finalizers", ()) if one != finalizer]
+        if finalizers:
+            body["metadata"]["finalizers"] = finalizers
+        else:
+            del body["metadata"]["finalizers"]
+        self._objects.edit(kind, stored, body)
+
+
+def _blocks(stored: Stored, owner: str) -> bool:
+    references = stored.metadata.get("ownerReferences", ())
+    return any(one["uid"] == owner and one.get("blockOwnerDeletion") for one in references)
+
+
+def _without_owners(stored: Stored, uids: set[str]) -> Object:
+    body = stored.copy()
+    kept = [one for one in body["metadata"].get("ownerReferences", ()) if one["uid"] not in uids]
+    if kept:
+        body["metadata"]["ownerReferences"] = kept
+    else:
+        body["metadata"].pop("ownerReferences", None)
+    return body
