@@ -5,8 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
-SCRIPTS := hack/crds hack/lock/check hack/mutate hack/requirements hack/kube/build
-CHECKED := mcs_controller tests $(SCRIPTS)
+CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements bench-sync bench-dns fuzz-dns mutate lock clean
@@ -39,32 +38,31 @@ test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traff
 lint: $(STAMP) ## style, types, layers, generated files, the lock
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
-	$(BIN)/mypy mcs_controller tests
-	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
+	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
-	$(BIN)/python hack/lock/check
-	$(BIN)/python hack/crds --check
-	$(BIN)/python hack/requirements --check-page
+	$(BIN)/python hack/lock/check.py
+	$(BIN)/python hack/crds.py --check
+	$(BIN)/python hack/requirements.py --check-page
 
 format: $(STAMP) ## let ruff lay the code out
 	$(BIN)/ruff check --fix $(CHECKED)
 	$(BIN)/ruff format $(CHECKED)
 
 crds: $(STAMP) ## regenerate crds/ from mcs_controller/api
-	$(BIN)/python hack/crds
+	$(BIN)/python hack/crds.py
 
 packages: ## the Debian packages that the tests use
 	@hack/packages
 
 kube: ## build the real Kubernetes programs that the tests use (cached outside the checkout)
-	@hack/kube/build
+	@hack/kube/build.py
 
 # Exit code 3 means that there is no Go: then the end of the test run says what was not run.
 kube-if-possible:
-	@hack/kube/build || test $$? -eq 3
+	@hack/kube/build.py || test $$? -eq 3
 
 requirements: $(STAMP) packages kube-if-possible ## each requirement, its tests and their result; writes docs/conformance.md
-	$(BIN)/python hack/requirements --strict --page $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
+	$(BIN)/python hack/requirements.py --strict --page $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
 
 bench-sync: $(STAMP) kube ## agents against a bare program, on real API servers; JSON=FILE keeps the figures
 	$(BIN)/python -m tests.bench.sync $(if $(JSON),--json $(JSON))
@@ -77,10 +75,10 @@ fuzz-dns: $(STAMP) ## whatever the network may send to the DNS server, guided by
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0
 	$(BIN)/python -m tests.dns.fuzz --seconds $(FUZZ_SECONDS)
 
-# Without FILES: what differs from main. MUTATE_ARGS are for hack/mutate, such as --least 95.
+# Without FILES: what differs from main. MUTATE_ARGS are for hack/mutate.py, such as --least 95.
 mutate: $(STAMP) ## change FILES (or folders) a little at a time; which changes does no test notice?
 	$(BIN)/pip install --quiet --disable-pip-version-check mutmut==3.8.1
-	$(BIN)/python hack/mutate $(MUTATE_ARGS) $(FILES)
+	$(BIN)/python hack/mutate.py $(MUTATE_ARGS) $(FILES)
 
 lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes
 	$(BIN)/pip install --quiet uv

@@ -3,7 +3,7 @@
 tests/requirements.toml holds the requirements; a test names those that it proves with
 `@pytest.mark.requirement("MCS-…", ...)`. An id that is not in the table is an error of the run.
 `--requirements-report FILE` writes every requirement with its tests, what they run on and their outcomes as
-JSON, which hack/requirements prints and makes docs/conformance.md of.
+JSON, which hack/requirements.py prints and makes docs/conformance.md of.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The programs of hack/ as modules: they have no suffix, so that they are not imported by accident."""
+"""The scripts of hack/ as modules: hack/ is no package, so no test imports one by accident."""
 
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -10,12 +9,12 @@ HACK = Path(__file__).resolve().parents[1] / "hack"
 
 
 def load_script(name: str) -> ModuleType:
-    """hack/NAME, imported but not run."""
-    loader = SourceFileLoader(f"hack_{name}", str(HACK / name))
-    spec = spec_from_loader(loader.name, loader)
+    """hack/NAME.py, imported but not run."""
+    spec = spec_from_file_location(f"hack_{name.replace('/', '_')}", HACK / f"{name}.py")
     assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     # Dataclasses look their module up there.
-    sys.modules[loader.name] = module
-    loader.exec_module(module)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
     return module

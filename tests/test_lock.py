@@ -1,4 +1,4 @@
-"""hack/lock/check: a lock that does not fit pyproject.toml is found without the network."""
+"""hack/lock/check.py: a lock that does not fit pyproject.toml is found without the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hack/mutate: how it counts, what it prints, which tests it runs; not mutmut, which make installs."""
+"""hack/mutate.py: how it counts, what it prints, which tests it runs; not mutmut, which make installs."""
 
 from __future__ import annotations
 

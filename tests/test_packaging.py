@@ -46,9 +46,10 @@ def test_every_package_that_the_program_imports_is_a_dependency_of_its_own() -> 
     assert third_party_imports("mcs_controller") == names(PYPROJECT["project"]["dependencies"])
 
 
-def test_every_package_that_the_tests_import_is_declared() -> None:
+@pytest.mark.parametrize("folder", ["tests", "hack"])
+def test_every_package_that_tests_and_scripts_import_is_declared(folder: str) -> None:
     declared = names([*PYPROJECT["project"]["dependencies"], *PYPROJECT["dependency-groups"]["dev"]])
-    assert third_party_imports("tests") <= declared
+    assert third_party_imports(folder) <= declared
 
 
 def test_the_oldest_python_that_is_named_is_the_one_that_is_required() -> None:

@@ -58,7 +58,7 @@ def run_inner(folder: Path, module: str, *args: str) -> subprocess.CompletedProc
 def run_table(folder: Path, report: Any, *args: str) -> subprocess.CompletedProcess[str]:
     (folder / "report.json").write_text(json.dumps(report))
     return subprocess.run(
-        [sys.executable, str(ROOT / "hack" / "requirements"), "--from", "report.json", *args],
+        [sys.executable, str(ROOT / "hack" / "requirements.py"), "--from", "report.json", *args],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package kube pins the programs that hack/kube/build compiles: these imports are what keeps
+// Package kube pins the programs that hack/kube/build.py compiles: these imports are what keeps
 // `go mod tidy` from dropping their modules.
 package kube
 

@@ -1,4 +1,4 @@
-"""crds/ holds what the models say, and `hack/crds` keeps it so."""
+"""crds/ holds what the models say, and `hack/crds.py` keeps it so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "hack" / "crds"), *map(str, arguments)]
+    command = [sys.executable, str(ROOT / "hack" / "crds.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT.parent)
 
 

@@ -1,6 +1,6 @@
 """Where the real Kubernetes programs are.
 
-hack/kube/build owns the answer (KUBEBUILDER_ASSETS, or its cache); this only asks. It never
+hack/kube/build.py owns the answer (KUBEBUILDER_ASSETS, or its cache); this only asks. It never
 builds: minutes of compiling belong to `make kube`, not into the first test that happens to run.
 """
 
@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-BUILD_SCRIPT = Path(__file__).resolve().parents[2] / "hack" / "kube" / "build"
+BUILD_SCRIPT = Path(__file__).resolve().parents[2] / "hack" / "kube" / "build.py"
 
 
 class BinariesMissingError(Exception):

@@ -1,4 +1,4 @@
-"""hack/kube/build with a stand-in for Go: what it makes, keeps, prints and refuses."""
+"""hack/kube/build.py with a stand-in for Go: what it makes, keeps, prints and refuses."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_broken_build_leaves_nothing_that_looks_like_a_result(machine: Machine
     machine.environment["BREAK"] = "kubectl"
     run = machine.build()
     assert run.returncode == 1
-    assert run.stderr.splitlines() == ["cannot compile", "hack/kube/build: building kubectl failed"]
+    assert run.stderr.splitlines() == ["cannot compile", "hack/kube/build.py: building kubectl failed"]
     assert machine.folders() == []
     assert machine.build("--print-dir").returncode == 1
 
@@ -131,4 +131,6 @@ def test_kubebuilder_assets_without_a_whole_control_plane_are_refused_by_name(
     machine.environment["KUBEBUILDER_ASSETS"] = str(tmp_path)
     run = machine.build()
     assert run.returncode == 1
-    assert run.stderr == (f"hack/kube/build: KUBEBUILDER_ASSETS={tmp_path} has no kube-controller-manager\n")
+    assert run.stderr == (
+        f"hack/kube/build.py: KUBEBUILDER_ASSETS={tmp_path} has no kube-controller-manager\n"
+    )

@@ -46,7 +46,7 @@ def test_without_the_programs_the_run_passes_and_says_what_it_did_not_run(tmp_pa
     run = run_pytest(tmp_path, NEEDS_A_CLUSTER)
     assert run.returncode == 0
     assert "NOT RUN" in run.stdout
-    assert f"1 tests against real control planes: hack/kube/build: KUBEBUILDER_ASSETS={tmp_path}" in (
+    assert f"1 tests against real control planes: hack/kube/build.py: KUBEBUILDER_ASSETS={tmp_path}" in (
         run.stdout
     )
 

@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package etcd pins the etcd that hack/kube/build compiles, and the programs of its administrators.
+// Package etcd pins the etcd that hack/kube/build.py compiles, and the programs of its administrators.
 package etcd
 
 import (

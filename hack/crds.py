@@ -58,7 +58,7 @@ def main() -> int:
     names = differing(folder, wanted)
     if arguments.check:
         for name in names:
-            print(f"hack/crds: {name} differs from the models: run `make crds`", file=sys.stderr)
+            print(f"hack/crds.py: {name} differs from the models: run `make crds`", file=sys.stderr)
         return 1 if names else 0
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:

@@ -136,7 +136,7 @@ def main() -> int:
             return 0
         print(
             "docs/conformance.md differs from the tests: run `make requirements`, or without running them "
-            "`.venv/bin/python hack/requirements --refresh-page`",
+            "`.venv/bin/python hack/requirements.py --refresh-page`",
             file=sys.stderr,
         )
         return 1

@@ -55,7 +55,7 @@ def tests_of_room(file: str) -> str:
     """The folder of tests that mirrors the room of a file."""
     parts = Path(file).parts
     if len(parts) < 3 or parts[0] != PACKAGE:
-        sys.exit(f"hack/mutate: {file}: not a file of a room below {PACKAGE}/")
+        sys.exit(f"hack/mutate.py: {file}: not a file of a room below {PACKAGE}/")
     return f"tests/{parts[1]}"
 
 
@@ -105,7 +105,7 @@ def report(
         print(line_of(module, tally))
         total += tally
     if not total["killed"] + total["survived"]:
-        print("hack/mutate: no mutants", file=sys.stderr)
+        print("hack/mutate.py: no mutants", file=sys.stderr)
         return 2
     print(line_of("all", total))
     for change in equivalents:
@@ -150,7 +150,7 @@ def files_below(names: Iterable[str]) -> list[str]:
     for name in names:
         path = (ROOT / name).resolve()
         if not path.exists() or not path.is_relative_to(ROOT):
-            sys.exit(f"hack/mutate: {name}: no such file or folder in this checkout")
+            sys.exit(f"hack/mutate.py: {name}: no such file or folder in this checkout")
         inside = path.rglob("*.py") if path.is_dir() else [path]
         found.update(str(one.relative_to(ROOT)) for one in inside)
     return sorted(found)
@@ -192,7 +192,7 @@ def run_room(
             picked = pick(list(statuses_told(folder)))
         if not mutmut_run(*picked):
             print("\n".join(log.read_text(errors="replace").splitlines()[-40:]), file=sys.stderr)
-            sys.exit("hack/mutate: mutmut failed; do the tests of the room pass?")
+            sys.exit("hack/mutate.py: mutmut failed; do the tests of the room pass?")
         statuses = statuses_told(folder)
         return [with_diff(folder, name, statuses[name]) for name in picked or statuses]
 

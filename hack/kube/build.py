@@ -204,7 +204,7 @@ def main() -> int:
             return 1
         print(folder or build())
     except BuildError as error:
-        print(f"hack/kube/build: {error}", file=sys.stderr)
+        print(f"hack/kube/build.py: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
