@@ -3,9 +3,10 @@
 
 Runs the tests that carry a requirement mark, unless --from gives the report of an earlier run
 (`pytest --requirements-report FILE`). Exit code 1 when one of them failed; with --strict also
-when a "must" or "should" has no passing test. --page writes docs/conformance.md from the same report;
---check-page compares all of it but the results, and runs nothing; nor does --refresh-page, which writes it
-and keeps the results of the rows that are otherwise as they were.
+when a "must" or "should" has no passing test.
+
+--page runs no test: it writes docs/conformance.md, which says for each requirement which tests prove it.
+--check-page writes nothing: exit code 1 when that page differs, or when a "must" or "should" has no test.
 """
 
 from __future__ import annotations
@@ -51,27 +52,15 @@ def result(outcomes: Sequence[str]) -> str:
     return NOT_RUN if outcomes else NO_TEST
 
 
-def told_result(one: dict[str, Any]) -> str:
-    """The result for the page: with where it was not seen, so that the page claims nothing else."""
-    outcomes = one["tests"]
-    told = result([*outcomes.values()])
-    if told != IN_PART:
-        return told
-    missed = [test for test, outcome in outcomes.items() if outcome != "passed"]
-    where = {one["servers"][test] for test in missed}
-    servers = ", ".join(name for name in SERVERS if name in where)
-    return f"{IN_PART} (not run: {len(missed)} of {len(outcomes)} tests, on {servers})"
-
-
 def page_of(report: dict[str, Any]) -> str:
     """docs/conformance.md: one table for each group of requirements."""
     lines = [
         "# Conformance",
         "",
         "What KEP-1645, the API (mcs-api v0.5.0), its DNS specification and its conformance suite",
-        "ask for, one line each, and the tests that prove it. Made by `make requirements`; the",
-        "results are those of its last run: *proven* when every test of a row was run and passed,",
-        "*not run* also when the row has changed since that run.",
+        "ask for, one line each, and the tests that prove it. `make conformance` writes this page, and",
+        "`make lint` fails while it differs from the tests. It holds no results: `make requirements` runs",
+        "the tests and prints them, and each run of CI leaves them in `build/requirements.txt`.",
         "",
         "Levels: M must, S should, Y may, D left open by the specification and decided by us.",
         "Servers: *rules* needs none, *simcluster* is the simulated API server, *real control plane*",
@@ -85,29 +74,41 @@ def page_of(report: dict[str, Any]) -> str:
                 "",
                 f"## {group}",
                 "",
-                "| id | level | requirement | tests | on | result |",
-                "|---|---|---|---|---|---|",
+                "| id | level | requirement | tests | on |",
+                "|---|---|---|---|---|",
             ]
         files = {test.partition("::")[0].removeprefix("tests/") for test in one["tests"]}
         tests = "<br>".join(sorted(files))
         servers = [name for name in SERVERS if name in one.get("servers", {}).values()]
-        cells = (key, one["level"], one["text"], tests, ", ".join(servers), told_result(one))
+        cells = (key, one["level"], one["text"], tests, ", ".join(servers))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def without_result(line: str) -> str:
-    return line.rpartition("|")[0].rpartition("|")[0] if line.startswith("| MCS-") else line
+def write_page() -> int:
+    PAGE.write_text(page_of(listed()))
+    return 0
 
 
-def without_results(page: str) -> list[str]:
-    return [without_result(line) for line in page.splitlines()]
+def check_page() -> int:
+    report = listed()
+    untested = [key for key in strict_ones(report) if not report[key]["tests"]]
+    if untested:
+        print(f"hack/requirements.py: no test has the mark of {', '.join(untested)}", file=sys.stderr)
+        return 1
+    if not PAGE.exists() or PAGE.read_text() != page_of(report):
+        print("docs/conformance.md differs from the tests: run `make conformance`", file=sys.stderr)
+        return 1
+    return 0
 
 
-def with_kept_results(page: str, former: str) -> str:
-    """The page of a report of nothing that was run, with the results of rows that `former` has just so."""
-    known = {without_result(line): line for line in former.splitlines()}
-    return "\n".join(known.get(without_result(line), line) for line in page.splitlines()) + "\n"
+def listed() -> dict[str, Any]:
+    """The report of a run that only collects the tests."""
+    return run_tests(["--collect-only", "-qq"], quiet=True)
+
+
+def strict_ones(report: dict[str, Any]) -> list[str]:
+    return [key for key, one in report.items() if one["level"] in STRICT_LEVELS]
 
 
 def main() -> int:
@@ -116,37 +117,19 @@ def main() -> int:
         "--from", dest="report", metavar="FILE", type=Path, help="print this report, run nothing"
     )
     parser.add_argument("--strict", action="store_true", help="every must and should needs a passing test")
-    parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
-    parser.add_argument(
-        "--check-page", action="store_true", help="is the page what the tests say? runs none of them"
-    )
-    parser.add_argument(
-        "--refresh-page",
-        action="store_true",
-        help="write the page, run nothing, keep the results of old rows",
-    )
+    parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)}, run no test")
+    parser.add_argument("--check-page", action="store_true", help="is that page up to date? runs no test")
     parser.add_argument("pytest_args", nargs="*", help="after --: passed on to pytest")
     options = parser.parse_args()
-    if options.check_page or options.refresh_page:
-        report = run_tests(["--collect-only", "-qq", *options.pytest_args], quiet=True)
-        if options.refresh_page:
-            PAGE.write_text(with_kept_results(page_of(report), PAGE.read_text()))
-            return 0
-        if PAGE.exists() and without_results(PAGE.read_text()) == without_results(page_of(report)):
-            return 0
-        print(
-            "docs/conformance.md differs from the tests: run `make requirements`, or without running them "
-            "`.venv/bin/python hack/requirements.py --refresh-page`",
-            file=sys.stderr,
-        )
-        return 1
+    if options.page:
+        return write_page()
+    if options.check_page:
+        return check_page()
     if options.report is None:
         report = run_tests(options.pytest_args)
     else:
         report = json.loads(options.report.read_text())
 
-    if options.page:
-        PAGE.write_text(page_of(report))
     results = {key: result([*one["tests"].values()]) for key, one in report.items()}
     for key, one in report.items():
         print(f"{key:<11} {one['level']}  {results[key]:<9} {one['text']}")
@@ -158,11 +141,7 @@ def main() -> int:
         told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         print(f"{level} ({meaning}): {told or 'none'}")
 
-    unproven = [
-        key
-        for key, one in report.items()
-        if one["level"] in STRICT_LEVELS and results[key] not in (PROVEN, IN_PART)
-    ]
+    unproven = [key for key in strict_ones(report) if results[key] not in (PROVEN, IN_PART)]
     failed = FAILED in results.values()
     if options.strict and unproven:
         print(f"without a passing test: {', '.join(unproven)}")

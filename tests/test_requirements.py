@@ -197,49 +197,36 @@ def test_a_requirement_is_proven_only_when_every_test_of_it_ran(missed: str) -> 
     assert module.result(["passed", "passed"]) == "proven"
     assert module.result(["passed", missed]) == "in part"
     assert module.result([missed]) == "not run"
-    tests = {"test_a.py::test_0": "passed", "test_a.py::test_1": missed}
-    servers = dict.fromkeys(tests, "real control plane")
-    page = module.page_of({"MCS-API-01": {"level": "M", "text": "holds", "tests": tests, "servers": servers}})
-    assert "in part (not run: 1 of 2 tests, on real control plane)" in page
 
 
-def test_a_refreshed_page_keeps_results_of_rows_that_are_as_they_were_and_no_others() -> None:
+def test_the_page_has_a_row_for_each_requirement_and_no_results() -> None:
     module = load_script("requirements")
-    servers = {"test_inner.py::test_0": "rules"}
-    former = module.page_of(
-        {key: {**entry("M", "passed"), "servers": servers} for key in ("A-1", "MCS-API-02")}
-    )
-    former = former.replace("A-1", "MCS-API-01")
-    listed = {
-        "MCS-API-01": {**entry("M", "not run"), "servers": servers},
-        "MCS-API-02": {**entry("M", "not run"), "servers": {"test_inner.py::test_0": "real node"}},
-        "MCS-API-03": {**entry("M", "not run"), "servers": servers},
+    tests = {
+        "tests": {"tests/a/test_inner.py::test_0": "passed", "tests/a/test_inner.py::test_1": "not run"},
+        "servers": {"tests/a/test_inner.py::test_0": "rules", "tests/a/test_inner.py::test_1": "real node"},
     }
-    page = module.with_kept_results(module.page_of(listed), former)
-    results = {line.split()[1]: line.split("|")[-2].strip() for line in page.splitlines() if "| MCS" in line}
-    assert results == {"MCS-API-01": "proven", "MCS-API-02": "not run", "MCS-API-03": "not run"}
-    assert module.without_results(page) == module.without_results(module.page_of(listed))
-
-
-def test_the_page_has_a_row_for_each_requirement_and_its_results_are_not_compared() -> None:
-    module = load_script("requirements")
-    proven = {"MCS-API-01": {**entry("M", "passed"), "servers": {"test_inner.py::test_0": "simcluster"}}}
-    page = module.page_of(proven)
+    page = module.page_of({"MCS-API-01": {"level": "M", "text": "something holds", **tests}})
     assert "## MCS-API" in page
-    assert "| MCS-API-01 | M | something holds | test_inner.py | simcluster | proven |" in page
-    failed = module.page_of(
-        {"MCS-API-01": {**proven["MCS-API-01"], "tests": {"test_inner.py::test_0": "failed"}}}
-    )
-    assert failed != page
-    partly = {
-        "tests": {"test_inner.py::test_0": "passed", "test_inner.py::test_1": "not run"},
-        "servers": {"test_inner.py::test_0": "rules", "test_inner.py::test_1": "real node"},
-    }
-    told = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], **partly}})
-    assert "| rules, real node | in part (not run: 1 of 2 tests, on real node) |" in told
-    assert module.without_results(failed) == module.without_results(page)
-    other = module.page_of({"MCS-API-01": {**proven["MCS-API-01"], "level": "S"}})
-    assert module.without_results(other) != module.without_results(page)
+    assert "| MCS-API-01 | M | something holds | a/test_inner.py | rules, real node |" in page.splitlines()
+
+
+def test_a_page_that_differs_and_a_must_without_a_test_are_errors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = load_script("requirements")
+    report = {"MCS-API-01": {**entry("M", "not run"), "servers": {"test_inner.py::test_0": "rules"}}}
+    monkeypatch.setattr(module, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(module, "listed", lambda: report)
+    assert module.check_page() == 1
+    assert module.write_page() == 0
+    assert module.check_page() == 0
+    module.PAGE.write_text(module.PAGE.read_text().replace("| rules |", "| real node |"))
+    assert module.check_page() == 1
+    assert capsys.readouterr().err.count("make conformance") == 2
+    report["MCS-API-02"] = {**entry("S"), "servers": {}}
+    module.write_page()
+    assert module.check_page() == 1
+    assert "MCS-API-02" in capsys.readouterr().err
 
 
 def test_strict_wants_a_passing_test_for_every_must_and_should(tmp_path: Path) -> None:
