@@ -9,8 +9,8 @@ import pytest
 
 from mcs_controller.dnscheck.client import Answer, query
 from tests.dns.coredns import CoreDns
-from tests.dns.test_check import Ours
 from tests.dns.zonetext import headless, packed, piece, ready, vip
+from tests.dnscheck.test_check import Ours
 from tests.realkube.binaries import locate_binaries
 
 pytestmark = pytest.mark.realkube
