@@ -5,7 +5,7 @@ about it (MCS-RBAC-06). Every text, list and map is bounded: what one member may
 Plain schema keywords do the checking, no CEL: they cost the broker nothing worth counting.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -42,12 +42,12 @@ Cidr = Annotated[str, StringConstraints(max_length=49), Keywords((("format", "ci
 Address = Annotated[str, StringConstraints(min_length=1, max_length=45)]
 """At its longest an IPv6 address that ends in a dotted IPv4 one."""
 
-MAX_PORTS = 100
-MAX_ENDPOINTS = 1000
+MAX_PORTS: Final = 100
+MAX_ENDPOINTS: Final = 1000
 """What Kubernetes itself allows in one EndpointSlice. Of ports it allows more."""
-MAX_ADDRESSES = 8
+MAX_ADDRESSES: Final = 8
 """Kubernetes allows an endpoint 100 addresses, writes one, and lets readers use the first alone."""
-MAX_MAP_ENTRIES = 100
+MAX_MAP_ENTRIES: Final = 100
 
 
 Limit = Annotated[int, Field(ge=0, le=10_000_000), Keywords((("format", "int32"),))]

@@ -6,25 +6,36 @@ MCS kinds' schemas, and set it back to "0" with a new `MCS_RELEASE` (MCS-API-06)
 """
 
 from dataclasses import dataclass
+from typing import Final
 
-from mcs_controller.api import resources
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
-from mcs_controller.api.resources import Resource
+from mcs_controller.api.resources import (
+    BROKER_GROUP,
+    BROKER_VERSION,
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    MCS_GROUP,
+    MCS_VERSIONS,
+    MEMBER_CLUSTERS,
+    Resource,
+    service_exports,
+    service_imports,
+)
 from mcs_controller.api.schema import JsonObject, structural_schema
 
-MCS_RELEASE = "v0.5.0"
-MCS_SCHEMA_REVISION = "0"
-BROKER_SCHEMA_REVISION = "1"
+MCS_RELEASE: Final = "v0.5.0"
+MCS_SCHEMA_REVISION: Final = "0"
+BROKER_SCHEMA_REVISION: Final = "1"
 """Of our own kinds, which have no release of their own; raise it with every change of their schemas."""
 
-_LABELS = {
-    resources.MCS_GROUP: {
-        f"{resources.MCS_GROUP}/release-version": MCS_RELEASE,
-        f"{resources.MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
+_LABELS: Final = {
+    MCS_GROUP: {
+        f"{MCS_GROUP}/release-version": MCS_RELEASE,
+        f"{MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
     },
-    resources.BROKER_GROUP: {f"{resources.BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION},
+    BROKER_GROUP: {f"{BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION},
 }
 
 
@@ -47,8 +58,8 @@ class _Column:
         return column
 
 
-_AGE = _Column("Age", ".metadata.creationTimestamp", "date")
-_SERVICE = (
+_AGE: Final = _Column("Age", ".metadata.creationTimestamp", "date")
+_SERVICE: Final = (
     _Column("Service-Namespace", ".spec.serviceNamespace", description="Namespace of the exported Service."),
     _Column("Service", ".spec.serviceName", description="Name of the exported Service."),
 )
@@ -101,20 +112,20 @@ class _Definition:
         return version
 
 
-_MCS_VERSIONS = tuple(reversed(resources.MCS_VERSIONS))
-_BROKER_VERSIONS = (resources.BROKER_VERSION,)
+_MCS_VERSIONS: Final = tuple(reversed(MCS_VERSIONS))
+_BROKER_VERSIONS: Final = (BROKER_VERSION,)
 
-_DEFINITIONS = (
+_DEFINITIONS: Final = (
     _Definition(
         ServiceExport,
-        resources.service_exports(),
+        service_exports(),
         _MCS_VERSIONS,
         ("svcex", "svcexport"),
         (_AGE,),
     ),
     _Definition(
         ServiceImport,
-        resources.service_imports(),
+        service_imports(),
         _MCS_VERSIONS,
         ("svcim", "svcimport"),
         (
@@ -125,7 +136,7 @@ _DEFINITIONS = (
     ),
     _Definition(
         MemberCluster,
-        resources.MEMBER_CLUSTERS,
+        MEMBER_CLUSTERS,
         _BROKER_VERSIONS,
         ("mcluster",),
         (
@@ -137,7 +148,7 @@ _DEFINITIONS = (
     ),
     _Definition(
         ExportedService,
-        resources.EXPORTED_SERVICES,
+        EXPORTED_SERVICES,
         _BROKER_VERSIONS,
         ("expsvc",),
         (
@@ -150,7 +161,7 @@ _DEFINITIONS = (
     ),
     _Definition(
         ExportedEndpointSlice,
-        resources.EXPORTED_ENDPOINT_SLICES,
+        EXPORTED_ENDPOINT_SLICES,
         _BROKER_VERSIONS,
         ("expeps",),
         (

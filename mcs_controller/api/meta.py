@@ -7,12 +7,12 @@ absent is None and stays absent when written again; an empty list stays an empty
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema
 
-_INITIALISMS = {"cidrs": "CIDRs", "ip": "IP", "uid": "UID"}
+_INITIALISMS: Final = {"cidrs": "CIDRs", "ip": "IP", "uid": "UID"}
 
 
 def _wire_name(field: str) -> str:
@@ -40,8 +40,8 @@ def list_map(key: str) -> Keywords:
     return Keywords((("x-kubernetes-list-type", "map"), ("x-kubernetes-list-map-keys", (key,))))
 
 
-ATOMIC_LIST = Keywords((("x-kubernetes-list-type", "atomic"),))
-SET_LIST = Keywords((("x-kubernetes-list-type", "set"),))
+ATOMIC_LIST: Final = Keywords((("x-kubernetes-list-type", "atomic"),))
+SET_LIST: Final = Keywords((("x-kubernetes-list-type", "set"),))
 
 # The bounds of the Go type behind the format, which an API server checks without being told in the schema.
 Int32 = Annotated[

@@ -5,6 +5,7 @@ the modules beside this one. Paths are spelt here and nowhere else.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +44,16 @@ class Resource:
         return "/".join(parts)
 
 
-MCS_GROUP = "multicluster.x-k8s.io"
-MCS_VERSIONS = ("v1beta1", "v1alpha1")
+MCS_GROUP: Final = "multicluster.x-k8s.io"
+MCS_VERSIONS: Final = ("v1beta1", "v1alpha1")
 """Served versions of the MCS API, the preferred one first (MCS-API-03, MCS-API-14)."""
 
-ABOUT_GROUP = "about.k8s.io"
-ABOUT_VERSIONS = ("v1beta1", "v1alpha1")
+ABOUT_GROUP: Final = "about.k8s.io"
+ABOUT_VERSIONS: Final = ("v1beta1", "v1alpha1")
 """Versions of ClusterProperty, which says who a cluster is (KEP-2149), the preferred one first."""
 
-BROKER_GROUP = "broker.mcs-controller.io"
-BROKER_VERSION = "v1alpha1"
+BROKER_GROUP: Final = "broker.mcs-controller.io"
+BROKER_VERSION: Final = "v1alpha1"
 
 
 def service_exports(version: str = "v1beta1") -> Resource:
@@ -70,12 +71,12 @@ def cluster_properties(version: str = "v1beta1") -> Resource:
     return Resource(ABOUT_GROUP, version, "clusterproperties", "ClusterProperty", namespaced=False)
 
 
-SERVICES = Resource("", "v1", "services", "Service")
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
-EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
-ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-CUSTOM_RESOURCE_DEFINITIONS = Resource(
+SERVICES: Final = Resource("", "v1", "services", "Service")
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
+ENDPOINT_SLICES: Final = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",
     "v1",
     "customresourcedefinitions",
@@ -83,8 +84,8 @@ CUSTOM_RESOURCE_DEFINITIONS = Resource(
     namespaced=False,
 )
 
-MEMBER_CLUSTERS = Resource(BROKER_GROUP, BROKER_VERSION, "memberclusters", "MemberCluster")
-EXPORTED_SERVICES = Resource(BROKER_GROUP, BROKER_VERSION, "exportedservices", "ExportedService")
-EXPORTED_ENDPOINT_SLICES = Resource(
+MEMBER_CLUSTERS: Final = Resource(BROKER_GROUP, BROKER_VERSION, "memberclusters", "MemberCluster")
+EXPORTED_SERVICES: Final = Resource(BROKER_GROUP, BROKER_VERSION, "exportedservices", "ExportedService")
+EXPORTED_ENDPOINT_SLICES: Final = Resource(
     BROKER_GROUP, BROKER_VERSION, "exportedendpointslices", "ExportedEndpointSlice"
 )

@@ -5,14 +5,14 @@ them, or with something that is neither, is older than any that has them: the la
 """
 
 import re
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 JsonObject = dict[str, Any]
 Verdict = Literal["missing", "older", "equal", "newer"]
 Revision = tuple[tuple[int, int, int], bool, int]
 
-_RELEASE = re.compile(r"v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(-.*)?")
-_NONE: Revision = ((0, 0, 0), False, -1)
+_RELEASE: Final = re.compile(r"v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(-.*)?")
+_NONE: Final[Revision] = ((0, 0, 0), False, -1)
 
 
 def revision_of(crd: JsonObject) -> Revision:

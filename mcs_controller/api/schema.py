@@ -6,18 +6,18 @@ not by the API server later.
 """
 
 import copy
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.meta import WireObject
 
 JsonObject = dict[str, Any]
 
-_OBJECT_PROPERTIES: JsonObject = {
+_OBJECT_PROPERTIES: Final[JsonObject] = {
     "apiVersion": {"type": "string", "description": "Group and version of this object's schema."},
     "kind": {"type": "string", "description": "Kind of this object."},
     "metadata": {"type": "object"},
 }
-_KEPT = frozenset(
+_KEPT: Final = frozenset(
     {
         "description",
         "enum",
@@ -35,7 +35,7 @@ _KEPT = frozenset(
         "x-kubernetes-list-type",
     }
 )
-_DROPPED = frozenset({"default", "title"})
+_DROPPED: Final = frozenset({"default", "title"})
 
 
 class NotStructuralError(Exception):

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -35,7 +36,7 @@ from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.logging import configure_logging
 
-COMPONENT = "mcs-controller.io/agent"
+COMPONENT: Final = "mcs-controller.io/agent"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

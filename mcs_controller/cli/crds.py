@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from typing import Final
 
 import yaml
 
@@ -24,14 +25,14 @@ from mcs_controller.cli.settings import CrdsSettings
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError, NotFound
 
-_GROUPS = {"member": (MCS_GROUP,), "broker": (BROKER_GROUP,), "all": (MCS_GROUP, BROKER_GROUP)}
-_TOLD = {
+_GROUPS: Final = {"member": (MCS_GROUP,), "broker": (BROKER_GROUP,), "all": (MCS_GROUP, BROKER_GROUP)}
+_TOLD: Final = {
     "missing": "not installed",
     "older": "older than ours",
     "equal": "as new as ours",
     "newer": "newer than ours, left as it is",
 }
-_DONE = {"missing": "installed", "older": "updated"}
+_DONE: Final = {"missing": "installed", "older": "updated"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import gc
 import ipaddress
 import os
 from random import Random
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -28,7 +29,7 @@ from mcs_controller.observe.health import Health
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import configure_logging
 
-GC_THRESHOLDS = (50_000, 20, 100)
+GC_THRESHOLDS: Final = (50_000, 20, 100)
 """Reading objects makes garbage but no cycles, and Python's own thresholds cost a third more time."""
 
 

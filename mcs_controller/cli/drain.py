@@ -7,7 +7,7 @@ send it what clients ask. So it says at once that it is not ready, and answers u
 import asyncio
 import logging
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Drain:
@@ -29,6 +29,6 @@ class Drain:
             # One that has failed is why its group is cancelled, and has nothing more to answer.
             if self._seconds and not serving.done():
                 self._has_begun = True
-                logger.info("going on to answer for %g s; another signal ends that at once", self._seconds)
+                _log.info("going on to answer for %g s; another signal ends that at once", self._seconds)
                 await asyncio.wait([serving], timeout=self._seconds)
             raise

@@ -7,6 +7,8 @@
 Errors of other rooms that a user can cause are listed in `expected`; anything else is a fault of ours.
 """
 
+from typing import Final
+
 from mcs_controller.clusterset.errors import InvalidClusterId
 from mcs_controller.controllers.membership.errors import FatalError
 from mcs_controller.dns.errors import DnsError
@@ -33,7 +35,7 @@ class CannotAsk(CliError):
     exit_code = 2
 
 
-_EXPECTED = (CliError, FatalError, KubeError, ListenError, DnsError, InvalidClusterId)
+_EXPECTED: Final = (CliError, FatalError, KubeError, ListenError, DnsError, InvalidClusterId)
 
 
 def expected(error: BaseException) -> Exception | None:

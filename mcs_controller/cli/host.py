@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
@@ -28,12 +29,12 @@ from mcs_controller.observe.metrics import ProcessMetrics
 from mcs_controller.observe.process import LoopMonitor
 from mcs_controller.observe.usage import Pids
 
-SYNC_POLL_SECONDS = 0.2
-STALL_DUMP_SECONDS = 10.0
-KUBECONFIG = "KUBECONFIG"
-IN_POD = "KUBERNETES_SERVICE_HOST"
+SYNC_POLL_SECONDS: Final = 0.2
+STALL_DUMP_SECONDS: Final = 10.0
+KUBECONFIG: Final = "KUBECONFIG"
+IN_POD: Final = "KUBERNETES_SERVICE_HOST"
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -114,7 +115,7 @@ async def settle_after_sync(synced: Callable[[], bool]) -> None:
         await asyncio.sleep(SYNC_POLL_SECONDS)
     gc.collect()
     gc.freeze()
-    logger.info("everything has been read, %.1f s after the start", loop.time() - started_seconds)
+    _log.info("everything has been read, %.1f s after the start", loop.time() - started_seconds)
 
 
 def instance_name() -> str:

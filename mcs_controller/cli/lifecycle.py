@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 
 import uvloop
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def run_command(work: Coroutine[None, None, int]) -> int:
@@ -29,7 +29,7 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
 
     def stop(number: signal.Signals) -> None:
         received.append(number)
-        logger.info("stopping on %s", number.name)
+        _log.info("stopping on %s", number.name)
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)
             # Handled by us: the first process of a container gets no SIGTERM that nobody handles, and

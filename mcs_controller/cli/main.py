@@ -12,22 +12,22 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from mcs_controller import __version__
 from mcs_controller.cli.errors import CliError, UsageError, expected, one_line
 from mcs_controller.cli.lifecycle import run_command
 
-PROGRAM = "mcs-controller"
+PROGRAM: Final = "mcs-controller"
 
-RUNNING_COMMANDS = {
+RUNNING_COMMANDS: Final = {
     "agent": "mirror this cluster's exports to the broker and build its imports from there",
     "dns": "answer the clusterset's names from this cluster's imports",
     "leave": "take this cluster out of the clusterset, once its agent has been stopped",
     "demo": "a broker and simulated clusters on this machine, to try everything out",
 }
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # The second Ctrl-C, see lifecycle.py: whoever presses it wants out, not a traceback.
         return 130
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the outermost place of all
         told = expected(error)
         if told is None:
-            logger.critical("this is a bug in %s %s", PROGRAM, __version__, exc_info=error)
+            _log.critical("this is a bug in %s %s", PROGRAM, __version__, exc_info=error)
             return 1
         print(f"{PROGRAM}: {one_line(told)}", file=sys.stderr)
         return told.exit_code if isinstance(told, CliError) else 1

@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar, get_type_hints
 
 from mcs_controller.cli.errors import UsageError
 
-ENVIRONMENT_PREFIX = "MCS_"
-_SHOWN_MAX_CHARS = 80
+ENVIRONMENT_PREFIX: Final = "MCS_"
+_SHOWN_MAX_CHARS: Final = 80
 
 Parse = Callable[[str], Any]
 """From a user's text to the value; raises ValueError with what would be right."""

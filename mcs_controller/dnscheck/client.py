@@ -13,7 +13,7 @@ from typing import Final
 
 from dnslib import EDNS0, QTYPE, RCODE, RR, DNSError, DNSQuestion, DNSRecord
 
-from mcs_controller.dns import errors
+from mcs_controller.dns.errors import DnsError
 
 PAYLOAD_BYTES: Final = 1232
 """What we take over UDP, as in every modern resolver."""
@@ -21,7 +21,7 @@ PAYLOAD_BYTES: Final = 1232
 _SYSTEM_RANDOM: Final = SystemRandom()
 
 
-class QueryFailed(errors.DnsError):
+class QueryFailed(DnsError):
     """No usable answer came; the text says from whom and why."""
 
 

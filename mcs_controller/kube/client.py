@@ -9,7 +9,7 @@ dicts are what makes the collector slow.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from pydantic_core import to_json
 
@@ -40,18 +40,18 @@ from mcs_controller.kube.watch import Watch
 JsonArray = list[Any]
 _T = TypeVar("_T")
 
-LIST_TIMEOUT_SECONDS = 60.0
+LIST_TIMEOUT_SECONDS: Final = 60.0
 """A page of a list may take the API server as long as its own limit allows."""
 
-WATCH_TIMEOUT_SECONDS = 300.0
+WATCH_TIMEOUT_SECONDS: Final = 300.0
 """After which the server is asked to close a watch, so that connections spread over API servers again."""
 
-WATCH_INACTIVITY_SECONDS = 90.0
+WATCH_INACTIVITY_SECONDS: Final = 90.0
 """A real API server sends a bookmark about once a minute; a watch silent for longer is taken for dead."""
 
-_JSON = {"accept": "application/json", "accept-encoding": "identity"}
-_JSON_LIST = {"accept": "application/json", "accept-encoding": "gzip"}
-_JSON_BODY = {**_JSON, "content-type": "application/json"}
+_JSON: Final = {"accept": "application/json", "accept-encoding": "identity"}
+_JSON_LIST: Final = {"accept": "application/json", "accept-encoding": "gzip"}
+_JSON_BODY: Final = {**_JSON, "content-type": "application/json"}
 
 
 class ListResult(NamedTuple):

@@ -6,23 +6,36 @@ module fail.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import from_json
 
-from mcs_controller.kube import errors
+from mcs_controller.kube.errors import (
+    TEXT_MAX_CHARS,
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NamespaceTerminating,
+    NotFound,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+)
 
-_BY_STATUS: dict[int, type[errors.ApiError]] = {
-    401: errors.Unauthorized,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    410: errors.Gone,
-    422: errors.Invalid,
-    429: errors.TooManyRequests,
+_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: TooManyRequests,
 }
 
-_REASON_BY_STATUS = {
+_REASON_BY_STATUS: Final = {
     400: "BadRequest",
     401: "Unauthorized",
     403: "Forbidden",
@@ -37,11 +50,11 @@ _REASON_BY_STATUS = {
     504: "Timeout",
 }
 
-_CAUSES_MAX = 16
-_NAMESPACE_TERMINATING = "NamespaceTerminating"
+_CAUSES_MAX: Final = 16
+_NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 
 
-def error_of_response(status: int, headers: Mapping[str, str], body: bytes) -> errors.ApiError:
+def error_of_response(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """The error that an answer other than 2xx stands for."""
     parsed: Any = None
     if body[:1] == b"{":
@@ -51,13 +64,13 @@ def error_of_response(status: int, headers: Mapping[str, str], body: bytes) -> e
             parsed = None
     if isinstance(parsed, dict) and parsed.get("kind") == "Status":
         return error_of_status(parsed, status=status, headers=headers)
-    text = body[: 4 * errors.TEXT_MAX_CHARS].decode("utf-8", "replace")
+    text = body[: 4 * TEXT_MAX_CHARS].decode("utf-8", "replace")
     return error_of_status({"message": text}, status=status, headers=headers)
 
 
 def error_of_status(
     body: Mapping[str, Any], *, status: int = 0, headers: Mapping[str, str] | None = None
-) -> errors.ApiError:
+) -> ApiError:
     """The error that a Status object stands for; without `status`, its own `code` counts."""
     if not status:
         code = body.get("code")
@@ -79,12 +92,12 @@ def error_of_status(
     )
 
 
-def _class_of(status: int, reason: str, causes: tuple[tuple[str, str, str], ...]) -> type[errors.ApiError]:
-    found = _BY_STATUS.get(status, errors.ServerError if status >= 500 else errors.ApiError)
-    if found is errors.Conflict and reason == "AlreadyExists":
-        return errors.AlreadyExists
-    if found is errors.Forbidden and any(cause[1] == _NAMESPACE_TERMINATING for cause in causes):
-        return errors.NamespaceTerminating
+def _class_of(status: int, reason: str, causes: tuple[tuple[str, str, str], ...]) -> type[ApiError]:
+    found = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    if found is Conflict and reason == "AlreadyExists":
+        return AlreadyExists
+    if found is Forbidden and any(cause[1] == _NAMESPACE_TERMINATING for cause in causes):
+        return NamespaceTerminating
     return found
 
 
@@ -113,4 +126,4 @@ def _text(raw: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text[: 4 * errors.TEXT_MAX_CHARS].split())[: errors.TEXT_MAX_CHARS]
+    return " ".join(text[: 4 * TEXT_MAX_CHARS].split())[:TEXT_MAX_CHARS]

@@ -23,9 +23,11 @@
 Texts from outside are cut to 256 characters, so that a server cannot flood a log or a condition.
 """
 
+from typing import Final
+
 from mcs_controller.clusterset.errors import cut
 
-TEXT_MAX_CHARS = 256
+TEXT_MAX_CHARS: Final = 256
 
 
 class KubeError(Exception):

@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.resources import LEASES
 from mcs_controller.kube.client import Client, JsonObject
@@ -22,8 +22,8 @@ from mcs_controller.kube.errors import AlreadyExists, Conflict, KubeError, NotFo
 
 _log = logging.getLogger(__name__)
 
-JITTER = 0.2
-RELEASE_SECONDS = 2.0
+JITTER: Final = 0.2
+RELEASE_SECONDS: Final = 2.0
 """Giving the lease back is a courtesy at exit: no longer than this."""
 
 

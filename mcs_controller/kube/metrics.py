@@ -7,7 +7,7 @@ values are bounded: a client's and a queue's name, the verbs, the kinds that we 
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,9 +17,24 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.reflector import Reflector
 
-REQUEST_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
-WORK_BUCKETS_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 15)
-RECONCILE_RESULTS = ("ok", "again", "error")
+REQUEST_BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+WORK_BUCKETS_SECONDS: Final = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    1,
+    5,
+    15,
+)
+RECONCILE_RESULTS: Final = ("ok", "again", "error")
 
 
 class KubeMetrics:

@@ -41,14 +41,14 @@ T = TypeVar("T")
 
 ResourceOrResolver = Resource | Callable[[], Awaitable[Resource]]
 
-FIRST_RETRY_SECONDS = 0.1
-LONGEST_RETRY_SECONDS = 10.0
-FIRST_HOLD_SECONDS = 1.0
-LONGEST_HOLD_SECONDS = 30.0
-SHORT_WATCH_SECONDS = 1.0
+FIRST_RETRY_SECONDS: Final = 0.1
+LONGEST_RETRY_SECONDS: Final = 10.0
+FIRST_HOLD_SECONDS: Final = 1.0
+LONGEST_HOLD_SECONDS: Final = 30.0
+SHORT_WATCH_SECONDS: Final = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
-FAILURES_BEFORE_RELIST = 5
-EARLY_SECONDS = 2.0
+FAILURES_BEFORE_RELIST: Final = 5
+EARLY_SECONDS: Final = 2.0
 """A watch that ends by so much before its time was not ended by its time-out, which is in whole seconds."""
 
 _NAMELESS: Final[Key] = ("", "")

@@ -8,7 +8,7 @@ hottest path of the room: one parse and one tuple per event, no task, no queue.
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.connection.transport import LineStream
@@ -26,7 +26,7 @@ from mcs_controller.kube.errors import (
     TransportError,
 )
 
-END_REASONS = ("closed", "gone", "inactive", "unreachable", "refused", "undecodable")
+END_REASONS: Final = ("closed", "gone", "inactive", "unreachable", "refused", "undecodable")
 """Why a watch ended; the values of a metric's label."""
 
 

@@ -10,6 +10,7 @@ nothing that the log would have to tell.
 import asyncio
 import logging
 from collections.abc import Iterable
+from typing import Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -21,13 +22,13 @@ from mcs_controller.observe.health import CheckResult, Health
 from mcs_controller.observe.listening import ListenAddress, listen_tcp
 from mcs_controller.observe.masking import mask_secrets
 
-CONNECTIONS_MAX = 64
-KEEPALIVE_SECONDS = 75.0
-STOP_SECONDS = 2.0
+CONNECTIONS_MAX: Final = 64
+KEEPALIVE_SECONDS: Final = 75.0
+STOP_SECONDS: Final = 2.0
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
-_request_logger = logging.getLogger(f"{__name__}.requests")
+_request_log = logging.getLogger(f"{__name__}.requests")
 
 
 def _is_a_fault_of_ours(record: logging.LogRecord) -> bool:
@@ -35,11 +36,11 @@ def _is_a_fault_of_ours(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError):
         return True
-    logger.debug("a request could not be answered: %s", " ".join(str(error).split())[:256])
+    _log.debug("a request could not be answered: %s", " ".join(str(error).split())[:256])
     return False
 
 
-_request_logger.addFilter(_is_a_fault_of_ours)
+_request_log.addFilter(_is_a_fault_of_ours)
 
 
 class HttpServer:
@@ -65,7 +66,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
-            logger=_request_logger,
+            logger=_request_log,
             handle_signals=False,
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=STOP_SECONDS,
@@ -74,7 +75,7 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         for listener in sockets:
             self._servers.append(await loop.create_server(self._accept, sock=listener))
-        logger.info("serving metrics and health on http port %d", self.port, extra={"http_port": self.port})
+        _log.info("serving metrics and health on http port %d", self.port, extra={"http_port": self.port})
 
     async def stop(self) -> None:
         """Close the port and every connection; safe to call twice."""

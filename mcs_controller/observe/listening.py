@@ -9,8 +9,9 @@ import contextlib
 import errno
 import socket
 from dataclasses import dataclass
+from typing import Final
 
-BACKLOG_CONNECTIONS = 128
+BACKLOG_CONNECTIONS: Final = 128
 
 
 class ListenError(Exception):

@@ -7,8 +7,9 @@ The work queue sets it around each reconcile; the log formatter in observe/ read
 from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
+from typing import Final
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 log_context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default=_NOTHING)
 """Keys such as `cluster`, `namespace`, `name`."""

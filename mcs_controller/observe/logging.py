@@ -20,7 +20,7 @@ from mcs_controller.observe.masking import mask_secrets
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-OWN_LOGGER = "mcs_controller"
+OWN_LOGGER: Final = "mcs_controller"
 
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 

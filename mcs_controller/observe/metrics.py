@@ -4,14 +4,16 @@ The names beginning with `process_` and `python_` are the client library's own, 
 everybody has work; everything else starts with `mcs_`.
 """
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 
 from mcs_controller.observe.usage import Pids, UsageCollector
 
-LAG_BUCKETS_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+LAG_BUCKETS_SECONDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
-EVENT_DROP_REASONS = ("queue_full", "refused", "unreachable")
+EVENT_DROP_REASONS: Final = ("queue_full", "refused", "unreachable")
 """More events than could be written; the API server said no; it did not answer."""
 
 

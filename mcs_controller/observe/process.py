@@ -9,11 +9,12 @@ the one way to learn where a blocked program was.
 
 import asyncio
 import faulthandler
+from typing import Final
 
 from prometheus_client import Histogram
 
-INTERVAL_SECONDS = 0.5
-STUCK_SECONDS = 60.0
+INTERVAL_SECONDS: Final = 0.5
+STUCK_SECONDS: Final = 60.0
 
 
 class LoopMonitor:

@@ -8,12 +8,12 @@ import argparse
 import asyncio
 import os
 
-from mcs_controller.cli.demo import ports
 from mcs_controller.cli.demo.checks import NotAsExpected
 from mcs_controller.cli.demo.clusterset import DemoClusterset, demo_clusterset
 from mcs_controller.cli.demo.export_steps import set_up
 from mcs_controller.cli.demo.hints import lines, places
 from mcs_controller.cli.demo.kubeconfigs import kubeconfig_folder
+from mcs_controller.cli.demo.ports import choose_ports
 from mcs_controller.cli.demo.settings import DemoSettings
 from mcs_controller.cli.demo.sites import BROKER, make_sites
 from mcs_controller.cli.demo.story import play
@@ -31,7 +31,7 @@ async def run(arguments: argparse.Namespace) -> int:
     """Until cancelled, or until the story has been played."""
     settings = read_options(DemoSettings, arguments, os.environ)
     count = settings.clusters
-    dns_ports, http_ports = ports.choose_ports(count, settings.dns_port, settings.http_port)
+    dns_ports, http_ports = choose_ports(count, settings.dns_port, settings.http_port)
     sites = make_sites(count, dns_ports, http_ports)
     configure_logging(settings.log_level or ("error" if settings.once else "warning"), "text")
     begun_seconds = asyncio.get_running_loop().time()

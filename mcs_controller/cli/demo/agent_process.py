@@ -7,6 +7,7 @@ the API servers survives. Intervals are short, so that a member's death shows wi
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
@@ -20,9 +21,9 @@ from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.log_context import log_context
 
-HEARTBEAT_INTERVAL_SECONDS = 0.5
-MEMBER_TIMEOUT_SECONDS = 2.5
-CONFIRM_DELAY_SECONDS = 0.5
+HEARTBEAT_INTERVAL_SECONDS: Final = 0.5
+MEMBER_TIMEOUT_SECONDS: Final = 2.5
+CONFIRM_DELAY_SECONDS: Final = 0.5
 
 
 class AgentProcess(Collector):

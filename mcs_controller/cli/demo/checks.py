@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,10 +20,10 @@ from mcs_controller.cli.demo.sites import NAMESPACE, ZONE
 from mcs_controller.dnscheck.client import QueryFailed, query
 from mcs_controller.kube.errors import KubeError, NotFound
 
-POLL_SECONDS = 0.03
-WAIT_SECONDS = 10.0
-ANSWER_SECONDS = 1.0
-LOOK_SECONDS = 3.0
+POLL_SECONDS: Final = 0.03
+WAIT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 3.0
 """Time for one answer, and for all of one look."""
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ class Resolved:
         return " ".join((self.rcode, *self.data))
 
 
-NO_SUCH_NAME = Resolved("NXDOMAIN")
+NO_SUCH_NAME: Final = Resolved("NXDOMAIN")
 
 
 async def resolve(cluster: DemoCluster, name: str, type: str = "A", *, tcp: bool = False) -> Resolved:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 from mcs_controller.cli.demo.agent_process import MEMBER_TIMEOUT_SECONDS
 from mcs_controller.cli.demo.checks import (
@@ -19,7 +20,7 @@ from mcs_controller.cli.demo.clusterset import DemoClusterset
 from mcs_controller.cli.demo.export_steps import all_pods, clusterset_ips, endpoints_become, names_become
 from mcs_controller.cli.demo.workload import DB, WEB, scale
 
-_DEATH_SECONDS = MEMBER_TIMEOUT_SECONDS + WAIT_SECONDS
+_DEATH_SECONDS: Final = MEMBER_TIMEOUT_SECONDS + WAIT_SECONDS
 
 
 async def outage(demo: DemoClusterset) -> None:

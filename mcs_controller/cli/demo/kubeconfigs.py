@@ -9,12 +9,13 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import yaml
 
 from mcs_controller.cli.errors import CliError
 
-_MARK = "# Written by mcs-controller demo, for as long as it runs.\n"
+_MARK: Final = "# Written by mcs-controller demo, for as long as it runs.\n"
 
 
 class KubeconfigFolder:

@@ -6,6 +6,7 @@ the moment until they do, and then they say so.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from mcs_controller.cli.demo.sites import HOST
 from mcs_controller.cli.errors import CliError, UsageError
@@ -13,9 +14,9 @@ from mcs_controller.dns.errors import DnsError
 from mcs_controller.dns.server.sockets import bind_all
 from mcs_controller.observe.listening import ListenAddress, ListenError, listen_tcp
 
-DNS_PORT = 1053
-HTTP_PORT = 8080
-PORT_MAX = 65535
+DNS_PORT: Final = 1053
+HTTP_PORT: Final = 8080
+PORT_MAX: Final = 65535
 
 Probe = Callable[[int], str | None]
 """Why the port cannot be taken, None when it can."""

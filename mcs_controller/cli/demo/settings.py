@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from mcs_controller.cli.demo import ports
+from mcs_controller.cli.demo.ports import DNS_PORT, HTTP_PORT
 from mcs_controller.cli.demo.sites import CLUSTERS_MAX, CLUSTERS_MIN
 from mcs_controller.cli.options import Option, count_up_to, one_of, port, switch
 from mcs_controller.observe.logging import LogLevel
@@ -45,7 +45,7 @@ class DemoSettings:
         int | None,
         Option(
             "DNS port of the first cluster, the others take the next ones; 0 means any free ones; "
-            f"without it {ports.DNS_PORT}, or the next range that is free",
+            f"without it {DNS_PORT}, or the next range that is free",
             parse=port,
         ),
     ]
@@ -53,7 +53,7 @@ class DemoSettings:
         int | None,
         Option(
             "port of the first cluster for metrics and health, as with --dns-port; "
-            f"without it {ports.HTTP_PORT}, or the next range that is free",
+            f"without it {HTTP_PORT}, or the next range that is free",
             parse=port,
         ),
     ]

@@ -6,16 +6,17 @@ service networks of its own, so that in any answer one can see from which cluste
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-HOST = "127.0.0.1"
-CLUSTERS_MIN = 2
-CLUSTERS_MAX = 20
-BROKER = "broker"
-NAMESPACE = "shop"
-ZONE = "clusterset.local"
-BROKER_SERVICE_CIDR = "10.100.0.0/16"
+HOST: Final = "127.0.0.1"
+CLUSTERS_MIN: Final = 2
+CLUSTERS_MAX: Final = 20
+BROKER: Final = "broker"
+NAMESPACE: Final = "shop"
+ZONE: Final = "clusterset.local"
+BROKER_SERVICE_CIDR: Final = "10.100.0.0/16"
 
-_NAMES = ("east", "west", "north")
+_NAMES: Final = ("east", "west", "north")
 
 
 @dataclass(frozen=True, slots=True)

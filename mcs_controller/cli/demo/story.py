@@ -7,7 +7,7 @@ takes too long. Steps build on each other, so the first failure ends the story.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mcs_controller.cli.demo import export_steps, failure_steps
 from mcs_controller.cli.demo.checks import NotAsExpected
@@ -24,7 +24,7 @@ class Step(NamedTuple):
     act: Callable[[DemoClusterset], Awaitable[None]]
 
 
-STORY = (
+STORY: Final = (
     Step("agents and DNS servers of {all} are ready", export_steps.ready),
     Step("services run in {east} and {west}, and no other cluster knows them", export_steps.deployed),
     Step("{east} exports shop/web: {all} import it, with a clusterset IP", export_steps.exported),

@@ -7,15 +7,15 @@ controller, so the EndpointSlices are written here, as kube-controller-manager w
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.names import LABEL_KUBERNETES_SERVICE_NAME, LABEL_SLICE_MANAGED_BY
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES, service_exports
 from mcs_controller.cli.demo.cluster import DemoCluster
 from mcs_controller.cli.demo.sites import NAMESPACE, Site
 
-_ENDPOINT_SLICE_CONTROLLER = "endpointslice-controller.k8s.io"
-_HEADLESS_LABEL = "service.kubernetes.io/headless"
+_ENDPOINT_SLICE_CONTROLLER: Final = "endpointslice-controller.k8s.io"
+_HEADLESS_LABEL: Final = "service.kubernetes.io/headless"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,14 @@ class Workload:
         return f"{self.name}-{site.name}"
 
 
-WEB = Workload("web", number=1, port_name="http", target_port=8080, pods=2, ports={"": 80})
-DB = Workload("db", number=2, port_name="postgres", target_port=5432, pods=2, ports={"": 5432}, headless=True)
-CART = Workload("cart", number=3, port_name="http", target_port=8080, pods=1, ports={"": 80, "west": 8080})
-WORKLOADS = (WEB, DB, CART)
+WEB: Final = Workload("web", number=1, port_name="http", target_port=8080, pods=2, ports={"": 80})
+DB: Final = Workload(
+    "db", number=2, port_name="postgres", target_port=5432, pods=2, ports={"": 5432}, headless=True
+)
+CART: Final = Workload(
+    "cart", number=3, port_name="http", target_port=8080, pods=1, ports={"": 80, "west": 8080}
+)
+WORKLOADS: Final = (WEB, DB, CART)
 
 
 def service(workload: Workload, site: Site) -> dict[str, Any]:

@@ -8,23 +8,33 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mcs_controller.dns.answers.faults import Faults
-from mcs_controller.dns.wire import encoding
+from mcs_controller.dns.wire.encoding import (
+    BADVERS,
+    MESSAGE_MAX_BYTES,
+    TYPE_A,
+    TYPE_AAAA,
+    TYPE_NS,
+    TYPE_PTR,
+    TYPE_SOA,
+    TYPE_SRV,
+    TYPE_TXT,
+)
 
 TYPE_LABELS: Final = ("A", "AAAA", "SRV", "TXT", "SOA", "NS", "PTR", "other")
 RCODE_LABELS: Final = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS")
 SLOT_COUNT: Final = len(TYPE_LABELS) * len(RCODE_LABELS)
 
 _TYPE_INDEX: Final = {
-    encoding.TYPE_A: 0,
-    encoding.TYPE_AAAA: 1,
-    encoding.TYPE_SRV: 2,
-    encoding.TYPE_TXT: 3,
-    encoding.TYPE_SOA: 4,
-    encoding.TYPE_NS: 5,
-    encoding.TYPE_PTR: 6,
+    TYPE_A: 0,
+    TYPE_AAAA: 1,
+    TYPE_SRV: 2,
+    TYPE_TXT: 3,
+    TYPE_SOA: 4,
+    TYPE_NS: 5,
+    TYPE_PTR: 6,
 }
 _OTHER: Final = len(TYPE_LABELS) - 1
-_RCODE_INDEX: Final = {rcode: rcode for rcode in range(6)} | {encoding.BADVERS: 6}
+_RCODE_INDEX: Final = {rcode: rcode for rcode in range(6)} | {BADVERS: 6}
 
 DROP_REASONS: Final = ("short", "response", "send", "oversized", "too_many_connections")
 """Too short to answer; not a query; the reply could not be sent; a TCP message or connection too many."""
@@ -59,7 +69,7 @@ def udp_channel(payload_limit_bytes: int) -> Channel:
 
 def tcp_channel() -> Channel:
     """Whatever a message can hold."""
-    return Channel("tcp", encoding.MESSAGE_MAX_BYTES, encoding.MESSAGE_MAX_BYTES, False)
+    return Channel("tcp", MESSAGE_MAX_BYTES, MESSAGE_MAX_BYTES, False)
 
 
 @dataclass(slots=True)

@@ -51,10 +51,10 @@ _PORT_AT: Final = 2
 _HOST_AT: Final = {socket.AF_INET: slice(4, 8), socket.AF_INET6: slice(8, 24)}
 """In an address as the kernel writes it."""
 
-_CONTROL_HEAD = struct.Struct("@Nii")
-_SEGMENT_SIZE = struct.Struct("@H")
-_IOVEC = struct.Struct("@PN")
-_HEADER = struct.Struct("@PIPNPNi4xI4x")
+_CONTROL_HEAD: Final = struct.Struct("@Nii")
+_SEGMENT_SIZE: Final = struct.Struct("@H")
+_IOVEC: Final = struct.Struct("@PN")
+_HEADER: Final = struct.Struct("@PIPNPNi4xI4x")
 """mmsghdr: address and its length, iovec and their number, control data and its length, flags, length."""
 
 _HEADER_SIZE_AT: Final = 56
@@ -67,7 +67,7 @@ def _control_room(data_bytes: int) -> int:
 
 
 _SEGMENT_ROOM_BYTES: Final = _control_room(_SEGMENT_SIZE.size)
-_SEGMENT_HEAD = _CONTROL_HEAD.pack(_CONTROL_HEAD.size + _SEGMENT_SIZE.size, SOL_UDP, UDP_SEGMENT)
+_SEGMENT_HEAD: Final = _CONTROL_HEAD.pack(_CONTROL_HEAD.size + _SEGMENT_SIZE.size, SOL_UDP, UDP_SEGMENT)
 
 _log = logging.getLogger(__name__)
 

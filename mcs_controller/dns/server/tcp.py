@@ -25,7 +25,7 @@ READ_BYTES: Final = 16 * 1024
 """Some hundred queries."""
 
 _LENGTH_BYTES: Final = 2
-_LENGTH = Struct("!H")
+_LENGTH: Final = Struct("!H")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,11 @@ ZONE_MAX_CHARS: Final = 80
 QUESTION_POINTER: Final = b"\xc0\x0c"
 """The question's name, as a compressed owner name."""
 
-_LABEL = re.compile(rb"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?")
-_HOST_LABEL = re.compile(rb"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_RECORD = struct.Struct("!HHIH")
-_SRV = struct.Struct("!HHH")
-_OPT = struct.Struct("!BHHBBHH")
+_LABEL: Final = re.compile(rb"[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?")
+_HOST_LABEL: Final = re.compile(rb"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_RECORD: Final = struct.Struct("!HHIH")
+_SRV: Final = struct.Struct("!HHH")
+_OPT: Final = struct.Struct("!BHHBBHH")
 
 
 def label(text: str) -> bytes | None:

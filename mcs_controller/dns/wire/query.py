@@ -32,8 +32,8 @@ OPTIONS_MAX: Final = 16
 """Of an OPT record: clients send two or three."""
 
 _POINTER_MASK: Final = 0xC0
-_HEADER = struct.Struct("!HHHHHH")
-_OPT = struct.Struct("!HBBH")
+_HEADER: Final = struct.Struct("!HHHHHH")
+_OPT: Final = struct.Struct("!HBBH")
 _RECORD_FIXED_BYTES: Final = 10
 
 

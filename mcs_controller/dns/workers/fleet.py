@@ -49,7 +49,7 @@ LONGEST_RESTART_SECONDS: Final = 10.0
 LONG_LIFE_SECONDS: Final = 30.0
 """A worker that lived so long is replaced without waiting as after one that cannot start."""
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class Fleet:
             try:
                 await self._one_life(slot)
             except OSError as error:
-                _logger.warning("DNS worker %d cannot be started: %s", slot.number, error)
+                _log.warning("DNS worker %d cannot be started: %s", slot.number, error)
             self.restarts += 1
             if loop.time() - started_at_seconds >= LONG_LIFE_SECONDS:
                 slot.backoff.reset()
@@ -216,7 +216,7 @@ class Fleet:
         try:
             await self._listen(slot, reader)
             fault = slot.fault or "has ended"
-            _logger.warning("DNS worker %d (process %d) %s: starting another", slot.number, slot.pid, fault)
+            _log.warning("DNS worker %d (process %d) %s: starting another", slot.number, slot.pid, fault)
         except asyncio.CancelledError:
             feeding.cancel()
             send(writer, pack_orders(Orders([], self._is_open, self._stale, [], stop=True)))

@@ -19,7 +19,7 @@ from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.zone.packed import PackedService, from_json, to_json
 
 FRAME_MAX_BYTES: Final = 256 * 1024 * 1024
-_LENGTH = struct.Struct("!I")
+_LENGTH: Final = struct.Struct("!I")
 
 
 class FeedEnded(Exception):

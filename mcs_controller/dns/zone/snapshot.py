@@ -32,7 +32,7 @@ LEAST_INTERVAL_SECONDS: Final = 10.0
 LONGEST_INTERVAL_SECONDS: Final = 300.0
 """Written again after that even if nothing changed: the file says how old it is."""
 
-_logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class SnapshotUnusable(DnsError):
@@ -137,15 +137,15 @@ class SnapshotKeeper:
         try:
             snapshot = read_snapshot(self._path, self._zone)
         except SnapshotUnusable as error:
-            _logger.warning("the snapshot %s is not used: %s", self._path, error)
+            _log.warning("the snapshot %s is not used: %s", self._path, error)
             return
         if snapshot is None:
-            _logger.info("there is no snapshot %s yet", self._path)
+            _log.info("there is no snapshot %s yet", self._path)
             return
         age_seconds = max(0.0, (self._clock.now() - snapshot.true_at).total_seconds())
         self.services_adopted = len(snapshot.services)
         self._source.adopt(snapshot.services, age_seconds)
-        _logger.info(
+        _log.info(
             "serving %d services from the snapshot %s, %.0f s old, until the API server has been read",
             self.services_adopted,
             self._path,
@@ -192,9 +192,9 @@ class SnapshotKeeper:
             self._written_at_seconds = asyncio.get_running_loop().time()
         if trouble != self._trouble:
             if trouble:
-                _logger.warning("the snapshot %s cannot be written: %s", self._path, trouble)
+                _log.warning("the snapshot %s cannot be written: %s", self._path, trouble)
             else:
-                _logger.info("the snapshot %s is written again", self._path)
+                _log.info("the snapshot %s is written again", self._path)
             self._trouble = trouble
 
     def _lines(self) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import os
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from yarl import URL
@@ -25,7 +25,7 @@ from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
 from mcs_controller.observe.masking import MASK
 
-_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def load_kubeconfig(path: Path, context: str | None = None) -> Transport:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
@@ -22,9 +22,9 @@ from mcs_controller.observe.masking import mask_secrets
 
 _log = logging.getLogger(__name__)
 
-EXEC_TIMEOUT_SECONDS = 30.0
-RENEW_BEFORE_EXPIRY = timedelta(seconds=60)
-RENEWED_LATELY_SECONDS = 5.0
+EXEC_TIMEOUT_SECONDS: Final = 30.0
+RENEW_BEFORE_EXPIRY: Final = timedelta(seconds=60)
+RENEWED_LATELY_SECONDS: Final = 5.0
 """Several requests may come back with 401 at once: one renewal serves them all."""
 
 

@@ -13,7 +13,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote, urlencode
 
 from mcs_controller import __version__
@@ -42,13 +42,13 @@ from mcs_controller.observe.masking import mask_secrets
 
 _log = logging.getLogger(__name__)
 
-LINE_MAX_BYTES = ANSWER_MAX_BYTES
-ERROR_BODY_MAX_BYTES = 64 * 1024
-TLS_CHECK_SECONDS = 30.0
+LINE_MAX_BYTES: Final = ANSWER_MAX_BYTES
+ERROR_BODY_MAX_BYTES: Final = 64 * 1024
+TLS_CHECK_SECONDS: Final = 30.0
 """How often the certificate files are looked at for a change."""
 
-_USER_AGENT = f"mcs-controller/{__version__}"
-_ERRORS = (ExchangeError, OSError, TimeoutError)
+_USER_AGENT: Final = f"mcs-controller/{__version__}"
+_ERRORS: Final = (ExchangeError, OSError, TimeoutError)
 
 
 class Answer(Protocol):

@@ -7,14 +7,15 @@ whether the CA is one shows when the connection's TLS is set up. Every lack is o
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from mcs_controller.kube.connection.credentials import TokenFile
 from mcs_controller.kube.connection.settings import Access
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.errors import ConfigError
 
-_HOST = "KUBERNETES_SERVICE_HOST"
-_PORT = "KUBERNETES_SERVICE_PORT"
+_HOST: Final = "KUBERNETES_SERVICE_HOST"
+_PORT: Final = "KUBERNETES_SERVICE_PORT"
 
 
 def access_in_cluster(token_file: Path, ca_file: Path, environment: Mapping[str, str]) -> Access:

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kubernetes_asyncio.config.config_exception import ConfigException
 from kubernetes_asyncio.config.kube_config import ConfigNode, FileOrData, KubeConfigLoader
@@ -34,7 +34,7 @@ from mcs_controller.kube.connection.settings import Access
 from mcs_controller.kube.connection.tls import Pem, TlsSettings
 from mcs_controller.kube.errors import ConfigError
 
-_EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+_EXEC_VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
 def access_of_kubeconfig(config: Mapping[str, Any], context: str | None, folder: Path) -> Access:

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,7 +18,7 @@ from mcs_controller.kube.connection.http1 import ExchangeError
 from mcs_controller.kube.connection.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE_SECONDS
 from mcs_controller.kube.errors import ConfigError
 
-_ERRORS = (aiohttp.ClientError, HttpProcessingError)
+_ERRORS: Final = (aiohttp.ClientError, HttpProcessingError)
 
 
 class Session:

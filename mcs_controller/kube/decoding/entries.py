@@ -23,7 +23,7 @@ Decode = Callable[[dict[str, Any]], T | None]
 UNDECODABLE: Final = object()
 LINES_AT_ONCE: Final = 10
 LINES_PER_SECOND: Final = 0.2
-_DECODE_ERRORS = (DecodeError, ValueError, LookupError, TypeError, AttributeError)
+_DECODE_ERRORS: Final = (DecodeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class Decoded(NamedTuple, Generic[T]):

@@ -16,7 +16,7 @@ import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -36,22 +36,22 @@ from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.pacing.rate import TokenBucket
 from mcs_controller.observe.metrics import EventMetrics
 
-NOTE_MAX_BYTES = 1024
-REASON_MAX_CHARS = 128
-NAME_MAX_CHARS = 253
-QUEUE_MAX_EVENTS = 256
-SERIES_MAX_EVENTS = 1024
-SERIES_SECONDS = 360.0
-SERIES_SPACING_SECONDS = 10.0
-WRITES_AT_ONCE = 10
-WRITE_SPACING_SECONDS = 60.0
-OBJECTS_MAX = 1024
+NOTE_MAX_BYTES: Final = 1024
+REASON_MAX_CHARS: Final = 128
+NAME_MAX_CHARS: Final = 253
+QUEUE_MAX_EVENTS: Final = 256
+SERIES_MAX_EVENTS: Final = 1024
+SERIES_SECONDS: Final = 360.0
+SERIES_SPACING_SECONDS: Final = 10.0
+WRITES_AT_ONCE: Final = 10
+WRITE_SPACING_SECONDS: Final = 60.0
+OBJECTS_MAX: Final = 1024
 """Of so many objects it is remembered how often they were written about."""
-ATTEMPTS = 3
-ATTEMPT_SPACING_SECONDS = 2.0
-ATTEMPT_SPACING_MAX_SECONDS = 30.0
+ATTEMPTS: Final = 3
+ATTEMPT_SPACING_SECONDS: Final = 2.0
+ATTEMPT_SPACING_MAX_SECONDS: Final = 30.0
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class EventRecorder:
         regarding = series.told.regarding
         # Where a namespace ends there is nobody to tell, nor anything to do.
         ending = isinstance(error, NamespaceTerminating | NotFound)
-        logger.log(
+        _log.log(
             logging.DEBUG if ending else logging.WARNING,
             "event %s on %s %s/%s not written: %s",
             series.told.reason, regarding.kind, regarding.namespace, regarding.name, error,

@@ -5,11 +5,12 @@ server from coming back in one wave. A server's `Retry-After` wins over our own 
 """
 
 from random import Random
+from typing import Final
 
-RETRY_AFTER_MAX_SECONDS = 300.0
+RETRY_AFTER_MAX_SECONDS: Final = 300.0
 """A server may ask for patience, not for eternity."""
 
-RETRY_AFTER_SPREAD = 0.1
+RETRY_AFTER_SPREAD: Final = 0.1
 """Clients that were all told the same `Retry-After` spread over this share of it."""
 
 

@@ -1,6 +1,8 @@
 """How often something may happen: so many times at once, then one every so often."""
 
-_ROUNDING = 1e-9
+from typing import Final
+
+_ROUNDING: Final = 1e-9
 """Who waited as long as he was told to is not sent away again."""
 
 

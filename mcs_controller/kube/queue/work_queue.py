@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from random import Random
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from mcs_controller.kube.errors import ApiError, Conflict, KubeError, TransportError
 from mcs_controller.kube.pacing.backoff import Backoff
@@ -24,15 +24,15 @@ _log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 
-FIRST_RETRY_SECONDS = 0.005
-LONGEST_RETRY_SECONDS = 60.0
-WORKERS = 8
-KEYS_PER_TURN = 64
+FIRST_RETRY_SECONDS: Final = 0.005
+LONGEST_RETRY_SECONDS: Final = 60.0
+WORKERS: Final = 8
+KEYS_PER_TURN: Final = 64
 """After so many keys, or after `TURN_SECONDS`, the workers let the rest of the program run."""
-LANE_RESERVE = 4
+LANE_RESERVE: Final = 4
 """One worker of so many is kept from each lane, for the others."""
-WAKE_SPREAD_SECONDS = 0.5
-WOKEN_PER_SECOND = 500
+WAKE_SPREAD_SECONDS: Final = 0.5
+WOKEN_PER_SECOND: Final = 500
 """Keys that are woken together come over half a second, or longer when they are very many."""
 
 
