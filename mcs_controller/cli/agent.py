@@ -1,10 +1,10 @@
 """`mcs-controller agent`: one cluster's agent, wired to its two API servers, working while it leads.
 
-Each term of leadership has an agent and a registry of its own, so that nothing of a lost term (a half-read
-store, a stale count) lives on in the next; `Terms` shows the present one to /metrics and /readyz. A replica
-that does not lead is ready: it is well, and waits. An API server that is away or lacks a CRD keeps the agent
-unready and is waited for; only what waiting cannot cure ends the process. The heartbeat is every replica's
-own: a cluster whose API server is away has no leader, and is not dead.
+Each term of leadership has a manager of controllers and a registry of its own, so that nothing of a lost term
+(a half-read store, a stale count) lives on in the next; `Terms` shows the present one to /metrics and
+/readyz. A replica that does not lead is ready: it is well, and waits. An API server that is away or lacks a
+CRD keeps the agent unready and is waited for; only what waiting cannot cure ends the process. The heartbeat
+is every replica's own: a cluster whose API server is away has no leader, and is not dead.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mcs_controller.cli.controllers import make_manager, names
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.host import connect, file_of_broker, instance_name, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
@@ -27,7 +28,8 @@ from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.presence import Presence
-from mcs_controller.controllers.services.agent import Agent
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.manager import Manager
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.events.recorder import EventRecorder
@@ -68,7 +70,11 @@ async def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(settings: AgentSettings) -> Path | None:
-    """What options must fulfil together; where the broker's credential stands, as `file_of_broker` has it."""
+    """What options must fulfil together; where the broker's credential stands, as `file_of_broker` has it.
+
+    Raises `UsageError`.
+    """
+    names(settings.controllers)
     if settings.member_timeout_seconds <= settings.heartbeat_interval_seconds:
         raise UsageError(
             f"--member-timeout-seconds ({settings.member_timeout_seconds:g}) must be more than "
@@ -115,8 +121,8 @@ async def _work(
 
     presence = Presence(config, local, broker, clock=clock, random=random)
 
-    def make_agent(of_term: CollectorRegistry) -> Agent:
-        return Agent(
+    def make_term(of_term: CollectorRegistry) -> Manager:
+        context = Context.of(
             config,
             local=local,
             broker=broker,
@@ -124,10 +130,10 @@ async def _work(
             random=random,
             registry=of_term,
             events=recorder,
-            presence=presence,
         )
+        return make_manager(context, presence=presence, chosen=settings.controllers)
 
-    terms = Terms(make_agent)
+    terms = Terms(make_term)
     registry.register(terms)
     health.add_problems("agent", terms.problems)
     async with Tasks("agent") as tasks:
@@ -150,21 +156,21 @@ async def _work(
 
 
 class Terms(Collector):
-    """One agent after the other, one for each time that this process leads."""
+    """One manager after the other, one for each time that this process leads."""
 
-    def __init__(self, make_agent: Callable[[CollectorRegistry], Agent]) -> None:
-        self._make_agent = make_agent
-        self._present: tuple[Agent, CollectorRegistry] | None = None
+    def __init__(self, make_manager: Callable[[CollectorRegistry], Manager]) -> None:
+        self._make_manager = make_manager
+        self._present: tuple[Manager, CollectorRegistry] | None = None
 
     async def serve(self) -> None:
-        """One term: until cancelled, or until the agent cannot go on."""
+        """One term: until cancelled, or until the controllers cannot go on."""
         registry = CollectorRegistry()
-        agent = self._make_agent(registry)
-        self._present = agent, registry
+        manager = self._make_manager(registry)
+        self._present = manager, registry
         try:
             async with Tasks("term") as tasks:
-                tasks.start(settle_after_sync(agent.synced), name="settle", essential=False)
-                await agent.run()
+                tasks.start(settle_after_sync(manager.synced), name="settle", essential=False)
+                await manager.run()
                 tasks.stop()
         finally:
             self._present = None

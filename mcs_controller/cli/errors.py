@@ -10,7 +10,7 @@ Errors of other rooms that a user can cause are listed in `expected`; anything e
 from typing import Final
 
 from mcs_controller.clusterset.errors import InvalidClusterId
-from mcs_controller.controllers.membership.errors import FatalError
+from mcs_controller.controllers.runtime.errors import FatalError
 from mcs_controller.dns.errors import DnsError
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.observe.listening import ListenError

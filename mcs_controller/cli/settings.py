@@ -217,6 +217,16 @@ class AgentSettings:
             repeatable=True,
         ),
     ]
+    controllers: Annotated[
+        tuple[str, ...],
+        Option(
+            "which controllers run, by name: * stands for all, -NAME leaves one out; may be repeated (in the "
+            "environment: with commas)",
+            metavar="NAME",
+            default="*",
+            repeatable=True,
+        ),
+    ]
     workers: Annotated[
         int,
         Option(

@@ -1,15 +1,56 @@
-"""Brings the conditions of an object's status in step with wanted ones, and leaves all others alone.
+"""Conditions of an object's status: read, written, and brought in step with wanted ones.
 
-Conditions are a map by type (MCS-API-12): other controllers' types survive, and
-lastTransitionTime moves only with the status (MCS-EXP-15).
+Conditions are a map by type (MCS-API-12): other controllers' types survive, and lastTransitionTime moves only
+with the status (MCS-EXP-15).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, Final
 
+from mcs_controller.clusterset.fields import Json, an_object, bad, integer, items, text
 from mcs_controller.clusterset.model import Condition
 
 MAX_MESSAGE_CHARS = 32_768
+_MAX_CONDITIONS: Final = 1000
+_STATUSES: Final = ("True", "False", "Unknown")
+
+
+def decode_conditions(raw_list: Any) -> tuple[Condition, ...]:
+    """A list of metav1.Condition; None is the empty list. Raises `MalformedObject`."""
+    found = items({"conditions": raw_list}, "conditions", _MAX_CONDITIONS)
+    return tuple(_condition(an_object(item, "conditions")) for item in found)
+
+
+def _condition(raw: Json) -> Condition:
+    status = raw.get("status")
+    if status not in _STATUSES:
+        raise bad("condition status", status, "True, False or Unknown")
+    return Condition(
+        type=text(raw, "type"),
+        status=status,
+        reason=text(raw, "reason"),
+        message=text(raw, "message"),
+        observed_generation=integer(raw, "observedGeneration"),
+        last_transition_at=text(raw, "lastTransitionTime"),
+    )
+
+
+def encode_conditions(values: Sequence[Condition]) -> list[dict[str, Any]]:
+    """The conditions of a status, as JSON."""
+    bodies: list[dict[str, Any]] = []
+    for condition in values:
+        body: dict[str, Any] = {
+            "type": condition.type,
+            "status": condition.status,
+            "reason": condition.reason,
+            "message": condition.message,
+            "lastTransitionTime": condition.last_transition_at,
+        }
+        if condition.observed_generation is not None:
+            body["observedGeneration"] = condition.observed_generation
+        bodies.append(body)
+    return bodies
 
 
 def merge_conditions(

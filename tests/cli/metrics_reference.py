@@ -10,8 +10,9 @@ from random import Random
 from prometheus_client import CollectorRegistry, Metric
 
 from mcs_controller.cli.agent import Terms
+from mcs_controller.cli.controllers import make_manager
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.services.agent import Agent
+from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.dns.server.server import DnsConfig, DnsServer
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
@@ -49,16 +50,18 @@ def agent_registry() -> CollectorRegistry:
     ProcessMetrics(registry, version="x")
     local, broker = Client(NowhereTransport(), name="local"), Client(NowhereTransport(), name="broker")
     recorder = EventRecorder(local, component="x/y", instance="z", clock=clock, registry=registry)
-    agent = Agent(
-        AgentConfig(cluster_id="east"),
-        local=local,
-        broker=broker,
-        clock=clock,
-        random=Random(1),
-        registry=registry,
-        events=recorder,
+    manager = make_manager(
+        Context.of(
+            AgentConfig(cluster_id="east"),
+            local=local,
+            broker=broker,
+            clock=clock,
+            random=Random(1),
+            registry=registry,
+            events=recorder,
+        )
     )
-    registry.register(Terms(lambda _: agent))
+    registry.register(Terms(lambda _: manager))
     return registry
 
 

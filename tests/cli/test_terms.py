@@ -10,13 +10,13 @@ from prometheus_client import CollectorRegistry, Counter
 
 from mcs_controller.cli.agent import Terms
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
-from mcs_controller.controllers.services.agent import Agent
+from mcs_controller.controllers.runtime.manager import Manager
 
 pytestmark = pytest.mark.looptime
 
 
-class StubAgent:
-    """What `Terms` needs of an agent, with a metric of its own."""
+class StubManager:
+    """What `Terms` needs of a manager, with a metric of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.work = Counter("mcs_work_total", "Work.", registry=registry)
@@ -38,14 +38,14 @@ class StubAgent:
 
 class Setup:
     def __init__(self) -> None:
-        self.agents: list[StubAgent] = []
+        self.agents: list[StubManager] = []
         self.terms = Terms(cast(Any, self.make))
         self.registry = CollectorRegistry()
         self.registry.register(self.terms)
 
-    def make(self, registry: CollectorRegistry) -> Agent:
-        self.agents.append(StubAgent(registry))
-        return cast(Agent, self.agents[-1])
+    def make(self, registry: CollectorRegistry) -> Manager:
+        self.agents.append(StubManager(registry))
+        return cast(Manager, self.agents[-1])
 
     def sample(self, name: str) -> float | None:
         return self.registry.get_sample_value(name)

@@ -8,6 +8,7 @@ import pytest
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX
+from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import AffinityConfig, ExportRecord, Member, ServicePort, Statement
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.naming import exported_slice_name
@@ -62,7 +63,7 @@ def test_an_object_outside_a_members_namespace_is_malformed(namespace: str | Non
     readers: list[tuple[dict[str, Any], Callable[[dict[str, Any]], object]]] = [
         (raw_exported_service(), decode.exported_service),
         (raw_exported_slice(), decode.exported_slice),
-        ({"metadata": {}}, decode.member),
+        ({"metadata": {}}, decode_member),
     ]
     for raw, read in readers:
         raw["metadata"]["namespace"] = namespace
@@ -153,7 +154,7 @@ def test_the_slice_name_is_recovered_where_the_objects_name_was_shortened() -> N
 
 
 def test_a_member_is_read() -> None:
-    found = decode.member(
+    found = decode_member(
         {
             "metadata": {"name": "east", "namespace": "mcs-member-east"},
             "spec": {
@@ -181,7 +182,7 @@ STATED = {"at": NOON, "services": 3, "endpointSlices": 0, "digest": "0f4b03380ad
 
 def stated(said: dict[str, Any]) -> Statement | None:
     metadata = {"name": "east", "namespace": "mcs-member-east"}
-    return decode.member({"metadata": metadata, "status": {"exported": said}}).exported
+    return decode_member({"metadata": metadata, "status": {"exported": said}}).exported
 
 
 def test_what_a_member_states_of_itself_is_read() -> None:
@@ -211,14 +212,14 @@ def test_what_is_no_whole_statement_is_none(changed: dict[str, Any]) -> None:
 
 def test_a_member_owns_what_the_broker_s_administrator_says() -> None:
     metadata = {"name": "east", "namespace": "mcs-member-east"}
-    found = decode.member({"metadata": metadata, "spec": {"owns": ["shop", "bank/web"]}})
+    found = decode_member({"metadata": metadata, "spec": {"owns": ["shop", "bank/web"]}})
     assert found.owns == {"shop", "bank/web"}
 
 
 def test_a_member_that_an_operator_lets_go_is_released_and_one_with_other_annotations_is_not() -> None:
     metadata = {"name": "east", "namespace": "mcs-member-east"}
     for said, released in (({ANNOTATION_WITHDRAW: WITHDRAW_ALLOWED}, True), ({"note": "x"}, False)):
-        assert decode.member({"metadata": {**metadata, "annotations": said}}).released is released
+        assert decode_member({"metadata": {**metadata, "annotations": said}}).released is released
 
 
 def test_what_does_not_say_when_it_changed_changed_at_no_time() -> None:
@@ -236,13 +237,13 @@ def test_of_an_endpoints_addresses_no_more_are_read_than_are_published() -> None
 
 def test_a_member_that_has_not_yet_reported_is_read() -> None:
     raw = {"metadata": {"name": "east", "namespace": "mcs-member-east"}}
-    assert decode.member(raw) == Member("east")
+    assert decode_member(raw) == Member("east")
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
 def test_a_second_membercluster_in_a_members_namespace_means_nothing() -> None:
     with pytest.raises(MalformedObject, match="which its content demands"):
-        decode.member({"metadata": {"name": "unlimited", "namespace": "mcs-member-east"}})
+        decode_member({"metadata": {"name": "unlimited", "namespace": "mcs-member-east"}})
 
 
 @pytest.mark.parametrize(

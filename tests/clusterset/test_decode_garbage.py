@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject
+from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import raw_exported_service, raw_exported_slice, raw_slice
 from tests.clusterset.strategies import json_values, mutated
@@ -57,7 +59,7 @@ FULL_MEMBER = {
 READERS: list[tuple[str, Callable[[Any], object], dict[str, Any]]] = [
     ("exported_service", decode.exported_service, FULL_SERVICE),
     ("exported_slice", decode.exported_slice, raw_exported_slice(changedAt="2026-01-01T00:00:01Z")),
-    ("member", decode.member, FULL_MEMBER),
+    ("member", decode_member, FULL_MEMBER),
     ("source_slice", lambda raw: decode.source_slice(raw, "east"), raw_slice()),
     ("imported_slice", decode.imported_slice, FULL_IMPORTED),
     ("imported_slice_any_manager", decode.imported_slice_any_manager, FULL_IMPORTED),
@@ -65,7 +67,7 @@ READERS: list[tuple[str, Callable[[Any], object], dict[str, Any]]] = [
     ("service", decode.service, raw_service()),
     ("service_import", decode.service_import, raw_import()),
     ("namespace_active", decode.namespace_active, {"metadata": {}, "status": {"phase": "Active"}}),
-    ("conditions", decode.conditions, FULL_EXPORT["status"]["conditions"]),  # type: ignore[index]
+    ("conditions", decode_conditions, FULL_EXPORT["status"]["conditions"]),  # type: ignore[index]
 ]
 
 

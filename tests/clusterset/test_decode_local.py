@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import (
     AffinityConfig,
@@ -280,12 +281,12 @@ def test_a_namespace_is_active_until_it_is_being_deleted(raw: dict[str, Any], ac
 
 
 def test_conditions_of_no_list_are_none() -> None:
-    assert decode.conditions(None) == ()
+    assert decode_conditions(None) == ()
 
 
 def test_a_condition_with_an_impossible_status_is_malformed() -> None:
     with pytest.raises(MalformedObject, match="condition status is 'Perhaps'"):
-        decode.conditions([{"type": "Ready", "status": "Perhaps"}])
+        decode_conditions([{"type": "Ready", "status": "Perhaps"}])
 
 
 @pytest.mark.parametrize("kind", ["NodePort", "ExternalName"])

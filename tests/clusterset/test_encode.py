@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService
+from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     Condition,
@@ -199,10 +200,10 @@ def test_conditions_read_back_the_same_and_an_empty_message_is_written() -> None
         Condition("Valid", "True", "Valid", "", 3, micro_time(0.0)),
         Condition("Ready", "Unknown", "Pending", "why", None, micro_time(1.0)),
     )
-    body = encode.conditions(values)
+    body = encode_conditions(values)
     assert body[0]["message"] == ""
     assert "observedGeneration" not in body[1]
-    assert decode.conditions(body) == values
+    assert decode_conditions(body) == values
 
 
 def test_every_body_says_what_it_is_and_where_it_belongs() -> None:

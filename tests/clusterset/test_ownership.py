@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import (
     AffinityConfig,
     Endpoint,
@@ -18,7 +19,6 @@ from mcs_controller.clusterset.model import (
     SlicePort,
     SourceSlice,
 )
-from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.desired import imported_slices
 from mcs_controller.clusterset.services.merge import by_precedence, merge
 from mcs_controller.clusterset.services.ownership import owns, ports_fit, takes_part
@@ -44,7 +44,7 @@ owner_sets = st.frozensets(st.sampled_from(CLUSTERS))
 def test_a_name_belongs_to_a_member_by_itself_or_with_its_namespace(
     owned: list[str], key: ServiceKey, is_owner: bool
 ) -> None:
-    member = decode.member(
+    member = decode_member(
         {"metadata": {"name": "east", "namespace": "mcs-member-east"}, "spec": {"owns": owned}}
     )
     assert member == Member("east", owns=frozenset(owned))

@@ -12,6 +12,7 @@ import pytest
 
 from mcs_controller.clusterset import fields
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import raw_exported_service, raw_exported_slice, raw_slice
 
@@ -128,7 +129,7 @@ def test_a_refused_slice_says_which_field_holds_what_and_what_would_be_right(spe
     [
         decode.exported_service,
         decode.exported_slice,
-        decode.member,
+        decode_member,
         decode.service,
         decode.service_export,
         decode.service_import,

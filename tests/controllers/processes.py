@@ -11,11 +11,15 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import cast
 
 from prometheus_client import CollectorRegistry
 
+from mcs_controller.cli.controllers import make_manager
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.services.agent import Agent
+from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.controller import ServicesController
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
@@ -117,16 +121,28 @@ class AgentProcess:
             Client(self.wire.wrap(local), name="local"),
             Client(self.wire.wrap(broker), name="broker"),
         )
-        self.agent = Agent(
-            config,
-            local=self._clients[0],
-            broker=self._clients[1],
-            clock=clock,
-            random=Random(seed),
-            registry=self.registry,
-            events=self.told,
+        self.agent = make_manager(
+            Context.of(
+                config,
+                local=self._clients[0],
+                broker=self._clients[1],
+                clock=clock,
+                random=Random(seed),
+                registry=self.registry,
+                events=self.told,
+            )
         )
         self.task = asyncio.create_task(self.agent.run(), name=f"agent-{config.cluster_id}")
+
+    @property
+    def services(self) -> ServicesController:
+        """The controller of exports and imports."""
+        return cast(ServicesController, self.agent.controllers["services"])
+
+    @property
+    def membership(self) -> MembershipController:
+        """The controller of the membership."""
+        return cast(MembershipController, self.agent.controllers["membership"])
 
     def reconciles(self, queue: str) -> int:
         """How often a key of the queue has been looked at."""

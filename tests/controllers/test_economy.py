@@ -135,7 +135,7 @@ async def test_a_service_that_nobody_exports_costs_no_write_and_no_memory() -> N
         await world.settle()
 
         assert len(world["east"].agent.wire.writes) == before
-        local = world["east"].agent.agent.local
+        local = world["east"].agent.services.stores.local
         assert {entry.name for entry in local.source_slices} == {"web-abc"}
         assert {entry.name for entry in local.services if not entry.value.managed} == {"web"}
 
@@ -151,7 +151,7 @@ async def test_what_is_no_longer_exported_is_forgotten() -> None:
         await world.settle()
 
         for cluster in world:
-            local, broker = cluster.agent.agent.local, cluster.agent.agent.broker
+            local, broker = cluster.agent.services.stores.local, cluster.agent.services.stores.broker
             held = (local.services, local.source_slices, local.imported_slices, local.imports)
             mirrored = (broker.records, broker.slices, broker.own_records, broker.own_slices)
             assert [len(store) for store in held] == [0] * 4

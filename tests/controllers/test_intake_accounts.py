@@ -27,7 +27,8 @@ class Accounts:
     def __init__(self, *, objects: int = 3, size_bytes: int = 1000, endpoints: int = 10) -> None:
         self.allowed = Allowance(objects, size_bytes, endpoints)
         self.store: Store[int] = Store()
-        self.intake = Intake("Thing", self.store, lambda cluster: self.allowed)
+        self.intake = Intake("Thing", lambda cluster: self.allowed)
+        self.intake.follow(self.store)
         self._version = 0
 
     def take(self, name: str, size_bytes: int = 10, endpoints: int = 0, namespace: str = EAST) -> bool:
@@ -226,7 +227,8 @@ async def test_after_a_list_the_accounts_are_settled_and_what_fits_by_now_is_rea
 
 def test_of_what_we_wrote_ourselves_accounts_are_kept_and_nothing_is_left_out() -> None:
     accounts = Accounts(objects=1, endpoints=3)
-    own = Intake("Thing", accounts.store, lambda cluster: accounts.allowed, enforce=False)
+    own = Intake("Thing", lambda cluster: accounts.allowed, enforce=False)
+    own.follow(accounts.store)
     for name in ("a", "b"):
         assert own.admit(EAST, name, 10)
         assert own.takes("east", name, 2)

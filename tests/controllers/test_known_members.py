@@ -249,9 +249,9 @@ async def test_the_log_says_of_each_member_when_it_died_came_back_or_was_removed
         assert said == [
             "member east is dead",
             "member east is alive again",
-            "member west was removed: what it exported is withdrawn",
-            "most members went silent at once, which is hard to believe: the endpoints of east, mars, south "
-            "are held until their heartbeats come back or the broker's administrator lets them go",
+            "member west was removed: withdrawing what it exported",
+            "most members went silent at once: keeping the endpoints of east, mars, south until their "
+            "heartbeats return or the broker's administrator releases them",
         ]
 
 

@@ -11,12 +11,10 @@ import pytest
 from mcs_controller.api.resources import ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.former_ids import FormerIds
-from mcs_controller.controllers.runtime.evidence import Evidence
-from mcs_controller.controllers.services.confirmation import Confirmation
+from mcs_controller.controllers.runtime.proof import Confirmation, Evidence
 from mcs_controller.controllers.services.leave import leave
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import Forbidden, KubeError, Unreachable
-from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
 from tests.controllers.test_poison import record
@@ -225,15 +223,15 @@ async def test_absence_is_proven_by_a_second_read_a_while_after_the_first_howeve
 ) -> None:
     steps, evidence = Steps(Unreachable("refused"), Unreachable("refused")), Evidence()
 
+    local, broker, members = (steps.of(name) for name in ("local", "broker", "members"))
     await Confirmation(
-        steps.of("local"),
-        steps.of("broker"),
-        steps.of("members"),
         evidence,
-        5.0,
-        Backoff(1.0, 60.0, random=Longest()),
-        lambda: steps.did(f"looked, {evidence.confirmed}"),
+        first_read=[local.wait_synced, broker.wait_synced, members.wait_observed],
+        read_again=[local.confirm, members.confirm],
+        delay_seconds=5.0,
+        random=Longest(),
     ).run()
+    steps.did(f"looked, {evidence.confirmed}")
     assert steps.done == [
         ("local synced", 0),
         ("broker synced", 0),
@@ -245,7 +243,7 @@ async def test_absence_is_proven_by_a_second_read_a_while_after_the_first_howeve
         ("looked, True", 8),
     ]
     assert [one.getMessage() for one in caplog.records] == [
-        "cannot confirm what is gone, again soon: refused"
+        "cannot confirm what is gone, retrying soon: refused"
     ] * 2
 
 
@@ -261,7 +259,7 @@ async def test_why_the_id_is_not_known_yet_is_told_and_logged_once_for_each_caus
     what = "cannot read ClusterProperty cluster.clusterset.k8s.io: 503"
     assert (reader.problem or "").startswith(what)
     assert len(caplog.records) == 1
-    assert caplog.records[0].getMessage() == f"{reader.problem}; trying again"
+    assert caplog.records[0].getMessage() == f"{reader.problem}; retrying"
     fault.lift()
     assert await asyncio.wait_for(finding, 15) == "east"
 
@@ -272,7 +270,11 @@ async def test_one_look_at_the_id_says_why_it_is_not_known(caplog: pytest.LogCap
     reader = ClusterId(sim.client(), random=Random(1))
     assert await reader.ask("east") == "east"
     assert reader.problem is None
-    assert caplog.records[0].getMessage().startswith("the id given is taken without comparing: 403 Forbidden")
+    assert (
+        caplog.records[0]
+        .getMessage()
+        .startswith("cannot compare --cluster-id with the ClusterProperty, taking it as it is: 403 Forbidden")
+    )
     with pytest.raises(Forbidden):
         await reader.ask(None)
     fault.lift()

@@ -8,18 +8,19 @@ from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, Resource
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.membership.presence import Presence
+from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.exports.mirror import REMEMBERED_SECONDS, OwnMirror
-from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.store import Entry
 from tests.controllers.clusterset import Clusterset, Object
-from tests.controllers.processes import LoopClock, Wire
+from tests.controllers.processes import LoopClock, Told, Wire
 from tests.controllers.test_poison import record, slice_
 
 pytestmark = pytest.mark.looptime
@@ -33,11 +34,17 @@ class Mirrored:
         self.changed: list[ServiceKey] = []
         self.broke: list[str] = []
         client = Client(self.wire.wrap(world.broker.transport("member-east")), name="broker")
-        config, clock, random = AgentConfig(cluster_id="east"), LoopClock(), Random(1)
-        presence = Presence(config, world["east"].api, client, clock=clock, random=random)
-        membership = Membership(config, presence, client, random=random)
-        self.broker = BrokerState("east", client, membership, random=random)
-        self.mirror = OwnMirror(self.broker, clock)
+        context = Context.of(
+            AgentConfig(cluster_id="east"),
+            local=world["east"].api,
+            broker=client,
+            clock=LoopClock(),
+            random=Random(1),
+            registry=CollectorRegistry(),
+            events=Told(),
+        )
+        self.broker = BrokerStores(context, MembershipController(context).members)
+        self.mirror = OwnMirror(self.broker, context.clock)
         self.mirror.listen(changed=self.changed.append, broke=self.broke.append)
 
     async def record(self, name: str = "web") -> Entry[ExportRecord]:

@@ -115,5 +115,5 @@ async def test_a_refusal_to_create_in_an_ending_namespace_is_believed_though_its
 
         assert len([one for one in writes_into(west, "shop")[before:] if one.startswith("POST")]) == 1
         assert await west.import_of("shop", "web") is None
-        assert west.agent.agent.imports.failing == 0
+        assert west.agent.services.imports.failing == 0
         behind.lift()

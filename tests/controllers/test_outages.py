@@ -88,7 +88,7 @@ async def test_what_could_not_be_written_is_written_within_seconds_once_the_serv
         for name in names:
             await world["east"].endpoints("shop", name, "10.1.0.9")
         await asyncio.sleep(600)
-        failing = world[("west" if away == "own" else "east")].agent.agent
+        failing = world[("west" if away == "own" else "east")].agent.services
         assert (failing.imports if away == "own" else failing.exports).failing >= len(names)
         fault.lift()
 

@@ -2,14 +2,19 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.clusterset.membership.limits import Limits
-from mcs_controller.controllers.services.exports.own_limits import OwnLimits
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.stores.own_limits import OwnLimits
 from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset, Object
+from tests.controllers.processes import Told
 
 pytestmark = pytest.mark.looptime
 
@@ -158,8 +163,16 @@ async def someone_says(world: Clusterset, *conditions: Object) -> None:
 def another(world: Clusterset) -> OwnLimits:
     """Of the same agent, and the broker's user `limits`; what that one has written it does not know."""
     east = world["east"]
-    agent = east.agent.agent
-    return OwnLimits("east", world.broker.client("limits"), agent.broker, agent.membership, east.clock)
+    context = Context.of(
+        AgentConfig("east"),
+        local=east.api,
+        broker=world.broker.client("limits"),
+        clock=east.clock,
+        random=Random(1),
+        registry=CollectorRegistry(),
+        events=Told(),
+    )
+    return OwnLimits(context, east.agent.services.stores.broker, east.agent.membership.members)
 
 
 async def test_a_condition_is_written_again_if_that_failed_and_nobody_elses_is_lost() -> None:

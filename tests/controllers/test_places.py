@@ -189,9 +189,9 @@ def test_that_others_wait_for_a_members_places_is_logged_once(caplog: pytest.Log
     all_ask(places, "abc", "east")
     all_ask(places, "defgh", "west")
     assert [record.getMessage() for record in caplog.records] == [
-        f"cluster {said}: others wait"
+        f"member {said}: the others wait"
         for said in (
-            "east exports more services than are imported of one cluster here (1)",
-            "west exports more services than are imported of one cluster here (2)",
+            "east exports more services than are imported of one member (1)",
+            "west exports more services than are imported of one member (2)",
         )
     ]

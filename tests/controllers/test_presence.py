@@ -358,7 +358,7 @@ async def test_that_we_became_a_member_is_logged_once_and_again_after_we_were_no
     async with east_alone() as east:
         for _ in range(3):
             await east.step()
-        joined = "member of the clusterset as east"
+        joined = "joined the clusterset as member east"
         assert [entry.getMessage() for entry in caplog.records] == [joined]
 
         await east.world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")

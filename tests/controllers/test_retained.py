@@ -12,7 +12,7 @@ import pytest
 from mcs_controller.clusterset.membership.statement import Heard, statement
 from mcs_controller.clusterset.model import ExportRecord, Member, ServiceKey, SourceSlice
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.retained import TELL_AFTER_SECONDS, Retained
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, record
@@ -74,7 +74,7 @@ class World:
             imports_current=lambda: self.current,
             relist_imports=lambda: None,
         )
-        self.retained = Retained(cast(BrokerState, broker), cast(Membership, self.members))
+        self.retained = Retained(cast(BrokerStores, broker), cast(Membership, self.members))
         self._version = 10
 
     def write(self, *, version: int | None = None, **fields: Any) -> Entry[ExportRecord]:
@@ -142,7 +142,7 @@ async def test_an_operator_is_told_once_of_what_is_kept_for_long_and_once_of_its
 
     missing, back = caplog.messages
     assert "1 records and slices of member east are missing" in missing
-    assert back == "nothing of member east is missing on the broker any more"
+    assert back == "recovered: nothing of member east is missing on the broker any more"
 
 
 async def test_a_record_that_is_marked_as_withdrawn_is_no_export_while_it_lies_there() -> None:

@@ -140,7 +140,7 @@ async def test_an_export_made_again_while_it_is_being_read_is_read_in_full() -> 
 
 async def _is_read(world: Clusterset) -> bool:
     """The agent has begun to read the exported Service."""
-    return bool(world["east"].agent.agent.local.services)
+    return bool(world["east"].agent.services.stores.local.services)
 
 
 @pytest.mark.requirement("MCS-LIFE-01", "MCS-LIFE-09")

@@ -7,7 +7,7 @@ import pytest
 
 from mcs_controller.api.resources import NAMESPACES, SERVICES
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import DecodeError
 from mcs_controller.kube.store import Store
@@ -36,10 +36,10 @@ async def test_an_object_that_comes_back_malformed_is_an_error_that_costs_this_o
 ) -> None:
     store: Store[str] = Store()
     with pytest.raises(DecodeError, match="web as the server holds it cannot be read: ports has 101 items"):
-        await Writer(client, lambda: SERVICES, store, malformed).create(BODY)
+        await ObjectWriter(client, lambda: SERVICES, store, malformed).create(BODY)
     assert store.get("shop", "web") is None
 
 
 async def test_an_object_that_the_server_made_another_of_is_an_error_of_the_server(client: Client) -> None:
     with pytest.raises(DecodeError, match="the server changed web into something that is not ours"):
-        await Writer(client, lambda: SERVICES, Store[str](), lambda _: None).create(BODY)
+        await ObjectWriter(client, lambda: SERVICES, Store[str](), lambda _: None).create(BODY)

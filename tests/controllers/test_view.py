@@ -6,9 +6,9 @@ from typing import cast
 
 from mcs_controller.clusterset.model import Endpoint, Member, ServiceKey, SourceSlice
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.exports.own_limits import OwnLimits
-from mcs_controller.controllers.services.stores.broker import BrokerState
-from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.broker import BrokerStores
+from mcs_controller.controllers.services.stores.local import LocalStores
+from mcs_controller.controllers.services.stores.own_limits import OwnLimits
 from mcs_controller.controllers.services.stores.retained import Retained
 from mcs_controller.controllers.services.stores.view import ClustersetView
 from mcs_controller.kube.store import Entry, Store
@@ -25,8 +25,8 @@ class Stores:
             self.hold(one)
         local = SimpleNamespace(cluster_id="west", own_slices=lambda key: (), unread=lambda key: False)
         self.view = ClustersetView(
-            cast(LocalState, local),
-            cast(BrokerState, SimpleNamespace()),
+            cast(LocalStores, local),
+            cast(BrokerStores, SimpleNamespace()),
             cast(Retained, SimpleNamespace(slices=self._retained)),
             cast(Membership, SimpleNamespace(member=lambda cluster: self.members.get(cluster))),
             cast(OwnLimits, SimpleNamespace(kept_back=lambda key: False)),

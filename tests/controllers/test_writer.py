@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES
-from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import Conflict, NotFound
 from mcs_controller.kube.store import Store
@@ -47,7 +47,7 @@ async def client() -> AsyncIterator[Client]:
 
 async def test_what_the_server_took_as_it_is_is_held_as_it_was_written(client: Client) -> None:
     store: Store[str] = Store()
-    writer = Writer(client, lambda: ENDPOINT_SLICES, store, read)
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, store, read)
 
     created = await writer.create(body(), SENT)
     assert created.value is SENT
@@ -59,7 +59,7 @@ async def test_what_the_server_took_as_it_is_is_held_as_it_was_written(client: C
 
 
 async def test_what_the_server_filled_in_is_read(client: Client) -> None:
-    writer = Writer(client, lambda: ENDPOINT_SLICES, Store[str](), read)
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, Store[str](), read)
 
     created = await writer.create(body(ports=[{"name": "http", "port": 80}]), SENT)
     assert created.value == READ
@@ -69,7 +69,7 @@ async def test_what_the_server_filled_in_is_read(client: Client) -> None:
 
 
 async def test_without_the_value_the_answer_is_read(client: Client) -> None:
-    writer = Writer(client, lambda: ENDPOINT_SLICES, Store[str](), read)
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, Store[str](), read)
     assert (await writer.create(body())).value == READ
 
 
@@ -77,7 +77,7 @@ async def test_an_object_that_took_the_place_of_the_known_one_is_neither_replace
     client: Client,
 ) -> None:
     store: Store[str] = Store()
-    writer = Writer(client, lambda: ENDPOINT_SLICES, store, read)
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, store, read)
     created = await writer.create(body(), SENT)
     # The version is right: only the uid tells that it is another object.
     stranger = created._replace(uid="another")
@@ -92,7 +92,7 @@ async def test_an_object_that_took_the_place_of_the_known_one_is_neither_replace
 
 async def test_a_write_that_finds_nothing_leaves_nothing_held(client: Client) -> None:
     store: Store[str] = Store()
-    writer = Writer(client, lambda: ENDPOINT_SLICES, store, read)
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, store, read)
     created = await writer.create(body(), SENT)
     await client.delete(ENDPOINT_SLICES, "web", namespace="shop")
 
@@ -126,5 +126,5 @@ async def test_an_answer_that_says_anything_else_is_read(edit: Edit) -> None:
             edit(answer)
             return answer
 
-    writer = Writer(cast(Client, Editing()), lambda: ENDPOINT_SLICES, Store[str](), read)
+    writer = ObjectWriter(cast(Client, Editing()), lambda: ENDPOINT_SLICES, Store[str](), read)
     assert (await writer.create(body(), SENT)).value == READ

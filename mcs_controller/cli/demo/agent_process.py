@@ -12,9 +12,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
+from mcs_controller.cli.controllers import make_manager
 from mcs_controller.cli.host import connect
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.services.agent import Agent
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.manager import Manager
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.events.recorder import EventRecorder
@@ -38,7 +40,7 @@ class AgentProcess(Collector):
         )
         self._kubeconfig = kubeconfig
         self._broker_kubeconfig = broker_kubeconfig
-        self._present: tuple[Agent, CollectorRegistry] | None = None
+        self._present: tuple[Manager, CollectorRegistry] | None = None
 
     async def run(self) -> None:
         """One life: until cancelled."""
@@ -62,20 +64,22 @@ class AgentProcess(Collector):
             clock=clock,
             registry=registry,
         )
-        agent = Agent(
-            self._config,
-            local=local,
-            broker=broker,
-            clock=clock,
-            random=Random(),
-            registry=registry,
-            events=recorder,
+        manager = make_manager(
+            Context.of(
+                self._config,
+                local=local,
+                broker=broker,
+                clock=clock,
+                random=Random(),
+                registry=registry,
+                events=recorder,
+            )
         )
-        self._present = agent, registry
+        self._present = manager, registry
         try:
             async with Tasks(f"agent-{self._config.cluster_id}") as tasks:
                 tasks.start(recorder.run(), name="events", essential=False)
-                tasks.start(agent.run(), name="agent")
+                tasks.start(manager.run(), name="agent")
         finally:
             self._present = None
 

@@ -28,14 +28,12 @@ from mcs_controller.api.resources import (
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.model import (
     AffinityConfig,
-    Condition,
     Endpoint,
     ExportRecord,
     ImportedSlice,
     ServicePort,
     SlicePort,
     SourceSlice,
-    Statement,
 )
 from mcs_controller.clusterset.services.desired import DerivedService, DesiredImport
 from mcs_controller.clusterset.services.exported_content import published_content
@@ -74,16 +72,6 @@ def exported_service(record: ExportRecord, changed_at_seconds: float = 0.0) -> B
         exportedAnnotations=dict(record.annotations),
     )
     return body
-
-
-def statement(value: Statement) -> Body:
-    """What a member says of itself in the status of its MemberCluster."""
-    return {
-        "at": value.at,
-        "services": value.services,
-        "endpointSlices": value.endpoint_slices,
-        "digest": value.digest,
-    }
 
 
 def exported_slice(slice_: SourceSlice, changed_at_seconds: float = 0.0) -> Body:
@@ -180,21 +168,6 @@ def imported_slice(slice_: ImportedSlice, api_version: str = _IMPORT_API_VERSION
         for endpoint in slice_.content.endpoints
     ]
     return body
-
-
-def conditions(values: Sequence[Condition]) -> list[Body]:
-    """The conditions of a status."""
-    return [
-        _present(
-            type=condition.type,
-            status=condition.status,
-            reason=condition.reason,
-            message=condition.message,
-            observedGeneration=condition.observed_generation,
-            lastTransitionTime=condition.last_transition_at,
-        )
-        for condition in values
-    ]
 
 
 def _present(**fields: Any) -> Body:

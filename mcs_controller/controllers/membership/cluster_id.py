@@ -54,7 +54,9 @@ class ClusterId:
         except Forbidden as error:
             if option is None:
                 raise
-            _log.warning("the id given is taken without comparing: %s", error)
+            _log.warning(
+                "cannot compare --cluster-id with the ClusterProperty, taking it as it is: %s", error
+            )
             return self._known(option)
 
     async def _read(self) -> str | None:
@@ -77,5 +79,5 @@ class ClusterId:
     def _report(self, error: KubeError) -> None:
         problem = f"cannot read ClusterProperty {CLUSTER_ID_PROPERTY}: {error}"
         if problem != self.problem:
-            _log.warning("%s; trying again", problem)
+            _log.warning("%s; retrying", problem)
             self.problem = problem

@@ -1,17 +1,6 @@
-"""The errors of this room.
+"""The errors of membership; the tree is in `runtime/errors.py`."""
 
-ControllerError
-└── FatalError              the process must end: going on could harm another cluster
-    └── ClusterIdTaken      another cluster uses our cluster id
-"""
-
-
-class ControllerError(Exception):
-    """Anything that a controller finds wrong by itself."""
-
-
-class FatalError(ControllerError):
-    """Ends the process with this text as its last line."""
+from mcs_controller.controllers.runtime.errors import FatalError
 
 
 class ClusterIdTaken(FatalError):

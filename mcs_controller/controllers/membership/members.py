@@ -16,9 +16,9 @@ from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.membership import departure, liveness
 from mcs_controller.clusterset.membership.limits import Limits
+from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.membership.statement import Heard, hear
 from mcs_controller.clusterset.model import Member
-from mcs_controller.clusterset.services import decode
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.membership.presence import Presence
@@ -230,11 +230,11 @@ class Membership:
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
         for cluster in sorted(self._members.keys() - known.keys()):
-            _log.warning("member %s was removed: what it exported is withdrawn", cluster)
+            _log.warning("member %s was removed: withdrawing what it exported", cluster)
         if held and not self.held:
             _log.error(
-                "most members went silent at once, which is hard to believe: the endpoints of %s are held "
-                "until their heartbeats come back or the broker's administrator lets them go",
+                "most members went silent at once: keeping the endpoints of %s until their heartbeats return "
+                "or the broker's administrator releases them",
                 ", ".join(sorted(held)),
             )
         self._members, self.dead, self.held, self.doubtful = known, dead, held, doubtful
@@ -300,7 +300,7 @@ class Membership:
         members: dict[str, Member] = {}
         for raw in listed.items:
             try:
-                member = decode.member(raw)
+                member = decode_member(raw)
             except MalformedObject as error:
                 _log.warning("a MemberCluster is ignored: %s", error)
                 continue

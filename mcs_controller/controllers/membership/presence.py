@@ -21,9 +21,9 @@ from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.membership.member import decode_member, encode_statement
 from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
-from mcs_controller.clusterset.services import decode, encode
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.client import Client, JsonObject
@@ -122,7 +122,7 @@ class Presence:
             self._report(f"cannot renew the membership: {error}")
         else:
             if not self.verified:
-                _log.info("member of the clusterset as %s", self._config.cluster_id)
+                _log.info("joined the clusterset as member %s", self._config.cluster_id)
             self.verified, self.excluded, self.problem = True, False, None
         if before != (self.verified, self.excluded, self.problem is None):
             for tell in tuple(self._on_change):
@@ -152,7 +152,7 @@ class Presence:
 
     async def _read_and_write(self) -> None:
         raw = await self._broker.get(MEMBER_CLUSTERS, self._config.cluster_id, self._namespace)
-        member = decode.member(raw)
+        member = decode_member(raw)
         self.check_owner(member)
         self._judge(raw["metadata"]["uid"], member)
         status: JsonObject = {
@@ -163,7 +163,7 @@ class Presence:
         names = self.exported()
         if names is not None:
             said = statement(self._later_than(self._stated_at), *names)
-            status["exported"] = encode.statement(said)
+            status["exported"] = encode_statement(said)
         newest = self.newest_version()
         # The version makes sure that of two clusters that claim one id at once only one succeeds, and that
         # nothing is stated on a broker that was restored after it was judged.
@@ -175,7 +175,7 @@ class Presence:
             subresource="status",
         )
         # As it is held now: a broker with an older definition does not keep everything.
-        now = decode.member(written)
+        now = decode_member(written)
         self._heartbeat, self._stated_at = _moments(now)
         self._judge_version(written, newest)
 

@@ -26,7 +26,7 @@ _SERVERS_METADATA = frozenset(
 )
 
 
-class Writer(Generic[T]):
+class ObjectWriter(Generic[T]):
     """Creates, replaces, patches and deletes objects of one kind on one API server.
 
     `resource` is asked at each write, since the served version can change. All methods raise `KubeError`.

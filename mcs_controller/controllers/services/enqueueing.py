@@ -1,11 +1,157 @@
-"""Which service a change in a store is about, and whose doing it is: reconcilers are told nothing else."""
+"""Which change enqueues which service, for which of the two reconcilers.
 
+It is said here and nowhere else. Everything is told by service key; a reconciler that cannot act yet (a store
+not complete, a Service not read) returns, and is requeued when what it lacked arrives.
+"""
+
+import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
-from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
+from mcs_controller.clusterset.model import ExportRecord, LocalService, ServiceKey, SourceSlice
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.exports.exporter import Exporter
+from mcs_controller.controllers.services.imports.importer import Importer
+from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.queue.ready import OWN_LANE, Lane, working_for
+from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.store import Entry, Store
+
+_EVERYBODY: Lane = "*"
+"""A look at everything must not hold up what changes just then."""
+
+
+class Enqueueing:
+    """Subscribes to all that may change what a service's reconcilers do, and adds the service's key."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        membership: Membership,
+        exporter: Exporter,
+        importer: Importer,
+        exports: WorkQueue[ServiceKey],
+        imports: WorkQueue[ServiceKey],
+    ) -> None:
+        self._stores = stores
+        self._exporter = exporter
+        self._fuse = importer.fuse
+        self._exports = exports
+        self._imports = imports
+        self._changed_namespaces: set[str] = set()
+        local, broker = stores.local, stores.broker
+        enqueue_by_name(local.exports, self.enqueue)
+        enqueue_by_name(local.imports, self._enqueue_import)
+        enqueue_by_service(local.source_slices, self._part_changed)
+        enqueue_by_service(local.imported_slices, imports.add)
+        enqueue_by_service(broker.records, self._record_changed, lane=member_of)
+        enqueue_by_service(broker.slices, self._others_slice_changed, lane=member_of)
+        enqueue_by_service(broker.own_records, exports.add)
+        enqueue_by_service(broker.own_slices, exports.add)
+        local.services.subscribe(self._service_changed)
+        local.namespaces.subscribe(self._namespace_changed)
+        local.on_loaded(self.enqueue)
+        importer.cap.wake = imports.add
+        stores.own_limits.on_kept_back = self._enqueue_import
+        stores.own_limits.on_change = self.enqueue_own_exports
+        stores.retained.on_release(self._record_changed)
+        stores.retained.on_accounted(self._accounted_for)
+        membership.on_change(self._member_changed)
+        membership.on_sure(self.enqueue_everything)
+
+    def enqueue(self, key: ServiceKey) -> None:
+        """Have both reconcilers look at a service."""
+        self._exports.add(key)
+        self._enqueue_import(key)
+
+    def enqueue_everything(self) -> None:
+        """Have them look at every service that any cluster exports, or of which something is here."""
+        with working_for(_EVERYBODY):
+            for key in self._stores.view.services():
+                self.enqueue(key)
+
+    def enqueue_own_exports(self) -> None:
+        """Have them look at what this cluster exports."""
+        for key in self.own_exports():
+            self.enqueue(key)
+
+    def own_exports(self) -> set[ServiceKey]:
+        """What this cluster exports, what it has on the broker, and what waits to be looked at again."""
+        found = self._exporter.unfinished()
+        found.update(ServiceKey(export.namespace, export.name) for export in self._stores.local.exports)
+        for store in (self._stores.broker.own_records, self._stores.broker.own_slices):
+            found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
+        return found
+
+    def _enqueue_import(self, key: ServiceKey) -> None:
+        # The fuse counts at once, so that it knows of all that one list lacks before the first is withdrawn.
+        self._fuse.look(key)
+        self._imports.add(key)
+
+    def _accounted_for(self, cluster: str) -> None:
+        """What waited for the word of a member, here or in part."""
+        local = self._stores.local
+        waiting = {
+            ServiceKey(entry.namespace, entry.name)
+            for entry in local.imports
+            if not entry.value.clusters or cluster in entry.value.clusters
+        }
+        waiting.update(
+            entry.value.service for entry in local.imported_slices if entry.value.source_cluster == cluster
+        )
+        for key in waiting:
+            self._enqueue_import(key)
+
+    def _record_changed(self, key: ServiceKey) -> None:
+        self._enqueue_import(key)
+        if self._stores.local.exports.get(*key) is not None:
+            self._exports.add(key)
+
+    def _others_slice_changed(self, key: ServiceKey) -> None:
+        """Of a service that nobody exports, and of which nothing is here, slices say nothing."""
+        local = self._stores.local
+        if local.imports.get(*key) or local.imported_slices.indexed(key) or self._stores.view.exported(key):
+            self._imports.add(key)
+
+    def _service_changed(self, old: Entry[LocalService] | None, new: Entry[LocalService] | None) -> None:
+        for entry in (old, new):
+            if entry is not None and entry.value.import_name:
+                self._imports.add(ServiceKey(entry.namespace, entry.value.import_name))
+        entry = new or old
+        if entry is not None:
+            self._part_changed(ServiceKey(entry.namespace, entry.name))
+
+    def _part_changed(self, key: ServiceKey) -> None:
+        """The Service of that name, or a slice of it: of no use to anybody but an export that was read.
+
+        One that has not been read yet is enqueued when it has been, and one that went was told itself.
+        """
+        if self._stores.local.loaded(key):
+            self.enqueue(key)
+
+    def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
+        if new is None or (old is not None and old.value == new.value):
+            return
+        if not self._changed_namespaces:
+            # One look at all services for all namespaces of a list.
+            asyncio.get_running_loop().call_soon(self._enqueue_changed_namespaces)
+        self._changed_namespaces.add(new.name)
+
+    def _enqueue_changed_namespaces(self) -> None:
+        for key in self._stores.view.services():
+            if key.namespace in self._changed_namespaces:
+                self._imports.add(key)
+        self._changed_namespaces.clear()
+
+    def _member_changed(self, cluster: str) -> None:
+        broker = self._stores.broker
+        broker.member_changed(cluster)
+        if cluster == self._stores.local.cluster_id:
+            self.enqueue_own_exports()
+        with working_for(cluster):
+            for entry in broker.records:
+                if entry.value.cluster == cluster:
+                    self._record_changed(entry.value.service)
 
 
 class _OfService(Protocol):
@@ -16,24 +162,24 @@ class _OfService(Protocol):
 _Belonging = TypeVar("_Belonging", bound=_OfService)
 
 
-def tell_by_name(store: Store[Any], tell: Callable[[ServiceKey], None]) -> None:
-    """Tell the service that an object of the store is named for."""
+def enqueue_by_name(store: Store[Any], enqueue: Callable[[ServiceKey], None]) -> None:
+    """Enqueue the service that an object of the store is named for."""
 
     def changed(old: Entry[Any] | None, new: Entry[Any] | None) -> None:
         entry = new or old
         if entry is not None:
-            tell(ServiceKey(entry.namespace, entry.name))
+            enqueue(ServiceKey(entry.namespace, entry.name))
 
     store.subscribe(changed)
 
 
-def tell_by_service(
+def enqueue_by_service(
     store: Store[_Belonging],
-    tell: Callable[[ServiceKey], None],
+    enqueue: Callable[[ServiceKey], None],
     *,
     lane: Callable[[_Belonging], Lane] = lambda value: OWN_LANE,
 ) -> None:
-    """Tell the service that an object of the store belongs to, the old one too if that changed.
+    """Enqueue the service that an object of the store belongs to, the old one too if that changed.
 
     `lane` says whose doing a change of the object is.
     """
@@ -43,9 +189,9 @@ def tell_by_service(
         if entry is None:
             return
         with working_for(lane(entry.value)):
-            tell(entry.value.service)
+            enqueue(entry.value.service)
             if old is not None and old.value.service != entry.value.service:
-                tell(old.value.service)
+                enqueue(old.value.service)
 
     store.subscribe(changed)
 

@@ -7,9 +7,8 @@ the broker's kinds (`broker`) are held to what an importing cluster's API server
 ourselves (`own`) is read whatever became of it.
 """
 
-from mcs_controller.clusterset.services.decode.broker import exported_service, exported_slice, member
+from mcs_controller.clusterset.services.decode.broker import exported_service, exported_slice
 from mcs_controller.clusterset.services.decode.local import (
-    conditions,
     namespace_active,
     service,
     service_export,
@@ -30,12 +29,10 @@ from mcs_controller.clusterset.services.decode.slices import (
 
 __all__ = [
     "SliceFields",
-    "conditions",
     "exported_service",
     "exported_slice",
     "imported_slice",
     "imported_slice_any_manager",
-    "member",
     "namespace_active",
     "own_exported_service",
     "own_exported_slice",

@@ -5,8 +5,6 @@ content demands, so that a member can tell no two stories about one service. An 
 that no API server would take is dropped and the rest of the record kept (MCS-IMP-17).
 """
 
-from sys import intern
-
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import (
     Json,
@@ -14,7 +12,6 @@ from mcs_controller.clusterset.fields import (
     an_object,
     bad,
     child,
-    integer,
     internal_traffic_policy,
     ip_families,
     required_label,
@@ -22,20 +19,16 @@ from mcs_controller.clusterset.fields import (
     service_ports,
     string_pairs,
     text,
-    texts,
     time_seconds,
     traffic_distribution,
 )
-from mcs_controller.clusterset.fuse import is_released
-from mcs_controller.clusterset.identity import cluster_of_namespace
-from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX, StatedLimits
+from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX
+from mcs_controller.clusterset.membership.member import check_name, source_cluster
 from mcs_controller.clusterset.model import (
     ExportRecord,
     ImportType,
-    Member,
     ServiceKey,
     SourceSlice,
-    Statement,
 )
 from mcs_controller.clusterset.services.decode.slices import slice_content
 from mcs_controller.clusterset.services.exported_content import published_content
@@ -43,35 +36,9 @@ from mcs_controller.clusterset.services.metadata import exportable_annotations, 
 from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
 from mcs_controller.clusterset.syntax import seconds_of_time
 
-_MAX_CIDRS = 1000
-_MAX_NAMESPACES = 10_000
-_LIMIT_FIELDS = {
-    "services": "services",
-    "endpoint_slices": "endpointSlices",
-    "endpoints": "endpoints",
-    "mebibytes": "mebibytes",
-    "imports": "imports",
-}
-"""The names of `Limits` as the API spells them."""
-
-
-def source_cluster(metadata: Json) -> str:
-    """The member in whose namespace an object lies."""
-    namespace = text(metadata, "namespace")
-    cluster = cluster_of_namespace(namespace)
-    if cluster is None:
-        raise bad("namespace", namespace, "a member's")
-    return intern(cluster)
-
 
 def _service_key(spec: Json) -> ServiceKey:
     return ServiceKey(required_label(spec, "serviceNamespace"), required_label(spec, "serviceName"))
-
-
-def _check_name(metadata: Json, wanted: str) -> None:
-    name = text(metadata, "name")
-    if name != wanted:
-        raise bad("name", name, f"{wanted}, which its content demands")
 
 
 def exported_service(raw: Json) -> ExportRecord:
@@ -80,7 +47,7 @@ def exported_service(raw: Json) -> ExportRecord:
     spec = child(raw, "spec")
     cluster = source_cluster(metadata)
     key = _service_key(spec)
-    _check_name(metadata, exported_service_name(key))
+    check_name(metadata, exported_service_name(key))
     kind: ImportType
     match spec.get("type"):
         case "ClusterSetIP":
@@ -126,46 +93,6 @@ def exported_slice(raw: Json) -> SourceSlice:
     cluster = source_cluster(metadata)
     key = _service_key(spec)
     slice_name = required_name(spec, "sliceName")
-    _check_name(metadata, exported_slice_name(key.namespace, slice_name))
+    check_name(metadata, exported_slice_name(key.namespace, slice_name))
     content = published_content(slice_content(spec, ADDRESSES_PER_ENDPOINT_MAX))
     return SourceSlice(cluster, key, slice_name, content, time_seconds(spec, "changedAt"))
-
-
-def member(raw: Json) -> Member:
-    """A cluster of the clusterset.
-
-    A network that cannot be read is kept: it allows no address (`services/admission.py`), which is safer than
-    to forget that there was a restriction.
-    """
-    metadata = child(an_object(raw, "object"), "metadata")
-    spec = child(raw, "spec")
-    status = child(raw, "status")
-    cluster = source_cluster(metadata)
-    _check_name(metadata, cluster)
-    return Member(
-        cluster=cluster,
-        cluster_uid=text(status, "clusterUID"),
-        version=text(status, "version"),
-        heartbeat=text(status, "heartbeat"),
-        allowed_cidrs=texts(spec, "podCIDRs", _MAX_CIDRS),
-        allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
-        released=is_released(string_pairs(metadata, "annotations")),
-        limits=_limits(child(spec, "limits")),
-        owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
-        exported=_statement(child(status, "exported")),
-    )
-
-
-def _statement(raw: Json) -> Statement | None:
-    """What the member states; None where it cannot be read, as from a version that states nothing."""
-    at = text(raw, "at")
-    services, slices = integer(raw, "services"), integer(raw, "endpointSlices")
-    if len(at) != len("2026-01-01T00:00:00.000000Z") or services is None or slices is None:
-        return None
-    return Statement(at, services, slices, text(raw, "digest"))
-
-
-def _limits(raw: Json) -> StatedLimits:
-    """The limits that are stated; less than nothing is nothing."""
-    stated = ((name, integer(raw, field)) for name, field in _LIMIT_FIELDS.items())
-    return tuple((name, max(0, value)) for name, value in stated if value is not None)

@@ -5,7 +5,7 @@ of ours that somebody edited has to be read, or it would never be put right: wha
 absent in a way that no wanted import equals.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from mcs_controller.api.names import (
     ANNOTATION_IDLE_SINCE,
@@ -13,13 +13,13 @@ from mcs_controller.api.names import (
     LABEL_SERVICE_NAME,
     MANAGED_BY,
 )
+from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import (
     FAMILIES,
     Json,
     affinity,
     an_object,
-    bad,
     child,
     integer,
     internal_traffic_policy,
@@ -35,7 +35,6 @@ from mcs_controller.clusterset.fields import (
 from mcs_controller.clusterset.model import (
     AddressFamily,
     AffinityConfig,
-    Condition,
     ImportSpec,
     LocalExport,
     LocalImport,
@@ -45,10 +44,8 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services.decode.owner import import_owner_uid
 from mcs_controller.clusterset.syntax import family_of, parse_ip
 
-_MAX_CONDITIONS = 1000
 _MAX_CLUSTERS = 10_000
 _MAX_IMPORT_PORTS = 1000
-_STATUSES = ("True", "False", "Unknown")
 
 
 def service_export(raw: Json) -> LocalExport:
@@ -62,7 +59,7 @@ def service_export(raw: Json) -> LocalExport:
         created_at=text(metadata, "creationTimestamp"),
         labels=string_pairs(spec, "exportedLabels"),
         annotations=string_pairs(spec, "exportedAnnotations"),
-        conditions=conditions(child(raw, "status").get("conditions")),
+        conditions=decode_conditions(child(raw, "status").get("conditions")),
         deleting=metadata.get("deletionTimestamp") is not None,
     )
 
@@ -151,7 +148,7 @@ def service_import(raw: Json) -> LocalImport:
         labels=labels,
         annotations=string_pairs(metadata, "annotations"),
         clusters=tuple(text(an_object(item, "clusters"), "cluster") for item in clusters),
-        conditions=conditions(status.get("conditions")),
+        conditions=decode_conditions(status.get("conditions")),
         slice_objects=text(status, "endpointSliceObjects"),
         managed=(LABEL_MANAGED_BY, MANAGED_BY) in labels,
         deleting=metadata.get("deletionTimestamp") is not None,
@@ -201,23 +198,3 @@ def namespace_active(raw: Json) -> bool:
     """Whether objects can be created in the namespace (MCS-LIFE-09)."""
     metadata = child(an_object(raw, "object"), "metadata")
     return metadata.get("deletionTimestamp") is None and text(child(raw, "status"), "phase") != "Terminating"
-
-
-def conditions(raw_list: Any) -> tuple[Condition, ...]:
-    """A list of metav1.Condition; None is the empty list."""
-    found = items({"conditions": raw_list}, "conditions", _MAX_CONDITIONS)
-    return tuple(_condition(an_object(item, "conditions")) for item in found)
-
-
-def _condition(raw: Json) -> Condition:
-    status = raw.get("status")
-    if status not in _STATUSES:
-        raise bad("condition status", status, "True, False or Unknown")
-    return Condition(
-        type=text(raw, "type"),
-        status=status,
-        reason=text(raw, "reason"),
-        message=text(raw, "message"),
-        observed_generation=integer(raw, "observedGeneration"),
-        last_transition_at=text(raw, "lastTransitionTime"),
-    )

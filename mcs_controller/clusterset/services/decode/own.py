@@ -9,6 +9,7 @@ from typing import cast
 from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import Json, an_object, child, text
+from mcs_controller.clusterset.membership.member import source_cluster
 from mcs_controller.clusterset.model import (
     AddressFamily,
     Endpoint,
@@ -18,7 +19,7 @@ from mcs_controller.clusterset.model import (
     SliceContent,
     SourceSlice,
 )
-from mcs_controller.clusterset.services.decode.broker import exported_service, exported_slice, source_cluster
+from mcs_controller.clusterset.services.decode.broker import exported_service, exported_slice
 from mcs_controller.clusterset.services.decode.slices import imported_slice
 from mcs_controller.clusterset.syntax import is_dns_label
 

@@ -3,18 +3,18 @@
 Conditions are merged by type, so that other controllers' conditions survive.
 """
 
-import random as randomness
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mcs_controller.clusterset.conditions import merge_conditions
+from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
-from mcs_controller.clusterset.services import decode, encode
-from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.clusterset.services import decode
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.status_writer import StatusWriter
-from mcs_controller.controllers.services.stores.local import LocalState
-from mcs_controller.kube.clock import Clock, rfc3339
-from mcs_controller.kube.events.sink import EventSink, EventType, ObjectRef
+from mcs_controller.controllers.services.stores.local import LocalStores
+from mcs_controller.kube.clock import rfc3339
+from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry
 
 _WORTH_A_WARNING = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
@@ -27,14 +27,14 @@ _Difference = tuple[Entry[LocalExport], tuple[Condition, ...]]
 class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
     """The only writer of our conditions on ServiceExports."""
 
-    def __init__(
-        self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
-    ) -> None:
-        super().__init__("export-status", random)
+    def __init__(self, context: Context, local: LocalStores) -> None:
+        super().__init__("export-status", context.random)
         self._local = local
-        self._clock = clock
-        self._events = events
-        self._exports = Writer(local.client, local.exports_resource, local.exports, decode.service_export)
+        self._clock = context.clock
+        self._events = context.events
+        self._exports = ObjectWriter(
+            local.client, local.exports_resource, local.exports, decode.service_export
+        )
 
     def has(self, key: ServiceKey, condition_type: str) -> bool:
         """Whether the ServiceExport has a condition of this type, whoever wrote it and when."""
@@ -48,7 +48,7 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
 
     async def _write(self, key: ServiceKey, difference: _Difference) -> None:
         entry, merged = difference
-        status = {"conditions": encode.conditions(merged)}
+        status = {"conditions": encode_conditions(merged)}
         expected = replace(entry.value, conditions=merged)
         await self._exports.patch(entry, {"status": status}, subresource="status", expected=expected)
         self._tell(entry, merged)

@@ -19,41 +19,35 @@ from mcs_controller.clusterset.services.export import (
 from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.membership.presence import Names
-from mcs_controller.controllers.runtime.evidence import Evidence
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.proof import Evidence
 from mcs_controller.controllers.services.exports.export_status import ExportStatus
 from mcs_controller.controllers.services.exports.mirror import OwnMirror
-from mcs_controller.controllers.services.exports.own_limits import LOOK_AGAIN_SECONDS, OwnLimits
-from mcs_controller.controllers.services.stores.broker import BrokerState
-from mcs_controller.controllers.services.stores.local import LocalState
-from mcs_controller.controllers.services.stores.view import ClustersetView
-from mcs_controller.kube.clock import Clock
+from mcs_controller.controllers.services.stores.own_limits import LOOK_AGAIN_SECONDS
+from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.errors import ApiError, Forbidden, Invalid, KubeError, NamespaceTerminating
 
 
 class Exporter:
-    """The reconciler of exports."""
+    """The reconciler of exports; `status` writes what it has to say of them."""
 
     def __init__(
         self,
-        local: LocalState,
-        broker: BrokerState,
-        view: ClustersetView,
+        context: Context,
+        stores: Stores,
         membership: Membership,
         evidence: Evidence,
-        own_limits: OwnLimits,
-        status: ExportStatus,
         mirror: OwnMirror,
-        clock: Clock,
     ) -> None:
-        self._local = local
-        self._broker = broker
-        self._view = view
+        self.status = ExportStatus(context, stores.local)
+        self._local = stores.local
+        self._broker = stores.broker
+        self._view = stores.view
+        self._own_limits = stores.own_limits
         self._membership = membership
         self._evidence = evidence
-        self._own_limits = own_limits
-        self._status = status
-        self._clock = clock
         self._mirror = mirror
+        self._clock = context.clock
         # What has to be looked at before all can be said to be written; what the broker refuses is not.
         self._unfinished: set[ServiceKey] = set()
         self._refused: set[ServiceKey] = set()
@@ -130,7 +124,7 @@ class Exporter:
                     f"the Service and its EndpointSlices cannot be read: {problem}",
                     observed_generation=evaluation.valid.observed_generation,
                 )
-                self._status.want(key, [unreadable])
+                self.status.want(key, [unreadable])
             return None
         if evaluation.record is not None:
             self._evidence.saw([(self._local.cluster_id, key)])
@@ -237,7 +231,7 @@ class Exporter:
         """What is not known yet, after a start, leaves the condition of the time before in place."""
         generation = evaluation.valid.observed_generation
         wanted = [evaluation.valid]
-        if ready is None and not self._status.has(key, "Ready"):
+        if ready is None and not self.status.has(key, "Ready"):
             ready = ready_condition("Pending", "waiting for the broker")
         if ready is not None:
             wanted.append(replace(ready, observed_generation=generation))
@@ -245,4 +239,4 @@ class Exporter:
             wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
         elif self._view.complete() and (merged := self._view.merged(key)) is not None:
             wanted.append(conflict_condition(merged, observed_generation=generation))
-        self._status.want(key, wanted)
+        self.status.want(key, wanted)

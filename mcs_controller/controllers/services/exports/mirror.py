@@ -16,8 +16,8 @@ from typing import Any
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services import decode, encode
-from mcs_controller.controllers.runtime.object_writer import Writer
-from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.store import Entry, Key, is_older
 
@@ -30,11 +30,11 @@ _ANY_AGE = "1970-01-01T00:00:00Z"
 class OwnMirror:
     """Writes and removes this cluster's records and slices. All methods raise `KubeError`."""
 
-    def __init__(self, broker: BrokerState, clock: Clock) -> None:
-        self.records = Writer(
+    def __init__(self, broker: BrokerStores, clock: Clock) -> None:
+        self.records = ObjectWriter(
             broker.client, lambda: EXPORTED_SERVICES, broker.own_records, decode.exported_service
         )
-        self.slices = Writer(
+        self.slices = ObjectWriter(
             broker.client, lambda: EXPORTED_ENDPOINT_SLICES, broker.own_slices, decode.exported_slice
         )
         self._clock = clock

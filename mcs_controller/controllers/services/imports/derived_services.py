@@ -24,8 +24,8 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services import decode, desired, encode
 from mcs_controller.clusterset.services.families import servable
 from mcs_controller.clusterset.services.naming import derived_service_name
-from mcs_controller.controllers.runtime.object_writer import Writer
-from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.kube.errors import Invalid
 from mcs_controller.kube.store import Entry
@@ -42,10 +42,10 @@ _Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
 class DerivedServices:
     """Creates, reconciles and removes derived Services. All methods raise `KubeError`."""
 
-    def __init__(self, local: LocalState, clock: Clock) -> None:
+    def __init__(self, local: LocalStores, clock: Clock) -> None:
         self._local = local
         self._clock = clock
-        self._services = Writer(local.client, lambda: SERVICES, local.services, decode.service)
+        self._services = ObjectWriter(local.client, lambda: SERVICES, local.services, decode.service)
         self._unserved: set[AddressFamily] = set()
         self._unknown_distributions: set[str] = set()
         self._refused_since_seconds: dict[ServiceKey, float] = {}
@@ -142,7 +142,11 @@ class DerivedServices:
             if wanted.cluster_ips and _blames(refusal, "spec.clusterIP"):
                 if not self._is_taken_for_good(key := merged.service):
                     raise
-                _log.warning("the clusterset IP of %s/%s was given away meanwhile: %s", *key, refusal)
+                _log.warning(
+                    "the recorded clusterset IP of %s/%s is in use elsewhere; allocating another: %s",
+                    *key,
+                    refusal,
+                )
                 fresh = desired.derived_service(merged, owner_uid=imported.uid)
                 if fresh is not None:
                     return await self._create(merged, imported, fresh)
@@ -173,7 +177,7 @@ class DerivedServices:
                 raise
             written = await write(self._body(replace(wanted, traffic_distribution=None)))
         if distribution is not None and written.value.traffic_distribution != distribution:
-            _log.warning("this cluster does not know the traffic distribution %s", distribution)
+            _log.warning("this cluster does not know traffic distribution %s: leaving it out", distribution)
             self._unknown_distributions.add(distribution)
         return written
 

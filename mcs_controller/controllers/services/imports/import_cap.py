@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from mcs_controller.clusterset.membership.limits import has_place
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.store import Entry
 
 _log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class ImportCap:
     """Answers whether a service may be imported, and tells `wake` each one that waited once it may."""
 
-    def __init__(self, local: LocalState, membership: Membership) -> None:
+    def __init__(self, local: LocalStores, membership: Membership) -> None:
         self.wake: Callable[[ServiceKey], None] = lambda key: None
         self._local = local
         self._membership = membership
@@ -104,7 +104,7 @@ class ImportCap:
         if cluster not in self._told:
             self._told.add(cluster)
             _log.warning(
-                "cluster %s exports more services than are imported of one cluster here (%d): others wait",
+                "member %s exports more services than are imported of one member (%d): the others wait",
                 cluster,
                 self._membership.limits(cluster).imports,
             )

@@ -16,8 +16,8 @@ from collections import Counter
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.stores.local import LocalState
-from mcs_controller.controllers.services.stores.view import ClustersetView
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.stores.stores import Stores
 
 WINDOW_SECONDS = 60.0
 
@@ -27,21 +27,13 @@ _log = logging.getLogger(__name__)
 class ImportFuse:
     """Answers whether an import that nobody exports may be withdrawn."""
 
-    def __init__(
-        self,
-        local: LocalState,
-        view: ClustersetView,
-        membership: Membership,
-        *,
-        share: float,
-        minimum: int,
-    ) -> None:
+    def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         self.holding = False
-        self._local = local
-        self._view = view
+        self._local = stores.local
+        self._view = stores.view
         self._membership = membership
-        self._share = share
-        self._minimum = minimum
+        self._share = context.config.fuse_share
+        self._minimum = context.config.fuse_minimum
         self._ours: set[ServiceKey] = set()
         self._missing: set[ServiceKey] = set()
         self._kept: set[ServiceKey] = set()
@@ -145,14 +137,14 @@ class ImportFuse:
         holding = fuse.holds(held_before, missing=len(self._missing), tripping=tripping)
         if holding and not self.holding:
             _log.error(
-                "nobody exports %d of %d imported services any more, %d of them withdrawn within the last "
-                "minute: the rest is held until the exports come back or an operator lets them go",
+                "%d of %d imported services have no exporter any more (%d withdrawn within the last minute): "
+                "holding the rest until exports return or an operator releases them",
                 len(self._missing) + recent,
                 len(self._ours) + recent,
                 recent,
             )
         elif self.holding and not holding:
-            _log.warning("no imports are held any more")
+            _log.warning("recovered: no imports are held any more")
         self.holding = holding
 
     def _recently_withdrawn(self) -> int:

@@ -4,20 +4,20 @@
 it. What is pruned once is not asked for again.
 """
 
-import random as randomness
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mcs_controller.api.names import CONDITION_HELD
-from mcs_controller.clusterset.conditions import merge_conditions
+from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
-from mcs_controller.clusterset.services import decode, encode
-from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.clusterset.services import decode
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.status_writer import StatusWriter
-from mcs_controller.controllers.services.stores.local import LocalState
-from mcs_controller.kube.clock import Clock, rfc3339
-from mcs_controller.kube.events.sink import EventSink, ObjectRef
+from mcs_controller.controllers.services.stores.local import LocalStores
+from mcs_controller.kube.clock import rfc3339
+from mcs_controller.kube.events.sink import ObjectRef
 from mcs_controller.kube.store import Entry
 
 
@@ -37,14 +37,14 @@ _Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
 class ImportStatus(StatusWriter[WantedStatus, _Difference]):
     """The only writer of our part of a ServiceImport's status."""
 
-    def __init__(
-        self, local: LocalState, *, clock: Clock, random: randomness.Random, events: EventSink
-    ) -> None:
-        super().__init__("import-status", random)
+    def __init__(self, context: Context, local: LocalStores) -> None:
+        super().__init__("import-status", context.random)
         self._local = local
-        self._clock = clock
-        self._events = events
-        self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
+        self._clock = context.clock
+        self._events = context.events
+        self._imports = ObjectWriter(
+            local.client, local.imports_resource, local.imports, decode.service_import
+        )
         self._slice_objects_pruned = False
 
     def hold(self, key: ServiceKey, imported: LocalImport, held: Condition) -> None:
@@ -71,7 +71,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
             return None
         status = {
             "clusters": [{"cluster": cluster} for cluster in wanted.clusters],
-            "conditions": encode.conditions(conditions),
+            "conditions": encode_conditions(conditions),
             "endpointSliceObjects": slice_objects,
         }
         kept = "" if self._slice_objects_pruned else slice_objects

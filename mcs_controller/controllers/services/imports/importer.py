@@ -4,7 +4,7 @@ For one service, in this order: the ServiceImport, the derived Service that carr
 written back to the import in one update (MCS-IMP-09), the imported slices, the import's status. Where ports
 change, slices get the new ones before the derived Service does, and lose the old ones after it. What the
 objects must look like is decided in `clusterset/services/desired.py`. An import never disappears while one
-export remains (MCS-IMP-03), and nothing is removed without proof (`runtime/evidence.py`).
+export remains (MCS-IMP-03), and nothing is removed without proof (`runtime/proof.py`).
 """
 
 import asyncio
@@ -21,17 +21,15 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services import decode, desired, encode
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.runtime.evidence import Evidence
-from mcs_controller.controllers.runtime.object_writer import Writer
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.runtime.proof import Evidence
 from mcs_controller.controllers.services.imports.derived_services import DerivedServices
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
-from mcs_controller.controllers.services.metrics import AgentMetrics
-from mcs_controller.controllers.services.stores.local import LocalState
-from mcs_controller.controllers.services.stores.retained import Retained
-from mcs_controller.controllers.services.stores.view import ClustersetView
-from mcs_controller.kube.clock import Clock
+from mcs_controller.controllers.services.metrics import ServicesMetrics
+from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.errors import KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
 
@@ -40,41 +38,36 @@ TELL_UNSURE_AFTER_SECONDS = 30.0
 
 
 class Importer:
-    """The reconciler of imports."""
+    """The reconciler of imports. `fuse` and `cap` say what it may not do; `status` writes what it has to
+    say."""
 
     def __init__(
         self,
-        local: LocalState,
-        view: ClustersetView,
-        retained: Retained,
+        context: Context,
+        stores: Stores,
         membership: Membership,
         evidence: Evidence,
-        import_fuse: ImportFuse,
-        cap: ImportCap,
-        status: ImportStatus,
-        derived: DerivedServices,
-        metrics: AgentMetrics,
-        clock: Clock,
-        *,
-        exclude_metadata: Sequence[str],
+        metrics: ServicesMetrics,
     ) -> None:
-        self._local = local
-        self._view = view
-        self._retained = retained
+        self.fuse = ImportFuse(context, stores, membership)
+        self.cap = ImportCap(stores.local, membership)
+        self.status = ImportStatus(context, stores.local)
+        self._local = local = stores.local
+        self._view = stores.view
+        self._retained = stores.retained
         self._membership = membership
         self._evidence = evidence
-        self._fuse = import_fuse
-        self._cap = cap
-        self._status = status
-        self._derived = derived
+        self._derived = DerivedServices(local, context.clock)
         self._metrics = metrics
-        self._clock = clock
-        self._exclude_metadata = exclude_metadata
-        self._started_at_seconds = clock.now().timestamp()
+        self._clock = context.clock
+        self._exclude_metadata = context.config.exclude_metadata
+        self._started_at_seconds = context.clock.now().timestamp()
         self._imported_here: set[tuple[str, ServiceKey]] = set()
         self._unsure_since_seconds: dict[ServiceKey, float] = {}
-        self._imports = Writer(local.client, local.imports_resource, local.imports, decode.service_import)
-        self._slices = Writer(
+        self._imports = ObjectWriter(
+            local.client, local.imports_resource, local.imports, decode.service_import
+        )
+        self._slices = ObjectWriter(
             local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
         )
 
@@ -91,7 +84,7 @@ class Importer:
         if not self._local.synced():
             return None
         if not self._local.namespace_is_active(key.namespace):
-            self._cap.forget(key)
+            self.cap.forget(key)
             return None
         imported = self._local.imports.get(*key)
         if imported is not None and not imported.value.managed:
@@ -118,11 +111,11 @@ class Importer:
         if self._local.unread(key) and (merged is None or own in remembered - exporters):
             # What this cluster exports stays as it was until it has been read.
             await self._refresh(key, imported, (exporters | remembered) - {own})
-        elif merged is None and imported is not None and self._fuse.holds(key):
-            self._status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
+        elif merged is None and imported is not None and self.fuse.holds(key):
+            self.status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
         elif merged is None:
             await self._withdraw(key, imported)
-        elif (imported is None or not imported.value.deleting) and self._cap.permits(key, merged.clusters):
+        elif (imported is None or not imported.value.deleting) and self.cap.permits(key, merged.clusters):
             return await self._import(key, merged, imported)
         return None
 
@@ -158,7 +151,7 @@ class Importer:
         if left_seconds > 0:
             return left_seconds
         held = fuse.held_for_missing_exports(imported.value, sorted(unsure))
-        self._status.hold(key, imported.value, held)
+        self.status.hold(key, imported.value, held)
         return None
 
     def _until_told(self, key: ServiceKey) -> float:
@@ -174,7 +167,7 @@ class Importer:
         if imported is None:
             wanted = self._desired_import(merged, self._derived.ips(key))
             imported = await self._imports.create(self._import_body(wanted))
-            self._fuse.look(key)
+            self.fuse.look(key)
         sources = [one for one in self._view.slices(key) if one.cluster in records]
         stay = self._slices_that_stay(key)
         withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
@@ -203,7 +196,7 @@ class Importer:
         problem = await self._write_slices(key, merged, slices, stay) or problem
         rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
         missing, told_seconds = self._told_as_missing(key)
-        self._status.want(
+        self.status.want(
             key,
             WantedStatus(
                 clusters=merged.clusters,
@@ -370,9 +363,9 @@ class Importer:
     async def _withdraw(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
         """Nobody exports the service: the import goes first, so that nobody is sent there any more."""
         if imported is not None and not imported.value.deleting:
-            self._fuse.withdraws(key, imported.value)
+            self.fuse.withdraws(key, imported.value)
             await self._imports.delete(imported)
-        self._cap.forget(key)
+        self.cap.forget(key)
         for entry in self._local.imported_slices.indexed(key):
             await self._slices.delete(entry)
         await self._derived.remove(key)

@@ -5,8 +5,6 @@ objects and our own are watched apart, so that the echo of our own writes never 
 another cluster.
 """
 
-import asyncio
-import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,10 +13,11 @@ from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services import decode
 from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.stores.intake import Intake, Revisit
-from mcs_controller.kube.client import Client
-from mcs_controller.kube.reflector import Reflector
-from mcs_controller.kube.store import Entry, Store, is_older
+from mcs_controller.kube.informer import Informer
+from mcs_controller.kube.store import Entry, is_older
+from mcs_controller.kube.tasks import Tasks
 
 FIRST_PAGE_SIZE = 10
 """Of what other members wrote, each object may be as large as etcd takes."""
@@ -28,82 +27,85 @@ def _service_of(entry: Entry[ExportRecord] | Entry[SourceSlice]) -> ServiceKey:
     return entry.value.service
 
 
-class BrokerState:
-    """The stores of the broker's objects, and the reflectors that keep them in step."""
+class BrokerStores:
+    """The broker's objects, and the informers that hold them."""
 
-    def __init__(
-        self, cluster_id: str, client: Client, membership: Membership, *, random: random.Random
-    ) -> None:
+    def __init__(self, context: Context, membership: Membership) -> None:
+        informers = context.broker
+        client = informers.client
         self.client = client
-        self.own_namespace = member_namespace(cluster_id)
+        self.own_namespace = member_namespace(context.config.cluster_id)
         others = f"metadata.namespace!={self.own_namespace}"
-
-        self.records: Store[ExportRecord] = Store(index=_service_of)
-        self.slices: Store[SourceSlice] = Store(index=_service_of)
-        self.own_records: Store[ExportRecord] = Store(index=_service_of)
-        self.own_slices: Store[SourceSlice] = Store(index=_service_of)
-
-        self._membership = membership
-        self._record_intake = Intake(
-            EXPORTED_SERVICES.kind, self.records, lambda cluster: membership.limits(cluster).records()
-        )
-        self._slice_intake = Intake(
-            EXPORTED_ENDPOINT_SLICES.kind, self.slices, lambda cluster: membership.limits(cluster).slices()
-        )
+        services, slices = EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES
+        self._record_intake = Intake(services.kind, lambda cluster: membership.limits(cluster).records())
+        self._slice_intake = Intake(slices.kind, lambda cluster: membership.limits(cluster).slices())
         self.own_record_intake = Intake(
-            EXPORTED_SERVICES.kind,
-            self.own_records,
-            lambda cluster: membership.limits(cluster).records(),
-            enforce=False,
+            services.kind, lambda cluster: membership.limits(cluster).records(), enforce=False
         )
         self.own_slice_intake = Intake(
-            EXPORTED_ENDPOINT_SLICES.kind,
-            self.own_slices,
-            lambda cluster: membership.limits(cluster).slices(),
-            enforce=False,
+            slices.kind, lambda cluster: membership.limits(cluster).slices(), enforce=False
         )
-        # A broker that is restored ends each watch. Once enough has been written there again no version
-        # shows it, and what was written meanwhile, under versions seen before, would never be heard of.
-        self._records = Reflector(
-            client, EXPORTED_SERVICES, self.records, decode.exported_service,
-            field_selector=others, random=random, name="exportedservices", first_page_size=FIRST_PAGE_SIZE,
-            admit=self._record_intake.admit, lists_after_error=True,
-        )  # fmt: skip
-        self._slices = Reflector(
-            client, EXPORTED_ENDPOINT_SLICES, self.slices, self._decode_slice,
-            field_selector=others, random=random, name="exportedendpointslices",
-            first_page_size=FIRST_PAGE_SIZE, admit=self._slice_intake.admit,
+        # The others' part begins when the members have been read: before, nobody can say how much of each is
+        # to be taken. A broker that is restored ends each watch. Once enough has been written there again no
+        # version shows it, and what was written meanwhile, under versions seen before, would never be heard
+        # of.
+        self.records: Informer[ExportRecord] = informers.add(
+            "exportedservices",
+            services,
+            decode.exported_service,
+            index=_service_of,
+            field_selector=others,
+            first_page_size=FIRST_PAGE_SIZE,
+            admit=self._record_intake.admit,
             lists_after_error=True,
+            begin=membership.wait_observed,
+        )
+        self.slices: Informer[SourceSlice] = informers.add(
+            "exportedendpointslices",
+            slices,
+            self._decode_slice,
+            index=_service_of,
+            field_selector=others,
+            first_page_size=FIRST_PAGE_SIZE,
+            admit=self._slice_intake.admit,
+            lists_after_error=True,
+            begin=membership.wait_observed,
+        )
+        self.own_records: Informer[ExportRecord] = informers.add(
+            "own-exportedservices",
+            services,
+            decode.own_exported_service,
+            index=_service_of,
+            namespace=self.own_namespace,
+            admit=self.own_record_intake.admit,
+            lists_after_error=True,
+        )
+        self.own_slices: Informer[SourceSlice] = informers.add(
+            "own-exportedendpointslices",
+            slices,
+            self._decode_own_slice,
+            index=_service_of,
+            namespace=self.own_namespace,
+            admit=self.own_slice_intake.admit,
+            lists_after_error=True,
+        )
+        self._record_intake.follow(self.records)
+        self._slice_intake.follow(self.slices)
+        self.own_record_intake.follow(self.own_records)
+        self.own_slice_intake.follow(self.own_slices)
+        self._informers: tuple[Informer[Any], ...] = (
+            self.records, self.slices, self.own_records, self.own_slices
         )  # fmt: skip
-        self._own_records = Reflector(
-            client, EXPORTED_SERVICES, self.own_records, decode.own_exported_service,
-            namespace=self.own_namespace, random=random, name="own-exportedservices",
-            admit=self.own_record_intake.admit, lists_after_error=True,
-        )  # fmt: skip
-        self._own_slices = Reflector(
-            client, EXPORTED_ENDPOINT_SLICES, self.own_slices, self._decode_own_slice,
-            namespace=self.own_namespace, random=random, name="own-exportedendpointslices",
-            admit=self.own_slice_intake.admit, lists_after_error=True,
-        )  # fmt: skip
-        self.reflectors = (self._records, self._slices, self._own_records, self._own_slices)
         self._revisits = (
-            Revisit(self._record_intake, self._records),
-            Revisit(self._slice_intake, self._slices),
+            Revisit(self._record_intake, self.records.reflector),
+            Revisit(self._slice_intake, self.slices.reflector),
         )
 
     async def run(self) -> None:
-        """Keep the stores in step, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for reflector in self.reflectors:
-                tasks.create_task(self._follow(reflector), name=f"{self.client.name}-{reflector.name}")
+        """Read anew what was left out and may fit by now, until cancelled."""
+        async with Tasks("left-out") as tasks:
             for revisit in self._revisits:
-                tasks.create_task(revisit.run(), name=f"{self.client.name}-left-out")
-
-    async def _follow(self, reflector: Reflector[Any]) -> None:
-        if reflector in (self._records, self._slices):
-            # Before the members have been read nobody can say how much of each is to be taken.
-            await self._membership.wait_observed()
-        await reflector.run()
+                tasks.start(revisit.run(), name=revisit.kind)
 
     def left_out(self) -> Iterator[tuple[str, str, str, int]]:
         """Member, kind, bound and number of the objects that are not taken."""
@@ -127,41 +129,41 @@ class BrokerState:
 
     def imports_synced(self) -> bool:
         """Whether the other members' records and slices have been read completely once."""
-        return self._records.synced() and self._slices.synced()
+        return self.records.synced() and self.slices.synced()
 
     def exports_synced(self) -> bool:
         """Whether our own mirror has been read completely once."""
-        return self._own_records.synced() and self._own_slices.synced()
+        return self.own_records.synced() and self.own_slices.synced()
 
     async def wait_synced(self) -> None:
         """Wait until everything has been read completely once."""
-        for reflector in self.reflectors:
-            await reflector.wait_synced()
+        for informer in self._informers:
+            await informer.wait_synced()
 
     def relist(self) -> None:
         """The broker's history broke: take everything anew."""
-        for reflector in self.reflectors:
-            reflector.relist()
+        for informer in self._informers:
+            informer.reflector.relist()
 
     def relist_imports(self) -> None:
         """Take the others' part anew."""
-        self._records.relist()
-        self._slices.relist()
+        self.records.reflector.relist()
+        self.slices.reflector.relist()
 
     def imports_current(self) -> bool:
         """Whether the others' part has been read completely since that was asked for last."""
-        return self._records.current() and self._slices.current()
+        return self.records.reflector.current() and self.slices.reflector.current()
 
     def exports_current(self) -> bool:
         """The same of our own mirror."""
-        return self._own_records.current() and self._own_slices.current()
+        return self.own_records.reflector.current() and self.own_slices.reflector.current()
 
     def newest_version(self) -> str:
         """The latest version of this server that any of the reflectors has seen."""
         newest = "0"
-        for reflector in self.reflectors:
-            if is_older(newest, reflector.version):
-                newest = reflector.version
+        for informer in self._informers:
+            if is_older(newest, informer.reflector.version):
+                newest = informer.reflector.version
         return newest
 
     def leaves_out(self, entry: Entry[Any]) -> bool:

@@ -92,14 +92,16 @@ class Intake:
     that (of what we wrote ourselves) only keeps the accounts.
     """
 
-    def __init__(
-        self, kind: str, store: Store[Any], allowed: Callable[[str], Allowance], *, enforce: bool = True
-    ) -> None:
+    def __init__(self, kind: str, allowed: Callable[[str], Allowance], *, enforce: bool = True) -> None:
         self.kind = kind
         self._enforce = enforce
         self._allowed = allowed
-        self._store = store
+        self._store: Store[Any] = Store()
         self._accounts: dict[str, _Account] = {}
+
+    def follow(self, store: Store[Any]) -> None:
+        """Keep the accounts by what goes from this store, to which what is taken goes."""
+        self._store = store
         store.subscribe(self._changed)
 
     def admit(self, namespace: str, name: str, size_bytes: int) -> bool:
@@ -220,7 +222,7 @@ class Intake:
         if reason not in account.told:
             account.told.add(reason)
             _log.warning(
-                "objects of cluster %s are left out, the first of them %s %s: over the limit on %s",
+                "leaving out objects of member %s, the first of them %s %s: over the limit on %s",
                 cluster,
                 self.kind,
                 name,
@@ -240,6 +242,7 @@ class Revisit:
     """Reads anew, of what a reflector left out for an intake, what may fit by now."""
 
     def __init__(self, intake: Intake, reflector: Reflector[Any]) -> None:
+        self.kind = intake.kind
         self._intake = intake
         self._reflector = reflector
         self._lists = 0
@@ -266,6 +269,6 @@ class Revisit:
             await self._reflector.fetch(namespace=member_namespace(cluster))
             complete = True
         except KubeError as error:
-            _log.warning("cannot look again at what is left out of cluster %s: %s", cluster, error)
+            _log.warning("cannot read again what was left out of member %s: %s", cluster, error)
         finally:
             self._intake.has_read(cluster, loop.time(), loop.time() - began, complete=complete)

@@ -7,10 +7,9 @@ here: the stores are read by the reconcilers, and every change is told to listen
 """
 
 import asyncio
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.names import (
     LABEL_KUBERNETES_SERVICE_NAME,
@@ -36,19 +35,23 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export
-from mcs_controller.kube.client import Client
-from mcs_controller.kube.clock import Clock
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.informers import Kind
 from mcs_controller.kube.decoding.field_parser import Skim
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.queue.work_queue import WorkQueue
-from mcs_controller.kube.reflector import Reflector
-from mcs_controller.kube.store import Entry, Store
+from mcs_controller.kube.store import Entry
 
 READ_ONE_BY_ONE_MAX = 4
 """More new exports than that in one namespace are read with one list of the namespace."""
 
 KeyListener = Callable[[ServiceKey], None]
+
+
+NAMESPACES_BY_NAME: Final = Kind("namespaces", lambda _: NAMESPACES, decode.namespace_active)
+"""Whether objects may be created in each namespace."""
 
 
 class McsApiMissing(KubeError):
@@ -64,17 +67,19 @@ def _service_of(entry: Entry[SourceSlice] | Entry[ImportedSlice]) -> ServiceKey:
     return entry.value.service
 
 
-class LocalState:
-    """The stores of one cluster's own objects, and the reflectors that keep them in step.
+class LocalStores:
+    """This cluster's objects as far as exports and imports are concerned, and the informers that hold them.
 
     Derived Services and other Services share `services`; `services.indexed(key)` gives the derived ones
     that serve the import `key`.
     """
 
-    def __init__(self, cluster_id: str, client: Client, *, clock: Clock, random: random.Random) -> None:
-        self.cluster_id = cluster_id
+    def __init__(self, context: Context) -> None:
+        informers, random = context.local, context.random
+        client = informers.client
+        self.cluster_id = context.config.cluster_id
         self.client = client
-        self._clock = clock
+        self._clock = context.clock
         self._loaded: set[ServiceKey] = set()
         # By namespace, in the order in which they came, which decides who is within limits.
         self._unloaded: dict[str, dict[ServiceKey, None]] = {}
@@ -82,43 +87,47 @@ class LocalState:
         self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
         self.mcs_version = ""
 
-        self.exports: Store[LocalExport] = Store()
-        self.imports: Store[LocalImport] = Store()
-        self.services: Store[LocalService] = Store(index=_served_import)
-        self.source_slices: Store[SourceSlice] = Store(index=_service_of)
-        self.imported_slices: Store[ImportedSlice] = Store(index=_service_of)
-        self.namespaces: Store[bool] = Store()
-
-        self._exports = Reflector(
-            client, self._mcs(service_exports), self.exports, decode.service_export,
-            random=random, name="serviceexports",
-        )  # fmt: skip
-        self._imports = Reflector(
-            client, self._mcs(service_imports), self.imports, decode.service_import,
-            random=random, name="serviceimports",
-        )  # fmt: skip
-        self._namespaces = Reflector(
-            client, NAMESPACES, self.namespaces, decode.namespace_active,
-            random=random, name="namespaces",
-        )  # fmt: skip
-        self._imported_slices = Reflector(
-            client, ENDPOINT_SLICES, self.imported_slices, decode.own_imported_slice,
+        self.exports: Informer[LocalExport] = informers.add(
+            "serviceexports",
+            self._mcs(service_exports),
+            decode.service_export,
+        )
+        self.imports: Informer[LocalImport] = informers.add(
+            "serviceimports",
+            self._mcs(service_imports),
+            decode.service_import,
+        )
+        self.namespaces: Informer[bool] = informers.get(NAMESPACES_BY_NAME)
+        self.imported_slices: Informer[ImportedSlice] = informers.add(
+            "imported-endpointslices",
+            ENDPOINT_SLICES,
+            decode.own_imported_slice,
+            index=_service_of,
             label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
-            random=random, name="imported-endpointslices", parse=Skim(decode.SliceFields),
-        )  # fmt: skip
-        self._services = Reflector(
-            client, SERVICES, self.services, self._decode_service,
-            random=random, name="services",
-        )  # fmt: skip
-        self._source_slices = Reflector(
-            client, ENDPOINT_SLICES, self.source_slices, self._decode_source_slice,
+            parse=Skim(decode.SliceFields),
+        )
+        # What belongs to an export is told from what does not only once the exports are known.
+        self.services: Informer[LocalService] = informers.add(
+            "services",
+            SERVICES,
+            self._decode_service,
+            index=_served_import,
+            begin=self._wait_exports_known,
+        )
+        self.source_slices: Informer[SourceSlice] = informers.add(
+            "source-endpointslices",
+            ENDPOINT_SLICES,
+            self._decode_source_slice,
+            index=_service_of,
             label_selector=f"!{LABEL_SERVICE_NAME}",
-            random=random, name="source-endpointslices", parse=Skim(decode.SliceFields),
+            parse=Skim(decode.SliceFields),
+            begin=self._wait_exports_known,
+        )
+        self._informers: tuple[Informer[Any], ...] = (
+            self.exports, self.imports, self.namespaces,
+            self.imported_slices, self.services, self.source_slices,
         )  # fmt: skip
-        self.reflectors = (
-            self._exports, self._imports, self._namespaces,
-            self._imported_slices, self._services, self._source_slices,
-        )  # fmt: skip
+        self._exports_known = asyncio.Event()
         self.loader: WorkQueue[str] = WorkQueue(
             "loader", self._load, random=random, describe=lambda namespace: {"namespace": namespace}
         )
@@ -130,27 +139,25 @@ class LocalState:
         self._loaded_listeners.append(listener)
 
     async def run(self) -> None:
-        """Keep the stores in step, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for reflector in (self._exports, self._imports, self._namespaces, self._imported_slices):
-                tasks.create_task(reflector.run(), name=f"{self.client.name}-{reflector.name}")
-            await self._exports.wait_synced()
-            self._loaded.update(ServiceKey(entry.namespace, entry.name) for entry in self.exports)
-            for late in (self._services, self._source_slices):
-                tasks.create_task(late.run(), name=f"{self.client.name}-{late.name}")
-            tasks.create_task(self.loader.run(), name=f"{self.client.name}-loader")
-            await self._services.wait_synced()
-            await self._source_slices.wait_synced()
-            for key in tuple(self._loaded):
-                self._tell_loaded(key)
+        """Once they have been read, tell which exports are complete."""
+        await self.exports.wait_synced()
+        self._loaded.update(ServiceKey(entry.namespace, entry.name) for entry in self.exports)
+        self._exports_known.set()
+        await self.services.wait_synced()
+        await self.source_slices.wait_synced()
+        for key in tuple(self._loaded):
+            self._tell_loaded(key)
+
+    async def _wait_exports_known(self) -> None:
+        await self._exports_known.wait()
 
     def synced(self) -> bool:
         """Whether every store has held one complete list."""
-        return all(reflector.synced() for reflector in self.reflectors)
+        return all(informer.synced() for informer in self._informers)
 
     def loaded(self, key: ServiceKey) -> bool:
         """Whether the stores hold all there is of an exported service."""
-        return key in self._loaded and self._services.synced() and self._source_slices.synced()
+        return key in self._loaded and self.services.synced() and self.source_slices.synced()
 
     def unread(self, key: ServiceKey) -> bool:
         """Whether this cluster exports a service that has not been read yet: what of, nobody can tell."""
@@ -196,7 +203,7 @@ class LocalState:
 
     async def read_namespace(self, namespace: str) -> None:
         """Read one namespace now, since its watch may be behind. Raises `KubeError`."""
-        await self._namespaces.fetch(name=namespace)
+        await self.namespaces.reflector.fetch(name=namespace)
 
     def exports_resource(self) -> Resource:
         """ServiceExport in the version that this API server serves."""
@@ -208,13 +215,13 @@ class LocalState:
 
     async def wait_synced(self) -> None:
         """Wait until every store has held one complete list."""
-        for reflector in self.reflectors:
-            await reflector.wait_synced()
+        for informer in self._informers:
+            await informer.wait_synced()
 
     async def confirm(self) -> None:
         """Read the exports and what belongs to them anew: a second complete list."""
-        for reflector in (self._exports, self._services, self._source_slices):
-            await reflector.fetch()
+        for informer in (self.exports, self.services, self.source_slices):
+            await informer.reflector.fetch()
 
     def _mcs(self, kind: Callable[[str], Resource]) -> Callable[[], Any]:
         async def resolve() -> Resource:
@@ -246,7 +253,7 @@ class LocalState:
         return replace(source, changed_at_seconds=self._clock.now().timestamp())
 
     def _export_changed(self, old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
-        if old is None and new is not None and self._exports.synced():
+        if old is None and new is not None and self.exports.synced():
             self._unloaded.setdefault(new.namespace, {})[ServiceKey(new.namespace, new.name)] = None
             self.loader.add(new.namespace)
         elif new is None and old is not None:
@@ -275,20 +282,20 @@ class LocalState:
 
     async def _read_new_exports(self, namespace: str) -> None:
         """Many at once with one list instead of many reads."""
-        await self._services.wait_synced()
-        await self._source_slices.wait_synced()
+        await self.services.wait_synced()
+        await self.source_slices.wait_synced()
         wanted = {
             key: export.uid
             for key in self._unloaded.get(namespace, ())
             if (export := self.exports.get(*key)) is not None
         }
         if len(wanted) > READ_ONE_BY_ONE_MAX:
-            await self._services.fetch(namespace=namespace)
-            await self._source_slices.fetch(namespace=namespace)
+            await self.services.reflector.fetch(namespace=namespace)
+            await self.source_slices.reflector.fetch(namespace=namespace)
         else:
             for key in wanted:
-                await self._services.fetch(name=key.name, namespace=namespace)
-                await self._source_slices.fetch(
+                await self.services.reflector.fetch(name=key.name, namespace=namespace)
+                await self.source_slices.reflector.fetch(
                     namespace=namespace, label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={key.name}"
                 )
         for key, uid in wanted.items():

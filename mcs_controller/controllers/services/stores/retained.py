@@ -26,7 +26,7 @@ from mcs_controller.clusterset.membership.statement import (
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.kept import REASONS, Exported, Kept, KeptOfKind, Reason
 from mcs_controller.kube.store import Entry, Key, is_older
 
@@ -48,7 +48,7 @@ KeyListener = Callable[[ServiceKey], None]
 class Retained:
     """The others' records and slices, and what is kept of them."""
 
-    def __init__(self, broker: BrokerState, membership: Membership) -> None:
+    def __init__(self, broker: BrokerStores, membership: Membership) -> None:
         self._records = KeptOfKind(broker.records, broker.let_go)
         self._slices = KeptOfKind(broker.slices, broker.let_go)
         self._charge = broker.retain
@@ -261,7 +261,7 @@ class Retained:
         now_seconds = asyncio.get_running_loop().time()
         if now_seconds - self._doubted_at_seconds.get(cluster, -DOUBT_AGAIN_SECONDS) >= DOUBT_AGAIN_SECONDS:
             self._doubted_at_seconds[cluster] = now_seconds
-            _log.warning("member %s exports something else than what was read: reading again", cluster)
+            _log.warning("member %s exports something else than what was read: reading it again", cluster)
             self._read_again()
 
     def _hear_heartbeats(
@@ -312,13 +312,13 @@ class Retained:
                     held[one.entry.value.cluster] += 1
         for cluster in sorted(held.keys() - self._told):
             _log.error(
-                "%d records and slices of member %s are missing on the broker, or older there than before, "
-                "without its having said so: they are kept as they were",
+                "%d records and slices of member %s are missing on the broker, or older than before, and the "
+                "member did not withdraw them: keeping them as they were",
                 held[cluster],
                 cluster,
             )
         for cluster in sorted(self._told - held.keys()):
-            _log.warning("nothing of member %s is missing on the broker any more", cluster)
+            _log.warning("recovered: nothing of member %s is missing on the broker any more", cluster)
         self._told = set(held)
 
 

@@ -21,9 +21,9 @@ from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
 from mcs_controller.clusterset.services.ownership import owns
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.exports.own_limits import OwnLimits
-from mcs_controller.controllers.services.stores.broker import BrokerState
-from mcs_controller.controllers.services.stores.local import LocalState
+from mcs_controller.controllers.services.stores.broker import BrokerStores
+from mcs_controller.controllers.services.stores.local import LocalStores
+from mcs_controller.controllers.services.stores.own_limits import OwnLimits
 from mcs_controller.controllers.services.stores.retained import Retained
 
 
@@ -48,8 +48,8 @@ class ClustersetView:
 
     def __init__(
         self,
-        local: LocalState,
-        broker: BrokerState,
+        local: LocalStores,
+        broker: BrokerStores,
         retained: Retained,
         membership: Membership,
         own_limits: OwnLimits,

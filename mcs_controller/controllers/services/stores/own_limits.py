@@ -12,17 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcs_controller.api.names import CONDITION_WITHIN_LIMITS
-from mcs_controller.api.resources import MEMBER_CLUSTERS
-from mcs_controller.clusterset.conditions import merge_conditions
 from mcs_controller.clusterset.membership.limits import SERVICES, SLICES, published_bytes, sum_up
 from mcs_controller.clusterset.model import Condition, ExportRecord, ServiceKey, SourceSlice
-from mcs_controller.clusterset.services import decode, encode
 from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
+from mcs_controller.controllers.membership.conditions import MemberConditions
 from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.services.stores.broker import BrokerState
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.intake import Intake
-from mcs_controller.kube.client import Client
-from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.kube.errors import KubeError
 
 LOOK_AGAIN_SECONDS = 60.0
@@ -36,16 +33,13 @@ _log = logging.getLogger(__name__)
 class OwnLimits:
     """Answers what may be published, and keeps the condition of the MemberCluster."""
 
-    def __init__(
-        self, cluster_id: str, client: Client, broker: BrokerState, membership: Membership, clock: Clock
-    ) -> None:
+    def __init__(self, context: Context, broker: BrokerStores, membership: Membership) -> None:
         self.on_change: Callable[[], None] = lambda: None
         self.on_kept_back: Callable[[ServiceKey], None] = lambda key: None
-        self._cluster_id = cluster_id
-        self._client = client
+        self._cluster_id = context.config.cluster_id
         self._broker = broker
         self._membership = membership
-        self._clock = clock
+        self._conditions = MemberConditions(context)
         self._unpublished: dict[ServiceKey, list[tuple[str, str]]] = {}
         self._written: Condition | None = None
 
@@ -112,9 +106,9 @@ class OwnLimits:
         if wanted == self._written or not self._membership.verified:
             return
         try:
-            await self._write(wanted)
+            await self._conditions.write(wanted)
         except KubeError as error:
-            _log.warning("cannot tell the broker whether this member is within its limits: %s", error)
+            _log.warning("cannot write the condition WithinLimits of this MemberCluster: %s", error)
             return
         self._written = wanted
         if wanted.message:
@@ -143,18 +137,3 @@ class OwnLimits:
             return None
         self._unpublished.setdefault(key, []).append((what, reason))
         return sum_up({(what, reason): 1}, exported=0, limits=self._membership.limits(self._cluster_id))
-
-    async def _write(self, wanted: Condition) -> None:
-        namespace = self._broker.own_namespace
-        raw = await self._client.get(MEMBER_CLUSTERS, self._cluster_id, namespace)
-        held = decode.conditions((raw.get("status") or {}).get("conditions"))
-        merged = merge_conditions(held, [wanted], rfc3339(self._clock.now()))
-        if merged == held:
-            return
-        patch = {
-            "metadata": {"resourceVersion": raw["metadata"]["resourceVersion"]},
-            "status": {"conditions": encode.conditions(merged)},
-        }
-        await self._client.patch(
-            MEMBER_CLUSTERS, self._cluster_id, patch, namespace=namespace, subresource="status"
-        )

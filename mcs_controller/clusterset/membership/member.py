@@ -1,0 +1,90 @@
+"""A MemberCluster on the wire: read as a whole, and what its member writes into its status.
+
+The source cluster of anything on the broker is the namespace's, never a field's (MCS-RBAC-06).
+"""
+
+from sys import intern
+from typing import Any
+
+from mcs_controller.clusterset.fields import Json, an_object, bad, child, integer, string_pairs, text, texts
+from mcs_controller.clusterset.fuse import is_released
+from mcs_controller.clusterset.identity import cluster_of_namespace
+from mcs_controller.clusterset.membership.limits import StatedLimits
+from mcs_controller.clusterset.model import Member, Statement
+
+_MAX_CIDRS = 1000
+_MAX_NAMESPACES = 10_000
+_LIMIT_FIELDS = {
+    "services": "services",
+    "endpoint_slices": "endpointSlices",
+    "endpoints": "endpoints",
+    "mebibytes": "mebibytes",
+    "imports": "imports",
+}
+"""The names of `Limits` as the API spells them."""
+
+
+def source_cluster(metadata: Json) -> str:
+    """The member in whose namespace an object lies."""
+    namespace = text(metadata, "namespace")
+    cluster = cluster_of_namespace(namespace)
+    if cluster is None:
+        raise bad("namespace", namespace, "a member's")
+    return intern(cluster)
+
+
+def check_name(metadata: Json, wanted: str) -> None:
+    """Raise `MalformedObject` unless the object has the name that its content demands."""
+    name = text(metadata, "name")
+    if name != wanted:
+        raise bad("name", name, f"{wanted}, which its content demands")
+
+
+def decode_member(raw: Json) -> Member:
+    """A cluster of the clusterset. Raises `MalformedObject`.
+
+    A network that cannot be read is kept: it allows no address (`services/admission.py`), which is safer than
+    to forget that there was a restriction.
+    """
+    metadata = child(an_object(raw, "object"), "metadata")
+    spec = child(raw, "spec")
+    status = child(raw, "status")
+    cluster = source_cluster(metadata)
+    check_name(metadata, cluster)
+    return Member(
+        cluster=cluster,
+        cluster_uid=text(status, "clusterUID"),
+        version=text(status, "version"),
+        heartbeat=text(status, "heartbeat"),
+        allowed_cidrs=texts(spec, "podCIDRs", _MAX_CIDRS),
+        allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
+        released=is_released(string_pairs(metadata, "annotations")),
+        limits=_limits(child(spec, "limits")),
+        owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
+        exported=_statement(child(status, "exported")),
+    )
+
+
+def _statement(raw: Json) -> Statement | None:
+    """What the member states; None where it cannot be read, as from a version that states nothing."""
+    at = text(raw, "at")
+    services, slices = integer(raw, "services"), integer(raw, "endpointSlices")
+    if len(at) != len("2026-01-01T00:00:00.000000Z") or services is None or slices is None:
+        return None
+    return Statement(at, services, slices, text(raw, "digest"))
+
+
+def _limits(raw: Json) -> StatedLimits:
+    """The limits that are stated; less than nothing is nothing."""
+    stated = ((name, integer(raw, field)) for name, field in _LIMIT_FIELDS.items())
+    return tuple((name, max(0, value)) for name, value in stated if value is not None)
+
+
+def encode_statement(value: Statement) -> dict[str, Any]:
+    """What a member says of itself in the status of its MemberCluster."""
+    return {
+        "at": value.at,
+        "services": value.services,
+        "endpointSlices": value.endpoint_slices,
+        "digest": value.digest,
+    }

@@ -1,0 +1,33 @@
+"""Conditions of this cluster's own MemberCluster: what a controller has to tell the broker's operator."""
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions, merge_conditions
+from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.model import Condition
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.kube.clock import rfc3339
+
+
+class MemberConditions:
+    """Writes one condition at a time; those of other types stay as they are."""
+
+    def __init__(self, context: Context) -> None:
+        self._cluster_id = context.config.cluster_id
+        self._namespace = member_namespace(self._cluster_id)
+        self._broker = context.broker.client
+        self._clock = context.clock
+
+    async def write(self, wanted: Condition) -> None:
+        """Have the MemberCluster carry `wanted`. Raises `KubeError`, `Conflict` if somebody was quicker."""
+        raw = await self._broker.get(MEMBER_CLUSTERS, self._cluster_id, self._namespace)
+        held = decode_conditions((raw.get("status") or {}).get("conditions"))
+        merged = merge_conditions(held, [wanted], rfc3339(self._clock.now()))
+        if merged == held:
+            return
+        patch = {
+            "metadata": {"resourceVersion": raw["metadata"]["resourceVersion"]},
+            "status": {"conditions": encode_conditions(merged)},
+        }
+        await self._broker.patch(
+            MEMBER_CLUSTERS, self._cluster_id, patch, namespace=self._namespace, subresource="status"
+        )

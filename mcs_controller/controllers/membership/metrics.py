@@ -1,0 +1,48 @@
+"""Metrics of the members, counted when Prometheus asks."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mcs_controller.controllers.membership.former_ids import FormerIds
+from mcs_controller.controllers.membership.members import Membership
+
+
+class MembershipCollector(Collector):
+    """Heartbeats of the other members, and what this cluster left under ids that it had before."""
+
+    def __init__(self, members: Membership, former_ids: FormerIds) -> None:
+        self._members = members
+        self._former_ids = former_ids
+
+    def describe(self) -> Iterable[Metric]:
+        """Names only: the values are counted at scrape time."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges."""
+        yield GaugeMetricFamily(
+            "mcs_fuse_held_members",
+            "Members without a heartbeat whose endpoints the fuse keeps.",
+            value=len(self._members.held),
+        )
+        yield GaugeMetricFamily(
+            "mcs_former_ids",
+            "Ids that this cluster had before and under which it still has exports on the broker: the "
+            "broker's administrator has to remove them.",
+            value=len(self._former_ids.left_behind),
+        )
+        age = GaugeMetricFamily(
+            "mcs_member_heartbeat_age_seconds",
+            "Time since this agent last saw a member's heartbeat change, by its own clock.",
+            labels=["member"],
+        )
+        alive = GaugeMetricFamily(
+            "mcs_member_alive", "Whether a member counts as alive (1) or dead (0).", labels=["member"]
+        )
+        for member, age_seconds in self._members.heartbeat_ages_seconds().items():
+            age.add_metric([member], age_seconds)
+            alive.add_metric([member], 0.0 if member in self._members.dead else 1.0)
+        yield age
+        yield alive

@@ -1,0 +1,49 @@
+"""What every controller of one agent is given: settings, two API servers, time, chance, and where to
+report."""
+
+import random as randomness
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.runtime.informers import Informers
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.events.sink import EventSink
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One agent's. `local` and `broker` are the informers of each API server, which hold its client, too."""
+
+    config: AgentConfig
+    local: Informers
+    broker: Informers
+    clock: Clock
+    random: randomness.Random
+    registry: CollectorRegistry
+    events: EventSink
+
+    @classmethod
+    def of(
+        cls,
+        config: AgentConfig,
+        *,
+        local: Client,
+        broker: Client,
+        clock: Clock,
+        random: randomness.Random,
+        registry: CollectorRegistry,
+        events: EventSink,
+    ) -> "Context":
+        """A context whose informers have nobody yet who needs them."""
+        return cls(
+            config,
+            Informers("local", local, random),
+            Informers("broker", broker, random),
+            clock,
+            random,
+            registry,
+            events,
+        )

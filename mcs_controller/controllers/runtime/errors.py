@@ -1,0 +1,14 @@
+"""The errors of this room.
+
+ControllerError
+└── FatalError              the process must end: going on could harm another cluster
+    └── ClusterIdTaken      another cluster uses our cluster id (membership/errors.py)
+"""
+
+
+class ControllerError(Exception):
+    """Anything that a controller finds wrong by itself."""
+
+
+class FatalError(ControllerError):
+    """Ends the process with this text as its last line."""

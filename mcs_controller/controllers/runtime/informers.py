@@ -1,0 +1,105 @@
+"""The informers of one API server: what each controller needs of it, watched once however many need it.
+
+A controller adds an informer of its own (`add`) where what is kept of an object depends on the controller;
+what is the same for everybody it asks for by a `Kind` (`get`), and whoever asks next gets the same one.
+"""
+
+import random as randomness
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, Unpack, cast
+
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.decoding.entries import Decode
+from mcs_controller.kube.informer import Informer, Scope
+from mcs_controller.kube.reflector import ResourceOrResolver
+from mcs_controller.kube.store import Entry
+from mcs_controller.kube.tasks import Tasks
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """A kind of object that controllers share, and what is kept of each.
+
+    `resource` makes, for a client, what an informer asks for: the resource, or what finds out its version.
+    The agent is ready without what is `optional`, which may not be installed at all.
+    """
+
+    name: str
+    resource: Callable[[Client], ResourceOrResolver]
+    decode: Decode[T]
+    optional: bool = False
+
+
+Begin = Callable[[], Awaitable[None]]
+"""Waits until an informer may begin."""
+
+
+async def _at_once() -> None:
+    return
+
+
+class Informers:
+    """Of one API server; `side` is how problems call it."""
+
+    def __init__(self, side: str, client: Client, random: randomness.Random) -> None:
+        self.side = side
+        self.client = client
+        self._random = random
+        self._informers: dict[Informer[Any], Begin] = {}
+        self._shared: dict[Kind[Any], Informer[Any]] = {}
+        self._optional: set[Informer[Any]] = set()
+
+    def __iter__(self) -> Iterator[Informer[Any]]:
+        return iter(self._informers)
+
+    def add(
+        self,
+        name: str,
+        resource: ResourceOrResolver,
+        decode: Decode[T],
+        *,
+        index: Callable[[Entry[T]], Hashable | None] | None = None,
+        begin: Begin = _at_once,
+        **scope: Unpack[Scope],
+    ) -> Informer[T]:
+        """A new one, which runs once `begin` has returned; all else is as `Informer` has it."""
+        informer = Informer(
+            self.client, resource, decode, name=name, random=self._random, index=index, **scope
+        )
+        self._informers[informer] = begin
+        return informer
+
+    def get(self, kind: Kind[T]) -> Informer[T]:
+        """The one informer of a kind that is shared."""
+        found = self._shared.get(kind)
+        if found is None:
+            found = self._shared[kind] = self.add(kind.name, kind.resource(self.client), kind.decode)
+            if kind.optional:
+                self._optional.add(found)
+        return cast(Informer[T], found)
+
+    async def run(self) -> None:
+        """Keep all of them in step, until cancelled."""
+        async with Tasks(self.side) as tasks:
+            for informer, begin in self._informers.items():
+                tasks.start(_run(informer, begin), name=informer.name)
+
+    def problems(self) -> Mapping[str, str]:
+        """What keeps which of them from being in step, by name; empty when all are."""
+        found = {}
+        for informer in self._informers:
+            if informer in self._optional:
+                continue
+            if informer.reflector.problem is not None:
+                found[f"{self.side}: {informer.name}"] = informer.reflector.problem
+            elif not informer.synced():
+                found[f"{self.side}: {informer.name}"] = "not read completely yet"
+        return found
+
+
+async def _run(informer: Informer[Any], begin: Begin) -> None:
+    await begin()
+    await informer.run()

@@ -1,0 +1,60 @@
+"""Starts and stops controllers as one, and says of all of them whether they are ready and how they fare.
+
+It knows of no capability. What a manager keeps could be rebuilt from the two API servers at any time.
+"""
+
+from collections.abc import Sequence
+
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.controller import Controller
+from mcs_controller.kube.metrics import KubeMetrics
+from mcs_controller.kube.tasks import Tasks
+
+
+class Manager:
+    """Runs `controllers`, and the informers of `context` that they have asked for.
+
+    Which controllers there are has to be settled before: what is asked for later is not run.
+    """
+
+    def __init__(self, context: Context, controllers: Sequence[Controller]) -> None:
+        self.controllers = {controller.name: controller for controller in controllers}
+        self._name = f"agent-{context.config.cluster_id}"
+        self._sides = (context.local, context.broker)
+        self._show(KubeMetrics(context.registry))
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        Raises:
+            FatalError: going on could harm another cluster.
+        """
+        async with Tasks(self._name) as tasks:
+            for side in self._sides:
+                tasks.start(side.run(), name=side.side)
+            for controller in self.controllers.values():
+                tasks.start(controller.run(), name=controller.name)
+                for queue in controller.queues:
+                    tasks.start(queue.run(), name=queue.name)
+
+    def synced(self) -> bool:
+        """Whether everything has been read completely and nothing is wrong."""
+        return not self.problems()
+
+    def problems(self) -> dict[str, str]:
+        """What keeps the agent from being ready, by name; empty when nothing does."""
+        found: dict[str, str] = {}
+        for side in self._sides:
+            found.update(side.problems())
+        for controller in self.controllers.values():
+            found.update(controller.problems())
+        return found
+
+    def _show(self, metrics: KubeMetrics) -> None:
+        for side in self._sides:
+            metrics.watch_client(side.client)
+            for informer in side:
+                metrics.watch_reflector(informer.reflector, client=side.client.name)
+        for controller in self.controllers.values():
+            for queue in controller.queues:
+                metrics.watch_queue(queue)

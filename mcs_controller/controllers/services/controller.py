@@ -1,0 +1,111 @@
+"""Services: mirrors this cluster's exports to the broker, and builds its imports from there.
+
+Two reconcilers, exporter and importer, each with a work queue of services, over the same stores. Nothing is
+kept that could not be rebuilt from the two API servers.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.controller import Controller
+from mcs_controller.controllers.runtime.proof import Confirmation, Evidence
+from mcs_controller.controllers.services.enqueueing import Enqueueing
+from mcs_controller.controllers.services.exports.exporter import Exporter
+from mcs_controller.controllers.services.exports.mirror import OwnMirror
+from mcs_controller.controllers.services.imports.importer import Importer
+from mcs_controller.controllers.services.metrics import ServicesCollector, ServicesMetrics
+from mcs_controller.controllers.services.stores.stores import Stores
+from mcs_controller.kube.queue.work_queue import WorkQueue
+from mcs_controller.kube.tasks import Tasks
+
+
+class ServicesController(Controller):
+    """Exports and imports of one cluster."""
+
+    name = "services"
+
+    def __init__(self, context: Context, membership: MembershipController) -> None:
+        members = membership.members
+        self.stores = stores = Stores.of(context, members)
+        self._membership = membership
+        evidence = Evidence()
+        mirror = OwnMirror(stores.broker, context.clock)
+        metrics = ServicesMetrics(context.registry)
+        self._exporter = Exporter(context, stores, members, evidence, mirror)
+        importer = Importer(context, stores, members, evidence, metrics)
+        self.exports = _queue("exports", self._exporter.reconcile, context)
+        self.imports = _queue("imports", importer.reconcile, context)
+        statuses = (self._exporter.status, importer.status)
+        for status in statuses:
+            status.keys_ahead = lambda: len(self.exports) + len(self.imports)
+        self.queues = (
+            self.exports,
+            self.imports,
+            *(status.queue for status in statuses),
+            stores.local.loader,
+        )
+        # What could not be written is retried as soon as who did not answer is heard of.
+        context.broker.client.on_reached_again(self.exports.retry_unanswered)
+        for queue in self.queues[1:]:
+            context.local.client.on_reached_again(queue.retry_unanswered)
+        self._enqueueing = Enqueueing(stores, members, self._exporter, importer, self.exports, self.imports)
+        self._confirmation = Confirmation(
+            evidence,
+            first_read=[stores.local.wait_synced, stores.broker.wait_synced, members.wait_observed],
+            read_again=[stores.local.confirm, members.confirm],
+            delay_seconds=context.config.confirm_delay_seconds,
+            random=context.random,
+        )
+        mirror.listen(changed=lambda key: None, broke=membership.history.broke)
+        membership.history.on_break(self._take_anew)
+        context.registry.register(ServicesCollector(stores, importer.fuse, importer.cap, members))
+
+    async def run(self) -> None:
+        """State what is exported, and look after what no queue does, until cancelled."""
+        presence = self._membership.presence
+        presence.exported = self._exporter.written
+        presence.newest_version = self.stores.broker.newest_version
+        try:
+            async with Tasks(self.name) as tasks:
+                tasks.start(self.stores.local.run(), name="local")
+                tasks.start(self.stores.broker.run(), name="broker")
+                tasks.start(self.stores.own_limits.run(), name="own limits")
+                tasks.start(self._look_when_synced(), name="sync")
+                tasks.start(self._look_when_confirmed(), name="confirmation")
+        finally:
+            presence.exported = lambda: None
+            presence.newest_version = lambda: "0"
+
+    async def _look_when_synced(self) -> None:
+        """Once a side has been read completely, everything that waited for it gets its look."""
+        await self.stores.local.wait_synced()
+        self._enqueueing.enqueue_everything()
+        await self.stores.broker.wait_synced()
+        await self._membership.members.wait_observed()
+        self._exporter.recheck(self._enqueueing.own_exports())
+        self._enqueueing.enqueue_everything()
+
+    async def _look_when_confirmed(self) -> None:
+        """Absence has become proof: what was left by an earlier life is withdrawn."""
+        await self._confirmation.run()
+        self._enqueueing.enqueue_everything()
+
+    def _take_anew(self) -> None:
+        self.stores.broker.relist()
+        self._exporter.recheck(self._enqueueing.own_exports())
+        self._enqueueing.enqueue_everything()
+
+
+def _queue(
+    name: str, reconcile: Callable[[ServiceKey], Awaitable[float | None]], context: Context
+) -> WorkQueue[ServiceKey]:
+    return WorkQueue(
+        name,
+        reconcile,
+        workers=context.config.workers,
+        random=context.random,
+        describe=ServiceKey._asdict,
+        lanes=True,
+    )
