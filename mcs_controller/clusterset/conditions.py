@@ -11,7 +11,7 @@ from typing import Any, Final
 from mcs_controller.clusterset.fields import Json, an_object, bad, integer, items, text
 from mcs_controller.clusterset.model import Condition
 
-MAX_MESSAGE_CHARS = 32_768
+MAX_MESSAGE_CHARS: Final = 32_768
 _MAX_CONDITIONS: Final = 1000
 _STATUSES: Final = ("True", "False", "Unknown")
 

@@ -8,7 +8,9 @@ Texts from outside are cut and made visible, so that one object from another clu
 a condition nor repaint the terminal of whoever reads it.
 """
 
-MAX_TEXT_CHARS = 256
+from typing import Final
+
+MAX_TEXT_CHARS: Final = 256
 
 
 def visible(text: str) -> str:

@@ -6,7 +6,7 @@ or null is the empty value of its type unless the function's name says `required
 
 from collections.abc import Mapping, Sequence
 from sys import intern
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from mcs_controller.clusterset.errors import MalformedObject, shortened
 from mcs_controller.clusterset.model import (
@@ -27,15 +27,15 @@ from mcs_controller.clusterset.syntax import (
 
 Json = Mapping[str, Any]
 
-MAX_PORT_NUMBER = 65_535
-PROTOCOLS = frozenset({"TCP", "UDP", "SCTP"})
-FAMILIES = frozenset({"IPv4", "IPv6"})
-DEFAULT_AFFINITY_TIMEOUT_SECONDS = 10_800
-MAX_AFFINITY_TIMEOUT_SECONDS = 86_400
+MAX_PORT_NUMBER: Final = 65_535
+PROTOCOLS: Final = frozenset({"TCP", "UDP", "SCTP"})
+FAMILIES: Final = frozenset({"IPv4", "IPv6"})
+DEFAULT_AFFINITY_TIMEOUT_SECONDS: Final = 10_800
+MAX_AFFINITY_TIMEOUT_SECONDS: Final = 86_400
 
 _NOTHING: Json = {}
-_SHOWN_CHARS = 80
-_SHOWN_INTEGER = 10**20
+_SHOWN_CHARS: Final = 80
+_SHOWN_INTEGER: Final = 10**20
 
 
 def bad(field: str, value: object, wanted: str) -> MalformedObject:

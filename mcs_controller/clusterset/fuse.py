@@ -8,17 +8,18 @@ operator releases is not missing.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
 from mcs_controller.clusterset.model import Condition, LocalImport, StringMap
 
-DEFAULT_SHARE = 0.5
-SERVICES_MINIMUM = 10
-MEMBERS_MINIMUM = 2
+DEFAULT_SHARE: Final = 0.5
+SERVICES_MINIMUM: Final = 10
+MEMBERS_MINIMUM: Final = 2
 
-MASS_WITHDRAWAL = "MassWithdrawal"
-MEMBERS_SILENT = "MembersSilent"
-EXPORTS_MISSING = "ExportsMissing"
+MASS_WITHDRAWAL: Final = "MassWithdrawal"
+MEMBERS_SILENT: Final = "MembersSilent"
+EXPORTS_MISSING: Final = "ExportsMissing"
 
 
 def would_trip(

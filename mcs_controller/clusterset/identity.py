@@ -5,15 +5,17 @@ from a text that the writer chose. The id is a namespace suffix, a label value a
 which is why it is one RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
 """
 
+from typing import Final
+
 from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MEMBER_NAMESPACE_PREFIX
 from mcs_controller.api.resources import ABOUT_GROUP
 from mcs_controller.clusterset.errors import InvalidClusterId, shortened
 from mcs_controller.clusterset.syntax import is_dns_label
 
-CLUSTER_ID_PROPERTY = "cluster.clusterset.k8s.io"
+CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
 """The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""
 
-_RULE = (
+_RULE: Final = (
     f"use 1 to {CLUSTER_ID_MAX_CHARS} lower-case letters, digits and '-', "
     "with a letter or digit first and last, for example east-1"
 )

@@ -10,26 +10,27 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 from mcs_controller.clusterset.model import AddressFamily, StringMap
 
-_LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_LABEL: Final = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _is_label = re.compile(_LABEL).fullmatch
 # The API server limits the whole of a subdomain only, not its labels.
-_PART = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_PART: Final = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _is_subdomain = re.compile(rf"{_PART}(?:\.{_PART})*").fullmatch
 _is_value = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?").fullmatch
 _is_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z").fullmatch
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
 _LOOPBACK, _FIRST_MULTICAST = 127, 224
 """First numbers of IPv4 addresses; from the second on all are multicast, reserved or broadcast."""
 _MULTICAST_BYTE, _LINK_LOCAL_BYTE, _LINK_LOCAL_BITS = 0xFF, 0xFE, 0x80
 """Of IPv6: `ff00::/8` and `fe80::/10`."""
-_COMPATIBLE = bytes(12)
-_MAPPED = bytes(10) + b"\xff\xff"
-_EMBEDDING = (
+_COMPATIBLE: Final = bytes(12)
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+_EMBEDDING: Final = (
     (bytes.fromhex("0064ff9b") + bytes(8), 12),  # NAT64, RFC 6052
     (bytes.fromhex("0064ff9b0001"), 12),  # NAT64 of a site's own, RFC 8215, in its usual layout
     (bytes(8) + b"\xff\xff" + bytes(2), 12),  # SIIT, RFC 2765
@@ -37,11 +38,11 @@ _EMBEDDING = (
 )
 """Prefixes of IPv6 addresses that embed an IPv4 one, and the byte at which it begins."""
 
-MAX_LABEL_CHARS = 63
-MAX_NAME_CHARS = 253
-MAX_ANNOTATIONS_BYTES = 240 * 1024
+MAX_LABEL_CHARS: Final = 63
+MAX_NAME_CHARS: Final = 253
+MAX_ANNOTATIONS_BYTES: Final = 240 * 1024
 """Of exported annotations; the API server's limit is 256 KiB for all of an object's."""
-MAX_ANNOTATION_CHARS = 16_384
+MAX_ANNOTATION_CHARS: Final = 16_384
 """Of one exported annotation, as the broker's schema bounds it."""
 
 

@@ -8,9 +8,10 @@ start, or since history broke. Time counts only while such lists are read.
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import Final
 
-SEEN_SECONDS = 60.0
-UNSEEN_SECONDS = 600.0
+SEEN_SECONDS: Final = 60.0
+UNSEEN_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,33 +10,33 @@ can write, sets others for its member.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-OBJECT_MAX_BYTES = 512 * 1024
+OBJECT_MAX_BYTES: Final = 512 * 1024
 """JSON of one object, metadata included. A slice of 1,000 endpoints has a third of it; a record may carry
 256 KiB of annotations, and what the API server notes of each of their keys."""
 
-ADDRESSES_PER_ENDPOINT_MAX = 8
+ADDRESSES_PER_ENDPOINT_MAX: Final = 8
 """Kubernetes writes one, and who reads several may use the first of them only."""
 
-RECORDS_SHARE = 0.25
+RECORDS_SHARE: Final = 0.25
 """The part of a member's bytes that its records may take; the rest is for slices."""
 
-MEBIBYTE = 1024 * 1024
+MEBIBYTE: Final = 1024 * 1024
 
 OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE = "objects", "bytes", "endpoints", "object_size"
-REASONS = (OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE)
+REASONS: Final = (OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE)
 """Which bound something went over; the values of a metric's label."""
 
 SERVICES, SLICES = "services", "EndpointSlices"
 """What a member publishes, as its users are told of it."""
 
-_JSON = msgspec.json.Encoder()
+_JSON: Final = msgspec.json.Encoder()
 
-METADATA_BYTES = 1024
-_KEY_BYTES = 8
+METADATA_BYTES: Final = 1024
+_KEY_BYTES: Final = 8
 """`"f:key":{}` in managedFields for each `key`."""
 
 StatedLimits = tuple[tuple[str, int], ...]
@@ -76,7 +76,7 @@ class Limits:
         return Allowance(self.endpoint_slices, size_bytes, self.endpoints)
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS: Final = Limits()
 
 
 def has_place(usage_and_limit: Iterable[tuple[int, int]]) -> bool:

@@ -4,7 +4,7 @@ The source cluster of anything on the broker is the namespace's, never a field's
 """
 
 from sys import intern
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.clusterset.fields import Json, an_object, bad, child, integer, string_pairs, text, texts
 from mcs_controller.clusterset.fuse import is_released
@@ -12,9 +12,9 @@ from mcs_controller.clusterset.identity import cluster_of_namespace
 from mcs_controller.clusterset.membership.limits import StatedLimits
 from mcs_controller.clusterset.model import Member, Statement
 
-_MAX_CIDRS = 1000
-_MAX_NAMESPACES = 10_000
-_LIMIT_FIELDS = {
+_MAX_CIDRS: Final = 1000
+_MAX_NAMESPACES: Final = 10_000
+_LIMIT_FIELDS: Final = {
     "services": "services",
     "endpoint_slices": "endpointSlices",
     "endpoints": "endpoints",

@@ -9,16 +9,17 @@ only if it is newer than all that were heard: a broker that was restored from a 
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Final
 
 from mcs_controller.clusterset.model import Statement
 
-SETBACKS = 6
+SETBACKS: Final = 6
 """So many changes of a time that went back are a clock that was set, and not a backup."""
-HEARTBEATS_WITHOUT_STATEMENT = 2
-SECONDS_WITHOUT_STATEMENT = 30.0
+HEARTBEATS_WITHOUT_STATEMENT: Final = 2
+SECONDS_WITHOUT_STATEMENT: Final = 30.0
 """What an older version, which states nothing, has to be heard of before what is missing counts as gone."""
 
-_DIGEST_CHARS = 16
+_DIGEST_CHARS: Final = 16
 
 
 def digest(records: Collection[str], slices: Collection[str]) -> str:

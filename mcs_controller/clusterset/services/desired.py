@@ -7,6 +7,7 @@ derived Service was given, the families that the cluster serves. The imported sl
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mcs_controller.api.names import (
     ANNOTATION_DERIVED_SERVICE,
@@ -55,10 +56,10 @@ __all__ = [
     "with_ports_in_use",
 ]
 
-NO_ENDPOINT_YET = "no cluster has an endpoint yet: the clusterset IP comes with the first"
+NO_ENDPOINT_YET: Final = "no cluster has an endpoint yet: the clusterset IP comes with the first"
 
 
-IDLE_SECONDS = 3600.0
+IDLE_SECONDS: Final = 3600.0
 """How long a clusterset IP is kept for an import that became headless: a type that flips back finds it."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from operator import attrgetter
+from typing import Final
 
 from mcs_controller.clusterset.model import (
     Endpoint,
@@ -23,7 +24,7 @@ from mcs_controller.clusterset.services.naming import derived_service_name, impo
 from mcs_controller.clusterset.services.ownership import takes_part
 from mcs_controller.clusterset.services.ports import declared, derived_ports
 
-ZONE_DISTRIBUTIONS = frozenset({"PreferClose", "PreferSameZone"})
+ZONE_DISTRIBUTIONS: Final = frozenset({"PreferClose", "PreferSameZone"})
 
 _zone = attrgetter("zone")
 

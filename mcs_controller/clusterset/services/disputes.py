@@ -6,13 +6,14 @@ is in use is decided elsewhere (`merge.py`): here is only said what came of it.
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.model import MAX_PORTS, Conflict, ExportRecord, ServicePort, StringMap
 from mcs_controller.clusterset.services.ownership import ports_fit
 from mcs_controller.clusterset.services.ports import crowded_out
 
-_SHOWN_ITEMS = 10
+_SHOWN_ITEMS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ it was made from.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.names import (
     ANNOTATION_IDLE_SINCE,
@@ -42,7 +42,7 @@ from mcs_controller.clusterset.syntax import micro_time
 
 Body = dict[str, Any]
 
-_IMPORT_API_VERSION = service_imports().api_version
+_IMPORT_API_VERSION: Final = service_imports().api_version
 
 
 def _object(resource: Resource, namespace: str, name: str, **metadata: Any) -> Body:

@@ -5,7 +5,7 @@ touched (MCS-EXP-12). An invalid export has no record, so that it can never win 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from mcs_controller.clusterset.conditions import MAX_MESSAGE_CHARS
 from mcs_controller.clusterset.errors import cut
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ReadyReason = Literal["Exported", "Pending", "Failed"]
-EXPORTABLE_TYPES = frozenset({"ClusterIP", "NodePort", "LoadBalancer"})
+EXPORTABLE_TYPES: Final = frozenset({"ClusterIP", "NodePort", "LoadBalancer"})
 
 
 @dataclass(frozen=True, slots=True)

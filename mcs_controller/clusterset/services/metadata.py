@@ -9,22 +9,25 @@ it changes what that cluster writes, and nothing of what is compared.
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from mcs_controller.api.names import MANAGED_BY
 from mcs_controller.clusterset.model import StringMap
 from mcs_controller.clusterset.syntax import valid_annotations, valid_labels
 
-MAX_PAIRS = 100
+MAX_PAIRS: Final = 100
 """Exported labels, and as many annotations, of one service; more do not fit the broker's schema."""
 
-RESERVED_DOMAINS = (MANAGED_BY, "kubernetes.io", "k8s.io", "x-k8s.io")
+RESERVED_DOMAINS: Final = (MANAGED_BY, "kubernetes.io", "k8s.io", "x-k8s.io")
 """Ours, Kubernetes' and the API's. Of a key with such a prefix, whatever its capitalisation, or with one of a
 subdomain, `CARRIED` are let through only."""
 
-CARRIED = frozenset(f"app.kubernetes.io/{name}" for name in ("name", "version", "component", "part-of"))
+CARRIED: Final = frozenset(
+    f"app.kubernetes.io/{name}" for name in ("name", "version", "component", "part-of")
+)
 """What Kubernetes recommends to tell applications by, and no tool finds its objects by."""
 
-TOOLS_DOMAINS = (
+TOOLS_DOMAINS: Final = (
     "argoproj.io",
     "cattle.io",
     "configmanagement.gke.io",
@@ -36,8 +39,8 @@ TOOLS_DOMAINS = (
 )
 """Of tools that find the objects that they own by labels or annotations, and delete what they miss."""
 
-_WITHHELD = frozenset((*RESERVED_DOMAINS, *TOOLS_DOMAINS))
-_WITHHELD_SUBDOMAINS = tuple(f".{domain}" for domain in sorted(_WITHHELD))
+_WITHHELD: Final = frozenset((*RESERVED_DOMAINS, *TOOLS_DOMAINS))
+_WITHHELD_SUBDOMAINS: Final = tuple(f".{domain}" for domain in sorted(_WITHHELD))
 _has_unsafe_character = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"

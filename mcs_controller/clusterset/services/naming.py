@@ -7,12 +7,13 @@ agrees. A name that would be longer than an object name may be is shortened and 
 import hashlib
 from functools import lru_cache
 from itertools import product
+from typing import Final
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.syntax import MAX_NAME_CHARS
 
-_HASH_CHARS = 10
-_PAIRS = tuple(map("".join, product("0123456789abcdefghijklmnopqrstuv", repeat=2)))
+_HASH_CHARS: Final = 10
+_PAIRS: Final = tuple(map("".join, product("0123456789abcdefghijklmnopqrstuv", repeat=2)))
 """Two digits of base 32 (RFC 4648, section 7) for each ten bits."""
 
 

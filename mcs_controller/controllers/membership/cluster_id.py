@@ -8,6 +8,7 @@ for and told in `problem`; what waiting cannot cure is `InvalidClusterId`.
 import asyncio
 import logging
 from random import Random
+from typing import Final
 
 from mcs_controller.api.resources import ABOUT_GROUP, ABOUT_VERSIONS, cluster_properties
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY, agreed_cluster_id
@@ -17,8 +18,8 @@ from mcs_controller.kube.pacing.backoff import Backoff
 
 _log = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS = 0.5
-LONGEST_RETRY_SECONDS = 10.0
+FIRST_RETRY_SECONDS: Final = 0.5
+LONGEST_RETRY_SECONDS: Final = 10.0
 
 
 class ClusterId:

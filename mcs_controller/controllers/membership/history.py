@@ -7,12 +7,13 @@ Several places see signs of that; what shows within a few seconds is one break.
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
 _log = logging.getLogger(__name__)
 
-BREAKS_TOGETHER_SECONDS = 5.0
+BREAKS_TOGETHER_SECONDS: Final = 5.0
 """What shows within so long after a break of the broker's history is part of it."""
 
 

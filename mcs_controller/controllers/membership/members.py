@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random as randomness
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset import fuse
@@ -29,9 +30,9 @@ _log = logging.getLogger(__name__)
 
 MemberListener = Callable[[str], None]
 
-HURRIED_SECONDS = 2.0
+HURRIED_SECONDS: Final = 2.0
 """Between two looks at the members when something has begun to wait for their word, for a minute."""
-HURRY_FOR_SECONDS = 60.0
+HURRY_FOR_SECONDS: Final = 60.0
 
 
 class Membership:

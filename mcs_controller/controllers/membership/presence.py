@@ -16,6 +16,7 @@ import random as randomness
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
@@ -33,11 +34,11 @@ from mcs_controller.kube.store import is_older
 
 _log = logging.getLogger(__name__)
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
-HURRIED_SECONDS = 2.0
+HURRIED_SECONDS: Final = 2.0
 """Between two rounds until the broker knows us, and for a minute after its history broke."""
-HURRY_FOR_SECONDS = 60.0
+HURRY_FOR_SECONDS: Final = 60.0
 
 Names = tuple[frozenset[str], frozenset[str]]
 """Of all records and all slices that this cluster exports."""

@@ -11,7 +11,7 @@ it could be anything, and so the value that was written is kept. What a server p
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.clusterset.errors import MalformedObject
@@ -21,7 +21,7 @@ from mcs_controller.kube.store import Entry, Key, Store
 
 T = TypeVar("T")
 
-_SERVERS_METADATA = frozenset(
+_SERVERS_METADATA: Final = frozenset(
     ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 )
 

@@ -7,13 +7,13 @@ in a while, with what is wanted by then.
 
 import asyncio
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-BURST = 5
-INTERVAL_SECONDS = 1.0
-_PURGE_AT_KEYS = 1024
+BURST: Final = 5
+INTERVAL_SECONDS: Final = 1.0
+_PURGE_AT_KEYS: Final = 1024
 
 
 class Pace(Generic[K]):

@@ -10,14 +10,15 @@ import asyncio
 import logging
 import random as randomness
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from typing import Final
 
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.pacing.backoff import Backoff
 
 _log = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS = 1.0
-LONGEST_RETRY_SECONDS = 30.0
+FIRST_RETRY_SECONDS: Final = 1.0
+LONGEST_RETRY_SECONDS: Final = 30.0
 
 Step = Callable[[], Awaitable[None]]
 

@@ -5,7 +5,7 @@ of ours that somebody edited has to be read, or it would never be put right: wha
 absent in a way that no wanted import equals.
 """
 
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from mcs_controller.api.names import (
     ANNOTATION_IDLE_SINCE,
@@ -44,8 +44,8 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services.decode.owner import import_owner_uid
 from mcs_controller.clusterset.syntax import family_of, parse_ip
 
-_MAX_CLUSTERS = 10_000
-_MAX_IMPORT_PORTS = 1000
+_MAX_CLUSTERS: Final = 10_000
+_MAX_IMPORT_PORTS: Final = 1000
 
 
 def service_export(raw: Json) -> LocalExport:
@@ -118,7 +118,7 @@ class _Offer(NamedTuple):
     owner_uid: str = ""
 
 
-_NO_OFFER = _Offer()
+_NO_OFFER: Final = _Offer()
 
 
 def _offer(spec: Json, metadata: Json) -> _Offer:

@@ -1,9 +1,11 @@
 """Which ServiceImport an object belongs to, by its ownerReferences."""
 
+from typing import Final
+
 from mcs_controller.api.resources import MCS_GROUP
 from mcs_controller.clusterset.fields import Json, an_object, items, text
 
-_MAX_OWNERS = 1000
+_MAX_OWNERS: Final = 1000
 
 
 def import_owner_uid(metadata: Json) -> str:

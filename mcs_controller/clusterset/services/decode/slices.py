@@ -7,7 +7,7 @@ can neither be refused on import nor send traffic to the node itself.
 
 from functools import lru_cache
 from sys import intern
-from typing import Any, TypedDict, cast
+from typing import Any, Final, TypedDict, cast
 
 from mcs_controller.api.names import (
     LABEL_KUBERNETES_SERVICE_NAME,
@@ -87,12 +87,12 @@ class SliceFields(TypedDict, total=False):
     endpoints: list[_Endpoint]
 
 
-MAX_IMPORTED_PORTS = 2 * MAX_PORTS + 2
+MAX_IMPORTED_PORTS: Final = 2 * MAX_PORTS + 2
 """An imported slice may hold a port under two names, and those of before and after a change at once."""
-MAX_ENDPOINTS = 1000
-MAX_ADDRESSES = 100
-MAX_HINTS = 8
-MAX_ADDRESS_CHARS = 45
+MAX_ENDPOINTS: Final = 1000
+MAX_ADDRESSES: Final = 100
+MAX_HINTS: Final = 8
+MAX_ADDRESS_CHARS: Final = 45
 """An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
 
 

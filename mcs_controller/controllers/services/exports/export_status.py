@@ -5,6 +5,7 @@ Conditions are merged by type, so that other controllers' conditions survive.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
@@ -17,8 +18,8 @@ from mcs_controller.kube.clock import rfc3339
 from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry
 
-_WORTH_A_WARNING = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
-_WORTH_TELLING = {("Conflict", "False"), ("Ready", "True")}
+_WORTH_A_WARNING: Final = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
+_WORTH_TELLING: Final = {("Conflict", "False"), ("Ready", "True")}
 
 
 _Difference = tuple[Entry[LocalExport], tuple[Condition, ...]]

@@ -11,7 +11,7 @@ doing shows that the broker's history broke; listeners are told.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
@@ -21,10 +21,10 @@ from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.store import Entry, Key, is_older
 
-REMEMBERED_SECONDS = 60.0
+REMEMBERED_SECONDS: Final = 60.0
 """For so long a watch may still show what was removed."""
 
-_ANY_AGE = "1970-01-01T00:00:00Z"
+_ANY_AGE: Final = "1970-01-01T00:00:00Z"
 
 
 class OwnMirror:

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Final
 
 from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset.model import (
@@ -32,7 +33,7 @@ from mcs_controller.kube.store import Entry
 
 _log = logging.getLogger(__name__)
 
-IP_PATIENCE_SECONDS = 5.0
+IP_PATIENCE_SECONDS: Final = 5.0
 
 _ALL_FAMILIES: tuple[AddressFamily, ...] = ("IPv4", "IPv6")
 

@@ -12,6 +12,7 @@ fuse would let it, were that cluster's losses not counted. What is held already 
 import asyncio
 import logging
 from collections import Counter
+from typing import Final
 
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
@@ -19,7 +20,7 @@ from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.stores.stores import Stores
 
-WINDOW_SECONDS = 60.0
+WINDOW_SECONDS: Final = 60.0
 
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ export remains (MCS-IMP-03), and nothing is removed without proof (`runtime/proo
 
 import asyncio
 from collections.abc import Iterable, Sequence, Set
+from typing import Final
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset import fuse
@@ -33,7 +34,7 @@ from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.errors import KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
 
-TELL_UNSURE_AFTER_SECONDS = 30.0
+TELL_UNSURE_AFTER_SECONDS: Final = 30.0
 """After a start each member's word comes within half of that, so that earlier there is nothing to tell."""
 
 

@@ -6,7 +6,7 @@ another cluster.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.identity import member_namespace
@@ -19,7 +19,7 @@ from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.store import Entry, is_older
 from mcs_controller.kube.tasks import Tasks
 
-FIRST_PAGE_SIZE = 10
+FIRST_PAGE_SIZE: Final = 10
 """Of what other members wrote, each object may be as large as etcd takes."""
 
 

@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.clusterset.identity import cluster_of_namespace, member_namespace
 from mcs_controller.clusterset.membership.limits import ENDPOINTS, Allowance, Usage, over
@@ -22,15 +22,15 @@ from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
 
-LEFT_OUT_NAMES_MAX = 1000
+LEFT_OUT_NAMES_MAX: Final = 1000
 """So many names of one member's objects are remembered as left out."""
 
-CHECK_SECONDS = 1.0
-READ_AGAIN_SECONDS = 300.0
+CHECK_SECONDS: Final = 1.0
+READ_AGAIN_SECONDS: Final = 300.0
 """What is left out is read anew that often, even if nothing says that there is room."""
 
-READ_AGAIN_SPACING_SECONDS = 10.0
-READ_AGAIN_SHARE = 0.05
+READ_AGAIN_SPACING_SECONDS: Final = 10.0
+READ_AGAIN_SHARE: Final = 0.05
 """Reading one member anew may take this part of the time, so that nobody can keep us at it."""
 
 _log = logging.getLogger(__name__)

@@ -44,7 +44,7 @@ from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.store import Entry
 
-READ_ONE_BY_ONE_MAX = 4
+READ_ONE_BY_ONE_MAX: Final = 4
 """More new exports than that in one namespace are read with one list of the namespace."""
 
 KeyListener = Callable[[ServiceKey], None]

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.names import CONDITION_WITHIN_LIMITS
 from mcs_controller.clusterset.membership.limits import SERVICES, SLICES, published_bytes, sum_up
@@ -22,10 +22,10 @@ from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.intake import Intake
 from mcs_controller.kube.errors import KubeError
 
-LOOK_AGAIN_SECONDS = 60.0
+LOOK_AGAIN_SECONDS: Final = 60.0
 """An export that does not fit is tried again so often: others may have gone."""
 
-CHECK_SECONDS = 10.0
+CHECK_SECONDS: Final = 10.0
 
 _log = logging.getLogger(__name__)
 

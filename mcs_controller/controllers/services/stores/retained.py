@@ -16,7 +16,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from mcs_controller.clusterset.membership.statement import (
     HEARTBEATS_WITHOUT_STATEMENT,
@@ -32,11 +32,11 @@ from mcs_controller.kube.store import Entry, Key, is_older
 
 _log = logging.getLogger(__name__)
 
-TELL_AFTER_SECONDS = 10.0
+TELL_AFTER_SECONDS: Final = 10.0
 """What is kept for less than that is told nobody: the order of two watches is no news."""
-PROVEN_NAMES_MAX = 10_000
+PROVEN_NAMES_MAX: Final = 10_000
 """Of one member; what more of its withdrawals left here waits until it states what it exports."""
-DOUBT_AGAIN_SECONDS = 600.0
+DOUBT_AGAIN_SECONDS: Final = 600.0
 """A member that goes on stating what we do not have (it may be over our limits) costs no more lists."""
 
 
