@@ -119,6 +119,24 @@ async def test_what_we_removed_is_no_break_and_what_vanishes_later_under_its_nam
         assert one.broke == ["our record shop.web is gone", "our slice shop.web-x is gone"]
 
 
+async def test_what_is_removed_again_is_remembered_longer_and_nothing_else_is_for_that() -> None:
+    async with mirrored() as one:
+        records = one.broker.own_records
+        again, other = await one.record("again"), await one.record("other")
+        await one.mirror.withdraw(again)
+        await asyncio.sleep(30)
+        await one.mirror.withdraw(other)
+        await asyncio.sleep(20)
+        await one.mirror.withdraw(await one.record("again"))
+        await asyncio.sleep(45)
+        await one.mirror.withdraw(await one.record("last"))
+
+        for held in (again, other):
+            records.apply(held)
+            records.remove(*held.key)
+        assert one.broke == ["our record shop.other is gone"]
+
+
 async def test_an_own_object_that_is_older_than_before_is_a_break_and_a_newer_one_is_not() -> None:
     async with mirrored() as one:
         records, held = one.broker.own_records, await one.record()
