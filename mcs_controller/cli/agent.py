@@ -19,10 +19,11 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.controllers import make_manager, names
 from mcs_controller.cli.errors import UsageError
-from mcs_controller.cli.host import connect, file_of_broker, instance_name, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.process import freeze_after_sync, instance_name, serving_metrics_and_health
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.controllers.config import AgentConfig
@@ -52,7 +53,7 @@ async def run(arguments: argparse.Namespace) -> int:
     broker_kubeconfig = _check(settings)
     configure_logging(settings.log_level, settings.log_format, context=_context(settings.cluster_id))
     registry, health = CollectorRegistry(), Health()
-    async with observed(settings.http, registry, health):
+    async with serving_metrics_and_health(settings.http, registry, health):
         local = connect(settings.kubeconfig, settings.context, name="local")
         try:
             broker = connect(broker_kubeconfig, settings.broker_context, name="broker")
@@ -169,7 +170,7 @@ class Terms(Collector):
         self._present = manager, registry
         try:
             async with Tasks("term") as tasks:
-                tasks.start(settle_after_sync(manager.synced), name="settle", essential=False)
+                tasks.start(freeze_after_sync(manager.synced), name="settle", essential=False)
                 await manager.run()
                 tasks.stop()
         finally:

@@ -17,8 +17,8 @@ import yaml
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
 from mcs_controller.api.revisions import JsonObject, Verdict, verdict
+from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.errors import CannotAsk, UsageError
-from mcs_controller.cli.host import connect
 from mcs_controller.cli.lifecycle import run_command
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import CrdsSettings

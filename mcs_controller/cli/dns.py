@@ -15,13 +15,14 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from mcs_controller.cli import dns_check
+from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.dns_worker import worker_command
 from mcs_controller.cli.drain import Drain
 from mcs_controller.cli.errors import UsageError
-from mcs_controller.cli.host import connect, observed, settle_after_sync
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.process import freeze_after_sync, serving_metrics_and_health
 from mcs_controller.cli.settings import DnsSettings
-from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.tasks import Tasks
@@ -55,7 +56,7 @@ async def run(arguments: argparse.Namespace) -> int:
     configure_logging(settings.log_level, settings.log_format)
     registry, health = CollectorRegistry(), Health()
     fleets: list[Fleet] = []
-    async with observed(
+    async with serving_metrics_and_health(
         settings.http, registry, health, workers=lambda: [pid for each in fleets for pid in each.pids()]
     ) as process_metrics:
         client = connect(settings.kubeconfig, settings.context, name="local")
@@ -84,7 +85,7 @@ async def run(arguments: argparse.Namespace) -> int:
             drain = Drain(settings.drain_seconds)
             health.add("shutdown", drain.problem)
             async with Tasks("dns") as tasks:
-                tasks.start(settle_after_sync(server.synced), name="settle", essential=False)
+                tasks.start(freeze_after_sync(server.synced), name="settle", essential=False)
                 await drain.wait_for(tasks.start(server.run(), name="server"))
                 tasks.stop()
         finally:

@@ -16,15 +16,15 @@ from typing import Final
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
 from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, service_imports
+from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.errors import CannotAsk, UsageError
-from mcs_controller.cli.host import connect
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import DnsCheckSettings
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.model import ImportedSlice, LocalImport, ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.dns.errors import DnsError
-from mcs_controller.dns.zone.zone import Zone
+from mcs_controller.dns.zone.lookup import Zone
 from mcs_controller.dnscheck.check import Checker, Difference
 from mcs_controller.dnscheck.expected import Expectation, expected_answers, expected_of_zone
 from mcs_controller.kube.client import Client

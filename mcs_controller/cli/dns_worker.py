@@ -29,9 +29,9 @@ def main(level: str, format: str, descriptor: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     configure_logging(cast(LogLevel, level), cast(LogFormat, format))
-    feed = socket.socket(fileno=int(descriptor))
+    parent = socket.socket(fileno=int(descriptor))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_worker(feed, random=Random()))
+        runner.run(run_worker(parent, random=Random()))
 
 
 if __name__ == "__main__":

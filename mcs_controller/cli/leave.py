@@ -8,7 +8,7 @@ import argparse
 import os
 from random import Random
 
-from mcs_controller.cli.host import connect, file_of_broker
+from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import LeaveSettings
 from mcs_controller.controllers.membership.cluster_id import ClusterId

@@ -15,13 +15,13 @@ from pydantic_core import to_json
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
-from mcs_controller.kube.decoding.field_parser import WHOLE, Whole
+from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.field_parser import parse as parse_json
 from mcs_controller.kube.decoding.left_out import LeftOutLedger
 from mcs_controller.kube.decoding.listing import ONE_PAGE_MAX_BYTES, ListPage, PageLimit, list_pages
 from mcs_controller.kube.decoding.listing import PAGE_SIZE as PAGE_SIZE
-from mcs_controller.kube.decoding.reading import UNBOUNDED, Bounds, LeftOut, ObjectReader, Page
-from mcs_controller.kube.decoding.reading import JsonObject as JsonObject
+from mcs_controller.kube.decoding.object_reader import UNBOUNDED, Bounds, LeftOut, ObjectReader, Page
+from mcs_controller.kube.decoding.object_reader import JsonObject as JsonObject
 from mcs_controller.kube.decoding.shallow import shallow
 from mcs_controller.kube.error_mapping import error_of_response
 from mcs_controller.kube.errors import (
@@ -131,7 +131,7 @@ class Client:
         resource_version: str | None = None,
         page_size: int = PAGE_SIZE,
         first_page_size: int | None = None,
-        parse: Whole = WHOLE,
+        parse: ObjectParser = WHOLE,
         bounds: Bounds = UNBOUNDED,
     ) -> AsyncGenerator[ListPage, None]:
         """A list page by page; `parse` makes objects of what the server sent, one by one.
@@ -174,7 +174,7 @@ class Client:
         resource_version: str,
         timeout_seconds: float = WATCH_TIMEOUT_SECONDS,
         inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
-        parse: Whole = WHOLE,
+        parse: ObjectParser = WHOLE,
         bounds: Bounds = UNBOUNDED,
     ) -> Watch:
         """What happens after `resource_version`: `async with await client.watch(...) as events`.

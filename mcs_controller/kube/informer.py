@@ -10,8 +10,8 @@ from typing import Generic, TypedDict, TypeVar, Unpack
 
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding.entries import Decode
-from mcs_controller.kube.decoding.field_parser import Whole
-from mcs_controller.kube.decoding.reading import Admit
+from mcs_controller.kube.decoding.field_parser import ObjectParser
+from mcs_controller.kube.decoding.object_reader import Admit
 from mcs_controller.kube.reflector import Reflector, ResourceOrResolver
 from mcs_controller.kube.store import Entry, Store
 
@@ -26,7 +26,7 @@ class Scope(TypedDict, total=False):
     field_selector: str
     page_size: int
     first_page_size: int | None
-    parse: Whole
+    parse: ObjectParser
     admit: Admit | None
     lists_after_error: bool
 

@@ -28,8 +28,8 @@ from mcs_controller.kube.decoding.entries import (
     identify,
     version_of_bookmark,
 )
-from mcs_controller.kube.decoding.field_parser import WHOLE, Whole
-from mcs_controller.kube.decoding.reading import Admit, Bounds, JsonObject, LeftOut
+from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
+from mcs_controller.kube.decoding.object_reader import Admit, Bounds, JsonObject, LeftOut
 from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError, Timeout
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.store import Entry, Key, Store, is_older
@@ -83,7 +83,7 @@ class Reflector(Generic[T]):
         field_selector: str = "",
         page_size: int = PAGE_SIZE,
         first_page_size: int | None = None,
-        parse: Whole = WHOLE,
+        parse: ObjectParser = WHOLE,
         admit: Admit | None = None,
         object_max_bytes: int | None = None,
         watch_seconds: float = WATCH_TIMEOUT_SECONDS,

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.connection.transport import LineStream
-from mcs_controller.kube.decoding.reading import JsonObject, LeftOut, ObjectReader, object_of_head
+from mcs_controller.kube.decoding.object_reader import JsonObject, LeftOut, ObjectReader, object_of_head
 from mcs_controller.kube.error_mapping import error_of_status
 from mcs_controller.kube.errors import (
     ApiError,

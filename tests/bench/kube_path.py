@@ -18,7 +18,7 @@ import aiohttp
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.credentials import StaticCredential
-from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.reflector import Reflector

@@ -18,7 +18,7 @@ from mcs_controller.dns.zone.packed import PackedService
 from mcs_controller.dns.zone.source import ZoneSource
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.credentials import StaticCredential
-from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.http_transport import HttpTransport
 from tests.bench import dns_servers
 from tests.bench.dns_churn import Changer, Content, handler_of
 from tests.bench.dns_crowd import BURST, bursts

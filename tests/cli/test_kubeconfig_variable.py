@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from mcs_controller.cli.host import connect
+from mcs_controller.cli.connecting import connect
 from mcs_controller.kube.errors import ConfigError
 from tests.cli.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 from tests.cli.program import run

@@ -12,15 +12,15 @@ from typing import cast
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
-from mcs_controller.dns.server.front import FrontConfig
+from mcs_controller.dns.server.answer_server import AnswerConfig
 from mcs_controller.dns.server.sockets import bind_groups
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.dns.workers.protocol import (
     Beat,
-    FeedEnded,
     Hello,
     Orders,
+    PeerGone,
     Report,
     pack_beat,
     pack_report,
@@ -34,7 +34,7 @@ from tests.dns.zonetext import packed, vip
 FIRST_PID = 1 << 30
 """More than a kernel gives."""
 
-CONFIG = FrontConfig("mesh.example", 1400, TcpLimits(7, 5, 3.5), join_replies=False)
+CONFIG = AnswerConfig("mesh.example", 1400, TcpLimits(7, 5, 3.5), join_replies=False)
 
 
 def totals(**counts: int) -> list[int]:
@@ -64,7 +64,7 @@ class Player:
             self.hello = await read_hello(reader)
             while True:
                 self.orders.append(await read_orders(reader))
-        except FeedEnded:
+        except PeerGone:
             self.is_alive = False
         finally:
             self._writer.close()

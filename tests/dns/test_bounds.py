@@ -137,7 +137,7 @@ async def test_a_service_over_the_bounds_is_answered_with_a_part_and_counted(run
     await running.importer.slice("db-west", "shop/db", "west", "10.99.0.1")
     await running.has_services(1)
 
-    answer = running.server.front.answers
+    answer = running.server.answer_server.answers
     assert answer.zone.address_count == ADDRESSES_MAX
     assert running.metric("mcs_dns_zone_services_over_bounds") == 1
     assert running.metric("mcs_dns_zone_records") == ADDRESSES_MAX

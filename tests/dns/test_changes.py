@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Endpoint
-from mcs_controller.dns.answers.keeping import MADE_UP_KEPT_MAX, OWNED_KEPT_MAX, UNOWNED_KEPT_MAX
+from mcs_controller.dns.answers.answer_cache import MADE_UP_KEPT_MAX, OWNED_KEPT_MAX, UNOWNED_KEPT_MAX
 from tests.dns.zonetext import Server, headless, key, piece, ready, vip, zone_text
 
 Z = "clusterset.local"
@@ -138,7 +138,7 @@ def test_other_types_do_not_fill_the_memory() -> None:
 
 
 def test_answers_are_made_again_rather_than_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcs_controller.dns.answers.keeping.OWNED_KEPT_MAX", 5)
+    monkeypatch.setattr("mcs_controller.dns.answers.answer_cache.OWNED_KEPT_MAX", 5)
     assert OWNED_KEPT_MAX > 5
     server = Server()
     for number in range(20):

@@ -35,13 +35,13 @@ class InFront:
 @pytest.fixture(params=[PLAIN, CACHED], ids=["plain", "cached"])
 async def in_front(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[InFront]:
     ours = Ours()
-    await ours.front.serve(0, ours.pairs)
+    await ours.server.serve(0, ours.pairs)
     host, port = ours.address
     front = CoreDns(locate_binaries().folder / "coredns", tmp_path)
     await front.start(request.param, zone_server=f"{host}:{port}")
     yield InFront(ours, front)
     front.stop()
-    await ours.front.stop()
+    await ours.server.stop()
 
 
 @pytest.mark.requirement("MCS-DNS-04", "MCS-DNS-19")
@@ -73,7 +73,7 @@ async def test_a_new_export_and_a_changed_one_are_seen_within_the_time_that_answ
     assert (await in_front.ask(new, "A")).rcode == "NXDOMAIN"
     assert (await in_front.ask(WEB, "A")).data("A") == ("10.96.0.1",)
     for imported in (vip("shop/new", "10.96.0.8"), vip("shop/web", "10.96.0.9")):
-        in_front.ours.front.update(imported.service, packed(imported))
+        in_front.ours.server.update(imported.service, packed(imported))
 
     async with asyncio.timeout(8):
         for name, address in ((new, "10.96.0.8"), (WEB, "10.96.0.9")):
@@ -84,7 +84,7 @@ async def test_a_new_export_and_a_changed_one_are_seen_within_the_time_that_answ
 async def test_all_endpoints_are_still_named_each_time(in_front: InFront) -> None:
     pods = [ready(f"10.5.0.{n}") for n in range(5)]
     imported = headless("shop/small")
-    in_front.ours.front.update(imported.service, packed(imported, piece("shop/small", "east", *pods)))
+    in_front.ours.server.update(imported.service, packed(imported, piece("shop/small", "east", *pods)))
 
     answers = [await in_front.ask(f"small.shop.svc.{Z}", "A") for _ in range(10)]
 

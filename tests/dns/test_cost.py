@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
-from mcs_controller.dns.answers import fastpath, keeping
+from mcs_controller.dns.answers import answer_cache as keeping
+from mcs_controller.dns.answers import fastpath
 from mcs_controller.dns.answers.fastpath import make_responder
 from tests.dns.cost import TIMES_A_PLAIN_QUESTION, seconds, steps
 from tests.dns.invariants import PLAIN, check_cost, most_steps

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from mcs_controller.cli.dns_worker import worker_command
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
 from mcs_controller.dns.workers.pulse import ProcessState
 from mcs_controller.dnscheck.client import query
 from mcs_controller.simcluster.cluster import SimCluster

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.services import decode
+from mcs_controller.dns.zone.decoding import read_slice
 from mcs_controller.dns.zone.packed import packed_import, packed_service, packed_slice
-from mcs_controller.dns.zone.reading import read_slice
-from mcs_controller.kube.decoding.field_parser import Skim
+from mcs_controller.kube.decoding.field_parser import FieldParser
 from tests.dns.hostile import MESSAGES
 from tests.dns.invariants import Neighbours, Z, check_cost, check_packet, most_steps, servers
 from tests.dns.test_protocol import opt, query
@@ -251,7 +251,7 @@ def _read(raw: object) -> object:
         return str(error)
 
 
-SLICES = Skim(decode.SliceFields)
+SLICES = FieldParser(decode.SliceFields)
 
 
 @settings(max_examples=500)

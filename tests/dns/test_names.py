@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import AddressFamily, Endpoint, ServicePort, SlicePort
 from mcs_controller.dns.errors import ZoneNameError
-from mcs_controller.dns.zone.zone import Zone
+from mcs_controller.dns.zone.lookup import Zone
 from tests.dns.zonetext import Server, headless, piece, ready, vip, zone_text
 
 Z = "clusterset.local"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.syntax import endpoint_address
-from mcs_controller.dns.zone.reading import read_slice
+from mcs_controller.dns.zone.decoding import read_slice
 
 
 @pytest.mark.requirement("MCS-RBAC-06")

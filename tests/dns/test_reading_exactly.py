@@ -7,8 +7,8 @@ import pytest
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.decode.slices import MAX_ENDPOINTS
+from mcs_controller.dns.zone.decoding import read_slice
 from mcs_controller.dns.zone.packed import PackedSlice, packed_slice
-from mcs_controller.dns.zone.reading import read_slice
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from mcs_controller.dns.answers.counters import DROP_REASONS, RCODE_LABELS, TYPE_LABELS
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
 from mcs_controller.dns.server.sockets import ListenAddress
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import Importer, until
@@ -38,7 +38,9 @@ class Running:
 
     async def has_services(self, count: int) -> None:
         """Wait until the zone is complete and has that many services."""
-        await until(lambda: self.server.synced() and self.server.front.answers.zone.service_count == count)
+        await until(
+            lambda: self.server.synced() and self.server.answer_server.answers.zone.service_count == count
+        )
 
 
 @asynccontextmanager
@@ -204,4 +206,4 @@ async def test_the_udp_limit_is_at_least_what_dns_always_had(limit: int) -> None
     async with SimCluster("east") as cluster:
         server = DnsServer(config, cluster.client(), registry=CollectorRegistry(), random=Random(1))
 
-    assert server.front.answers.payload_limit_bytes == max(limit, 512)
+    assert server.answer_server.answers.payload_limit_bytes == max(limit, 512)

@@ -13,9 +13,9 @@ from mcs_controller.dns.answers.counters import Held
 from mcs_controller.dns.workers import protocol
 from mcs_controller.dns.workers.protocol import (
     Beat,
-    FeedEnded,
     Hello,
     Orders,
+    PeerGone,
     Report,
     pack_beat,
     pack_hello,
@@ -69,7 +69,7 @@ async def test_whatever_is_said_arrives_whole_and_in_order() -> None:
     assert await read_hello(reader) == HELLO
     assert await read_orders(reader) == ORDERS
     assert [await read_report(reader) for _ in range(3)] == [REPORT, BEAT, REPORT]
-    with pytest.raises(FeedEnded):
+    with pytest.raises(PeerGone):
         await read_report(reader)
 
 
@@ -104,7 +104,7 @@ async def test_what_cannot_be_read_ends_it_with_the_reason(
 ) -> None:
     assert await read(reader_of(good))
 
-    with pytest.raises(FeedEnded, match=why):
+    with pytest.raises(PeerGone, match=why):
         await read(reader_of(broken))
 
 
@@ -112,7 +112,7 @@ async def test_a_connection_that_breaks_ends_it_with_the_reason() -> None:
     reader = asyncio.StreamReader()
     reader.set_exception(ConnectionResetError())
 
-    with pytest.raises(FeedEnded, match="ConnectionResetError"):
+    with pytest.raises(PeerGone, match="ConnectionResetError"):
         await read_report(reader)
 
 

@@ -21,12 +21,12 @@ from mcs_controller.clusterset.model import (
     SliceContent,
     SlicePort,
 )
-from mcs_controller.dns.answers.answers import Answers
 from mcs_controller.dns.answers.counters import Counters, tcp_channel, udp_channel
 from mcs_controller.dns.answers.fastpath import make_responder
+from mcs_controller.dns.answers.zone_answers import ZoneAnswers
 from mcs_controller.dns.zone.bounds import bounded
+from mcs_controller.dns.zone.lookup import Zone
 from mcs_controller.dns.zone.packed import PackedService, packed_import, packed_service, packed_slice
-from mcs_controller.dns.zone.zone import Zone
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Server:
 
     def __init__(self, zone: str = "clusterset.local", *, is_open: bool = True, seed: int = 1) -> None:
         self.counters = Counters(udp_channel(1232), tcp_channel())
-        self.answers = Answers(Zone(zone), random=Random(seed))
+        self.answers = ZoneAnswers(Zone(zone), random=Random(seed))
         if is_open:
             self.answers.open()
         self.udp = make_responder(self.answers, self.counters.udp, self.counters)

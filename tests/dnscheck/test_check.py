@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Endpoint, ImportedSlice, LocalImport, ServicePort, SlicePort
-from mcs_controller.dns.server.front import Front, FrontConfig
+from mcs_controller.dns.server.answer_server import AnswerConfig, AnswerServer
 from mcs_controller.dns.server.sockets import bind_all
 from mcs_controller.dnscheck.check import Checker, Difference
 from mcs_controller.dnscheck.client import QueryFailed
@@ -53,10 +53,10 @@ class Ours:
     """Our server on loopback."""
 
     def __init__(self) -> None:
-        self.front = Front(FrontConfig(), random=Random(1))
-        self.front.open()
+        self.server = AnswerServer(AnswerConfig(), random=Random(1))
+        self.server.open()
         for imported, slices in SHOP:
-            self.front.update(imported.service, packed(imported, *slices))
+            self.server.update(imported.service, packed(imported, *slices))
         self.pairs = bind_all((("127.0.0.1", 0),))
         self.address = self.pairs[0].address
 
@@ -64,9 +64,9 @@ class Ours:
 @pytest.fixture
 async def ours() -> AsyncIterator[Ours]:
     ours = Ours()
-    await ours.front.serve(0, ours.pairs)
+    await ours.server.serve(0, ours.pairs)
     yield ours
-    await ours.front.stop()
+    await ours.server.stop()
 
 
 async def differences(address: tuple[str, int], services: Services = SHOP) -> list[Difference]:
@@ -79,7 +79,7 @@ async def test_our_server_answers_all_as_it_should_truncated_answers_included(ou
     assert await checker.check(expected(SHOP)) == []
 
     assert checker.asked == len(expected(SHOP)) > 200
-    assert ours.front.counters.tcp.requests[0] > 0
+    assert ours.server.counters.tcp.requests[0] > 0
 
 
 async def test_what_has_changed_is_told(ours: Ours) -> None:
@@ -209,7 +209,7 @@ async def test_more_endpoints_than_a_message_has_room_for_are_rightly_told_in_pa
     for number in range(1, 5):
         part = many[number * 1000 : (number + 1) * 1000]
         large[1].append(piece("shop/large", "east", *part, name=str(number)))
-    ours.front.update(large[0].service, packed(large[0], *large[1]))
+    ours.server.update(large[0].service, packed(large[0], *large[1]))
     name = f"large.shop.svc.{Z}"
     asked = [each for each in expected([large]) if each.name in (name, f"_pg._tcp.{name}")]
     checker = Checker(ours.address, random=Random(1), timeout_seconds=20)

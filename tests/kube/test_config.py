@@ -14,7 +14,7 @@ from kubernetes_asyncio.config.config_exception import ConfigException
 from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 
 from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig
-from mcs_controller.kube.connection.in_cluster import access_in_cluster
+from mcs_controller.kube.connection.in_cluster import settings_in_cluster
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError
 from tests.kube.pki import Pki
@@ -363,7 +363,7 @@ def test_a_pods_environment_says_the_same_to_us_as_to_the_kubernetes_library(
     except ConfigException:
         expected = None
     try:
-        server = access_in_cluster(tmp_path / "token", tmp_path / "ca.crt", environment).server
+        server = settings_in_cluster(tmp_path / "token", tmp_path / "ca.crt", environment).server
     except ConfigError:
         server = None
     assert server == expected

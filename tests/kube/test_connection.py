@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcs_controller.kube.connection.http1 import Connection, ExchangeError
+from mcs_controller.kube.connection.http_connection import Connection, ExchangeError
 
 ANSWER = b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
 

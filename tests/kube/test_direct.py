@@ -11,8 +11,8 @@ import pytest
 import uvloop
 
 from mcs_controller.kube.connection.credentials import StaticCredential
-from mcs_controller.kube.connection.http import HttpTransport
-from mcs_controller.kube.connection.http1 import HEAD_MAX_BYTES
+from mcs_controller.kube.connection.http_connection import HEAD_MAX_BYTES
+from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError, Timeout, TooLarge, Unreachable
@@ -302,7 +302,7 @@ async def test_what_nobody_reads_waits_at_the_server() -> None:
 
 
 async def test_a_new_certificate_means_new_connections(pki: Pki, tmp_path: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("mcs_controller.kube.connection.http.TLS_CHECK_SECONDS", -1.0)
+    monkeypatch.setattr("mcs_controller.kube.connection.http_transport.TLS_CHECK_SECONDS", -1.0)
     ca = tmp_path / "ca.crt"
     ca.write_bytes(pki.data("ca.crt"))
     async with (

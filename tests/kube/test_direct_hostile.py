@@ -12,8 +12,8 @@ import uvloop
 
 from mcs_controller.kube.connection.credentials import StaticCredential
 from mcs_controller.kube.connection.direct import Direct
-from mcs_controller.kube.connection.http import HttpTransport
-from mcs_controller.kube.connection.http1 import HEAD_MAX_BYTES
+from mcs_controller.kube.connection.http_connection import HEAD_MAX_BYTES
+from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.pool import KEEPALIVE_SECONDS, CannotConnect
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import LineStream, Request

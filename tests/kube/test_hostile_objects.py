@@ -7,8 +7,8 @@ from typing import Any, TypedDict
 import pytest
 
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.decoding.field_parser import Skim
-from mcs_controller.kube.decoding.reading import Admit
+from mcs_controller.kube.decoding.field_parser import FieldParser
+from mcs_controller.kube.decoding.object_reader import Admit
 from mcs_controller.kube.errors import DecodeError
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
@@ -42,7 +42,7 @@ class _Widget(TypedDict, total=False):
     value: str
 
 
-SKIM = Skim(_Widget)
+SKIM = FieldParser(_Widget)
 PARSERS = pytest.mark.parametrize("options", [{}, {"parse": SKIM}], ids=["whole", "skim"])
 
 

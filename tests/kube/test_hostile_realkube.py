@@ -10,7 +10,7 @@ from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES, Resource
 from mcs_controller.clusterset.services import decode
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import load_kubeconfig
-from mcs_controller.kube.decoding.field_parser import WHOLE, Skim
+from mcs_controller.kube.decoding.field_parser import WHOLE, FieldParser
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from tests.realkube.controlplane import ControlPlane
@@ -64,7 +64,7 @@ def service_body(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("levels", [300, 3000])
 @pytest.mark.parametrize(
     ("resource", "body", "parse"),
-    [(SERVICES, service_body, WHOLE), (ENDPOINT_SLICES, slice_body, Skim(decode.SliceFields))],
+    [(SERVICES, service_body, WHOLE), (ENDPOINT_SLICES, slice_body, FieldParser(decode.SliceFields))],
     ids=["Service", "EndpointSlice"],
 )
 async def test_an_object_that_a_tenant_nests_deeply_keeps_nobody_from_reading_it_or_the_others(

@@ -18,7 +18,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from mcs_controller.kube.connection.credentials import StaticCredential
-from mcs_controller.kube.connection.http import LINE_MAX_BYTES, HttpTransport, kube_error
+from mcs_controller.kube.connection.http_transport import LINE_MAX_BYTES, HttpTransport, kube_error
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import HEAD_BYTES, Request
 from mcs_controller.kube.errors import (
@@ -403,7 +403,7 @@ async def test_the_servers_name_may_differ_from_its_address(get: Request, pki: P
 async def test_a_rotated_ca_file_is_followed_and_a_half_written_one_is_not(
     get: Request, pki: Pki, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mcs_controller.kube.connection.http.TLS_CHECK_SECONDS", -1.0)
+    monkeypatch.setattr("mcs_controller.kube.connection.http_transport.TLS_CHECK_SECONDS", -1.0)
     ca = tmp_path / "ca.crt"
     ca.write_bytes(pki.data("other.crt"))
     async with (

@@ -10,8 +10,8 @@ import yaml
 
 from mcs_controller.kube.connection.config import load_kubeconfig, load_kubeconfigs
 from mcs_controller.kube.connection.credentials import ExecCredential
-from mcs_controller.kube.connection.http import HttpTransport
-from mcs_controller.kube.connection.kubeconfig import access_of_kubeconfig
+from mcs_controller.kube.connection.http_transport import HttpTransport
+from mcs_controller.kube.connection.kubeconfig import settings_of_kubeconfig
 from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import ConfigError
 
@@ -136,7 +136,7 @@ def plugin_of(cluster: dict[str, Any], folder: Path, **plugin: Any) -> Any:
         "clusters": [{"name": "c", "cluster": {"server": "https://east", **cluster}}],
         "users": [{"name": "u", "user": {"exec": {"command": "./login", "apiVersion": VERSION, **plugin}}}],
     }
-    credential = access_of_kubeconfig(config, None, folder).credential
+    credential = settings_of_kubeconfig(config, None, folder).credential
     assert isinstance(credential, ExecCredential)
     return credential._plugin
 

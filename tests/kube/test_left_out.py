@@ -3,7 +3,7 @@
 import pytest
 
 from mcs_controller.kube.decoding.left_out import NAMED_MAX, LeftOutLedger
-from mcs_controller.kube.decoding.reading import LeftOut
+from mcs_controller.kube.decoding.object_reader import LeftOut
 
 
 def left(name: str = "web", version: str = "7", reason: str = "too_large") -> LeftOut:

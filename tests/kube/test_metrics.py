@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from mcs_controller.api.resources import SERVICES
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.decoding.reading import LeftOut
+from mcs_controller.kube.decoding.object_reader import LeftOut
 from mcs_controller.kube.errors import Conflict, Unreachable
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.queue.work_queue import WorkQueue

@@ -14,9 +14,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mcs_controller.kube.connection.kubeconfig import access_of_kubeconfig
-from mcs_controller.kube.connection.plain_kubeconfig import plain_access
-from mcs_controller.kube.connection.settings import Access
+from mcs_controller.kube.connection.kubeconfig import settings_of_kubeconfig
+from mcs_controller.kube.connection.plain_kubeconfig import plain_settings
+from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.errors import ConfigError
 from tests.kube.pki import Pki
 
@@ -37,7 +37,7 @@ def config(cluster: Json, user: Any) -> Json:
     }
 
 
-def said_by(access: Access) -> Any:
+def said_by(access: ConnectionSettings) -> Any:
     """All that is in it; credentials compare by identity only."""
     return access._replace(credential=(type(access.credential), vars(access.credential)))  # type: ignore[arg-type]
 
@@ -45,7 +45,7 @@ def said_by(access: Access) -> Any:
 def exact(raw: Mapping[str, Any], context: str | None) -> Any:
     """What the exact way says; None when that is a complaint."""
     try:
-        return said_by(access_of_kubeconfig(raw, context, FOLDER))
+        return said_by(settings_of_kubeconfig(raw, context, FOLDER))
     except ConfigError as error:
         complaint = str(error)
     assert SECRET not in complaint
@@ -54,7 +54,7 @@ def exact(raw: Mapping[str, Any], context: str | None) -> Any:
 
 def agree(raw: Mapping[str, Any], context: str | None) -> bool:
     """True if the short way said something: then, that it is the exact way's word."""
-    short = plain_access(raw, context, FOLDER)
+    short = plain_settings(raw, context, FOLDER)
     told = exact(raw, context)
     assert short is None or said_by(short) == told
     return short is not None
@@ -208,21 +208,21 @@ def test_an_odd_kubeconfig_is_read_as_the_exact_way_would_or_left_to_it(
     ],
 )
 def test_what_is_not_plain_is_left_to_the_exact_way(cluster: Json, user: Any) -> None:
-    assert plain_access(config({}, {"token": SECRET}), None, FOLDER) is not None
-    assert plain_access(config(cluster, user), None, FOLDER) is None
+    assert plain_settings(config({}, {"token": SECRET}), None, FOLDER) is not None
+    assert plain_settings(config(cluster, user), None, FOLDER) is None
 
 
 @pytest.mark.parametrize("kind", ["contexts", "clusters", "users"])
 def test_a_name_that_is_there_twice_is_left_to_the_exact_way(kind: str) -> None:
     raw = config({}, {"token": SECRET})
     raw[kind] = raw[kind] * 2
-    assert plain_access(raw, None, FOLDER) is None
+    assert plain_settings(raw, None, FOLDER) is None
 
 
 def test_a_list_with_an_entry_that_is_none_is_left_to_the_exact_way() -> None:
     raw = config({}, {"token": SECRET})
     raw["users"].append(5)
-    assert plain_access(raw, None, FOLDER) is None
+    assert plain_settings(raw, None, FOLDER) is None
 
 
 LOADING = """

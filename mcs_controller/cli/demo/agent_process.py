@@ -12,8 +12,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
+from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.controllers import make_manager
-from mcs_controller.cli.host import connect
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.manager import Manager

@@ -13,13 +13,13 @@ from random import Random
 from prometheus_client import CollectorRegistry
 
 from mcs_controller import __version__
+from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.demo.agent_process import AgentProcess
 from mcs_controller.cli.demo.servers import ApiServer
 from mcs_controller.cli.demo.sites import HOST, ZONE, Site
-from mcs_controller.cli.host import connect
-from mcs_controller.dns.server.server import DnsConfig, DnsServer
+from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
 from mcs_controller.kube.connection.credentials import StaticCredential
-from mcs_controller.kube.connection.http import HttpTransport
+from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health

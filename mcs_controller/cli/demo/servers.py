@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.demo.kubeconfigs import KubeconfigFolder, with_users
-from mcs_controller.cli.host import connect
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 

@@ -10,9 +10,9 @@ found among the ready-made ones is well-formed.
 from collections.abc import Callable
 from typing import Final
 
-from mcs_controller.dns.answers.answers import Answers
 from mcs_controller.dns.answers.counters import Channel, Counters
 from mcs_controller.dns.answers.slowpath import fault_reply, slow_reply
+from mcs_controller.dns.answers.zone_answers import ZoneAnswers
 from mcs_controller.dns.wire.encoding import HEADER_BYTES
 
 Responder = Callable[[bytes], bytes | None]
@@ -33,7 +33,7 @@ _SURELY_FITS_BYTES: Final = 480
 """Of question and records: with a header and an OPT record that is below 512."""
 
 
-def make_responder(answers: Answers, channel: Channel, counters: Counters) -> Responder:
+def make_responder(answers: ZoneAnswers, channel: Channel, counters: Counters) -> Responder:
     """The function that answers the messages of one channel. It never raises: see `faults`."""
     ready_made = answers.ready_made
     opts = answers.opts

@@ -5,8 +5,8 @@ about this zone, are we ready, does the name exist. Never recursion, never an an
 """
 
 from mcs_controller.dns.answers.answer import Answer
-from mcs_controller.dns.answers.answers import Answers
 from mcs_controller.dns.answers.counters import Channel, Counters, slot_of
+from mcs_controller.dns.answers.zone_answers import ZoneAnswers
 from mcs_controller.dns.wire.encoding import (
     BADVERS,
     CLASS_IN,
@@ -23,7 +23,7 @@ from mcs_controller.dns.wire.encoding import (
 from mcs_controller.dns.wire.query import Edns, Fault, Query, read_query
 
 
-def slow_reply(packet: bytes, answers: Answers, channel: Channel, counters: Counters) -> bytes | None:
+def slow_reply(packet: bytes, answers: ZoneAnswers, channel: Channel, counters: Counters) -> bytes | None:
     """The reply to any message, or None when there is nobody to reply to."""
     query = read_query(packet)
     if isinstance(query, Fault):
@@ -57,7 +57,7 @@ def _error_reply(packet: bytes, rcode: int, channel: Channel) -> bytes:
     )
 
 
-def _answer(query: Query, answers: Answers) -> Answer:
+def _answer(query: Query, answers: ZoneAnswers) -> Answer:
     if query.edns is not None and query.edns.version:
         return Answer(BADVERS, answers.heads(BADVERS), b"", slot_of(query.rtype, BADVERS))
     if query.rclass == CLASS_IN and query.rtype not in (TYPE_AXFR, TYPE_IXFR):
@@ -68,7 +68,7 @@ def _answer(query: Query, answers: Answers) -> Answer:
     return Answer(REFUSED, answers.heads(REFUSED), b"", slot_of(query.rtype, REFUSED), ede=ede)
 
 
-def _reply(query: Query, answer: Answer, answers: Answers, channel: Channel) -> bytes:
+def _reply(query: Query, answer: Answer, answers: ZoneAnswers, channel: Channel) -> bytes:
     edns = query.edns
     shape = query.recursion_desired + (0 if edns is None else 2)
     opt = b"" if edns is None else _opt(edns, answer, answers)
@@ -83,7 +83,7 @@ def _reply(query: Query, answer: Answer, answers: Answers, channel: Channel) -> 
     return query.id + heads[shape] + query.question + tail + opt
 
 
-def _opt(edns: Edns, answer: Answer, answers: Answers) -> bytes:
+def _opt(edns: Edns, answer: Answer, answers: ZoneAnswers) -> bytes:
     ede = answer.ede
     if ede is None and answers.stale:
         ede = EDE_STALE_ANSWER

@@ -24,13 +24,13 @@ from typing import Final
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
-from mcs_controller.dns.server.front import TCP_CLOSE_SECONDS, FrontConfig
+from mcs_controller.dns.server.answer_server import TCP_CLOSE_SECONDS, AnswerConfig
 from mcs_controller.dns.server.sockets import SocketPair
 from mcs_controller.dns.workers.protocol import (
     Beat,
-    FeedEnded,
     Hello,
     Orders,
+    PeerGone,
     Report,
     pack_hello,
     pack_orders,
@@ -83,7 +83,7 @@ class Fleet:
 
     def __init__(
         self,
-        config: FrontConfig,
+        config: AnswerConfig,
         workers: int,
         command: Sequence[str],
         *,
@@ -212,18 +212,18 @@ class Fleet:
         slot.pending, slot.in_step = dict.fromkeys(self._services()), False
         slot.wake.set()
         send(writer, pack_hello(Hello(self._config, [_numbers(each.pairs) for each in self._slots])))
-        feeding = asyncio.create_task(self._feed(slot, writer))
+        sending = asyncio.create_task(self._send_orders(slot, writer))
         try:
             await self._listen(slot, reader)
             fault = slot.fault or "has ended"
             _log.warning("DNS worker %d (process %d) %s: starting another", slot.number, slot.pid, fault)
         except asyncio.CancelledError:
-            feeding.cancel()
+            sending.cancel()
             send(writer, pack_orders(Orders([], self._is_open, self._stale, [], stop=True)))
             await self._last_words(slot, reader)
             raise
         finally:
-            feeding.cancel()
+            sending.cancel()
 
     async def _start_process(self, theirs: socket.socket) -> Process:
         """A worker that has all sockets and its end of the conversation.
@@ -241,7 +241,7 @@ class Fleet:
 
     async def _listen(self, slot: _Slot, reader: asyncio.StreamReader) -> None:
         """Take reports until there are no more."""
-        with suppress(FeedEnded):
+        with suppress(PeerGone):
             while True:
                 said = await read_report(reader)
                 answered_before = slot.answers
@@ -275,14 +275,14 @@ class Fleet:
             self._wake()
 
     async def _last_words(self, slot: _Slot, reader: asyncio.StreamReader) -> None:
-        with suppress(TimeoutError, FeedEnded):
+        with suppress(TimeoutError, PeerGone):
             async with asyncio.timeout(STOP_SECONDS):
                 while True:
                     said = await read_report(reader)
                     if isinstance(said, Report):
                         slot.report = said
 
-    async def _feed(self, slot: _Slot, writer: asyncio.StreamWriter) -> None:
+    async def _send_orders(self, slot: _Slot, writer: asyncio.StreamWriter) -> None:
         """Send orders whenever something is to be told."""
         last: Orders | None = None
         with suppress(OSError):

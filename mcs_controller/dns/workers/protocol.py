@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Held
-from mcs_controller.dns.server.front import FrontConfig
+from mcs_controller.dns.server.answer_server import AnswerConfig
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.zone.packed import PackedService, from_json, to_json
 
@@ -22,14 +22,14 @@ FRAME_MAX_BYTES: Final = 256 * 1024 * 1024
 _LENGTH: Final = struct.Struct("!I")
 
 
-class FeedEnded(Exception):
+class PeerGone(Exception):
     """The other end is gone, or what it sent cannot be read."""
 
 
 class Hello(NamedTuple):
     """What a worker is: its configuration, and for each group its sockets' file descriptors."""
 
-    config: FrontConfig
+    config: AnswerConfig
     groups: list[list[tuple[int, int]]]
 
 
@@ -89,14 +89,14 @@ def pack_beat(beat: Beat) -> bytes:
 
 
 async def read_hello(reader: asyncio.StreamReader) -> Hello:
-    """The next frame, which is a hello. Raises `FeedEnded`."""
+    """The next frame, which is a hello. Raises `PeerGone`."""
     config, groups = _checked(await _read(reader), 2)
     tcp = TcpLimits(**config.pop("tcp"))
-    return Hello(FrontConfig(**config, tcp=tcp), [[(udp, tcp) for udp, tcp in group] for group in groups])
+    return Hello(AnswerConfig(**config, tcp=tcp), [[(udp, tcp) for udp, tcp in group] for group in groups])
 
 
 async def read_orders(reader: asyncio.StreamReader) -> Orders:
-    """The next frame, which is orders. Raises `FeedEnded`."""
+    """The next frame, which is orders. Raises `PeerGone`."""
     services, *rest = _checked(await _read(reader), 5)
     return Orders(
         [
@@ -108,7 +108,7 @@ async def read_orders(reader: asyncio.StreamReader) -> Orders:
 
 
 async def read_report(reader: asyncio.StreamReader) -> Report | Beat:
-    """The next frame, which is a report or a beat. Raises `FeedEnded`."""
+    """The next frame, which is a report or a beat. Raises `PeerGone`."""
     value = await _read(reader)
     if isinstance(value, list) and len(value) == 1:
         return Beat(*value)
@@ -125,13 +125,13 @@ async def _read(reader: asyncio.StreamReader) -> Any:
     try:
         (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if size > FRAME_MAX_BYTES:
-            raise FeedEnded(f"a frame of {size} bytes")
+            raise PeerGone(f"a frame of {size} bytes")
         return json.loads(await reader.readexactly(size))
     except (OSError, EOFError, ValueError) as error:
-        raise FeedEnded(str(error) or type(error).__name__) from error
+        raise PeerGone(str(error) or type(error).__name__) from error
 
 
 def _checked(value: Any, length: int) -> list[Any]:
     if not isinstance(value, list) or len(value) != length:
-        raise FeedEnded("a frame of another kind than was expected")
+        raise PeerGone("a frame of another kind than was expected")
     return value

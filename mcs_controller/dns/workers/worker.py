@@ -12,12 +12,12 @@ import socket
 from random import Random
 from typing import Final
 
-from mcs_controller.dns.server.front import Front
+from mcs_controller.dns.server.answer_server import AnswerServer
 from mcs_controller.dns.server.sockets import SocketPair
 from mcs_controller.dns.workers.protocol import (
     Beat,
-    FeedEnded,
     Orders,
+    PeerGone,
     Report,
     pack_beat,
     pack_report,
@@ -30,12 +30,12 @@ from mcs_controller.dns.workers.pulse import BEAT_SECONDS
 BEATS_PER_REPORT: Final = 5
 
 
-async def run_worker(feed: socket.socket, *, random: Random) -> None:
+async def run_worker(parent: socket.socket, *, random: Random) -> None:
     """Serve until told to stop, or until the parent is gone."""
-    reader, writer = await asyncio.open_connection(sock=feed)
+    reader, writer = await asyncio.open_connection(sock=parent)
     try:
         hello = await read_hello(reader)
-        worker = Worker(Front(hello.config, random=random), hello.groups, writer)
+        worker = Worker(AnswerServer(hello.config, random=random), hello.groups, writer)
         reporting = asyncio.create_task(worker.report_for_ever())
         try:
             while await worker.obey(await read_orders(reader)):
@@ -43,7 +43,7 @@ async def run_worker(feed: socket.socket, *, random: Random) -> None:
         finally:
             reporting.cancel()
             await worker.stop()
-    except FeedEnded:
+    except PeerGone:
         return
     finally:
         writer.close()
@@ -53,31 +53,31 @@ class Worker:
     """One worker's life between its first and its last orders."""
 
     def __init__(
-        self, front: Front, groups: list[list[tuple[int, int]]], writer: asyncio.StreamWriter
+        self, server: AnswerServer, groups: list[list[tuple[int, int]]], writer: asyncio.StreamWriter
     ) -> None:
-        self._front = front
+        self._server = server
         self._groups = groups
         self._writer = writer
 
     async def obey(self, orders: Orders) -> bool:
         """Be as the orders say; False when they are the last."""
         for service, packed in orders.services:
-            self._front.update(service, packed)
-        if orders.is_open and not self._front.answers.is_open:
-            self._front.open()
-            # What was read lives as long as the process; see `settle_after_sync` of the commands.
+            self._server.update(service, packed)
+        if orders.is_open and not self._server.answers.is_open:
+            self._server.open()
+            # What was read lives as long as the process; see `freeze_after_sync` of the commands.
             gc.collect()
             gc.freeze()
             self._report()
-        self._front.set_stale(orders.stale)
+        self._server.set_stale(orders.stale)
         if orders.stop:
             return False
-        before = self._front.groups()
+        before = self._server.groups()
         for group in set(before).difference(orders.serve):
-            self._front.release(group)
+            self._server.release(group)
         for group in set(orders.serve).difference(before):
-            await self._front.serve(group, [_own(*numbers) for numbers in self._groups[group]])
-        if self._front.groups() != before:
+            await self._server.serve(group, [_own(*numbers) for numbers in self._groups[group]])
+        if self._server.groups() != before:
             self._report()
         return True
 
@@ -93,17 +93,17 @@ class Worker:
 
     async def stop(self) -> None:
         """Answer what has arrived, close everything, and tell the last counts."""
-        await self._front.stop()
+        await self._server.stop()
         self._report()
 
     def _report(self) -> None:
-        front = self._front
+        server = self._server
         report = Report(
-            front.groups(),
-            front.answers.is_open,
-            front.counters.totals(),
-            front.counters.tcp_connections,
-            front.held(),
+            server.groups(),
+            server.answers.is_open,
+            server.counters.totals(),
+            server.counters.tcp_connections,
+            server.held(),
         )
         send(self._writer, pack_report(report))
 

@@ -20,10 +20,10 @@ from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, s
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.dns.zone.bounds import bounded
+from mcs_controller.dns.zone.decoding import HeldImport, HeldSlice, read_import, read_slice
 from mcs_controller.dns.zone.packed import PackedService, packed_service
-from mcs_controller.dns.zone.reading import HeldImport, HeldSlice, read_import, read_slice
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.decoding.field_parser import Skim
+from mcs_controller.kube.decoding.field_parser import FieldParser
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.reflector import Reflector
@@ -40,7 +40,7 @@ STALE_CHECK_SECONDS: Final = 1.0
 
 
 class ZoneSink(Protocol):
-    """Who answers: `Answers` in this process, or `Fleet` for worker processes."""
+    """Who answers: `ZoneAnswers` in this process, or `Fleet` for worker processes."""
 
     def update(self, service: ServiceKey, packed: PackedService | None) -> None:
         """Take over a service as it is now, None when it is gone."""
@@ -90,7 +90,7 @@ class ZoneSource:
             random=random,
             label_selector=LABEL_SERVICE_NAME,
             page_size=SLICES_PER_PAGE,
-            parse=Skim(decode.SliceFields),
+            parse=FieldParser(decode.SliceFields),
         )
 
     @property

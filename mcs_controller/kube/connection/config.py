@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-from mcs_controller.kube.connection.http import HttpTransport
-from mcs_controller.kube.connection.in_cluster import access_in_cluster
-from mcs_controller.kube.connection.plain_kubeconfig import plain_access
-from mcs_controller.kube.connection.settings import Access
+from mcs_controller.kube.connection.http_transport import HttpTransport
+from mcs_controller.kube.connection.in_cluster import settings_in_cluster
+from mcs_controller.kube.connection.plain_kubeconfig import plain_settings
+from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
 from mcs_controller.observe.masking import MASK
@@ -34,7 +34,7 @@ def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
     config = _parse(path)
     _check_context(path, config, context)
     try:
-        return _transport(_access(config, context, path.absolute().parent))
+        return _transport(_settings(config, context, path.absolute().parent))
     except ConfigError as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
 
@@ -63,31 +63,31 @@ def load_in_cluster(
 ) -> Transport:
     """The API server of the cluster whose pod we are in, as the pod's service account."""
     try:
-        return _transport(access_in_cluster(token_file, ca_file, environment))
+        return _transport(settings_in_cluster(token_file, ca_file, environment))
     except ConfigError as error:
         raise ConfigError(
             f"no in-cluster configuration: {error} Run in a pod with a service account, or give a kubeconfig"
         ) from error
 
 
-def _access(config: Mapping[str, Any], context: str | None, folder: Path) -> Access:
-    access = plain_access(config, context, folder)
-    if access is None:
+def _settings(config: Mapping[str, Any], context: str | None, folder: Path) -> ConnectionSettings:
+    settings = plain_settings(config, context, folder)
+    if settings is None:
         # Importing it loads the whole Kubernetes library: only what is not plain pays for that.
-        from mcs_controller.kube.connection.kubeconfig import access_of_kubeconfig
+        from mcs_controller.kube.connection.kubeconfig import settings_of_kubeconfig
 
-        access = access_of_kubeconfig(config, context, folder)
-    return access
+        settings = settings_of_kubeconfig(config, context, folder)
+    return settings
 
 
-def _transport(access: Access) -> Transport:
-    parts = _checked_url(access.server)
+def _transport(settings: ConnectionSettings) -> Transport:
+    parts = _checked_url(settings.server)
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the server's URL holds a user name: put credentials into the user entry instead")
-    proxy = access.proxy or _proxy_of_environment(parts.scheme, parts.hostname or "")
+    proxy = settings.proxy or _proxy_of_environment(parts.scheme, parts.hostname or "")
     if proxy and urlsplit(proxy).scheme not in ("http", "https"):
         raise ConfigError("only http and https proxies are supported")
-    return HttpTransport(access.server, credential=access.credential, tls=access.tls, proxy=proxy)
+    return HttpTransport(settings.server, credential=settings.credential, tls=settings.tls, proxy=proxy)
 
 
 def _checked_url(server: str) -> Any:

@@ -1,6 +1,6 @@
-"""Requests over connections of our own (`http1.py`): all that is plain, writes and watches above all.
+"""Requests over connections of our own (`http_connection.py`): what is plain, writes and watches above all.
 
-No proxy, no coding of the answer, HTTP/1.1. What is not plain goes by `session.py`.
+No proxy, no coding of the answer, HTTP/1.1. What is not plain goes by `aiohttp_session.py`.
 """
 
 import socket
@@ -10,7 +10,7 @@ from typing import Final
 
 from yarl import URL
 
-from mcs_controller.kube.connection.http1 import Connection, ConnectionLost, ExchangeError
+from mcs_controller.kube.connection.http_connection import Connection, ConnectionLost, ExchangeError
 from mcs_controller.kube.connection.pool import Pool
 from mcs_controller.kube.errors import ConfigError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from mcs_controller.kube.connection.credentials import TokenFile
-from mcs_controller.kube.connection.settings import Access
+from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.errors import ConfigError
 
@@ -18,8 +18,10 @@ _HOST: Final = "KUBERNETES_SERVICE_HOST"
 _PORT: Final = "KUBERNETES_SERVICE_PORT"
 
 
-def access_in_cluster(token_file: Path, ca_file: Path, environment: Mapping[str, str]) -> Access:
-    """The service account's access to the cluster that the pod runs in."""
+def settings_in_cluster(
+    token_file: Path, ca_file: Path, environment: Mapping[str, str]
+) -> ConnectionSettings:
+    """How the service account reaches the API server of the cluster that the pod runs in."""
     host, port = environment.get(_HOST), environment.get(_PORT)
     if host is None or port is None:
         raise ConfigError(f"Service host/port is not set ({_HOST}, {_PORT}).")
@@ -29,7 +31,7 @@ def access_in_cluster(token_file: Path, ca_file: Path, environment: Mapping[str,
         host = f"[{host}]"
     _check_filled(token_file, "Service token file")
     _check_filled(ca_file, "Service certification file")
-    return Access(f"https://{host}:{port}", TlsSettings(ca=ca_file), TokenFile(token_file), None)
+    return ConnectionSettings(f"https://{host}:{port}", TlsSettings(ca=ca_file), TokenFile(token_file), None)
 
 
 def _check_filled(path: Path, what: str) -> None:

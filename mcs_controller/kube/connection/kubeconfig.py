@@ -2,11 +2,11 @@
 
 This is the only module that imports the library, and it uses its kubeconfig loading alone: contexts,
 clusters and users resolved as kubectl does, files against inline data. The requests go through our own
-session (`http.py`) and renewals through `credentials.py`, because the library's have no deadlines and do
-not renew after a 401. Importing any part of the library imports all of it (0.2 s or more of CPU and
-35 MiB on top of aiohttp), so `config.py` imports this module only for a kubeconfig that is not plain
-(`plain_kubeconfig.py`); what odd ones mean is decided here alone. Nothing here touches the library's
-default configuration: one process talks to many clusters.
+session (`http_transport.py`) and renewals through `credentials.py`, because the library's have no deadlines
+and do not renew after a 401. Importing any part of the library imports all of it (0.2 s or more of CPU and 35
+MiB on top of aiohttp), so `config.py` imports this module only for a kubeconfig that is not plain
+(`plain_kubeconfig.py`); what odd ones mean is decided here alone. Nothing here touches the library's default
+configuration: one process talks to many clusters.
 
 Two traps: release 36.0.0 of the *official* client overwrites this library's files, and the library's
 merging loader quotes whole kubeconfig entries, secrets included, in its errors; so the YAML is read by us.
@@ -30,18 +30,20 @@ from mcs_controller.kube.connection.credentials import (
     TokenFile,
     bearer,
 )
-from mcs_controller.kube.connection.settings import Access
+from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.tls import Pem, TlsSettings
 from mcs_controller.kube.errors import ConfigError
 
 _EXEC_VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
-def access_of_kubeconfig(config: Mapping[str, Any], context: str | None, folder: Path) -> Access:
+def settings_of_kubeconfig(
+    config: Mapping[str, Any], context: str | None, folder: Path
+) -> ConnectionSettings:
     """What `context` (None: the current one) says; relative paths in the file start at `folder`."""
     try:
         loader = _Loader(config, active_context=context, config_base_path=str(folder))
-        return loader.access(folder)
+        return loader.settings(folder)
     except ConfigException as error:
         raise ConfigError(str(error)) from error
     except (AttributeError, KeyError, TypeError, AssertionError) as error:
@@ -54,7 +56,7 @@ class _Loader(KubeConfigLoader):
     Its own way writes inline certificates and keys into temporary files that outlive a crash.
     """
 
-    def access(self, folder: Path) -> Access:
+    def settings(self, folder: Path) -> ConnectionSettings:
         context: Any = self._current_context
         cluster: Any = self._cluster
         user: Any = self._user
@@ -73,7 +75,7 @@ class _Loader(KubeConfigLoader):
             server_name=cluster.safe_get("tls-server-name"),
         )
         credential = _credential(user, cluster, server, folder) if user is not None else StaticCredential()
-        return Access(server.rstrip("/"), tls, credential, cluster.safe_get("proxy-url"))
+        return ConnectionSettings(server.rstrip("/"), tls, credential, cluster.safe_get("proxy-url"))
 
 
 def _pem(node: ConfigNode, name: str, folder: Path) -> Pem | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mcs_controller.kube.connection.credentials import Credential, StaticCredential, TokenFile, bearer
-from mcs_controller.kube.connection.settings import Access
+from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.tls import Pem, TlsSettings
 from mcs_controller.kube.errors import ConfigError
 
@@ -45,7 +45,7 @@ class _NotPlainError(Exception):
     """Something that is left to the exact way."""
 
 
-def plain_access(config: Mapping[str, Any], context: str | None, folder: Path) -> Access | None:
+def plain_settings(config: Mapping[str, Any], context: str | None, folder: Path) -> ConnectionSettings | None:
     """What `context` (None: the current one) says, paths starting at `folder`; None: ask the exact way."""
     try:
         chosen = _named(config, "contexts", config.get("current-context") if context is None else context)
@@ -66,7 +66,9 @@ def plain_access(config: Mapping[str, Any], context: str | None, folder: Path) -
             insecure=insecure,
             server_name=_text(cluster, "tls-server-name"),
         )
-        return Access(server.rstrip("/"), tls, _credential(user, folder), _text(cluster, "proxy-url"))
+        return ConnectionSettings(
+            server.rstrip("/"), tls, _credential(user, folder), _text(cluster, "proxy-url")
+        )
     except (_NotPlainError, ConfigError):
         return None
 

@@ -13,7 +13,7 @@ from typing import Final
 from aiohappyeyeballs import AddrInfoType, pop_addr_infos_interleave, start_connection
 from yarl import URL
 
-from mcs_controller.kube.connection.http1 import Connection, ExchangeError
+from mcs_controller.kube.connection.http_connection import Connection, ExchangeError
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 KEEPALIVE_SECONDS: Final = 75.0

@@ -10,7 +10,7 @@ from mcs_controller.kube.connection.credentials import Credential
 from mcs_controller.kube.connection.tls import TlsSettings
 
 
-class Access(NamedTuple):
+class ConnectionSettings(NamedTuple):
     """The API server's URL without a slash at its end, and what a connection to it needs."""
 
     server: str

@@ -1,7 +1,7 @@
 """The seam between this program and an API server: one request, or one stream of watch lines.
 
-Everything above sees only `Transport`. Over HTTP it is `http.py`; in a simulation it is simcluster in the
-same process, without sockets. A transport knows nothing of Kubernetes: status codes are returned, not
+Everything above sees only `Transport`. Over HTTP it is `http_transport.py`; in a simulation it is simcluster
+in the same process, without sockets. A transport knows nothing of Kubernetes: status codes are returned, not
 raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when there is no answer at all, and
 `TooLarge` when there is more of it than anybody wants to hold.
 """

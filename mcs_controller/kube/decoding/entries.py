@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from mcs_controller.kube.decoding.reading import JsonObject, LeftOut
+from mcs_controller.kube.decoding.object_reader import JsonObject, LeftOut
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, DecodeError
 from mcs_controller.kube.pacing.rate import TokenBucket
 from mcs_controller.kube.store import Entry, Key, Store

@@ -1,8 +1,8 @@
 """Reading of an object's JSON only what somebody asks for.
 
 Two thirds of what an API server sends of an EndpointSlice is of no use to us (who manages which field, in
-the main), and making Python objects of it is most of what reading costs. `Skim` is given the fields that are
-wanted, as a TypedDict, and leaves the others out.
+the main), and making Python objects of it is most of what reading costs. `FieldParser` is given the fields
+that are wanted, as a TypedDict, and leaves the others out.
 
 Invariant: what comes out has, of the fields that are wanted, what the whole JSON has. A text in which a
 wanted field has another type than expected is parsed whole, so that whoever reads the object can say what is
@@ -36,7 +36,7 @@ def parse(text: bytes | msgspec.Raw) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-class Whole:
+class ObjectParser:
     """Parses everything. Both functions raise `ValueError` for what is not JSON."""
 
     def object(self, text: bytes | msgspec.Raw) -> Any:
@@ -48,7 +48,7 @@ class Whole:
         return parse(line)
 
 
-class Skim(Whole):
+class FieldParser(ObjectParser):
     """Parses the fields of `fields`, a TypedDict, which has to have `metadata.resourceVersion`."""
 
     def __init__(self, fields: Any) -> None:
@@ -73,4 +73,4 @@ class Skim(Whole):
         return event if event.get("type") in _WITH_OBJECT else super().event(line)
 
 
-WHOLE: Final = Whole()
+WHOLE: Final = ObjectParser()

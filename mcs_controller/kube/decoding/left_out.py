@@ -4,7 +4,7 @@ import logging
 from collections import OrderedDict
 from typing import Final
 
-from mcs_controller.kube.decoding.reading import LeftOut
+from mcs_controller.kube.decoding.object_reader import LeftOut
 from mcs_controller.kube.pacing.rate import TokenBucket
 
 _log = logging.getLogger(__name__)

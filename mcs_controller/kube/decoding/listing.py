@@ -14,7 +14,7 @@ from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES
-from mcs_controller.kube.decoding.reading import JsonObject, LeftOut, ObjectReader, Page, page_of_head
+from mcs_controller.kube.decoding.object_reader import JsonObject, LeftOut, ObjectReader, Page, page_of_head
 from mcs_controller.kube.errors import TooLarge
 
 PAGE_SIZE: Final = 500

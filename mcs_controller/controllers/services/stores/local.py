@@ -37,7 +37,7 @@ from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.informers import Kind
-from mcs_controller.kube.decoding.field_parser import Skim
+from mcs_controller.kube.decoding.field_parser import FieldParser
 from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.informer import Informer
@@ -104,7 +104,7 @@ class LocalStores:
             decode.own_imported_slice,
             index=_service_of,
             label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
-            parse=Skim(decode.SliceFields),
+            parse=FieldParser(decode.SliceFields),
         )
         # What belongs to an export is told from what does not only once the exports are known.
         self.services: Informer[LocalService] = informers.add(
@@ -120,7 +120,7 @@ class LocalStores:
             self._decode_source_slice,
             index=_service_of,
             label_selector=f"!{LABEL_SERVICE_NAME}",
-            parse=Skim(decode.SliceFields),
+            parse=FieldParser(decode.SliceFields),
             begin=self._wait_exports_known,
         )
         self._informers: tuple[Informer[Any], ...] = (

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from mcs_controller.kube.connection.http1 import ExchangeError
+from mcs_controller.kube.connection.http_connection import ExchangeError
 from mcs_controller.kube.connection.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE_SECONDS
 from mcs_controller.kube.errors import ConfigError
 

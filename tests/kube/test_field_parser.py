@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from mcs_controller.kube.decoding.field_parser import WHOLE, Skim
+from mcs_controller.kube.decoding.field_parser import WHOLE, FieldParser
 
 
 class _Metadata(TypedDict, total=False):
@@ -18,7 +18,7 @@ class Widget(TypedDict, total=False):
     size: int
 
 
-SKIM = Skim(Widget)
+SKIM = FieldParser(Widget)
 
 
 def encoded(value: Any) -> bytes:

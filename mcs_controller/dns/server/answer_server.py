@@ -12,20 +12,20 @@ from random import Random
 from typing import Final
 
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.answers.answers import Answers
 from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
 from mcs_controller.dns.answers.fastpath import make_responder
+from mcs_controller.dns.answers.zone_answers import ZoneAnswers
 from mcs_controller.dns.server.sockets import BACKLOG_CONNECTIONS, SocketPair
 from mcs_controller.dns.server.tcp import TcpLimits, TcpService
 from mcs_controller.dns.server.udp import UdpListener
+from mcs_controller.dns.zone.lookup import Zone
 from mcs_controller.dns.zone.packed import PackedService
-from mcs_controller.dns.zone.zone import Zone
 
 TCP_CLOSE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class FrontConfig:
+class AnswerConfig:
     """What whoever answers needs to know."""
 
     zone: str = "clusterset.local"
@@ -34,12 +34,12 @@ class FrontConfig:
     join_replies: bool = True
 
 
-class Front:
+class AnswerServer:
     """Answers for one zone. Raises `ZoneNameError`."""
 
-    def __init__(self, config: FrontConfig, *, random: Random) -> None:
+    def __init__(self, config: AnswerConfig, *, random: Random) -> None:
         self.counters = Counters(udp_channel(config.udp_payload_limit_bytes), tcp_channel())
-        self.answers = Answers(
+        self.answers = ZoneAnswers(
             Zone(config.zone), random=random, payload_limit_bytes=self.counters.udp.ceiling_bytes
         )
         self._respond = make_responder(self.answers, self.counters.udp, self.counters)

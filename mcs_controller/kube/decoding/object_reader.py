@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from mcs_controller.kube.decoding.field_parser import WHOLE, Whole
+from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.shallow import shallow
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, DecodeError, Unreachable
 from mcs_controller.kube.pacing.turns import Turn
@@ -113,7 +113,7 @@ class ObjectReader:
 
     __slots__ = ("_bounded", "_bounds", "_parse", "turn")
 
-    def __init__(self, parse: Whole, bounds: Bounds, turn: Turn) -> None:
+    def __init__(self, parse: ObjectParser, bounds: Bounds, turn: Turn) -> None:
         self.turn = turn
         self._parse = parse
         self._bounds = bounds
@@ -170,7 +170,7 @@ class ObjectReader:
             return LeftOut("not_admitted", f"{size_bytes} bytes", *names, size_bytes)
         return await self._parsed(text, self._parse)
 
-    async def _parsed(self, text: msgspec.Raw, parse: Whole) -> JsonObject | LeftOut:
+    async def _parsed(self, text: msgspec.Raw, parse: ObjectParser) -> JsonObject | LeftOut:
         try:
             body = parse.object(text)
         except ValueError as error:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mcs_controller.kube.decoding.field_parser import WHOLE
-from mcs_controller.kube.decoding.reading import (
+from mcs_controller.kube.decoding.object_reader import (
     UNBOUNDED,
     Bounds,
     LeftOut,

@@ -26,7 +26,7 @@ OWNED_KEPT_MAX_BYTES: Final = 128 * 1024 * 1024
 _EVICTED_AT_ONCE: Final = 16
 
 
-class KeptAnswers:
+class AnswerCache:
     """`ready_made` has them by question, and is changed in place."""
 
     def __init__(self) -> None:

@@ -1,9 +1,9 @@
 """The transport over HTTP: one API server, its credential, its certificates, and two ways of asking it.
 
 It is kept lean, since every watch line and every write passes here: what is plain is asked directly
-(`direct.py`), what needs a proxy or comes compressed, as lists do, by aiohttp (`session.py`). TLS contexts
-are built only when certificates change, and everything has a deadline. asyncio sets TCP_NODELAY on its
-sockets. Bodies come uncompressed unless the request asks for gzip.
+(`direct.py`), what needs a proxy or comes compressed, as lists do, by aiohttp (`aiohttp_session.py`). TLS
+contexts are built only when certificates change, and everything has a deadline. asyncio sets TCP_NODELAY on
+its sockets. Bodies come uncompressed unless the request asks for gzip.
 
 Every failure leaves as an error of our tree (`kube_error`), and no header does.
 """
@@ -17,10 +17,10 @@ from typing import Final, Protocol
 from urllib.parse import quote, urlencode
 
 from mcs_controller import __version__
+from mcs_controller.kube.connection.aiohttp_session import Session
 from mcs_controller.kube.connection.credentials import Credential
 from mcs_controller.kube.connection.direct import Direct
-from mcs_controller.kube.connection.http1 import ExchangeError
-from mcs_controller.kube.connection.session import Session
+from mcs_controller.kube.connection.http_connection import ExchangeError
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import (
     ANSWER_MAX_BYTES,

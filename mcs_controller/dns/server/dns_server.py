@@ -13,7 +13,7 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.server.front import Front, FrontConfig
+from mcs_controller.dns.server.answer_server import AnswerConfig, AnswerServer
 from mcs_controller.dns.server.metrics import DnsCollector
 from mcs_controller.dns.server.sockets import ListenAddress, bind_groups
 from mcs_controller.dns.server.tcp import TcpLimits
@@ -38,16 +38,16 @@ class DnsConfig:
     join_replies: bool = True
 
     @property
-    def front(self) -> FrontConfig:
+    def answering(self) -> AnswerConfig:
         """The part that is about answering."""
-        return FrontConfig(self.zone, self.udp_payload_limit_bytes, self.tcp, self.join_replies)
+        return AnswerConfig(self.zone, self.udp_payload_limit_bytes, self.tcp, self.join_replies)
 
 
 class DnsServer:
     """Answers for one zone from the objects of one API server.
 
-    `front` answers in this process, or `fleet` in others. Raises `ZoneNameError` here and `ListenError` from
-    `start`.
+    `answer_server` answers in this process, or `fleet` in others. Raises `ZoneNameError` here and
+    `ListenError` from `start`.
     """
 
     def __init__(
@@ -62,22 +62,22 @@ class DnsServer:
     ) -> None:
         self.config = config
         # Also with workers: what is wrong with the configuration is said here and not by each of them.
-        self.front = Front(config.front, random=random)
+        self.answer_server = AnswerServer(config.answering, random=random)
         self.fleet: Fleet | None = None
         if config.workers > 1:
             self.fleet = Fleet(
-                config.front,
+                config.answering,
                 config.workers,
                 worker_command,
                 random=random,
                 services=lambda: self.source.services(),
                 packed=lambda service: self.source.packed(service),
             )
-        answering = self.fleet or self.front
+        answering = self.fleet or self.answer_server
         self.source = ZoneSource(client, answering, random=random)
         self.snapshot: SnapshotKeeper | None = None
         if config.snapshot is not None:
-            zone = self.front.answers.zone.name
+            zone = self.answer_server.answers.zone.name
             self.snapshot = SnapshotKeeper(config.snapshot, zone, self.source, clock or SystemClock())
         self._registry = registry
         self._collector = DnsCollector(answering, self.source, self.fleet, self.snapshot)
@@ -105,7 +105,7 @@ class DnsServer:
         if self.snapshot is not None:
             self.snapshot.adopt()
         if self.fleet is None:
-            await self.front.serve(0, groups[0])
+            await self.answer_server.serve(0, groups[0])
         else:
             self.fleet.start(groups)
         self._addresses = tuple(pair.address for pair in groups[0])
@@ -131,7 +131,7 @@ class DnsServer:
             return
         self._addresses = ()
         self._registry.unregister(self._collector)
-        await self.front.stop()
+        await self.answer_server.stop()
         if self.fleet is not None:
             self.fleet.close()
         if self.snapshot is not None:

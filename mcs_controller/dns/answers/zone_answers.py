@@ -15,8 +15,8 @@ from typing import Final
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.answer import Answer, Heads, tail_of
+from mcs_controller.dns.answers.answer_cache import AnswerCache
 from mcs_controller.dns.answers.counters import slot_of
-from mcs_controller.dns.answers.keeping import KeptAnswers
 from mcs_controller.dns.wire.encoding import (
     CLASS_IN,
     EDE_NOT_READY,
@@ -37,9 +37,9 @@ from mcs_controller.dns.wire.encoding import (
     record,
     response_head,
 )
+from mcs_controller.dns.zone.lookup import APEX_TTL_SECONDS, Found, Zone
 from mcs_controller.dns.zone.packed import PackedService
 from mcs_controller.dns.zone.records import RRset
-from mcs_controller.dns.zone.zone import APEX_TTL_SECONDS, Found, Zone
 
 IN_EARNEST_TYPES: Final = frozenset((TYPE_A, TYPE_AAAA, TYPE_SRV, TYPE_HTTPS))
 """What clients ask of names that exist: these answers are always kept. HTTPS is what browsers ask."""
@@ -50,13 +50,13 @@ _TYPES_FOR_ANY: Final = (TYPE_A, TYPE_AAAA, TYPE_SRV, TYPE_SOA, TYPE_TXT)
 _COUNT_MAX: Final = 65535
 
 
-class Answers:
+class ZoneAnswers:
     """All answers of one zone. The owner feeds it services with `update`, and says `open()` when in step."""
 
     def __init__(self, zone: Zone, *, random: Random, payload_limit_bytes: int = 1232) -> None:
         self.zone = zone
         self.payload_limit_bytes = payload_limit_bytes
-        self._kept = KeptAnswers()
+        self._kept = AnswerCache()
         self.ready_made = self._kept.ready_made
         self.opts: dict[bytes, bytes] = {}
         self.is_open = False

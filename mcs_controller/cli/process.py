@@ -7,20 +7,14 @@ what is still missing.
 import asyncio
 import gc
 import logging
-import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from mcs_controller import __version__
-from mcs_controller.cli.errors import UsageError
-from mcs_controller.kube.client import Client
-from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig, load_kubeconfigs
-from mcs_controller.kube.errors import ConfigError
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
@@ -31,14 +25,12 @@ from mcs_controller.observe.usage import Pids
 
 SYNC_POLL_SECONDS: Final = 0.2
 STALL_DUMP_SECONDS: Final = 10.0
-KUBECONFIG: Final = "KUBECONFIG"
-IN_POD: Final = "KUBERNETES_SERVICE_HOST"
 
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def observed(
+async def serving_metrics_and_health(
     http: ListenAddress, registry: CollectorRegistry, health: Health, *, workers: Pids = tuple
 ) -> AsyncIterator[ProcessMetrics]:
     """Serve metrics and health for as long as the block runs. Raises `ListenError`.
@@ -61,49 +53,7 @@ async def observed(
         await server.stop()
 
 
-def connect(
-    kubeconfig: Path | None,
-    context: str | None,
-    *,
-    name: str,
-    environment: Mapping[str, str] = os.environ,
-) -> Client:
-    """The API server that `kubeconfig` names; without it, in a pod the one of the pod's own cluster, and
-    outside of one what KUBECONFIG names. Raises `ConfigError`.
-    """
-    if kubeconfig is not None:
-        return Client(load_kubeconfig(kubeconfig, context), name=name)
-    files = kubeconfig_files(environment)
-    if files:
-        return Client(load_kubeconfigs(files, context), name=name)
-    try:
-        return Client(load_in_cluster(environment=environment), name=name)
-    except ConfigError as error:
-        raise ConfigError(f"{error} with --kubeconfig or KUBECONFIG") from error
-
-
-def file_of_broker(
-    kubeconfig: Path | None, broker_kubeconfig: Path | None, broker_context: str | None
-) -> Path | None:
-    """Where the broker's credential stands; None for what KUBECONFIG names. Raises `UsageError`."""
-    if broker_kubeconfig is not None:
-        return broker_kubeconfig
-    if broker_context is not None and (kubeconfig is not None or kubeconfig_files()):
-        return kubeconfig
-    raise UsageError(
-        "--broker-kubeconfig is missing: give it, or set MCS_BROKER_KUBECONFIG, "
-        "or name a context of --kubeconfig with --broker-context"
-    )
-
-
-def kubeconfig_files(environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """What KUBECONFIG lists, outside of a pod: in one, a variable that was left behind changes nothing."""
-    if environment.get(IN_POD):
-        return []
-    return [Path(name) for name in environment.get(KUBECONFIG, "").split(os.pathsep) if name.strip()]
-
-
-async def settle_after_sync(synced: Callable[[], bool]) -> None:
+async def freeze_after_sync(synced: Callable[[], bool]) -> None:
     """Once everything has been read, take it out of the garbage collector's sight.
 
     What was read lives as long as the process, and a full collection over tens of thousands of objects would

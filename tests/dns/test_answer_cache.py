@@ -2,9 +2,9 @@
 
 import pytest
 
-from mcs_controller.dns.answers import keeping
+from mcs_controller.dns.answers import answer_cache as keeping
 from mcs_controller.dns.answers.answer import Answer
-from mcs_controller.dns.answers.keeping import MADE_UP_KEPT_MAX, KeptAnswers
+from mcs_controller.dns.answers.answer_cache import MADE_UP_KEPT_MAX, AnswerCache
 
 HEADS = (b"", b"", b"", b"")
 
@@ -13,7 +13,7 @@ def answer(size: int = 1) -> Answer:
     return Answer(0, HEADS, b"x" * size, 0)
 
 
-class Kept(KeptAnswers):
+class Kept(AnswerCache):
     def ask(self, service: str, number: int = 0, *, size: int = 1, made_up: bool = False) -> None:
         question = f"{service}/{'odd' if made_up else ''}{number}".encode()
         self.keep(question, answer(size), service.encode() if service else None, made_up=made_up)
