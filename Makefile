@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
+FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements conformance bench-sync bench-dns fuzz-dns mutate lock clean
+.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -30,16 +31,20 @@ test: $(STAMP) packages kube-if-possible ## every test, real control planes incl
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: $(STAMP) ## the tests that need no real control plane, in about two minutes
-	$(BIN)/python -m pytest -n 2 -m "not realkube and not realnode and not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)
+
+coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
+	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)
 
 test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP
 	$(BIN)/python -m pytest -m realnode $(PYTEST_ARGS)
 
-lint: $(STAMP) ## style, types, layers, generated files, the lock
+lint: $(STAMP) ## style, types, layers, dead code, generated files, the lock
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy $(CHECKED)
 	$(BIN)/lint-imports
+	$(BIN)/vulture
 	$(BIN)/python hack/lock/check.py
 	$(BIN)/python hack/crds.py --check
 	$(BIN)/python hack/requirements.py --check-page
@@ -83,10 +88,13 @@ mutate: $(STAMP) ## change FILES (or folders) a little at a time; which changes 
 	$(BIN)/pip install --quiet --disable-pip-version-check mutmut==3.8.1
 	$(BIN)/python hack/mutate.py $(MUTATE_ARGS) $(FILES)
 
-lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes
+lock: $(STAMP) ## pin what pyproject.toml asks for, with hashes; what is pinned stays where it fits
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-header --group dev pyproject.toml -o hack/lock/requirements.txt
+	  --no-emit-find-links --no-header --group dev $(LOCK_ARGS) pyproject.toml -o hack/lock/requirements.txt
+
+upgrade: LOCK_ARGS := --upgrade
+upgrade: lock ## pin the newest versions that pyproject.toml allows
 
 clean: ## remove what the targets made in this checkout
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

@@ -20,8 +20,6 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.kube.client import Client
 
-CLUSTER_IP = "10.96.0.1"
-
 
 class Importer:
     """Writes ServiceImports and slices as an agent does; services are `namespace/name`."""

@@ -34,7 +34,7 @@ def beating() -> Pulse:
     return pulse
 
 
-SLEEPING, STARVED, STOPPED = ProcessState("S", 1.0), ProcessState("R", 1.0), ProcessState("T", 1.0)
+SLEEPING, STARVED = ProcessState("S", 1.0), ProcessState("R", 1.0)
 
 
 def test_it_is_late_after_a_few_rounds_and_well_again_with_a_beat() -> None:

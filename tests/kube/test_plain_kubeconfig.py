@@ -24,7 +24,6 @@ Json = dict[str, Any]
 
 FOLDER = Path("/etc/mcs")
 SECRET = "s3cret-token"
-DATA = base64.b64encode(b"a PEM").decode()
 EXEC = {"command": sys.executable, "apiVersion": "client.authentication.k8s.io/v1"}
 
 

@@ -61,10 +61,6 @@ class WholeClusters:
         self._guardian: CgroupGuardian | None = None
 
     @property
-    def fabric(self) -> Fabric:
-        return self._fabric
-
-    @property
     def run_name(self) -> str:
         """Nobody else's: what could outlive the run bears it."""
         return self._run_name
