@@ -4,13 +4,16 @@ A controller adds an informer of its own (`add`) where what is kept of an object
 what is the same for everybody it asks for by a `Kind` (`get`), and whoever asks next gets the same one.
 """
 
+import asyncio
 import random as randomness
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, Unpack, cast
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, Unpack, cast
 
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding.entries import Decode
+from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.informer import Informer, Scope
 from mcs_controller.kube.reflector import ResourceOrResolver
 from mcs_controller.kube.store import Entry
@@ -18,19 +21,23 @@ from mcs_controller.kube.tasks import Tasks
 
 T = TypeVar("T")
 
+CHECK_OPTIONAL_SECONDS: Final = 60.0
+"""How often it is asked whether a kind that need not be installed has been."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
     """A kind of object that controllers share, and what is kept of each.
 
     `resource` makes, for a client, what an informer asks for: the resource, or what finds out its version.
-    The agent is ready without what is `optional`, which may not be installed at all.
+    With `optional_group` the kind is of an API group that need not be installed: the informer begins when it
+    is, and the agent is ready without it.
     """
 
     name: str
     resource: Callable[[Client], ResourceOrResolver]
     decode: Decode[T]
-    optional: bool = False
+    optional_group: str = ""
 
 
 Begin = Callable[[], Awaitable[None]]
@@ -42,7 +49,8 @@ async def _at_once() -> None:
 
 
 class Informers:
-    """Of one API server; `side` is how problems call it."""
+    """Of one API server; `side` is how problems call it. `on_optional` is told what begins though it need
+    not."""
 
     def __init__(self, side: str, client: Client, random: randomness.Random) -> None:
         self.side = side
@@ -51,9 +59,11 @@ class Informers:
         self._informers: dict[Informer[Any], Begin] = {}
         self._shared: dict[Kind[Any], Informer[Any]] = {}
         self._optional: set[Informer[Any]] = set()
+        self.on_optional: Callable[[Informer[Any]], None] = lambda informer: None
 
     def __iter__(self) -> Iterator[Informer[Any]]:
-        return iter(self._informers)
+        """Those that have to be there."""
+        return (informer for informer in self._informers if informer not in self._optional)
 
     def add(
         self,
@@ -76,8 +86,10 @@ class Informers:
         """The one informer of a kind that is shared."""
         found = self._shared.get(kind)
         if found is None:
-            found = self._shared[kind] = self.add(kind.name, kind.resource(self.client), kind.decode)
-            if kind.optional:
+            begin = partial(self._until_served, kind.optional_group) if kind.optional_group else _at_once
+            resource = kind.resource(self.client)
+            found = self._shared[kind] = self.add(kind.name, resource, kind.decode, begin=begin)
+            if kind.optional_group:
                 self._optional.add(found)
         return cast(Informer[T], found)
 
@@ -85,21 +97,31 @@ class Informers:
         """Keep all of them in step, until cancelled."""
         async with Tasks(self.side) as tasks:
             for informer, begin in self._informers.items():
-                tasks.start(_run(informer, begin), name=informer.name)
+                tasks.start(self._run(informer, begin), name=informer.name)
 
     def problems(self) -> Mapping[str, str]:
         """What keeps which of them from being in step, by name; empty when all are."""
         found = {}
-        for informer in self._informers:
-            if informer in self._optional:
-                continue
+        for informer in self:
             if informer.reflector.problem is not None:
                 found[f"{self.side}: {informer.name}"] = informer.reflector.problem
             elif not informer.synced():
                 found[f"{self.side}: {informer.name}"] = "not read completely yet"
         return found
 
+    async def _run(self, informer: Informer[Any], begin: Begin) -> None:
+        await begin()
+        if informer in self._optional:
+            self.on_optional(informer)
+        await informer.run()
 
-async def _run(informer: Informer[Any], begin: Begin) -> None:
-    await begin()
-    await informer.run()
+    async def _until_served(self, group: str) -> None:
+        while not await self._is_served(group):  # noqa: ASYNC110 - no event tells of a CRD
+            await asyncio.sleep(CHECK_OPTIONAL_SECONDS * self._random.uniform(0.9, 1.1))
+
+    async def _is_served(self, group: str) -> bool:
+        try:
+            return bool(await self.client.served_versions(group))
+        except KubeError:
+            # What is wrong with the server the informers of what has to be there tell.
+            return False

@@ -4,9 +4,12 @@ It knows of no capability. What a manager keeps could be rebuilt from the two AP
 """
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.controller import Controller
+from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.tasks import Tasks
 
@@ -53,8 +56,14 @@ class Manager:
     def _show(self, metrics: KubeMetrics) -> None:
         for side in self._sides:
             metrics.watch_client(side.client)
+            show = partial(_show_informer, metrics, side.client.name)
             for informer in side:
-                metrics.watch_reflector(informer.reflector, client=side.client.name)
+                show(informer)
+            side.on_optional = show
         for controller in self.controllers.values():
             for queue in controller.queues:
                 metrics.watch_queue(queue)
+
+
+def _show_informer(metrics: KubeMetrics, client: str, informer: Informer[Any]) -> None:
+    metrics.watch_reflector(informer.reflector, client=client)
