@@ -6,6 +6,7 @@ from typing import Final
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.controllers.membership.controller import MembershipController
 from mcs_controller.controllers.membership.presence import Presence
+from mcs_controller.controllers.properties.controller import PropertiesController
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.controllers.runtime.manager import Manager
@@ -13,6 +14,7 @@ from mcs_controller.controllers.services.controller import ServicesController
 
 CONTROLLERS: Final[Mapping[str, Callable[[Context, MembershipController], Controller]]] = {
     ServicesController.name: ServicesController,
+    PropertiesController.name: PropertiesController,
 }
 """Membership always runs: it is what makes the agent one of a member cluster."""
 

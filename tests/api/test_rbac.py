@@ -19,7 +19,13 @@ def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
 
 
 def test_there_is_a_manifest_for_each_component_and_for_users() -> None:
-    assert [path.name for path in MANIFESTS] == ["agent.yaml", "broker.yaml", "dns.yaml", "users.yaml"]
+    assert [path.name for path in MANIFESTS] == [
+        "agent.yaml",
+        "broker.yaml",
+        "dns.yaml",
+        "properties.yaml",
+        "users.yaml",
+    ]
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
@@ -42,9 +48,13 @@ def test_every_rule_says_why_it_is_there(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
-def test_every_binding_is_to_a_role_and_an_account_of_the_same_file(path: Path) -> None:
+def test_every_binding_is_to_a_role_of_the_same_file_and_an_account_that_is_made(path: Path) -> None:
     found = documents(path)
-    known = {(one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", "")) for one in found}
+    accounts = [one for other in MANIFESTS for one in documents(other) if one["kind"] == "ServiceAccount"]
+    known = {
+        (one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
+        for one in (*found, *accounts)
+    }
     for binding in found:
         if binding["kind"] not in ("ClusterRoleBinding", "RoleBinding"):
             continue
@@ -66,6 +76,12 @@ def test_the_agent_has_the_rights_that_a_member_needs() -> None:
         | granted("", "namespaces", READ)
         | granted("events.k8s.io", "events", {"create", "patch"})
         | granted("about.k8s.io", "clusterproperties", {"get"})
+    )
+
+
+def test_the_controller_of_cluster_properties_reads_them_and_nothing_else() -> None:
+    assert rights_of("properties.yaml", "ClusterRole", "mcs-agent-properties") == granted(
+        "about.k8s.io", "clusterproperties", READ
     )
 
 

@@ -298,7 +298,9 @@ async def test_the_agent_learns_who_and_where_it_is(agent: Someone) -> None:
         "about.k8s.io", "v1alpha1", "clusterproperties", "ClusterProperty", namespaced=False
     )
     assert await agent.gets(properties, "", "cluster.clusterset.k8s.io") == 404
-    assert await agent.lists(properties) == 403
+    assert await agent.lists(properties) == 404
+    body = {"spec": {"value": "east"}}
+    assert await agent.creates(properties, "", {**body, "metadata": {"name": "x"}}) == 403
 
 
 @pytest.mark.requirement("MCS-RBAC-03")

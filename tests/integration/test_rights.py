@@ -42,7 +42,9 @@ AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-e
 DERIVED = "multicluster.kubernetes.io/derived-service"
 PORTS_HOLD_SECONDS = 0.5
 GRANTED = {
-    AGENT: rights_of("agent.yaml", "ClusterRole", "mcs-agent") | rights_of("agent.yaml", "Role", "mcs-agent"),
+    AGENT: rights_of("agent.yaml", "ClusterRole", "mcs-agent")
+    | rights_of("agent.yaml", "Role", "mcs-agent")
+    | rights_of("properties.yaml", "ClusterRole", "mcs-agent-properties"),
     DNS: rights_of("dns.yaml", "ClusterRole", "mcs-dns"),
     MEMBER: rights_of("broker.yaml", "ClusterRole", "mcs-broker-reader")
     | rights_of("broker.yaml", "ClusterRole", "mcs-broker-member"),

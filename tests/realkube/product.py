@@ -28,7 +28,7 @@ BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
 
 async def install_member(plane: ControlPlane) -> None:
     """The MCS API and the rights of agent and DNS server, in a member cluster."""
-    await _apply(plane, MCS_CRDS, "agent", "dns")
+    await _apply(plane, MCS_CRDS, "agent", "properties", "dns")
 
 
 async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:

@@ -1,0 +1,38 @@
+"""The two cluster properties that every tool knows: a cluster's id, and its clusterset (KEP-2149).
+
+They are read and reported as they are. Who may set them, and to what, is not decided here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from mcs_controller.api.about import CLUSTERSET_PROPERTY, CONDITION_PROPERTIES, VALUE_MAX_CHARS
+from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.clusterset.fields import Json, an_object, child
+from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
+from mcs_controller.clusterset.model import Condition
+
+WELL_KNOWN: Final = (CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY)
+
+
+def decode_property(raw: Json) -> str | None:
+    """The value of a ClusterProperty; None of one that is not well known. Raises `MalformedObject`."""
+    if child(an_object(raw, "object"), "metadata").get("name") not in WELL_KNOWN:
+        return None
+    value = child(raw, "spec").get("value")
+    if not isinstance(value, str) or not 0 < len(value) <= VALUE_MAX_CHARS:
+        raise MalformedObject(f"spec.value is not a text of 1 to {VALUE_MAX_CHARS} characters")
+    return value
+
+
+def properties_condition(values: Mapping[str, str]) -> Condition:
+    """What a MemberCluster says of its cluster's properties, by name; what is not set is not in there."""
+    missing = [name for name in WELL_KNOWN if name not in values]
+    told = [f"{name} is {cut(values[name])}" for name in WELL_KNOWN if name in values]
+    told += [f"{name} is not set" for name in missing]
+    return Condition(
+        CONDITION_PROPERTIES,
+        "False" if missing else "True",
+        "PropertyMissing" if missing else "PropertiesSet",
+        "; ".join(told),
+    )

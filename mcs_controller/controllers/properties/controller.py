@@ -1,0 +1,87 @@
+"""Cluster properties: reads the two well-known ones, and reports them to the broker and to Prometheus.
+
+The CRD of ClusterProperty is optional: as long as it is not installed there is nothing to report.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mcs_controller.api.resources import ABOUT_GROUP, ABOUT_VERSIONS, Resource, cluster_properties
+from mcs_controller.clusterset.errors import cut
+from mcs_controller.clusterset.properties.well_known import decode_property, properties_condition
+from mcs_controller.controllers.membership.conditions import MemberConditions
+from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.controller import Controller
+from mcs_controller.controllers.runtime.informers import Kind
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.informer import Informer
+from mcs_controller.kube.queue.work_queue import WorkQueue
+from mcs_controller.kube.reflector import ResourceOrResolver
+
+_REPORT: Final = "report"
+"""The one key of the queue: both properties are reported together."""
+
+
+class PropertiesController(Controller, Collector):
+    """Keeps the report on the MemberCluster equal to what the ClusterProperties say."""
+
+    name = "properties"
+
+    def __init__(self, context: Context, membership: MembershipController) -> None:
+        self._properties: Informer[str] = context.local.get(_CLUSTER_PROPERTIES)
+        self._membership = membership.members
+        self._conditions = MemberConditions(context)
+        self._reports: WorkQueue[str] = WorkQueue(
+            "properties", self._report, workers=1, random=context.random
+        )
+        self.queues = (self._reports,)
+        self._properties.subscribe(lambda old, new: self._reports.add(_REPORT))
+        context.broker.client.on_reached_again(self._reports.retry_unanswered)
+        context.registry.register(self)
+
+    async def run(self) -> None:
+        """Report once, as soon as it is known what there is and that this cluster is a member."""
+        await self._properties.wait_synced()
+        await self._membership.wait_observed()
+        self._reports.add(_REPORT)
+
+    def describe(self) -> Iterable[Metric]:
+        """Names only: the values are read at scrape time."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The properties, as labels."""
+        info = GaugeMetricFamily(
+            "mcs_cluster_property_info",
+            "The well-known cluster properties of this cluster (always 1).",
+            labels=["name", "value"],
+        )
+        for name, value in self._values().items():
+            info.add_metric([name, cut(value)], 1)
+        yield info
+
+    async def _report(self, key: str) -> None:
+        if self._properties.synced() and self._membership.verified:
+            await self._conditions.write(properties_condition(self._values()))
+
+    def _values(self) -> dict[str, str]:
+        return {entry.name: entry.value for entry in self._properties}
+
+
+def _served(client: Client) -> ResourceOrResolver:
+    async def resolve() -> Resource:
+        served = await client.served_versions(ABOUT_GROUP)
+        version = next((one for one in ABOUT_VERSIONS if one in served), None)
+        if version is None:
+            raise NotFound(404, "NotFound", f"the API server does not serve {ABOUT_GROUP}")
+        return cluster_properties(version)
+
+    return resolve
+
+
+_CLUSTER_PROPERTIES: Final = Kind("clusterproperties", _served, decode_property, optional_group=ABOUT_GROUP)

@@ -1,0 +1,40 @@
+"""What is read of a ClusterProperty, and what is told of the two that are well known."""
+
+import pytest
+
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.properties.well_known import decode_property, properties_condition
+
+
+def raw(name: str, value: object) -> dict[str, object]:
+    return {"metadata": {"name": name}, "spec": {"value": value}}
+
+
+@pytest.mark.parametrize("name", ["cluster.clusterset.k8s.io", "clusterset.k8s.io"])
+def test_the_two_well_known_properties_are_read_and_no_others(name: str) -> None:
+    assert decode_property(raw(name, "x")) == "x"
+    assert decode_property(raw(f"my-{name}", "x")) is None
+
+
+def test_a_value_has_one_to_128000_characters_however_many_bytes_they_are() -> None:
+    assert decode_property(raw("clusterset.k8s.io", "\U0001f1e9" * 128_000)) == "\U0001f1e9" * 128_000
+    for value in ("x" * 128_001, "", None, 7, ["x"]):
+        with pytest.raises(MalformedObject, match=r"spec\.value"):
+            decode_property(raw("clusterset.k8s.io", value))
+    with pytest.raises(MalformedObject):
+        decode_property({"metadata": {"name": "clusterset.k8s.io"}})
+
+
+def test_the_condition_says_both_values_and_is_true_when_both_are_set() -> None:
+    both = properties_condition({"cluster.clusterset.k8s.io": "east", "clusterset.k8s.io": "prod"})
+    assert (both.status, both.reason) == ("True", "PropertiesSet")
+    assert both.message == "cluster.clusterset.k8s.io is east; clusterset.k8s.io is prod"
+    one = properties_condition({"clusterset.k8s.io": "prod"})
+    assert (one.status, one.reason) == ("False", "PropertyMissing")
+    assert one.message == "clusterset.k8s.io is prod; cluster.clusterset.k8s.io is not set"
+
+
+def test_a_long_or_unprintable_value_does_not_make_the_condition_unfit() -> None:
+    told = properties_condition({"clusterset.k8s.io": "\n" + "x" * 128_000}).message
+    assert len(told) < 1000
+    assert "\n" not in told
