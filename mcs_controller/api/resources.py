@@ -44,13 +44,29 @@ class Resource:
         return "/".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An API group, and the versions of it that this program speaks, the preferred one first.
+
+    `how_to_install` completes a message that says that none of them is served.
+    """
+
+    group: str
+    versions: tuple[str, ...]
+    how_to_install: str
+
+
 MCS_GROUP: Final = "multicluster.x-k8s.io"
 MCS_VERSIONS: Final = ("v1beta1", "v1alpha1")
 """Served versions of the MCS API, the preferred one first (MCS-API-03, MCS-API-14)."""
+MCS_API: Final = Api(
+    MCS_GROUP, MCS_VERSIONS, "apply the CRDs with `mcs-controller crds | kubectl apply -f -`"
+)
 
 ABOUT_GROUP: Final = "about.k8s.io"
 ABOUT_VERSIONS: Final = ("v1beta1", "v1alpha1")
 """Versions of ClusterProperty, which says who a cluster is (KEP-2149), the preferred one first."""
+ABOUT_API: Final = Api(ABOUT_GROUP, ABOUT_VERSIONS, "apply the CRD of ClusterProperty")
 
 BROKER_GROUP: Final = "broker.mcs-controller.io"
 BROKER_VERSION: Final = "v1alpha1"

@@ -15,7 +15,7 @@ from random import Random, SystemRandom
 from typing import Final
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
-from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, service_imports
+from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_API, service_imports
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.errors import CannotAsk, UsageError
 from mcs_controller.cli.options import add_options, read_options
@@ -28,7 +28,7 @@ from mcs_controller.dns.zone.lookup import Zone
 from mcs_controller.dnscheck.check import Checker, Difference
 from mcs_controller.dnscheck.expected import Expectation, expected_answers, expected_of_zone
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import KubeError
 
 LOOKS: Final = 3
@@ -87,9 +87,7 @@ async def _check(settings: DnsCheckSettings, checker: Checker, random: Random) -
 
 
 async def _expectations(client: Client, zone: str, random: Random) -> list[Expectation]:
-    version = await preferred_mcs_version(client)
-    if version is None:
-        raise CannotAsk(f"the API server does not serve {MCS_GROUP}: there is nothing to compare with")
+    served_imports = await served_resource(client, MCS_API, service_imports)
     slices: dict[ServiceKey, list[ImportedSlice]] = {}
     listed = await client.list(ENDPOINT_SLICES, label_selector=LABEL_SERVICE_NAME)
     for body in listed.items:
@@ -100,7 +98,7 @@ async def _expectations(client: Client, zone: str, random: Random) -> list[Expec
         if piece is not None:
             slices.setdefault(piece.service, []).append(piece)
     imports: list[LocalImport] = []
-    for body in (await client.list(service_imports(version))).items:
+    for body in (await client.list(served_imports)).items:
         try:
             imports.append(decode.service_import(body))
         except MalformedObject:

@@ -30,7 +30,6 @@ from mcs_controller.kube.errors import (
     ConfigError,
     DecodeError,
     KubeError,
-    NotFound,
     Timeout,
     TooLarge,
 )
@@ -260,19 +259,6 @@ class Client:
         if propagation is not None:
             options["propagationPolicy"] = propagation
         await self._write("delete", resource, "DELETE", resource.path(namespace, name), options)
-
-    async def served_versions(self, group: str) -> tuple[str, ...]:
-        """The versions of an API group that are served now; none when the group is not."""
-        try:
-            body = await self.get_raw(f"/apis/{group}")
-        except NotFound:
-            return ()
-        versions = body.get("versions")
-        if not isinstance(versions, list):
-            raise DecodeError(f"/apis/{group}: the answer has no list of versions")
-        return tuple(
-            str(entry["version"]) for entry in versions if isinstance(entry, dict) and "version" in entry
-        )
 
     async def close(self) -> None:
         """Give all connections up."""

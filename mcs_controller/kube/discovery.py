@@ -1,14 +1,49 @@
-"""Which version of the MCS API to speak with a cluster (MCS-API-14).
+"""Which version of an API to speak with an API server (MCS-API-14).
 
-Asked anew whenever it matters, never remembered here: a CRD may be installed, or change its versions,
-while the program runs.
+It is asked again whenever it matters and never remembered here: a CRD may be installed, or change its
+versions, while the program runs.
 """
 
-from mcs_controller.api.resources import MCS_GROUP, MCS_VERSIONS
+from collections.abc import Callable
+
+from mcs_controller.api.resources import Api, Resource
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import DecodeError, NotFound
 
 
-async def preferred_mcs_version(client: Client) -> str | None:
-    """The best version of the MCS API that is served now; None while the CRDs are not installed."""
-    served = await client.served_versions(MCS_GROUP)
-    return next((version for version in MCS_VERSIONS if version in served), None)
+class NotServed(NotFound):
+    """The API server serves no version of the API that this program speaks; the text says what to install."""
+
+    def __init__(self, api: Api) -> None:
+        versions = " or ".join(api.versions)
+        super().__init__(
+            404, "NotFound", f"the API server does not serve {api.group} {versions}: {api.how_to_install}"
+        )
+
+
+async def served_versions(client: Client, group: str) -> tuple[str, ...]:
+    """The versions of an API group that are served now; none when the group is not. Raises `KubeError`."""
+    try:
+        body = await client.get_raw(f"/apis/{group}")
+    except NotFound:
+        return ()
+    versions = body.get("versions")
+    if not isinstance(versions, list):
+        raise DecodeError(f"/apis/{group}: the answer has no list of versions")
+    return tuple(
+        str(entry["version"]) for entry in versions if isinstance(entry, dict) and "version" in entry
+    )
+
+
+async def preferred_version(client: Client, api: Api) -> str:
+    """The best version that is served now. Raises `NotServed`, or another `KubeError`."""
+    served = await served_versions(client, api.group)
+    for version in api.versions:
+        if version in served:
+            return version
+    raise NotServed(api)
+
+
+async def served_resource(client: Client, api: Api, kind: Callable[[str], Resource]) -> Resource:
+    """The kind in the best version that is served now. Raises `NotServed`, or another `KubeError`."""
+    return kind(await preferred_version(client, api))

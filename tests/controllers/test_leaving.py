@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
+from mcs_controller.api.resources import ENDPOINT_SLICES, EXPORTED_SERVICES, MCS_GROUP, SERVICES
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.former_ids import FormerIds
 from mcs_controller.controllers.runtime.proof import Confirmation, Evidence
 from mcs_controller.controllers.services.leave import leave
-from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import Forbidden, KubeError, Unreachable
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
@@ -50,7 +50,7 @@ async def with_leftovers(world: Clusterset) -> Cluster:
         name="of-others",
         labels={"multicluster.kubernetes.io/service-name": "web"},
     )
-    if await preferred_mcs_version(east.api) is not None:
+    if await served_versions(east.api, MCS_GROUP):
         for name, labels in (("ours", OURS), ("by-hand", {})):
             await east.api.create(IMPORTS, import_by_hand("shop", name))
             await east.edit(IMPORTS, "shop", name, {"metadata": {"labels": labels}})

@@ -12,6 +12,7 @@ from mcs_controller.api.resources import LEASES, NAMESPACES, SERVICES, Resource
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.connection.config import load_kubeconfig
+from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import AlreadyExists, ApiError, Conflict, Gone, Invalid, NotFound
 from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.kube.reflector import Reflector
@@ -190,8 +191,8 @@ async def test_refusals_arrive_as_the_errors_of_our_tree(client: Client, namespa
         await client.create(SERVICES, service("b", namespace, port=70000))
     with pytest.raises(NotFound):
         await client.list(Resource("nowhere.example.com", "v1", "things", "Thing"))
-    assert await client.served_versions("nowhere.example.com") == ()
-    assert await client.served_versions("discovery.k8s.io") == ("v1",)
+    assert await served_versions(client, "nowhere.example.com") == ()
+    assert await served_versions(client, "discovery.k8s.io") == ("v1",)
 
 
 async def test_of_two_candidates_one_leads_and_the_other_after_it(client: Client, namespace: str) -> None:

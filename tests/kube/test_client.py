@@ -11,7 +11,6 @@ from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.decoding.entries import identify
-from mcs_controller.kube.discovery import preferred_mcs_version
 from mcs_controller.kube.errors import (
     DecodeError,
     Forbidden,
@@ -277,41 +276,6 @@ async def test_a_watch_line_that_is_no_event_is_an_error(line: bytes, expected: 
         stream.push(line)
         with pytest.raises(expected):
             await anext(watch)
-
-
-async def test_served_versions_of_a_group() -> None:
-    client, transport = client_of(ok({"versions": [{"version": "v1"}, {"version": "v1alpha1"}]}))
-    assert await client.served_versions("example.com") == ("v1", "v1alpha1")
-    assert only(transport)[1] == "/apis/example.com"
-
-
-async def test_a_group_that_is_not_served_has_no_versions() -> None:
-    client, _ = client_of(refusal(404, "NotFound"))
-    assert await client.served_versions("example.com") == ()
-
-
-async def test_an_answer_without_versions_is_a_decode_error() -> None:
-    client, _ = client_of(ok({"kind": "APIGroup"}))
-    with pytest.raises(DecodeError):
-        await client.served_versions("example.com")
-
-
-@pytest.mark.requirement("MCS-API-14")
-@pytest.mark.parametrize(
-    ("served", "preferred"),
-    [
-        (["v1alpha1"], "v1alpha1"),
-        (["v1alpha1", "v1beta1"], "v1beta1"),
-        (["v1beta1", "v1alpha1"], "v1beta1"),
-        (["v2"], None),
-        ([], None),
-    ],
-)
-async def test_the_best_served_version_of_the_mcs_api_is_spoken(
-    served: list[str], preferred: str | None
-) -> None:
-    client, _ = client_of(ok({"versions": [{"version": version} for version in served]}))
-    assert await preferred_mcs_version(client) == preferred
 
 
 @pytest.mark.looptime

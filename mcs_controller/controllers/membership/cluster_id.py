@@ -10,9 +10,10 @@ import logging
 from random import Random
 from typing import Final
 
-from mcs_controller.api.resources import ABOUT_GROUP, ABOUT_VERSIONS, cluster_properties
+from mcs_controller.api.resources import ABOUT_API, cluster_properties
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY, agreed_cluster_id
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
 from mcs_controller.kube.pacing.backoff import Backoff
 
@@ -62,12 +63,9 @@ class ClusterId:
 
     async def _read(self) -> str | None:
         """What the property says; None where there is none."""
-        served = await self._local.served_versions(ABOUT_GROUP)
-        version = next((one for one in ABOUT_VERSIONS if one in served), None)
-        if version is None:
-            return None
         try:
-            found = await self._local.get(cluster_properties(version), CLUSTER_ID_PROPERTY)
+            properties = await served_resource(self._local, ABOUT_API, cluster_properties)
+            found = await self._local.get(properties, CLUSTER_ID_PROPERTY)
         except NotFound:
             return None
         value = (found.get("spec") or {}).get("value")

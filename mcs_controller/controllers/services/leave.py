@@ -6,6 +6,7 @@ ServiceExports are the users' own: they stay, without our saying anything of the
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from mcs_controller.api.names import (
     LABEL_MANAGED_BY,
@@ -15,13 +16,14 @@ from mcs_controller.api.names import (
 )
 from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
+    MCS_API,
     SERVICES,
     service_imports,
 )
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.controllers.membership.withdrawal import remove_all, withdraw_exports
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.discovery import NotServed, served_resource
 
 
 async def leave(cluster_id: str, local: Client, broker: Client) -> AsyncIterator[tuple[str, int]]:
@@ -30,10 +32,12 @@ async def leave(cluster_id: str, local: Client, broker: Client) -> AsyncIterator
     async for removed in withdraw_exports(broker, namespace):
         yield removed
     # Then the imports, so that nobody is sent where nothing is any more.
-    version = await preferred_mcs_version(local)
     ours = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-    if version is not None:
-        imports = service_imports(version)
+    imports = None
+    # Where the API is not installed there are no imports.
+    with suppress(NotServed):
+        imports = await served_resource(local, MCS_API, service_imports)
+    if imports is not None:
         yield imports.kind, await remove_all(local, imports, label_selector=ours)
     slices = f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}"
     yield ENDPOINT_SLICES.kind, await remove_all(local, ENDPOINT_SLICES, label_selector=slices)

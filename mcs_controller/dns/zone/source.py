@@ -11,12 +11,13 @@ Then nothing is handed over before both kinds are complete, since an import with
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import Any, Final, Protocol
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME
-from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
+from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_API, service_imports
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.dns.zone.bounds import bounded
@@ -24,8 +25,7 @@ from mcs_controller.dns.zone.decoding import HeldImport, HeldSlice, read_import,
 from mcs_controller.dns.zone.packed import PackedService, packed_service
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding.field_parser import FieldParser
-from mcs_controller.kube.discovery import preferred_mcs_version
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
 from mcs_controller.kube.tasks import Tasks
@@ -60,7 +60,6 @@ class ZoneSource:
 
     def __init__(self, client: Client, sink: ZoneSink, *, random: Random) -> None:
         self.changes = 0
-        self._client = client
         self._sink = sink
         self._imports: Store[HeldImport] = Store()
         self._slices: Store[HeldSlice] = Store(index=_service_of)
@@ -74,7 +73,7 @@ class ZoneSource:
         self._adopted_heard_at = 0.0
         self._import_reflector = Reflector(
             client,
-            self._served_imports,
+            partial(served_resource, client, MCS_API, service_imports),
             self._imports,
             read_import,
             name="dns ServiceImports",
@@ -182,12 +181,6 @@ class ZoneSource:
     def check_stale(self) -> None:
         """Let answers say so when the API server can no longer, or not yet, be followed."""
         self._sink.set_stale(self._adopted is not None or (self._complete and bool(self.problems())))
-
-    async def _served_imports(self) -> Resource:
-        version = await preferred_mcs_version(self._client)
-        if version is None:
-            raise NotFound(404, "NotFound", f"the API server does not serve {MCS_GROUP}")
-        return service_imports(version)
 
     async def _open_when_complete(self) -> None:
         for reflector in self.reflectors:

@@ -32,9 +32,9 @@ from mcs_controller.kube.errors import (
     ServerError,
     TooManyRequests,
 )
+from mcs_controller.kube.events.metrics import EventMetrics
 from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.pacing.rate import TokenBucket
-from mcs_controller.observe.metrics import EventMetrics
 
 NOTE_MAX_BYTES: Final = 1024
 REASON_MAX_CHARS: Final = 128

@@ -19,6 +19,7 @@ from mcs_controller.api.names import (
 )
 from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
+    MCS_API,
     NAMESPACES,
     SERVICES,
     Resource,
@@ -38,7 +39,7 @@ from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.informers import Kind
 from mcs_controller.kube.decoding.field_parser import FieldParser
-from mcs_controller.kube.discovery import preferred_mcs_version
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.queue.work_queue import WorkQueue
@@ -52,10 +53,6 @@ KeyListener = Callable[[ServiceKey], None]
 
 NAMESPACES_BY_NAME: Final = Kind("namespaces", lambda _: NAMESPACES, decode.namespace_active)
 """Whether objects may be created in each namespace."""
-
-
-class McsApiMissing(KubeError):
-    """The API server does not serve the MCS API; the text says what to install."""
 
 
 def _served_import(entry: Entry[LocalService]) -> ServiceKey | None:
@@ -225,14 +222,9 @@ class LocalStores:
 
     def _mcs(self, kind: Callable[[str], Resource]) -> Callable[[], Any]:
         async def resolve() -> Resource:
-            version = await preferred_mcs_version(self.client)
-            if version is None:
-                raise McsApiMissing(
-                    "the MCS API is not installed in this cluster: apply the CRDs with "
-                    "`mcs-controller crds | kubectl apply -f -`"
-                )
-            self.mcs_version = version
-            return kind(version)
+            resource = await served_resource(self.client, MCS_API, kind)
+            self.mcs_version = resource.version
+            return resource
 
         return resolve
 

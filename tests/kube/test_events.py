@@ -10,7 +10,7 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.events import recorder as events
 from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.events.sink import EventSink, ObjectRef
-from tests.observe.event_store import EventStoreTransport
+from tests.kube.event_store import EventStoreTransport
 
 pytestmark = pytest.mark.looptime
 
