@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-real lint format crds kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup demo test test-fast test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ format: $(STAMP) ## let ruff lay the code out
 
 crds: $(STAMP) ## regenerate crds/ from mcs_controller/api
 	$(BIN)/python hack/crds.py
+
+schemas: $(STAMP) kube ## take the schemas of simcluster's built-in kinds from the pinned kube-apiserver
+	$(BIN)/python hack/kube_schemas.py
 
 packages: ## the Debian packages that the tests use
 	@hack/packages

@@ -14,11 +14,11 @@ from pydantic_core import to_json
 
 from mcs_controller.kube.connection.transport import Response
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.kubectl.tables import render_table, wants_table
 from mcs_controller.simcluster.status import StatusError
 from mcs_controller.simcluster.storage.reading import Page
-from mcs_controller.simcluster.storage.storage import Object, Stored
+from mcs_controller.simcluster.storage.versions import Object, Stored
 
 _JSON = "application/json"
 _META_VERSION = "meta.k8s.io/v1"

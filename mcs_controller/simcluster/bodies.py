@@ -13,7 +13,6 @@ from pydantic_core import from_json
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kubectl import protobuf
-from mcs_controller.simcluster.status import StatusError
 
 BODY_MAX_BYTES = 3 * 1024 * 1024
 _JSON_TYPES = ("", "application/json", "*/*")
@@ -25,15 +24,20 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def payload_of(request: Request) -> bytes:
+    """The body as it came. Raises 413."""
+    payload = request.body or b""
+    if len(payload) > BODY_MAX_BYTES:
+        raise status.too_large(f"Request entity too large: limit is {BODY_MAX_BYTES}")
+    return payload
+
+
 def read_body(request: Request) -> dict[str, Any]:
     """The object in a request's body. Raises 400, 413 and 415."""
-    payload, type_ = request.body or b"", media_type(request)
-    if len(payload) > BODY_MAX_BYTES:
-        text = f"Request entity too large: limit is {BODY_MAX_BYTES}"
-        raise StatusError(413, "RequestEntityTooLarge", text)
+    payload = payload_of(request)
     try:
-        body = _parse(payload, type_)
-    except (ValueError, yaml.YAMLError) as error:
+        body = _parse(payload, media_type(request))
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise status.bad_request(f"the body could not be read: {error}") from error
     if not isinstance(body, dict):
         raise status.bad_request("the body is not an object")

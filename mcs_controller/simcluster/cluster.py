@@ -23,16 +23,17 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.simcluster.faults import Faults
 from mcs_controller.simcluster.http import HttpFrontEnd
-from mcs_controller.simcluster.kinds.crds import CustomResources, ServedKinds
-from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS
-from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
+from mcs_controller.simcluster.kinds.kind import Kind
+from mcs_controller.simcluster.kinds.served import ServedKinds
 from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
+from mcs_controller.simcluster.lifecycles.background import Background
+from mcs_controller.simcluster.lifecycles.custom_resources import CustomResources
+from mcs_controller.simcluster.lifecycles.garbage import GarbageCollector
+from mcs_controller.simcluster.lifecycles.namespaces import IMMORTAL, Namespaces
 from mcs_controller.simcluster.server import ApiServer
-from mcs_controller.simcluster.storage.background import Background
-from mcs_controller.simcluster.storage.garbage import GarbageCollector
-from mcs_controller.simcluster.storage.namespaces import IMMORTAL, Namespaces
 from mcs_controller.simcluster.storage.objects import Objects
-from mcs_controller.simcluster.storage.storage import HISTORY_EVENTS_PER_RESOURCE, Object, Snapshot, Storage
+from mcs_controller.simcluster.storage.versions import HISTORY_EVENTS_PER_RESOURCE, Object, Snapshot, Storage
 from mcs_controller.simcluster.storage.watches import BOOKMARK_INTERVAL_SECONDS
 from mcs_controller.simcluster.transport import InProcessTransport
 
@@ -61,15 +62,12 @@ class SimCluster:
         self._objects = Objects(self._storage, ServiceIpAllocator(service_cidrs), clock=clock, random=random)
         self._background = Background(controller_delay_seconds)
         self._served = ServedKinds(BUILTIN_KINDS)
-        namespaces = Namespaces(
-            self._objects, self._kind("", "namespaces"), self._served.of_bucket, self._background
-        )
+        Namespaces(self._objects, self._kind("", "namespaces"), self._served.of_bucket, self._background)
         GarbageCollector(self._objects, self._served.of_bucket, self._background)
         self.faults = Faults(random, self._storage.compact)
         self.server = ApiServer(
             self._objects,
             self._served,
-            namespaces,
             self.faults,
             clock=clock,
             random=random,

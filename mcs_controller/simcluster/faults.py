@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict, Unpack
 
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.simcluster import status
@@ -34,15 +34,21 @@ class Call(NamedTuple):
     resource: str
 
 
+class Calls(TypedDict, total=False):
+    """Which calls a fault applies to; what is not given matches all."""
+
+    verbs: Collection[str]
+    resources: Collection[str]
+    users: Collection[str]
+
+
 @dataclass(eq=False, slots=True)
 class Fault:
-    """One thing that goes wrong, for the calls that it matches; empty collections match all."""
+    """One thing that goes wrong. `remaining` is how often it strikes before it is lifted, None for always."""
 
     what: What
+    calls: Calls
     _lift: Callable[[Fault], None]
-    verbs: Collection[str] = ()
-    resources: Collection[str] = ()
-    users: Collection[str] = ()
     share: float = 1.0
     remaining: int | None = None
     code: int = 0
@@ -56,11 +62,13 @@ class Fault:
         self._lift(self)
 
     def matches(self, call: Call) -> bool:
-        return (
-            (not self.verbs or call.verb in self.verbs)
-            and (not self.resources or call.resource in self.resources)
-            and (not self.users or call.user in self.users)
-        )
+        return _matches(self.calls, call)
+
+
+def _matches(calls: Calls, call: Call) -> bool:
+    wanted = (calls.get("verbs"), calls.get("resources"), calls.get("users"))
+    asked = (call.verb, call.resource, call.user)
+    return all(not some or one in some for some, one in zip(wanted, asked, strict=True))
 
 
 class Faults:
@@ -80,69 +88,42 @@ class Faults:
         share: float = 1.0,
         count: int | None = None,
         retry_after_seconds: int | None = None,
-        verbs: Collection[str] = (),
-        resources: Collection[str] = (),
-        users: Collection[str] = (),
+        **calls: Unpack[Calls],
     ) -> Fault:
         """Answer with an error before anything is done."""
-        fault = Fault("fail", self._lift, verbs, resources, users, share, count, code, retry_after_seconds)
-        return self._add(fault)
+        return self._add(Fault("fail", calls, self._lift, share, count, code, retry_after_seconds))
 
-    def delay(
-        self,
-        low_seconds: float,
-        high_seconds: float | None = None,
-        *,
-        verbs: Collection[str] = (),
-        resources: Collection[str] = (),
-        users: Collection[str] = (),
-    ) -> Fault:
+    def delay(self, low_seconds: float, high_seconds: float | None = None, **calls: Unpack[Calls]) -> Fault:
         """Let requests, and each line of a watch, arrive later; in order, for a watch."""
-        fault = Fault("delay", self._lift, verbs, resources, users, low_seconds=low_seconds)
-        fault.high_seconds = low_seconds if high_seconds is None else high_seconds
-        return self._add(fault)
+        high_seconds = low_seconds if high_seconds is None else high_seconds
+        return self._add(
+            Fault("delay", calls, self._lift, low_seconds=low_seconds, high_seconds=high_seconds)
+        )
 
-    def lose_answers(
-        self,
-        *,
-        share: float = 1.0,
-        count: int | None = None,
-        verbs: Collection[str] = (),
-        resources: Collection[str] = (),
-        users: Collection[str] = (),
-    ) -> Fault:
+    def lose_answers(self, *, share: float = 1.0, count: int | None = None, **calls: Unpack[Calls]) -> Fault:
         """Do what is asked, and break the connection instead of saying so."""
-        return self._add(Fault("lose answer", self._lift, verbs, resources, users, share, count))
+        return self._add(Fault("lose answer", calls, self._lift, share, count))
 
-    def hang(
-        self,
-        *,
-        verbs: Collection[str] = (),
-        resources: Collection[str] = (),
-        users: Collection[str] = (),
-    ) -> Fault:
+    def hang(self, **calls: Unpack[Calls]) -> Fault:
         """Accept requests and stand still until the fault is lifted."""
-        return self._add(Fault("hang", self._lift, verbs, resources, users))
+        return self._add(Fault("hang", calls, self._lift))
 
     def refuse_connections(self, *, users: Collection[str] = ()) -> Fault:
         """Break every connection and refuse new ones, for some users or for all."""
-        fault = self._add(Fault("refuse", self._lift, users=users))
+        fault = self._add(Fault("refuse", {"users": users}, self._lift))
         self.cut_watches(users=users)
         self._tell_refusal()
         return fault
 
-    def stall_watches(self, *, resources: Collection[str] = (), users: Collection[str] = ()) -> Fault:
+    def stall_watches(self, **calls: Unpack[Calls]) -> Fault:
         """Keep watches open and send nothing on them until the fault is lifted."""
-        fault = self._add(Fault("stall watch", self._lift, ("watch",), resources, users))
+        fault = self._add(Fault("stall watch", calls, self._lift))
         self._update_stalls()
         return fault
 
-    def cut_watches(
-        self, *, resources: Collection[str] = (), users: Collection[str] = (), in_order: bool = False
-    ) -> int:
+    def cut_watches(self, *, in_order: bool = False, **calls: Unpack[Calls]) -> int:
         """End the watches that are open now: broken off, or `in_order` as a server that restarts."""
-        wanted = Fault("refuse", self._lift, resources=resources, users=users)
-        cut = [stream for stream, call in self._watches.items() if wanted.matches(call)]
+        cut = [stream for stream, call in self._watches.items() if _matches(calls, call)]
         for stream in cut:
             if in_order:
                 stream.finish()
@@ -162,7 +143,7 @@ class Faults:
     @property
     def refuses_all(self) -> bool:
         """Whether there is nobody at the door."""
-        return any(fault.what == "refuse" and not fault.users for fault in self._active)
+        return any(fault.what == "refuse" and not fault.calls.get("users") for fault in self._active)
 
     def on_refusal(self, tell: Callable[[bool], None]) -> None:
         """Called with `refuses_all` when it may have changed."""

@@ -11,7 +11,6 @@ from mcs_controller.kube.connection.transport import Request
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.status import FieldError, StatusError
 
-_NAMESPACE_SUBRESOURCES = ("status", "finalize")
 _MATCHES = ("Exact", "NotOlderThan")
 _TRUE = ("1", "true", "True", "")
 
@@ -39,7 +38,7 @@ def parse_path(path: str) -> Target | None:
         return None
     namespace = ""
     is_namespaced = rest[0] == "namespaces" and len(rest) >= 3
-    if is_namespaced and not (group == "" and rest[2] in _NAMESPACE_SUBRESOURCES):
+    if is_namespaced and not (group == "" and rest[2] == "status"):
         namespace, rest = rest[1], rest[2:]
     if len(rest) > 3 or not all(rest):
         return None

@@ -6,147 +6,65 @@ Anything malformed, and any field that the real server cannot select by, is a 40
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.schemas import names
-from mcs_controller.simcluster.status import StatusError
 
 Labels = Mapping[str, str]
 LabelPredicate = Callable[[Labels], bool]
 ObjectPredicate = Callable[[Mapping[str, Any]], bool]
 
-_TOKENS = re.compile(r"\s*(!=|==|=|!|<|>|,|\(|\)|[^\s=!<>,()]+)")
+_TOKEN = r"[^\s=!<>,()]"
+_LABEL_TERM = re.compile(
+    rf"""\s*(?:
+        !\s*(?P<absent>{_TOKEN}+)
+        | (?P<key>{_TOKEN}+) \s* (?:
+            (?P<operator>==|=|!=) \s* (?P<value>{_TOKEN}*)
+            | (?P<sets>in|notin) \s* \( (?P<values>[^()]*) \)
+        )?
+    )\s*(?P<end>,|\Z)""",
+    re.VERBOSE,
+)
 _FIELD_TERM = re.compile(r"(?P<field>(?:[^\\=!]|\\.)+?)(?P<operator>==|!=|=)(?P<value>(?:[^\\=]|\\.)*)")
 _UNESCAPED_COMMA = re.compile(r"(?<!\\),")
 
 
 def label_selector(text: str) -> LabelPredicate:
-    requirements = list(_LabelParser(text).requirements())
-    if not requirements:
-        return lambda labels: True
-    if len(requirements) == 1:
-        return requirements[0]
-    return lambda labels: all(one(labels) for one in requirements)
+    """Raises 400. The comparisons `<` and `>` are not understood."""
+    terms, position = [], 0
+    while position < len(text):
+        match = _LABEL_TERM.match(text, position)
+        if match is None or (match["end"] and match.end() == len(text)):
+            raise status.bad_request(f"unable to parse requirement: {text[position:]!r} in {text!r}")
+        terms.append(_label_term(match))
+        position = match.end()
+    return terms[0] if len(terms) == 1 else lambda labels: all(one(labels) for one in terms)
 
 
-class _LabelParser:
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = self._split(text)
-        self._position = 0
+def _label_term(match: re.Match[str]) -> LabelPredicate:
+    key = match["key"] or match["absent"]
+    _check(key, names.qualified_name_complaint(key))
+    if match["absent"]:
+        return lambda labels: key not in labels
+    if match["operator"]:
+        values = frozenset((match["value"],))
+    elif match["sets"]:
+        values = frozenset(one.strip() for one in match["values"].split(","))
+    else:
+        return lambda labels: key in labels
+    for value in values:
+        _check(value, names.label_value_complaint(value))
+    if match["operator"] == "!=" or match["sets"] == "notin":
+        return lambda labels: labels.get(key) not in values
+    return lambda labels: labels.get(key) in values
 
-    def _split(self, text: str) -> list[str]:
-        tokens: list[str] = []
-        position = 0
-        stripped = text.rstrip()
-        while position < len(stripped):
-            match = _TOKENS.match(stripped, position)
-            if match is None:
-                raise self._malformed("unexpected character")
-            tokens.append(match.group(1))
-            position = match.end()
-        return tokens
 
-    def _malformed(self, why: str) -> StatusError:
-        return status.bad_request(f"unable to parse requirement: {why} in {self._text!r}")
-
-    def _next(self) -> str:
-        token = self._peek()
-        self._position += 1
-        return token
-
-    def _peek(self) -> str:
-        return self._tokens[self._position] if self._position < len(self._tokens) else ""
-
-    def requirements(self) -> Iterator[LabelPredicate]:
-        if not self._tokens:
-            return
-        while True:
-            yield self._requirement()
-            match self._next():
-                case "":
-                    return
-                case ",":
-                    continue
-                case other:
-                    raise self._malformed(f"found '{other}', expected: ',' or end of text")
-
-    def _requirement(self) -> LabelPredicate:
-        if self._peek() == "!":
-            self._next()
-            absent = self._key()
-            return lambda labels: absent not in labels
-        key = self._key()
-        operator = self._peek()
-        if operator in ("", ","):
-            return lambda labels: key in labels
-        self._next()
-        match operator:
-            case "=" | "==":
-                value = self._value()
-                return lambda labels: labels.get(key) == value
-            case "!=":
-                value = self._value()
-                return lambda labels: labels.get(key) != value
-            case "in":
-                values = self._values()
-                return lambda labels: labels.get(key) in values
-            case "notin":
-                values = self._values()
-                return lambda labels: labels.get(key) not in values
-            case "<" | ">":
-                return self._comparison(key, operator)
-        raise self._malformed(f"found '{operator}', expected: in, notin, =, ==, !=, <, >")
-
-    def _comparison(self, key: str, operator: str) -> LabelPredicate:
-        text = self._value()
-        if not re.fullmatch(r"-?\d+", text):
-            raise self._malformed("for '<' and '>' operators, the value must be an integer")
-        bound = int(text)
-
-        def compare(labels: Labels) -> bool:
-            value = labels.get(key, "")
-            if not re.fullmatch(r"-?\d+", value):
-                return False
-            return int(value) > bound if operator == ">" else int(value) < bound
-
-        return compare
-
-    def _key(self) -> str:
-        key = self._next()
-        complaint = names.qualified_name_complaint(key)
-        if complaint:
-            raise self._malformed(f"key {key!r}: {complaint}")
-        return key
-
-    def _value(self) -> str:
-        if self._peek() in ("", ","):
-            return ""
-        return self._checked(self._next())
-
-    def _values(self) -> frozenset[str]:
-        if self._next() != "(":
-            raise self._malformed("expected: '('")
-        values: set[str] = set()
-        while True:
-            token = self._peek()
-            values.add("" if token in (",", ")") else self._checked(self._next()))
-            match self._next():
-                case ")":
-                    return frozenset(values)
-                case ",":
-                    continue
-                case other:
-                    raise self._malformed(f"found '{other}', expected: ',' or ')'")
-
-    def _checked(self, value: str) -> str:
-        complaint = names.label_value_complaint(value)
-        if complaint:
-            raise self._malformed(f"value {value!r}: {complaint}")
-        return value
+def _check(text: str, complaint: str) -> None:
+    if complaint:
+        raise status.bad_request(f"unable to parse requirement: {text!r}: {complaint}")
 
 
 def field_selector(text: str, kind: Kind) -> ObjectPredicate:

@@ -26,23 +26,20 @@ from mcs_controller.simcluster.answers import (
     json_response,
     text_response,
 )
-from mcs_controller.simcluster.bodies import media_type, read_body
+from mcs_controller.simcluster.bodies import media_type, payload_of, read_body
 from mcs_controller.simcluster.faults import Call, Faults
-from mcs_controller.simcluster.kinds.crds import ServedKinds
-from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kinds.kind import Kind
+from mcs_controller.simcluster.kinds.served import ServedKinds
 from mcs_controller.simcluster.kubectl import documents
-from mcs_controller.simcluster.patches import apply_patch
+from mcs_controller.simcluster.patches import APPLY, apply_patch
 from mcs_controller.simcluster.paths import ListOptions, Query, Target, parse_path
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.storage.namespaces import BUCKET as NAMESPACES_BUCKET
-from mcs_controller.simcluster.storage.namespaces import Namespaces
 from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
 from mcs_controller.simcluster.storage.reading import Page, read_page, selection
-from mcs_controller.simcluster.storage.storage import Bucket, Object
+from mcs_controller.simcluster.storage.versions import Bucket, Object
 from mcs_controller.simcluster.storage.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
 
 WATCH_MIN_SECONDS = 1800.0
-_APPLY = "application/apply-patch+yaml"
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _OF_COLLECTIONS = ("create", "list", "watch", "deletecollection")
 _VERBS = {
@@ -73,7 +70,6 @@ class ApiServer:
         self,
         objects: Objects,
         served: ServedKinds,
-        namespaces: Namespaces,
         faults: Faults,
         *,
         clock: Clock,
@@ -84,7 +80,6 @@ class ApiServer:
         """How often each (verb, plural) was asked for, refusals included."""
         self._objects = objects
         self._served = served
-        self._namespaces = namespaces
         self._faults = faults
         self._clock = clock
         self._random = random
@@ -192,8 +187,6 @@ class ApiServer:
     def _update(self, asked: _Asked) -> Response:
         kind, target = asked.kind, asked.target
         body = self._decode(asked)
-        if target.subresource == "finalize":
-            return json_response(self._view(asked).one(self._namespaces.finalize(target.name, body)))
         stored = self._objects.replace(
             kind,
             target.namespace,
@@ -207,10 +200,10 @@ class ApiServer:
     def _patch(self, asked: _Asked) -> Response:
         kind, target = asked.kind, asked.target
         content_type = media_type(asked.request)
-        patch = asked.request.body or b""
+        patch = payload_of(asked.request)
         found = self._objects.storage.get(kind.storage, target.namespace, target.name)
         if found is None:
-            if content_type != _APPLY:
+            if content_type != APPLY:
                 raise status.not_found(kind, target.name)
             empty: Object = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": {}}
             body = apply_patch(content_type, empty, patch, kind)
@@ -314,12 +307,8 @@ class ApiServer:
             return
         unknown = asked.kind.schema.unknown_fields(body)
         if unknown:
-            kind = asked.kind
-            fields = ", ".join(f'unknown field "{field}"' for field in unknown)
-            raise status.bad_request(
-                f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
-                f"strict decoding error: {fields}"
-            )
+            shown = {"kind": asked.kind.kind, "apiVersion": asked.kind.api_version}
+            raise status.strict_decoding(shown, unknown)
 
 
 _SPOKEN = {"apiVersion": "API version", "kind": "kind"}
@@ -344,9 +333,7 @@ class _Refusal:
 
 
 def _has_subresource(kind: Kind, target: Target) -> bool:
-    if target.subresource == "status":
-        return kind.has_status
-    return target.subresource == "finalize" and kind.storage == NAMESPACES_BUCKET
+    return target.subresource == "status" and kind.has_status
 
 
 def _call(user: str, request: Request, asked: _Asked | None) -> Call:

@@ -146,10 +146,6 @@ def gone(message: str) -> StatusError:
     return StatusError(410, "Gone", message)
 
 
-def unauthorized(message: str = "Unauthorized") -> StatusError:
-    return StatusError(401, "Unauthorized", message)
-
-
 def forbidden(kind: Named, name: str, why: str) -> StatusError:
     quoted = f' "{name}"' if name else ""
     message = f"{qualified_resource(kind)}{quoted} is forbidden: {why}"
@@ -176,6 +172,10 @@ def method_not_allowed(kind: Named, action: str) -> StatusError:
 def not_acceptable(accepted: Sequence[str]) -> StatusError:
     message = f"only the following media types are accepted: {', '.join(accepted)}"
     return StatusError(406, "NotAcceptable", message)
+
+
+def too_large(message: str) -> StatusError:
+    return StatusError(413, "RequestEntityTooLarge", message)
 
 
 def unsupported_media_type(media_type: str, accepted: Sequence[str]) -> StatusError:

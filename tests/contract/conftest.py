@@ -10,29 +10,36 @@ import pytest
 from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.contract.api import WIDGETS, Api, widget_crd
+from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
+@pytest.fixture
+def dual_stack() -> bool:
+    """Whether the servers give Services addresses of both families; tests may say otherwise."""
+    return True
+
+
 @pytest.fixture(params=["simcluster", pytest.param("realkube", marks=pytest.mark.realkube)])
-def real_plane(request: pytest.FixtureRequest) -> ControlPlane | None:
+def real_plane(request: pytest.FixtureRequest, dual_stack: bool) -> ControlPlane | None:
     """The real server to run against; None for the simulated one."""
     if request.param == "simcluster":
         return None
-    plane: ControlPlane = request.getfixturevalue("real_cluster")
-    return plane
+    planes: RealClusterset = request.getfixturevalue("real_clusterset")
+    return planes["east" if dual_stack else "north"]
 
 
 @pytest.fixture
-async def api(real_plane: ControlPlane | None) -> AsyncIterator[Api]:
+async def api(real_plane: ControlPlane | None, dual_stack: bool) -> AsyncIterator[Api]:
     if real_plane is not None:
         real = load_kubeconfig(real_plane.kubeconfig())
         yield Api(real, lambda: None)
         await real.close()
         return
     cidrs = ("10.96.0.0/16", "fd00:10:96::/108")
-    async with SimCluster("sim", service_cidrs=cidrs, random=Random(1)) as cluster:
+    async with SimCluster("sim", service_cidrs=cidrs[: 1 + dual_stack], random=Random(1)) as cluster:
         transport = cluster.transport()
         yield Api(transport, cluster.faults.compact)
         await transport.close()

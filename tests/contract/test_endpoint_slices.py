@@ -46,31 +46,55 @@ async def test_ports_have_defaults(api: Api, slices: str) -> None:
     assert made["ports"] == [{"name": "", "port": 80, "protocol": "TCP"}]
 
 
-async def test_a_slice_without_endpoints_is_a_slice(api: Api, slices: str) -> None:
-    await api.ok("POST", slices, endpoint_slice(endpoints=[], ports=[]))
+async def test_empty_lists_are_shown_as_null(api: Api, slices: str) -> None:
+    made = await api.ok("POST", slices, endpoint_slice(endpoints=[], ports=[]))
+    assert (made["endpoints"], made["ports"]) == (None, None)
+
+
+async def test_conditions_are_always_shown_and_the_deprecated_topology_is_dropped(
+    api: Api, slices: str
+) -> None:
+    endpoint = {"addresses": ["10.1.2.3"], "deprecatedTopology": {"a": "b"}, "zone": "z"}
+    made = await api.ok("POST", slices, endpoint_slice(endpoints=[endpoint]))
+    assert made["endpoints"] == [{"addresses": ["10.1.2.3"], "conditions": {}, "zone": "z"}]
+
+
+def at(*addresses: str, **fields: Any) -> dict[str, Any]:
+    return {"endpoints": [{"addresses": list(addresses)} | fields]}
 
 
 @pytest.mark.parametrize(
-    ("fields", "field"),
+    ("fields", "expected"),
     [
-        ({"addressType": None}, "addressType"),
-        ({"addressType": "IPv5"}, "addressType"),
-        ({"endpoints": [{"addresses": []}]}, "endpoints[0].addresses"),
-        ({"endpoints": [{"addresses": ["not-an-ip"]}]}, "endpoints[0].addresses[0]"),
-        ({"endpoints": [{"addresses": ["fd00::1"]}]}, "endpoints[0].addresses"),
-        ({"endpoints": [{"addresses": ["127.0.0.1"]}]}, "endpoints[0].addresses[0]"),
-        ({"endpoints": [{"addresses": ["10.1.0.1"], "hostname": "Not_A_Host"}]}, "endpoints[0].hostname"),
-        ({"endpoints": [{"addresses": ["10.1.0.1"]}] * 1001}, "endpoints"),
-        ({"ports": [{"port": 80}, {"port": 81}]}, "ports[1].name"),
-        ({"ports": [{"name": "Not_A_Name", "port": 80}]}, "ports[0].name"),
-        ({"ports": [{"port": 80, "protocol": "ICMP"}]}, "ports[0].protocol"),
+        ({"addressType": None}, [("addressType", "Required")]),
+        ({"addressType": "IPv5"}, [("addressType", "NotSupported")]),
+        (at(), [("endpoints[0].addresses", "Required")]),
+        (at("1.2.3.256"), [("endpoints[0].addresses[0]", "Invalid")]),
+        (at("fd00::1"), [("endpoints[0].addresses", "Invalid")]),
+        (at("127.0.0.1"), [("endpoints[0].addresses[0]", "Invalid")]),
+        (at("169.254.1.1"), [("endpoints[0].addresses[0]", "Invalid")]),
+        (at("224.0.0.1"), [("endpoints[0].addresses[0]", "Invalid")]),
+        ({"addressType": "IPv6"} | at("ff02::1"), [("endpoints[0].addresses[0]", "Invalid")]),
+        ({"addressType": "FQDN"} | at("example"), [("endpoints[0].addresses[0]", "Invalid")]),
+        (at(*(f"10.0.0.{last}" for last in range(101))), [("endpoints[0].addresses", "TooMany")]),
+        ({"endpoints": [{"addresses": ["10.1.0.1"]}] * 1001}, [("endpoints", "TooMany")]),
+        (
+            at("10.1.2.3", hostname="A_b", nodeName="N!"),
+            [("endpoints[0].nodeName", "Invalid"), ("endpoints[0].hostname", "Invalid")],
+        ),
+        ({"ports": [{"port": 80}, {"port": 81}]}, [("ports[1].name", "Duplicate")]),
+        ({"ports": [{"name": "Not_A_Name", "port": 80}]}, [("ports[0].name", "Invalid")]),
+        ({"ports": [{"port": 80, "protocol": "ICMP"}]}, [("ports[0].protocol", "NotSupported")]),
+        ({"ports": [{"appProtocol": "a b"}]}, [("ports[0].appProtocol", "Invalid")]),
     ],
 )
-async def test_what_no_slice_may_be(api: Api, slices: str, fields: dict[str, Any], field: str) -> None:
+async def test_what_no_slice_may_be(
+    api: Api, slices: str, fields: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
     body = {key: value for key, value in endpoint_slice(**fields).items() if value is not None}
     answer = await api.send("POST", slices, body)
     assert (answer.status, answer.reason) == (422, "Invalid")
-    assert field in [one for one, _ in answer.causes]
+    assert [(field, reason.removeprefix("FieldValue")) for field, reason in answer.causes] == expected
 
 
 async def test_the_address_type_cannot_be_changed(api: Api, slices: str) -> None:

@@ -90,18 +90,67 @@ async def test_an_event_counts_on_in_its_series(api: Api, events: str, namespace
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("change", "expected"),
     [
-        ({"reason": ""}, "reason"),
-        ({"reportingController": "not a controller"}, "reportingController"),
-        ({"action": ""}, "action"),
-        ({"type": "Loud"}, "type"),
-        ({"note": "x" * 1025}, "message"),
+        ({"eventTime": None}, [("eventTime", "Required")]),
+        ({"type": "Loud"}, [("type", "Invalid")]),
+        ({"action": ""}, [("action", "Required")]),
+        ({"reason": ""}, [("reason", "Required")]),
+        ({"reason": "x" * 129}, [("reason", "Invalid")]),
+        ({"note": "x" * 1025}, [("message", "Invalid")]),
+        ({"reportingController": "not a controller"}, [("reportingController", "Invalid")]),
+        (
+            {"reportingController": ""},
+            [("reportingController", "Required"), ("reportingController", "Invalid")],
+        ),
+        ({"regarding": {"kind": "Node", "name": "n"}}, [("involvedObject.namespace", "Invalid")]),
+        ({"deprecatedCount": 1}, [("count", "Invalid")]),
+        ({"series": {"count": 1, "lastObservedTime": NOW}}, [("series.count", "Invalid")]),
+        ({"series": {"count": 2, "lastObservedTime": None}}, [("series.lastObservedTime", "Required")]),
     ],
 )
 async def test_what_no_event_may_be(
-    api: Api, events: str, namespace: str, change: dict[str, Any], field: str
+    api: Api, events: str, namespace: str, change: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
     answer = await api.send("POST", events, event(namespace, **change))
     assert (answer.status, answer.reason) == (422, "Invalid")
-    assert field in [one for one, _ in answer.causes]
+    causes = dict.fromkeys((field, reason.removeprefix("FieldValue")) for field, reason in answer.causes)
+    assert list(causes) == expected
+
+
+async def test_of_an_event_only_the_series_may_change(api: Api, events: str, namespace: str) -> None:
+    made = await api.ok("POST", events, event(namespace))
+    answer = await api.send("PUT", f"{events}/web.1", made | {"note": "other"})
+    assert (answer.status, answer.causes) == (422, [("message", "FieldValueInvalid")])
+
+
+async def test_only_the_old_group_demands_that_an_event_lies_beside_what_it_is_about(
+    api: Api, core: str, events: str, namespace: str
+) -> None:
+    other = {"kind": "Service", "name": "n", "namespace": "other"}
+    assert (await api.send("POST", events, event(namespace, regarding=other))).status == 201
+    answer = await api.send("POST", f"{core}/events", {"metadata": {"name": "a"}, "involvedObject": other})
+    assert (answer.status, answer.causes) == (422, [("involvedObject.namespace", "FieldValueInvalid")])
+
+
+async def test_the_old_group_takes_nearly_anything(api: Api, core: str, namespace: str) -> None:
+    body = {"metadata": {"name": "a"}, "involvedObject": {"namespace": namespace}, "message": "hello"}
+    made = await api.ok("POST", f"{core}/events", body)
+    assert made["source"] == {}
+    empty = ("eventTime", "firstTimestamp", "lastTimestamp", "reportingComponent", "reportingInstance")
+    assert [made[field] for field in empty] == [None, None, None, "", ""]
+
+
+@pytest.mark.parametrize(
+    ("time", "status"),
+    [
+        ("2026-11-21T00:00:00.000000Z", 201),
+        ("2026-11-21T00:00:00.123456+01:00", 201),
+        ("2026-11-21T00:00:00Z", 400),
+        ("2026-11-21T00:00:00.5Z", 400),
+    ],
+)
+async def test_a_lease_is_renewed_at_a_time_of_exactly_six_digits(
+    api: Api, leases: str, time: str, status: int
+) -> None:
+    assert (await api.send("POST", leases, lease(renewTime=time))).status == status

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.contract.api import JSON_PATCH, MERGE, STRATEGIC, Api, config_map, service, widget
 
 
@@ -35,6 +37,49 @@ async def test_a_json_patch_whose_test_fails_changes_nothing(api: Api, widgets: 
     answer = await api.send("PATCH", f"{widgets}/a", patch, content_type=JSON_PATCH)
     assert (answer.status, answer.reason) == (422, "Invalid")
     assert await api.ok("GET", f"{widgets}/a") == made
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        ({"op": "test", "path": "/spec/size", "value": True}, 422),
+        ({"op": "remove", "path": "/spec/nothing"}, 422),
+        ({"op": "add", "path": "/metadata/finalizers/4", "value": "a/b"}, 422),
+        ({"op": "add", "path": "/metadata/finalizers/-", "value": "c/d"}, 200),
+        ({"op": "add", "path": "/nothing/x", "value": 1}, 422),
+        ({"op": "add", "path": "/spec/size/x", "value": 1}, 422),
+        ({"op": "conjure", "path": "/spec"}, 422),
+        ({"op": "replace", "path": "", "value": 1}, 422),
+        ({"op": "add", "path": "spec", "value": 1}, 422),
+        (1, 400),
+    ],
+)
+async def test_a_json_patch_that_does_not_fit_is_unprocessable(
+    api: Api, widgets: str, operation: Any, status: int
+) -> None:
+    body = widget("a")
+    body["metadata"]["finalizers"] = ["contract.mcs-controller.io/hold"]
+    made = await api.ok("POST", widgets, body)
+    answer = await api.send("PATCH", f"{widgets}/a", [operation], content_type=JSON_PATCH)
+    assert answer.status == status, answer.body
+    if status != 200:
+        assert await api.ok("GET", f"{widgets}/a") == made
+    await api.ok("PATCH", f"{widgets}/a", {"metadata": {"finalizers": None}}, content_type=MERGE)
+
+
+async def test_a_json_patch_may_not_copy_without_end(api: Api, core: str) -> None:
+    await api.ok("POST", f"{core}/configmaps", config_map("a", key="x" * 100_000))
+    doubling = [{"op": "copy", "from": "/data", "path": f"/data/{number}"} for number in range(20)]
+    answer = await api.send("PATCH", f"{core}/configmaps/a", doubling, content_type=JSON_PATCH)
+    assert (answer.status, answer.reason) == (422, "Invalid")
+    assert (await api.ok("GET", f"{core}/configmaps/a"))["data"] == {"key": "x" * 100_000}
+
+
+async def test_a_json_patch_has_at_most_ten_thousand_operations(api: Api, core: str) -> None:
+    await api.ok("POST", f"{core}/configmaps", config_map("a"))
+    many = [{"op": "test", "path": "/metadata/name", "value": "a"}] * 10_001
+    answer = await api.send("PATCH", f"{core}/configmaps/a", many, content_type=JSON_PATCH)
+    assert (answer.status, answer.reason) == (413, "RequestEntityTooLarge")
 
 
 async def test_a_strategic_patch_merges_lists_by_their_key(api: Api, core: str) -> None:

@@ -27,7 +27,7 @@ from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.simcluster.faults import Fault
-from mcs_controller.simcluster.storage.storage import Snapshot
+from mcs_controller.simcluster.storage.versions import Snapshot
 from tests.controllers.clusterset import BROKER_CRDS, IMPORTS, Cluster, Clusterset
 from tests.controllers.processes import LoopClock
 from tests.support.continuity import Looks, look_at

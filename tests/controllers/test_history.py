@@ -21,7 +21,7 @@ from mcs_controller.api.resources import (
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
-from mcs_controller.simcluster.storage.storage import Snapshot
+from mcs_controller.simcluster.storage.versions import Snapshot
 from tests.controllers.clusterset import IMPORTS, MEMBERS, Clusterset, Object
 from tests.controllers.processes import LoopClock
 from tests.support.continuity import Continuity, look_at

@@ -81,17 +81,6 @@ async def test_a_definition_waits_for_the_finalizers_of_its_objects(api: Api) ->
     assert (await api.send("GET", collection)).status == 404
 
 
-async def test_a_second_definition_with_the_same_names_is_not_served(api: Api) -> None:
-    await api.ok("POST", CRDS, widget_crd())
-    rival = widget_crd()
-    rival["metadata"]["name"] = "gizmos.contract.mcs-controller.io"
-    rival["spec"]["names"] |= {"plural": "gizmos"}
-    shown = await api.ok("POST", CRDS, rival)
-    accepted = {one["type"]: one["status"] for one in shown["status"]["conditions"]}
-    assert accepted == {"NamesAccepted": "False", "Established": "False"}
-    assert (await api.send("GET", f"{WIDGETS}/gizmos")).status == 404
-
-
 async def test_the_same_seed_gives_the_same_identities() -> None:
     shown = []
     for _ in range(2):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.storage.storage import Event, Storage, Stored
+from mcs_controller.simcluster.storage.versions import Event, Storage, Stored
 
 THINGS = ("", "things")
 OTHERS = ("", "others")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Context, Object
+from mcs_controller.simcluster.kinds.kind import Context, Object
 from mcs_controller.simcluster.schemas import names
 from mcs_controller.simcluster.status import FieldError
 
@@ -17,8 +17,6 @@ ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 PROTOCOLS = ("SCTP", "TCP", "UDP")
 MAX_ENDPOINTS = 1000
 MAX_ADDRESSES = 100
-MAX_PORTS = 20000
-MAX_HINTS = 8
 
 
 def prepare_endpoint_slice(new: Object, old: Object | None, ctx: Context) -> list[FieldError]:
@@ -54,9 +52,6 @@ def _address_type(new: Object, old: Object | None) -> Iterator[FieldError]:
 
 
 def _ports(ports: list[Object]) -> Iterator[FieldError]:
-    if len(ports) > MAX_PORTS:
-        yield status.too_many("ports", len(ports), MAX_PORTS)
-        return
     seen: set[str] = set()
     for index, port in enumerate(ports):
         path, name = f"ports[{index}]", port["name"]
@@ -90,7 +85,6 @@ def _endpoints(endpoints: list[Object], kind: str) -> Iterator[FieldError]:
             check = names.label_complaint if field == "hostname" else names.subdomain_complaint
             if text is not None and (complaint := check(text)):
                 yield status.invalid_value(f"{path}.{field}", text, complaint)
-        yield from _hints(endpoint.get("hints") or {}, f"{path}.hints")
 
 
 def _address(text: str, kind: str, path: str, position: int) -> Iterator[FieldError]:
@@ -109,20 +103,3 @@ def _address(text: str, kind: str, path: str, position: int) -> Iterator[FieldEr
         yield status.invalid_value(path, text, f"must be an {kind} address")
     if complaint := names.endpoint_ip_complaint(address):
         yield status.invalid_value(where, text, complaint)
-
-
-def _hints(hints: Mapping[str, Any], path: str) -> Iterator[FieldError]:
-    checks = {"forZones": names.label_value_complaint, "forNodes": names.subdomain_complaint}
-    for field, check in checks.items():
-        entries = hints.get(field) or ()
-        if len(entries) > MAX_HINTS:
-            yield status.too_many(f"{path}.{field}", len(entries), MAX_HINTS)
-            continue
-        seen: set[str] = set()
-        for index, entry in enumerate(entries):
-            where, name = f"{path}.{field}[{index}].name", entry.get("name", "")
-            if name in seen:
-                yield status.duplicate(where, name)
-            seen.add(name)
-            if complaint := check(name):
-                yield status.invalid_value(where, name, complaint)

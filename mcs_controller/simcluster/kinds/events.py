@@ -7,11 +7,10 @@ is why `kubectl describe`, which asks the core group, finds what was reported th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Column, Context, Object
+from mcs_controller.simcluster.kinds.kind import Context, Object
 from mcs_controller.simcluster.schemas import names, object_meta
 from mcs_controller.simcluster.status import FieldError
 
@@ -55,18 +54,6 @@ FIELD_PATHS = {
 }
 """What core Events can be selected by."""
 
-NEW_FIELD_PATHS = {
-    **{
-        field.replace("involvedObject", "regarding"): (field.replace("involvedObject", "regarding"),)
-        for field in FIELD_PATHS
-        if field.startswith("involvedObject")
-    },
-    "reason": ("reason",),
-    "type": ("type",),
-    "reportingController": ("reportingController",),
-}
-"""What Events of events.k8s.io can be selected by."""
-
 
 def to_core(event: Object) -> Object:
     renamed = {_CORE_NAME_OF.get(field, field): value for field, value in event.items()}
@@ -106,8 +93,11 @@ def _shared(core: Mapping[str, Any], controller_field: str) -> Iterator[FieldErr
     namespace = core["metadata"].get("namespace", "")
     about = (core.get("involvedObject") or {}).get("namespace", "")
     new_style = bool(core.get("eventTime"))
-    allowed = ("default", "kube-system") if new_style else ("default", "")
-    if namespace != about and (about or namespace not in allowed):
+    if new_style:
+        fits = about or namespace in ("default", "kube-system")
+    else:
+        fits = about == namespace or (not about and namespace == "default")
+    if not fits:
         yield status.invalid_value("involvedObject.namespace", about, "does not match event.namespace")
     if not new_style:
         return
@@ -141,11 +131,3 @@ def _immutable(core: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[Fiel
     for field in (*fields, "reportingComponent", "reportingInstance"):
         if core.get(field) != old.get(field):
             yield status.invalid_value(field, core.get(field), "field is immutable")
-
-
-def of_core(column: Column) -> Column:
-    """A column of core Events, to be shown of an Event in the new names."""
-    getter = column.getter
-    if getter is None:
-        raise ValueError(f"column {column.name} of Events has no getter")
-    return replace(column, getter=lambda event, now: getter(to_core(dict(event)), now))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Object
+from mcs_controller.simcluster.kinds.kind import Object
 from mcs_controller.simcluster.kinds.service_ips import family_of
 from mcs_controller.simcluster.kinds.service_validation import validate_cluster_ips
 from mcs_controller.simcluster.status import FieldError

@@ -29,10 +29,6 @@ def is_headless(spec: Spec) -> bool:
     return bool(spec.get("clusterIPs") == ["None"])
 
 
-def needs_health_check(spec: Spec) -> bool:
-    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
-
-
 def is_externally_accessible(spec: Spec) -> bool:
     kind = spec.get("type")
     return kind in ("LoadBalancer", "NodePort") or (kind == "ClusterIP" and bool(spec.get("externalIPs")))
@@ -47,7 +43,6 @@ def validate_service(spec: Spec, old: Spec | None) -> list[FieldError]:
         *_selector(spec),
         *_session_affinity(spec),
         *validate_cluster_ips(spec),
-        *_external_ips(spec),
         *_traffic(spec),
     ]
 
@@ -71,40 +66,21 @@ def _type(spec: Spec) -> Iterator[FieldError]:
             yield status.required("spec.externalName")
         elif complaint := names.subdomain_complaint(name):
             yield status.invalid_value("spec.externalName", name, complaint)
-    if kind != "LoadBalancer":
-        for field in ("allocateLoadBalancerNodePorts", "loadBalancerClass", "loadBalancerSourceRanges"):
-            if spec.get(field) not in (None, []):
-                yield status.forbidden_field(
-                    f"spec.{field}", "may only be used when `type` is 'LoadBalancer'"
-                )
 
 
 def _ports(spec: Spec) -> Iterator[FieldError]:
     ports = spec.get("ports") or ()
     seen_names: set[str] = set()
     seen_numbers: set[tuple[str, int]] = set()
-    seen_node_ports: set[tuple[str, int]] = set()
     for index, port in enumerate(ports):
         path = f"spec.ports[{index}]"
         yield from _port(port, path, seen_names, name_required=len(ports) > 1)
-        node_port = port.get("nodePort", 0)
-        if node_port:
-            if spec["type"] == "ClusterIP":
-                detail = "may not be used when `type` is 'ClusterIP'"
-                yield status.forbidden_field(f"{path}.nodePort", detail)
-            if (port["protocol"], node_port) in seen_node_ports:
-                yield status.duplicate(f"{path}.nodePort", node_port)
-            seen_node_ports.add((port["protocol"], node_port))
+        if port.get("nodePort") and spec["type"] == "ClusterIP":
+            yield status.forbidden_field(f"{path}.nodePort", "may not be used when `type` is 'ClusterIP'")
         number = (port["protocol"], port.get("port", 0))
         if number in seen_numbers:
-            yield status.duplicate(path, _as_the_server_shows(*number))
+            yield status.duplicate(path, {"port": number[1], "protocol": number[0]})
         seen_numbers.add(number)
-
-
-def _as_the_server_shows(protocol: str, port: int) -> dict[str, Any]:
-    """Its internal type, with only the key filled in."""
-    empty = {"Name": "", "Protocol": "", "AppProtocol": None, "Port": 0, "TargetPort": 0, "NodePort": 0}
-    return empty | {"Protocol": protocol, "Port": port}
 
 
 def _port(
@@ -205,14 +181,6 @@ def _families(spec: Spec) -> Iterator[FieldError]:
         yield status.not_supported("spec.ipFamilyPolicy", policy, FAMILY_POLICIES)
 
 
-def _external_ips(spec: Spec) -> Iterator[FieldError]:
-    for index, text in enumerate(spec.get("externalIPs") or ()):
-        address = names.parse_ip(text)
-        complaint = names.NOT_AN_IP if address is None else names.endpoint_ip_complaint(address)
-        if complaint:
-            yield status.invalid_value(f"spec.externalIPs[{index}]", text, complaint)
-
-
 def _traffic(spec: Spec) -> Iterator[FieldError]:
     external = spec.get("externalTrafficPolicy") or ""
     if external and not is_externally_accessible(spec):
@@ -220,10 +188,6 @@ def _traffic(spec: Spec) -> Iterator[FieldError]:
         yield status.invalid_value("spec.externalTrafficPolicy", external, detail)
     elif external and external not in TRAFFIC_POLICIES:
         yield status.not_supported("spec.externalTrafficPolicy", external, TRAFFIC_POLICIES)
-    health_check = spec.get("healthCheckNodePort") or 0
-    if health_check and not needs_health_check(spec):
-        detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
-        yield status.invalid_value("spec.healthCheckNodePort", health_check, detail)
     internal = spec.get("internalTrafficPolicy")
     if internal is not None and internal not in TRAFFIC_POLICIES:
         yield status.not_supported("spec.internalTrafficPolicy", internal, TRAFFIC_POLICIES)
@@ -239,10 +203,6 @@ def _changes(spec: Spec, old: Spec) -> Iterator[FieldError]:
     yield from _ip_changes(spec, old)
     if is_headless(spec) == is_headless(old):
         yield from _family_changes(spec, old)
-    if spec["type"] == old["type"] == "LoadBalancer" and spec.get("loadBalancerClass") != old.get(
-        "loadBalancerClass"
-    ):
-        yield status.invalid_value("spec.loadBalancerClass", spec.get("loadBalancerClass"), _SET_ONCE)
 
 
 def _ip_changes(spec: Spec, old: Spec) -> Iterator[FieldError]:

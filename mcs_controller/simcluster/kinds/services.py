@@ -14,21 +14,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Context, Object
+from mcs_controller.simcluster.kinds.kind import Context, Object
 from mcs_controller.simcluster.kinds.service_families import (
     choose_families,
     keeps_dual_stack,
     needs_cluster_ip,
 )
 from mcs_controller.simcluster.kinds.service_ips import AllocationError, IpFamily, ServiceIpAllocator
-from mcs_controller.simcluster.kinds.service_validation import (
-    is_externally_accessible,
-    needs_health_check,
-    validate_service,
-)
+from mcs_controller.simcluster.kinds.service_validation import is_externally_accessible, validate_service
 from mcs_controller.simcluster.status import FieldError
-
-__all__ = ["ServiceIpAllocator", "prepare_service", "release_service"]
 
 CLIENT_IP_TIMEOUT_SECONDS = 10800
 _EXTERNAL_TYPES = ("NodePort", "LoadBalancer")
@@ -95,7 +89,8 @@ def prepare_service(new: Object, old: Object | None, ctx: Context) -> list[Field
     else:
         ledger.commit()
     _drop_empty(spec)
-    return errors or _settle_status(new, old)
+    _settle_status(new)
+    return errors
 
 
 def release_service(gone: Object, ctx: Context) -> None:
@@ -106,8 +101,6 @@ def release_service(gone: Object, ctx: Context) -> None:
             ctx.ip_allocator.release(ip)
     for port in _node_ports(spec):
         ctx.ip_allocator.release_node_port(port)
-    if spec.get("healthCheckNodePort"):
-        ctx.ip_allocator.release_node_port(spec["healthCheckNodePort"])
 
 
 def _fill_in(spec: Object) -> None:
@@ -150,8 +143,6 @@ def _keep_allocated(spec: Object, old: Mapping[str, Any]) -> None:
             known = named.get(port.get("name", ""), 0)
             if not port.get("nodePort") and known and known not in used:
                 port["nodePort"] = known
-    if needs_health_check(spec) and needs_health_check(old):
-        spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or old.get("healthCheckNodePort", 0)
 
 
 def _align_cluster_ips(spec: Object, old: Mapping[str, Any] | None) -> None:
@@ -213,42 +204,17 @@ def _ip_error(spec: Mapping[str, Any], wanted: str, error: AllocationError) -> F
 
 
 def _allocate_node_ports(spec: Object, old: Mapping[str, Any], ledger: _Ledger) -> list[FieldError]:
-    held = set(_node_ports(old))
-    taken: dict[int, int] = {}
-    wants = spec["type"] == "NodePort" or bool(
-        spec["type"] == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts")
-    )
+    held, kept = set(_node_ports(old)), set()
     if spec["type"] in _EXTERNAL_TYPES:
         for index, port in enumerate(spec["ports"]):
-            number = port.get("port", 0)
-            wanted = port.get("nodePort", 0) or (taken.get(number, 0) if not old else 0)
-            if not wanted and not wants:
-                continue
-            if wanted not in held and wanted not in taken.values():
+            wanted = port.get("nodePort", 0)
+            if wanted not in held:
                 try:
-                    wanted = ledger.take_port(wanted)
+                    port["nodePort"] = ledger.take_port(wanted)
                 except AllocationError as error:
-                    where = f"spec.ports[{index}].nodePort"
-                    return [status.invalid_value(where, wanted, str(error))]
-            port["nodePort"] = wanted
-            taken[number] = wanted
+                    return [status.invalid_value(f"spec.ports[{index}].nodePort", wanted, str(error))]
         kept = set(_node_ports(spec))
-    else:
-        kept = set()
     ledger.ports_to_release += sorted(held - kept)
-    return _allocate_health_check_port(spec, old, ledger)
-
-
-def _allocate_health_check_port(spec: Object, old: Mapping[str, Any], ledger: _Ledger) -> list[FieldError]:
-    had = needs_health_check(old) and bool(old.get("healthCheckNodePort"))
-    if needs_health_check(spec) and not had:
-        wanted = spec.get("healthCheckNodePort", 0)
-        try:
-            spec["healthCheckNodePort"] = ledger.take_port(wanted)
-        except AllocationError as error:
-            return [status.invalid_value("spec.healthCheckNodePort", wanted, str(error))]
-    elif had and not needs_health_check(spec):
-        ledger.ports_to_release.append(old["healthCheckNodePort"])
     return []
 
 
@@ -268,37 +234,27 @@ def _drop_unused(spec: Object, old: Mapping[str, Any]) -> None:
     if stops_using_node_ports and set(_node_ports(spec)) <= set(_node_ports(old)):
         for port in spec["ports"]:
             port.pop("nodePort", None)
-    if needs_health_check(old) and not needs_health_check(spec):
-        drop_if_unchanged("healthCheckNodePort")
     if old["type"] == "LoadBalancer" != spec["type"]:
-        drop_if_unchanged("allocateLoadBalancerNodePorts", "loadBalancerClass")
+        drop_if_unchanged("allocateLoadBalancerNodePorts")
 
 
 def _drop_empty(spec: Object) -> None:
     """The server leaves out what has no value."""
     for field in [key for key, value in spec.items() if value in (None, "", False, 0, [], {})]:
-        if field != "allocateLoadBalancerNodePorts" or spec[field] is None:
-            del spec[field]
+        del spec[field]
 
 
-def _settle_status(new: Object, old: Object | None) -> list[FieldError]:
-    """A load balancer's state goes with the load balancer, and cannot be given to another type."""
+def _settle_status(new: Object) -> None:
+    """Only a load balancer has the state of one."""
     state = dict(new.get("status") or {})
     ingress = (state.get("loadBalancer") or {}).get("ingress")
-    is_written = old is not None and state != old.get("status")
     if new["spec"]["type"] == "LoadBalancer" and ingress:
-        state["loadBalancer"] = {"ingress": [_filled_ingress(one) for one in ingress]}
-    elif ingress and is_written:
-        detail = "may only be used when `spec.type` is 'LoadBalancer'"
-        return [status.forbidden_field("status.loadBalancer.ingress", detail)]
+        state["loadBalancer"] = {
+            "ingress": [{"ipMode": "VIP", **one} if one.get("ip") else one for one in ingress]
+        }
     else:
         state["loadBalancer"] = {}
     new["status"] = state
-    return []
-
-
-def _filled_ingress(ingress: Mapping[str, Any]) -> Object:
-    return {"ipMode": "VIP", **ingress} if ingress.get("ip") else dict(ingress)
 
 
 def _node_ports(spec: Mapping[str, Any]) -> list[int]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Kind, Object
-from mcs_controller.simcluster.schemas import meta_schemas
-from mcs_controller.simcluster.schemas.definitions import inline
-from mcs_controller.simcluster.schemas.schema_nodes import Node
+from mcs_controller.simcluster.kinds.kind import Kind, Object
+from mcs_controller.simcluster.schemas.builtin import OBJECT_META, whole
+from mcs_controller.simcluster.schemas.nodes import Node
 
-_METADATA = Node(inline(meta_schemas.OBJECT_META))
+_METADATA = Node(whole(OBJECT_META))
 
 
 def apply_configuration(target: Object, declared: Object, kind: Kind) -> Object:

@@ -1,6 +1,7 @@
-"""Discovery: which groups, versions and resources there are, in the old form and in the aggregated one.
+"""Discovery: which groups, versions and resources there are.
 
-kubectl asks for the aggregated form first; programs that know only the old one get that.
+Only in the form that every client knows, one document for each group and version. kubectl asks for the newer
+aggregated form first, and takes this one where a server does not have it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from mcs_controller.simcluster.kinds.resource_kind import Kind
-from mcs_controller.simcluster.kubectl.media_types import accepted_types
+from mcs_controller.simcluster.kinds.kind import Kind
 
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
 VERSION_INFO = {
     "major": "1",
     "minor": "36",
@@ -33,18 +32,13 @@ _VERSION = re.compile(r"v(?P<major>\d+)((?P<stage>alpha|beta)(?P<minor>\d+))?")
 _STAGES = ("", "beta", "alpha")
 
 
-def respond(path: str, accept: str, kinds: Iterable[Kind]) -> dict[str, Any] | None:
+def respond(path: str, kinds: Iterable[Kind]) -> dict[str, Any] | None:
     """The document at a discovery path, or None when the path is not one."""
     served = tuple(kinds)
     parts = path.strip("/").split("/")
-    aggregated = _aggregated_version(accept)
     match parts:
         case ["version"]:
             return VERSION_INFO
-        case ["api"] if aggregated:
-            return _group_list([kind for kind in served if not kind.group], aggregated)
-        case ["apis"] if aggregated:
-            return _group_list([kind for kind in served if kind.group], aggregated)
         case ["api"]:
             addresses = [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}]
             return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
@@ -62,26 +56,6 @@ def respond(path: str, accept: str, kinds: Iterable[Kind]) -> dict[str, Any] | N
             found = [kind for kind in served if (kind.group, kind.version) == (group, version)]
             return _resources(f"{group}/{version}", found) if found else None
     return None
-
-
-def content_type(document: dict[str, Any]) -> str:
-    """Clients tell the aggregated form by its content type."""
-    if document.get("kind") == "APIGroupDiscoveryList":
-        return AGGREGATED.format(version=document["apiVersion"].rpartition("/")[2])
-    return "application/json"
-
-
-def _aggregated_version(accept: str) -> str:
-    for one in accepted_types(accept):
-        if one.name != "application/json":
-            continue
-        if one.parameters.get("as") == "APIGroupDiscoveryList":
-            version = one.parameters.get("v", "")
-            if one.parameters.get("g") == "apidiscovery.k8s.io" and version in ("v2", "v2beta1"):
-                return version
-        elif "as" not in one.parameters:
-            return ""
-    return ""
 
 
 def version_order(version: str) -> tuple[int, int, int]:
@@ -131,39 +105,3 @@ def _resources(group_version: str, kinds: Iterable[Kind]) -> dict[str, Any]:
         "groupVersion": group_version,
         "resources": resources,
     }
-
-
-def _group_list(kinds: list[Kind], api_version: str) -> dict[str, Any]:
-    items = []
-    for group, versions in _by_group(kinds).items():
-        shown = []
-        for version in versions:
-            found = [kind for kind in kinds if (kind.group, kind.version) == (group, version)]
-            resources = [_aggregated_resource(kind) for kind in found]
-            shown.append({"version": version, "resources": resources, "freshness": "Current"})
-        items.append({"metadata": {"name": group, "creationTimestamp": None}, "versions": shown})
-    return {
-        "kind": "APIGroupDiscoveryList",
-        "apiVersion": f"apidiscovery.k8s.io/{api_version}",
-        "metadata": {},
-        "items": items,
-    }
-
-
-def _aggregated_resource(kind: Kind) -> dict[str, Any]:
-    gvk = {"group": kind.group, "version": kind.version, "kind": kind.kind}
-    resource: dict[str, Any] = {
-        "resource": kind.plural,
-        "responseKind": gvk,
-        "scope": "Namespaced" if kind.namespaced else "Cluster",
-        "singularResource": kind.singular,
-        "verbs": list(kind.verbs),
-    }
-    if kind.short_names:
-        resource["shortNames"] = list(kind.short_names)
-    if kind.categories:
-        resource["categories"] = list(kind.categories)
-    if kind.has_status:
-        subresource = {"subresource": "status", "responseKind": gvk, "verbs": list(_STATUS_VERBS)}
-        resource["subresources"] = [subresource]
-    return resource

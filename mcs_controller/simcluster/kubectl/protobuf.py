@@ -1,15 +1,14 @@
-"""Reads request bodies in Kubernetes' protobuf encoding, which `kubectl create` sends for built-in kinds.
+"""Reads request bodies in Kubernetes' protobuf encoding: `kubectl create namespace`, `service`, `configmap`.
 
-Only decoding, and only of the kinds that kubectl makes from flags and that this server has; answers are
-always JSON, which every client takes. The field numbers are those of the published API; a field that is not
-in the tables is skipped, as an older server would.
+Only the fields that kubectl fills in from its flags are read; the numbers are those of the published API.
+Fields that are not in the tables are skipped, as an older server skips them. Answers are always JSON, which
+every client takes.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from mcs_controller.simcluster import status
@@ -20,8 +19,6 @@ _MAGIC = b"k8s\x00"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 _LAST_SHIFT = 63
-_LAST_SECOND = 253402300799
-"""The end of the year 9999."""
 
 
 class _Malformed(Exception):
@@ -29,7 +26,7 @@ class _Malformed(Exception):
 
 
 _Fields = dict[int, tuple[str, str]]
-"""Number to name and type: text, int, bool, bytes, time or a message's name; `[x]` repeats, `{x}` maps."""
+"""Number to name and type: text, int, bool, bytes or a message's name; `[x]` repeats, `{x}` maps."""
 
 
 def _fields(text: str) -> _Fields:
@@ -41,77 +38,18 @@ def _fields(text: str) -> _Fields:
 _MESSAGES: dict[str, _Fields] = {
     "TypeMeta": _fields("1 apiVersion text, 2 kind text"),
     "Unknown": _fields("1 typeMeta TypeMeta, 2 raw raw"),
-    "ObjectMeta": _fields(
-        "1 name text, 2 generateName text, 3 namespace text, 5 uid text, 6 resourceVersion text,"
-        "11 labels {text}, 12 annotations {text}, 13 ownerReferences [OwnerReference], 14 finalizers [text],"
-        "8 creationTimestamp time, 9 deletionTimestamp time"
-    ),
-    "OwnerReference": _fields(
-        "5 apiVersion text, 1 kind text, 3 name text, 4 uid text, 6 controller bool,7 blockOwnerDeletion bool"
-    ),
-    "Namespace": _fields("1 metadata ObjectMeta, 2 spec NamespaceSpec"),
-    "NamespaceSpec": _fields("1 finalizers [text]"),
+    "ObjectMeta": _fields("1 name text, 3 namespace text, 11 labels {text}, 12 annotations {text}"),
+    "Namespace": _fields("1 metadata ObjectMeta"),
+    "ConfigMap": _fields("1 metadata ObjectMeta, 4 immutable bool, 2 data {text}, 3 binaryData {bytes}"),
     "Service": _fields("1 metadata ObjectMeta, 2 spec ServiceSpec"),
     "ServiceSpec": _fields(
-        "1 ports [ServicePort], 2 selector {text}, 3 clusterIP text, 18 clusterIPs [text], 4 type text,"
-        "5 externalIPs [text], 7 sessionAffinity text, 8 loadBalancerIP text,"
-        "9 loadBalancerSourceRanges [text], 10 externalName text, 11 externalTrafficPolicy text,"
-        "12 healthCheckNodePort int, 13 publishNotReadyAddresses bool,"
-        "14 sessionAffinityConfig SessionAffinityConfig, 19 ipFamilies [text], 17 ipFamilyPolicy text,"
-        "20 allocateLoadBalancerNodePorts bool, 21 loadBalancerClass text, 22 internalTrafficPolicy text,"
-        "23 trafficDistribution text"
+        "1 ports [ServicePort], 2 selector {text}, 3 clusterIP text, 4 type text, 10 externalName text"
     ),
     "ServicePort": _fields(
-        "1 name text, 2 protocol text, 6 appProtocol text, 3 port int, 4 targetPort IntOrString,"
-        "5 nodePort int"
+        "1 name text, 2 protocol text, 3 port int, 4 targetPort IntOrString, 5 nodePort int"
     ),
     "IntOrString": _fields("1 type int, 2 intVal int, 3 strVal text"),
-    "SessionAffinityConfig": _fields("1 clientIP ClientIPConfig"),
-    "ClientIPConfig": _fields("1 timeoutSeconds int"),
-    "ConfigMap": _fields("1 metadata ObjectMeta, 4 immutable bool, 2 data {text}, 3 binaryData {bytes}"),
-    "Secret": _fields(
-        "1 metadata ObjectMeta, 5 immutable bool, 2 data {bytes}, 4 stringData {text}, 3 type text"
-    ),
-    "ServiceAccount": _fields(
-        "1 metadata ObjectMeta, 2 secrets [ObjectReference], 3 imagePullSecrets [LocalObjectReference],"
-        "4 automountServiceAccountToken bool"
-    ),
-    "ObjectReference": _fields("1 kind text, 2 namespace text, 3 name text, 4 uid text, 5 apiVersion text"),
-    "LocalObjectReference": _fields("1 name text"),
-    "Role": _fields("1 metadata ObjectMeta, 2 rules [PolicyRule]"),
-    "ClusterRole": _fields("1 metadata ObjectMeta, 2 rules [PolicyRule]"),
-    "PolicyRule": _fields(
-        "1 verbs [text], 2 apiGroups [text], 3 resources [text], 4 resourceNames [text],"
-        "5 nonResourceURLs [text]"
-    ),
-    "RoleBinding": _fields("1 metadata ObjectMeta, 2 subjects [Subject], 3 roleRef RoleRef"),
-    "ClusterRoleBinding": _fields("1 metadata ObjectMeta, 2 subjects [Subject], 3 roleRef RoleRef"),
-    "Subject": _fields("1 kind text, 2 apiGroup text, 3 name text, 4 namespace text"),
-    "RoleRef": _fields("1 apiGroup text, 2 kind text, 3 name text"),
-    "SelfSubjectAccessReview": _fields("1 metadata ObjectMeta, 2 spec SelfSubjectAccessReviewSpec"),
-    "SelfSubjectAccessReviewSpec": _fields(
-        "1 resourceAttributes ResourceAttributes, 2 nonResourceAttributes NonResourceAttributes"
-    ),
-    "ResourceAttributes": _fields(
-        "1 namespace text, 2 verb text, 3 group text, 4 version text, 5 resource text, 6 subresource text,"
-        "7 name text"
-    ),
-    "NonResourceAttributes": _fields("1 path text, 2 verb text"),
-    "DeleteOptions": _fields(
-        "1 gracePeriodSeconds int, 2 preconditions Preconditions, 4 propagationPolicy text, 5 dryRun [text]"
-    ),
-    "Preconditions": _fields("1 uid text, 2 resourceVersion text"),
 }
-_ZERO_MEANS_SOMETHING = {
-    "allocateLoadBalancerNodePorts",
-    "automountServiceAccountToken",
-    "blockOwnerDeletion",
-    "controller",
-    "gracePeriodSeconds",
-    "immutable",
-    "timeoutSeconds",
-}
-"""Fields that are left out when they are not given; all others are sent even when they are empty."""
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -146,9 +84,7 @@ def _decode_message(name: str, data: bytes) -> dict[str, Any]:
         else:
             decoded[field] = _value(kind, value)
     return {
-        field: value
-        for field, value in decoded.items()
-        if value not in ("", 0, None, {}) or field in _ZERO_MEANS_SOMETHING
+        field: value for field, value in decoded.items() if value not in ("", 0, {}) or field == "immutable"
     }
 
 
@@ -164,19 +100,10 @@ def _value(kind: str, value: Any) -> Any:
             return b64encode(value).decode()
         case "raw":
             return value
-        case "time":
-            return _time(value)
     message = _decode_message(kind, value)
     if kind == "IntOrString":
         return message.get("strVal", "") if message.get("type") else message.get("intVal", 0)
     return message
-
-
-def _time(data: bytes) -> str | None:
-    seconds = dict(_wire_fields(data)).get(1, 0)
-    if not isinstance(seconds, int) or seconds > _LAST_SECOND:
-        raise _Malformed(f"{seconds!r} is no time")
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
 
 
 def _map_entry(kind: str, data: bytes) -> tuple[str, Any]:

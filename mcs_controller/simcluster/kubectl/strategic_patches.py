@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Kind, Object
-from mcs_controller.simcluster.schemas.schema_nodes import Node
+from mcs_controller.simcluster.kinds.kind import Kind, Object
+from mcs_controller.simcluster.schemas.nodes import Node
 
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"

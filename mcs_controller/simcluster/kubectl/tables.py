@@ -1,7 +1,7 @@
 """Server-side tables: what `kubectl get` prints.
 
-Built-in kinds have getters for their cells, custom ones JSONPaths (`jsonpaths.py`). Which objects are shown,
-and when, is the server's part.
+Built-in kinds have getters for their cells, custom ones JSONPaths. Of these only plain fields are understood,
+such as `.spec.type`; the cell of any other path stays empty.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from mcs_controller.simcluster.kinds.resource_kind import Column, Kind
+from pydantic_core import to_json
+
+from mcs_controller.simcluster.kinds.kind import Column, Kind
 from mcs_controller.simcluster.kubectl.ages import age_since
-from mcs_controller.simcluster.kubectl.jsonpaths import find, printed
 from mcs_controller.simcluster.kubectl.media_types import accepted_types
 
 TABLE_API_VERSIONS = ("meta.k8s.io/v1", "meta.k8s.io/v1beta1")
@@ -53,7 +54,7 @@ def _definition(column: Column) -> dict[str, Any]:
         "name": column.name,
         "type": column.type,
         "format": column.format,
-        "description": column.description,
+        "description": "",
         "priority": column.priority,
     }
 
@@ -77,18 +78,18 @@ def _row(kind: Kind, obj: Mapping[str, Any], include_object: str, now: datetime)
 def _cell(column: Column, obj: Mapping[str, Any], now: datetime) -> Any:
     if column.getter is not None:
         return column.getter(obj, now)
-    found = find(column.json_path, obj)
-    if not found:
-        return None
-    return _custom_cell(column.type, found[0], now)
+    value: Any = obj
+    for field in column.json_path.strip(".").split("."):
+        value = value.get(field) if isinstance(value, dict) else None
+    return None if value is None else _custom_cell(column.type, value, now)
 
 
 def _custom_cell(kind: str, value: Any, now: datetime) -> Any:
-    """Only the first result counts; a value that is not of the column's type is left out."""
+    """A value that is not of the column's type is left out."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     match kind:
         case "string":
-            return printed(value)
+            return value if isinstance(value, str) else to_json(value).decode()
         case "integer":
             return int(value) if is_number else None
         case "number":

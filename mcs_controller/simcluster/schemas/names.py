@@ -52,16 +52,6 @@ def subdomain_complaint(text: str) -> str:
     return ""
 
 
-def path_segment_complaint(text: str) -> str:
-    """Names that may hold nearly anything: RBAC's."""
-    if text in (".", ".."):
-        return f"may not be '{text}'"
-    for character in "/%":
-        if character in text:
-            return f"may not contain '{character}'"
-    return ""
-
-
 def qualified_name_complaint(text: str) -> str:
     """Keys of labels and annotations, application protocols: an optional DNS prefix and a name."""
     prefix, slash, name = text.rpartition("/")

@@ -9,7 +9,8 @@ managedFields are not kept.
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from random import Random
+from typing import Any
 
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.status import FieldError
@@ -23,10 +24,6 @@ _TEXTS = ("name", "generateName", "namespace", "uid", "resourceVersion")
 _TEXT_MAPS = ("labels", "annotations")
 
 Object = dict[str, Any]
-
-
-class _Choice(Protocol):
-    def choice(self, seq: str, /) -> str: ...
 
 
 def check_shape(body: Object) -> Object:
@@ -62,7 +59,7 @@ def _check_list(metadata: Object, field: str, item_type: type) -> None:
         raise status.bad_request(f"cannot unmarshal metadata.{field}: must be a list")
 
 
-def generated_name(base: str, random: _Choice) -> str:
+def generated_name(base: str, random: Random) -> str:
     """What a `generateName` becomes."""
     suffix = "".join(random.choice(_SUFFIX_ALPHABET) for _ in range(GENERATED_SUFFIX_CHARS))
     return base[:GENERATED_BASE_MAX_CHARS] + suffix

@@ -16,10 +16,10 @@ from typing import Protocol
 
 from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Context, Kind
+from mcs_controller.simcluster.kinds.kind import Context, Kind
 from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
 from mcs_controller.simcluster.storage import metadata as meta
-from mcs_controller.simcluster.storage.storage import Bucket, Object, Storage, Stored
+from mcs_controller.simcluster.storage.versions import Bucket, Object, Storage, Stored
 
 _NEEDS_VERSION_ON_UPDATE = {
     ("coordination.k8s.io", "leases"),

@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Kind
+from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.paths import ListOptions
 from mcs_controller.simcluster.selectors import field_selector, label_selector
-from mcs_controller.simcluster.storage.storage import Object, Storage, Stored
+from mcs_controller.simcluster.storage.versions import Object, Storage, Stored
 
 Match = Callable[[Object], bool]
 

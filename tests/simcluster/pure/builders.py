@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from hypothesis import HealthCheck, settings
 
-from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS, Context, Kind, kinds_of_crd
+from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
+from mcs_controller.simcluster.kinds.custom import kinds_of_crd
+from mcs_controller.simcluster.kinds.kind import Context, Kind
 from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
 from mcs_controller.simcluster.status import FieldError
 

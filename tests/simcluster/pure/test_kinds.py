@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mcs_controller.simcluster.kinds.crd_kinds import prepare_crd
-from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS, Kind, kinds_of_crd
+from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
+from mcs_controller.simcluster.kinds.custom import kinds_of_crd, prepare_crd
+from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.schemas.names import port_name_complaint
 from tests.simcluster.pure.builders import CRDS, Object, builtin, complaints, context, crd, named, shipped
 
@@ -96,14 +97,11 @@ def prepared(kind: Kind, body: Object, old: Object | None = None) -> list[tuple[
         ("Service", "x" * 64, False),
         ("ConfigMap", "web.shop", True),
         ("ConfigMap", "Web", False),
-        ("Role", "system:any/thing", False),
-        ("Role", "system:thing", True),
     ],
 )
 def test_each_kind_has_its_rule_for_names(kind: str, name: str, accepted: bool) -> None:
-    group = "rbac.authorization.k8s.io" if kind == "Role" else ""
     body = named(name, spec={"ports": [{"port": 80}]})
-    assert prepared(builtin(kind, group), body) == ([] if accepted else [("metadata.name", "Invalid")])
+    assert prepared(builtin(kind), body) == ([] if accepted else [("metadata.name", "Invalid")])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,7 @@ def test_metadata_is_checked_for_every_kind(metadata: Object, expected: list[tup
 
 
 def test_an_object_of_the_whole_cluster_has_no_namespace() -> None:
-    assert prepared(builtin("Node"), named()) == [("metadata.namespace", "Forbidden")]
+    assert prepared(builtin("Namespace"), named()) == [("metadata.namespace", "Forbidden")]
 
 
 def test_a_name_cannot_be_changed() -> None:
@@ -142,23 +140,6 @@ def test_a_lease_cannot_last_no_time() -> None:
     body = named(spec={"leaseDurationSeconds": 0, "leaseTransitions": -1})
     fields = ["spec.leaseDurationSeconds", "spec.leaseTransitions"]
     assert prepared(builtin("Lease", "coordination.k8s.io"), body) == [(field, "Invalid") for field in fields]
-
-
-def test_a_secret_keeps_its_texts_in_base64_and_its_type() -> None:
-    body = named(data={"a": "Yg=="}, stringData={"c": "d"})
-    assert prepared(builtin("Secret"), body) == []
-    assert (body["type"], body["data"]) == ("Opaque", {"a": "Yg==", "c": "ZA=="})
-    assert "stringData" not in body
-    assert prepared(builtin("Secret"), body | {"type": "other"}, body) == [("type", "Invalid")]
-
-
-def test_a_role_binding_keeps_its_role() -> None:
-    kind = builtin("RoleBinding", "rbac.authorization.k8s.io")
-    body = named(roleRef={"kind": "Role", "name": "a"}, subjects=[{"kind": "User", "name": "u"}])
-    assert prepared(kind, body) == []
-    assert body["subjects"][0]["apiGroup"] == "rbac.authorization.k8s.io"
-    assert prepared(kind, named(roleRef={"kind": "Role", "name": "b"}), body) == [("roleRef", "Invalid")]
-    assert prepared(kind, named()) == [("roleRef.name", "Required")]
 
 
 def test_built_in_kinds_are_told_apart_by_group_and_plural() -> None:

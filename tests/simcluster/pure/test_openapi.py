@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.simcluster.kinds.kinds import BUILTIN_KINDS
-from mcs_controller.simcluster.kubectl.openapi import openapi_v2, openapi_v3, openapi_v3_index
+from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
+from mcs_controller.simcluster.kubectl.openapi import openapi_v3, openapi_v3_index
+from mcs_controller.simcluster.patches import STRATEGIC_PATCH
 from tests.simcluster.pure.builders import Object, shipped
 
 KINDS = (*BUILTIN_KINDS, shipped("serviceimports"))
@@ -32,27 +33,27 @@ def kinds_in(schemas: Object) -> set[str]:
 @pytest.mark.parametrize("path", openapi_v3_index(KINDS)["paths"])
 def test_each_document_of_version_3_explains_its_kinds_and_has_no_dead_link(path: str) -> None:
     document = openapi_v3(KINDS, path)
+    assert document is not None
     schemas = document["components"]["schemas"]
     group_version = path.removeprefix("apis/").removeprefix("api/")
     wanted = {kind.kind for kind in KINDS if kind.api_version == group_version}
-    assert wanted | {f"{kind}List" for kind in wanted} <= kinds_in(schemas)
+    assert wanted <= kinds_in(schemas)
     assert {link.removeprefix("#/components/schemas/") for link in links(document)} <= set(schemas)
     assert all(schema for schema in schemas.values())
 
 
-def test_version_2_is_one_document_without_dead_links() -> None:
-    document = openapi_v2(KINDS)
-    assert {kind.kind for kind in KINDS} <= kinds_in(document["definitions"])
-    assert {link.removeprefix("#/definitions/") for link in links(document)} <= set(document["definitions"])
-
-
-def test_writes_take_field_validation_which_is_what_kubectl_looks_for() -> None:
-    paths = openapi_v3(KINDS, MCS)["paths"]
-    one = paths[f"/{MCS}/namespaces/{{namespace}}/serviceimports/{{name}}"]
-    assert "fieldValidation" in {parameter["name"] for parameter in one["patch"]["parameters"]}
+def test_patches_take_field_validation_which_is_what_kubectl_looks_for() -> None:
+    document = openapi_v3(KINDS, MCS)
+    assert document is not None
+    patch = document["paths"][f"/{MCS}/namespaces/{{namespace}}/serviceimports/{{name}}"]["patch"]
+    assert "fieldValidation" in {parameter["name"] for parameter in patch["parameters"]}
     gvk = {"group": "multicluster.x-k8s.io", "version": "v1beta1", "kind": "ServiceImport"}
-    assert one["patch"]["x-kubernetes-group-version-kind"] == gvk
-    assert f"/{MCS}/namespaces/{{namespace}}/serviceimports/{{name}}/status" in paths
+    assert patch["x-kubernetes-group-version-kind"] == gvk
+    assert STRATEGIC_PATCH not in patch["requestBody"]["content"]
+
+
+def test_a_group_that_is_not_served_has_no_document() -> None:
+    assert openapi_v3(KINDS, "apis/apps/v1") is None
 
 
 def test_an_address_in_the_index_changes_with_its_document_only() -> None:
@@ -65,8 +66,9 @@ def test_an_address_in_the_index_changes_with_its_document_only() -> None:
 
 
 def test_merge_keys_are_there_for_clients_that_make_strategic_patches() -> None:
-    ports = openapi_v3(KINDS, "v1")["components"]["schemas"]["io.k8s.api.core.v1.ServiceSpec"]["properties"][
-        "ports"
-    ]
+    document = openapi_v3(KINDS, "api/v1")
+    assert document is not None
+    spec = document["components"]["schemas"]["io.k8s.api.core.v1.ServiceSpec"]
+    ports = spec["properties"]["ports"]
     assert ports["x-kubernetes-patch-merge-key"] == "port"
     assert ports["x-kubernetes-list-map-keys"] == ["port", "protocol"]

@@ -112,6 +112,12 @@ def test_json_patch_operations(operations: list[Object], expected: Object) -> No
         {"op": "add", "path": "/nothing/x", "value": 1},
         {"op": "add", "path": "/a~1b/x", "value": 1},
         {"op": "conjure", "path": "/foo"},
+        {"op": "add", "path": "foo", "value": 1},
+        {"op": "add", "path": "/foo"},
+        {"op": ["add"], "path": "/foo"},
+        {"op": "copy", "from": 1, "path": "/foo"},
+        {"op": "copy", "path": "/foo"},
+        {"path": "/foo"},
         {"op": "replace", "path": "", "value": 1},
     ],
 )
@@ -121,13 +127,36 @@ def test_a_json_patch_that_cannot_be_carried_out_is_unprocessable(operation: Obj
     assert (refusal.value.code, refusal.value.reason) == (422, "Invalid")
 
 
+def test_a_json_patch_may_not_copy_without_end() -> None:
+    doubling = [{"op": "copy", "from": "/o", "path": f"/o/{number}"} for number in range(40)]
+    with pytest.raises(StatusError, match="copies more than") as refusal:
+        apply_patch(JSON_PATCH, DOCUMENT, json.dumps(doubling).encode(), EXPORT)
+    assert refusal.value.code == 422
+
+
+@pytest.mark.parametrize("source", ["", "/o"])
+def test_a_json_patch_may_not_nest_without_end(source: str) -> None:
+    deeper = [{"op": "add", "path": "/o" * number, "value": {}} for number in range(1, 90)]
+    deeper += [{"op": "copy", "from": source, "path": "/o" * 89 + "/o"}] * 12
+    with pytest.raises(StatusError) as refusal:
+        apply_patch(JSON_PATCH, DOCUMENT, json.dumps(deeper).encode(), EXPORT)
+    assert refusal.value.code == 422
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'[{"op":"add","path":"/x","value":' + b"[" * 1000 + b"]" * 1000 + b"}]"]
+)
+def test_a_patch_that_is_nested_too_deeply_is_not_read(body: bytes) -> None:
+    with pytest.raises(StatusError) as refusal:
+        apply_patch(JSON_PATCH, DOCUMENT, body, EXPORT)
+    assert refusal.value.code == 400
+
+
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [
         (JSON_PATCH, b"{}"),
         (JSON_PATCH, b"[1]"),
-        (JSON_PATCH, b'[{"op":"add","path":"foo","value":1}]'),
-        (JSON_PATCH, b'[{"op":"add","path":"/foo"}]'),
         (MERGE_PATCH, b"[]"),
         (MERGE_PATCH, b"{"),
         (APPLY, b"a: [\n"),

@@ -18,7 +18,6 @@ MCS = "multicluster.x-k8s.io"
         (status.already_exists(SERVICE, "web"), 409, "AlreadyExists", 'services "web" already exists'),
         (status.expired(), 410, "Expired", "The resourceVersion for the provided list is too old."),
         (status.bad_request("no"), 400, "BadRequest", "no"),
-        (status.unauthorized(), 401, "Unauthorized", "Unauthorized"),
         (status.forbidden(SERVICE, "", "no"), 403, "Forbidden", "services is forbidden: no"),
         (status.internal("oh"), 500, "InternalError", "Internal error occurred: oh"),
         (status.timeout("late"), 504, "Timeout", "Timeout: late"),

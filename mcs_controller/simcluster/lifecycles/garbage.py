@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mcs_controller.simcluster.kinds.resource_kind import Kind
-from mcs_controller.simcluster.storage.background import Background
+from mcs_controller.simcluster.kinds.kind import Kind
+from mcs_controller.simcluster.lifecycles.background import Background
 from mcs_controller.simcluster.storage.metadata import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
-from mcs_controller.simcluster.storage.storage import Bucket, Event, Object, Stored
+from mcs_controller.simcluster.storage.versions import Bucket, Event, Object, Stored
 
 
 class _Place(NamedTuple):

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Column, Context, Kind, Object
-from mcs_controller.simcluster.kubectl.builtin_columns import AGE, NAME
-from mcs_controller.simcluster.schemas import meta_schemas, names, object_meta
-from mcs_controller.simcluster.schemas.definitions import inline
-from mcs_controller.simcluster.schemas.schema import StructuralSchema
+from mcs_controller.simcluster.kinds.kind import Column, Context, Kind, Object
+from mcs_controller.simcluster.kubectl.columns import AGE, NAME
+from mcs_controller.simcluster.schemas import names, object_meta
+from mcs_controller.simcluster.schemas.builtin import OBJECT_META, whole
+from mcs_controller.simcluster.schemas.structural import StructuralSchema
 from mcs_controller.simcluster.status import FieldError
 
 SCOPES = ("Cluster", "Namespaced")
@@ -46,7 +46,7 @@ def _kind(spec: Mapping[str, Any], version: Mapping[str, Any], stored_version: s
         has_status="status" in (version.get("subresources") or {}),
         has_generation=True,
         is_custom=True,
-        schema=StructuralSchema(openapi, inline(meta_schemas.OBJECT_META)),
+        schema=StructuralSchema(openapi, whole(OBJECT_META)),
         columns=(NAME, *_columns(version)),
         list_kind=crd_names.get("listKind") or f"{kind}List",
         prepare=_prepare_namespaced if namespaced else _prepare_cluster_scoped,
@@ -66,8 +66,6 @@ def _columns(version: Mapping[str, Any]) -> tuple[Column, ...]:
             type=one["type"],
             json_path=one["jsonPath"],
             priority=one.get("priority", 0),
-            description=one.get("description")
-            or f"Custom resource definition column (in JSONPath format): {one['jsonPath']}",
             format=one.get("format", ""),
         )
         for one in declared

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.kinds.resource_kind import Kind
-from mcs_controller.simcluster.storage.background import Background
+from mcs_controller.simcluster.kinds.kind import Kind
+from mcs_controller.simcluster.lifecycles.background import Background
 from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
-from mcs_controller.simcluster.storage.storage import Bucket, Event, Object
+from mcs_controller.simcluster.storage.versions import Bucket, Event, Object
 
 BUCKET: Bucket = ("", "namespaces")
 FINALIZER = "kubernetes"
@@ -70,13 +70,6 @@ class Namespaces:
             raise status.not_found(self._kind, namespace)
         if "deletionTimestamp" in stored.metadata:
             raise status.namespace_terminating(kind, name, namespace)
-
-    def finalize(self, name: str, body: Object) -> Any:
-        """The `finalize` subresource: give a namespace other spec.finalizers."""
-        stored = self._objects.get(self._kind, "", name)
-        changed = stored.copy()
-        changed["spec"] = body.get("spec") or {}
-        return self._objects.edit(self._kind, stored, changed) or stored
 
     def _observe(self, bucket: Bucket, event: Event) -> None:
         name = event.last.name

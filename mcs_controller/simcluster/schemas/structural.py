@@ -14,8 +14,8 @@ from copy import deepcopy
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.schemas.schema_nodes import ROOT, Node, Path, depth_of, spell_path
-from mcs_controller.simcluster.schemas.schema_validation import validate_value
+from mcs_controller.simcluster.schemas.nodes import ROOT, Node, Path, depth_of, spell_path
+from mcs_controller.simcluster.schemas.values import validate_value
 from mcs_controller.simcluster.status import FieldError
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata")

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.schemas.schema_nodes import Node, Path, spell_path
+from mcs_controller.simcluster.schemas.nodes import Node, Path, spell_path
 from mcs_controller.simcluster.status import FieldError
 
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}

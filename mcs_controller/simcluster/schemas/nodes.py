@@ -79,7 +79,9 @@ class Node:
         self.items = self._child(openapi["items"]) if "items" in openapi else None
         self.preserve: bool = openapi.get("x-kubernetes-preserve-unknown-fields", False)
         self.embedded: bool = openapi.get("x-kubernetes-embedded-resource", False)
-        self.int_or_string: bool = openapi.get("x-kubernetes-int-or-string", False)
+        self.int_or_string: bool = (
+            openapi.get("x-kubernetes-int-or-string", False) or self.format == "int-or-string"
+        )
         self.list_type: str = openapi.get("x-kubernetes-list-type", "atomic")
         self.checks_unique: bool = self.list_type != "atomic" and not built_in
         self.list_map_keys: tuple[str, ...] = tuple(openapi.get("x-kubernetes-list-map-keys", ()))

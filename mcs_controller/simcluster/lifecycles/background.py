@@ -25,10 +25,6 @@ class Background:
             loop = asyncio.get_running_loop()
             self._pending[step] = loop.call_later(self._delay_seconds, self._run, step)
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._pending
-
     def close(self) -> None:
         """Nothing runs any more."""
         for handle in self._pending.values():

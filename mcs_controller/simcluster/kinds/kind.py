@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from mcs_controller.simcluster.kinds.service_ips import ServiceIpAllocator
-from mcs_controller.simcluster.schemas.schema import StructuralSchema
+from mcs_controller.simcluster.schemas.structural import StructuralSchema
 from mcs_controller.simcluster.status import FieldError
 
 Object = dict[str, Any]
@@ -45,7 +45,6 @@ class Column:
     json_path: str = ""
     getter: Callable[[Mapping[str, Any], datetime], Any] | None = None
     priority: int = 0
-    description: str = ""
     format: str = ""
 
 
