@@ -1,0 +1,191 @@
+"""Whose word ends what is kept, when it counts, and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mcs_controller.clusterset.membership.statement import (
+    HEARTBEATS_WITHOUT_STATEMENT,
+    SECONDS_WITHOUT_STATEMENT,
+)
+from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.services.naming import imported_slice_name
+from mcs_controller.controllers.services.stores import retained as module
+from mcs_controller.controllers.services.stores.retained import DOUBT_AGAIN_SECONDS
+from tests.clusterset.builders import WEB
+from tests.controllers.keeping import API, SLICE, World, exported
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_record_that_is_withdrawn_lets_the_slices_of_its_cluster_go_and_no_others() -> None:
+    world = exported("east", "north")
+    for cluster in ("east", "north"):
+        world.lose_slice(cluster)
+    world.news()
+    world.record("east", withdrawn=True)
+    assert world.sources() == [("north", "web-abc")]
+    assert world.news() == ["let go mcs-member-east shop.web-abc"]
+    assert world.retained.accounted("east", WEB)
+    assert not world.retained.accounted("north", WEB)
+
+
+async def test_an_operator_lets_all_of_one_service_go() -> None:
+    world = exported("east", "north")
+    world.lose_slice("east")
+    world.lose_record("north")
+    world.retained.let_go(API)
+    assert len(world.kept()) == 2
+    world.retained.let_go(WEB)
+    assert world.kept() == {}
+    assert world.retained.services() == set()
+
+
+async def test_a_statement_that_agrees_ends_all_that_is_kept_of_its_member_and_is_told() -> None:
+    world = exported("east", "north")
+    world.look_again(3)
+    world.look("east", records=1, slices=1)
+    assert world.news() == ["accounted east"]
+    for cluster in ("east", "north"):
+        world.lose_slice(cluster)
+    world.news()
+    for _ in range(2):
+        world.look()
+    world.look("east", records=1, slices=0)
+    assert world.sources() == [("north", "web-abc")]
+    assert world.news() == ["let go mcs-member-east shop.web-abc", "released web"]
+    assert world.retained.slice_accounted("east", SLICE)
+    assert not world.retained.everybody_accounted()
+
+
+async def test_a_statement_that_does_not_agree_ends_nothing_and_has_all_listed_again_once_in_a_while() -> (
+    None
+):
+    world = exported()
+    world.look_again(3)
+    world.look("east", records=1, slices=2)
+    world.look_again()
+    assert world.news() == []
+    world.look_again()
+    assert world.news() == ["list again"]
+    world.look_again(3)
+    assert world.news() == []
+    assert not world.retained.accounted("east", WEB)
+
+    await asyncio.sleep(DOUBT_AGAIN_SECONDS - 1)
+    world.look_again()
+    assert world.news() == []
+    await asyncio.sleep(1)
+    world.look_again()
+    assert world.news() == ["list again"]
+
+
+async def test_a_member_that_stated_and_states_no_more_ends_nothing() -> None:
+    world = exported()
+    world.look_again(3)
+    world.look("east", records=1, slices=1)
+    world.lose_slice()
+    for _ in range(2):
+        world.look()
+    world.look("east", records=1, slices=1)
+    world.members["east"] = Member("east")
+    world.look_again(3)
+    assert world.sources() == [("east", "web-abc")]
+    del world.members["east"]
+    world.look_again()
+    assert world.sources() == [("east", "web-abc")]
+
+
+async def test_of_a_member_that_is_removed_or_may_go_everything_kept_goes_with_the_next_look() -> None:
+    for removed in (True, False):
+        world = exported("east", "north")
+        world.lose_slice("east")
+        world.lose_record("east")
+        world.lose_slice("north")
+        world.news()
+        if removed:
+            del world.members["east"]
+            world.removed.add("east")
+        else:
+            world.members["east"] = Member("east", released=True)
+        world.look()
+        assert world.sources() == [("north", "web-abc")]
+        assert world.news() == [
+            "accounted east",
+            *("let go mcs-member-east shop.web", "released web"),
+            *("let go mcs-member-east shop.web-abc", "released web"),
+        ]
+        world.look()
+        assert world.news() == []
+
+
+async def test_a_member_that_states_nothing_has_to_be_heard_of_for_a_while() -> None:
+    world = exported()
+    world.look()
+    world.look(heartbeats=HEARTBEATS_WITHOUT_STATEMENT)
+    assert world.news() == []
+    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT)
+    world.look(heartbeats=HEARTBEATS_WITHOUT_STATEMENT - 1)
+    assert world.news() == []
+    world.look(heartbeats=HEARTBEATS_WITHOUT_STATEMENT)
+    assert world.news() == ["accounted east", "accounted north"]
+
+    world.lose_slice()
+    world.news()
+    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT - 1)
+    world.look(heartbeats=2 * HEARTBEATS_WITHOUT_STATEMENT)
+    assert world.sources() == [("east", "web-abc")]
+    await asyncio.sleep(1)
+    world.look(heartbeats=2 * HEARTBEATS_WITHOUT_STATEMENT - 1)
+    assert world.sources() == [("east", "web-abc")]
+    world.look(heartbeats=2 * HEARTBEATS_WITHOUT_STATEMENT)
+    assert world.sources() == []
+    assert world.news() == ["let go mcs-member-east shop.web-abc", "released web"]
+
+
+async def test_as_long_as_the_stores_are_not_current_nobody_is_heard() -> None:
+    world = exported()
+    world.look()
+    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT)
+    world.current = False
+    world.look(heartbeats=9)
+    world.current = True
+    world.look(heartbeats=9)
+    assert world.news() == [], "they count from when the stores are current again"
+    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT)
+    world.look(heartbeats=9)
+    assert world.news() == ["accounted east", "accounted north"]
+
+
+# Memory
+
+
+async def test_of_one_member_so_many_withdrawals_are_remembered_and_none_once_it_is_accounted_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PROVEN_NAMES_MAX", 2)
+    world = World()
+    for number in range(3):
+        name = f"web-{number}"
+        world.slice(name=name, endpoints=())
+        world.lose_slice(name=name)
+    known = [
+        world.retained.slice_accounted("east", imported_slice_name("web", "east", f"web-{number}"))
+        for number in range(3)
+    ]
+    assert known == [True, True, False]
+
+
+async def test_whose_exports_are_kept_is_told_with_the_time_of_the_next_to_be_told() -> None:
+    world = exported("east", "north")
+    world.lose_slice("east")
+    await asyncio.sleep(4)
+    world.lose_record("north")
+    assert world.retained.held_clusters(WEB) == ((), 6.0)
+    assert world.retained.held_clusters(API) == ((), None)
+    await asyncio.sleep(6)
+    assert world.retained.held_clusters(WEB) == (("east",), 4.0)
+    await asyncio.sleep(4)
+    assert world.retained.held_clusters(WEB) == (("east", "north"), None)
