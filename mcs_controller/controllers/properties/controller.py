@@ -4,12 +4,13 @@ The CRD of ClusterProperty is optional: as long as it is not installed there is 
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mcs_controller.api.resources import ABOUT_GROUP, ABOUT_VERSIONS, Resource, cluster_properties
+from mcs_controller.api.resources import ABOUT_API, ABOUT_GROUP, cluster_properties
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.properties.well_known import decode_property, properties_condition
 from mcs_controller.controllers.membership.conditions import MemberConditions
@@ -18,7 +19,7 @@ from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.controllers.runtime.informers import Kind
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.reflector import ResourceOrResolver
@@ -74,14 +75,7 @@ class PropertiesController(Controller, Collector):
 
 
 def _served(client: Client) -> ResourceOrResolver:
-    async def resolve() -> Resource:
-        served = await client.served_versions(ABOUT_GROUP)
-        version = next((one for one in ABOUT_VERSIONS if one in served), None)
-        if version is None:
-            raise NotFound(404, "NotFound", f"the API server does not serve {ABOUT_GROUP}")
-        return cluster_properties(version)
-
-    return resolve
+    return partial(served_resource, client, ABOUT_API, cluster_properties)
 
 
 _CLUSTER_PROPERTIES: Final = Kind("clusterproperties", _served, decode_property, optional_group=ABOUT_GROUP)

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar, Unpack, cast
 
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding.entries import Decode
+from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.informer import Informer, Scope
 from mcs_controller.kube.reflector import ResourceOrResolver
@@ -121,7 +122,7 @@ class Informers:
 
     async def _is_served(self, group: str) -> bool:
         try:
-            return bool(await self.client.served_versions(group))
+            return bool(await served_versions(self.client, group))
         except KubeError:
             # What is wrong with the server the informers of what has to be there tell.
             return False
