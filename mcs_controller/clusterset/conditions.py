@@ -1,7 +1,7 @@
-"""Conditions of an object's status: read, written, and brought in step with wanted ones.
+"""Conditions of an object's status: decodes, encodes, and merges wanted ones into existing ones.
 
-Conditions are a map by type (MCS-API-12): other controllers' types survive, and lastTransitionTime moves only
-with the status (MCS-EXP-15).
+Conditions are a map by type (MCS-API-12): the types of other controllers are kept, and lastTransitionTime
+changes only when the status changes (MCS-EXP-15).
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,8 @@
     ├── InvalidClusterId    a cluster id that cannot be a namespace, a label value and a DNS label at once
     └── MalformedObject     an object on the wire that does not say what its kind must say
 
-Texts from outside are cut and made visible, so that one object from another cluster can neither fill a log or
-a condition nor repaint the terminal of whoever reads it.
+Texts from outside are cut, and their control characters are escaped. An object from another cluster must not
+fill a log or a condition, or send control codes to the terminal of a reader.
 """
 
 from typing import Final
@@ -14,10 +14,10 @@ MAX_TEXT_CHARS: Final = 256
 
 
 def visible(text: str) -> str:
-    """The text on one line, with an escape for each character that is not simply shown.
+    """The text on one line, with an escape for each character that is not printable.
 
-    Newlines and other controls, format characters (bidirectional ones among them), halves of surrogate
-    pairs, and spaces that are no plain space.
+    Escaped are newlines and other controls, format characters (also bidirectional ones), halves of surrogate
+    pairs, and all spaces but the plain one.
     """
     if text.isprintable():
         return text
@@ -31,7 +31,7 @@ def shortened(text: str, limit: int) -> str:
 
 def cut(text: str, limit: int = MAX_TEXT_CHARS) -> str:
     """The text made visible, in at most `limit` characters."""
-    # What is beyond the limit is not looked at: a text from outside may be huge.
+    # The text is cut first: a text from outside may be huge.
     return shortened(visible(text[: limit + 1]), limit)
 
 
@@ -44,7 +44,7 @@ class InvalidClusterId(RuleError):
 
 
 class MalformedObject(RuleError):
-    """An object cannot be read; nothing of it may be used."""
+    """An object cannot be read. No part of it may be used."""
 
     def __init__(self, message: str) -> None:
         super().__init__(cut(message))

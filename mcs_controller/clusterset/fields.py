@@ -1,7 +1,7 @@
 """Checked access to the fields of parsed JSON.
 
-Each function returns the value in the type that it names or raises `MalformedObject`. A field that is absent
-or null is the empty value of its type unless the function's name says `required`, as Kubernetes has it.
+Each function returns the value in the type that it names, or raises `MalformedObject`. As in Kubernetes, a
+field that is absent or null is the empty value of its type, unless the function's name says `required`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,12 +39,12 @@ _SHOWN_INTEGER: Final = 10**20
 
 
 def bad(field: str, value: object, wanted: str) -> MalformedObject:
-    """The error for a field that holds what it may not."""
+    """The error for a field with a value that is not allowed."""
     return MalformedObject(f"{field} is {_shown(value)}, not {wanted}")
 
 
 def _shown(value: object) -> str:
-    """The value in a few characters; to spell out a huge one would cost time, or fail."""
+    """The value in a few characters. To write out a huge value would cost time, or fail."""
     if isinstance(value, str):
         return repr(shortened(value, _SHOWN_CHARS))
     if value is None or isinstance(value, bool | float):
@@ -55,7 +55,7 @@ def _shown(value: object) -> str:
 
 
 def an_object(value: object, field: str) -> Json:
-    """The value, which has to be an object."""
+    """The value, which must be an object."""
     if type(value) is not dict:
         raise bad(field, value, "an object")
     return value
@@ -127,7 +127,7 @@ def required_name(parent: Json, field: str) -> str:
 
 
 def string_pairs(parent: Json, field: str) -> StringMap:
-    """The map of texts in the field, as the values hold it."""
+    """The map of texts in the field, as sorted pairs."""
     value = child(parent, field)
     for key, item in value.items():
         if type(item) is not str:
@@ -136,7 +136,7 @@ def string_pairs(parent: Json, field: str) -> StringMap:
 
 
 def local_key(metadata: Json) -> ServiceKey:
-    """The key that an object's own namespace and name make."""
+    """The key made of an object's own namespace and name."""
     return ServiceKey(intern(text(metadata, "namespace")), intern(text(metadata, "name")))
 
 
@@ -152,7 +152,7 @@ def time_seconds(parent: Json, field: str) -> float:
 
 
 def service_ports(parent: Json, limit: int = MAX_PORTS) -> tuple[ServicePort, ...]:
-    """The ports of a Service, valid as a Service's ports are."""
+    """The ports of a Service, each checked as an API server does."""
     return tuple(_service_port(an_object(item, "ports")) for item in items(parent, "ports", limit))
 
 
@@ -176,7 +176,7 @@ def port_texts(raw: Json) -> tuple[str, str, str | None]:
 
 
 def port_number(value: object) -> int:
-    """The value, which has to be the number of a port."""
+    """The value, which must be a port number."""
     if type(value) is not int or not 0 < value <= MAX_PORT_NUMBER:
         raise bad("port", value, "a port number")
     return value
@@ -215,7 +215,7 @@ def internal_traffic_policy(parent: Json) -> str:
 
 
 def traffic_distribution(parent: Json) -> str | None:
-    """Traffic distribution verbatim: newer values are passed on, whether or not this program knows them."""
+    """Traffic distribution unchanged. Values that this program does not know are passed on, too."""
     value = text(parent, "trafficDistribution") or None
     if value is not None and not is_qualified_name(value):
         raise bad("trafficDistribution", value, "a name")

@@ -1,10 +1,10 @@
 """The fuse against mass withdrawal (docs/decisions/0007-fuse.md).
 
-When much of what is imported would go away at once, or most members go silent at once, the likelier cause is
-a fault than the wish of that many users: hold everything, and say so. The same rule serves for services
-(`SERVICES_MINIMUM`) and for members (`MEMBERS_MINIMUM`: one of one other cluster may well die). Once it
-holds it does so until nothing is missing any more, since data that comes back comes back bit by bit; what an
-operator releases is not missing.
+When many imports lose their exporters at once, or most members go silent at once, the likely cause is a
+fault and not the wish of many users. The agent then holds everything, and says so in conditions. The same
+rule serves for services (`SERVICES_MINIMUM`) and for members (`MEMBERS_MINIMUM`: a single other cluster can
+really die). A fuse that holds does so until nothing is missing any more, since lost data comes back bit by
+bit. What an operator releases does not count as missing.
 """
 
 from collections.abc import Sequence
@@ -25,22 +25,22 @@ EXPORTS_MISSING: Final = "ExportsMissing"
 def would_trip(
     imported: int, lost: int, *, share: float = DEFAULT_SHARE, minimum: int = SERVICES_MINIMUM
 ) -> bool:
-    """Whether losing `lost` of `imported` at once is too much to believe."""
+    """Whether `lost` of `imported` are so many that a fault is the likely cause."""
     return lost >= minimum and lost > imported * share
 
 
 def holds(held_before: bool, *, missing: int, tripping: bool) -> bool:
-    """Whether to hold now; `missing` is what would be withdrawn, without what an operator released."""
+    """Whether to hold now. `missing` counts what would be withdrawn, without what an operator released."""
     return missing > 0 and (held_before or tripping)
 
 
 def is_released(annotations: StringMap) -> bool:
-    """Whether an operator said, on the object itself, that it may go."""
+    """Whether an operator allowed the withdrawal by an annotation on the object."""
     return (ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED) in annotations
 
 
 def was_held(imported: LocalImport) -> bool:
-    """Whether a fuse held the import when its status was written: that outlives the agent."""
+    """Whether a fuse held the import when its status was written. The status survives a restart."""
     return any(
         (one.type, one.status, one.reason) == (CONDITION_HELD, "True", MASS_WITHDRAWAL)
         for one in imported.conditions
@@ -48,14 +48,14 @@ def was_held(imported: LocalImport) -> bool:
 
 
 def held_for_mass_withdrawal(imported: LocalImport) -> Condition:
-    """What is said on an import that no cluster exports any more and that stays nevertheless."""
+    """The condition of an import that no cluster exports any more and that is held."""
     key = imported.service
     return Condition(
         CONDITION_HELD,
         "True",
         MASS_WITHDRAWAL,
-        "no cluster exports this service any more, and the same is true of so many others that it is held; "
-        "if that is meant, let it go with: "
+        "no cluster exports this service any more; it is held because many others lost their exports at the "
+        "same time, which is probably a fault; if it is intended, release it with: "
         f"kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
         f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
         imported.generation,
@@ -63,16 +63,16 @@ def held_for_mass_withdrawal(imported: LocalImport) -> Condition:
 
 
 def held_for_missing_exports(imported: LocalImport, clusters: Sequence[str]) -> Condition:
-    """What is said on an import of which something is missing on the broker without its exporter's word."""
+    """The condition of an import with records or slices missing on the broker but not confirmed gone."""
     who = ", ".join(cluster for cluster in clusters if cluster) or "the exporting clusters"
     key = imported.service
     return Condition(
         CONDITION_HELD,
         "True",
         EXPORTS_MISSING,
-        f"something that {who} exported is missing on the broker, or older than it was, and they have not "
-        "said that it is gone: what was known last stays until they do; if it is gone for good, let it go "
-        f"with: kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
+        f"data exported by {who} is missing on the broker, or older than before, and no exporter has "
+        "confirmed that it is gone: the last known state is held until then; if it is gone for good, release "
+        f"it with: kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
         f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
         imported.generation,
     )
@@ -81,10 +81,10 @@ def held_for_missing_exports(imported: LocalImport, clusters: Sequence[str]) -> 
 def held(
     imported: LocalImport, *, silent: Sequence[str], missing: Sequence[str], generation: int
 ) -> tuple[Condition, ...]:
-    """The condition of an import that is exported: held, or no longer held, or never was.
+    """The Held condition of an import that is exported: True, or False if it was held, or none.
 
-    `silent` are exporters that count as alive although nothing is heard of them, `missing` those of whom
-    something is missing on the broker without their word.
+    `silent` are exporters that count as alive although they send no heartbeats. `missing` are exporters with
+    data missing on the broker that they have not confirmed as gone.
     """
     if silent:
         text = (

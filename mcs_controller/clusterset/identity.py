@@ -1,8 +1,8 @@
 """Who a cluster is: its id, and the namespace on the broker that proves it.
 
-An importer takes the source cluster from the namespace an object lies in (`cluster_of_namespace`), never
-from a text that the writer chose. The id is a namespace suffix, a label value and a DNS label at once,
-which is why it is one RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
+An importer takes the source cluster from the object's namespace (`cluster_of_namespace`), never from a text
+that the writer chose. The id serves as namespace suffix, label value and DNS label, so it must be one
+RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
 """
 
 from typing import Final
@@ -40,10 +40,10 @@ def check_cluster_id(text: str) -> str:
 
 
 def agreed_cluster_id(option: str | None, property_value: str | None) -> str:
-    """The id that the option and the ClusterProperty say together; None is what is not there.
+    """The id on which the option and the ClusterProperty agree; None stands for an absent one.
 
     Raises:
-        InvalidClusterId: neither is there, they differ, or the property cannot be used.
+        InvalidClusterId: both are absent, they differ, or the property cannot be used.
     """
     if property_value is None:
         if option is None:
@@ -70,7 +70,7 @@ def member_namespace(cluster_id: str) -> str:
 
 
 def cluster_of_namespace(namespace: str) -> str | None:
-    """The cluster that a broker namespace belongs to, None when it is no member's."""
+    """The cluster that a broker namespace belongs to, None if it belongs to no member."""
     cluster_id = namespace.removeprefix(MEMBER_NAMESPACE_PREFIX)
     if cluster_id == namespace or len(cluster_id) > CLUSTER_ID_MAX_CHARS or not is_dns_label(cluster_id):
         return None

@@ -1,9 +1,10 @@
-"""The values that the rules work on: slim, frozen, and the same wherever they came from.
+"""The values that the rules work on: slim, frozen, and the same for every source.
 
-Nothing here knows JSON: `services/decode` makes these values from objects on the wire and
-`services/encode.py` turns wanted ones back. Every field has a reader in the rules; a field without one does
-not belong here, since stores hold many of these. Optional texts that the API may leave out are `""` or `None`
-as each field says; lists are tuples, maps are sorted tuples of pairs, so that equal content compares equal.
+Nothing here knows JSON: `services/decode` makes these values from objects on the wire, and
+`services/encode.py` makes objects from wanted values. Every field has a reader in the rules; a field without
+one does not belong here, since stores hold many of these values. Optional texts that the API may leave out
+are `""` or `None`, as each field says. Lists are tuples and maps are sorted tuples of pairs, so that equal
+content compares equal.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +14,14 @@ AddressFamily = Literal["IPv4", "IPv6"]
 ImportType = Literal["ClusterSetIP", "Headless"]
 ConditionStatus = Literal["True", "False", "Unknown"]
 MAX_PORTS: Final = 100
-"""Of an export, as the broker's schema bounds it, and of a union, so that each cluster can hold it."""
+"""Of an export, as in the broker's schema; and of a union, so that each cluster can hold it."""
 
 StringMap = tuple[tuple[str, str], ...]
 """A map of strings as pairs sorted by key."""
 
 
 class ServiceKey(NamedTuple):
-    """Namespace and name: what a service is called in every cluster of the clusterset (MCS-NS-01)."""
+    """Namespace and name of a service, the same in every cluster of the clusterset (MCS-NS-01)."""
 
     namespace: str
     name: str
@@ -69,7 +70,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class SliceContent:
-    """What a slice says, whoever holds it. `address_type` is IPv4 or IPv6 (FQDN is never kept)."""
+    """The content of a slice in any place. `address_type` is IPv4 or IPv6 (FQDN is never kept)."""
 
     address_type: AddressFamily
     ports: tuple[SlicePort, ...]
@@ -78,7 +79,7 @@ class SliceContent:
 
 @dataclass(frozen=True, slots=True)
 class SourceSlice:
-    """A slice of an exported service, as its own cluster has it.
+    """A slice of an exported service, as in its own cluster.
 
     `name` is the slice's name in its own cluster. `changed_at_seconds` is the exporter's wall clock
     (seconds since the epoch) when it saw this content, 0.0 if unknown; it takes no part in equality.
@@ -104,8 +105,8 @@ class ExportRecord:
     """All that merging needs to know of one cluster's export of one service.
 
     `exported_at` is the ServiceExport's own creationTimestamp (RFC 3339 in UTC, whole seconds: compares as
-    text), MCS-CON-02. Values are normalised as MCS-CON-13 asks. `withdrawn`: the cluster has taken the export
-    back and is about to delete the record, which is no export any more.
+    text), MCS-CON-02. Values are normalised (MCS-CON-13). `withdrawn`: the cluster has withdrawn the export
+    and will delete the record, which is no export any more.
     """
 
     cluster: str
@@ -124,7 +125,7 @@ class ExportRecord:
 
     @property
     def readable(self) -> bool:
-        """False for one of our own that somebody made unreadable on the broker: every export has an age."""
+        """False for a record of ours that somebody made unreadable on the broker: it has no age then."""
         return self.exported_at != ""
 
 
@@ -159,9 +160,9 @@ class LocalService:
     """A Service of this cluster: an exported one, or a derived Service of ours (`managed`).
 
     `import_name` is the name of the ServiceImport that a derived Service of ours serves, else "".
-    `idle_since` is when its import became headless, as the Service records it, "" while it serves one.
-    `unreadable` says what of it does not fit these values, "" when all does; ports, affinity, policies,
-    families and owner are then those of no Service.
+    `idle_since` is when its import became headless, as the Service records it; "" while it serves one.
+    `unreadable` says which part of it cannot be read, "" if all can. If a part cannot, ports, affinity,
+    policies, families and owner hold no Service's values.
     """
 
     service: ServiceKey
@@ -186,7 +187,7 @@ class LocalService:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One disputed field: `reason` is the condition reason of MCS-CON-05, `message` as MCS-CON-04 asks."""
+    """One disputed field: `reason` is the condition reason (MCS-CON-05), `message` its text (MCS-CON-04)."""
 
     reason: str
     message: str
@@ -194,11 +195,11 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class MergedService:
-    """What the clusterset agreed on for one service: a pure function of the set of its records.
+    """The merge of one service's exports: a pure function of the set of its records.
 
-    `clusters` are all exporting clusters, sorted; `winner` is the cluster whose values hold where a field
-    can only have one; `conflicts` is in the order of MCS-CON-05. `owners` are the exporting clusters to which
-    the name belongs, sorted: with any, only their exports count for these values.
+    `clusters` are all exporting clusters, sorted. `winner` is the cluster whose value is used where a field
+    can have only one. `conflicts` is in the order of MCS-CON-05. `owners` are the exporting clusters that own
+    the name, sorted: if there are any, only their exports decide these values.
     """
 
     service: ServiceKey
@@ -231,10 +232,10 @@ class ImportSpec:
 
 @dataclass(frozen=True, slots=True)
 class LocalImport:
-    """A ServiceImport of this cluster. `managed`: it carries our marker, else it is left alone.
+    """A ServiceImport of this cluster. `managed`: it has our label; one without it is left alone.
 
     `clusters` is `status.clusters`; `slice_objects` is `status.endpointSliceObjects`, "" when absent.
-    `readable` is False when ports were left out of `spec` because they cannot be a service's.
+    `readable` is False if the ports are not valid for a service and were left out of `spec`.
     """
 
     service: ServiceKey
@@ -256,7 +257,7 @@ class ImportedSlice:
     """An imported EndpointSlice, wanted or observed, in the importing cluster (MCS-EPS-01..13).
 
     `derived_service` is the value of `kubernetes.io/service-name`, "" for Headless. `owner_uid` is the uid
-    of the ServiceImport that owns it.
+    of the ServiceImport that owns the slice.
     """
 
     service: ServiceKey
@@ -269,7 +270,7 @@ class ImportedSlice:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a member says that it exports: how much, and a digest of the names (`membership/statement.py`).
+    """A member's statement of its exports: how many, and a digest of the names (`membership/statement.py`).
 
     `at` is a time that compares as text.
     """
@@ -282,13 +283,13 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A cluster of the clusterset as the broker knows it; the id comes from the namespace, never the payload.
+    """A cluster of the clusterset as the broker knows it. The id comes from the namespace, never the payload.
 
-    `heartbeat` is an opaque text that changes when the member renews; readers compare, never parse it.
-    Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
-    that its silence is no fault (docs/decisions/0007-fuse.md). `limits` are what the administrator set for it
-    of `limits.Limits`, `owns` the namespaces and names (`namespace/name`) that belong to it.
-    `exported` is what the member stated last, None from an older version.
+    `heartbeat` is an opaque text that changes when the member renews it; readers compare it and never parse
+    it. Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
+    that its silence is no fault (docs/decisions/0007-fuse.md). `limits` are the fields of `limits.Limits`
+    that the administrator set for it. `owns` are the namespaces and names (`namespace/name`) that belong to
+    it. `exported` is the member's last statement, None from an older version.
     """
 
     cluster: str

@@ -1,8 +1,8 @@
-"""Which texts Kubernetes accepts where: names, label keys and values, addresses, timestamps.
+"""Kubernetes' rules for texts: names, label keys and values, addresses, timestamps.
 
-The API server of an importing cluster refuses a whole object for one bad text in it, so what comes from
-another cluster is held to the same rules before it is used (MCS-IMP-17). Only predicates and conversions:
-what to do about a bad text is the caller's decision.
+The API server of an importing cluster refuses a whole object for one bad text in it. So texts from another
+cluster are checked by the same rules before they are used (MCS-IMP-17). Only predicates and conversions are
+here: the caller decides what to do about a bad text.
 """
 
 import ipaddress
@@ -25,7 +25,7 @@ _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
 _LOOPBACK, _FIRST_MULTICAST = 127, 224
-"""First numbers of IPv4 addresses; from the second on all are multicast, reserved or broadcast."""
+"""First numbers of IPv4 addresses; all from 224 on are multicast, reserved or broadcast."""
 _MULTICAST_BYTE, _LINK_LOCAL_BYTE, _LINK_LOCAL_BITS = 0xFF, 0xFE, 0x80
 """Of IPv6: `ff00::/8` and `fe80::/10`."""
 _COMPATIBLE: Final = bytes(12)
@@ -47,22 +47,22 @@ MAX_ANNOTATION_CHARS: Final = 16_384
 
 
 def is_dns_label(text: str) -> bool:
-    """RFC 1123: what namespaces, Services, host names and port names are."""
+    """RFC 1123: the form of namespaces, Services, host names and port names."""
     return _is_label(text) is not None
 
 
 def is_subdomain(text: str) -> bool:
-    """At most 253 characters of parts like DNS labels with dots between: what names of most objects are."""
+    """At most 253 characters, parts like DNS labels with dots between: the form of most object names."""
     return len(text) <= MAX_NAME_CHARS and _is_subdomain(text) is not None
 
 
 def is_label_value(text: str) -> bool:
-    """The empty text is one, too."""
+    """Whether the text is a label value; the empty text is one, too."""
     return _is_value(text) is not None
 
 
 def is_qualified_name(text: str) -> bool:
-    """`name` or `prefix/name`: what label keys, annotation keys and application protocols are."""
+    """`name` or `prefix/name`: the form of label keys, annotation keys and application protocols."""
     prefix, slash, name = text.rpartition("/")
     if slash and not is_subdomain(prefix):
         return False
@@ -73,10 +73,10 @@ def is_qualified_name(text: str) -> bool:
 def endpoint_address(text: str, family: AddressFamily) -> str | None:
     """The address in canonical form, None when no endpoint of the family may have it.
 
-    What the API server refuses, and what is no pod of any cluster: addresses that mean the node itself
-    (unspecified, loopback, link-local), many at once (multicast, broadcast) or nobody (reserved), and IPv6
-    forms that stand for such an IPv4 address. Canonical, which older servers did not ask for. The cache is
-    for speed: the same addresses come again with every change of their slice.
+    Refused are addresses that the API server refuses, and those that no pod can have: of the node itself
+    (unspecified, loopback, link-local), of many hosts (multicast, broadcast), of nobody (reserved), and IPv6
+    forms of such IPv4 addresses. Older API servers also accept other forms than the canonical one. The cache
+    is for speed: every change of a slice brings the same addresses again.
     """
     if family == "IPv4":
         return text if _is_ipv4(text) is not None and _is_unicast(text) else None
@@ -98,10 +98,10 @@ def _is_unicast(ipv4: str) -> bool:
 
 
 def _stands_for_none_or_itself(packed: bytes) -> bool:
-    """Whether an IPv6 address is an IPv4 one in other clothing that would be refused there.
+    """Whether an IPv6 address embeds an IPv4 address in a way that is refused.
 
-    Mapped and compatible forms (`::/96`, with `::` and `::1` in it) are never an endpoint's. The forms that a
-    translator or a relay turns into IPv4 (NAT64, 6to4, SIIT) reach what is embedded, so that has to be fit.
+    Mapped and compatible forms (`::/96`, with `::` and `::1` in it) are always refused. A translator or relay
+    turns other forms (NAT64, 6to4, SIIT) into the embedded IPv4 address, so that one must be acceptable.
     """
     if packed.startswith((_COMPATIBLE, _MAPPED)):
         return True
@@ -112,7 +112,7 @@ def _stands_for_none_or_itself(packed: bytes) -> bool:
 
 
 def parse_ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address, None when the text is none; a zone index (`fe80::1%eth0`) makes it none."""
+    """The address, None if the text is not one; a text with a zone index (`fe80::1%eth0`) is not one."""
     if "%" in text:
         return None
     try:
@@ -127,7 +127,7 @@ def family_of(ip: str) -> AddressFamily:
 
 
 def string_map(pairs: Mapping[str, str]) -> StringMap:
-    """The map as the values hold it: sorted, so that equal content compares equal."""
+    """The map as sorted pairs, so that equal content compares equal."""
     return tuple(sorted(pairs.items()))
 
 
@@ -154,7 +154,7 @@ def valid_annotations(pairs: StringMap) -> StringMap:
 
 
 def seconds_of_time(text: str) -> float | None:
-    """Seconds since the epoch of an RFC 3339 time in UTC, None when the text is none."""
+    """Seconds since the epoch of an RFC 3339 time in UTC, None if the text is not one."""
     if _is_time(text) is None:
         return None
     try:
@@ -164,5 +164,5 @@ def seconds_of_time(text: str) -> float | None:
 
 
 def micro_time(seconds: float) -> str:
-    """RFC 3339 in UTC with microseconds, as a metav1.MicroTime is written."""
+    """RFC 3339 in UTC with microseconds, the form of a metav1.MicroTime."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -35,8 +35,9 @@ def test_a_held_import_says_why_and_how_to_let_it_go() -> None:
         CONDITION_HELD,
         "True",
         MASS_WITHDRAWAL,
-        "no cluster exports this service any more, and the same is true of so many others that it is held; "
-        "if that is meant, let it go with: kubectl annotate serviceimport --namespace shop web "
+        "no cluster exports this service any more; it is held because many others lost their exports at the "
+        "same time, which is probably a fault; if it is intended, release it with: "
+        "kubectl annotate serviceimport --namespace shop web "
         f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
         7,
     )
@@ -53,9 +54,9 @@ def test_an_import_of_which_something_is_missing_says_what_is_known_and_how_to_l
             CONDITION_HELD,
             "True",
             EXPORTS_MISSING,
-            f"something that {who} exported is missing on the broker, or older than it was, and they have "
-            "not said that it is gone: what was known last stays until they do; if it is gone for good, let "
-            "it go with: kubectl annotate serviceimport --namespace shop web "
+            f"data exported by {who} is missing on the broker, or older than before, and no exporter has "
+            "confirmed that it is gone: the last known state is held until then; if it is gone for good, "
+            "release it with: kubectl annotate serviceimport --namespace shop web "
             f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
             7,
         ),

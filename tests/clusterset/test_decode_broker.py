@@ -75,11 +75,11 @@ def test_an_object_outside_a_members_namespace_is_malformed(namespace: str | Non
 def test_a_member_can_tell_no_two_stories_about_one_service() -> None:
     second = raw_exported_service()
     second["metadata"]["name"] = "shop.web-again"
-    with pytest.raises(MalformedObject, match="which its content demands"):
+    with pytest.raises(MalformedObject, match="which its content requires"):
         decode.exported_service(second)
     copied = raw_exported_slice()
     copied["metadata"]["name"] = "copy"
-    with pytest.raises(MalformedObject, match="which its content demands"):
+    with pytest.raises(MalformedObject, match="which its content requires"):
         decode.exported_slice(copied)
 
 
@@ -242,7 +242,7 @@ def test_a_member_that_has_not_yet_reported_is_read() -> None:
 
 @pytest.mark.requirement("MCS-RBAC-06")
 def test_a_second_membercluster_in_a_members_namespace_means_nothing() -> None:
-    with pytest.raises(MalformedObject, match="which its content demands"):
+    with pytest.raises(MalformedObject, match="which its content requires"):
         decode_member({"metadata": {"name": "unlimited", "namespace": "mcs-member-east"}})
 
 

@@ -119,7 +119,7 @@ def test_what_is_over_the_limits_is_summed_up_with_the_limits() -> None:
         "2 EndpointSlices are not published, over the limit on objects (8)",
         "6 services are not published, over the limit on object_size (512 KiB for one object)",
         "1 services are not published, over the limit on objects (7)",
-        "6 services are exported, of which each cluster imports at most 5",
+        "6 services are exported, but each cluster imports at most 5",
     ]
 
 

@@ -29,7 +29,7 @@ def refusal(read: Callable[[Any], Any], raw: Any) -> str:
     ("metadata", "spec", "told"),
     [
         ({"namespace": "shop"}, {}, "namespace is 'shop', not a member's"),
-        ({"name": "other"}, {}, "name is 'other', not shop.web, which its content demands"),
+        ({"name": "other"}, {}, "name is 'other', not shop.web, which its content requires"),
         ({}, {"type": "ExternalName"}, "type is 'ExternalName', not ClusterSetIP or Headless"),
         ({}, {"type": None}, "type is None, not ClusterSetIP or Headless"),
         ({}, {"ports": []}, "a service with a clusterset IP has no ports"),

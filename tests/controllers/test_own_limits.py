@@ -125,7 +125,7 @@ async def test_exports_beyond_the_places_that_importers_have_say_that_they_may_h
         )
         assert [message for _, message in says] == [""] * 4 + [waiting] * 2
         assert (await condition(world))["message"] == (
-            "6 services are exported, of which each cluster imports at most 4"
+            "6 services are exported, but each cluster imports at most 4"
         )
 
         await allow(world, imports=6)

@@ -1,9 +1,9 @@
 """When a member whose MemberCluster is missing counts as removed (docs/decisions/0008-proof.md).
 
-The broker's administrator removes a member by deleting its MemberCluster. A broker that was wiped or
-restored lacks it just so, so that it must be missing for a while, in consistent lists that contain our own:
-shortly where this process saw it go and the broker's history is whole, long where it was missing from the
-start, or since history broke. Time counts only while such lists are read.
+The broker's administrator removes a member by deleting its MemberCluster. A broker that was wiped or restored
+looks the same, so the MemberCluster must be missing for some time, in consistent lists that contain our own.
+That time is short if this process saw it before and the broker's history did not break since. The time is
+long if it was missing from the start, or history broke. Time counts only while such lists are read.
 """
 
 from collections.abc import Mapping, Set
@@ -16,7 +16,7 @@ UNSEEN_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """For how long a member that was known has been missing, and how long that has to be."""
+    """How long a known member has been missing, and after how long it counts as removed."""
 
     seconds: float = 0.0
     needed_seconds: float = SEEN_SECONDS
@@ -24,10 +24,10 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Departures:
-    """The judgement after a number of lists.
+    """The state after a number of lists.
 
-    `seen` are those that were in a list since history broke last, or since the start; `listened_seconds` is
-    the time since then.
+    `seen` are the members that were in a list since history last broke, or since the start.
+    `listened_seconds` is the time since then.
     """
 
     missing: Mapping[str, Absence] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Departures:
     listened_seconds: float = 0.0
 
     def removed(self, cluster: str, present: Set[str]) -> bool:
-        """Whether a member is gone on purpose; `present` are those of the last list."""
+        """Whether a member was removed on purpose; `present` are the members in the last list."""
         if cluster in present:
             return False
         absence = self.missing.get(cluster)
@@ -44,12 +44,12 @@ class Departures:
         return absence.seconds >= absence.needed_seconds
 
     def sure_of_unseen(self) -> bool:
-        """Whether a cluster that was never seen would have been, if it were a member."""
+        """Whether enough time has passed to say that a cluster never seen is no member."""
         return self.listened_seconds >= UNSEEN_SECONDS
 
 
 def distrust(before: Departures) -> Departures:
-    """The broker's history broke: whoever is missing, or turns out to be, may be back after a while."""
+    """The state after the broker's history broke: a member that is missing now may come back."""
     return Departures({cluster: Absence(0.0, UNSEEN_SECONDS) for cluster in before.missing})
 
 
@@ -61,10 +61,10 @@ def observe(
     passed_seconds: float,
     announced: Set[str] = frozenset(),
 ) -> Departures:
-    """The judgement after one more consistent list with our own MemberCluster in it.
+    """The state after one more consistent list with our own MemberCluster in it.
 
-    `known` were there before, `announced` are those whose MemberCluster said last that they may go.
-    `passed_seconds` is the time since the last such list, as far as it counts.
+    `known` are the members from before; `announced` are those whose last MemberCluster allowed the removal.
+    `passed_seconds` is the part of the time since the last such list that counts.
     """
     missing = {}
     for cluster in (before.missing.keys() | known) - present:

@@ -1,11 +1,11 @@
-"""How much one member may make the others read, hold and build: the bounds, and what of it fits.
+"""Limits on what one member may make the others read, hold and build, and which objects fit.
 
-What one member stores on the broker all members read, so each importer bounds what it takes of one member:
-objects and their bytes before it decodes them, endpoints as it decodes them, imports as it makes them. The
-member itself applies the same bounds to what it publishes, and so can tell its users what does not fit.
+All members read what one member stores on the broker. So each importer limits what it takes from one member:
+objects and their bytes before decoding, endpoints while decoding, imports while making them. The member
+applies the same limits to what it publishes, and so can report to its users what does not fit.
 
-The importer's settings are the defaults; `MemberCluster.spec.limits`, which only the broker's administrator
-can write, sets others for its member.
+The importer's settings are the defaults. `MemberCluster.spec.limits` sets other limits for its member; only
+the broker's administrator can write it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,11 +15,11 @@ from typing import Any, Final
 import msgspec
 
 OBJECT_MAX_BYTES: Final = 512 * 1024
-"""JSON of one object, metadata included. A slice of 1,000 endpoints has a third of it; a record may carry
-256 KiB of annotations, and what the API server notes of each of their keys."""
+"""JSON of one object, with metadata. A slice of 1,000 endpoints needs a third of it. A record may have
+256 KiB of annotations, and the API server adds a note for each of their keys."""
 
 ADDRESSES_PER_ENDPOINT_MAX: Final = 8
-"""Kubernetes writes one, and who reads several may use the first of them only."""
+"""Kubernetes writes one address per endpoint; a reader of several may use only the first."""
 
 RECORDS_SHARE: Final = 0.25
 """The part of a member's bytes that its records may take; the rest is for slices."""
@@ -28,10 +28,10 @@ MEBIBYTE: Final = 1024 * 1024
 
 OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE = "objects", "bytes", "endpoints", "object_size"
 REASONS: Final = (OBJECTS, BYTES, ENDPOINTS, OBJECT_SIZE)
-"""Which bound something went over; the values of a metric's label."""
+"""Which limit an object exceeds; the values of a metric's label."""
 
 SERVICES, SLICES = "services", "EndpointSlices"
-"""What a member publishes, as its users are told of it."""
+"""The two kinds that a member publishes, as messages to its users name them."""
 
 _JSON: Final = msgspec.json.Encoder()
 
@@ -40,7 +40,7 @@ _KEY_BYTES: Final = 8
 """`"f:key":{}` in managedFields for each `key`."""
 
 StatedLimits = tuple[tuple[str, int], ...]
-"""What a MemberCluster sets, as pairs of a field of `Limits` and its value."""
+"""The limits that a MemberCluster sets: pairs of a field of `Limits` and its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is taken of one member. Endpoints with several addresses count once for each."""
+    """How much is taken from one member. An endpoint counts once for each of its addresses."""
 
     services: int = 5_000
     endpoint_slices: int = 10_000
@@ -63,15 +63,15 @@ class Limits:
     imports: int = 1_000
 
     def stated(self, stated: StatedLimits) -> "Limits":
-        """These limits, but for those that are stated for the member."""
+        """These limits, replaced where the member's MemberCluster states others."""
         return replace(self, **dict(stated)) if stated else self
 
     def records(self) -> Allowance:
-        """What the member's records may come to."""
+        """How much the member's records may use."""
         return Allowance(self.services, int(self.mebibytes * MEBIBYTE * RECORDS_SHARE))
 
     def slices(self) -> Allowance:
-        """What its slices may come to."""
+        """How much its slices may use."""
         size_bytes = self.mebibytes * MEBIBYTE - self.records().size_bytes
         return Allowance(self.endpoint_slices, size_bytes, self.endpoints)
 
@@ -82,16 +82,16 @@ DEFAULT_LIMITS: Final = Limits()
 def has_place(usage_and_limit: Iterable[tuple[int, int]]) -> bool:
     """Whether a service may be imported, given how many imports each of its exporters has and may have.
 
-    One exporter that has a place to spare is enough. A service that no other cluster exports needs none.
+    One exporter below its limit is enough. A service that no other cluster exports needs no place.
     """
     pairs = tuple(usage_and_limit)
     return not pairs or any(used < limit for used, limit in pairs)
 
 
 def published_bytes(body: Mapping[str, Any]) -> int:
-    """About how long an object will be as importers read it, from the body that is written.
+    """An estimate of an object's length as importers read it, made from the body that is written.
 
-    An API server adds metadata, notes each key in `managedFields`, and spells `<`, `>` and `&` in six bytes.
+    An API server adds metadata, notes each key in `managedFields`, and writes `<`, `>` and `&` as six bytes.
     """
     text = _JSON.encode(body)
     spelt_out = text.count(b"<") + text.count(b">") + text.count(b"&")
@@ -108,9 +108,10 @@ def _key_chars(value: Mapping[str, Any]) -> int:
 
 
 def sum_up(unpublished: Mapping[tuple[str, str], int], *, exported: int, limits: Limits) -> str:
-    """What to tell of a member that is over its limits; "" if it is not.
+    """The message about a member that exceeds its limits; "" if it does not.
 
-    `unpublished` counts, by kind and bound, what is left unpublished; `exported` are the services that are.
+    `unpublished` counts the objects that are not published, by kind and limit. `exported` is the number of
+    services that are exported.
     """
     values = {OBJECT_SIZE: f"{OBJECT_MAX_BYTES // 1024} KiB for one object", BYTES: f"{limits.mebibytes} MiB"}
     problems = []
@@ -119,7 +120,7 @@ def sum_up(unpublished: Mapping[tuple[str, str], int], *, exported: int, limits:
         problems.append(f"{number} {kind} are not published, over the limit on {reason} ({limit})")
     if exported > limits.imports:
         problems.append(
-            f"{exported} services are exported, of which each cluster imports at most {limits.imports}"
+            f"{exported} services are exported, but each cluster imports at most {limits.imports}"
         )
     return "; ".join(problems)
 
@@ -137,10 +138,10 @@ class Usage:
 
 
 def over(usage: Usage, allowed: Allowance, size_bytes: int, held_bytes: int | None = None) -> str | None:
-    """The bound that an object of `size_bytes` would go over, None if it fits.
+    """The limit that an object of `size_bytes` would exceed, None if it fits.
 
-    `held_bytes` is its size as it is held and counted in `usage`, None if it is not: what is held may stay
-    as large as it is, however little is allowed by now.
+    `held_bytes` is its size as held now and counted in `usage`, None if it is not held. An object that is
+    held may keep its size, even when the limit has become smaller.
     """
     if size_bytes > OBJECT_MAX_BYTES:
         return OBJECT_SIZE

@@ -1,9 +1,9 @@
-"""Which members are alive, judged by their heartbeats and nothing but the reader's own monotonic clock.
+"""Which members are alive, judged only by their heartbeats and the reader's own monotonic clock.
 
-A heartbeat is a text that changes while its member lives; it is compared, never read as a time, so that
-clocks may differ between clusters. Silence is only counted while the broker answers: after an outage of
-the broker, or of this reader, nobody is older than before it. What follows from silence, to
-withdraw or to keep, is the caller's decision (docs/decisions/0006-dead-members.md).
+A heartbeat is a text that changes while its member lives. It is compared and never read as a time, so clocks
+may differ between clusters. Silence counts only while the broker answers: an outage of the broker, or of this
+reader, makes no member older. The caller decides what follows from silence, to withdraw or to keep
+(docs/decisions/0006-dead-members.md).
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """What is known of one member: its last heartbeat, and for how long it has not changed.
+    """One member's last heartbeat, and for how long it has not changed.
 
-    `proven` says that this reader has seen it change: until then the member may have been dead for long.
+    `proven`: this reader has seen it change. Until then the member may have been dead for a long time.
     """
 
     heartbeat: str
@@ -24,13 +24,13 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """The judgement after a number of reads. `read_at_seconds` is the time of the last, None before it."""
+    """The state after a number of reads. `read_at_seconds` is the time of the last one, None before any."""
 
     members: Mapping[str, Silence] = field(default_factory=dict)
     read_at_seconds: float | None = None
 
     def stale(self, timeout_seconds: float) -> frozenset[str]:
-        """The members that have been silent for as long as that."""
+        """The members that have been silent for at least the time-out."""
         return frozenset(c for c, silence in self.members.items() if silence.seconds >= timeout_seconds)
 
     def alive(self, timeout_seconds: float) -> frozenset[str]:
@@ -45,11 +45,11 @@ class Liveness:
 def observe(
     before: Liveness, heartbeats: Mapping[str, str], now_seconds: float, *, max_gap_seconds: float
 ) -> Liveness:
-    """The judgement after one more successful read of all members' heartbeats.
+    """The state after one more successful read of all members' heartbeats.
 
-    `now_seconds` is monotonic. Of the time since the last read at most `max_gap_seconds` count as silence:
-    set it to about twice the interval between reads, well below the time-out. A member that is new starts
-    alive, one that is no longer there is forgotten.
+    `now_seconds` is monotonic. At most `max_gap_seconds` of the time since the last read count as silence:
+    set it to about twice the interval between reads, well below the time-out. A new member starts alive; a
+    member that is no longer there is forgotten.
     """
     passed = 0.0
     if before.read_at_seconds is not None:

@@ -1,6 +1,6 @@
-"""A MemberCluster on the wire: read as a whole, and what its member writes into its status.
+"""Decodes a MemberCluster, and encodes what its member writes into the status.
 
-The source cluster of anything on the broker is the namespace's, never a field's (MCS-RBAC-06).
+The source cluster of an object on the broker comes from its namespace, never from a field (MCS-RBAC-06).
 """
 
 from sys import intern
@@ -34,17 +34,17 @@ def source_cluster(metadata: Json) -> str:
 
 
 def check_name(metadata: Json, wanted: str) -> None:
-    """Raise `MalformedObject` unless the object has the name that its content demands."""
+    """Raise `MalformedObject` unless the object has the name that its content requires."""
     name = text(metadata, "name")
     if name != wanted:
-        raise bad("name", name, f"{wanted}, which its content demands")
+        raise bad("name", name, f"{wanted}, which its content requires")
 
 
 def decode_member(raw: Json) -> Member:
     """A cluster of the clusterset. Raises `MalformedObject`.
 
-    A network that cannot be read is kept: it allows no address (`services/admission.py`), which is safer than
-    to forget that there was a restriction.
+    A network that cannot be read is kept: it allows no address (`services/admission.py`). To drop it would
+    drop a restriction.
     """
     metadata = child(an_object(raw, "object"), "metadata")
     spec = child(raw, "spec")
@@ -66,7 +66,7 @@ def decode_member(raw: Json) -> Member:
 
 
 def _statement(raw: Json) -> Statement | None:
-    """What the member states; None where it cannot be read, as from a version that states nothing."""
+    """What the member states; None if it cannot be read, or comes from a version that states nothing."""
     at = text(raw, "at")
     services, slices = integer(raw, "services"), integer(raw, "endpointSlices")
     if len(at) != len("2026-01-01T00:00:00.000000Z") or services is None or slices is None:
@@ -75,13 +75,13 @@ def _statement(raw: Json) -> Statement | None:
 
 
 def _limits(raw: Json) -> StatedLimits:
-    """The limits that are stated; less than nothing is nothing."""
+    """The limits that are stated; a negative one counts as 0."""
     stated = ((name, integer(raw, field)) for name, field in _LIMIT_FIELDS.items())
     return tuple((name, max(0, value)) for name, value in stated if value is not None)
 
 
 def encode_statement(value: Statement) -> dict[str, Any]:
-    """What a member says of itself in the status of its MemberCluster."""
+    """The statement as JSON, for the status of the member's own MemberCluster."""
     return {
         "at": value.at,
         "services": value.services,

@@ -1,9 +1,9 @@
-"""What a member says of itself: all that it exports, in a few bytes (docs/decisions/0008-proof.md).
+"""A member's statement: all that it exports, in a few bytes (docs/decisions/0008-proof.md).
 
-That something of a member is missing on the broker proves nothing: the broker may have lost it. So each
-member states, with its heartbeat, how many records and slices it wants there and a digest of their names. An
-importer whose own copy of the broker agrees knows that nothing is missing. A statement counts once only, and
-only if it is newer than all that were heard: a broker that was restored from a backup brings old ones back.
+An object that is missing on the broker need not be gone: the broker may have lost it. So each member states,
+with its heartbeat, how many records and slices it wants there, and a digest of their names. If an importer's
+copy of the broker agrees, nothing is missing. A statement counts only once, and only if it is newer than all
+earlier ones: a broker that was restored from a backup brings old statements back.
 """
 
 import hashlib
@@ -14,27 +14,28 @@ from typing import Final
 from mcs_controller.clusterset.model import Statement
 
 SETBACKS: Final = 6
-"""So many changes of a time that went back are a clock that was set, and not a backup."""
+"""After so many statements with times in the past, the member's clock was set back; it is no backup."""
 HEARTBEATS_WITHOUT_STATEMENT: Final = 2
 SECONDS_WITHOUT_STATEMENT: Final = 30.0
-"""What an older version, which states nothing, has to be heard of before what is missing counts as gone."""
+"""Older versions state nothing: so many heartbeats and seconds are needed before missing data counts as
+gone."""
 
 _DIGEST_CHARS: Final = 16
 
 
 def digest(records: Collection[str], slices: Collection[str]) -> str:
-    """Of the names of all records and all slices, whatever their order."""
+    """The digest of the names of all records and all slices, in any order."""
     text = "\n".join(("records", *sorted(records), "slices", *sorted(slices)))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
 
 
 def statement(at: str, records: Collection[str], slices: Collection[str]) -> Statement:
-    """What is to be said at that time of these names."""
+    """The statement about these names, made at time `at`."""
     return Statement(at, len(records), len(slices), digest(records, slices))
 
 
 def agrees(said: Statement, records: Collection[str], slices: Collection[str]) -> bool:
-    """Whether these are the names that the member spoke of."""
+    """Whether these are the names that the member stated."""
     return (
         said.services == len(records)
         and said.endpoint_slices == len(slices)
@@ -44,10 +45,10 @@ def agrees(said: Statement, records: Collection[str], slices: Collection[str]) -
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What one reader has heard of one member since it began to listen.
+    """What one reader has heard from one member since the reader started.
 
-    `newest` is the latest time of a statement, `last` that of the last one read. `heartbeats` counts the
-    changes of the heartbeat. `fresh` says that the last read brought a statement that counts.
+    `newest` is the latest time of a statement, `last` the time of the last one read. `heartbeats` counts the
+    changes of the heartbeat. `fresh`: the last read brought a statement that counts.
     """
 
     heartbeat: str
@@ -59,12 +60,12 @@ class Heard:
 
     @property
     def states(self) -> bool:
-        """Whether the member states anything: older versions do not."""
+        """Whether the member makes statements; older versions do not."""
         return bool(self.newest)
 
 
 def hear(before: Heard | None, heartbeat: str, said: Statement | None) -> Heard:
-    """What is known after one more read. What was said before we listened is no news."""
+    """The state after one more read. A statement from before the first read does not count."""
     at = said.at if said is not None else ""
     if before is None:
         return Heard(heartbeat, newest=at, last=at)
@@ -77,7 +78,7 @@ def hear(before: Heard | None, heartbeat: str, said: Statement | None) -> Heard:
     if not at or at == before.last:
         return now
     if at > before.newest:
-        # The first statement of a member that was upgraded while we listened is news as well.
+        # This includes the first statement of a member that was upgraded since the first read.
         return replace(now, newest=at, last=at, setbacks=0, fresh=True)
     if before.setbacks + 1 >= SETBACKS:
         return replace(now, newest=at, last=at, setbacks=0, fresh=True)

@@ -1,6 +1,6 @@
-"""The two cluster properties that every tool knows: a cluster's id, and its clusterset (KEP-2149).
+"""The two well-known cluster properties: a cluster's id, and its clusterset (KEP-2149).
 
-They are read and reported as they are. Who may set them, and to what, is not decided here.
+Both are read and reported unchanged. This module does not decide who may set them, and to what.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ WELL_KNOWN: Final = (CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY)
 
 
 def decode_property(raw: Json) -> str | None:
-    """The value of a ClusterProperty; None of one that is not well known. Raises `MalformedObject`."""
+    """The value of a ClusterProperty; None if it is not well known. Raises `MalformedObject`."""
     if child(an_object(raw, "object"), "metadata").get("name") not in WELL_KNOWN:
         return None
     value = child(raw, "spec").get("value")
@@ -26,13 +26,13 @@ def decode_property(raw: Json) -> str | None:
 
 
 def properties_condition(values: Mapping[str, str]) -> Condition:
-    """What a MemberCluster says of its cluster's properties, by name; what is not set is not in there."""
+    """The MemberCluster's condition about `values` (by name); a property that is not set is not in there."""
     missing = [name for name in WELL_KNOWN if name not in values]
-    told = [f"{name} is {cut(values[name])}" for name in WELL_KNOWN if name in values]
-    told += [f"{name} is not set" for name in missing]
+    texts = [f"{name} is {cut(values[name])}" for name in WELL_KNOWN if name in values]
+    texts += [f"{name} is not set" for name in missing]
     return Condition(
         CONDITION_PROPERTIES,
         "False" if missing else "True",
         "PropertyMissing" if missing else "PropertiesSet",
-        "; ".join(told),
+        "; ".join(texts),
     )

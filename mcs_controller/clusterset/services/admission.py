@@ -1,8 +1,8 @@
 """What a member may export, checked by every importer (docs/architecture.md, The broker).
 
-The broker's administrator says in a MemberCluster which namespaces a member may export from and in which
-networks its endpoints lie. The broker cannot check that, so importers do: a member that was taken over
-cannot draw traffic to addresses that are not its own. What is refused is counted by the caller.
+A MemberCluster, written by the broker's administrator, says from which namespaces a member may export and in
+which networks its endpoints are. The broker cannot check that, so importers do: an attacker who took over a
+member cannot send traffic to addresses of others. The caller counts what is refused.
 """
 
 import ipaddress
@@ -16,15 +16,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def admit_record(record: ExportRecord, member: Member | None) -> str | None:
-    """Why the record is refused, None if it is admitted. `member` is that of the record's cluster."""
+    """Why the record is refused, None if it is admitted. `member` is the record's cluster."""
     return _refusal(record.cluster, record.service, member)
 
 
 def admit_slice(slice_: SourceSlice, member: Member | None) -> tuple[SourceSlice | None, int]:
-    """The slice with the endpoints that its member may name, and how many were refused.
+    """The slice with the endpoints that its member may have, and how many were refused.
 
-    The slice is None when its service may not be exported, or when nothing of it is left. A slice that had
-    no endpoints to begin with is admitted as it is.
+    The slice is None when its service may not be exported, or when no endpoint is left. A slice without
+    endpoints is admitted unchanged.
     """
     endpoints = slice_.content.endpoints
     if member is None or _refusal(slice_.cluster, slice_.service, member) is not None:
@@ -51,7 +51,7 @@ def _refusal(cluster: str, service: ServiceKey, member: Member | None) -> str | 
 
 @lru_cache(maxsize=1024)
 def _networks(cidrs: tuple[str, ...]) -> tuple[Network, ...]:
-    """The networks that can be read; one that cannot allows nothing."""
+    """The networks that can be read. One that cannot be read allows no address."""
     found = []
     for cidr in cidrs:
         try:

@@ -1,8 +1,8 @@
-"""What a merged service must look like in an importing cluster: ServiceImport and derived Service.
+"""The wanted ServiceImport and derived Service of a merged service in an importing cluster.
 
-Functions of the merge and of what the cluster itself decides: the uid of the import, the IPs that the
-derived Service was given, the families that the cluster serves. The imported slices are in
-`desired_slices.py` and offered here, too.
+Functions of the merge and of what the cluster itself decides: the uid of the import, the IPs allocated to the
+derived Service, the families that the cluster serves. The wanted imported slices are in `desired_slices.py`,
+and exported here, too.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -60,12 +60,12 @@ NO_ENDPOINT_YET: Final = "no cluster has an endpoint yet: the clusterset IP come
 
 
 IDLE_SECONDS: Final = 3600.0
-"""How long a clusterset IP is kept for an import that became headless: a type that flips back finds it."""
+"""How long the clusterset IP of an import that became headless is retained, in case the type changes back."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportMetadata:
-    """All labels and annotations of a ServiceImport of ours: what is not among them is removed."""
+    """All labels and annotations of a ServiceImport of ours. Others are removed."""
 
     labels: StringMap
     annotations: StringMap
@@ -73,7 +73,7 @@ class ImportMetadata:
 
 @dataclass(frozen=True, slots=True)
 class DesiredImport:
-    """A ServiceImport as it must be."""
+    """A wanted ServiceImport."""
 
     service: ServiceKey
     spec: ImportSpec
@@ -82,12 +82,12 @@ class DesiredImport:
 
 @dataclass(frozen=True, slots=True)
 class DerivedService:
-    """The Service behind a clusterset IP as it must be (MCS-IMP-18, MCS-IMP-19).
+    """The wanted Service behind a clusterset IP (MCS-IMP-18, MCS-IMP-19).
 
-    `service` is its own name, `import_name` the ServiceImport's. With `dual_stack` the cluster may give an
-    IP of each family; an empty `ip_families` leaves families and their order to the cluster. `cluster_ips`
-    are asked for on creation, so that a lost Service comes back with the same IPs (MCS-LIFE-12). With
-    `idle_since` it serves nobody and keeps its IPs only.
+    `service` is its own name, `import_name` the ServiceImport's. With `dual_stack` the cluster may allocate
+    an IP of each family. If `ip_families` is empty, the cluster decides the families and their order.
+    `cluster_ips` are requested on creation, so that a lost Service gets the same IPs again (MCS-LIFE-12).
+    With `idle_since` the Service has no users and only retains its IPs.
     """
 
     service: ServiceKey
@@ -104,9 +104,9 @@ class DerivedService:
 
 
 def import_metadata(merged: MergedService, left_out: Sequence[str] = ()) -> ImportMetadata:
-    """The winner's exported labels and annotations and our own marks, which win (MCS-IMP-16, MCS-IMP-17).
+    """The winner's exported labels and annotations, overridden by our own (MCS-IMP-16, MCS-IMP-17).
 
-    `left_out` are the prefixes of keys that this cluster does not carry.
+    `left_out` are the prefixes of keys that this cluster leaves out.
     """
     labels = dict(without(merged.labels, left_out))
     labels[LABEL_MANAGED_BY] = MANAGED_BY
@@ -121,10 +121,10 @@ def import_spec(
 ) -> ImportSpec:
     """The spec of the ServiceImport, given the derived Service's cluster IPs and the cluster's families.
 
-    IPs and families change together (MCS-IMP-09). An IP of a family that the exports do not have is not
-    offered: nothing answers there (MCS-IMP-10). `families` are those that the cluster is known to serve, none
-    if unknown. Until the IP is there no family is promised, unless none ever will be: then, and for
-    Headless (whose addresses any client may reach, MCS-DNS-09), the import says what the service has.
+    IPs and families change together (MCS-IMP-09). An IP of a family that the exports do not have is left out:
+    nothing answers there (MCS-IMP-10). `families` are those that the cluster is known to serve, empty if
+    unknown. While the import waits for its IP, it names no family. If it will never get one, and for Headless
+    (whose addresses any client may reach, MCS-DNS-09), it names the families of the service.
     """
     offered: tuple[str, ...] = ()
     ip_families = merged.ip_families
@@ -146,7 +146,7 @@ def import_spec(
 
 
 def import_differs(observed: LocalImport, wanted: DesiredImport) -> bool:
-    """Whether the ServiceImport has to be written."""
+    """Whether the ServiceImport must be written."""
     return (
         not observed.readable
         or observed.spec != wanted.spec
@@ -162,11 +162,12 @@ def derived_service(
     observed: LocalService | None = None,
     requested_ips: Sequence[str] = (),
 ) -> DerivedService | None:
-    """The derived Service; None for Headless, which has none.
+    """The wanted derived Service; None for Headless, which has none.
 
-    `observed` is the one that exists, `requested_ips` are the import's recorded IPs when none does. An IP
-    that exists is never given up, since its primary family cannot change and clients may hold it: the
-    import only stops offering it (`import_spec`; traps 5 and 6).
+    `observed` is the existing one. `requested_ips` are the IPs that the import recorded, used if no derived
+    Service exists. An allocated IP is kept even when the exports no longer have its family: a Service's
+    primary family cannot change, and clients may use the IP. The import only stops listing it
+    (`import_spec`).
     """
     if merged.type == "Headless":
         return None
@@ -196,7 +197,7 @@ def derived_service(
 
 
 def idle_service(observed: LocalService, *, owner_uid: str, since: str) -> DerivedService:
-    """The derived Service of an import that became headless: as it is, but for whose it is and since when."""
+    """The derived Service of an import that became headless: unchanged but for its owner and `idle_since`."""
     return DerivedService(
         service=observed.service,
         import_name=observed.import_name,
@@ -212,9 +213,10 @@ def idle_service(observed: LocalService, *, owner_uid: str, since: str) -> Deriv
 
 
 def idle_seconds_left(since: str, now_seconds: float) -> float | None:
-    """How long an idle derived Service is still kept, not above 0 when that is over; None if it is not idle.
+    """For how many seconds an idle derived Service is still kept, 0 or less if no longer; None if not idle.
 
-    What names no time, or one to come, was not written by us or by a clock that went back since.
+    Also None if `since` is no time, or a time in the future: then somebody else wrote it, or the clock was
+    set back.
     """
     since_seconds = seconds_of_time(since)
     if since_seconds is None or since_seconds > now_seconds:
@@ -223,7 +225,7 @@ def idle_seconds_left(since: str, now_seconds: float) -> float | None:
 
 
 def differs(observed: LocalService, wanted: DerivedService) -> bool:
-    """Whether the derived Service has to be written: any of what we set is not as we want it."""
+    """Whether the derived Service must be written: a field that we set differs from the wanted value."""
     return (
         observed.unreadable != ""
         or observed.type != "ClusterIP"
@@ -243,11 +245,11 @@ def differs(observed: LocalService, wanted: DerivedService) -> bool:
 def wants_clusterset_ip(
     merged: MergedService, slices: Iterable[SourceSlice], ips: Collection[str] = ()
 ) -> bool:
-    """Whether the import has, or is to be given, a clusterset IP.
+    """Whether the import has a clusterset IP, or needs one to be allocated.
 
-    An address that leads nowhere is not worth its place in the range that all Services of the cluster share,
-    so that the first comes with the first endpoint, ready or not, in `slices` of the exporting clusters.
-    What it has, `ips`, it keeps.
+    All Services of the cluster share one range of IPs, so an import without endpoints gets none. The IP is
+    allocated with the first endpoint, ready or not, in `slices` of the exporting clusters. An import that
+    has `ips` keeps them.
     """
     if merged.type == "Headless":
         return False
@@ -264,11 +266,11 @@ def import_conditions(
     error: str = "",
     observed_generation: int | None = None,
 ) -> tuple[Condition, ...]:
-    """The conditions of the ServiceImport: Ready, and if not why not (MCS-IMP-14).
+    """The conditions of the ServiceImport: Ready, or the reason why it is not (MCS-IMP-14).
 
-    `families` are those that the cluster is known to serve, `withdrawn` the clusters whose endpoints were
-    taken out because nothing is heard of them, `waiting` says what a clusterset IP waits for, `error` what
-    stands in the way of the import.
+    `families` are those that the cluster is known to serve. `withdrawn` are the clusters whose endpoints are
+    withdrawn because they send no heartbeats. `waiting` says what the clusterset IP waits for. `error` says
+    what prevents the import.
     """
     notes = [
         f"{family} is not served in this cluster"

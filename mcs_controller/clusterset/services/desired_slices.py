@@ -1,8 +1,8 @@
-"""What imported EndpointSlices a merged service must have in an importing cluster (MCS-EPS-01..15).
+"""The wanted imported EndpointSlices of a merged service in an importing cluster (MCS-EPS-01..15).
 
-One for each source slice of each exporting cluster, built from what the slice says and never from its
-labels or annotations, among which are some that would blind kube-proxy. A function of the whole
-service: hints only help if every endpoint of it has one.
+There is one for each source slice of each exporting cluster. It is built from the slice's content and never
+from its labels or annotations, since some of those would make kube-proxy ignore the slice. A function of the
+whole service: hints only help if every endpoint of the service has one.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ ZONE_DISTRIBUTIONS: Final = frozenset({"PreferClose", "PreferSameZone"})
 _zone = attrgetter("zone")
 
 _PortNames = Mapping[tuple[str, str], tuple[str, ...]]
-"""The ports that a cluster's slices keep: (name, protocol) in the slice to the names on import."""
+"""The ports that a cluster's slices keep: maps (name, protocol) in the slice to the names on import."""
 
 
 def imported_slices(
@@ -43,9 +43,8 @@ def imported_slices(
 ) -> tuple[ImportedSlice, ...]:
     """The imported slices, in order of cluster and name.
 
-    Slices of clusters that do not export the service, or whose endpoints are `withdrawn`, have no part in
-    it, nor have those of a family that the merged service does not offer, or of an export that does not fit
-    what the name's owners export.
+    Left out are slices of clusters that do not export the service, or whose endpoints are `withdrawn`; of a
+    family that the merged service does not have; and of an export that does not fit the owners' exports.
     """
     chosen = sorted(
         (
@@ -86,8 +85,8 @@ def with_ports_in_use(
 ) -> ImportedSlice:
     """The slice as it must be while the derived Service still has the ports `given_up` (name, protocol).
 
-    What the held slice says of those stays, beside or instead of what is wanted, so that a change of ports
-    is no moment without endpoints: slices get the new names, then the Service, then the old names go.
+    These ports of the held slice stay, beside or instead of the wanted ones. So a change of ports leaves no
+    moment without endpoints: slices get the new names, then the Service, and then the old names are removed.
     """
     in_use = [port for port in held.content.ports if (port.name, port.protocol) in given_up] if held else []
     if not in_use:
@@ -98,7 +97,7 @@ def with_ports_in_use(
 
 
 def _deciding(merged: MergedService, chosen: Sequence[SourceSlice]) -> Sequence[SourceSlice]:
-    """The slices that say whether there can be hints: the owners', if they have any endpoints."""
+    """The slices that decide whether there can be hints: the owners', if they have any endpoints."""
     owned = [one for one in chosen if one.cluster in merged.owners and one.content.endpoints]
     return owned or chosen
 
@@ -117,7 +116,7 @@ def _port_names(merged: MergedService, record: ExportRecord) -> _PortNames:
     names = derived_ports(merged.ports) if merged.type == "ClusterSetIP" else merged.ports
     kept = declared(merged.ports, record)
     return {
-        # As the derived Service calls it, and as the import does, for those who read that one (MCS-EPS-09).
+        # The name on the derived Service, and the name on the import for readers of the import (MCS-EPS-09).
         (port.name, port.protocol): tuple(dict.fromkeys((on_service.name, port.name)))
         for port, on_service in zip(merged.ports, names, strict=True)
         if port in kept
@@ -133,10 +132,11 @@ def _ports(ports: Sequence[SlicePort], names: _PortNames) -> tuple[SlicePort, ..
 
 
 def _endpoints(endpoints: tuple[Endpoint, ...], own: bool, hinted: bool) -> tuple[Endpoint, ...]:
-    """A node of another cluster may share its name with one of ours, and must not be taken for it.
+    """The endpoints with their hints; only our own cluster's endpoints keep their node.
 
-    Where the others have hints an endpoint without a zone, which can only be one that adds to an owned name,
-    has no part: it would take the hints away from all.
+    A node of another cluster may have the name of one of ours and must not be confused with it. Where
+    endpoints have hints, one without a zone is left out: kube-proxy would ignore the hints of all. Only an
+    endpoint that a non-owner adds to an owned name can be without a zone there.
     """
     return tuple(
         endpoint

@@ -1,7 +1,7 @@
-"""What the exports of one service dispute, in words for the people who export it (MCS-CON-03 to 05).
+"""The conflicts between the exports of one service, as messages to its exporters (MCS-CON-03 to 05).
 
-A conflict says the field, the value in use, whose it is and why, and how many clusters disagree. Which value
-is in use is decided elsewhere (`merge.py`): here is only said what came of it.
+A conflict names the field, the value in use, the cluster it comes from and why, and how many clusters
+disagree. `merge.py` decides which value is in use; this module only describes the result.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -18,29 +18,29 @@ _SHOWN_ITEMS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Precedence:
-    """The records of one service in the order in which they decide, and how many of the first are owners'."""
+    """The records of one service in order of precedence; the first `owners` of them are the owners'."""
 
     records: tuple[ExportRecord, ...]
     owners: int
 
     @property
     def winner(self) -> ExportRecord:
-        """Whose values hold."""
+        """The record whose values are used."""
         return self.records[0]
 
     @property
     def deciding(self) -> tuple[ExportRecord, ...]:
-        """Those that take part in the decision: the owners', if there are any."""
+        """The records that take part in the decision: the owners', if there are any, else all."""
         return self.records[: self.owners] or self.records
 
     @property
     def guests(self) -> tuple[ExportRecord, ...]:
-        """Those that only add endpoints."""
+        """The records that only add endpoints."""
         return self.records[len(self.deciding) :]
 
 
 def conflicts(order: Precedence, union: tuple[ServicePort, ...]) -> tuple[Conflict, ...]:
-    """All conflicts, in the order of MCS-CON-05; `union` are the ports that were merged."""
+    """All conflicts, in the order of MCS-CON-05; `union` are the merged ports."""
     found = (
         _ports_conflict(order, union),
         _type_conflict(order),
@@ -70,7 +70,7 @@ def _conflict(
     value: Callable[[ExportRecord], Hashable],
     shown: Callable[[ExportRecord], str] | None = None,
 ) -> Conflict | None:
-    """The conflict over one field that the winner decides, None when all records agree on it."""
+    """The conflict over one field that the winner decides, None if all records agree."""
     decided = value(order.winner)
     dissenters = sum(1 for record in order.records if value(record) != decided)
     if not dissenters:
@@ -80,7 +80,7 @@ def _conflict(
 
 
 def _message(order: Precedence, field: str, in_use: str, dissenters: int, note: str = "") -> str:
-    """Field, value in use, who won and why, and how many disagree (MCS-CON-04)."""
+    """Field, value in use, the winner and why it won, and how many disagree (MCS-CON-04)."""
     return (
         f"conflicting {field}: using {cut(in_use)}, by precedence of cluster {order.winner.cluster} "
         f"({_why(order)}); {note}{dissenters} of {len(order.records)} clusters disagree"
@@ -101,7 +101,7 @@ def _why(order: Precedence) -> str:
 
 
 def _ports_conflict(order: Precedence, union: tuple[ServicePort, ...]) -> Conflict | None:
-    """Any difference counts, also one that the union can hold."""
+    """Any difference is a conflict, even if the union has room for all ports."""
     dissenters = sum(frozenset(record.ports) != frozenset(order.winner.ports) for record in order.records)
     if not dissenters:
         return None
@@ -128,7 +128,7 @@ def _type_conflict(order: Precedence) -> Conflict | None:
 
 
 def _affinity_conflicts(order: Precedence) -> Iterator[Conflict | None]:
-    """Session affinity means nothing to a headless service, so nobody can be in conflict over it.
+    """The conflicts over session affinity; none for a headless service, where it has no effect.
 
     Time-outs are compared among the exports that use ClientIP (MCS-CON-14).
     """
@@ -148,7 +148,7 @@ def _affinity_conflicts(order: Precedence) -> Iterator[Conflict | None]:
 
 
 def _families_conflict(order: Precedence) -> Conflict | None:
-    """Part of the backends cannot be reached over a family, which their users have to know (MCS-CON-12)."""
+    """Some backends cannot be reached over a family; their users must know that (MCS-CON-12)."""
     families = order.winner.ip_families
     others = [record.cluster for record in order.records if set(record.ip_families) != set(families)]
     if not others:
@@ -158,7 +158,7 @@ def _families_conflict(order: Precedence) -> Conflict | None:
 
 
 def _listed(items: Sequence[str]) -> str:
-    """As many as a message can hold."""
+    """The items, shortened to what fits a message."""
     shown = ", ".join(items[:_SHOWN_ITEMS])
     left = len(items) - _SHOWN_ITEMS
     return f"{shown} and {left} more" if left > 0 else shown

@@ -1,7 +1,7 @@
-"""What one cluster's export amounts to: whether it is valid, its record, and the ServiceExport's conditions.
+"""Evaluates one cluster's export: whether it is valid, its record, and the ServiceExport's conditions.
 
-Everything but labels, annotations and age comes from the Service (MCS-EXP-10); the Service itself is never
-touched (MCS-EXP-12). An invalid export has no record, so that it can never win precedence (MCS-CON-08).
+All but labels, annotations and age comes from the Service (MCS-EXP-10). The Service itself is never changed
+(MCS-EXP-12). An invalid export has no record, so it can never win precedence (MCS-CON-08).
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class ExportEvaluation:
 
 
 def evaluate_export(export: LocalExport, service: LocalService | None, cluster: str) -> ExportEvaluation:
-    """What the ServiceExport and the Service of its name amount to (MCS-EXP-04..08, MCS-EXP-18)."""
+    """Evaluates the ServiceExport and the Service of the same name (MCS-EXP-04..08, MCS-EXP-18)."""
     if export.deleting:
         return _invalid(export, "Deleting", "the ServiceExport is being deleted")
     if service is None or service.deleting:
@@ -80,7 +80,7 @@ def evaluate_export(export: LocalExport, service: LocalService | None, cluster: 
 
 
 def _not_carried(export: LocalExport, labels: StringMap, annotations: StringMap) -> str:
-    """Which of the labels and annotations that the user names no import will have; "" when all will."""
+    """Names the exported labels and annotations that imports will not have; "" if they will have all."""
     left_out = [f"label {pair[0]}" for pair in export.labels if pair not in labels]
     left_out += [f"annotation {pair[0]}" for pair in export.annotations if pair not in annotations]
     return cut("not carried to imports: " + ", ".join(left_out)) if left_out else ""
@@ -99,7 +99,7 @@ def _condition(
 def ready_condition(
     reason: ReadyReason, message: str = "", *, observed_generation: int | None = None
 ) -> Condition:
-    """The Ready condition: `Exported` once the broker holds the export, else why not yet (MCS-EXP-08)."""
+    """The Ready condition: `Exported` once the broker holds the export, else the reason (MCS-EXP-08)."""
     status: ConditionStatus = "True" if reason == "Exported" else "False"
     return Condition("Ready", status, reason, cut(message, MAX_MESSAGE_CHARS), observed_generation)
 
@@ -107,7 +107,7 @@ def ready_condition(
 def conflict_condition(merged: MergedService, *, observed_generation: int | None = None) -> Condition:
     """The Conflict condition, the same on every constituent ServiceExport (MCS-CON-03, MCS-CON-05).
 
-    Reasons are joined without a space: the API server refuses one (MCS-API-12).
+    Reasons are joined without a space: the API server refuses a reason with a space (MCS-API-12).
     """
     if not merged.conflicts:
         return Condition("Conflict", "False", "NoConflicts", "", observed_generation)

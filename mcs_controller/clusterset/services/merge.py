@@ -1,9 +1,9 @@
-"""Merges the exports of one service into what the clusterset agrees on.
+"""Merges the exports of one service into the values that all clusters use.
 
-A pure function of the set of records: the oldest export wins by its own creationTimestamp, and equal age is
-decided by cluster id (docs/decisions/0001-precedence.md, MCS-CON-01). Where the name belongs to some of the
-clusters only their exports decide. Every cluster runs this on the same records and gets the same result,
-whatever the order in which they arrived (MCS-NS-09). What is disputed is told by `disputes.py`.
+A pure function of the set of records. The oldest export wins, by its own creationTimestamp; the cluster id
+decides between exports of equal age (docs/decisions/0001-precedence.md, MCS-CON-01). If clusters own the
+name, only their exports decide. Every cluster merges the same records and gets the same result, in whatever
+order the records arrived (MCS-NS-09). `disputes.py` describes the conflicts.
 """
 
 from collections.abc import Collection
@@ -22,9 +22,9 @@ def by_precedence(
 
 
 def merge(records: Collection[ExportRecord], owners: AbstractSet[str] = frozenset()) -> MergedService:
-    """What the records of one service amount to; there is at least one, and one per cluster.
+    """The merge of one service's records: at least one, and at most one per cluster.
 
-    `owners` are the clusters to which the name belongs, whether they export it or not.
+    `owners` are the clusters that own the name, whether or not they export it.
     """
     exporting_owners = frozenset(record.cluster for record in records if record.cluster in owners)
     order = Precedence(tuple(by_precedence(records, owners)), len(exporting_owners))

@@ -1,10 +1,10 @@
 """Which exported labels and annotations go on ServiceImports.
 
-What an exporting user asks for (MCS-EXP-11) less what an API server would refuse, what would pass for this
-project's own or the API's marks (MCS-IMP-17), and what a deployment tool of the importing cluster could take
-for its own and prune. Applied by the exporter and again by each importer, so that all clusters compare the
-same maps (MCS-NS-09). What one importing cluster leaves out besides (`without`) is therefore no part of this:
-it changes what that cluster writes, and nothing of what is compared.
+All that the exporting user asks for (MCS-EXP-11), except keys or values that an API server would refuse, that
+look like this project's own or the API's (MCS-IMP-17), or that a deployment tool of the importing cluster
+could mistake for its own and prune. The exporter applies these rules, and each importer applies them again,
+so that all clusters compare the same maps (MCS-NS-09). One importing cluster may leave out more (`without`):
+that changes what the cluster writes, but not what is compared.
 """
 
 import re
@@ -16,16 +16,16 @@ from mcs_controller.clusterset.model import StringMap
 from mcs_controller.clusterset.syntax import valid_annotations, valid_labels
 
 MAX_PAIRS: Final = 100
-"""Exported labels, and as many annotations, of one service; more do not fit the broker's schema."""
+"""Exported labels per service, and as many annotations; the broker's schema allows no more."""
 
 RESERVED_DOMAINS: Final = (MANAGED_BY, "kubernetes.io", "k8s.io", "x-k8s.io")
-"""Ours, Kubernetes' and the API's. Of a key with such a prefix, whatever its capitalisation, or with one of a
-subdomain, `CARRIED` are let through only."""
+"""Ours, Kubernetes' and the API's. Keys with such a prefix, or a subdomain of it, in upper or lower case, are
+left out unless they are in `CARRIED`."""
 
 CARRIED: Final = frozenset(
     f"app.kubernetes.io/{name}" for name in ("name", "version", "component", "part-of")
 )
-"""What Kubernetes recommends to tell applications by, and no tool finds its objects by."""
+"""Labels that Kubernetes recommends to identify applications, and that no tool uses to find its objects."""
 
 TOOLS_DOMAINS: Final = (
     "argoproj.io",
@@ -37,7 +37,7 @@ TOOLS_DOMAINS: Final = (
     "k14s.io",
     "oam.dev",
 )
-"""Of tools that find the objects that they own by labels or annotations, and delete what they miss."""
+"""Of tools that find the objects they own by labels or annotations, and delete those they do not expect."""
 
 _WITHHELD: Final = frozenset((*RESERVED_DOMAINS, *TOOLS_DOMAINS))
 _WITHHELD_SUBDOMAINS: Final = tuple(f".{domain}" for domain in sorted(_WITHHELD))
@@ -45,9 +45,9 @@ _has_unsafe_character = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
 ).search
-"""Controls but tab and newline, and what hides text or changes its direction. A fixed list, since what
-Unicode calls a format character depends on the version of Python, and clusters have to agree. The two joiners
-(U+200C, U+200D) are part of words and emoji."""
+"""Controls but tab and newline, and characters that hide text or change its direction. A fixed list, since
+Unicode's format characters depend on the version of Python, and all clusters must agree. The two joiners
+(U+200C, U+200D) are part of words and emoji, and allowed."""
 
 
 def exportable_labels(pairs: StringMap) -> StringMap:
@@ -58,14 +58,14 @@ def exportable_labels(pairs: StringMap) -> StringMap:
 def exportable_annotations(pairs: StringMap) -> StringMap:
     """The annotations that ServiceImports can carry.
 
-    Who looks at an import sees these texts on a terminal: one that could repaint it is left out.
+    Users see these texts on a terminal, so a text with control codes for it is left out.
     """
     safe = tuple(pair for pair in _not_withheld(pairs) if _is_safe(pair[1]))
     return valid_annotations(safe)[:MAX_PAIRS]
 
 
 def without(pairs: StringMap, prefixes: Sequence[str]) -> StringMap:
-    """The pairs but those whose key begins with one of the prefixes, whatever the capitalisation."""
+    """The pairs without those whose key begins with one of the prefixes, in upper or lower case."""
     unwanted = tuple(prefix.lower() for prefix in prefixes)
     return tuple(pair for pair in pairs if not pair[0].lower().startswith(unwanted))
 

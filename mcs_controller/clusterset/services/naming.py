@@ -1,7 +1,7 @@
-"""Names of the objects that this project makes, each a function of what the object is for.
+"""Names of the objects that this project makes; each depends only on what the object is for.
 
-Deterministic, so that after a restart the same object is found under the same name, and every cluster
-agrees. A name that would be longer than an object name may be is shortened and told apart by a hash.
+Names are deterministic: after a restart the same object has the same name, and all clusters agree. A name
+that is too long for an object name is shortened, and a hash makes it unique.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _PAIRS: Final = tuple(map("".join, product("0123456789abcdefghijklmnopqrstuv", r
 def _hash(text: str) -> str:
     """The first ten digits of the SHA-256 in base 32.
 
-    The library's own encoder goes through Python for each five bytes of the whole digest.
+    The standard library's encoder is slower: it runs Python code for each five bytes of the whole digest.
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     bits = int.from_bytes(digest[:7]) >> 6
@@ -43,10 +43,10 @@ def exported_slice_name(namespace: str, slice_name: str) -> str:
     name = f"{namespace}.{slice_name}"
     if len(name) <= MAX_NAME_CHARS:
         return name
-    # A label may not end in '-' or be empty, wherever the cut falls.
+    # No label may be empty or end in '-' after the cut.
     return name[: MAX_NAME_CHARS - _HASH_CHARS - 1].rstrip("-.") + "-" + _hash(name)
 
 
 def imported_slice_name(service: str, cluster: str, slice_name: str) -> str:
-    """The imported EndpointSlice of a cluster's slice; at most 63 + 52 + 10 characters and two dashes."""
+    """The imported EndpointSlice for a cluster's slice; at most 63 + 52 + 10 characters and two dashes."""
     return f"{service}-{cluster}-{_hash(f'{service}/{cluster}/{slice_name}')}"

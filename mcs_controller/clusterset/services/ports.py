@@ -1,9 +1,9 @@
-"""Ports of a multi-cluster service: their union, who declares which, and what kube-proxy can take.
+"""Ports of a multi-cluster service: their union, which cluster declares which, and names for kube-proxy.
 
-Invariants of the union: no two ports share a name (the empty one counts as a name), no two share protocol
-and number (MCS-CON-09), and there are no more than one export may have. kube-proxy joins a Service with
-slices by port name, so a slice may only keep the ports that its own cluster declares exactly as merged
-(MCS-CON-11, MCS-EPS-10).
+Invariants of the union: no two ports have the same name (the empty one counts as a name), no two have the
+same protocol and number (MCS-CON-09), and there are at most as many as one export may have. kube-proxy joins
+a Service with slices by port name, so a slice keeps only the ports that its own cluster declares exactly as
+merged (MCS-CON-11, MCS-EPS-10).
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from mcs_controller.clusterset.model import MAX_PORTS, ExportRecord, ServicePort
 def merge_ports(records: Sequence[ExportRecord]) -> tuple[ServicePort, ...]:
     """The union, from records in order of precedence: one pass, oldest first (MCS-CON-10).
 
-    While there is room a port joins if neither its name nor its (protocol, number) is taken by one before it.
+    While there is room, a port joins if no earlier one has its name or its (protocol, number).
     """
     merged: list[ServicePort] = []
     names: set[str] = set()
@@ -33,7 +33,7 @@ def merge_ports(records: Sequence[ExportRecord]) -> tuple[ServicePort, ...]:
 def crowded_out(
     records: Sequence[ExportRecord], merged_ports: Sequence[ServicePort]
 ) -> tuple[tuple[str, int], ...]:
-    """How many ports of which cluster are not in the full union although they collide with none in it."""
+    """Ports left out only because the union is full: pairs of a cluster and how many of its ports."""
     names = {port.name for port in merged_ports}
     numbers = {(port.protocol, port.port) for port in merged_ports}
     left_out = (
@@ -55,9 +55,9 @@ def declared(merged_ports: Sequence[ServicePort], record: ExportRecord) -> froze
 def derived_ports(ports: Sequence[ServicePort]) -> tuple[ServicePort, ...]:
     """The ports as the derived Service has them, in the same order.
 
-    A Service with several ports may have no unnamed one, a ServiceImport may. The unnamed port has a name
-    there from the start, also while it is the only one: kube-proxy knows a port by its name, and traffic
-    that runs must not notice that another cluster brings a second port (MCS-CON-06).
+    A ServiceImport with several ports may have an unnamed one, a Service may not. So the derived Service
+    names the unnamed port from the start, even while it is the only one: kube-proxy identifies a port by its
+    name, and a second port from another cluster must not disturb running traffic (MCS-CON-06).
     """
     names = {port.name for port in ports}
     return tuple(port if port.name else replace(port, name=_synthetic_name(port, names)) for port in ports)
@@ -66,9 +66,9 @@ def derived_ports(ports: Sequence[ServicePort]) -> tuple[ServicePort, ...]:
 def ports_given_up(
     held: Collection[ServicePort], wanted: Collection[ServicePort]
 ) -> frozenset[tuple[str, str]]:
-    """Name and protocol of each port that a Service has now (`held`) and will not have, or not as it is.
+    """Name and protocol of each port of a Service (`held`) that `wanted` lacks or changes.
 
-    Until the Service is written, kube-proxy looks for them in the slices.
+    Until the Service is written, kube-proxy looks for these ports in the slices.
     """
     staying = {(port.name, port.protocol, port.port) for port in wanted}
     return frozenset(

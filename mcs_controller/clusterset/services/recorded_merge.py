@@ -1,14 +1,14 @@
-"""What an import remembers of the merge that it was written from.
+"""Reads a merge back from the ServiceImport that was written from it.
 
-An agent that has not reached the broker since it started knows no other cluster's records, yet has to keep
-its own endpoints fresh in imports that exist (MCS-LIFE-07). The import itself then stands for the merge.
+An agent that has not reached the broker since it started knows no records of other clusters. It must still
+keep its own endpoints fresh in existing imports (MCS-LIFE-07). It then uses the import in place of the merge.
 """
 
 from mcs_controller.clusterset.model import LocalImport, MergedService
 
 
 def merge_behind(imported: LocalImport) -> MergedService:
-    """The merge as the ServiceImport recorded it; who won, and over what, it does not record."""
+    """The merge that the ServiceImport records. Winner and conflicts are not recorded."""
     spec = imported.spec
     return MergedService(
         service=imported.service,

@@ -1,10 +1,10 @@
 """From parsed JSON to the values that the rules work on.
 
-What comes from another cluster may hold anything: every function here returns a value or raises
-`MalformedObject`, and nothing else. Unknown fields are passed over, so that a newer writer can be read.
-Local objects (`local`) are read as the API server let them through; slices (`slices`) are the hot path;
-the broker's kinds (`broker`) are held to what an importing cluster's API server would accept; what we wrote
-ourselves (`own`) is read whatever became of it.
+An object from another cluster may contain anything: every function here returns a value or raises
+`MalformedObject`, and no other error. Unknown fields are ignored, so that objects of a newer writer can be
+read. `local` reads local objects, which their API server has validated. `slices` is the hot path. `broker`
+checks the broker's kinds as strictly as the API server of an importing cluster. `own` reads objects that we
+wrote, even when somebody made them invalid.
 """
 
 from mcs_controller.clusterset.services.decode.broker import exported_service, exported_slice

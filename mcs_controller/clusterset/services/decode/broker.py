@@ -1,8 +1,8 @@
-"""The broker's kinds: what other clusters say, and so what is checked most.
+"""Decodes the broker's kinds. Other clusters write them, so the checks are strictest here.
 
-The source cluster is the namespace's, never a field's (MCS-RBAC-06). An object has to have the name that its
-content demands, so that a member can tell no two stories about one service. An exported label or annotation
-that no API server would take is dropped and the rest of the record kept (MCS-IMP-17).
+The source cluster comes from the namespace, never from a field (MCS-RBAC-06). An object must have the name
+that its content requires, so that a member cannot publish two records of one service. An exported label or
+annotation that an API server would refuse is dropped, and the rest of the record is kept (MCS-IMP-17).
 """
 
 from mcs_controller.clusterset.errors import MalformedObject
@@ -80,7 +80,7 @@ def exported_service(raw: Json) -> ExportRecord:
 
 
 def _whole_second(value: str) -> str:
-    """The time, which has to be written so that it compares as text (MCS-CON-01)."""
+    """The time, which must be written so that it compares as text (MCS-CON-01)."""
     if len(value) != len("2026-01-01T00:00:00Z") or seconds_of_time(value) is None:
         raise bad("exportedAt", value, "a time in UTC with whole seconds")
     return value

@@ -1,8 +1,8 @@
 """The objects of the local cluster: ServiceExport, Service, ServiceImport, Namespace, conditions.
 
-Their API server has validated them. A ServiceImport's schema lets almost any text through, though, and one
-of ours that somebody edited has to be read, or it would never be put right: what is invalid in it is read as
-absent in a way that no wanted import equals.
+The API server has validated them. But the schema of a ServiceImport allows almost any text. An import of ours
+that somebody edited must be read, or it would never be corrected: its invalid parts are read as absent, in a
+way that no wanted import equals.
 """
 
 from typing import Final, NamedTuple, cast
@@ -67,8 +67,8 @@ def service_export(raw: Json) -> LocalExport:
 def service(raw: Json) -> LocalService:
     """A Service of this cluster.
 
-    One that an API server takes and that these values cannot hold is told apart (`unreadable`), so that
-    whoever exports it hears why not, and a derived one is put right and keeps its IPs.
+    A Service that the API server accepted but our values cannot hold is marked `unreadable`. So its
+    ServiceExport can report the reason, and a derived Service is corrected and keeps its IPs.
     """
     metadata = child(an_object(raw, "object"), "metadata")
     labels = child(metadata, "labels")
@@ -108,7 +108,7 @@ def service(raw: Json) -> LocalService:
 
 
 class _Offer(NamedTuple):
-    """What of a Service may not fit our values."""
+    """The parts of a Service that may not fit our values."""
 
     ports: tuple[ServicePort, ...] = ()
     affinity: AffinityConfig = AffinityConfig()
@@ -133,7 +133,7 @@ def _offer(spec: Json, metadata: Json) -> _Offer:
 
 
 def service_import(raw: Json) -> LocalImport:
-    """A ServiceImport of this cluster, whoever wrote it."""
+    """A ServiceImport of this cluster, from any writer."""
     metadata = child(an_object(raw, "object"), "metadata")
     labels = string_pairs(metadata, "labels")
     status = child(raw, "status")
@@ -179,7 +179,7 @@ def _import_ips(spec: Json) -> tuple[tuple[str, ...], tuple[AddressFamily, ...]]
 
 
 def _import_ports(spec: Json) -> tuple[ServicePort, ...] | None:
-    """None when they cannot be a service's; who wrote the import may have had another bound than we."""
+    """None if they are not valid for a service. Another writer may have had a higher limit than we have."""
     try:
         return service_ports(spec, _MAX_IMPORT_PORTS)
     except MalformedObject:

@@ -1,7 +1,7 @@
-"""What we wrote ourselves and somebody edited since: it has to be read in any case, or it is never put right.
+"""Objects that we wrote and somebody may have edited. They must always be read, or they are never corrected.
 
-An own object that its kind's decoder refuses is read as one that no wanted object equals, under the name that
-it has, so that whoever compares it with what it has to be writes it anew. Nothing of it is used.
+If the decoder of its kind refuses such an object, it is read under its own name as a value that no wanted
+object equals. The comparison with the wanted object then leads to a new write. No part of it is used.
 """
 
 from typing import cast
@@ -25,7 +25,7 @@ from mcs_controller.clusterset.syntax import is_dns_label
 
 
 def own_exported_service(raw: Json) -> ExportRecord:
-    """Our ExportedService; one that cannot be read is a record that is not `readable`."""
+    """Our ExportedService; if it cannot be read, a record that is not `readable`."""
     try:
         return exported_service(raw)
     except MalformedObject:
@@ -37,10 +37,11 @@ def own_exported_service(raw: Json) -> ExportRecord:
 
 
 def own_exported_slice(raw: Json) -> SourceSlice:
-    """Our ExportedEndpointSlice; one that cannot be read is a slice without a name.
+    """Our ExportedEndpointSlice; if it cannot be read, a slice without a name.
 
-    Its service is what it says or, if that is none either, one without a name in the namespace that its own
-    name begins with: nobody exports that, and so it is removed unless a slice asks for its place.
+    Its service is the one in its spec. If that is invalid, too, the service has no name, and the namespace
+    is the first part of the object's name. Nobody exports such a service, so the object is removed, unless a
+    wanted slice has the same name.
     """
     try:
         return exported_slice(raw)
@@ -54,7 +55,7 @@ def own_exported_slice(raw: Json) -> SourceSlice:
 
 
 def own_imported_slice(raw: Json) -> ImportedSlice | None:
-    """Our imported slice, None when it is not ours; one that cannot be read has an endpoint of no address."""
+    """Our imported slice, None if it is not ours; if it cannot be read, one endpoint without an address."""
     try:
         return imported_slice(raw)
     except MalformedObject:

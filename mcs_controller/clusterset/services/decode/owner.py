@@ -1,4 +1,4 @@
-"""Which ServiceImport an object belongs to, by its ownerReferences."""
+"""Finds the ServiceImport that owns an object, by its ownerReferences."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ _MAX_OWNERS: Final = 1000
 
 
 def import_owner_uid(metadata: Json) -> str:
-    """The uid of the ServiceImport that owns the object, "" when none does."""
+    """The uid of the ServiceImport that owns the object, "" if none does."""
     for item in items(metadata, "ownerReferences", _MAX_OWNERS):
         owner = an_object(item, "ownerReferences")
         if owner.get("kind") == "ServiceImport" and text(owner, "apiVersion").startswith(MCS_GROUP + "/"):
