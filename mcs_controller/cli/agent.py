@@ -11,6 +11,7 @@ import argparse
 import gc
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,7 +26,6 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.process import freeze_after_sync, instance_name, serving_metrics_and_health
 from mcs_controller.cli.settings import AgentSettings
-from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.presence import Presence
@@ -62,7 +62,8 @@ async def run(arguments: argparse.Namespace) -> int:
                 health.add("cluster id", lambda: cluster_id.problem)
                 found = await cluster_id.find(settings.cluster_id)
                 configure_logging(settings.log_level, settings.log_format, context=_context(found))
-                await _work(settings, found, local, broker, registry, health)
+                config = replace(settings.agent, cluster_id=found)
+                await _work(settings, config, local, broker, registry, health)
             finally:
                 await broker.close()
         finally:
@@ -76,10 +77,11 @@ def _check(settings: AgentSettings) -> Path | None:
     Raises `UsageError`.
     """
     names(settings.controllers)
-    if settings.member_timeout_seconds <= settings.heartbeat_interval_seconds:
+    agent = settings.agent
+    if agent.member_timeout_seconds <= agent.heartbeat_interval_seconds:
         raise UsageError(
-            f"--member-timeout-seconds ({settings.member_timeout_seconds:g}) must be more than "
-            f"--heartbeat-interval-seconds ({settings.heartbeat_interval_seconds:g}): "
+            f"--member-timeout-seconds ({agent.member_timeout_seconds:g}) must be more than "
+            f"--heartbeat-interval-seconds ({agent.heartbeat_interval_seconds:g}): "
             "six times as much is a good choice"
         )
     return file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
@@ -92,7 +94,7 @@ def _context(cluster_id: str | None) -> dict[str, str]:
 
 async def _work(
     settings: AgentSettings,
-    cluster_id: str,
+    config: AgentConfig,
     local: Client,
     broker: Client,
     registry: CollectorRegistry,
@@ -102,24 +104,6 @@ async def _work(
     recorder = EventRecorder(
         local, component=COMPONENT, instance=instance_name(), clock=clock, registry=registry
     )
-    config = AgentConfig(
-        cluster_id=cluster_id,
-        heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
-        member_timeout_seconds=settings.member_timeout_seconds,
-        dead_member_policy=settings.dead_member_policy,
-        workers=settings.workers,
-        fuse_share=settings.fuse_share,
-        fuse_minimum=settings.fuse_minimum,
-        limits=Limits(
-            services=settings.member_max_services,
-            endpoint_slices=settings.member_max_endpoint_slices,
-            endpoints=settings.member_max_endpoints,
-            mebibytes=settings.member_max_mebibytes,
-            imports=settings.member_max_imports,
-        ),
-        exclude_metadata=settings.exclude_metadata,
-    )
-
     presence = Presence(config, local, broker, clock=clock, random=random)
 
     def make_term(of_term: CollectorRegistry) -> Manager:

@@ -7,7 +7,6 @@ the Service before it ends (`drain.py`).
 
 import argparse
 import gc
-import ipaddress
 import os
 from random import Random
 from typing import Final
@@ -18,16 +17,14 @@ from mcs_controller.cli import dns_check
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.dns_worker import worker_command
 from mcs_controller.cli.drain import Drain
-from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.process import freeze_after_sync, serving_metrics_and_health
 from mcs_controller.cli.settings import DnsSettings
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.kube.metrics import KubeMetrics
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
-from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import configure_logging
 
 GC_THRESHOLDS: Final = (50_000, 20, 100)
@@ -52,7 +49,6 @@ async def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "check":
         return await dns_check.run(arguments)
     settings = read_options(DnsSettings, arguments, os.environ)
-    listen = tuple(_numeric(address) for address in settings.listen)
     configure_logging(settings.log_level, settings.log_format)
     registry, health = CollectorRegistry(), Health()
     fleets: list[Fleet] = []
@@ -62,13 +58,7 @@ async def run(arguments: argparse.Namespace) -> int:
         client = connect(settings.kubeconfig, settings.context, name="local")
         try:
             server = DnsServer(
-                DnsConfig(
-                    zone=settings.zone,
-                    listen=listen,
-                    workers=settings.workers,
-                    snapshot=settings.snapshot,
-                    join_replies=settings.join_replies,
-                ),
+                settings.dns,
                 client,
                 registry=registry,
                 random=Random(),
@@ -91,14 +81,6 @@ async def run(arguments: argparse.Namespace) -> int:
         finally:
             await client.close()
     return 0
-
-
-def _numeric(address: ListenAddress) -> tuple[str, int]:
-    """DNS is what resolves names, so it cannot listen on one."""
-    try:
-        return str(ipaddress.ip_address(address.host)) if address.host else "", address.port
-    except ValueError as error:
-        raise UsageError(f"--listen: {address.host!r} is not an IP address of this machine") from error
 
 
 def _zone_problem(server: DnsServer) -> str | None:

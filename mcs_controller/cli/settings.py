@@ -5,41 +5,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from mcs_controller.cli.options import (
-    Option,
-    count,
-    count_up_to,
-    key_prefix,
-    one_of,
-    seconds,
-    seconds_or_0,
-    share,
-    switch,
-)
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
-from mcs_controller.controllers.config import DeadMemberPolicy
-from mcs_controller.dns.errors import ZoneNameError
-from mcs_controller.dns.wire.encoding import origin_name
+from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.dns.config import DEFAULT_ZONE, DnsConfig, zone_name
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import LogFormat, LogLevel
-
-AGENT_WORKERS_MAX: Final = 256
-"""More would only wait for the API server, which lets a client have so much at once and no more."""
-
-DNS_WORKERS_MAX: Final = 64
-"""Each is a process with the sockets of all and a copy of the zone; no more than cores make sense."""
-
-
-def zone_name(text: str) -> str:
-    """A DNS name. Raises ValueError with what would be right."""
-    try:
-        origin_name(text)
-    except ZoneNameError as error:
-        raise ValueError(str(error)) from error
-    return text
+from mcs_controller.options import (
+    Group,
+    Option,
+    one_of,
+    seconds_or_0,
+    switch,
+)
 
 
 def lease_namespace(text: str) -> str:
@@ -125,98 +105,7 @@ class AgentSettings:
     broker_kubeconfig: _BrokerKubeconfig
     broker_context: _BrokerContext
     http: _Http
-    heartbeat_interval_seconds: Annotated[
-        float, Option("how often this cluster tells the broker that it is alive", parse=seconds, default="10")
-    ]
-    member_timeout_seconds: Annotated[
-        float,
-        Option(
-            "how long another cluster's heartbeat may be missing, while the broker answers, until it is dead",
-            parse=seconds,
-            default="60",
-        ),
-    ]
-    dead_member_policy: Annotated[
-        DeadMemberPolicy,
-        Option(
-            "what happens to a dead cluster's endpoints: withdraw or keep",
-            parse=one_of("withdraw", "keep"),
-            default="withdraw",
-        ),
-    ]
-    fuse_share: Annotated[
-        float,
-        Option(
-            "hold everything when more than this share of the imported services, or of the other members, is "
-            "lost at once; 1 turns that off",
-            parse=share,
-            default="0.5",
-        ),
-    ]
-    fuse_minimum: Annotated[
-        int,
-        Option(
-            "how many imported services at least must be lost at once for everything to be held",
-            parse=count,
-            default="10",
-            metavar="N",
-        ),
-    ]
-    member_max_services: Annotated[
-        int,
-        Option(
-            "how many exported services of one other cluster are read, unless its MemberCluster says "
-            "otherwise, as for the next four",
-            parse=count,
-            default="5000",
-            metavar="N",
-        ),
-    ]
-    member_max_endpoint_slices: Annotated[
-        int,
-        Option(
-            "how many EndpointSlices of one other cluster are read", parse=count, default="10000", metavar="N"
-        ),
-    ]
-    member_max_endpoints: Annotated[
-        int,
-        Option(
-            "how many endpoints of one other cluster are read, in all of its slices",
-            parse=count,
-            default="100000",
-            metavar="N",
-        ),
-    ]
-    member_max_mebibytes: Annotated[
-        int,
-        Option(
-            "size of all that is read of one other cluster, as JSON: a quarter for services, the rest for "
-            "slices",
-            parse=count,
-            default="64",
-            metavar="MIB",
-        ),
-    ]
-    member_max_imports: Annotated[
-        int,
-        Option(
-            "how many services of one other cluster are imported; each may take an address of this cluster's "
-            "Service range",
-            parse=count,
-            default="1000",
-            metavar="N",
-        ),
-    ]
-    exclude_metadata: Annotated[
-        tuple[str, ...],
-        Option(
-            "exported labels and annotations whose key begins with this are not carried to this cluster's "
-            "imports; may be repeated (in the environment: with commas)",
-            parse=key_prefix,
-            metavar="PREFIX",
-            repeatable=True,
-        ),
-    ]
+    agent: Annotated[AgentConfig, Group(AgentConfig)]
     controllers: Annotated[
         tuple[str, ...],
         Option(
@@ -225,15 +114,6 @@ class AgentSettings:
             metavar="NAME",
             default="*",
             repeatable=True,
-        ),
-    ]
-    workers: Annotated[
-        int,
-        Option(
-            "how many services each work queue reconciles at the same time",
-            parse=count_up_to(AGENT_WORKERS_MAX),
-            default="16",
-            metavar="N",
         ),
     ]
     leader_elect: Annotated[
@@ -256,35 +136,7 @@ class AgentSettings:
 class DnsSettings:
     """`mcs-controller dns`."""
 
-    zone: Annotated[str, Option("the zone that is answered for", parse=zone_name, default="clusterset.local")]
-    listen: Annotated[
-        tuple[ListenAddress, ...],
-        Option(
-            "where DNS is answered, over UDP and TCP; may be repeated (in the environment: with commas)",
-            parse=ListenAddress.parse,
-            metavar="ADDR:PORT",
-            default="0.0.0.0:53",
-            repeatable=True,
-        ),
-    ]
-    workers: Annotated[
-        int,
-        Option(
-            "how many processes answer; from 2 on they are processes of their own, fed by one that watches",
-            parse=count_up_to(DNS_WORKERS_MAX),
-            default="1",
-            metavar="N",
-        ),
-    ]
-    snapshot: Annotated[
-        Path | None,
-        Option(
-            "file in which the zone is kept, to be answered from (as stale) after a restart "
-            "until the API server has been read",
-            parse=Path,
-            metavar="FILE",
-        ),
-    ]
+    dns: Annotated[DnsConfig, Group(DnsConfig)]
     drain_seconds: Annotated[
         float,
         Option(
@@ -292,15 +144,6 @@ class DnsSettings:
             "may still be sent here; another signal ends that",
             parse=seconds_or_0,
             default="5",
-        ),
-    ]
-    join_replies: Annotated[
-        bool,
-        Option(
-            "whether replies to one client that go out together may leave as one long datagram, which the "
-            "kernel or the network card cuts (UDP_SEGMENT); turn it off where a network loses these",
-            parse=switch,
-            default="true",
         ),
     ]
     kubeconfig: _Kubeconfig
@@ -323,7 +166,7 @@ class DnsCheckSettings:
             required=True,
         ),
     ]
-    zone: Annotated[str, Option("the zone that it answers for", parse=zone_name, default="clusterset.local")]
+    zone: Annotated[str, Option("the zone that it answers for", parse=zone_name, default=DEFAULT_ZONE)]
     kubeconfig: _Kubeconfig
     context: _Context
 

@@ -1,17 +1,21 @@
-"""What an operator can set of an agent. Frozen before anything starts."""
+"""What an operator can set of an agent, each with its option. Frozen before anything starts."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
+from mcs_controller.options import Group, Option, count, count_up_to, key_prefix, one_of, seconds, share
 
 DeadMemberPolicy = Literal["withdraw", "keep"]
+
+WORKERS_MAX: Final = 256
+"""More would only wait for the API server, which lets a client have so much at once and no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
-    """One agent's settings.
+    """One agent's settings; `cluster_id` is empty until it has been found (`membership/cluster_id.py`).
 
     `member_timeout_seconds` is how long a member's heartbeat may stay unchanged, while the broker itself
     answers, before the member counts as dead; `dead_member_policy` says what then happens to its endpoints
@@ -23,13 +27,91 @@ class AgentConfig:
     exported labels and annotations that this cluster's imports do not carry.
     """
 
-    cluster_id: str
-    heartbeat_interval_seconds: float = 10.0
-    member_timeout_seconds: float = 60.0
-    dead_member_policy: DeadMemberPolicy = "withdraw"
+    cluster_id: str = ""
+    heartbeat_interval_seconds: Annotated[
+        float, Option("how often this cluster tells the broker that it is alive", parse=seconds)
+    ] = 10.0
+    member_timeout_seconds: Annotated[
+        float,
+        Option(
+            "how long another cluster's heartbeat may be missing, while the broker answers, until it is dead",
+            parse=seconds,
+        ),
+    ] = 60.0
+    dead_member_policy: Annotated[
+        DeadMemberPolicy,
+        Option(
+            "what happens to a dead cluster's endpoints: withdraw or keep",
+            parse=one_of("withdraw", "keep"),
+        ),
+    ] = "withdraw"
+    fuse_share: Annotated[
+        float,
+        Option(
+            "hold everything when more than this share of the imported services, or of the other members, is "
+            "lost at once; 1 turns that off",
+            parse=share,
+        ),
+    ] = DEFAULT_SHARE
+    fuse_minimum: Annotated[
+        int,
+        Option(
+            "how many imported services at least must be lost at once for everything to be held",
+            parse=count,
+            metavar="N",
+        ),
+    ] = SERVICES_MINIMUM
+    limits: Annotated[
+        Limits,
+        Group(
+            Limits,
+            prefix="member_max_",
+            options={
+                "services": Option(
+                    "how many exported services of one other cluster are read, unless its MemberCluster says "
+                    "otherwise, as for the next four",
+                    parse=count,
+                    metavar="N",
+                ),
+                "endpoint_slices": Option(
+                    "how many EndpointSlices of one other cluster are read", parse=count, metavar="N"
+                ),
+                "endpoints": Option(
+                    "how many endpoints of one other cluster are read, in all of its slices",
+                    parse=count,
+                    metavar="N",
+                ),
+                "mebibytes": Option(
+                    "size of all that is read of one other cluster, as JSON: a quarter for services, "
+                    "the rest for slices",
+                    parse=count,
+                    metavar="MIB",
+                ),
+                "imports": Option(
+                    "how many services of one other cluster are imported; each may take an address of "
+                    "this cluster's Service range",
+                    parse=count,
+                    metavar="N",
+                ),
+            },
+        ),
+    ] = DEFAULT_LIMITS
+    exclude_metadata: Annotated[
+        tuple[str, ...],
+        Option(
+            "exported labels and annotations whose key begins with this are not carried to this cluster's "
+            "imports; may be repeated (in the environment: with commas)",
+            parse=key_prefix,
+            metavar="PREFIX",
+            repeatable=True,
+        ),
+    ] = ()
+    workers: Annotated[
+        int,
+        Option(
+            "how many services each work queue reconciles at the same time",
+            parse=count_up_to(WORKERS_MAX),
+            metavar="N",
+        ),
+    ] = 16
     confirm_delay_seconds: float = 5.0
-    workers: int = 16
-    fuse_share: float = DEFAULT_SHARE
-    fuse_minimum: int = SERVICES_MINIMUM
-    limits: Limits = DEFAULT_LIMITS
-    exclude_metadata: tuple[str, ...] = ()

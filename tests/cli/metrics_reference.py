@@ -13,7 +13,8 @@ from mcs_controller.cli.agent import Terms
 from mcs_controller.cli.controllers import make_manager
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.runtime.context import Context
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.connection.transport import LineStream, Request, Response

@@ -4,7 +4,7 @@
 """
 
 from mcs_controller.cli.demo.settings import DemoSettings
-from mcs_controller.cli.options import Option, options_of
+from mcs_controller.cli.options import options_of
 from mcs_controller.cli.settings import (
     AgentSettings,
     CrdsSettings,
@@ -12,6 +12,7 @@ from mcs_controller.cli.settings import (
     DnsSettings,
     LeaveSettings,
 )
+from mcs_controller.options import Option
 from tests.cli.pages import DOCS, with_table
 
 PAGE = DOCS / "configuration.md"

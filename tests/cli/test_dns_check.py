@@ -10,7 +10,8 @@ from random import Random
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.cli.kubeconfigs import kubeconfig, write

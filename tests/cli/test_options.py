@@ -5,18 +5,8 @@ from typing import Annotated
 import pytest
 
 from mcs_controller.cli.errors import UsageError
-from mcs_controller.cli.options import (
-    Option,
-    add_options,
-    count,
-    count_up_to,
-    one_of,
-    options_of,
-    read_options,
-    seconds,
-    seconds_or_0,
-    switch,
-)
+from mcs_controller.cli.options import add_options, options_of, read_options
+from mcs_controller.options import Group, Option, count, count_up_to, one_of, seconds, seconds_or_0, switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +141,55 @@ def test_the_help_shows_default_and_variable_of_every_option() -> None:
     assert "how often (default 10) [MCS_BEAT_INTERVAL_SECONDS]" in text
     assert "the cluster [MCS_CLUSTER_ID]" in text
     assert "--no-elect" in text
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    objects: int = 500
+    share: float = 0.5
+    not_an_option: str = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A room's configuration, which declares its options beside its defaults."""
+
+    name: str = ""
+    pause_seconds: Annotated[float, Option("how long", parse=seconds)] = 2.0
+    quiet: Annotated[bool, Option("whether", parse=switch)] = False
+    prefixes: Annotated[tuple[str, ...], Option("which", repeatable=True)] = ()
+    bounds: Annotated[
+        Bounds, Group(Bounds, prefix="member_max_", options={"objects": Option("how many", parse=count)})
+    ] = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    before: Annotated[str, Option("first", default="x")]
+    work: Annotated[Work, Group(Work)]
+    after: Annotated[str, Option("last", default="y")]
+
+
+def read_whole(*argv: str, **environment: str) -> Whole:
+    parser = argparse.ArgumentParser()
+    add_options(parser, Whole)
+    return read_options(Whole, parser.parse_args(argv), environment)
+
+
+def test_the_options_of_a_group_stand_where_the_group_does_with_the_defaults_of_its_fields() -> None:
+    assert [(each.flag, each.default) for each in options_of(Whole)] == [
+        ("--before", "x"),
+        ("--pause-seconds", "2"),
+        ("--quiet", "false"),
+        ("--prefixes", None),
+        ("--member-max-objects", "500"),
+        ("--after", "y"),
+    ]
+
+
+def test_a_group_is_read_into_one_configuration_as_it_is_handed_on() -> None:
+    assert read_whole() == Whole("x", Work(), "y")
+    given = read_whole("--quiet", "--prefixes", "a/", "--member-max-objects", "7", MCS_PAUSE_SECONDS="0.25")
+    assert given.work == Work("", 0.25, True, ("a/",), Bounds(7, 0.5, "kept"))
+    with pytest.raises(UsageError, match="--member-max-objects: '0' is not a whole number"):
+        read_whole("--member-max-objects", "0")

@@ -7,12 +7,13 @@ import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 from typing import cast
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
-from mcs_controller.dns.server.answer_server import AnswerConfig
+from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.sockets import bind_groups
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.workers.fleet import Fleet
@@ -34,7 +35,7 @@ from tests.dns.zonetext import packed, vip
 FIRST_PID = 1 << 30
 """More than a kernel gives."""
 
-CONFIG = AnswerConfig("mesh.example", 1400, TcpLimits(7, 5, 3.5), join_replies=False)
+CONFIG = DnsConfig("mesh.example", udp_payload_limit_bytes=1400, tcp=TcpLimits(7, 5, 3.5), join_replies=False)
 
 
 def totals(**counts: int) -> list[int]:
@@ -116,8 +117,7 @@ class Playing(Fleet):
         self.players: list[Player] = []
         self.zone: dict[ServiceKey, PackedService | None] = {}
         super().__init__(
-            CONFIG,
-            workers,
+            replace(CONFIG, workers=workers),
             ("no", "program"),
             random=random or Random(1),
             services=lambda: self.zone,

@@ -12,7 +12,8 @@ from random import Random
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer

@@ -15,8 +15,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mcs_controller.cli.dns_worker import worker_command
+from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.dns.workers.pulse import ProcessState
 from mcs_controller.dnscheck.client import query
 from mcs_controller.simcluster.cluster import SimCluster

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -63,7 +64,7 @@ async def test_a_worker_is_told_what_it_is_and_then_the_whole_zone_before_it_ser
     async with played(fleet, 2) as players:
         for number, player in enumerate(players):
             assert player.hello is not None
-            assert player.hello.config == CONFIG
+            assert player.hello.config == replace(CONFIG, workers=2)
             assert player.hello.groups == [
                 [(pair.udp.fileno(), pair.tcp.fileno()) for pair in slot.pairs] for slot in fleet._slots
             ]

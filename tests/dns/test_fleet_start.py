@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from random import Random
 
 from mcs_controller.dns.server.sockets import bind_groups
@@ -29,7 +30,9 @@ while not read()[-1]:
 async def test_a_worker_has_every_socket_and_a_session_of_its_own_and_nothing_to_read() -> None:
     """Ctrl-C in a terminal is for the parent, which lets the workers answer to the end."""
     command = (sys.executable, "-S", "-c", PROGRAM, "said")
-    fleet = Fleet(CONFIG, 2, command, random=Random(1), services=lambda: (), packed=lambda _: None)
+    fleet = Fleet(
+        replace(CONFIG, workers=2), command, random=Random(1), services=lambda: (), packed=lambda _: None
+    )
     fleet.start(bind_groups((("127.0.0.1", 0),), 2))
     running = asyncio.create_task(fleet.run())
     try:

@@ -12,20 +12,21 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from mcs_controller.dns.answers.counters import DROP_REASONS, RCODE_LABELS, TYPE_LABELS
+from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.errors import ListenError
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
-from mcs_controller.dns.server.sockets import ListenAddress
+from mcs_controller.dns.server.dns_server import DnsServer
+from mcs_controller.dns.server.sockets import DnsAddress
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.dns.cluster import Importer, until
 
 Z = "clusterset.local"
-LOOPBACK: tuple[ListenAddress, ...] = (("127.0.0.1", 0), ("::1", 0))
+LOOPBACK: tuple[DnsAddress, ...] = (("127.0.0.1", 0), ("::1", 0))
 
 
 class Running:
     """A cluster and a DNS server that watches it."""
 
-    def __init__(self, listen: tuple[ListenAddress, ...] = LOOPBACK) -> None:
+    def __init__(self, listen: tuple[DnsAddress, ...] = LOOPBACK) -> None:
         self.cluster = SimCluster("east", random=Random(1))
         self.importer = Importer(self.cluster.client())
         self.registry = CollectorRegistry()

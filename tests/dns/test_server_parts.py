@@ -8,8 +8,8 @@ from random import Random
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.server.answer_server import AnswerConfig
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.dns.zone.snapshot import read_snapshot
@@ -31,18 +31,16 @@ def server_of(cluster: SimCluster, config: DnsConfig, registry: CollectorRegistr
     )
 
 
-def test_what_answers_is_told_its_part_of_the_configuration() -> None:
-    config = DnsConfig("mesh.example", LOOPBACK, 1400, LIMITS, join_replies=False)
-
-    assert config.answering == AnswerConfig("mesh.example", 1400, LIMITS, False)
-
-
 async def test_a_server_without_a_word_is_for_the_usual_zone_port_and_size() -> None:
     config = DnsConfig()
 
-    assert config.answering == AnswerConfig("clusterset.local", 1232, TcpLimits(1000, 200, 10.0), True)
-    assert (config.listen, config.workers, config.snapshot) == ((("", 53),), 1, None)
-    assert AnswerConfig() == config.answering
+    assert (config.zone, config.udp_payload_limit_bytes, config.join_replies) == (
+        "clusterset.local",
+        1232,
+        True,
+    )
+    assert config.tcp == TcpLimits(1000, 200, 10.0)
+    assert (config.listen, config.workers, config.snapshot) == ((("0.0.0.0", 53),), 1, None)
 
 
 @pytest.mark.parametrize(("workers", "is_a_fleet"), [(1, False), (2, True), (3, True)])
@@ -55,7 +53,7 @@ async def test_several_workers_are_a_fleet_that_is_fed_with_what_the_zone_has(
         if server.fleet is None:
             return
         assert len(server.fleet._slots) == workers
-        assert server.fleet._config == server.config.answering
+        assert server.fleet._config == server.config
         assert server.fleet._command == ("no", "program")
         assert server.source._sink is server.fleet
         assert list(server.fleet._services()) == []

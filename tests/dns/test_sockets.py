@@ -9,13 +9,13 @@ import pytest
 
 from mcs_controller.dns.errors import ListenError
 from mcs_controller.dns.server import sockets
-from mcs_controller.dns.server.sockets import ListenAddress, SocketPair, bind_all, bind_groups
+from mcs_controller.dns.server.sockets import DnsAddress, SocketPair, bind_all, bind_groups
 
 LOOPBACK = (("127.0.0.1", 0), ("::1", 0))
 
 
 @contextmanager
-def bound(addresses: tuple[ListenAddress, ...], count: int = 1) -> Iterator[list[list[SocketPair]]]:
+def bound(addresses: tuple[DnsAddress, ...], count: int = 1) -> Iterator[list[list[SocketPair]]]:
     groups = bind_groups(addresses, count)
     try:
         yield groups

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 from mcs_controller.dns.answers.counters import Held
-from mcs_controller.dns.server.answer_server import AnswerConfig
+from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.sockets import bind_all
 from mcs_controller.dns.workers.protocol import (
     Beat,
@@ -50,7 +50,7 @@ class Parent:
     async def start(self) -> None:
         self.reader, self.writer = await asyncio.open_connection(sock=self._ours)
         groups = [[(pair.udp.fileno(), pair.tcp.fileno()) for pair in pairs] for pairs in self.groups]
-        self.writer.write(pack_hello(Hello(AnswerConfig(Z), groups)))
+        self.writer.write(pack_hello(Hello(DnsConfig(Z), groups)))
 
     def tells(self, *, serve: tuple[int, ...] = (0,), **orders: object) -> None:
         told = Orders(**{"services": [], "is_open": True, "stale": False, "serve": [*serve]} | orders)  # type: ignore[arg-type]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Endpoint, ImportedSlice, LocalImport, ServicePort, SlicePort
-from mcs_controller.dns.server.answer_server import AnswerConfig, AnswerServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.answer_server import AnswerServer
 from mcs_controller.dns.server.sockets import bind_all
 from mcs_controller.dnscheck.check import Checker, Difference
 from mcs_controller.dnscheck.client import QueryFailed
@@ -53,7 +54,7 @@ class Ours:
     """Our server on loopback."""
 
     def __init__(self) -> None:
-        self.server = AnswerServer(AnswerConfig(), random=Random(1))
+        self.server = AnswerServer(DnsConfig(), random=Random(1))
         self.server.open()
         for imported, slices in SHOP:
             self.server.update(imported.service, packed(imported, *slices))

@@ -9,7 +9,8 @@ from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.client import Client
 from tests.realkube.workloads import eventually
 

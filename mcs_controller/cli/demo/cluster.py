@@ -17,7 +17,8 @@ from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.demo.agent_process import AgentProcess
 from mcs_controller.cli.demo.servers import ApiServer
 from mcs_controller.cli.demo.sites import HOST, ZONE, Site
-from mcs_controller.dns.server.dns_server import DnsConfig, DnsServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.connection.credentials import StaticCredential
 from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.transport import Request, Response

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from mcs_controller.cli.demo.ports import DNS_PORT, HTTP_PORT
 from mcs_controller.cli.demo.sites import CLUSTERS_MAX, CLUSTERS_MIN
-from mcs_controller.cli.options import Option, count_up_to, one_of, port, switch
 from mcs_controller.observe.logging import LogLevel
+from mcs_controller.options import Option, count_up_to, one_of, port, switch
 
 
 def clusters(text: str) -> int:

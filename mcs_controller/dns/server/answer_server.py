@@ -7,7 +7,6 @@ have to answer for a group of one that has died.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -15,8 +14,9 @@ from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
 from mcs_controller.dns.answers.fastpath import make_responder
 from mcs_controller.dns.answers.zone_answers import ZoneAnswers
+from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.sockets import BACKLOG_CONNECTIONS, SocketPair
-from mcs_controller.dns.server.tcp import TcpLimits, TcpService
+from mcs_controller.dns.server.tcp import TcpService
 from mcs_controller.dns.server.udp import UdpListener
 from mcs_controller.dns.zone.lookup import Zone
 from mcs_controller.dns.zone.packed import PackedService
@@ -24,20 +24,10 @@ from mcs_controller.dns.zone.packed import PackedService
 TCP_CLOSE_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerConfig:
-    """What whoever answers needs to know."""
-
-    zone: str = "clusterset.local"
-    udp_payload_limit_bytes: int = 1232
-    tcp: TcpLimits = field(default_factory=TcpLimits)
-    join_replies: bool = True
-
-
 class AnswerServer:
     """Answers for one zone. Raises `ZoneNameError`."""
 
-    def __init__(self, config: AnswerConfig, *, random: Random) -> None:
+    def __init__(self, config: DnsConfig, *, random: Random) -> None:
         self.counters = Counters(udp_channel(config.udp_payload_limit_bytes), tcp_channel())
         self.answers = ZoneAnswers(
             Zone(config.zone), random=random, payload_limit_bytes=self.counters.udp.ceiling_bytes

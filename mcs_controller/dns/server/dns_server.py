@@ -7,40 +7,20 @@ has arrived and closes everything. With more than one worker the answering is do
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.dns.server.answer_server import AnswerConfig, AnswerServer
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.answer_server import AnswerServer
 from mcs_controller.dns.server.metrics import DnsCollector
-from mcs_controller.dns.server.sockets import ListenAddress, bind_groups
-from mcs_controller.dns.server.tcp import TcpLimits
+from mcs_controller.dns.server.sockets import DnsAddress, bind_groups
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.dns.zone.snapshot import SnapshotKeeper
 from mcs_controller.dns.zone.source import ZoneSource
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.tasks import Tasks
-
-
-@dataclass(frozen=True, slots=True)
-class DnsConfig:
-    """What a DNS server needs to know; `listen` may have port 0, then both protocols get the same port."""
-
-    zone: str = "clusterset.local"
-    listen: tuple[ListenAddress, ...] = (("", 53),)
-    udp_payload_limit_bytes: int = 1232
-    tcp: TcpLimits = field(default_factory=TcpLimits)
-    workers: int = 1
-    snapshot: Path | None = None
-    join_replies: bool = True
-
-    @property
-    def answering(self) -> AnswerConfig:
-        """The part that is about answering."""
-        return AnswerConfig(self.zone, self.udp_payload_limit_bytes, self.tcp, self.join_replies)
 
 
 class DnsServer:
@@ -62,12 +42,11 @@ class DnsServer:
     ) -> None:
         self.config = config
         # Also with workers: what is wrong with the configuration is said here and not by each of them.
-        self.answer_server = AnswerServer(config.answering, random=random)
+        self.answer_server = AnswerServer(config, random=random)
         self.fleet: Fleet | None = None
         if config.workers > 1:
             self.fleet = Fleet(
-                config.answering,
-                config.workers,
+                config,
                 worker_command,
                 random=random,
                 services=lambda: self.source.services(),
@@ -81,9 +60,9 @@ class DnsServer:
             self.snapshot = SnapshotKeeper(config.snapshot, zone, self.source, clock or SystemClock())
         self._registry = registry
         self._collector = DnsCollector(answering, self.source, self.fleet, self.snapshot)
-        self._addresses: tuple[ListenAddress, ...] = ()
+        self._addresses: tuple[DnsAddress, ...] = ()
 
-    def addresses(self) -> tuple[ListenAddress, ...]:
+    def addresses(self) -> tuple[DnsAddress, ...]:
         """What is really bound, in the order of the configuration; empty while not started."""
         return self._addresses
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from mcs_controller.dns.errors import ListenError
 
-ListenAddress = tuple[str, int]
+DnsAddress = tuple[str, int]
 """An IP address of this machine and a port; "" stands for all addresses, of both families."""
 
 BACKLOG_CONNECTIONS: Final = 512
@@ -30,7 +30,7 @@ class SocketPair(NamedTuple):
     tcp: socket.socket
 
     @property
-    def address(self) -> ListenAddress:
+    def address(self) -> DnsAddress:
         """What is really bound."""
         host, port = self.udp.getsockname()[:2]
         return host, port
@@ -41,12 +41,12 @@ class SocketPair(NamedTuple):
         self.tcp.close()
 
 
-def bind_all(addresses: tuple[ListenAddress, ...]) -> list[SocketPair]:
+def bind_all(addresses: tuple[DnsAddress, ...]) -> list[SocketPair]:
     """A pair for every address. Raises `ListenError`, with nothing left open."""
     return bind_groups(addresses, 1)[0]
 
 
-def bind_groups(addresses: tuple[ListenAddress, ...], count: int) -> list[list[SocketPair]]:
+def bind_groups(addresses: tuple[DnsAddress, ...], count: int) -> list[list[SocketPair]]:
     """So many groups that each have a pair for every address. Raises `ListenError`, with nothing left open.
 
     Between the groups the kernel divides clients by their address and port (SO_REUSEPORT).

@@ -24,7 +24,8 @@ from typing import Final
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Counters, Held, tcp_channel, udp_channel
-from mcs_controller.dns.server.answer_server import TCP_CLOSE_SECONDS, AnswerConfig
+from mcs_controller.dns.config import DnsConfig
+from mcs_controller.dns.server.answer_server import TCP_CLOSE_SECONDS
 from mcs_controller.dns.server.sockets import SocketPair
 from mcs_controller.dns.workers.protocol import (
     Beat,
@@ -83,8 +84,7 @@ class Fleet:
 
     def __init__(
         self,
-        config: AnswerConfig,
-        workers: int,
+        config: DnsConfig,
         command: Sequence[str],
         *,
         random: Random,
@@ -102,7 +102,7 @@ class Fleet:
         self._counters = self._no_counts()
         self._slots = [
             _Slot(number, Backoff(FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS, random=random))
-            for number in range(workers)
+            for number in range(config.workers)
         ]
 
     def update(self, service: ServiceKey, packed: PackedService | None) -> None:

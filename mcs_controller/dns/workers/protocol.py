@@ -10,11 +10,12 @@ import asyncio
 import json
 import struct
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import Held
-from mcs_controller.dns.server.answer_server import AnswerConfig
+from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.zone.packed import PackedService, from_json, to_json
 
@@ -29,7 +30,7 @@ class PeerGone(Exception):
 class Hello(NamedTuple):
     """What a worker is: its configuration, and for each group its sockets' file descriptors."""
 
-    config: AnswerConfig
+    config: DnsConfig
     groups: list[list[tuple[int, int]]]
 
 
@@ -67,7 +68,7 @@ def send(writer: asyncio.StreamWriter, frame: bytes) -> None:
 
 def pack_hello(hello: Hello) -> bytes:
     """As a frame."""
-    return _frame([asdict(hello.config), hello.groups])
+    return _frame([asdict(hello.config, dict_factory=_without_paths), hello.groups])
 
 
 def pack_orders(orders: Orders) -> bytes:
@@ -91,8 +92,9 @@ def pack_beat(beat: Beat) -> bytes:
 async def read_hello(reader: asyncio.StreamReader) -> Hello:
     """The next frame, which is a hello. Raises `PeerGone`."""
     config, groups = _checked(await _read(reader), 2)
-    tcp = TcpLimits(**config.pop("tcp"))
-    return Hello(AnswerConfig(**config, tcp=tcp), [[(udp, tcp) for udp, tcp in group] for group in groups])
+    config["tcp"] = TcpLimits(**config["tcp"])
+    config["listen"] = tuple((host, port) for host, port in config["listen"])
+    return Hello(DnsConfig(**config), [[(udp, tcp) for udp, tcp in group] for group in groups])
 
 
 async def read_orders(reader: asyncio.StreamReader) -> Orders:
@@ -114,6 +116,11 @@ async def read_report(reader: asyncio.StreamReader) -> Report | Beat:
         return Beat(*value)
     serving, is_open, totals, tcp_connections, held = _checked(value, 5)
     return Report(serving, is_open, totals, tcp_connections, Held(**held))
+
+
+def _without_paths(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Files are the parent's: a worker is told of none."""
+    return {name: value for name, value in fields if not isinstance(value, Path)}
 
 
 def _frame(value: Any) -> bytes:

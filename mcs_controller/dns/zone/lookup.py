@@ -59,7 +59,7 @@ class Zone:
     Services are known by their two labels on the wire (`service_id`), as they stand in a question.
     """
 
-    def __init__(self, name: str = "clusterset.local") -> None:
+    def __init__(self, name: str) -> None:
         self.origin = origin_name(name)
         self.name = name.rstrip(".").lower() + "."
         self.address_count = 0
