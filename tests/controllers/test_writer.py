@@ -102,6 +102,40 @@ async def test_a_write_that_finds_nothing_leaves_nothing_held(client: Client) ->
     assert store.get("shop", "web") is None
 
 
+async def test_what_we_write_and_delete_ourselves_is_held_and_its_listeners_hear_of_the_deletion_only(
+    client: Client,
+) -> None:
+    store: Store[str] = Store()
+    told: list[tuple[str | None, str | None]] = []
+    store.subscribe(lambda old, new: told.append((old and old.value, new and new.value)))
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, store, read)
+
+    created = await writer.create(body(), SENT)
+    replaced = await writer.replace(created, body(ports=[]), "what was written next")
+    patched = await writer.patch(replaced, {"endpoints": []})
+    assert told == []
+    assert store.get("shop", "web") is patched
+
+    await writer.delete(patched)
+    assert told == [(READ, None)]
+    assert store.get("shop", "web") is None
+
+
+async def test_only_the_object_that_is_known_is_deleted_and_one_that_is_gone_is_no_error(
+    client: Client,
+) -> None:
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, Store[str](), read)
+    created = await writer.create(body(), SENT)
+    with pytest.raises(Conflict):
+        await writer.delete(created._replace(uid="another"))
+    assert await client.get(ENDPOINT_SLICES, "web", "shop")
+
+    await writer.delete(created)
+    await writer.delete(created)
+    with pytest.raises(NotFound):
+        await client.get(ENDPOINT_SLICES, "web", "shop")
+
+
 Edit = Callable[[Object], Any]
 EDITS: dict[str, Edit] = {
     "a field that was pruned": lambda answer: answer.pop("endpoints"),
