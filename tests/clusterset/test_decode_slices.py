@@ -210,3 +210,69 @@ def test_the_longest_spelling_of_an_address_is_read() -> None:
     assert len(spelt) == 45
     found = decode.slice_content(raw_slice(addressType="IPv6", endpoints=[{"addresses": [spelt]}]))
     assert found.endpoints[0].addresses == ("2001:db8:1234:5678:9abc:def0:ffff:ffff",)
+
+
+def test_an_endpoint_that_comes_again_is_the_very_same_and_anything_else_about_it_is_not() -> None:
+    usual: dict[str, Any] = {
+        "addresses": ["10.1.0.1"],
+        "conditions": {"ready": True, "serving": True, "terminating": False},
+        "zone": "z1",
+        "nodeName": "n1",
+    }
+
+    def read(**fields: object) -> Endpoint:
+        (endpoint,) = decode.slice_content(raw_slice(endpoints=[{**usual, **fields}])).endpoints
+        return endpoint
+
+    assert read() is read(targetRef={"name": "another"})
+    others = [
+        read(addresses=["10.1.0.2"]),
+        read(addresses=["10.1.0.1", "10.1.0.2"]),
+        read(conditions={"ready": False, "serving": True, "terminating": False}),
+        read(conditions={"ready": True, "serving": True, "terminating": True}),
+        read(conditions={"ready": True, "serving": True}),
+        read(conditions=None),
+        read(hostname="web-0"),
+        read(zone="z2"),
+        read(nodeName="n2"),
+        read(hints={"forZones": [{"name": "z1"}]}),
+        read(),
+    ]
+    assert len(set(others)) == len(others)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"conditions": {"ready": 1, "serving": True, "terminating": False}},
+        {"conditions": {"ready": 1.0, "serving": True, "terminating": False}},
+        {"conditions": {"ready": True, "serving": True, "terminating": 0}},
+        {"conditions": {"ready": {}}},
+        {"conditions": []},
+        {"conditions": 0},
+        {"addresses": ["10.1.0.300"]},
+        {"addresses": [10]},
+        {"addresses": ["fd00::1"]},
+        {"hostname": ["web"]},
+        {"hostname": "Web!"},
+        {"zone": {"a": 1}},
+        {"nodeName": 7},
+    ],
+    ids=str,
+)
+def test_what_is_refused_is_refused_however_often_its_like_was_read(fields: dict[str, Any]) -> None:
+    usual = {
+        "addresses": ["10.1.0.1"],
+        "conditions": {"ready": True, "serving": True, "terminating": False},
+    }
+    for _ in range(2):
+        decode.slice_content(raw_slice(endpoints=[usual]))
+        with pytest.raises(MalformedObject):
+            decode.slice_content(raw_slice(endpoints=[{**usual, **fields}]))
+
+
+def test_the_same_text_is_an_address_of_one_family_only() -> None:
+    endpoints = [{"addresses": ["10.1.0.1"]}]
+    decode.slice_content(raw_slice(endpoints=endpoints))
+    with pytest.raises(MalformedObject):
+        decode.slice_content(raw_slice(addressType="IPv6", endpoints=endpoints))

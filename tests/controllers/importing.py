@@ -18,7 +18,6 @@ from mcs_controller.clusterset.model import (
     ImportedSlice,
     LocalImport,
     LocalService,
-    MergedService,
     ServiceKey,
 )
 from mcs_controller.clusterset.services import decode
@@ -89,11 +88,11 @@ class West:
     def _importer(self) -> Importer:
         view = SimpleNamespace(
             complete=lambda: self.complete,
-            merged=self._merged,
+            merge_of=lambda key, records: merge(records, frozenset()) if records else None,
             records=lambda key: tuple(self._all_records()),
             slices=lambda key: tuple(self.sources),
             own_record=lambda key: self.own,
-            unaccounted=lambda key, imported: frozenset(self.unaccounted),
+            unaccounted=lambda key, imported, exporters: frozenset(self.unaccounted),
             unaccounted_slices=lambda key: frozenset(self.unaccounted_slices),
             changed_at_seconds=lambda slice_: self.changed_at_seconds,
         )
@@ -108,6 +107,7 @@ class West:
         status = SimpleNamespace(
             want=lambda key, wanted: self.statuses.append(wanted),
             hold=lambda key, imported, condition: self.holding.append(condition),
+            slice_objects_pruned=False,
         )
         context = Context.of(
             AgentConfig(cluster_id="west", exclude_metadata=("secret.example.com/",)),
@@ -156,10 +156,6 @@ class West:
 
     def _all_records(self) -> Sequence[ExportRecord]:
         return [self.own, *self.records] if self.own is not None else self.records
-
-    def _merged(self, key: ServiceKey) -> MergedService | None:
-        records = self._all_records()
-        return merge(records, frozenset()) if records else None
 
     async def look(self) -> float | None:
         return await self.importer.reconcile(WEB)

@@ -13,6 +13,7 @@ from mcs_controller.kube.errors import Invalid, NamespaceTerminating, ServerErro
 from tests.clusterset.builders import WEB, record, source_slice
 from tests.controllers.clusterset import IMPORTS, import_by_hand
 from tests.controllers.importing import DERIVED, importing, slice_name, west
+from tests.controllers.processes import LoopClock
 
 pytestmark = pytest.mark.looptime
 
@@ -256,7 +257,7 @@ async def test_an_import_that_becomes_headless_rests_its_service_and_looks_again
 
 async def test_how_long_a_change_took_is_measured_if_it_is_anothers_and_was_made_after_the_start() -> None:
     async with importing() as one:
-        now_seconds = one.importer._clock.now().timestamp()
+        now_seconds = LoopClock().now().timestamp()
 
         async def measured(cluster: str, changed_at_seconds: float) -> tuple[float | None, float | None]:
             one.changed_at_seconds = changed_at_seconds

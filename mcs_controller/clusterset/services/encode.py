@@ -157,16 +157,7 @@ def imported_slice(slice_: ImportedSlice, api_version: str = _IMPORT_API_VERSION
     body = _object(ENDPOINT_SLICES, slice_.service.namespace, slice_.name, **metadata)
     body["addressType"] = slice_.content.address_type
     body["ports"] = _ports(slice_.content.ports)
-    body["endpoints"] = [
-        _present(
-            **_endpoint(endpoint),
-            nodeName=endpoint.node_name or None,
-            hints={"forZones": [{"name": zone} for zone in endpoint.hint_zones]}
-            if endpoint.hint_zones
-            else None,
-        )
-        for endpoint in slice_.content.endpoints
-    ]
+    body["endpoints"] = [_imported_endpoint(endpoint) for endpoint in slice_.content.endpoints]
     return body
 
 
@@ -199,9 +190,26 @@ def _affinity(config: AffinityConfig) -> Mapping[str, Any]:
 
 def _endpoint(endpoint: Endpoint) -> Body:
     """What any cluster may know of an endpoint: not its node, not its pod (MCS-EPS-11)."""
-    return _present(
-        addresses=list(endpoint.addresses),
-        conditions=_present(ready=endpoint.ready, serving=endpoint.serving, terminating=endpoint.terminating),
-        hostname=endpoint.hostname or None,
-        zone=endpoint.zone or None,
-    )
+    # Written out, as this is done for each endpoint of each slice that changes.
+    conditions: Body = {}
+    if endpoint.ready is not None:
+        conditions["ready"] = endpoint.ready
+    if endpoint.serving is not None:
+        conditions["serving"] = endpoint.serving
+    if endpoint.terminating is not None:
+        conditions["terminating"] = endpoint.terminating
+    body: Body = {"addresses": list(endpoint.addresses), "conditions": conditions}
+    if endpoint.hostname:
+        body["hostname"] = endpoint.hostname
+    if endpoint.zone:
+        body["zone"] = endpoint.zone
+    return body
+
+
+def _imported_endpoint(endpoint: Endpoint) -> Body:
+    body = _endpoint(endpoint)
+    if endpoint.node_name:
+        body["nodeName"] = endpoint.node_name
+    if endpoint.hint_zones:
+        body["hints"] = {"forZones": [{"name": zone} for zone in endpoint.hint_zones]}
+    return body

@@ -7,9 +7,14 @@ what was published.
 """
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import Final
 
 from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX
 from mcs_controller.clusterset.model import Endpoint, SliceContent, SourceSlice
+
+MAX_REMEMBERED_ENDPOINTS: Final = 4096
+"""Most endpoints of a slice that changes did not: these compare in no time if they are the very same."""
 
 
 def published_slice(slice_: SourceSlice) -> SourceSlice:
@@ -28,6 +33,7 @@ def published_content(content: SliceContent) -> SliceContent:
     return SliceContent(content.address_type, content.ports, tuple(map(_published, content.endpoints)))
 
 
+@lru_cache(maxsize=MAX_REMEMBERED_ENDPOINTS)
 def _published(endpoint: Endpoint) -> Endpoint:
     return Endpoint(
         endpoint.addresses[:ADDRESSES_PER_ENDPOINT_MAX],

@@ -47,16 +47,17 @@ class StatusWriter(ABC, Generic[W, D]):
         self._since_seconds: dict[ServiceKey, float] = {}
         self._pace: Pace[ServiceKey] = Pace()
 
-    def want(self, key: ServiceKey, wanted: W) -> None:
-        """Have the status of `key` be as `wanted`, soon."""
+    def want(self, key: ServiceKey, wanted: W) -> bool:
+        """Have the status of `key` be as `wanted`, soon; whether there is nothing to do for that."""
         # What is being written now will be what is held: to want what is held before is a difference then.
         in_flight = key in self._wanted
         self._wanted[key] = wanted
         if not in_flight and self._difference(key, wanted) is None:
             del self._wanted[key]
-        else:
-            self._since_seconds.setdefault(key, asyncio.get_running_loop().time())
-            self.queue.add(key)
+            return True
+        self._since_seconds.setdefault(key, asyncio.get_running_loop().time())
+        self.queue.add(key)
+        return False
 
     @abstractmethod
     def _difference(self, key: ServiceKey, wanted: W) -> D | None:

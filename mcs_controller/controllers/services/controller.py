@@ -38,8 +38,10 @@ class ServicesController(Controller):
         self.exports = _queue("exports", self._exporter.reconcile, context)
         self.imports = _queue("imports", importer.reconcile, context)
         statuses = (self._exporter.status, importer.status)
+        behind_exports = importer.behind_exports
+        behind_exports.keys_ahead = lambda: len(self.exports)
         for status in statuses:
-            status.keys_ahead = lambda: len(self.exports) + len(self.imports)
+            status.keys_ahead = lambda: len(self.exports) + len(self.imports) + len(behind_exports)
         self.queues = (
             self.exports,
             self.imports,

@@ -92,8 +92,15 @@ MAX_IMPORTED_PORTS: Final = 2 * MAX_PORTS + 2
 MAX_ENDPOINTS: Final = 1000
 MAX_ADDRESSES: Final = 100
 MAX_HINTS: Final = 8
+MAX_REMEMBERED_ENDPOINTS: Final = 16_384
+"""Some 5 MiB of them; what is remembered of a slice is of use when its next change comes."""
+MAX_REMEMBERED_CHARS: Final = 400
+"""Of the texts of one endpoint: an address and three names; no member can fill the memory with them."""
 MAX_ADDRESS_CHARS: Final = 45
 """An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
+
+_NO_CONDITIONS: Final[Json] = {}
+_BOOLEANS: Final = (None, True, False)
 
 
 def slice_content(
@@ -131,8 +138,63 @@ def _slice_port(raw: Json) -> SlicePort:
 
 
 def _endpoint(raw: Any, family: AddressFamily, addresses_max: int) -> Endpoint:
+    """An endpoint; the usual ones, with one address and no hints, are remembered."""
     if type(raw) is not dict:
         raise bad("endpoint", raw, "an object")
+    addresses, conditions = raw.get("addresses"), raw.get("conditions")
+    if conditions is None:
+        conditions = _NO_CONDITIONS
+    if (
+        type(addresses) is list
+        and len(addresses) == 1
+        and type(conditions) is dict
+        and raw.get("hints") is None
+    ):
+        address, hostname = addresses[0], raw.get("hostname") or ""
+        zone, node_name = raw.get("zone") or "", raw.get("nodeName") or ""
+        if (
+            type(address) is type(hostname) is type(zone) is type(node_name) is str
+            and len(address) + len(hostname) + len(zone) + len(node_name) <= MAX_REMEMBERED_CHARS
+        ):
+            ready, serving = conditions.get("ready"), conditions.get("serving")
+            terminating = conditions.get("terminating")
+            if ready in _BOOLEANS and serving in _BOOLEANS and terminating in _BOOLEANS:
+                return _usual_endpoint(
+                    family, address, ready, serving, terminating, hostname, zone, node_name
+                )
+    return _any_endpoint(raw, family, addresses_max)
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_ENDPOINTS, typed=True)
+def _usual_endpoint(
+    family: AddressFamily,
+    address: str,
+    ready: bool | None,
+    serving: bool | None,
+    terminating: bool | None,
+    hostname: str,
+    zone: str,
+    node_name: str,
+) -> Endpoint:
+    """The very same object for the same texts and conditions, typed: for JSON 1 is not true.
+
+    When a slice changes, most of its endpoints do not. These need not be checked and made again, and two
+    slices that share them compare in no time. What is refused is not remembered, and checked each time.
+    """
+    return _any_endpoint(
+        {
+            "addresses": [address],
+            "conditions": {"ready": ready, "serving": serving, "terminating": terminating},
+            "hostname": hostname,
+            "zone": zone,
+            "nodeName": node_name,
+        },
+        family,
+        1,
+    )
+
+
+def _any_endpoint(raw: Json, family: AddressFamily, addresses_max: int) -> Endpoint:
     addresses = raw.get("addresses")
     if type(addresses) is not list or not 0 < len(addresses) <= MAX_ADDRESSES:
         raise bad("addresses", addresses, f"a list of 1 to {MAX_ADDRESSES} addresses")

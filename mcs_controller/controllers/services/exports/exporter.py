@@ -7,8 +7,15 @@ slices and everything else local are only read (MCS-EXP-12).
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
-from mcs_controller.clusterset.model import Condition, ExportRecord, ServiceKey
+from mcs_controller.clusterset.model import (
+    Condition,
+    ExportRecord,
+    LocalExport,
+    MergedService,
+    ServiceKey,
+)
 from mcs_controller.clusterset.services import encode
 from mcs_controller.clusterset.services.export import (
     ExportEvaluation,
@@ -26,6 +33,7 @@ from mcs_controller.controllers.services.exports.mirror import OwnMirror
 from mcs_controller.controllers.services.stores.own_limits import LOOK_AGAIN_SECONDS
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.errors import ApiError, Forbidden, Invalid, KubeError, NamespaceTerminating
+from mcs_controller.kube.store import Entry
 
 
 class Exporter:
@@ -51,6 +59,7 @@ class Exporter:
         # What has to be looked at before all can be said to be written; what the broker refuses is not.
         self._unfinished: set[ServiceKey] = set()
         self._refused: set[ServiceKey] = set()
+        self._told: dict[ServiceKey, _Told] = {}
         mirror.listen(changed=self._unfinished.add, broke=lambda reason: None)
 
     def recheck(self, keys: Iterable[ServiceKey]) -> None:
@@ -111,6 +120,7 @@ class Exporter:
             self._unfinished.add(key)
 
     async def _reconcile(self, key: ServiceKey) -> float | None:
+        told = self._told.pop(key, None)
         evaluation = self._local.evaluation(key)
         if evaluation is None:
             self._own_limits.forget(key)
@@ -133,7 +143,7 @@ class Exporter:
         except KubeError as error:
             self._tell(key, evaluation, ready_condition("Failed", str(error)))
             raise
-        self._tell(key, evaluation, ready)
+        self._tell(key, evaluation, ready, told)
         return LOOK_AGAIN_SECONDS if self._own_limits.unpublished(key) else None
 
     async def _publish(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
@@ -197,7 +207,7 @@ class Exporter:
             published = published_slice(source)
             if held is not None and held.value == published:
                 continue
-            body = encode.exported_slice(source, source.changed_at_seconds)
+            body = encode.exported_slice(published, source.changed_at_seconds)
             if (refused := self._own_limits.refuses_slice(source, body)) is not None:
                 refusal = refused
                 if held is not None:
@@ -227,8 +237,19 @@ class Exporter:
         for entry in self._broker.own_slices.indexed(key):
             await self._mirror.remove_slice(entry, exported=False)
 
-    def _tell(self, key: ServiceKey, evaluation: ExportEvaluation, ready: Condition | None) -> None:
+    def _tell(
+        self,
+        key: ServiceKey,
+        evaluation: ExportEvaluation,
+        ready: Condition | None,
+        told_before: "_Told | None" = None,
+    ) -> None:
         """What is not known yet, after a start, leaves the condition of the time before in place."""
+        merged = self._view.merged(key) if evaluation.record is not None and self._view.complete() else None
+        told = _Told(self._local.exports.get(*key), evaluation, ready, merged)
+        if told_before is not None and told.is_same(told_before):
+            self._told[key] = told
+            return
         generation = evaluation.valid.observed_generation
         wanted = [evaluation.valid]
         if ready is None and not self.status.has(key, "Ready"):
@@ -237,6 +258,31 @@ class Exporter:
             wanted.append(replace(ready, observed_generation=generation))
         if evaluation.record is None:
             wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
-        elif self._view.complete() and (merged := self._view.merged(key)) is not None:
+        elif merged is not None:
             wanted.append(conflict_condition(merged, observed_generation=generation))
-        self.status.want(key, wanted)
+        is_told = self.status.want(key, wanted)
+        if is_told and not self._local.namespace_is_ending(key.namespace):
+            self._told[key] = told
+
+
+class _Told(NamedTuple):
+    """What the conditions of a ServiceExport follow from; noted once the ServiceExport has them.
+
+    The same of it leads to the same conditions: the very same `export` is the version that was found to have
+    them, and whatever somebody does to it makes it another. Most changes are of endpoints, which no condition
+    speaks of. A note is taken out before each look and put back by one that ends well.
+    """
+
+    export: Entry[LocalExport] | None
+    evaluation: ExportEvaluation
+    ready: Condition | None
+    merged: MergedService | None
+
+    def is_same(self, other: "_Told") -> bool:
+        """Whether the conditions would be the same, and are there."""
+        return (
+            self.export is other.export
+            and self.evaluation is other.evaluation
+            and self.merged is other.merged
+            and self.ready == other.ready
+        )

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset.model import (
@@ -40,6 +40,25 @@ _ALL_FAMILIES: tuple[AddressFamily, ...] = ("IPv4", "IPv6")
 _Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
 
 
+class Ground(NamedTuple):
+    """The derived Service as it is, and how much was learnt of what this cluster does not serve.
+
+    What was learnt is never unlearnt: as many families, or distributions, are the same ones.
+    """
+
+    observed: Entry[LocalService] | None
+    unserved: int
+    unknown_distributions: int
+
+    def is_same(self, other: "Ground") -> bool:
+        """Whether nothing of it has changed: the very same object is the same version of the same Service."""
+        return (
+            self.observed is other.observed
+            and self.unserved == other.unserved
+            and self.unknown_distributions == other.unknown_distributions
+        )
+
+
 class DerivedServices:
     """Creates, reconciles and removes derived Services. All methods raise `KubeError`."""
 
@@ -56,6 +75,10 @@ class DerivedServices:
         if not self._unserved:
             return ()
         return tuple(family for family in _ALL_FAMILIES if family not in self._unserved)
+
+    def ground(self, key: ServiceKey) -> Ground:
+        """What `ensure` would go by, beside the merge and the import."""
+        return Ground(self._observed(key), len(self._unserved), len(self._unknown_distributions))
 
     def ips(self, key: ServiceKey) -> tuple[str, ...]:
         """The clusterset IPs that an import already has, though the import itself may be gone."""

@@ -35,7 +35,10 @@ _Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
 
 
 class ImportStatus(StatusWriter[WantedStatus, _Difference]):
-    """The only writer of our part of a ServiceImport's status."""
+    """The only writer of our part of a ServiceImport's status.
+
+    `slice_objects_pruned`: this API server does not know `endpointSliceObjects`, as it answered last.
+    """
 
     def __init__(self, context: Context, local: LocalStores) -> None:
         super().__init__("import-status", context.random)
@@ -45,7 +48,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         self._imports = ObjectWriter(
             local.client, local.imports_resource, local.imports, decode.service_import
         )
-        self._slice_objects_pruned = False
+        self.slice_objects_pruned = False
 
     def hold(self, key: ServiceKey, imported: LocalImport, held: Condition) -> None:
         """Have the condition `held` set, soon, and everything else left as it is."""
@@ -56,7 +59,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         written = await self._imports.patch(
             entry, {"status": status}, subresource="status", expected=expected
         )
-        self._slice_objects_pruned = not written.value.slice_objects
+        self.slice_objects_pruned = not written.value.slice_objects
         self._tell(entry, written.value.conditions)
 
     def _difference(self, key: ServiceKey, wanted: WantedStatus) -> _Difference | None:
@@ -66,7 +69,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         held = entry.value
         conditions = merge_conditions(held.conditions, wanted.conditions, rfc3339(self._clock.now()))
         slice_objects = "Present" if wanted.slices_exist else "Absent"
-        same_slice_objects = self._slice_objects_pruned or held.slice_objects == slice_objects
+        same_slice_objects = self.slice_objects_pruned or held.slice_objects == slice_objects
         if held.clusters == wanted.clusters and held.conditions == conditions and same_slice_objects:
             return None
         status = {
@@ -74,7 +77,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
             "conditions": encode_conditions(conditions),
             "endpointSliceObjects": slice_objects,
         }
-        kept = "" if self._slice_objects_pruned else slice_objects
+        kept = "" if self.slice_objects_pruned else slice_objects
         expected = replace(held, clusters=wanted.clusters, conditions=conditions, slice_objects=kept)
         return entry, status, expected
 

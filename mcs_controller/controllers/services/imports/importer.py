@@ -8,12 +8,12 @@ export remains (MCS-IMP-03), and nothing is removed without proof (`runtime/proo
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Final
 
-from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import (
+    ExportRecord,
     ImportedSlice,
     LocalImport,
     MergedService,
@@ -29,6 +29,9 @@ from mcs_controller.controllers.services.imports.derived_services import Derived
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
+from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices
+from mcs_controller.controllers.services.imports.order import BehindExports
+from mcs_controller.controllers.services.imports.settled import Done, ImportGround, Settled
 from mcs_controller.controllers.services.metrics import ServicesMetrics
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.errors import KubeError, NamespaceTerminating
@@ -60,17 +63,15 @@ class Importer:
         self._evidence = evidence
         self._derived = DerivedServices(local, context.clock)
         self._metrics = metrics
-        self._clock = context.clock
         self._exclude_metadata = context.config.exclude_metadata
-        self._started_at_seconds = context.clock.now().timestamp()
+        self.behind_exports = BehindExports()
+        self._settled: dict[ServiceKey, Settled] = {}
         self._imported_here: set[tuple[str, ServiceKey]] = set()
         self._unsure_since_seconds: dict[ServiceKey, float] = {}
         self._imports = ObjectWriter(
             local.client, local.imports_resource, local.imports, decode.service_import
         )
-        self._slices = ObjectWriter(
-            local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
-        )
+        self._slices = ImportedSlices(local, stores.view, metrics, context.clock)
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """Bring the local objects of `key` in step; raises what kept it from doing so."""
@@ -82,6 +83,8 @@ class Importer:
             return None
 
     async def _reconcile(self, key: ServiceKey) -> float | None:
+        waited_since_seconds = self.behind_exports.take(key)
+        settled = self._settled.pop(key, None)
         if not self._local.synced():
             return None
         if not self._local.namespace_is_active(key.namespace):
@@ -97,7 +100,8 @@ class Importer:
             return None
         if imported is not None and fuse.is_released(imported.value.annotations):
             self._retained.let_go(key)
-        merged = self._view.merged(key)
+        records = self._view.records(key)
+        merged = self._view.merge_of(key, records)
         exporters = set(merged.clusters) if merged is not None else set()
         if own in exporters:
             self._evidence.saw([(own, key)])
@@ -117,7 +121,11 @@ class Importer:
         elif merged is None:
             await self._withdraw(key, imported)
         elif (imported is None or not imported.value.deleting) and self.cap.permits(key, merged.clusters):
-            return await self._import(key, merged, imported)
+            if imported is None and own in exporters:
+                wait_seconds = self.behind_exports.wait_seconds(key, waited_since_seconds)
+                if wait_seconds is not None:
+                    return wait_seconds
+            return await self._import(key, merged, records, imported, settled)
         return None
 
     def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
@@ -136,7 +144,7 @@ class Importer:
         """
         if imported is not None and fuse.is_released(imported.value.annotations):
             return frozenset()
-        unsure = self._view.unaccounted(key, imported.value if imported else None)
+        unsure = self._view.unaccounted(key, imported.value if imported else None, exporters)
         own = self._local.cluster_id
         is_left = own not in exporters and own in self._remembered_exporters(key, imported)
         if is_left and not self._evidence.proves_gone([(own, key)]):
@@ -162,13 +170,19 @@ class Importer:
         return max(0.0, since_seconds + TELL_UNSURE_AFTER_SECONDS - now_seconds)
 
     async def _import(
-        self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport] | None
+        self,
+        key: ServiceKey,
+        merged: MergedService,
+        all_records: Sequence[ExportRecord],
+        imported: Entry[LocalImport] | None,
+        settled: Settled | None,
     ) -> float | None:
-        records = {record.cluster: record for record in self._view.records(key)}
         if imported is None:
             wanted = self._desired_import(merged, self._derived.ips(key))
             imported = await self._imports.create(self._import_body(wanted))
             self.fuse.look(key)
+            all_records = self._view.records(key)
+        records = {record.cluster: record for record in all_records}
         sources = [one for one in self._view.slices(key) if one.cluster in records]
         stay = self._slices_that_stay(key)
         withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
@@ -180,12 +194,35 @@ class Importer:
             owner_uid=imported.uid,
             withdrawn=withdrawn,
         )
+        ips = imported.value.spec.ips or self._derived.ips(key)
+        ground = ImportGround(
+            imported,
+            self._derived.ground(key),
+            merged,
+            withdrawn,
+            self._membership.held & records.keys(),
+            desired.wants_clusterset_ip(merged, sources, ips),
+            self.status.slice_objects_pruned,
+        )
+        if settled is not None and ground.is_same(settled.ground):
+            problem = await self._slices.write(key, slices, stay)
+            done = Done(imported.value, imported.value.spec, self._derived.served_families(), problem)
+        else:
+            settled = None
+            done = await self._bring_in_step(key, ground, slices, stay)
+        return self._conclude(key, ground, done, settled)
+
+    async def _bring_in_step(
+        self, key: ServiceKey, ground: ImportGround, slices: Sequence[ImportedSlice], stay: Set[str]
+    ) -> Done:
+        """Write import, derived Service and slices, as far as they differ."""
+        imported, merged = ground.imported, ground.merged
         problem: KubeError | None = None
         ips = imported.value.spec.ips
-        wants_ip = desired.wants_clusterset_ip(merged, sources, ips or self._derived.ips(key))
-        if wants_ip:
+        if ground.wants_ip:
             if self._derived.changes_ports(key, merged):
-                problem = await self._write_slices(key, merged, slices, stay, remove=False)
+                given_up = self._derived.ports_given_up(key, merged)
+                problem = await self._slices.write(key, slices, stay, given_up=given_up, remove=False)
             try:
                 ips = await self._derived.ensure(key, merged, imported)
             except KubeError as error:
@@ -194,34 +231,61 @@ class Importer:
         wanted = self._desired_import(merged, ips)
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
-        problem = await self._write_slices(key, merged, slices, stay) or problem
+        given_up = self._derived.ports_given_up(key, merged)
+        problem = await self._slices.write(key, slices, stay, given_up=given_up) or problem
         rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
+        is_final = rested_seconds is None and not given_up
+        return Done(imported.value, wanted.spec, served, problem, rested_seconds, is_final=is_final)
+
+    def _conclude(
+        self, key: ServiceKey, ground: ImportGround, done: Done, settled: Settled | None
+    ) -> float | None:
+        """Have the status say what is so now, and note it if nothing is left to do; when to look again.
+
+        With `settled` it is known to say that already, unless slices were refused, are missing, or have
+        become the first or ceased to be.
+        """
         missing, told_seconds = self._told_as_missing(key)
-        self.status.want(
+        slices_exist = bool(self._local.imported_slices.indexed(key))
+        if (
+            settled is not None
+            and done.problem is None
+            and not missing
+            and slices_exist == settled.slices_exist
+        ):
+            self._settled[key] = settled
+            return told_seconds
+        generation = done.imported.generation
+        is_told = self.status.want(
             key,
             WantedStatus(
-                clusters=merged.clusters,
+                clusters=ground.merged.clusters,
                 conditions=desired.import_conditions(
-                    merged,
-                    wanted.spec,
-                    families=served,
-                    withdrawn=withdrawn,
-                    waiting="" if wants_ip else desired.NO_ENDPOINT_YET,
-                    error=str(problem) if problem else "",
-                    observed_generation=imported.value.generation,
+                    ground.merged,
+                    done.spec,
+                    families=done.served,
+                    withdrawn=ground.withdrawn,
+                    waiting="" if ground.wants_ip else desired.NO_ENDPOINT_YET,
+                    error=str(done.problem) if done.problem else "",
+                    observed_generation=generation,
                 )
                 + fuse.held(
-                    imported.value,
-                    silent=sorted(self._membership.held & records.keys()),
-                    missing=missing,
-                    generation=imported.value.generation,
+                    done.imported, silent=sorted(ground.silent), missing=missing, generation=generation
                 ),
-                slices_exist=bool(self._local.imported_slices.indexed(key)),
+                slices_exist=slices_exist,
             ),
         )
-        if problem is not None:
-            raise problem
-        return min((one for one in (rested_seconds, told_seconds) if one is not None), default=None)
+        if done.problem is not None:
+            raise done.problem
+        if is_told and not missing and done.is_final and self._is_present(key, ground):
+            self._settled[key] = Settled(ground, slices_exist)
+        return min((one for one in (done.rested_seconds, told_seconds) if one is not None), default=None)
+
+    def _is_present(self, key: ServiceKey, ground: ImportGround) -> bool:
+        """Whether import and derived Service are still those that the look began with: it wrote neither."""
+        return self._local.imports.get(*key) is ground.imported and self._derived.ground(key).is_same(
+            ground.derived
+        )
 
     def _told_as_missing(self, key: ServiceKey) -> tuple[list[str], float | None]:
         """The exporters of whom something has been held for a while, and when to look again."""
@@ -290,76 +354,10 @@ class Importer:
             withdrawn=self._withdrawn(key, imported, records.keys()),
         )
         stay = self._slices_that_stay(key)
-        problem = await self._write_slices(key, merged, slices, stay, clusters)
+        given_up = self._derived.ports_given_up(key, merged)
+        problem = await self._slices.write(key, slices, stay, clusters, given_up=given_up)
         if problem is not None:
             raise problem
-
-    async def _write_slices(
-        self,
-        key: ServiceKey,
-        merged: MergedService,
-        wanted: Iterable[ImportedSlice],
-        stay: Set[str],
-        clusters: Set[str] | None = None,
-        *,
-        remove: bool = True,
-    ) -> KubeError | None:
-        """Bring the imported slices of `clusters` (None: of all) in step with the wanted ones.
-
-        Those named by `stay` stay, wanted or not; both are of one moment, since a source may come meanwhile.
-        This cluster's own stay as they are until what it exports has been read. Without `remove` those that
-        are not wanted stay, too. A slice that is refused does not keep the others from being written; the
-        first refusal is returned.
-        """
-        left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
-        given_up = self._derived.ports_given_up(key, merged)
-        left = {
-            entry.name: entry
-            for entry in self._local.imported_slices.indexed(key)
-            if (clusters is None or entry.value.source_cluster in clusters)
-            and entry.value.source_cluster not in left_alone
-        }
-        problem: KubeError | None = None
-        for slice_ in wanted:
-            held = left.pop(slice_.name, None)
-            try:
-                await self._write_slice(
-                    desired.with_ports_in_use(slice_, held and held.value, given_up), held
-                )
-            except KubeError as error:
-                problem = problem or error
-        for entry in left.values() if remove else ():
-            if entry.name in stay:
-                continue
-            try:
-                await self._slices.delete(entry)
-            except KubeError as error:
-                problem = problem or error
-        return problem
-
-    async def _write_slice(self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None) -> None:
-        if held is not None and held.value == slice_:
-            return
-        body = encode.imported_slice(slice_, self._local.imports_resource().api_version)
-        if held is not None and held.value.content.address_type != slice_.content.address_type:
-            # The address type of a slice cannot change.
-            await self._slices.delete(held)
-            held = None
-        if held is None:
-            await self._slices.create(body, slice_)
-        else:
-            await self._slices.replace(held, body, slice_)
-        self._measure(slice_)
-
-    def _measure(self, slice_: ImportedSlice) -> None:
-        """How long the change behind a slice took; what was waiting when this agent started is no measure."""
-        if slice_.source_cluster == self._local.cluster_id:
-            return
-        changed_at_seconds = self._view.changed_at_seconds(slice_)
-        if changed_at_seconds > self._started_at_seconds:
-            self._metrics.export_to_import.observe(
-                max(0.0, self._clock.now().timestamp() - changed_at_seconds)
-            )
 
     async def _withdraw(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
         """Nobody exports the service: the import goes first, so that nobody is sent there any more."""

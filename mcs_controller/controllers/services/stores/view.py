@@ -6,6 +6,7 @@ importer read the same view. A merge is kept for as long as the records are the 
 admitted of a slice.
 """
 
+from collections.abc import Set
 from typing import NamedTuple
 
 from mcs_controller.clusterset.model import (
@@ -111,7 +112,10 @@ class ClustersetView:
 
     def merged(self, key: ServiceKey) -> MergedService | None:
         """What the records of one service amount to; None when nobody exports it."""
-        records = self.records(key)
+        return self.merge_of(key, self.records(key))
+
+    def merge_of(self, key: ServiceKey, records: tuple[ExportRecord, ...]) -> MergedService | None:
+        """The same of these `records` of the service, which are all that there are now."""
         if not records:
             self._merges.pop(key, None)
             return None
@@ -162,8 +166,12 @@ class ClustersetView:
                 return source.changed_at_seconds
         return 0.0
 
-    def unaccounted(self, key: ServiceKey, imported: LocalImport | None) -> frozenset[str]:
+    def unaccounted(
+        self, key: ServiceKey, imported: LocalImport | None, exporters: Set[str] | None = None
+    ) -> frozenset[str]:
         """The other clusters that, by the objects here, export the service, and whose word is missing.
+
+        `exporters` are those whose records are admitted, for whoever has found them already.
 
         There is no record of theirs (or they are no members), and nothing proves that they do not export it.
         "" stands for some cluster: an import may not have come to name any.
@@ -174,11 +182,15 @@ class ClustersetView:
             remembered.update(imported.clusters)
         if not remembered and imported is not None and not self._retained.everybody_accounted():
             return frozenset({""}) if key not in self._exported_here else frozenset()
-        exporters = {record.cluster for record in self.records(key)}
+        if exporters is None:
+            exporters = {record.cluster for record in self.records(key)}
+        silent = remembered - exporters - {own}
+        if not silent:
+            return frozenset()
         refused = {record.cluster for record in self._retained.records(key)} - exporters
         return frozenset(
             cluster
-            for cluster in remembered - exporters - {own}
+            for cluster in silent
             if not self._retained.accounted(cluster, key)
             and not (cluster in refused and self._membership.member(cluster) is not None)
         )

@@ -1,0 +1,101 @@
+"""Writes the imported EndpointSlices of one service, each if it differs, and measures how long that took."""
+
+from collections.abc import Collection, Iterable, Set
+
+from mcs_controller.api.resources import ENDPOINT_SLICES
+from mcs_controller.clusterset.model import ImportedSlice, ServiceKey
+from mcs_controller.clusterset.services import decode, desired, encode
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.services.metrics import ServicesMetrics
+from mcs_controller.controllers.services.stores.local import LocalStores
+from mcs_controller.controllers.services.stores.view import ClustersetView
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.store import Entry
+
+
+class ImportedSlices:
+    """The writer of imported slices; what they must look like is decided by who asks."""
+
+    def __init__(
+        self, local: LocalStores, view: ClustersetView, metrics: ServicesMetrics, clock: Clock
+    ) -> None:
+        self._local = local
+        self._view = view
+        self._metrics = metrics
+        self._clock = clock
+        self._started_at_seconds = clock.now().timestamp()
+        self._writer = ObjectWriter(
+            local.client, lambda: ENDPOINT_SLICES, local.imported_slices, decode.imported_slice
+        )
+
+    async def delete(self, entry: Entry[ImportedSlice]) -> None:
+        """Delete one; one that is gone already is fine. Raises `KubeError`."""
+        await self._writer.delete(entry)
+
+    async def write(
+        self,
+        key: ServiceKey,
+        wanted: Iterable[ImportedSlice],
+        stay: Set[str],
+        clusters: Set[str] | None = None,
+        *,
+        given_up: Collection[tuple[str, str]] = (),
+        remove: bool = True,
+    ) -> KubeError | None:
+        """Bring the imported slices of `clusters` (None: of all) in step with the wanted ones.
+
+        Those named by `stay` stay, wanted or not; both are of one moment, since a source may come meanwhile.
+        This cluster's own stay as they are until what it exports has been read. Without `remove` those that
+        are not wanted stay, too. What a slice says of the ports `given_up` (name, protocol) stays, since the
+        derived Service still has them. A slice that is refused does not keep the others from being written;
+        the first refusal is returned.
+        """
+        left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
+        left = {
+            entry.name: entry
+            for entry in self._local.imported_slices.indexed(key)
+            if (clusters is None or entry.value.source_cluster in clusters)
+            and entry.value.source_cluster not in left_alone
+        }
+        problem: KubeError | None = None
+        for slice_ in wanted:
+            held = left.pop(slice_.name, None)
+            try:
+                await self._write_slice(
+                    desired.with_ports_in_use(slice_, held and held.value, given_up), held
+                )
+            except KubeError as error:
+                problem = problem or error
+        for entry in left.values() if remove else ():
+            if entry.name in stay:
+                continue
+            try:
+                await self._writer.delete(entry)
+            except KubeError as error:
+                problem = problem or error
+        return problem
+
+    async def _write_slice(self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None) -> None:
+        if held is not None and held.value == slice_:
+            return
+        body = encode.imported_slice(slice_, self._local.imports_resource().api_version)
+        if held is not None and held.value.content.address_type != slice_.content.address_type:
+            # The address type of a slice cannot change.
+            await self._writer.delete(held)
+            held = None
+        if held is None:
+            await self._writer.create(body, slice_)
+        else:
+            await self._writer.replace(held, body, slice_)
+        self._measure(slice_)
+
+    def _measure(self, slice_: ImportedSlice) -> None:
+        """How long the change behind a slice took; what was waiting when this agent started is no measure."""
+        if slice_.source_cluster == self._local.cluster_id:
+            return
+        changed_at_seconds = self._view.changed_at_seconds(slice_)
+        if changed_at_seconds > self._started_at_seconds:
+            self._metrics.export_to_import.observe(
+                max(0.0, self._clock.now().timestamp() - changed_at_seconds)
+            )
