@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
 from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
-from mcs_controller.kube.decoding.field_parser import parse as parse_json
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.decoding.left_out import LeftOutLedger
 from mcs_controller.kube.decoding.listing import ONE_PAGE_MAX_BYTES, ListPage, PageLimit, list_pages
 from mcs_controller.kube.decoding.listing import PAGE_SIZE as PAGE_SIZE

@@ -8,8 +8,7 @@ module fail.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json
-
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.errors import (
     TEXT_MAX_CHARS,
     AlreadyExists,
@@ -59,7 +58,7 @@ def error_of_response(status: int, headers: Mapping[str, str], body: bytes) -> A
     parsed: Any = None
     if body[:1] == b"{":
         try:
-            parsed = from_json(body)
+            parsed = parse_json(body)
         except ValueError:
             parsed = None
     if isinstance(parsed, dict) and parsed.get("kind") == "Status":

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import yaml
-from pydantic_core import from_json
 
 from mcs_controller.kube.connection.transport import Request
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kubectl import protobuf
 
@@ -46,7 +46,7 @@ def read_body(request: Request) -> dict[str, Any]:
 
 def _parse(payload: bytes, type_: str) -> Any:
     if type_ in _JSON_TYPES:
-        return from_json(payload)
+        return parse_json(payload)
     if type_ in _YAML_TYPES:
         return yaml.safe_load(payload)
     if type_ == protobuf.MEDIA_TYPE:

@@ -19,6 +19,7 @@ import yaml
 from jsonpointer import JsonPointerException, resolve_pointer
 from pydantic_core import from_json, to_json
 
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.bodies import BODY_MAX_BYTES
 from mcs_controller.simcluster.kinds.kind import Kind, Object
@@ -141,7 +142,7 @@ def merge(target: Any, patch: Any) -> Any:
 
 def _parse(body: bytes) -> Any:
     try:
-        return from_json(body)
+        return parse_json(body)
     except ValueError as error:
         raise status.bad_request(f"error decoding patch: {error}") from error
 

@@ -89,7 +89,7 @@ def test_orders_that_say_nothing_are_short() -> None:
         (b"", "0 bytes read on a total of 4 expected bytes"),
         (b"\0\0\0", "3 bytes read"),
         (frame([1, 2])[:-1], "bytes read"),
-        (struct.pack("!I", 3) + b"[1,", "Expecting value"),
+        (struct.pack("!I", 3) + b"[1,", "truncated"),
         (struct.pack("!I", 1) + b"\xff", "."),
         (frame({}), "a frame of another kind than was expected"),
         (frame(None), "a frame of another kind"),

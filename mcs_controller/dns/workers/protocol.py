@@ -18,8 +18,9 @@ from mcs_controller.dns.answers.counters import Held
 from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.zone.packed import PackedService, from_json, to_json
+from mcs_controller.kube.decoding.json_parser import TEXT_MAX_BYTES, parse_json
 
-FRAME_MAX_BYTES: Final = 256 * 1024 * 1024
+FRAME_MAX_BYTES: Final = TEXT_MAX_BYTES
 _LENGTH: Final = struct.Struct("!I")
 
 
@@ -133,7 +134,7 @@ async def _read(reader: asyncio.StreamReader) -> Any:
         (size,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
         if size > FRAME_MAX_BYTES:
             raise PeerGone(f"a frame of {size} bytes")
-        return json.loads(await reader.readexactly(size))
+        return parse_json(await reader.readexactly(size))
     except (OSError, EOFError, ValueError) as error:
         raise PeerGone(str(error) or type(error).__name__) from error
 

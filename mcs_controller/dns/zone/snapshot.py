@@ -21,6 +21,7 @@ from mcs_controller.dns.errors import DnsError
 from mcs_controller.dns.zone.packed import PackedService, from_json, text_from_json, to_json
 from mcs_controller.dns.zone.source import SERVICES_PER_TURN, ZoneSource
 from mcs_controller.kube.clock import Clock, rfc3339
+from mcs_controller.kube.decoding.json_parser import parse_json
 
 FORMAT: Final = "mcs-controller dns snapshot"
 VERSION: Final = 1
@@ -63,12 +64,12 @@ def read_snapshot(path: Path, zone: str) -> Snapshot | None:
         raise SnapshotUnusable("its checksum is wrong: it is damaged, cut off, or no snapshot at all")
     try:
         return _parse(checked.splitlines(), zone)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SnapshotUnusable(f"it cannot be read: {error}"[:256]) from error
 
 
 def _parse(lines: list[bytes], zone: str) -> Snapshot:
-    header = json.loads(lines[0])
+    header = parse_json(lines[0])
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise SnapshotUnusable("it is no snapshot of a zone")
     if header.get("version") != VERSION:
@@ -86,7 +87,7 @@ def _parse(lines: list[bytes], zone: str) -> Snapshot:
 
 
 def _service(line: bytes) -> tuple[ServiceKey, PackedService]:
-    value = json.loads(line)
+    value = parse_json(line)
     if not isinstance(value, list) or len(value) != 3:
         raise ValueError("a line is not a service")
     namespace, name, packed = value

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
 from mcs_controller.observe.masking import mask_secrets
 
 _log = logging.getLogger(__name__)
 
 EXEC_TIMEOUT_SECONDS: Final = 30.0
+EXEC_OUTPUT_MAX_BYTES: Final = 1024 * 1024
 RENEW_BEFORE_EXPIRY: Final = timedelta(seconds=60)
 RENEWED_LATELY_SECONDS: Final = 5.0
 """Several requests may come back with 401 at once: one renewal serves them all."""
@@ -251,7 +253,7 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
 
 def _exec_status(plugin: ExecPlugin, output: bytes) -> Mapping[str, Any]:
     try:
-        answer = json.loads(output)
+        answer = parse_json(output, max_bytes=EXEC_OUTPUT_MAX_BYTES)
     except ValueError:
         # The decoding error quotes what it could not read, which may be half a token.
         raise ConfigError(f"exec plugin {plugin.command} did not print JSON") from None

@@ -13,9 +13,10 @@ from typing import Any, Final, Generic, TypedDict, TypeVar
 
 import msgspec
 
+from mcs_controller.kube.decoding.json_parser import parse_json
+
 _Fields = TypeVar("_Fields")
 
-_JSON: Final = msgspec.json.Decoder()
 _WITH_OBJECT: Final = frozenset(("ADDED", "MODIFIED", "DELETED", "BOOKMARK"))
 
 
@@ -24,28 +25,16 @@ class _Event(TypedDict, Generic[_Fields], total=False):
     object: _Fields
 
 
-def parse(text: bytes | msgspec.Raw) -> Any:
-    """What the JSON says. Raises `ValueError` for what is not JSON, and for what is nested too deeply.
-
-    Of the parsers at hand the one that keeps nothing of what it has read: a cache of strings is of no use
-    to a text with a hundred thousand different addresses, and makes it take five times as long.
-    """
-    try:
-        return _JSON.decode(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
 class ObjectParser:
     """Parses everything. Both functions raise `ValueError` for what is not JSON."""
 
     def object(self, text: bytes | msgspec.Raw) -> Any:
         """One object."""
-        return parse(text)
+        return parse_json(text)
 
     def event(self, line: bytes) -> Any:
         """A line of a watch."""
-        return parse(line)
+        return parse_json(line)
 
 
 class FieldParser(ObjectParser):

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.paths import ListOptions
@@ -86,7 +87,7 @@ def _encode_token(revision: int, last_key: str) -> str:
 
 def _decode_token(token: str) -> tuple[int, str]:
     try:
-        fields = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        fields = parse_json(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         return int(fields["rv"]), str(fields["start"])
     except (ValueError, KeyError, TypeError) as error:
         raise status.bad_request("continue key is not valid: it could not be decoded") from error
