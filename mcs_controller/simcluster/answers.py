@@ -1,7 +1,7 @@
-"""How objects look to the client that asked: as JSON in its API version, as a Table, or as metadata only.
+"""How objects look to the client: as JSON in its API version, as a Table, or as metadata only.
 
-A `View` is chosen once per request from the path's kind and the Accept header. What does not depend on the
-moment is rendered once per object version and kept with it, so that many watchers cost one serialisation.
+A `View` is chosen once per request, from the kind and the Accept header. What does not depend on the time is
+rendered once per version of an object and kept with it, so that many watchers cost one serialisation.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def choose_view(kind: Kind, accept: str, include_object: str, now: Callable[[], 
 
 
 def json_response(body: object, code: int = 200) -> Response:
-    """An answer from a dict, or from JSON that is ready."""
+    """From a dict, or from JSON."""
     payload = body if isinstance(body, bytes) else to_json(body)
     return Response(code, {"content-type": _JSON}, payload)
 
 
 def text_response(text: str, code: int = 200) -> Response:
-    """An answer of the endpoints that are no API."""
+    """For endpoints that are no API."""
     return Response(code, {"content-type": "text/plain; charset=utf-8"}, text.encode())
 
 
@@ -71,12 +71,12 @@ def error_response(error: StatusError) -> Response:
 
 
 def error_event(error: StatusError) -> bytes:
-    """A refusal in the middle of a watch."""
+    """A refusal during a watch."""
     return b'{"type":"ERROR","object":' + to_json(error.body()) + b"}\n"
 
 
 def bookmark_event(kind: Kind, resource_version: int, *, ends_initial_events: bool = False) -> bytes:
-    """The version that a watch has reached."""
+    """A line with the version that a watch has reached."""
     metadata: Object = {"resourceVersion": str(resource_version), "creationTimestamp": None}
     if ends_initial_events:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
@@ -102,7 +102,7 @@ class _ObjectView:
         self._partial = partial
         self._name = f"{'partial ' if partial else ''}{kind.api_version}"
         self._is_stored_form = not partial and kind.decode is None
-        # Lists of built-in kinds leave out what the list says already; lists of custom kinds do not.
+        # Items of a list repeat their kind and version only for custom kinds.
         self._leaves_out = b""
         if not partial and not kind.is_custom:
             self._leaves_out = f'{{"kind":"{kind.kind}","apiVersion":"{kind.api_version}",'.encode()
@@ -143,7 +143,7 @@ class _ObjectView:
 
 
 class _TableView:
-    """Rows for people. Ages make them depend on the moment, so nothing is kept."""
+    """Rows with ages, which change with time, so that nothing can be kept."""
 
     def __init__(self, kind: Kind, include_object: str, now: Callable[[], datetime]) -> None:
         self._kind = kind

@@ -1,6 +1,6 @@
-"""Reading request bodies: JSON, YAML, and the protobuf that `kubectl create` sends.
+"""Reads request bodies: JSON, YAML, and the protobuf that `kubectl create` sends.
 
-Whether the object in it makes sense is decided further on; here it becomes a dict or a refusal.
+The result is a dict or a refusal. Whether the dict is a valid object is checked later.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""One simulated cluster, put together: storage, rules, controllers, server, faults, and ways to reach it.
+"""One simulated cluster: storage, rules, controllers, server, faults, and the ways to reach it.
 
     async with SimCluster("east").serve() as url:
         ...
 
-It comes with what a new cluster has: the namespaces default, kube-system and kube-public, and the Service
-default/kubernetes. Time, chance and the delay of its controllers come in as arguments.
+It has what a new cluster has: the namespaces default, kube-system and kube-public, and the Service
+default/kubernetes.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class SimCluster:
         return self.server.requests
 
     def transport(self, user: str = ADMIN) -> InProcessTransport:
-        """A way in without sockets, as this user."""
+        """A transport without sockets, as this user."""
         return InProcessTransport(self.server, user=user)
 
     def client(self, user: str = ADMIN, *, name: str = "") -> Client:
@@ -99,7 +99,7 @@ class SimCluster:
 
     @contextlib.asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Be reachable over HTTP on loopback for as long as the block runs; gives the URL."""
+        """Serve HTTP on loopback for as long as the block runs; gives the URL."""
         front_end = HttpFrontEnd(self.server, self.faults)
         async with front_end.serve(port):
             self._front_end = front_end
@@ -109,7 +109,7 @@ class SimCluster:
                 self._front_end = None
 
     def kubeconfig(self, user: str = ADMIN) -> str:
-        """A kubeconfig in YAML, for while it is served."""
+        """A kubeconfig in YAML, valid while the cluster is served."""
         if self._front_end is None:
             raise RuntimeError(f"cluster {self.name} is not being served")
         config = {
@@ -127,16 +127,16 @@ class SimCluster:
         return self._storage.snapshot()
 
     def restore(self, snapshot: Snapshot, *, bump_revision: int = 0, in_order: bool = False) -> None:
-        """Go back to a backup of this cluster with the same kinds, as after etcd was restored.
+        """Go back to a backup of this cluster with the same kinds, as after a restore of etcd.
 
-        Every watch ends, since the server is started anew: broken off, or `in_order` as by one that was told
-        to stop. Without `bump_revision` versions go back.
+        Every watch ends, because the server restarts: the connection breaks, or with `in_order` the stream
+        ends properly. Without `bump_revision`, versions go back.
         """
         self._storage.restore(snapshot, bump_revision=bump_revision)
         self.faults.cut_watches(in_order=in_order)
 
     def close(self) -> None:
-        """Nothing goes on by itself any more; open watches end."""
+        """Stop background steps and end open watches."""
         self._background.close()
         self.faults.cut_watches(in_order=True)
 

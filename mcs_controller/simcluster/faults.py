@@ -1,13 +1,13 @@
-"""What can be made to go wrong with one simulated server, while it runs.
+"""Faults that can be switched on in a simulated server while it runs.
 
-A fault applies to the calls that it matches until it is lifted, or has struck `count` times. Chance comes
-from the `Random` handed in, and waiting is the event loop's, so that a run repeats exactly.
+A fault applies to the calls that it matches, until it is lifted or has struck `count` times. Chance comes
+from the given `Random` and time from the event loop, so that a run can be repeated exactly.
 
     fault = cluster.faults.fail(429, share=0.2, retry_after_seconds=1, verbs=("create", "update"))
     ...
     fault.lift()
 
-Invariant: without faults nothing here suspends a call or changes an answer.
+Invariant: without faults nothing here delays a call or changes an answer.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Fault:
     lifted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def lift(self) -> None:
-        """End it; what it held back goes on."""
+        """End the fault; what it held back continues."""
         self._lift(self)
 
     def matches(self, call: Call) -> bool:
@@ -101,11 +101,11 @@ class Faults:
         )
 
     def lose_answers(self, *, share: float = 1.0, count: int | None = None, **calls: Unpack[Calls]) -> Fault:
-        """Do what is asked, and break the connection instead of saying so."""
+        """Carry out the request, and break the connection instead of answering."""
         return self._add(Fault("lose answer", calls, self._lift, share, count))
 
     def hang(self, **calls: Unpack[Calls]) -> Fault:
-        """Accept requests and stand still until the fault is lifted."""
+        """Accept requests and do nothing until the fault is lifted."""
         return self._add(Fault("hang", calls, self._lift))
 
     def refuse_connections(self, *, users: Collection[str] = ()) -> Fault:
@@ -122,7 +122,7 @@ class Faults:
         return fault
 
     def cut_watches(self, *, in_order: bool = False, **calls: Unpack[Calls]) -> int:
-        """End the watches that are open now: broken off, or `in_order` as a server that restarts."""
+        """End the open watches: break their connections, or with `in_order` end the streams properly."""
         cut = [stream for stream, call in self._watches.items() if _matches(calls, call)]
         for stream in cut:
             if in_order:
@@ -142,15 +142,15 @@ class Faults:
 
     @property
     def refuses_all(self) -> bool:
-        """Whether there is nobody at the door."""
+        """Whether connections of all users are refused."""
         return any(fault.what == "refuse" and not fault.calls.get("users") for fault in self._active)
 
     def on_refusal(self, tell: Callable[[bool], None]) -> None:
-        """Called with `refuses_all` when it may have changed."""
+        """Have `tell` called with `refuses_all` whenever it may have changed."""
         self._on_refusal.append(tell)
 
     async def before(self, call: Call) -> None:
-        """Strike a request that has not been done. Raises `Unreachable` or `StatusError`."""
+        """Apply faults before a request is carried out. Raises `Unreachable` or `StatusError`."""
         for fault in self._striking(call, "refuse", "hang", "delay"):
             match fault.what:
                 case "hang":
@@ -165,12 +165,12 @@ class Faults:
             raise _failure(fault)
 
     def after(self, call: Call) -> None:
-        """Strike a request that has been done. Raises `Unreachable`."""
+        """Apply faults after a request was carried out. Raises `Unreachable`."""
         for _ in self._striking(call, "lose answer"):
             raise Unreachable("connection reset by peer")
 
     def watch_delay_seconds(self, call: Call) -> float:
-        """How long a line of this watch is under way."""
+        """The delay of the next line of this watch."""
         return sum(
             self._random.uniform(fault.low_seconds, fault.high_seconds)
             for fault in self._active
@@ -178,7 +178,7 @@ class Faults:
         )
 
     def watch_opened(self, call: Call, stream: Stream) -> None:
-        """From now on faults can hit this watch."""
+        """Let faults apply to this watch."""
         self._watches[stream] = call
         stream.on_close(lambda: self._watch_closed(stream))
         self._update_stalls()
@@ -218,7 +218,7 @@ class Faults:
                 self._watch_closed(stream)
 
     def _watch_closed(self, stream: Stream) -> None:
-        """A stalled watch is not forgotten before its reader has been let go."""
+        """A stalled watch is kept until the fault is lifted, so that its reader is woken."""
         if not stream.is_stalled:
             self._watches.pop(stream, None)
 

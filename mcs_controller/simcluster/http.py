@@ -1,10 +1,10 @@
 """A simulated server on a loopback port, for `kubectl` and for programs in other processes.
 
-Plain HTTP; the bearer token, whatever it is, is the user's name. Requests become `Request`s of the seam and
-go to the same dispatcher as those from within the process. A fault that refuses connections closes the
-listening socket, and lifting it opens the same port again.
+Plain HTTP. The bearer token, whatever it is, is taken as the user's name. Each request becomes a `Request`
+of the transport seam and is handled by the same `ApiServer`. A fault that refuses connections closes the
+listening socket; lifting the fault opens the same port again.
 
-Invariant: when the front end has stopped, nothing of it is left: no socket, no task.
+Invariant: after the front end has stopped, no socket and no task of it is left.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class HttpFrontEnd:
                 await outgoing.write(line)
             await outgoing.write_eof()
         except ConnectionError:
-            # The client has gone; there is nobody to tell.
+            # The client has closed the connection.
             return outgoing
         finally:
             await stream.close()
@@ -159,5 +159,5 @@ def _broken(incoming: web.BaseRequest) -> web.StreamResponse:
     """Break the connection, as a server that died would."""
     if incoming.transport is not None:
         incoming.transport.abort()
-    # Never sent: aiohttp finds the connection gone, and ends its handler without a word.
+    # Never sent: aiohttp finds the connection closed, and ends its handler.
     return web.Response()

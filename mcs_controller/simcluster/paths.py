@@ -1,11 +1,12 @@
-"""What a URL addresses, and what its query asks for.
+"""Parses request paths and queries.
 
-Only spelling is decided here; whether there is such a resource, and what it allows, is for `server.py`.
+Only the syntax is checked here. Whether the resource exists, and what it allows, is decided in `server.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.simcluster import status
@@ -108,9 +109,8 @@ class ListOptions:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _OptionsKind:
-    """The kind that a refusal of a list's parameters is about."""
+class _OptionsKind(NamedTuple):
+    """The kind that a refusal of list parameters names."""
 
     group: str = "meta.k8s.io"
     plural: str = ""

@@ -1,6 +1,6 @@
-"""Label and field selectors: the texts of `labelSelector=` and `fieldSelector=` made into predicates.
+"""Turns the texts of `labelSelector=` and `fieldSelector=` into predicates.
 
-Anything malformed, and any field that the real server cannot select by, is a 400.
+A malformed selector is a 400, and so is a field that the real server cannot select by.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The dispatcher: what an HTTP request means on this API server, and the answer to it.
+"""What a request means on this API server: it finds the kind, picks the verb, and returns the answer.
 
-It decodes and picks; reading is `reading.py`, writing `objects.py`, watching `watches.py`, how things look
-`answers.py`. It is reached through `transport.py` in the same process and through `http.py` over a socket,
-which are the same to it.
+Lists are read in `storage/reading.py`, objects written in `storage/objects.py`, watches served by
+`storage/watches.py`; `answers.py` renders them. Requests arrive through `transport.py` (same process) or
+`http.py` (a socket) and are handled alike.
 
-Invariant: every refusal is a `metav1.Status`; the only exception that leaves here is `Unreachable`, when a
-fault wants the connection broken.
+Invariant: every refusal is a `metav1.Status`. The only exception that leaves this module is `Unreachable`,
+when a fault breaks the connection.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class ApiServer:
             call = _call(user, request, asked)
             self.requests[call.verb, call.resource] += 1
             await self._faults.before(call)
-            # What is served may have changed while a fault held the request back.
+            # While a fault held the request back, the served kinds may have changed.
             asked = self._resolve(request)
             response = self._resource(asked) if asked is not None else self._other(request)
             self._faults.after(call)
@@ -120,7 +120,7 @@ class ApiServer:
         return request.method == "GET" and Query(request).flag("watch")
 
     def close_watches(self, bucket: Bucket) -> None:
-        """A resource is no longer served as it was: its watchers have to start again."""
+        """End the watches of a resource whose definition has changed; clients start new ones."""
         for call, stream in self._faults.watches():
             if call.resource == bucket[1]:
                 stream.finish()
@@ -302,7 +302,7 @@ class ApiServer:
         return body
 
     def _check_fields(self, asked: _Asked, body: Object) -> None:
-        """`fieldValidation=Strict`: unknown fields are refused, where otherwise they are dropped."""
+        """With `fieldValidation=Strict` unknown fields are refused; otherwise they are dropped."""
         if asked.query.text("fieldValidation") != "Strict" or asked.kind.schema is None:
             return
         unknown = asked.kind.schema.unknown_fields(body)

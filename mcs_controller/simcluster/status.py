@@ -1,11 +1,10 @@
-"""How the server says no: `metav1.Status` bodies and the field errors inside a 422.
+"""Refusals: `metav1.Status` bodies, and the field errors inside a 422.
 
-Clients parse `reason`, `code`, `details.causes` and `details.retryAfterSeconds`; messages follow the real
-server's shape because people, and kubectl's own texts, depend on it. Turning a `StatusError` into an HTTP
-response, or into an ERROR event of a watch, is the server's part.
+Clients parse `reason`, `code`, `details.causes` and `details.retryAfterSeconds`. Messages have the form of
+the real server's, because people and kubectl's own texts depend on it.
 
-Invariant: every refusal of this API server is a `StatusError` with one of the reasons that client
-libraries know.
+Invariant: every refusal of this API server is a `StatusError` with one of the reasons that client libraries
+know.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Named(Protocol):
-    """What an error message has to know of a kind; `kinds.Kind` has it."""
+    """The part of a `Kind` that error messages need."""
 
     @property
     def group(self) -> str: ...
@@ -85,7 +84,7 @@ def not_found(kind: Named, name: str) -> StatusError:
 
 
 def path_not_found() -> StatusError:
-    """No such path or resource: what a client sees before a CRD is installed."""
+    """What a client gets for a resource that is not served, for example before its CRD is installed."""
     return StatusError(404, "NotFound", "the server could not find the requested resource", {})
 
 
@@ -121,24 +120,24 @@ def bad_request(message: str) -> StatusError:
 
 
 def undecodable(obj: Mapping[str, Any], why: str) -> StatusError:
-    """A body that does not have the shape of its kind."""
+    """A body with a field of the wrong type."""
     kind, version = obj.get("kind", ""), obj.get("apiVersion", "").rpartition("/")[2]
     return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
 
 
 def strict_decoding(obj: Mapping[str, Any], unknown_fields: Iterable[str]) -> StatusError:
-    """What `fieldValidation=Strict` makes of fields that the kind does not have."""
+    """The refusal of unknown fields with `fieldValidation=Strict`."""
     unknown = ", ".join(f'unknown field "{field}"' for field in unknown_fields)
     return undecodable(obj, f"strict decoding error: {unknown}")
 
 
 def unprocessable(message: str) -> StatusError:
-    """A body that could be read but not applied, such as a JSON patch whose `test` fails."""
+    """A body that could be read but not carried out, such as a JSON patch whose `test` fails."""
     return StatusError(422, "Invalid", message)
 
 
 def expired(message: str = "The resourceVersion for the provided list is too old.") -> StatusError:
-    """410 with the reason that makes clients list again."""
+    """410, upon which clients list again."""
     return StatusError(410, "Expired", message)
 
 

@@ -1,7 +1,7 @@
-"""A simulated server as a program in the same process reaches it: no sockets, and deadlines in loop time.
+"""A simulated server for programs in the same process: no sockets, and deadlines in loop time.
 
-Each transport carries the name of the user whose credential it stands for. Every request gives the loop one
-turn, as the network would, so that a busy client cannot keep the others from running.
+A transport stands for the credential of one user. Every request gives the other tasks of the loop a turn, as
+a network would, so that a busy client cannot keep them from running.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A CustomResourceDefinition read as the kinds that it adds, and what is refused in one.
+"""Reads a CustomResourceDefinition as the kinds that it adds, and checks it.
 
-One `Kind` for each served version; they share their objects, which are stored in the storage version's name.
+There is one `Kind` for each served version. They share their objects, which are stored in the storage
+version.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""An EndpointSlice as the API server stores it: port defaults, and what it refuses.
-
-Who writes slices (the endpointslice controller, our agent) does not matter: the rules are for everybody.
-"""
+"""EndpointSlices: defaults, and what the API server refuses. The rules are the same for every writer."""
 
 from __future__ import annotations
 

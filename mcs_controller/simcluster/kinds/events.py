@@ -1,7 +1,7 @@
-"""Events, which two API groups serve as one and the same thing.
+"""Events, which two API groups serve.
 
-They are stored as core/v1 writes them; events.k8s.io/v1 shows the same objects under other field names. That
-is why `kubectl describe`, which asks the core group, finds what was reported through the other one.
+They are stored in the form of core/v1; events.k8s.io/v1 shows the same objects with other field names. So
+`kubectl describe`, which asks the core group, finds what was reported through the other one.
 """
 
 from __future__ import annotations

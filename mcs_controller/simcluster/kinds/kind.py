@@ -1,12 +1,11 @@
 """What the simulated API server knows of one kind of object.
 
-A `Kind` is data and a few pure hooks; storing, versions, watches and HTTP are the server's part. The order
-of the hooks on a write: `schema.prune`, `schema.default`, `schema.validate`, then `prepare`, which is the
-last one that may refuse and the only one with an effect outside the object (it takes and gives back
-cluster IPs).
+A `Kind` is data and a few pure hooks. Their order on a write: `schema.prune`, `schema.default`,
+`schema.validate`, then `prepare`. `prepare` is the last one that may refuse, and the only one that changes
+something besides the object: it allocates and releases cluster IPs.
 
-Invariant: kinds with equal `storage` share their objects, and `from_storage(to_storage(x))` is x as that kind
-shows it: two versions of one CRD, or the two groups that serve Events.
+Invariant: kinds with equal `storage` share their objects, for example two versions of one CRD or the two
+groups of Events; `from_storage(to_storage(x))` is x as that kind shows it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a hook may know besides the objects. With `dry_run` it must leave the allocator as it was."""
+    """What hooks get besides the objects. With `dry_run` they must leave the allocator as it was."""
 
     ip_allocator: ServiceIpAllocator
     now: datetime
@@ -33,7 +32,7 @@ class Context:
 
 
 Prepare = Callable[[Object, Object | None, Context], list[FieldError]]
-"""Fills in `new` (in place) as the real server stores it and says what is wrong; `old` is None on create."""
+"""Changes `new` in place to what the server stores; returns what is wrong. `old` is None on create."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One resource in one version. `generation` says which changes raise `metadata.generation`."""
+    """One resource in one version."""
 
     group: str
     version: str
@@ -69,10 +68,10 @@ class Kind:
     list_kind: str = ""
     prepare: Prepare | None = None
     on_delete: Callable[[Object, Context], None] | None = None
-    """Called once an object has really gone, to give back what `prepare` took."""
+    """Called after an object is gone, to release what `prepare` allocated."""
     categories: tuple[str, ...] = ()
     field_paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Field selectors besides metadata.name and metadata.namespace: label to paths tried in order."""
+    """Field selectors besides metadata.name and metadata.namespace; paths are tried in order."""
     has_generation: bool = False
     is_custom: bool = False
     definition: str = ""

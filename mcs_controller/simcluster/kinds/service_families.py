@@ -1,7 +1,8 @@
-"""Which IP families a Service gets, from what it asks for and what the cluster is configured with.
+"""The IP families of a Service: `ipFamilyPolicy` and `ipFamilies`.
 
-This decides `ipFamilyPolicy` and `ipFamilies`; handing out the addresses is `services.py`. The rules and
-their order are the real server's, so that a Service asking for the impossible is refused on the same field.
+They follow from what the Service asks for and from the ranges of the cluster; addresses are allocated in
+`services.py`. Rules and order are the real server's, so that an impossible Service is refused on the same
+field.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ _POLICY = "spec.ipFamilyPolicy"
 
 
 def needs_cluster_ip(spec: Mapping[str, Any]) -> bool:
-    """Even `None` counts as a value of clusterIP; only an ExternalName has none."""
+    """All types but ExternalName; `None` is a value of clusterIP, too."""
     return bool(spec["type"] != "ExternalName")
 
 
 def keeps_dual_stack(spec: Mapping[str, Any], old: Mapping[str, Any] | None) -> bool:
-    """A PreferDualStack Service is not re-decided while its fields stay, even if the cluster changed."""
+    """A PreferDualStack Service keeps its families while its own fields do not change."""
     if old is None or spec["type"] != old["type"] or not needs_cluster_ip(spec):
         return False
     same = all((spec.get(field) or []) == old.get(field, []) for field in ("clusterIPs", "ipFamilies"))
@@ -34,7 +35,7 @@ def keeps_dual_stack(spec: Mapping[str, Any], old: Mapping[str, Any] | None) -> 
 def choose_families(
     spec: Object, old: Mapping[str, Any] | None, configured: Sequence[str]
 ) -> list[FieldError]:
-    """Fill in `ipFamilyPolicy` and `ipFamilies`, or say why they cannot be as asked."""
+    """Fill in `ipFamilyPolicy` and `ipFamilies`; returns what is wrong with them."""
     if not needs_cluster_ip(spec):
         return []
     selectorless_headless = spec.get("clusterIP") == "None" and not spec.get("selector")
@@ -71,7 +72,7 @@ def _other(family: str) -> str:
 
 
 def _check_reduction(spec: Object, old: Mapping[str, Any] | None) -> list[FieldError]:
-    """On an update: SingleStack alone says which half goes; giving up a half without saying so is refused."""
+    """On an update: the second family is released with SingleStack, and only then."""
     if old is None:
         return []
     ips, families = spec.get("clusterIPs") or [], spec["ipFamilies"]
@@ -106,7 +107,7 @@ def _check_single_stack(spec: Mapping[str, Any]) -> list[FieldError]:
 
 
 def _infer_from_ips(spec: Object, configured: Sequence[str]) -> list[FieldError]:
-    """An address says its family where `ipFamilies` does not."""
+    """Where `ipFamilies` says nothing, the addresses tell the families."""
     families = list(spec["ipFamilies"])
     ips = spec.get("clusterIPs") or []
     for index, ip in enumerate(ips):

@@ -1,10 +1,9 @@
-"""Which cluster IPs and node ports of one simulated cluster are in use.
+"""The cluster IPs and node ports that are in use in one simulated cluster.
 
-`services.py` decides when a Service needs an address; this only keeps the books. Addresses are handed out in
-order with a cursor that moves on, so that an address just released is not the next one given, and the same
-sequence of requests gives the same addresses in every run.
+Addresses are allocated in order, and the search goes on behind the last one: an address that was just
+released is not the next one given, and the same requests give the same addresses in every run.
 
-Invariant: an address or port is held by at most one owner until it is released.
+Invariant: an address or port has at most one owner until it is released.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ NODE_PORTS = range(30000, 32768)
 
 
 class AllocationError(Exception):
-    """An address or port cannot be had; the text is what the field error tells the user."""
+    """An address or port cannot be allocated; the text becomes the field error."""
 
 
 def family_of(address: str) -> IpFamily:
@@ -81,7 +80,7 @@ class ServiceIpAllocator:
         return str(self._ranges[family].allocate())
 
     def request(self, ip: str) -> None:
-        """Take this very address, or say why not."""
+        """Allocate this address. Raises `AllocationError`."""
         address = ip_address(ip)
         one = self._ranges.get(family_of(ip))
         if one is None or not one.contains(address):

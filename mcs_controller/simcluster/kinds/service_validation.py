@@ -1,7 +1,4 @@
-"""What the API server refuses in a Service, once defaults and addresses are filled in.
-
-Which addresses there are to give, and which families the cluster has, was settled before (`services.py`).
-"""
+"""What the API server refuses in a Service, after defaults and addresses have been filled in."""
 
 from __future__ import annotations
 

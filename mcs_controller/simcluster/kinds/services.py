@@ -1,11 +1,10 @@
-"""A Service as the API server stores it: defaults, cluster IPs and node ports, and what becomes of them.
+"""Services: defaults, cluster IPs and node ports.
 
-The steps and their order are the real server's: defaults; on an update, values that the client left out
-are taken over from the old object; families and addresses; fields that the new type has no use for are
-dropped; validation (`service_validation.py`). Which families a Service gets is `service_families.py`.
+The order of the steps is the real server's: defaults; on an update, allocated values that the client left
+out are taken from the old object; families and addresses; fields that the new type does not use are dropped;
+validation.
 
-Invariant: `prepare_service` leaves the allocator as it found it when it refuses or when the request is a
-dry run.
+Invariant: when `prepare_service` refuses, or the request is a dry run, the allocator is as before.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _CLUSTER_TYPES = ("ClusterIP", *_EXTERNAL_TYPES)
 
 
 class _Ledger:
-    """What one request takes and gives back: taken at once, given back when the request succeeds."""
+    """What one request allocates (at once) and releases (when it succeeds)."""
 
     def __init__(self, allocator: ServiceIpAllocator) -> None:
         self._allocator = allocator
@@ -94,7 +93,7 @@ def prepare_service(new: Object, old: Object | None, ctx: Context) -> list[Field
 
 
 def release_service(gone: Object, ctx: Context) -> None:
-    """Give back the addresses and ports of a Service that no longer exists."""
+    """Release the addresses and ports of a Service that no longer exists."""
     spec = gone.get("spec") or {}
     for ip in spec.get("clusterIPs", ()):
         if ip != "None":
@@ -132,7 +131,7 @@ def _fill_in(spec: Object) -> None:
 
 
 def _keep_allocated(spec: Object, old: Mapping[str, Any]) -> None:
-    """What the client left out of a replacement stays as it was allocated."""
+    """Allocated values that the client left out of a replacement are kept."""
     if needs_cluster_ip(spec) and needs_cluster_ip(old):
         spec["clusterIP"] = spec.get("clusterIP") or old.get("clusterIP", "")
         spec["clusterIPs"] = spec.get("clusterIPs") or list(old.get("clusterIPs", ()))
@@ -178,7 +177,7 @@ def _allocate_ips(spec: Object, old: Mapping[str, Any] | None, ledger: _Ledger) 
 
 
 def _change_ips(spec: Object, old: Mapping[str, Any], ledger: _Ledger) -> list[FieldError]:
-    """A Service that had addresses: it gains a second one, loses it, or becomes an ExternalName."""
+    """A Service with addresses gets a second one, loses it, or becomes an ExternalName."""
     if old.get("clusterIP") == "None":
         return []
     old_ips = old.get("clusterIPs", [])
@@ -219,7 +218,7 @@ def _allocate_node_ports(spec: Object, old: Mapping[str, Any], ledger: _Ledger) 
 
 
 def _drop_unused(spec: Object, old: Mapping[str, Any]) -> None:
-    """Fields that the old type needed and the new one does not, unless the client touched them as well."""
+    """Drop fields that only the old type needs, unless the client changed them."""
 
     def drop_if_unchanged(*fields: str) -> None:
         for field in fields:

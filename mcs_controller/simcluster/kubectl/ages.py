@@ -1,15 +1,25 @@
-"""How long ago a time was, in the few characters that `kubectl get` shows."""
+"""The age of an object in the short form that `kubectl get` shows."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-MINUTE_SECONDS = 60
-HOUR_SECONDS = 60 * MINUTE_SECONDS
-DAY_SECONDS = 24 * HOUR_SECONDS
-YEAR_DAYS = 365
+MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
+YEAR = 365 * DAY
 CLOCK_SKEW_SECONDS = 1
 """So far in the future a time may be and still count as now."""
+
+_FORMS = (
+    (2 * MINUTE, 1, "s", 0, ""),
+    (10 * MINUTE, MINUTE, "m", 1, "s"),
+    (3 * HOUR, MINUTE, "m", 0, ""),
+    (8 * HOUR, HOUR, "h", MINUTE, "m"),
+    (48 * HOUR, HOUR, "h", 0, ""),
+    (8 * DAY, DAY, "d", HOUR, "h"),
+    (2 * YEAR, DAY, "d", 0, ""),
+    (8 * YEAR, YEAR, "y", DAY, "d"),
+)
+"""Durations below each limit, with the unit and the smaller unit that they are shown in."""
 
 
 def age_since(timestamp: str | None, now: datetime) -> str:
@@ -27,25 +37,8 @@ def human_duration(duration_seconds: float) -> str:
     seconds = int(duration_seconds)
     if seconds < -CLOCK_SKEW_SECONDS:
         return "<invalid>"
-    if seconds < 2 * MINUTE_SECONDS:
-        return f"{max(seconds, 0)}s"
-    minutes, hours, days = seconds // MINUTE_SECONDS, seconds // HOUR_SECONDS, seconds // DAY_SECONDS
-    if minutes < 10:
-        return _two(minutes, "m", seconds % MINUTE_SECONDS, "s")
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return _two(days, "d", hours % 24, "h")
-    if days < 2 * YEAR_DAYS:
-        return f"{days}d"
-    if days < 8 * YEAR_DAYS:
-        return _two(days // YEAR_DAYS, "y", days % YEAR_DAYS, "d")
-    return f"{days // YEAR_DAYS}y"
-
-
-def _two(big: int, big_unit: str, small: int, small_unit: str) -> str:
-    return f"{big}{big_unit}{small}{small_unit}" if small else f"{big}{big_unit}"
+    for limit, big, big_unit, small, small_unit in _FORMS:
+        if seconds < limit:
+            rest = seconds % big // small if small else 0
+            return f"{max(seconds, 0) // big}{big_unit}{f'{rest}{small_unit}' if rest else ''}"
+    return f"{seconds // YEAR}y"

@@ -1,8 +1,7 @@
-"""Server-side apply, in the simple form that is enough where one writer owns what it declares.
+"""Server-side apply, in a simple form that is enough where one writer owns what it declares.
 
-The fields that the configuration declares are written; lists that the schema calls maps or sets are merged
-by their keys. Who declared what is not recorded, so there are no conflicts, and a field that is no longer
-declared stays.
+The declared fields are written; lists that the schema calls maps or sets are merged by their keys. Who
+declared a field is not recorded: there are no conflicts, and a field that is no longer declared stays.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def _merge(old: Any, declared: Any, node: Node | None) -> Any:
 
 
 def _merge_by_keys(old: list[Any], declared: list[Any], node: Node) -> list[Any]:
-    """In the declared order; what is not declared keeps its place before what followed it."""
+    """In the declared order; an item that is not declared stays before those that followed it."""
     known = {_identity(one, node): one for one in old}
     waiting = [(_identity(one, node), one) for one in declared]
     declared_keys = {key for key, _ in waiting}
@@ -70,7 +69,7 @@ def _merge_by_keys(old: list[Any], declared: list[Any], node: Node) -> list[Any]
 
 
 def _identity(one: Any, node: Node) -> str:
-    """The values of the keys, a missing one standing for its default."""
+    """The values of the keys; the default where one is missing."""
     if not isinstance(one, dict):
         raise status.bad_request("an item of a list with keys must be an object")
     properties = node.items.properties if node.items is not None else {}

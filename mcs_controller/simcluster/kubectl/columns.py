@@ -1,6 +1,6 @@
-"""The columns that `kubectl get` shows of built-in kinds; each getter makes one cell of one object.
+"""The columns that `kubectl get` shows of built-in kinds; a getter makes one cell of one object.
 
-CRDs bring their own columns, as JSONPaths. Times in cells are ages at the time handed in.
+CRDs bring their own columns, as JSONPaths.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Strategic merge patch: a merge patch that knows which lists are sets and which are maps.
+"""Strategic merge patch: a merge patch that merges some lists by a key or as sets.
 
-Only for built-in kinds; the keys come from their schemas (`x-kubernetes-patch-merge-key`). A list without
-one is replaced as a whole. Directives: `$patch: delete | replace | merge`, `$retainKeys`,
-`$deleteFromPrimitiveList/<field>`; `$setElementOrder/<field>` puts the merged list in the order that the
-client has.
+Only for built-in kinds: the keys are in their schemas (`x-kubernetes-patch-merge-key`). A list without a key
+is replaced. Directives: `$patch: delete | replace | merge`, `$deleteFromPrimitiveList/<field>`, and
+`$setElementOrder/<field>`, which gives the merged list the client's order.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def apply_strategic_patch(target: Object, patch: Object, kind: Kind) -> Object:
 
 
 def _merge(target: Object, patch: Object, node: Node | None) -> Object | None:
-    """None when the patch says that the object goes."""
+    """None when the patch deletes the object."""
     directive = patch.get("$patch", "merge")
     content = {key: value for key, value in patch.items() if key != "$patch"}
     if directive == "delete":
@@ -35,9 +34,6 @@ def _merge(target: Object, patch: Object, node: Node | None) -> Object | None:
     if directive != "merge":
         raise status.bad_request(f"unrecognized directive type in patch: {directive}")
     merged = dict(target)
-    if "$retainKeys" in content:
-        kept = set(content.pop("$retainKeys"))
-        merged = {key: value for key, value in merged.items() if key in kept}
     for key, value in content.items():
         if key.startswith((_ORDER, _DELETE)):
             continue
@@ -101,7 +97,7 @@ def _merge_by_key(current: list[Any], patch: list[Any], key: str, items: Node | 
 
 
 def _ordered(merged: list[Any], order: Iterable[Any], key: str) -> list[Any]:
-    """What the client named comes in its order; what it did not know of stays behind that."""
+    """Named items in the client's order, then the others."""
 
     def identity(one: Any) -> Any:
         return one.get(key) if key and isinstance(one, dict) else one

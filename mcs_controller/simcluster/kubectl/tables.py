@@ -6,7 +6,7 @@ such as `.spec.type`; the cell of any other path stays empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,17 +14,24 @@ from pydantic_core import to_json
 
 from mcs_controller.simcluster.kinds.kind import Column, Kind
 from mcs_controller.simcluster.kubectl.ages import age_since
-from mcs_controller.simcluster.kubectl.media_types import accepted_types
 
-TABLE_API_VERSIONS = ("meta.k8s.io/v1", "meta.k8s.io/v1beta1")
+API_VERSION = "meta.k8s.io/v1"
 
 
 def wants_table(accept: str) -> bool:
-    """Whether the client prefers a Table: the first type that this server can speak decides."""
-    for media_type in accepted_types(accept):
-        if media_type.name in ("application/json", "*/*"):
-            return media_type.parameters.get("as") == "Table"
-    return False
+    """Whether the client prefers a Table: the first media type that this server knows decides."""
+    types = [[part.strip() for part in one.split(";")] for one in accept.split(",")]
+    known = [one for one in types if one[0] in ("application/json", "*/*")]
+    return bool(known) and "as=Table" in max(known, key=_quality)
+
+
+def _quality(media_type: Sequence[str]) -> float:
+    """By how much a client prefers it; the first of equals wins."""
+    given = next((part.removeprefix("q=") for part in media_type if part.startswith("q=")), "1")
+    try:
+        return float(given)
+    except ValueError:
+        return 0.0
 
 
 def render_table(
@@ -42,7 +49,7 @@ def render_table(
         metadata["continue"] = continue_
     return {
         "kind": "Table",
-        "apiVersion": TABLE_API_VERSIONS[0],
+        "apiVersion": API_VERSION,
         "metadata": metadata,
         "columnDefinitions": [_definition(column) for column in kind.columns],
         "rows": [_row(kind, obj, include_object, now) for obj in objects],
@@ -67,7 +74,7 @@ def _row(kind: Kind, obj: Mapping[str, Any], include_object: str, now: datetime)
         case "Metadata":
             row["object"] = {
                 "kind": "PartialObjectMetadata",
-                "apiVersion": TABLE_API_VERSIONS[0],
+                "apiVersion": API_VERSION,
                 "metadata": obj["metadata"],
             }
         case _:

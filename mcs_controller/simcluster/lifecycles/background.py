@@ -1,7 +1,7 @@
-"""When the server's own controllers act: a moment after a change, on the event loop's clock.
+"""Runs the steps of the server's own controllers a moment after a change, on the event loop's clock.
 
-A step is a plain function that brings what it looks after up to date; it is run once for many changes.
-Real controllers are late, too, and programs must bear that: the delay makes it so, also in virtual time.
+A step is a plain function that brings everything in its care up to date; it runs once for many changes. Real
+controllers are late, too, and programs must bear that, also in virtual time.
 
 Invariant: a step never runs inside the write that asked for it.
 """
@@ -20,13 +20,13 @@ class Background:
         self._pending: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
     def soon(self, step: Callable[[], None]) -> None:
-        """Have `step` run after the delay, if it is not already going to."""
+        """Run `step` after the delay, unless it is already scheduled."""
         if step not in self._pending:
             loop = asyncio.get_running_loop()
             self._pending[step] = loop.call_later(self._delay_seconds, self._run, step)
 
     def close(self) -> None:
-        """Nothing runs any more."""
+        """Cancel all pending steps."""
         for handle in self._pending.values():
             handle.cancel()
         self._pending.clear()

@@ -1,8 +1,8 @@
-"""Garbage collection: what all owners have left is deleted.
+"""Garbage collection: an object is deleted once all its owners are gone.
 
-Owners are known by uid alone, so that a namesake created later owns nothing. The policies of a deletion
-that must see the dependents first arrive as finalizers on the owner: `foregroundDeletion` deletes them
-before the owner goes, `orphan` makes them forget it.
+Owners are matched by uid, so that a later object of the same name owns nothing. Two deletion policies arrive
+as finalizers on the owner: with `foregroundDeletion` the dependents are deleted before the owner, with
+`orphan` they lose their reference to it.
 
 Invariant: an object is deleted only when none of the owners that it names exists.
 """
@@ -26,7 +26,7 @@ class _Place(NamedTuple):
 
 
 class GarbageCollector:
-    """Follows every write, and acts a moment later on what may have become garbage."""
+    """Observes every write, and looks a moment later at objects that may have become garbage."""
 
     def __init__(
         self, objects: Objects, kind_of: Callable[[Bucket], Kind | None], background: Background
@@ -93,7 +93,7 @@ class GarbageCollector:
                 self._orphan_dependents(uid, kind, stored)
 
     def _collect(self, uid: str, kind: Kind, stored: Stored) -> None:
-        """Delete what no owner has any more; else take the owners that have gone off its list."""
+        """Delete the object when all its owners are gone; otherwise remove those that are gone."""
         owners = self._owners_of.get(uid, frozenset())
         gone = {owner for owner in owners if owner not in self._places}
         if not gone:

@@ -1,7 +1,7 @@
-"""Namespaces: what may be created in one, and how one ends.
+"""Namespaces: what may be created in one, and how it ends.
 
-A namespace that is deleted stays, Terminating, until everything in it has gone: its content is deleted by a
-background step, and what finalizers hold is waited for. Meanwhile nothing can be created in it.
+A deleted namespace stays, as Terminating, until everything in it is gone. A background step deletes its
+content; objects with finalizers are waited for. Meanwhile nothing can be created in it.
 
 Invariant: no object lies in a namespace that does not exist.
 """

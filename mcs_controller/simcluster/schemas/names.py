@@ -1,7 +1,6 @@
-"""The syntax rules for names, labels and addresses that validation of every kind draws on.
+"""The syntax of names, labels and addresses.
 
-Each function returns the complaint that the real server makes, or "" when the text is fine; in which field
-it belongs is the caller's business.
+Each function returns the real server's complaint, or "" when the text is valid. The caller knows the field.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def port_number_complaint(port: int) -> str:
 
 
 def port_name_complaint(text: str) -> str:
-    """The IANA service name that a target port may be given as."""
+    """A target port given by name: an IANA service name."""
     if len(text) > 15:
         return "must be no more than 15 characters"
     if not _PORT_NAME.fullmatch(text):
@@ -123,7 +122,7 @@ NOT_AN_IP = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 @lru_cache(maxsize=16384)
 def endpoint_ip_complaint(address: IPv4Address | IPv6Address) -> str:
-    """Addresses that mean something else on every host cannot be endpoints."""
+    """Addresses with a meaning of their own on every host, such as loopback, cannot be endpoints."""
     if address.is_unspecified:
         return f"may not be unspecified ({address})"
     if address.is_loopback:

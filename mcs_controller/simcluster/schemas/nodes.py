@@ -1,7 +1,7 @@
-"""One level of a structural schema, and the paths by which fields are named in errors.
+"""One level of a structural schema, and the paths by which errors name fields.
 
-A schema is read into nodes once; `schema.py` and `schema_validation.py` walk objects along them, and patches
-look up list keys in them.
+A schema is read into nodes once. `structural.py` and `values.py` walk objects along them; patches look up
+list keys in them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Path = tuple[Any, ...]
-"""Nested pairs (parent path, key or index): built cheaply on the way down, spelt out only for an error."""
+"""Nested pairs (parent path, key or index): cheap to build on the way down, spelt out for errors only."""
 
 ROOT: Path = ()
 
@@ -88,7 +88,7 @@ class Node:
         self.required: tuple[str, ...] = () if built_in else tuple(openapi.get("required", ()))
         is_constrained = any(keyword in openapi for keyword in _TEXT_CONSTRAINTS)
         self.sufficient_type = None if is_constrained else _PLAIN_TYPES.get(self.type)
-        """A value of this Python type needs no further look: most fields are plain texts and flags."""
+        """A value of this Python type needs no further check: most fields are plain texts and flags."""
         self.has_defaults: bool = self.default is not None or any(one.has_defaults for one in self.children())
 
     def _child(self, openapi: Mapping[str, Any]) -> Node:
@@ -102,7 +102,7 @@ class Node:
             yield self.items
 
     def child(self, key: str) -> Node | bool | None:
-        """The schema of a field; True when it is kept as it is, None or False when it is unknown."""
+        """The schema of a field; True when any value is kept, None or False when the field is unknown."""
         known = self.properties.get(key)
         if known is not None:
             return known

@@ -1,7 +1,6 @@
-"""Validation of `metadata`, the same for every kind.
+"""Validation of `metadata`, the same for every kind; `prepare` hooks call it.
 
-Filling it in (uid, timestamps, resourceVersion, generated names) is `storage/metadata.py`; kinds call this
-from their `prepare` hooks.
+The server's own fields (uid, timestamps, resourceVersion, generated names) are set in `storage/metadata.py`.
 """
 
 from __future__ import annotations

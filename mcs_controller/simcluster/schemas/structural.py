@@ -1,10 +1,10 @@
-"""Structural schemas: which fields an object may have, what is filled in, and what is refused.
+"""Structural schemas: which fields an object may have, their defaults, and their values.
 
-The same class serves the schemas of CRDs and those of built-in kinds. It works as the real server does: first
-unknown fields are pruned, and nulls where none may be; then defaults are filled in; then the values are
-checked. Object metadata is not checked here (`object_meta.py` does), CEL rules are not evaluated.
+One class serves the schemas of CRDs and of built-in kinds. As on the real server, unknown fields are pruned
+first, and nulls where none may be; then defaults are filled in; then values are checked. Metadata is checked
+in `object_meta.py`; CEL rules are not evaluated.
 
-Invariant: no method changes its argument; what comes back shares the parts that did not change.
+Invariant: no method changes its argument; the result shares the parts that did not change.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _ROOT_FIELDS = ("apiVersion", "kind", "metadata")
 class StructuralSchema:
     """The schema of a whole object.
 
-    `metadata` is a schema to prune the object's metadata with. `built_in` is for kinds that the real server
-    decodes into types of its own: null is a field not given, nothing is required at this stage, and a value
-    of the wrong type is a body that cannot be read (400), not an invalid object (422).
+    `metadata` is the schema by which the object's metadata is pruned. `built_in` is for kinds that the real
+    server decodes into Go types: null means that the field is not given, no field is required at this stage,
+    and a value of the wrong type makes the body unreadable (400) instead of invalid (422).
     """
 
     def __init__(

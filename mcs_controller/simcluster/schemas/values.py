@@ -1,7 +1,6 @@
-"""The values that a schema allows: types, ranges, lengths, patterns, required fields, unique list items.
+"""Checks values against a schema: types, ranges, lengths, patterns, required fields, unique list items.
 
-Messages are the real server's, since people compare them and programs parse their causes. Pruning and
-defaults come before this (`schema.py`).
+Messages are the real server's: people compare them, and programs parse their causes.
 """
 
 from __future__ import annotations

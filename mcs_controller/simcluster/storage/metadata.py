@@ -1,6 +1,6 @@
-"""What the server sets in an object's metadata, and what a client cannot change there.
+"""The metadata fields that the server sets, and those that a client cannot change.
 
-The syntax of names, labels and the rest is `object_meta.py`, which the kinds' `prepare` hooks call.
+The syntax of names, labels and the rest is checked in `schemas/object_meta.py`.
 
 Invariant: uid, creationTimestamp, generation and deletionTimestamp are never taken from a client;
 managedFields are not kept.
@@ -27,7 +27,7 @@ Object = dict[str, Any]
 
 
 def check_shape(body: Object) -> Object:
-    """The metadata of a decoded body, of which every later step may trust the types. Raises 400."""
+    """The metadata of a decoded body, with types that later steps can rely on. Raises 400."""
     metadata = body.setdefault("metadata", {})
     if metadata is None:
         metadata = body["metadata"] = {}
@@ -92,7 +92,7 @@ def carry_over(metadata: Object, old: Object) -> None:
 
 
 def added_finalizers(metadata: Object, old: Object) -> list[FieldError]:
-    """What an object that is being deleted may not be given any more."""
+    """An object that is being deleted may get no new finalizers."""
     if "deletionTimestamp" not in old:
         return []
     added = sorted(set(metadata.get("finalizers", ())) - set(old.get("finalizers", ())))

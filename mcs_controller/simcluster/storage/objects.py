@@ -1,8 +1,8 @@
-"""The writes of an API server: what may be stored, and what becomes of it on the way.
+"""Writes: create, replace and delete, with the rules that all kinds share.
 
-Create, replace, patch and delete on `storage.py`, with the rules that all kinds share: versions and
-preconditions, what a client cannot change, generation, the status subresource, finalizers. What one kind
-demands is its `Kind` (schema, `prepare`) and its `Rules` here; HTTP is `server.py`.
+These are versions and preconditions, fields that a client cannot change, generation, the status subresource,
+and finalizers. What one kind demands is in its `Kind` (schema, `prepare`) and its `Rules`; HTTP is in
+`server.py`.
 
 Invariant: a write that changes nothing stores nothing, and so makes no event.
 """
@@ -25,11 +25,11 @@ _NEEDS_VERSION_ON_UPDATE = {
     ("coordination.k8s.io", "leases"),
     ("apiextensions.k8s.io", "customresourcedefinitions"),
 }
-"""Built-in kinds that, as custom ones, cannot be replaced blindly."""
+"""Built-in kinds that, like custom ones, cannot be replaced without a version."""
 
 
 class Rules(Protocol):
-    """What a kind with a life cycle of its own adds (`namespaces.py`, `crds.py`)."""
+    """What a kind with a life cycle of its own adds (`lifecycles/`)."""
 
     def created(self, body: Object) -> None:
         """Shape a new object that is valid."""
@@ -49,7 +49,7 @@ class Rules(Protocol):
 
 
 class Admission(Protocol):
-    """Who may refuse a creation for reasons outside the object: its namespace."""
+    """May refuse a creation for reasons outside the object, such as its namespace."""
 
     def admit(self, kind: Kind, namespace: str, name: str) -> None:
         """Raises `StatusError`."""
@@ -58,7 +58,7 @@ class Admission(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """Preconditions and wishes of a deletion; "" when not given."""
+    """Preconditions and options of a deletion; "" when not given."""
 
     uid: str = ""
     resource_version: str = ""
@@ -68,7 +68,7 @@ class DeleteOptions:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What a deletion led to: the object's last state, and whether it has gone."""
+    """The result of a deletion: the object's last state, and whether it is gone."""
 
     stored: Stored
     gone: bool
@@ -176,7 +176,7 @@ class Objects:
         return Deletion(stored, gone=False)
 
     def edit(self, kind: Kind, stored: Stored, body: Object) -> Stored | None:
-        """A change by the server's own parts, with no rules; None when that was the end of the object."""
+        """A change by the server's own controllers, without rules; None when the object is gone by it."""
         if self._is_finished(kind, body):
             self._remove(kind, stored)
             return None
@@ -245,7 +245,7 @@ def _with_status_of(old: Object, body: Object) -> Object:
 
 
 def _keep_field(field: str, body: Object, old: Object) -> None:
-    """Make a field of `body` what it is in `old`, also when it is not there."""
+    """Copy a field from `old`, or remove it where `old` does not have it."""
     if field in old:
         body[field] = old[field]
     else:
@@ -294,7 +294,7 @@ def _check_preconditions(kind: Kind, stored: Stored, options: DeleteOptions) -> 
 
 
 def _apply_propagation(metadata: Object, propagation: str) -> None:
-    """A deletion's policy is kept as a finalizer, which the garbage collector takes off when it has acted."""
+    """The policy is kept as a finalizer, which the garbage collector removes after it has acted."""
     if not propagation:
         return
     finalizers = [

@@ -1,8 +1,7 @@
-"""Which objects a list is made of: selectors, versions, pages.
+"""Lists: selectors, versions, pages.
 
-A page after the first shows the collection as it was when the first was read, by undoing what happened
-since (`storage.select_at`): nothing is kept between pages, and a compaction makes the token expire, as on
-a real server.
+All pages show the collection as it was when the first page was read. Nothing is kept between pages: later
+events are undone (`Storage.select_at`), and a compaction makes the token expire, as on a real server.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Match = Callable[[Object], bool]
 
 
 class Page(NamedTuple):
-    """A list's answer before it is spelt as JSON."""
+    """A list before it is rendered."""
 
     items: Sequence[Stored]
     resource_version: int
@@ -33,7 +32,7 @@ class Page(NamedTuple):
 
 
 def selection(kind: Kind, options: ListOptions) -> Match | None:
-    """The selectors as one predicate on stored objects; None when everything is wanted."""
+    """The selectors as one predicate on stored objects; None when there are none."""
     by_label = label_selector(options.label_selector) if options.label_selector else None
     by_field = field_selector(options.field_selector, kind) if options.field_selector else None
     if by_label is None and by_field is None:

@@ -1,11 +1,10 @@
-"""What the simulated API server remembers: every object, and the recent history of each resource.
+"""The objects of a simulated API server, and the recent history of each resource.
 
-The place of etcd and of the watch cache. It knows nothing of kinds' rules: who may write what is
-`objects.py`, and what a client sees of it is `answers.py` and `watches.py`.
+It takes the place of etcd and of the watch cache, and knows no rules of kinds: those are in `objects.py`.
 
-Invariants: one resourceVersion counter for the whole server, raised by every write; a dict handed in is
-owned by the storage from then on and never changed again by anyone, so reading needs no copies; what
-goes over the wire is serialised once for all who ask.
+Invariants: there is one resourceVersion counter for the whole server, and every write raises it. A dict that
+is put in belongs to the storage and is never changed again, so reading needs no copies. An object is
+serialised once for all readers.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Stored:
 
     @property
     def object(self) -> Object:
-        """To look at, never to change: see `copy`."""
+        """Read only; use `copy` to change it."""
         if self._object is not None:
             return self._object
         return self.copy()
@@ -58,7 +57,7 @@ class Stored:
         return self.key.partition("/")[2]
 
     def copy(self) -> Object:
-        """A whole object of one's own."""
+        """A deep copy, which the caller may change."""
         body: Object = from_json(self.encoded)
         return body
 
@@ -70,7 +69,7 @@ class Stored:
         return self._encoded
 
     def rendered(self, view: str, render: Render) -> bytes:
-        """Another representation of it, made once under a name for all who ask."""
+        """Another representation, rendered once for each name."""
         if (body := self._views.get(view)) is None:
             body = self._views[view] = render(self)
         return body
@@ -81,7 +80,7 @@ class Stored:
         return Stored(self.key, self.object | {"metadata": metadata}, resource_version)
 
     def retire(self) -> None:
-        """Superseded: keep only the bytes, which are a tenth of the dict."""
+        """A newer version exists: keep only the bytes, which take a tenth of the memory of the dict."""
         if self._encoded is None:
             self._encoded = to_json(self._object)
         self._object = None
@@ -95,14 +94,14 @@ class Event(NamedTuple):
     before: Stored | None
     after: Stored | None
     last: Stored
-    """What a watcher is shown: `after`, or for a deletion the last state under the deletion's version."""
+    """What watchers get: `after`, or for a deletion the last state with the version of the deletion."""
 
 
 Listener = Callable[[Event], None]
 
 
 class Snapshot(NamedTuple):
-    """All that was stored at one moment."""
+    """All objects at one moment."""
 
     revision: int
     objects: dict[Bucket, dict[str, Stored]]
@@ -196,7 +195,7 @@ class Storage:
         return found
 
     def compact(self) -> None:
-        """Forget all history: who comes with an older version has to list again."""
+        """Forget all history: clients that ask for an older version have to list again."""
         self._compacted = self.revision
         for shelf in self._shelves.values():
             shelf.events.clear()
@@ -209,10 +208,10 @@ class Storage:
         )
 
     def restore(self, snapshot: Snapshot, *, bump_revision: int = 0) -> None:
-        """Go back to a backup, without a word to anybody: history is forgotten, and versions go back with it.
+        """Go back to a backup, without events: history is forgotten, and versions go back, too.
 
-        `bump_revision` is what etcd's `snapshot restore --bump-revision --mark-compacted` does: objects keep
-        their versions, and the server's own is so much higher that it never comes twice.
+        `bump_revision` works as etcd's `snapshot restore --bump-revision --mark-compacted`: objects keep
+        their versions, and the server continues from a higher one, so that no version is used twice.
         """
         self.revision = snapshot.revision + bump_revision
         for bucket in {*self._shelves, *snapshot.objects}:
@@ -222,7 +221,7 @@ class Storage:
         self.compact()
 
     def subscribe(self, bucket: Bucket, listener: Listener) -> Callable[[], None]:
-        """Be told of every write to a bucket, as it happens; the answer ends it."""
+        """Call `listener` during every write to a bucket; the returned function ends that."""
         self._tickets += 1
         ticket = self._tickets
         listeners = self._shelf(bucket).listeners
@@ -234,7 +233,7 @@ class Storage:
         return end
 
     def subscribe_all(self, listener: Callable[[Bucket, Event], None]) -> None:
-        """For the parts of the server itself: told of every write, before the watchers."""
+        """For the server's own controllers: called during every write, before the watchers."""
         self._write_listeners.append(listener)
 
     def buckets(self) -> Iterator[Bucket]:

@@ -1,11 +1,11 @@
 """Watches: a stream of lines that follows the writes to one resource.
 
-A watch is fed by the storage in the write itself and read at the client's pace. One that is read too slowly
-is closed without a word, as a real server does; the client lists again.
+The storage feeds a watch during the write; the client reads at its own pace. A watch that is read too slowly
+is closed without an error, as on a real server; the client lists again.
 
-Invariants: a watcher sees each change once and in order of versions, and none before the version that it
-asked for: a watch from the future is silent, bookmarks included, until it is overtaken. With a selector it
-sees objects come and go as they begin and cease to match.
+Invariants: a watcher sees each change once, in order of versions, and none before the version that it asked
+for: a watch from a future version stays silent, without bookmarks, until that version is reached. With a
+selector it sees objects appear and disappear as they start and stop to match.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ BOOKMARK_INTERVAL_SECONDS = 60.0
 
 
 class Stream:
-    """The reader's end of a watch: a `LineStream` without deadlines, which are the client's affair.
+    """The reader's end of a watch: a `LineStream`. Deadlines are set by the client.
 
-    `stall` keeps the lines back without closing, `cut` breaks the connection, `finish` ends it in order.
+    `stall` holds lines back, `cut` breaks the connection, `finish` ends the stream properly.
     """
 
     status = 200
@@ -57,7 +57,7 @@ class Stream:
             return
         self._last_arrival = max(self._loop.time() + delay, self._last_arrival)
         self._in_flight.append(line)
-        # Timers of one moment go off in any order; each lets the line land that has waited longest.
+        # Timers for one moment fire in any order; each delivers the line that has waited longest.
         self._loop.call_at(self._last_arrival, self._land)
 
     def take(self) -> bytes | None:
@@ -100,12 +100,12 @@ class Stream:
         self.finish()
 
     def stall(self, stalled: bool) -> None:
-        """Keep everything back, or let it go."""
+        """Hold lines back, or release them."""
         self._stalled = stalled
         self._wake()
 
     def bound(self) -> None:
-        """From now on a reader that falls behind is left; what is already on its way does not count."""
+        """From now on close the stream when the reader falls behind; lines already sent do not count."""
         self._max_lines = len(self._lines) + len(self._in_flight) + BUFFER_MAX_LINES
 
     def on_close(self, tell: Callable[[], None]) -> None:
@@ -226,7 +226,7 @@ class Watch:
         if is_in:
             self._stream.push(self._view.event("MODIFIED" if was_in else "ADDED", event.last))
         elif was_in and before is not None:
-            # What leaves the selection is shown as it last was in it.
+            # An object that no longer matches is shown as it was when it last did.
             last = event.last if after is None else before.at(event.resource_version)
             self._stream.push(self._view.event("DELETED", last))
 
