@@ -36,6 +36,20 @@ async def test_queues_are_told_apart_by_name() -> None:
         assert queues >= {"exports", "imports", "export-status", "import-status", "loader"}
 
 
+async def test_each_task_is_named_for_whose_it_is_and_what_it_does() -> None:
+    async with Clusterset("west"):
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert names >= {
+            *(name.replace(": ", "/") for name in LOCAL | BROKER),
+            *("membership/presence", "membership/members", "membership/former ids"),
+            *("services/broker", "services/own limits"),
+            *("left-out/ExportedService", "left-out/ExportedEndpointSlice"),
+            *("agent-west/exports", "agent-west/imports", "agent-west/loader"),
+            *("agent-west/export-status", "agent-west/import-status"),
+            *("agent-west/membership", "agent-west/services", "agent-west/local", "agent-west/broker"),
+        }
+
+
 async def test_what_an_agent_has_not_read_is_told_by_side_and_kind() -> None:
     async with Clusterset("west", start=False) as world:
         agent = world["west"].start().agent

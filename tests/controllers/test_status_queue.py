@@ -19,14 +19,15 @@ WEB = ServiceKey("shop", "web")
 class Status(StatusWriter[str, str]):
     """Writes words, and remembers when."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, told_ahead: bool = True) -> None:
         super().__init__("status", Random(1))
         self.held: dict[ServiceKey, str] = {}
         self.written_at_seconds: dict[ServiceKey, float] = {}
         self.asked_before: list[ServiceKey] = []
         self.found_before: str | None = None
         self.ahead = 0
-        self.keys_ahead = lambda: self.ahead
+        if told_ahead:
+            self.keys_ahead = lambda: self.ahead
 
     def _difference(self, key: ServiceKey, wanted: str) -> str | None:
         return wanted if self.held.get(key) != wanted else None
@@ -42,8 +43,8 @@ class Status(StatusWriter[str, str]):
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Status]:
-    status = Status()
+async def running(*, told_ahead: bool = True) -> AsyncIterator[Status]:
+    status = Status(told_ahead=told_ahead)
     task = asyncio.create_task(status.queue.run())
     yield status
     task.cancel()
@@ -53,6 +54,13 @@ async def running() -> AsyncIterator[Status]:
 async def test_a_status_is_written_at_once_while_few_services_wait() -> None:
     async with running() as status:
         status.ahead = AHEAD_MIN_KEYS - 1
+        status.want(WEB, "good")
+        await status.queue.idle()
+        assert status.written_at_seconds[WEB] == 0
+
+
+async def test_a_status_is_written_at_once_where_nobody_says_how_many_services_wait() -> None:
+    async with running(told_ahead=False) as status:
         status.want(WEB, "good")
         await status.queue.idle()
         assert status.written_at_seconds[WEB] == 0
