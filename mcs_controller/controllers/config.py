@@ -1,4 +1,4 @@
-"""What an operator can set of an agent, each with its option. Frozen before anything starts."""
+"""An agent's settings, each with its option for operators. Frozen before anything starts."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -10,21 +10,21 @@ from mcs_controller.options import Group, Option, count, count_up_to, key_prefix
 DeadMemberPolicy = Literal["withdraw", "keep"]
 
 WORKERS_MAX: Final = 256
-"""More would only wait for the API server, which lets a client have so much at once and no more."""
+"""More workers would only wait: the API server limits how many requests a client may have at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
     """One agent's settings; `cluster_id` is empty until it has been found (`membership/cluster_id.py`).
 
-    `member_timeout_seconds` is how long a member's heartbeat may stay unchanged, while the broker itself
-    answers, before the member counts as dead; `dead_member_policy` says what then happens to its endpoints
-    (docs/decisions/0006-dead-members.md). `fuse_share` and `fuse_minimum` are how much of what is imported
-    must be missing at once, as a share and in services, for nothing to be withdrawn
-    (docs/decisions/0007-fuse.md). `confirm_delay_seconds` is the time between the first complete read after a
-    start and the second one that proves what is gone (docs/decisions/0008-proof.md). `limits` are how much is
-    taken of one member that has no others stated in its MemberCluster. `exclude_metadata` are prefixes of the
-    exported labels and annotations that this cluster's imports do not carry.
+    `member_timeout_seconds`: a member counts as dead when its heartbeat stays unchanged for so long while the
+    broker answers. `dead_member_policy` says what then happens to its endpoints
+    (docs/decisions/0006-dead-members.md). `fuse_share` and `fuse_minimum`: nothing is withdrawn when so many
+    imports are missing at once, as a share and in services (docs/decisions/0007-fuse.md).
+    `confirm_delay_seconds` is the time between the first complete read after a start and the second one,
+    which proves what is gone (docs/decisions/0008-proof.md). `limits` apply to each member whose
+    MemberCluster states no others. `exclude_metadata` are prefixes of exported labels and annotations that
+    this cluster's imports leave out.
     """
 
     cluster_id: str = ""

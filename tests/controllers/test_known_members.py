@@ -249,7 +249,7 @@ async def test_the_log_says_of_each_member_when_it_died_came_back_or_was_removed
         assert said == [
             "member east is dead",
             "member east is alive again",
-            "member west was removed: withdrawing what it exported",
+            "member west was removed: withdrawing its exports",
             "most members went silent at once: keeping the endpoints of east, mars, south until their "
             "heartbeats return or the broker's administrator releases them",
         ]
@@ -277,7 +277,7 @@ async def test_a_record_that_cannot_be_read_is_named_in_the_log_and_costs_no_oth
 async def test_before_the_first_look_nobody_is_removed_and_nothing_is_wrong_with_the_looks() -> None:
     async with Clusterset("east", "north", start=False) as world:
         one = North(world)
-        assert "has not asked" in (one.members.problem or "")
+        assert "has not been asked" in (one.members.problem or "")
         await one.presence.step()
         assert one.members.problem is None
         assert not one.members.removed("east")

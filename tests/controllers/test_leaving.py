@@ -144,7 +144,7 @@ async def test_what_may_not_be_withdrawn_is_left_to_the_administrator_who_is_tol
         for member, line in zip(("east", "south"), said, strict=True):
             assert line.startswith(
                 f"this cluster was member {member} before: the broker's administrator should delete "
-                f"namespace mcs-member-{member}; its exports stay until then, since 403 Forbidden"
+                f"namespace mcs-member-{member}; its exports stay until then: 403 Forbidden"
             )
         fault.lift()
         await former.step()
@@ -164,10 +164,10 @@ async def test_a_broker_that_is_away_is_asked_again_and_that_is_no_reason_to_cal
         await former.step()
         assert former.left_behind == frozenset()
         first, second = (one.getMessage() for one in caplog.records)
-        assert first.startswith("cannot leave as east yet: 503")
+        assert first.startswith("cannot withdraw the exports of former member east yet: 503")
         assert second == (
             "this cluster was member east before: the broker's administrator should delete namespace "
-            "mcs-member-east; it has nothing on the broker any more"
+            "mcs-member-east; all its exports are withdrawn"
         )
 
 
@@ -243,7 +243,7 @@ async def test_absence_is_proven_by_a_second_read_a_while_after_the_first_howeve
         ("looked, True", 8),
     ]
     assert [one.getMessage() for one in caplog.records] == [
-        "cannot confirm what is gone, retrying soon: refused"
+        "cannot confirm what is gone; retrying: refused"
     ] * 2
 
 
@@ -273,7 +273,7 @@ async def test_one_look_at_the_id_says_why_it_is_not_known(caplog: pytest.LogCap
     assert (
         caplog.records[0]
         .getMessage()
-        .startswith("cannot compare --cluster-id with the ClusterProperty, taking it as it is: 403 Forbidden")
+        .startswith("cannot compare --cluster-id with the ClusterProperty; using --cluster-id: 403 Forbidden")
     )
     with pytest.raises(Forbidden):
         await reader.ask(None)

@@ -120,7 +120,7 @@ async def test_exports_beyond_the_places_that_importers_have_say_that_they_may_h
         says = [await ready(east, name) for name in NAMES]
         assert [status for status, _ in says] == ["True"] * 6
         waiting = (
-            "each cluster imports at most 4 services of this cluster, of which 6 are exported: "
+            "each cluster imports at most 4 services of this cluster, but 6 are exported: "
             "this one may have to wait"
         )
         assert [message for _, message in says] == [""] * 4 + [waiting] * 2

@@ -50,7 +50,7 @@ async def test_before_the_first_round_nothing_is_proven_and_that_is_said() -> No
     async with Clusterset("east", start=False) as world:
         presence = East(world).presence
         assert [presence.verified, presence.excluded, presence.uid] == [False, False, ""]
-        assert presence.problem == "has not asked the broker yet"
+        assert presence.problem == "the broker has not been asked yet"
 
 
 async def test_our_uid_is_read_once_and_as_long_as_it_cannot_be_nothing_is_written() -> None:
@@ -78,4 +78,4 @@ async def test_a_member_cluster_that_is_made_anew_is_a_break_each_time_it_is() -
             await east.step()
             await east.step()
         assert len(east.breaks) == 2
-        assert set(east.breaks) == {"our MemberCluster is another one than before"}
+        assert set(east.breaks) == {"our MemberCluster was created anew"}

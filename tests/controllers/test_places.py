@@ -37,7 +37,7 @@ class Places:
         members: Any = self.members
         self.cap = ImportCap(here, members)
         self.woken: list[str] = []
-        self.cap.wake = lambda key: self.woken.append(key.name)
+        self.cap.enqueue = lambda key: self.woken.append(key.name)
 
     def asks(self, name: str, *exporters: str) -> bool:
         return self.cap.permits(key(name), exporters)
@@ -191,7 +191,7 @@ def test_that_others_wait_for_a_members_places_is_logged_once(caplog: pytest.Log
     assert [record.getMessage() for record in caplog.records] == [
         f"member {said}: the others wait"
         for said in (
-            "east exports more services than are imported of one member (1)",
-            "west exports more services than are imported of one member (2)",
+            "east exports more services than are imported from one member (1)",
+            "west exports more services than are imported from one member (2)",
         )
     ]

@@ -104,8 +104,8 @@ def without_formats(value: Object) -> None:
 
 SOMETHING: Names = (frozenset({"shop.web"}), frozenset())
 OUR_MISSING = "our MemberCluster was missing for a while"
-OUR_OTHER = "our MemberCluster is another one than before"
-OUR_OLDER = "our MemberCluster is older than what was written"
+OUR_OTHER = "our MemberCluster was created anew"
+OUR_OLDER = "our MemberCluster is older than the one that we wrote"
 
 
 async def test_of_two_clusters_that_claim_an_id_at_once_the_first_to_write_has_it() -> None:
@@ -255,7 +255,7 @@ async def test_versions_that_went_back_are_told_once_until_they_are_in_order_aga
             seen["version"] = version
             await east.step()
 
-        assert east.breaks == ["its versions went back from 999999"] * 2
+        assert east.breaks == ["its resource versions went back from 999999"] * 2
 
 
 async def test_after_a_break_we_speak_every_two_seconds_for_a_minute_and_then_as_before() -> None:
@@ -365,7 +365,7 @@ async def test_that_we_became_a_member_is_logged_once_and_again_after_we_were_no
         await east.step()
         assert east.presence.problem == (
             "the broker has no MemberCluster east in namespace mcs-member-east: "
-            "the broker's administrator has to create it"
+            "the broker's administrator must create it"
         )
         await east.world.admit("east", with_namespace=False)
         await east.step()

@@ -35,11 +35,11 @@ async def test_an_object_that_comes_back_malformed_is_an_error_that_costs_this_o
     client: Client,
 ) -> None:
     store: Store[str] = Store()
-    with pytest.raises(DecodeError, match="web as the server holds it cannot be read: ports has 101 items"):
+    with pytest.raises(DecodeError, match="web cannot be read as the server holds it: ports has 101 items"):
         await ObjectWriter(client, lambda: SERVICES, store, malformed).create(BODY)
     assert store.get("shop", "web") is None
 
 
 async def test_an_object_that_the_server_made_another_of_is_an_error_of_the_server(client: Client) -> None:
-    with pytest.raises(DecodeError, match="the server changed web into something that is not ours"):
+    with pytest.raises(DecodeError, match="the server answered with web as an object that is not ours"):
         await ObjectWriter(client, lambda: SERVICES, Store[str](), lambda _: None).create(BODY)

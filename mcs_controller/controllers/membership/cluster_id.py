@@ -1,8 +1,8 @@
-"""Which cluster this is: the id from `--cluster-id`, from the ClusterProperty of KEP-2149, or both alike.
+"""Finds this cluster's id: from `--cluster-id`, from the ClusterProperty of KEP-2149, or equal in both.
 
-The property is read once, at start: an id is constant for a membership (MCS-NS-05), and a changed one is a
-leave and a join (`former_ids.py`). The CRD of ClusterProperty is optional. Whatever may come back is waited
-for and told in `problem`; what waiting cannot cure is `InvalidClusterId`.
+The property is read once, at start: an id is constant for a membership (MCS-NS-05), and a changed id is a
+leave and a join (`former_ids.py`). The CRD of ClusterProperty is optional. Errors that may pass are retried
+and shown in `problem`. Errors that need an operator are `InvalidClusterId`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ LONGEST_RETRY_SECONDS: Final = 10.0
 
 
 class ClusterId:
-    """Finds the cluster id out; `problem` is None once it is known."""
+    """Finds the cluster id; `problem` is None once the id is known."""
 
     def __init__(self, local: Client, *, random: Random) -> None:
         self.problem: str | None = "not read yet"
@@ -32,7 +32,7 @@ class ClusterId:
         self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, random=random)
 
     async def find(self, option: str | None) -> str:
-        """The id, as soon as it is sure.
+        """The id, as soon as it is known. Retries until then.
 
         Raises:
             InvalidClusterId: there is none, or two different ones, or one that cannot be used.
@@ -45,11 +45,11 @@ class ClusterId:
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def ask(self, option: str | None) -> str:
-        """The id, of one look: for a command that does not wait.
+        """The id, from a single try: for a command that does not wait.
 
         Raises:
             InvalidClusterId: there is none, or two different ones, or one that cannot be used.
-            KubeError: the API server did not say.
+            KubeError: the API server did not answer the question.
         """
         try:
             return self._known(agreed_cluster_id(option, await self._read()))
@@ -57,12 +57,12 @@ class ClusterId:
             if option is None:
                 raise
             _log.warning(
-                "cannot compare --cluster-id with the ClusterProperty, taking it as it is: %s", error
+                "cannot compare --cluster-id with the ClusterProperty; using --cluster-id: %s", error
             )
             return self._known(option)
 
     async def _read(self) -> str | None:
-        """What the property says; None where there is none."""
+        """The value of the property; None if it does not exist."""
         try:
             properties = await served_resource(self._local, ABOUT_API, cluster_properties)
             found = await self._local.get(properties, CLUSTER_ID_PROPERTY)

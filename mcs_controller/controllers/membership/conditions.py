@@ -1,4 +1,4 @@
-"""Conditions of this cluster's own MemberCluster: what a controller has to tell the broker's operator."""
+"""Writes conditions of this cluster's own MemberCluster: how controllers inform the broker's operator."""
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions, merge_conditions
@@ -9,7 +9,7 @@ from mcs_controller.kube.clock import rfc3339
 
 
 class MemberConditions:
-    """Writes one condition at a time; those of other types stay as they are."""
+    """Writes one condition at a time; conditions of other types are not changed."""
 
     def __init__(self, context: Context) -> None:
         self._cluster_id = context.config.cluster_id
@@ -18,7 +18,7 @@ class MemberConditions:
         self._clock = context.clock
 
     async def write(self, wanted: Condition) -> None:
-        """Have the MemberCluster carry `wanted`. Raises `KubeError`, `Conflict` if somebody was quicker."""
+        """Write `wanted`, if it differs. Raises `KubeError`, `Conflict` if somebody else wrote meanwhile."""
         raw = await self._broker.get(MEMBER_CLUSTERS, self._cluster_id, self._namespace)
         held = decode_conditions((raw.get("status") or {}).get("conditions"))
         merged = merge_conditions(held, [wanted], rfc3339(self._clock.now()))

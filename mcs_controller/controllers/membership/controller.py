@@ -1,6 +1,6 @@
-"""Membership: this cluster's own place in the clusterset, and what it knows of the other members.
+"""Membership: this cluster's own MemberCluster, and what the agent knows about the other members.
 
-Every other controller may ask it; it knows none of them.
+All other controllers may use this one. It uses none of them.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,10 @@ from mcs_controller.kube.tasks import Tasks
 
 
 class MembershipController(Controller):
-    """`presence` renews the membership and is run by the caller, for longer than this lives.
+    """Runs all of membership.
 
-    Without it the controller has one of its own.
+    `presence` renews the membership; its caller runs it, for longer than this controller. Without it the
+    controller runs its own.
     """
 
     name = "membership"
@@ -39,7 +40,7 @@ class MembershipController(Controller):
         context.registry.register(MembershipCollector(self.members, self._former_ids))
 
     async def run(self) -> None:
-        """Take part, and look at the others, until cancelled. Raises `ClusterIdTaken`."""
+        """Renew the membership and read the other members, until cancelled. Raises `ClusterIdTaken`."""
         end_listening = self.presence.listen(changed=lambda: None, broke=self.history.broke)
         try:
             async with Tasks(self.name) as tasks:
@@ -51,5 +52,5 @@ class MembershipController(Controller):
             end_listening()
 
     def problems(self) -> Mapping[str, str]:
-        """What keeps this cluster from being a member, or from reading the others."""
+        """What prevents this cluster from being a member, or from reading the others."""
         return {} if self.members.problem is None else {self.name: self.members.problem}

@@ -4,4 +4,4 @@ from mcs_controller.controllers.runtime.errors import FatalError
 
 
 class ClusterIdTaken(FatalError):
-    """The broker knows another cluster by our cluster id (another kube-system UID)."""
+    """Another cluster (another kube-system UID) uses our cluster id on the broker."""

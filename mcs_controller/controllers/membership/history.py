@@ -1,7 +1,7 @@
-"""The broker's history: when it broke, whoever read the broker takes everything anew.
+"""The broker's history: after a break, all readers of the broker read everything again.
 
-A broker that was restored, wiped or rebuilt lacks things that nobody withdrew (docs/decisions/0008-proof.md).
-Several places see signs of that; what shows within a few seconds is one break.
+A broker that was restored, wiped or rebuilt lacks objects that nobody withdrew
+(docs/decisions/0008-proof.md). Several places detect that; detections within a few seconds are one break.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry, Counter
 _log = logging.getLogger(__name__)
 
 BREAKS_TOGETHER_SECONDS: Final = 5.0
-"""What shows within so long after a break of the broker's history is part of it."""
+"""Detections within so long after a break belong to it."""
 
 
 class BrokerHistory:
-    """Tells its listeners of each break, in the order in which they came."""
+    """Calls its listeners at each break, in the order of their subscription."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._broke_at_seconds = -BREAKS_TOGETHER_SECONDS
@@ -30,20 +30,20 @@ class BrokerHistory:
         )
 
     def on_break(self, listener: Callable[[], None]) -> None:
-        """Have `listener` take everything anew, and believe no absence."""
+        """Call `listener` at each break: it reads everything again, and takes no absence as proof."""
         self._listeners.append(listener)
 
     def broke(self, reason: str) -> None:
-        """Something on the broker is gone, or older than before, without our doing."""
+        """Report an object on the broker that is gone, or older than before, and not by our own write."""
         now_seconds = asyncio.get_running_loop().time()
         if now_seconds < self._broke_at_seconds + BREAKS_TOGETHER_SECONDS:
             return
         self._broke_at_seconds = now_seconds
         self._breaks.inc()
         _log.error(
-            "the broker was restored, wiped or rebuilt, as it seems: %s. Reading everything again; what is "
-            "missing stays until its exporter withdraws it",
+            "the broker was probably restored, wiped or rebuilt: %s. Reading everything again; missing "
+            "exports are kept until their exporters withdraw them",
             reason,
         )
-        for take_anew in self._listeners:
-            take_anew()
+        for listener in self._listeners:
+            listener()

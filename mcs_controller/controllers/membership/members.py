@@ -1,9 +1,10 @@
-"""The other members: who they are, who is alive, who was removed, and what they state of themselves.
+"""The other members: which exist, which are alive, which were removed, and what they state.
 
-Read with one cheap list from the watch cache: heartbeats are never fanned out to watchers. Whether a silent
-member is dead is decided in `clusterset/membership/liveness.py` by this process's own clock, so that skew
-between clusters does not matter; when one that is missing counts as removed, in
-`clusterset/membership/departure.py`. This cluster's own place is `presence.py`'s.
+The members are read with one cheap list from the watch cache, and not watched: a watch would send every
+heartbeat to every member. `clusterset/membership/liveness.py` decides whether a silent member is dead, by
+this process's own clock, so that skew between clusters does not matter.
+`clusterset/membership/departure.py` decides when a missing member counts as removed. This cluster's own
+MemberCluster belongs to `presence.py`.
 """
 
 import asyncio
@@ -31,18 +32,17 @@ _log = logging.getLogger(__name__)
 MemberListener = Callable[[str], None]
 
 HURRIED_SECONDS: Final = 2.0
-"""Between two looks at the members when something has begun to wait for their word, for a minute."""
+"""The interval of reads for a minute after `hurry`, when something waits for a member's statement."""
 HURRY_FOR_SECONDS: Final = 60.0
 
 
 class Membership:
-    """Observes.
+    """Reads the members at an interval.
 
-    `observed` says that the members have been read at least once. `held` are members that count as alive
-    although they are silent, because most fell silent at once. `dead` are the members whose endpoints are
-    not to be used, `doubtful` those that have not given a sign of life since this process began; all three
-    stay empty under the policy `keep`. `heard` is what the members stated. `problem` is None when the last
-    round worked.
+    `observed`: the members have been read at least once. `held` are silent members that count as alive,
+    because most fell silent at once. `dead` are the members whose endpoints must not be used. `doubtful` are
+    those whose heartbeat has not changed since this process started. All three stay empty under the policy
+    `keep`. `heard` is what the members stated. `problem` is None when the last round worked.
     """
 
     def __init__(
@@ -72,28 +72,28 @@ class Membership:
 
     @property
     def verified(self) -> bool:
-        """Whether the cluster id is proven ours."""
+        """Whether the cluster id is proven to be ours."""
         return self._presence.verified
 
     @property
     def excluded(self) -> bool:
-        """Whether the broker answers and does not know us."""
+        """Whether the broker answers but has no MemberCluster of ours."""
         return self._presence.excluded
 
     @property
     def problem(self) -> str | None:
-        """What keeps us from being a member, or from reading the others."""
+        """What prevents us from being a member, or from reading the others."""
         return self._presence.problem or self._problem
 
     def member(self, cluster: str) -> Member | None:
-        """What the broker last said of a member (this cluster, too); None if it is none, or was removed.
+        """The last known state of a member (this cluster, too); None if it is no member, or was removed.
 
-        One that is missing goes on under what was said of it last until it counts as removed.
+        A missing member keeps its last known state until it counts as removed.
         """
         return self._members.get(cluster)
 
     def limits(self, cluster: str) -> Limits:
-        """How much of a member is taken here."""
+        """How much is taken from a member here."""
         member = self._members.get(cluster)
         return self._config.limits.stated(member.limits) if member is not None else self._config.limits
 
@@ -102,7 +102,7 @@ class Membership:
         return self._departures.removed(cluster, self._present)
 
     def former_ids(self) -> frozenset[str]:
-        """Silent members that name our kube-system UID: this cluster, under an id that it had before."""
+        """Silent members that name our kube-system UID: this cluster under its former ids."""
         silent, uid = self._liveness.stale(self._config.member_timeout_seconds), self._presence.uid
         return frozenset(
             cluster
@@ -111,49 +111,49 @@ class Membership:
         )
 
     def heartbeat_ages_seconds(self) -> Mapping[str, float]:
-        """For each other member, how long its heartbeat has not changed while the broker answered."""
+        """For each other member, for how long its heartbeat has not changed while the broker answered."""
         return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
 
     def others(self) -> frozenset[str]:
-        """The other members, those that are missing included until they count as removed."""
+        """The other members, including missing ones until they count as removed."""
         return frozenset(self._members) - {self._config.cluster_id}
 
     def on_change(self, listener: MemberListener) -> None:
-        """Tell `listener` each member that died, came back, was removed, or whose rights changed.
+        """Call `listener` with each member that died, came back, was removed, or whose rights changed.
 
-        For this cluster, also when the broker answers again or no longer.
+        Also with this cluster when the broker stops answering, or answers again.
         """
         self._listeners.append(listener)
 
     def on_read(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after every look at the members."""
+        """Call `listener` after every read of the members."""
         self._read_listeners.append(listener)
 
     def on_sure(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when clusters that were never seen count as removed from then on."""
+        """Call `listener` once clusters that were never seen count as removed."""
         self._sure_listeners.append(listener)
 
     def distrust(self) -> None:
-        """The broker's history broke: that a member is missing proves little for a long time."""
+        """The broker's history broke: a missing member counts as removed only after a longer time."""
         self._departures = departure.distrust(self._departures)
 
     def hurry(self) -> None:
-        """Something begins to wait for a member's word: look at the members more often for a while."""
+        """Something waits for a member's statement: read the members more often for a minute."""
         now_seconds = asyncio.get_running_loop().time()
         if now_seconds >= self._hurried_until_seconds:
             self._wake.set()
         self._hurried_until_seconds = now_seconds + HURRY_FOR_SECONDS
 
     async def wait_observed(self) -> None:
-        """Wait until the cluster id is proven ours and the members have been read, for the first time."""
+        """Wait until the cluster id is proven to be ours and the members have been read once."""
         await self._became_observed.wait()
 
     async def confirm(self) -> None:
-        """Read the members anew, consistently. Raises `KubeError`, `ClusterIdTaken`."""
+        """Read the members again, consistently. Raises `KubeError`, `ClusterIdTaken`."""
         self._take(await self._read_members(None))
 
     async def run(self) -> None:
-        """Go on until cancelled. Raises `ClusterIdTaken`."""
+        """Run until cancelled. Raises `ClusterIdTaken`."""
         end = self._presence.listen(changed=self._presence_changed, broke=lambda reason: None)
         self.hurry()
         try:
@@ -172,7 +172,7 @@ class Membership:
             end()
 
     async def step(self) -> None:
-        """One look at the others, if we are a member. Raises `ClusterIdTaken`."""
+        """Read the others once, if we are a member. Raises `ClusterIdTaken`."""
         if not self.verified:
             return
         well_before = self._problem is None
@@ -184,11 +184,11 @@ class Membership:
             self._problem = None
             self._became_observed.set()
         if well_before != (self._problem is None):
-            self._tell([self._config.cluster_id])
+            self._notify([self._config.cluster_id])
 
     def _presence_changed(self) -> None:
         self._wake.set()
-        self._tell([self._config.cluster_id])
+        self._notify([self._config.cluster_id])
 
     async def _observe(self) -> None:
         try:
@@ -196,13 +196,13 @@ class Membership:
         except ClusterIdTaken:
             members = {}
         if not self.observed or self._members.keys() - members.keys():
-            # The watch cache may be behind: that a member left, or that its id is another's, is believed on
-            # a consistent list only.
+            # The watch cache may be stale. Only a consistent list proves that a member left, or that another
+            # cluster has our id.
             members = await self._read_members(None)
         self._take(members)
 
     def _take(self, members: dict[str, Member]) -> None:
-        """Conclude from a list; one in which somebody is missing is consistent."""
+        """Take over a list; if a member is missing in it, the list is a consistent one."""
         self._present = frozenset(members)
         now_seconds = asyncio.get_running_loop().time()
         self._liveness = liveness.observe(
@@ -231,7 +231,7 @@ class Membership:
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
         for cluster in sorted(self._members.keys() - known.keys()):
-            _log.warning("member %s was removed: withdrawing what it exported", cluster)
+            _log.warning("member %s was removed: withdrawing its exports", cluster)
         if held and not self.held:
             _log.error(
                 "most members went silent at once: keeping the endpoints of %s until their heartbeats return "
@@ -240,17 +240,17 @@ class Membership:
             )
         self._members, self.dead, self.held, self.doubtful = known, dead, held, doubtful
         self.observed = True
-        for tell in self._read_listeners:
-            tell()
-        self._tell(sorted(changed))
+        for listener in self._read_listeners:
+            listener()
+        self._notify(sorted(changed))
         if now_sure:
-            for tell in self._sure_listeners:
-                tell()
+            for listener in self._sure_listeners:
+                listener()
 
     def _see_departures(self, members: dict[str, Member], now_seconds: float) -> bool:
-        """Time counts from one list to the next, and a list without us is no witness.
+        """Update the departures by a list. Time counts between lists that contain this cluster.
 
-        True when it has become time to believe of clusters that were never seen that they are no members.
+        True once enough time has passed to say that clusters never seen are no members.
         """
         if self._config.cluster_id not in members:
             return False
@@ -269,7 +269,7 @@ class Membership:
         return self._departures.sure_of_unseen() and not was_sure
 
     def _missing(self) -> dict[str, Member]:
-        """Members that are not in the last list and may come back; their silence is no sign of death."""
+        """Members that are not in the last list and may come back; silence does not make them dead."""
         return {
             cluster: member
             for cluster, member in self._members.items()
@@ -277,10 +277,10 @@ class Membership:
         }
 
     def _believed_dead(self, members: Mapping[str, Member]) -> frozenset[str]:
-        """The silent members less those that the fuse holds (docs/decisions/0007-fuse.md).
+        """The silent members without those that the fuse holds (docs/decisions/0007-fuse.md).
 
-        Those that have been silent for half of the time-out are counted with them: members that fall silent
-        together reach the time-out one after the other, and the first must not pass for a single one.
+        Members that have been silent for half of the time-out count, too: members that fall silent together
+        reach the time-out one after the other, and the first must not look like a single dead member.
         """
         timeout_seconds = self._config.member_timeout_seconds
         silent = self._liveness.stale(timeout_seconds)
@@ -310,7 +310,7 @@ class Membership:
             members[member.cluster] = member
         return members
 
-    def _tell(self, clusters: Iterable[str]) -> None:
+    def _notify(self, clusters: Iterable[str]) -> None:
         for cluster in clusters:
             for listener in self._listeners:
                 listener(cluster)
@@ -322,7 +322,7 @@ class Membership:
 
 
 def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:
-    """The members that came, went, or may export something else, or more or less, than before."""
+    """The members that came, left, or now have other rights or limits."""
     changed = set(before.keys() ^ after.keys())
     for cluster in before.keys() & after.keys():
         if _rights(before[cluster]) != _rights(after[cluster]):

@@ -10,7 +10,7 @@ from mcs_controller.controllers.membership.members import Membership
 
 
 class MembershipCollector(Collector):
-    """Heartbeats of the other members, and what this cluster left under ids that it had before."""
+    """Heartbeats of the other members, and this cluster's former ids with exports left."""
 
     def __init__(self, members: Membership, former_ids: FormerIds) -> None:
         self._members = members

@@ -1,13 +1,13 @@
-"""This cluster's own MemberCluster on the broker: claimed, renewed, and watched for a history that broke.
+"""This cluster's own MemberCluster on the broker: claims it, renews it, and detects a broken history.
 
-It proves that the cluster id is ours (the MemberCluster names our kube-system UID, or none yet) and renews
-the heartbeat. Every replica does that, leading or not, so that a member whose own API server is away, and
-whose agents cannot lead for that, is not taken for dead (MCS-LIFE-03). The statement of what is exported
-(`clusterset/membership/statement.py`) is for the leader to give.
+It proves that the cluster id is ours (the MemberCluster names our kube-system UID, or none yet), and renews
+the heartbeat. Every replica does that, leading or not: a cluster whose API server is down can have no leader,
+and must not count as dead for that (MCS-LIFE-03). Only the leader states what is exported
+(`clusterset/membership/statement.py`).
 
-What was written here is remembered: when the broker has something older, or nothing, then it was restored,
-wiped or rebuilt, and what it lacks besides proves nothing (docs/decisions/0008-proof.md). Listeners are
-told.
+What was written is remembered. If the broker has an older version, or nothing, the broker was restored, wiped
+or rebuilt. Then other missing objects prove nothing, either (docs/decisions/0008-proof.md), and listeners are
+called.
 """
 
 import asyncio
@@ -37,20 +37,20 @@ _log = logging.getLogger(__name__)
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 HURRIED_SECONDS: Final = 2.0
-"""Between two rounds until the broker knows us, and for a minute after its history broke."""
+"""The interval of rounds until we are a member, and for a minute after the broker's history broke."""
 HURRY_FOR_SECONDS: Final = 60.0
 
 Names = tuple[frozenset[str], frozenset[str]]
-"""Of all records and all slices that this cluster exports."""
+"""The names of all records and of all slices that this cluster exports."""
 
 
 class Presence:
-    """Joins and renews.
+    """Joins the clusterset and renews the membership.
 
-    `verified` says that the cluster id is proven ours: nothing is exported before. `excluded` says that the
-    broker answers and does not know us. `problem` is None when the last round worked. `exported` gives the
-    names of all that is exported when they are known and written, else None; None where nobody leads.
-    `newest_version` gives the latest version of the broker that anybody in this process has seen.
+    `verified`: the cluster id is proven to be ours; nothing is exported before. `excluded`: the broker
+    answers but has no MemberCluster of ours. `problem` is None when the last round worked. `exported` gives
+    the names of all exports once they are known and written, else None; always None without a leader.
+    `newest_version` gives the latest resource version of the broker that this process has seen.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Presence:
     ) -> None:
         self.verified = False
         self.excluded = False
-        self.problem: str | None = "has not asked the broker yet"
+        self.problem: str | None = "the broker has not been asked yet"
         self.uid = ""
         self.exported: Callable[[], Names | None] = lambda: None
         self.newest_version: Callable[[], str] = lambda: "0"
@@ -78,16 +78,16 @@ class Presence:
         self._object_uid = ""
         self._missing = False
         self._versions_went_back = False
-        # The latest that were written or seen: what is written next is later, whatever the clock says.
+        # The latest times that were written or seen. The next one is later, even if the clock went back.
         self._heartbeat = ""
         self._stated_at = ""
         self._on_change: list[Callable[[], None]] = []
         self._on_break: list[Callable[[str], None]] = []
 
     def listen(self, *, changed: Callable[[], None], broke: Callable[[str], None]) -> Callable[[], None]:
-        """Be told when the outcome of a round differs from the one before, and why history broke.
+        """Call `changed` when the outcome of a round differs from the last, and `broke` with the reason.
 
-        The answer ends it.
+        `broke` is called when the broker's history broke. The returned function ends both.
         """
         self._on_change.append(changed)
         self._on_break.append(broke)
@@ -99,7 +99,7 @@ class Presence:
         return end
 
     async def run(self) -> None:
-        """Go on until cancelled. Raises `ClusterIdTaken`."""
+        """Run until cancelled. Raises `ClusterIdTaken`."""
         while True:
             await self.step()
             seconds = self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1)
@@ -117,7 +117,7 @@ class Presence:
             self.verified, self.excluded = False, True
             self._report(
                 f"the broker has no MemberCluster {self._config.cluster_id} in namespace {self._namespace}: "
-                "the broker's administrator has to create it"
+                "the broker's administrator must create it"
             )
         except (KubeError, MalformedObject) as error:
             self._report(f"cannot renew the membership: {error}")
@@ -126,11 +126,11 @@ class Presence:
                 _log.info("joined the clusterset as member %s", self._config.cluster_id)
             self.verified, self.excluded, self.problem = True, False, None
         if before != (self.verified, self.excluded, self.problem is None):
-            for tell in tuple(self._on_change):
-                tell()
+            for listener in tuple(self._on_change):
+                listener()
 
     def hurry(self) -> None:
-        """Others wait for our word: speak more often for a while."""
+        """Other members wait for our statement: renew more often for a minute."""
         self._hurried_until_seconds = asyncio.get_running_loop().time() + HURRY_FOR_SECONDS
 
     def check_owner(self, member: Member) -> None:
@@ -148,7 +148,7 @@ class Presence:
         try:
             await self._read_and_write()
         except Conflict:
-            # The administrator wrote, or another replica, or another cluster that claims the id.
+            # Somebody else wrote: the administrator, another replica, or another cluster with this id.
             await self._read_and_write()
 
     async def _read_and_write(self) -> None:
@@ -166,8 +166,8 @@ class Presence:
             said = statement(self._later_than(self._stated_at), *names)
             status["exported"] = encode_statement(said)
         newest = self.newest_version()
-        # The version makes sure that of two clusters that claim one id at once only one succeeds, and that
-        # nothing is stated on a broker that was restored after it was judged.
+        # With the version, only one of two clusters that claim one id at once succeeds. And nothing is
+        # stated on a broker that was restored after `_judge`.
         written = await self._broker.patch(
             MEMBER_CLUSTERS,
             self._config.cluster_id,
@@ -175,42 +175,42 @@ class Presence:
             namespace=self._namespace,
             subresource="status",
         )
-        # As it is held now: a broker with an older definition does not keep everything.
+        # The answer counts: a broker with an older CRD drops some fields.
         now = decode_member(written)
         self._heartbeat, self._stated_at = _moments(now)
         self._judge_version(written, newest)
 
     def _judge(self, object_uid: str, member: Member) -> None:
-        """Compare what the broker has of us with what we know that it had."""
+        """Compare our MemberCluster on the broker with what we last wrote or saw."""
         heartbeat, stated_at = _moments(member)
         reason = ""
         if self._missing:
             reason = "our MemberCluster was missing for a while"
         elif self._object_uid and object_uid != self._object_uid:
-            reason = "our MemberCluster is another one than before"
+            reason = "our MemberCluster was created anew"
         elif heartbeat < self._heartbeat or stated_at < self._stated_at:
-            reason = "our MemberCluster is older than what was written"
+            reason = "our MemberCluster is older than the one that we wrote"
         self._missing = False
         self._object_uid = object_uid
         self._heartbeat = max(heartbeat, self._heartbeat)
         self._stated_at = max(stated_at, self._stated_at)
         if reason:
-            self._tell_break(reason)
+            self._report_break(reason)
 
     def _judge_version(self, written: JsonObject, newest: str) -> None:
-        """The answer to a write has a later version than all that was seen before it, unless history broke.
+        """Report a break if the answer to a write has an older version than one seen before it.
 
-        Kinds may be stored apart, with versions of their own: then that is always so, and told once only.
+        Kinds may be stored apart, with versions of their own. Then it is always older, and reported once.
         """
         went_back = is_older(written["metadata"]["resourceVersion"], newest)
         if went_back and not self._versions_went_back:
-            self._tell_break(f"its versions went back from {newest}")
+            self._report_break(f"its resource versions went back from {newest}")
         self._versions_went_back = went_back
 
-    def _tell_break(self, reason: str) -> None:
+    def _report_break(self, reason: str) -> None:
         self.hurry()
-        for tell in tuple(self._on_break):
-            tell(reason)
+        for listener in tuple(self._on_break):
+            listener(reason)
 
     def _later_than(self, moment: str) -> str:
         now = rfc3339_micro(self._clock.now())
@@ -225,14 +225,14 @@ class Presence:
 
 
 def _moments(member: Member) -> tuple[str, str]:
-    """Of the heartbeat and of the statement."""
+    """The times of the heartbeat and of the statement."""
     return _moment(member.heartbeat), _moment(member.exported.at) if member.exported is not None else ""
 
 
 def _moment(text: str) -> str:
-    """A time in the form that we write; "" for anything else, which is older than all times.
+    """The text if it is a time in the form that we write; else "", which compares as older than all times.
 
-    The last time of all is none either: nothing could be written after it.
+    Also "" for the latest possible time: no later one could be written.
     """
     if not _MOMENT.fullmatch(text):
         return ""

@@ -1,8 +1,7 @@
-"""Takes all that a member exported off the broker, when no agent does it: it leaves, or has a new id.
+"""Withdraws all exports of a member when no agent does it: the cluster leaves, or has a new id.
 
-As an agent does: each record is marked as withdrawn before it is deleted, and before its slices go, so that
-importers drop the export at once and do not wait for a word that would never come
-(docs/decisions/0008-proof.md).
+As by an agent, each record is marked as withdrawn before it and its slices are deleted. So importers drop the
+export at once, and do not wait for a statement that would never come (docs/decisions/0008-proof.md).
 """
 
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from mcs_controller.kube.errors import NotFound
 
 
 async def withdraw_exports(broker: Client, namespace: str) -> AsyncIterator[tuple[str, int]]:
-    """Each kind of what was removed, and how many; can be repeated. Raises `KubeError`."""
+    """Yields each removed kind and how many objects; can be repeated. Raises `KubeError`."""
     for record in (await broker.list(EXPORTED_SERVICES, namespace=namespace)).items:
         await _mark(broker, record)
     for resource in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
@@ -24,7 +23,7 @@ async def withdraw_exports(broker: Client, namespace: str) -> AsyncIterator[tupl
 async def remove_all(
     client: Client, resource: Resource, *, namespace: str = "", label_selector: str = ""
 ) -> int:
-    """Delete all objects of a kind there; how many there were. Raises `KubeError`."""
+    """Delete all objects of a kind; returns how many were deleted. Raises `KubeError`."""
     removed = 0
     for one in (await client.list(resource, namespace=namespace, label_selector=label_selector)).items:
         metadata = one["metadata"]

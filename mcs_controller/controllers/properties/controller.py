@@ -1,6 +1,6 @@
 """Cluster properties: reads the two well-known ones, and reports them to the broker and to Prometheus.
 
-The CRD of ClusterProperty is optional: as long as it is not installed there is nothing to report.
+The CRD of ClusterProperty is optional: nothing is reported while it is not installed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -46,7 +46,7 @@ class PropertiesController(Controller, Collector):
         context.registry.register(self)
 
     async def run(self) -> None:
-        """Report once, as soon as it is known what there is and that this cluster is a member."""
+        """Report once, as soon as the properties have been read and this cluster is a member."""
         await self._properties.wait_synced()
         await self._membership.wait_observed()
         self._reports.add(_REPORT)

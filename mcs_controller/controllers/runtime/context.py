@@ -1,5 +1,4 @@
-"""What every controller of one agent is given: settings, two API servers, time, chance, and where to
-report."""
+"""What every controller of one agent gets: settings, two API servers, clock, randomness, metrics, events."""
 
 import random as randomness
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from mcs_controller.kube.events.sink import EventSink
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One agent's. `local` and `broker` are the informers of each API server, which hold its client, too."""
+    """One agent's context. `local` and `broker` are the informers of each API server, with its client."""
 
     config: AgentConfig
     local: Informers
@@ -37,7 +36,7 @@ class Context:
         registry: CollectorRegistry,
         events: EventSink,
     ) -> "Context":
-        """A context whose informers have nobody yet who needs them."""
+        """A context without informers yet: controllers ask for those they need."""
         return cls(
             config,
             Informers("local", local, random),

@@ -1,4 +1,4 @@
-"""What a controller is: one capability of the agent, at work beside others that do not know it."""
+"""The base class of controllers. A controller is one capability of the agent, independent of others."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,9 @@ from mcs_controller.kube.queue.work_queue import WorkQueue
 
 
 class Controller(ABC):
-    """Made before anything runs: it asks for its informers, subscribes to them, and registers its metrics.
+    """Its `__init__` asks for informers, subscribes to them, and registers metrics, before anything runs.
 
-    `name` is what `--controllers` calls it. The manager runs the informers, the `queues`, and `run`.
+    `name` is its name in `--controllers`. The manager runs the informers, the `queues`, and `run`.
     """
 
     name: str
@@ -18,8 +18,8 @@ class Controller(ABC):
 
     @abstractmethod
     async def run(self) -> None:
-        """Do what is not done by the queues, until cancelled. Raises `FatalError`s of the room."""
+        """Do all that the queues do not do, until cancelled. Raises a `FatalError`."""
 
     def problems(self) -> Mapping[str, str]:
-        """What keeps it from being ready besides its informers, by name; empty when nothing does."""
+        """Why the controller is not ready, by name; without its informers' problems, empty when ready."""
         return {}

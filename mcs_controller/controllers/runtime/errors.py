@@ -7,7 +7,7 @@ ControllerError
 
 
 class ControllerError(Exception):
-    """Anything that a controller finds wrong by itself."""
+    """A problem that a controller detects itself."""
 
 
 class FatalError(ControllerError):

@@ -1,7 +1,7 @@
-"""The informers of one API server: what each controller needs of it, watched once however many need it.
+"""The informers of one API server. Controllers that need the same kind share one watch.
 
-A controller adds an informer of its own (`add`) where what is kept of an object depends on the controller;
-what is the same for everybody it asks for by a `Kind` (`get`), and whoever asks next gets the same one.
+A controller adds its own informer (`add`) if the kept values depend on the controller. It asks for a shared
+one by a `Kind` (`get`); the next controller that asks for this `Kind` gets the same informer.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from mcs_controller.kube.tasks import Tasks
 T = TypeVar("T")
 
 CHECK_OPTIONAL_SECONDS: Final = 60.0
-"""How often it is asked whether a kind that need not be installed has been."""
+"""How often to check whether an optional kind is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,10 @@ async def _at_once() -> None:
 
 
 class Informers:
-    """Of one API server; `side` is how problems call it. `on_optional` is told what begins though it need
-    not."""
+    """The informers of one API server; `side` is its name in problems.
+
+    `on_optional` is called with each optional informer that begins.
+    """
 
     def __init__(self, side: str, client: Client, random: randomness.Random) -> None:
         self.side = side
@@ -63,7 +65,7 @@ class Informers:
         self.on_optional: Callable[[Informer[Any]], None] = lambda informer: None
 
     def __iter__(self) -> Iterator[Informer[Any]]:
-        """Those that have to be there."""
+        """All informers that are not optional."""
         return (informer for informer in self._informers if informer not in self._optional)
 
     def add(
@@ -76,7 +78,7 @@ class Informers:
         begin: Begin = _at_once,
         **scope: Unpack[Scope],
     ) -> Informer[T]:
-        """A new one, which runs once `begin` has returned; all else is as `Informer` has it."""
+        """A new informer, which runs once `begin` has returned. For the rest see `Informer`."""
         informer = Informer(
             self.client, resource, decode, name=name, random=self._random, index=index, **scope
         )
@@ -84,7 +86,7 @@ class Informers:
         return informer
 
     def get(self, kind: Kind[T]) -> Informer[T]:
-        """The one informer of a kind that is shared."""
+        """The one informer of a shared kind."""
         found = self._shared.get(kind)
         if found is None:
             begin = partial(self._until_served, kind.optional_group) if kind.optional_group else _at_once
@@ -95,13 +97,13 @@ class Informers:
         return cast(Informer[T], found)
 
     async def run(self) -> None:
-        """Keep all of them in step, until cancelled."""
+        """Run all informers, until cancelled."""
         async with Tasks(self.side) as tasks:
             for informer, begin in self._informers.items():
                 tasks.start(self._run(informer, begin), name=informer.name)
 
     def problems(self) -> Mapping[str, str]:
-        """What keeps which of them from being in step, by name; empty when all are."""
+        """Why informers are not synced, by name; empty when all are."""
         found = {}
         for informer in self:
             if informer.reflector.problem is not None:

@@ -1,6 +1,6 @@
-"""Starts and stops controllers as one, and says of all of them whether they are ready and how they fare.
+"""Starts and stops controllers as one, and reports their readiness and metrics.
 
-It knows of no capability. What a manager keeps could be rebuilt from the two API servers at any time.
+The manager knows no capability. All its state could be rebuilt from the two API servers at any time.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from mcs_controller.kube.tasks import Tasks
 class Manager:
     """Runs `controllers`, and the informers of `context` that they have asked for.
 
-    Which controllers there are has to be settled before: what is asked for later is not run.
+    All controllers must exist before: informers that are asked for later are not run.
     """
 
     def __init__(self, context: Context, controllers: Sequence[Controller]) -> None:
@@ -45,7 +45,7 @@ class Manager:
         return not self.problems()
 
     def problems(self) -> dict[str, str]:
-        """What keeps the agent from being ready, by name; empty when nothing does."""
+        """Why the agent is not ready, by name; empty when it is ready."""
         found: dict[str, str] = {}
         for side in self._sides:
             found.update(side.problems())

@@ -1,12 +1,12 @@
-"""Writes that are remembered: what the server answered goes into the store that the next step reads.
+"""Writes objects, and puts the server's answer into the store that the next step reads.
 
-So a reconciler never writes twice because its watch lags behind, and the echo of its own write finds the
-store in step already and wakes nobody. Where a write shows that the store is wrong (a conflict, or an object
-that is gone), the object is read and the store put right before the error goes on: the next try then works
-on what is there, whatever the watch says or fails to say. Whether anything differs is the caller's decision.
+So a reconciler never writes twice because its watch is late. The echo of its own write finds the store
+up to date and enqueues nothing. If a write shows that the store is wrong (a conflict, or an object that is
+gone), the object is read and the store corrected before the error is raised: the next try then works on the
+true state, even if the watch is late. The caller decides whether anything differs.
 
-Most answers say what was sent: to compare the two is a small part of what it costs to read the answer as if
-it could be anything, and so the value that was written is kept. What a server prunes or fills in is noticed.
+Most answers equal what was sent. To compare the two costs much less than to decode the answer, so if they are
+equal the written value is kept. A server that prunes or fills in fields is noticed.
 """
 
 import contextlib
@@ -47,8 +47,8 @@ class ObjectWriter(Generic[T]):
     async def create(self, body: Mapping[str, Any], value: T | None = None) -> Entry[T]:
         """Create `body` in the namespace that its metadata names.
 
-        `value` is what `body` was made from, for kinds of whose value the server makes nothing: it is what
-        is held then, unless the server answers with another object than `body`.
+        `value` is what `body` was made from, for kinds whose values the server does not change. It is stored
+        as the new value, unless the server's answer differs from `body`.
         """
         namespace = body["metadata"].get("namespace", "")
         async with self._writing((namespace, body["metadata"]["name"]), value):
@@ -56,7 +56,7 @@ class ObjectWriter(Generic[T]):
             return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
     async def replace(self, entry: Entry[T], body: Mapping[str, Any], value: T | None = None) -> Entry[T]:
-        """Replace the object known as `entry`, if nobody wrote it since; `value` as with `create`."""
+        """Replace the object known as `entry`, if nobody has written it since; `value` as in `create`."""
         metadata = {**body["metadata"], "resourceVersion": entry.resource_version, "uid": entry.uid}
         async with self._writing(entry.key, value):
             answer = await self._client.update(self._resource(), {**body, "metadata": metadata})
@@ -65,9 +65,9 @@ class ObjectWriter(Generic[T]):
     async def patch(
         self, entry: Entry[T], patch: Mapping[str, Any], *, subresource: str = "", expected: T | None = None
     ) -> Entry[T]:
-        """Merge `patch` into the object known as `entry`, if nobody wrote it since.
+        """Merge `patch` into the object known as `entry`, if nobody has written it since.
 
-        `expected` is the value that this should lead to, None where nobody can tell.
+        `expected` is the value that the patch should lead to, None if it is not known.
         """
         metadata = {**patch.get("metadata", {}), "resourceVersion": entry.resource_version, "uid": entry.uid}
         async with self._writing(entry.key, expected):
@@ -82,7 +82,7 @@ class ObjectWriter(Generic[T]):
             )
 
     async def delete(self, entry: Entry[T], *, propagation: str | None = None) -> None:
-        """Delete exactly the object known as `entry`; one that is gone already is fine."""
+        """Delete exactly the object known as `entry`; no error if it is gone already."""
         async with self._correcting(entry.key):
             with contextlib.suppress(NotFound):
                 await self._client.delete(
@@ -105,7 +105,7 @@ class ObjectWriter(Generic[T]):
         try:
             yield
         except (Conflict, NotFound):
-            # What the read itself runs into says nothing of the write, which is tried again in any case.
+            # An error of this read is dropped: the error of the write is raised, and the caller retries.
             with contextlib.suppress(KubeError):
                 await self._read(key)
             raise
@@ -125,7 +125,7 @@ class ObjectWriter(Generic[T]):
             value = self._read_value(raw)
         if value is None:
             name = raw["metadata"]["name"]
-            raise DecodeError(f"the server changed {name} into something that is not ours")
+            raise DecodeError(f"the server answered with {name} as an object that is not ours")
         entry = _entry(raw, value)
         self._store.apply(entry, silent=True)
         return entry
@@ -135,11 +135,11 @@ class ObjectWriter(Generic[T]):
             return self._decode(raw)
         except MalformedObject as error:
             name = raw["metadata"]["name"]
-            raise DecodeError(f"{name} as the server holds it cannot be read: {error}") from error
+            raise DecodeError(f"{name} cannot be read as the server holds it: {error}") from error
 
 
 def _is_as_sent(answer: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Whether the server made nothing of `body` but gave it metadata that says nothing of its content."""
+    """Whether the answer is `body` with only the server's own metadata added."""
     if len(answer) != len(body):
         return False
     metadata, sent = answer["metadata"], body["metadata"]

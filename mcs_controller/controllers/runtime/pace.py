@@ -1,8 +1,8 @@
-"""How often one object's status is written.
+"""Limits how often one object's status is written.
 
-What a status says may change with every change that another member makes, and each write costs this cluster's
-API server, its watchers, and an Event. So of one object only so many follow each other at once, and then one
-in a while, with what is wanted by then.
+A status may change with every change in another cluster. Each write costs this cluster's API server, its
+watchers, and an Event. So only a few writes of one object may follow each other at once. After that there is
+one write per interval, with the value that is wanted then.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ _PURGE_AT_KEYS: Final = 1024
 
 
 class Pace(Generic[K]):
-    """Counts writes by key, and says how long the next has to wait."""
+    """Counts writes by key, and says how long the next one must wait."""
 
     def __init__(self) -> None:
-        # When a key's writes, one per interval, would all have been made.
+        # When all writes of a key would be done at one per interval.
         self._settled_at_seconds: dict[K, float] = {}
         self._purge_at_keys = _PURGE_AT_KEYS
 
     def wait_seconds(self, key: K) -> float:
-        """How long the next write of `key` has to wait; 0 if it need not."""
+        """How long the next write of `key` must wait; 0 if it may happen now."""
         settled_at_seconds = self._settled_at_seconds.get(key)
         if settled_at_seconds is None:
             return 0.0

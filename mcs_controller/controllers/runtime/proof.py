@@ -1,9 +1,8 @@
 """Proof that something is gone, after a start (docs/decisions/0008-proof.md).
 
-An agent that has just started knows what is there, not what was there before, so that nothing is removed on
-the strength of a first list. A deletion is proven when this process saw the thing and then saw it go, or when
-everything was read once more, a while after the first time, and lacks it still (MCS-LIFE-08). The removal
-itself is the reconcilers'.
+An agent that has just started knows what exists now, but not what existed before. So a first list alone
+removes nothing. A deletion is proven in two ways: this process saw the thing and then saw it go, or a second
+complete read, some time after the first, lacks it, too (MCS-LIFE-08). The reconcilers do the removal.
 """
 
 import asyncio
@@ -24,19 +23,19 @@ Step = Callable[[], Awaitable[None]]
 
 
 class Evidence:
-    """Which things may be believed gone. Things are any keys, such as (cluster, service)."""
+    """Knows which things are proven gone. Things are any keys, such as (cluster, service)."""
 
     def __init__(self) -> None:
         self._seen: set[Hashable] = set()
         self.confirmed = False
 
     def saw(self, things: Iterable[Hashable]) -> None:
-        """Remember that these exist, or existed, in this process's lifetime."""
+        """Remember that these things existed in this process's lifetime."""
         if not self.confirmed:
             self._seen.update(things)
 
     def proves_gone(self, things: Iterable[Hashable]) -> bool:
-        """Whether all of these, absent now, may be believed gone."""
+        """Whether all of these things, absent now, are proven gone."""
         return self.confirmed or self._seen.issuperset(things)
 
     def confirm(self) -> None:
@@ -48,7 +47,8 @@ class Evidence:
 class Confirmation:
     """Reads everything a second time after a start.
 
-    `first_read` are what to wait for before, `read_again` raise `KubeError` where a server does not answer.
+    `first_read` are the steps to wait for before. `read_again` are the second reads; they raise `KubeError`
+    when a server does not answer.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Confirmation:
         self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, random=random)
 
     async def run(self) -> None:
-        """Ends when absence has become proof."""
+        """Returns once the second read is complete: absence is proof from then on."""
         for wait in self._first_read:
             await wait()
         wait_seconds = self._delay_seconds
@@ -81,6 +81,6 @@ class Confirmation:
             for read in self._read_again:
                 await read()
         except KubeError as error:
-            _log.warning("cannot confirm what is gone, retrying soon: %s", error)
+            _log.warning("cannot confirm what is gone; retrying: %s", error)
             return
         self._evidence.confirm()

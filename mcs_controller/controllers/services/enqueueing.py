@@ -1,7 +1,7 @@
 """Which change enqueues which service, for which of the two reconcilers.
 
-It is said here and nowhere else. Everything is told by service key; a reconciler that cannot act yet (a store
-not complete, a Service not read) returns, and is requeued when what it lacked arrives.
+All such rules are here and nowhere else. The key is always the service. A reconciler that cannot act yet (a
+store is not complete, a Service is not read) returns; the service is requeued when the missing data arrives.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.store import Entry, Store
 
 _EVERYBODY: Lane = "*"
-"""A look at everything must not hold up what changes just then."""
+"""The lane for enqueueing everything, so that it does not delay new changes."""
 
 
 class Enqueueing:
-    """Subscribes to all that may change what a service's reconcilers do, and adds the service's key."""
+    """Subscribes to all that a service's reconcilers depend on, and enqueues the service at a change."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Enqueueing:
         local.services.subscribe(self._service_changed)
         local.namespaces.subscribe(self._namespace_changed)
         local.on_loaded(self.enqueue)
-        importer.cap.wake = imports.add
+        importer.cap.enqueue = imports.add
         stores.own_limits.on_kept_back = self._enqueue_import
         stores.own_limits.on_change = self.enqueue_own_exports
         stores.retained.on_release(self._record_changed)
@@ -60,23 +60,23 @@ class Enqueueing:
         membership.on_sure(self.enqueue_everything)
 
     def enqueue(self, key: ServiceKey) -> None:
-        """Have both reconcilers look at a service."""
+        """Enqueue a service for both reconcilers."""
         self._exports.add(key)
         self._enqueue_import(key)
 
     def enqueue_everything(self) -> None:
-        """Have them look at every service that any cluster exports, or of which something is here."""
+        """Enqueue every service that any cluster exports, or that has objects here."""
         with working_for(_EVERYBODY):
             for key in self._stores.view.services():
                 self.enqueue(key)
 
     def enqueue_own_exports(self) -> None:
-        """Have them look at what this cluster exports."""
+        """Enqueue the services of `own_exports`."""
         for key in self.own_exports():
             self.enqueue(key)
 
     def own_exports(self) -> set[ServiceKey]:
-        """What this cluster exports, what it has on the broker, and what waits to be looked at again."""
+        """The services that this cluster exports, that it has on the broker, or that are unfinished."""
         found = self._exporter.unfinished()
         found.update(ServiceKey(export.namespace, export.name) for export in self._stores.local.exports)
         for store in (self._stores.broker.own_records, self._stores.broker.own_slices):
@@ -84,12 +84,12 @@ class Enqueueing:
         return found
 
     def _enqueue_import(self, key: ServiceKey) -> None:
-        # The fuse counts at once, so that it knows of all that one list lacks before the first is withdrawn.
+        # The fuse counts at once: it knows all losses of one list before the first import is withdrawn.
         self._fuse.look(key)
         self._imports.add(key)
 
     def _accounted_for(self, cluster: str) -> None:
-        """What waited for the word of a member, here or in part."""
+        """Enqueue the imports that waited for this member's statement."""
         local = self._stores.local
         waiting = {
             ServiceKey(entry.namespace, entry.name)
@@ -108,7 +108,7 @@ class Enqueueing:
             self._exports.add(key)
 
     def _others_slice_changed(self, key: ServiceKey) -> None:
-        """Of a service that nobody exports, and of which nothing is here, slices say nothing."""
+        """Slices of a service that nobody exports, and that has no objects here, change nothing."""
         local = self._stores.local
         if local.imports.get(*key) or local.imported_slices.indexed(key) or self._stores.view.exported(key):
             self._imports.add(key)
@@ -122,9 +122,10 @@ class Enqueueing:
             self._part_changed(ServiceKey(entry.namespace, entry.name))
 
     def _part_changed(self, key: ServiceKey) -> None:
-        """The Service of that name, or a slice of it: of no use to anybody but an export that was read.
+        """The Service of that name, or a slice of it, changed. Only exports that have been read need it.
 
-        One that has not been read yet is enqueued when it has been, and one that went was told itself.
+        An export that has not been read yet is enqueued once it is. A deleted export is enqueued by its
+        own change.
         """
         if self._stores.local.loaded(key):
             self.enqueue(key)
@@ -133,7 +134,7 @@ class Enqueueing:
         if new is None or (old is not None and old.value == new.value):
             return
         if not self._changed_namespaces:
-            # One look at all services for all namespaces of a list.
+            # One pass over all services for all namespaces of a list.
             asyncio.get_running_loop().call_soon(self._enqueue_changed_namespaces)
         self._changed_namespaces.add(new.name)
 
@@ -163,7 +164,7 @@ _Belonging = TypeVar("_Belonging", bound=_OfService)
 
 
 def enqueue_by_name(store: Store[Any], enqueue: Callable[[ServiceKey], None]) -> None:
-    """Enqueue the service that an object of the store is named for."""
+    """Enqueue the service that has the name of a changed object of the store."""
 
     def changed(old: Entry[Any] | None, new: Entry[Any] | None) -> None:
         entry = new or old
@@ -179,9 +180,9 @@ def enqueue_by_service(
     *,
     lane: Callable[[_Belonging], Lane] = lambda value: OWN_LANE,
 ) -> None:
-    """Enqueue the service that an object of the store belongs to, the old one too if that changed.
+    """Enqueue the service that a changed object of the store belongs to, and its former service.
 
-    `lane` says whose doing a change of the object is.
+    `lane` names the cluster that made the change.
     """
 
     def changed(old: Entry[_Belonging] | None, new: Entry[_Belonging] | None) -> None:
@@ -197,5 +198,5 @@ def enqueue_by_service(
 
 
 def member_of(value: ExportRecord | SourceSlice) -> Lane:
-    """A member's changes are in a lane of its own, so that however many they are they delay nobody else's."""
+    """Each member's changes have a lane of their own: many changes of one member delay no other's."""
     return value.cluster

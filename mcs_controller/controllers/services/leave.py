@@ -1,8 +1,8 @@
-"""A cluster leaves the clusterset: its exports go, and its own imports too (MCS-LIFE-06).
+"""A cluster leaves the clusterset: its exports and its own imports are removed (MCS-LIFE-06).
 
-That a MemberCluster is gone proves nothing (the broker may have been rebuilt), so an agent never does this by
-itself: an operator asks for it, when the agent is stopped. Only what carries our marker is touched, and
-ServiceExports are the users' own: they stay, without our saying anything of them any more.
+An agent never does this by itself: a missing MemberCluster proves nothing, since the broker may have been
+rebuilt. An operator runs it after stopping the agent. Only objects with our label are removed. ServiceExports
+belong to the users: they stay, and we no longer write their status.
 """
 
 from collections.abc import AsyncIterator
@@ -27,11 +27,11 @@ from mcs_controller.kube.discovery import NotServed, served_resource
 
 
 async def leave(cluster_id: str, local: Client, broker: Client) -> AsyncIterator[tuple[str, int]]:
-    """Each kind of what was removed, and how many; can be repeated. Raises `KubeError`."""
+    """Yields each removed kind and how many objects; can be repeated. Raises `KubeError`."""
     namespace = member_namespace(cluster_id)
     async for removed in withdraw_exports(broker, namespace):
         yield removed
-    # Then the imports, so that nobody is sent where nothing is any more.
+    # The imports go before slices and Services, so that clients are not sent to missing endpoints.
     ours = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
     imports = None
     # Where the API is not installed there are no imports.

@@ -1,6 +1,6 @@
 """Metrics of exports and imports: by condition, what is held and why, and how fast changes travel.
 
-Gauges are counted from the stores when Prometheus asks, so that they cannot drift from what is held.
+Gauges are counted from the stores when Prometheus asks, so they always equal the stores.
 """
 
 from collections import Counter as Tally
@@ -21,7 +21,7 @@ PROPAGATION_BUCKETS_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1,
 
 
 class ServicesMetrics:
-    """Counters and histograms that the reconcilers feed."""
+    """Counters and histograms that the reconcilers update."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.export_to_import = Histogram(

@@ -1,6 +1,6 @@
-"""Writes the conditions of a ServiceExport, and tells the user what changed through Events.
+"""Writes the conditions of a ServiceExport, and an Event for each change that users should see.
 
-Conditions are merged by type, so that other controllers' conditions survive.
+Conditions are merged by type, so that other controllers' conditions are kept.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry
 
 _WORTH_A_WARNING: Final = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
-_WORTH_TELLING: Final = {("Conflict", "False"), ("Ready", "True")}
+_WORTH_A_NOTE: Final = {("Conflict", "False"), ("Ready", "True")}
 
 
 _Difference = tuple[Entry[LocalExport], tuple[Condition, ...]]
@@ -38,13 +38,13 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
         )
 
     def has(self, key: ServiceKey, condition_type: str) -> bool:
-        """Whether the ServiceExport has a condition of this type, whoever wrote it and when."""
+        """Whether the ServiceExport has a condition of this type, from any writer and time."""
         entry = self._local.exports.get(*key)
         return entry is not None and any(one.type == condition_type for one in entry.value.conditions)
 
     async def _before_writing(self, key: ServiceKey, difference: _Difference) -> None:
         if _finds_no_service(*difference):
-            # It may have gone with its namespace, which nobody has to be told.
+            # The Service may be deleted with its namespace; that is not worth a report.
             await self._local.read_namespace(key.namespace)
 
     async def _write(self, key: ServiceKey, difference: _Difference) -> None:
@@ -52,7 +52,7 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
         status = {"conditions": encode_conditions(merged)}
         expected = replace(entry.value, conditions=merged)
         await self._exports.patch(entry, {"status": status}, subresource="status", expected=expected)
-        self._tell(entry, merged)
+        self._emit_events(entry, merged)
 
     def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
         entry = self._local.exports.get(*key)
@@ -62,7 +62,7 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
         merged = merge_conditions(held, wanted, rfc3339(self._clock.now()))
         return None if merged == held else (entry, merged)
 
-    def _tell(self, entry: Entry[LocalExport], merged: Sequence[Condition]) -> None:
+    def _emit_events(self, entry: Entry[LocalExport], merged: Sequence[Condition]) -> None:
         before = {condition.type: condition for condition in entry.value.conditions}
         resource = self._local.exports_resource()
         regarding = ObjectRef(resource.api_version, resource.kind, entry.namespace, entry.name, entry.uid)
@@ -76,7 +76,7 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
 
 
 def _finds_no_service(entry: Entry[LocalExport], merged: Sequence[Condition]) -> bool:
-    """Whether it is news that there is no Service."""
+    """Whether a NoService condition is new."""
     return any(
         condition.reason == "NoService" and condition not in entry.value.conditions for condition in merged
     )
@@ -87,6 +87,6 @@ def _event_type(old: Condition | None, new: Condition) -> EventType | None:
     if state in _WORTH_A_WARNING and new.reason != "Pending":
         return "Warning"
     first_news_is_good = old is None and new.type == "Conflict"
-    if state in _WORTH_TELLING and not first_news_is_good:
+    if state in _WORTH_A_NOTE and not first_news_is_good:
         return "Normal"
     return None

@@ -1,11 +1,11 @@
-"""This cluster's own part of the broker: how it is written and taken back, and whether others touched it.
+"""This cluster's own objects on the broker: writes and withdraws them, and detects changes by others.
 
-What is taken back is said before it is deleted, so that importers can tell it from what the broker lost: a
-record is marked as withdrawn, a slice of a service that stays exported is emptied
+A withdrawal is announced before the deletion, so that importers can distinguish it from an object that the
+broker lost: a record is marked as withdrawn; a slice of a service that stays exported is emptied
 (docs/decisions/0008-proof.md).
 
-It knows what it wrote and removed itself. An own object that is gone, or older than before, without its
-doing shows that the broker's history broke; listeners are told.
+The mirror remembers what it removed. If an own object is gone, or older than before, and the mirror did not
+do that, the broker's history broke, and listeners are called.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.store import Entry, Key, is_older
 
 REMEMBERED_SECONDS: Final = 60.0
-"""For so long a watch may still show what was removed."""
+"""How long a watch may still show an object that was removed."""
 
 _ANY_AGE: Final = "1970-01-01T00:00:00Z"
 
@@ -45,14 +45,14 @@ class OwnMirror:
         broker.own_slices.subscribe(self._slice_changed)
 
     def listen(self, *, changed: Callable[[ServiceKey], None], broke: Callable[[str], None]) -> None:
-        """Be told the service of what others changed, and why history broke."""
+        """Call `changed` with the service of each changed object, and `broke` when history broke."""
         self._on_change.append(changed)
         self._on_break.append(broke)
 
     async def withdraw(self, record: Entry[ExportRecord]) -> None:
-        """Say that the export is taken back, then delete its record."""
+        """Mark the record as withdrawn, then delete it."""
         if not record.value.withdrawn:
-            # One that somebody made unreadable has no age, and is written as one that can be read.
+            # A record that somebody made unreadable has no age; any age makes it readable again.
             said = replace(record.value, withdrawn=True, exported_at=record.value.exported_at or _ANY_AGE)
             record = await self.records.replace(
                 record, encode.exported_service(said, self._clock.now().timestamp())
@@ -61,7 +61,7 @@ class OwnMirror:
         await self.records.delete(record)
 
     async def remove_slice(self, slice_: Entry[SourceSlice], *, exported: bool) -> None:
-        """Delete a slice; of a service that stays `exported` it is emptied first."""
+        """Delete a slice. If its service stays `exported`, the slice is emptied first."""
         if exported and slice_.value.content.endpoints:
             emptied = replace(slice_.value, content=replace(slice_.value.content, endpoints=()))
             slice_ = await self.slices.replace(
@@ -87,15 +87,15 @@ class OwnMirror:
         entry = new or old
         if entry is None:
             return
-        for tell in self._on_change:
-            tell(entry.value.service)
+        for listener in self._on_change:
+            listener(entry.value.service)
         if old is None or (new is None and (kind, old.key) in self._removed_at_seconds):
             return
         if new is None:
-            self._tell_break(f"our {kind} {old.name} is gone")
+            self._report_break(f"our {kind} {old.name} is gone")
         elif is_older(new.resource_version, old.resource_version):
-            self._tell_break(f"our {kind} {old.name} is older than before")
+            self._report_break(f"our {kind} {old.name} is older than before")
 
-    def _tell_break(self, reason: str) -> None:
-        for tell in self._on_break:
-            tell(reason)
+    def _report_break(self, reason: str) -> None:
+        for listener in self._on_break:
+            listener(reason)

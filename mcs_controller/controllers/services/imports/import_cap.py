@@ -1,9 +1,9 @@
-"""How many imports of this cluster rest on one member's exports (`clusterset/membership/limits.py`).
+"""Limits the imports that one member's exports cause in this cluster (`clusterset/membership/limits.py`).
 
-Each import costs a place in the cluster's API server and, for a clusterset IP, an address of a range that all
-Services share, so that one member must not make as many as it likes. An import counts for every member that
-exports the service, and for none when this cluster exports it itself: what is wanted here is no burden. What
-is imported keeps its place, whatever becomes of the limit; what finds no place waits, the first come first.
+Each import costs objects in the cluster's API server and, for a clusterset IP, an address of the range that
+all Services share. So one member must not cause any number of them. An import counts for every member that
+exports the service, and for none if this cluster exports it, too: then the service is wanted here. An import
+keeps its place, even when the limit becomes smaller. A service without a place waits, in order of arrival.
 """
 
 import logging
@@ -19,39 +19,39 @@ _log = logging.getLogger(__name__)
 
 
 class ImportCap:
-    """Answers whether a service may be imported, and tells `wake` each one that waited once it may."""
+    """Says whether a service may be imported, and calls `enqueue` with a waiting one once it may."""
 
     def __init__(self, local: LocalStores, membership: Membership) -> None:
-        self.wake: Callable[[ServiceKey], None] = lambda key: None
+        self.enqueue: Callable[[ServiceKey], None] = lambda key: None
         self._local = local
         self._membership = membership
         self._placed: dict[ServiceKey, frozenset[str]] = {}
         self._of_member: dict[str, set[ServiceKey]] = {}
         self._waiting: dict[str, dict[ServiceKey, None]] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         local.imports.subscribe(self._import_changed)
 
     def permits(self, key: ServiceKey, exporters: Collection[str]) -> bool:
-        """Whether the service, exported by these clusters, is or may be imported; if so, it has its place."""
+        """Whether the service, exported by these clusters, may be imported; if so, it gets a place."""
         charged = self._charged(exporters)
         waited_for = self._no_longer_waits(key)
         if key not in self._placed and not has_place(self._usage(charged)):
             for cluster in charged:
                 self._waiting.setdefault(cluster, {})[key] = None
-                self._tell(cluster)
+                self._report(cluster)
             return False
         self._place(key, charged)
-        # Several places may have become free before this one was taken, and only the first was woken.
+        # If several places became free at once, only the first waiting service was enqueued.
         for cluster in waited_for:
-            self._wake_next(cluster)
+            self._enqueue_next(cluster)
         return True
 
     def forget(self, key: ServiceKey) -> None:
-        """The service is not imported, and is not to be."""
+        """The service is not imported, and not wanted: release its place."""
         waited_for = self._no_longer_waits(key)
         self._uncharge(key, self._placed.pop(key, frozenset()))
         for cluster in waited_for:
-            self._wake_next(cluster)
+            self._enqueue_next(cluster)
 
     def waiting(self) -> Iterator[tuple[str, int]]:
         """Each member that has services waiting for a place, and how many."""
@@ -77,15 +77,15 @@ class ImportCap:
             keys.discard(key)
             if not keys:
                 del self._of_member[cluster]
-            self._wake_next(cluster)
+            self._enqueue_next(cluster)
 
-    def _wake_next(self, cluster: str) -> None:
+    def _enqueue_next(self, cluster: str) -> None:
         waiting = self._waiting.get(cluster)
         if waiting and has_place(self._usage([cluster])):
-            self.wake(next(iter(waiting)))
+            self.enqueue(next(iter(waiting)))
 
     def _no_longer_waits(self, key: ServiceKey) -> list[str]:
-        """The members whose places it waited for."""
+        """Remove `key` from the waiting services; returns the members whose places it waited for."""
         waited_for = [cluster for cluster, keys in self._waiting.items() if key in keys]
         for cluster in waited_for:
             keys = self._waiting[cluster]
@@ -95,16 +95,16 @@ class ImportCap:
         return waited_for
 
     def _import_changed(self, old: Entry[LocalImport] | None, new: Entry[LocalImport] | None) -> None:
-        # One that was deleted by hand comes back, to its own place.
+        # An import that was deleted by hand keeps its place: it is created again.
         if new is not None and new.value.managed and new.value.service not in self._placed:
-            # As an earlier agent left it: it names its exporters.
+            # Written by an earlier agent: its status names the exporters.
             self._place(new.value.service, self._charged(new.value.clusters))
 
-    def _tell(self, cluster: str) -> None:
-        if cluster not in self._told:
-            self._told.add(cluster)
+    def _report(self, cluster: str) -> None:
+        if cluster not in self._reported:
+            self._reported.add(cluster)
             _log.warning(
-                "member %s exports more services than are imported of one member (%d): the others wait",
+                "member %s exports more services than are imported from one member (%d): the others wait",
                 cluster,
                 self._membership.limits(cluster).imports,
             )

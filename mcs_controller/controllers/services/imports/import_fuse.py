@@ -1,12 +1,12 @@
 """The fuse of one cluster's imports (docs/decisions/0007-fuse.md; the rule is in `clusterset/fuse.py`).
 
-It keeps count of our imports that no record stands behind any more: told of every change by service key, so
-that before the first of many is withdrawn all that vanished with it has been counted. What was withdrawn
-within the last minute counts, too. Whether it held is also in the conditions of what it holds, and so is
-not forgotten when the agent is started anew.
+It counts our imports that no cluster exports any more. `look` gets every change by service key, so all losses
+of one event are counted before the first import is withdrawn. Imports withdrawn within the last minute count,
+too. The conditions of held imports record that the fuse holds, so a restarted agent knows it.
 
-What one cluster takes back, however much, holds up no other's: an import that others exported goes if the
-fuse would let it, were that cluster's losses not counted. What is held already stays so.
+The losses of one cluster do not hold the imports of others: an import that other clusters exported is
+withdrawn if the fuse would allow that without counting the one cluster's losses. An import that is held
+already stays held.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class ImportFuse:
-    """Answers whether an import that nobody exports may be withdrawn."""
+    """Says whether an import that nobody exports must be held, or may be withdrawn."""
 
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         self.holding = False
@@ -39,7 +39,7 @@ class ImportFuse:
         self._missing: set[ServiceKey] = set()
         self._kept: set[ServiceKey] = set()
         self._withdrawn_at_seconds: dict[ServiceKey, float] = {}
-        # Of what is missing or was withdrawn: the cluster that alone exported it, "" if none did alone.
+        # For each missing or withdrawn import: the only cluster that exported it, "" if there were several.
         self._loser: dict[ServiceKey, str] = {}
         self._losses: Counter[str] = Counter()
 
@@ -49,7 +49,7 @@ class ImportFuse:
         return len(self._missing) if self.holding else 0
 
     def look(self, key: ServiceKey) -> None:
-        """Something about the service may have changed; costs what one service costs."""
+        """Count the service again, since it may have changed. The cost is that of one service."""
         self._ours.discard(key)
         self._missing.discard(key)
         if key not in self._withdrawn_at_seconds:
@@ -58,7 +58,7 @@ class ImportFuse:
         if entry is not None and entry.value.managed and not entry.value.deleting:
             self._ours.add(key)
             if key in self._withdrawn_at_seconds and self._nobody_exports(key, entry.value):
-                # It is on its way out, and counted.
+                # The import is being deleted, and is counted already.
                 self._ours.discard(key)
                 return
             self._withdrawn_at_seconds.pop(key, None)
@@ -75,7 +75,7 @@ class ImportFuse:
             self._decide(held_before=True)
 
     def holds(self, key: ServiceKey) -> bool:
-        """Whether the import has to stay, though nobody exports the service."""
+        """Whether the import is held, although nobody exports the service."""
         self.look(key)
         if not self.holding or key not in self._missing:
             return False
@@ -84,7 +84,7 @@ class ImportFuse:
         return key in self._kept
 
     def withdraws(self, key: ServiceKey, imported: LocalImport) -> None:
-        """The import is about to be deleted; what an operator let go does not count."""
+        """The import is about to be deleted. One that an operator released does not count."""
         self._ours.discard(key)
         self._missing.discard(key)
         self._kept.discard(key)
@@ -94,13 +94,13 @@ class ImportFuse:
             self._withdrawn_at_seconds[key] = asyncio.get_running_loop().time()
 
     def _may_go(self, imported: LocalImport) -> bool:
-        """An operator said so, or removed all members that exported it: neither is a loss."""
+        """Whether an operator released the import, or removed all its exporters: neither is a loss."""
         return fuse.is_released(imported.annotations) or (
             bool(imported.clusters) and all(self._membership.removed(one) for one in imported.clusters)
         )
 
     def _nobody_exports(self, key: ServiceKey, imported: LocalImport) -> bool:
-        """False, too, while that cannot be told yet."""
+        """Whether no cluster exports the service; False while that is not known yet."""
         if not (self._local.synced() and self._view.complete()):
             return False
         if self._local.exports.get(*key) is not None and not self._local.loaded(key):

@@ -1,8 +1,7 @@
 """What the broker holds: the other members' exports, and this member's own mirror of what it wrote.
 
-A record's source cluster is the namespace that it lies in (docs/architecture.md, The broker). The others'
-objects and our own are watched apart, so that the echo of our own writes never looks like news from
-another cluster.
+A record's namespace says its source cluster (docs/architecture.md, The broker). Other members' objects and
+our own have separate watches, so the echo of our own writes never looks like a change by another cluster.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ from mcs_controller.kube.store import Entry, is_older
 from mcs_controller.kube.tasks import Tasks
 
 FIRST_PAGE_SIZE: Final = 10
-"""Of what other members wrote, each object may be as large as etcd takes."""
+"""The first page of a list is small: each object of another member may be as large as etcd allows."""
 
 
 def _service_of(entry: Entry[ExportRecord] | Entry[SourceSlice]) -> ServiceKey:
@@ -45,10 +44,9 @@ class BrokerStores:
         self.own_slice_intake = Intake(
             slices.kind, lambda cluster: membership.limits(cluster).slices(), enforce=False
         )
-        # The others' part begins when the members have been read: before, nobody can say how much of each is
-        # to be taken. A broker that is restored ends each watch. Once enough has been written there again no
-        # version shows it, and what was written meanwhile, under versions seen before, would never be heard
-        # of.
+        # The others' objects are read after the members: only then their limits are known. After a watch
+        # error everything is listed (`lists_after_error`): a restored broker ends each watch, and its later
+        # writes may have resource versions seen before, so a resumed watch would miss them.
         self.records: Informer[ExportRecord] = informers.add(
             "exportedservices",
             services,
@@ -102,19 +100,19 @@ class BrokerStores:
         )
 
     async def run(self) -> None:
-        """Read anew what was left out and may fit by now, until cancelled."""
+        """Read again what was left out and may fit by now, until cancelled."""
         async with Tasks("left-out") as tasks:
             for revisit in self._revisits:
                 tasks.start(revisit.run(), name=revisit.kind)
 
     def left_out(self) -> Iterator[tuple[str, str, str, int]]:
-        """Member, kind, bound and number of the objects that are not taken."""
+        """Member, kind, limit and number of the objects that are left out."""
         for intake in (self._record_intake, self._slice_intake):
             for cluster, reason, number in intake.left_out():
                 yield cluster, intake.kind, reason, number
 
     def member_changed(self, cluster: str) -> None:
-        """What a member may have has perhaps changed."""
+        """The limits of a member may have changed."""
         for intake in (self._record_intake, self._slice_intake):
             intake.allow_more(cluster)
 
@@ -141,25 +139,25 @@ class BrokerStores:
             await informer.wait_synced()
 
     def relist(self) -> None:
-        """The broker's history broke: take everything anew."""
+        """The broker's history broke: list everything again."""
         for informer in self._informers:
             informer.reflector.relist()
 
     def relist_imports(self) -> None:
-        """Take the others' part anew."""
+        """List the other members' objects again."""
         self.records.reflector.relist()
         self.slices.reflector.relist()
 
     def imports_current(self) -> bool:
-        """Whether the others' part has been read completely since that was asked for last."""
+        """Whether the other members' objects have been read completely since the last `relist`."""
         return self.records.reflector.current() and self.slices.reflector.current()
 
     def exports_current(self) -> bool:
-        """The same of our own mirror."""
+        """Whether our own mirror has been read completely since the last `relist`."""
         return self.own_records.reflector.current() and self.own_slices.reflector.current()
 
     def newest_version(self) -> str:
-        """The latest version of this server that any of the reflectors has seen."""
+        """The latest resource version of the broker that any of the reflectors has seen."""
         newest = "0"
         for informer in self._informers:
             if is_older(newest, informer.reflector.version):
@@ -167,15 +165,15 @@ class BrokerStores:
         return newest
 
     def leaves_out(self, entry: Entry[Any]) -> bool:
-        """Whether an object that is no longer held was left out here, since its member has too much."""
+        """Whether an object is missing in its store because its member exceeds its limits."""
         return self._intake_of(entry).leaves_out(entry.value.cluster, entry.name)
 
     def retain(self, entry: Entry[Any]) -> None:
-        """What has just gone from its store is kept by the caller: its member still pays for it."""
+        """The caller retains an entry that was just removed from its store: it counts for its member."""
         self._intake_of(entry).retain(entry.value.cluster, entry.name)
 
     def let_go(self, entry: Entry[Any]) -> None:
-        """What was kept is kept no longer."""
+        """An entry is no longer retained, and no longer counts for its member."""
         self._intake_of(entry).let_go(entry.value.cluster, entry.name)
 
     def _intake_of(self, entry: Entry[Any]) -> Intake:

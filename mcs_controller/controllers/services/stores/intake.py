@@ -1,13 +1,13 @@
-"""What is taken of each member's objects of one kind, within its limits (`clusterset/membership/limits.py`).
+"""Limits how much is taken from each member, for one kind of object (`clusterset/membership/limits.py`).
 
-A reflector asks before it decodes an object (`admit`), and for endpoints once it has (`takes`). What is held
-stays while it fits where it is; what does not fit is left out, the newest in the order in which it comes.
-Since only so many of their names are remembered, what fits once there is room is found by reading the
-member's namespace anew: `due` says whose.
+A reflector asks before it decodes an object (`admit`), and once more for endpoints after decoding (`takes`).
+An object that is held stays while it fits. Objects that do not fit are left out, in the order in which they
+arrive. Only a bounded number of their names is remembered. So when there is room, the member's namespace is
+read again to find objects that fit now: `due` names the member.
 
-The accounts follow the store's listeners. What was admitted and never came to be held (it could not be
-decoded) counts until the next complete list. What vanished and is retained elsewhere (`retained.py`) counts
-until it is let go: a member must not get room by deleting what others keep for it.
+The accounts follow the store's changes. An object that was admitted but could not be decoded counts until the
+next complete list. An object that vanished and is retained elsewhere (`retained.py`) counts until it is
+released: a member must not get room by deleting objects that others retain.
 """
 
 import asyncio
@@ -23,26 +23,27 @@ from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Entry, Store
 
 LEFT_OUT_NAMES_MAX: Final = 1000
-"""So many names of one member's objects are remembered as left out."""
+"""How many names of one member's left-out objects are remembered."""
 
 CHECK_SECONDS: Final = 1.0
 READ_AGAIN_SECONDS: Final = 300.0
-"""What is left out is read anew that often, even if nothing says that there is room."""
+"""How often left-out objects are read again, even if no room is known."""
 
 READ_AGAIN_SPACING_SECONDS: Final = 10.0
 READ_AGAIN_SHARE: Final = 0.05
-"""Reading one member anew may take this part of the time, so that nobody can keep us at it."""
+"""The largest part of the time to spend on reading one member again, so that no member can keep us busy."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Account:
-    """One member's.
+    """One member's account.
 
-    `held` has bytes and endpoints by name, `retained` the names among them that are in the store no more,
-    `dropped` what was taken off the account last, `left_out` the bound that each went over. What was left out
-    is to be looked at again `soon_at_seconds` if there is room (`has_room`), `late_at_seconds` in any case.
+    `held` has bytes and endpoints by name; `retained` are the names in it that are no longer in the store;
+    `dropped` is what was last taken off the account; `left_out` has the limit that each object exceeds.
+    Left-out objects are read again at `soon_at_seconds` if there is room (`has_room`), else at
+    `late_at_seconds`.
     """
 
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -52,7 +53,7 @@ class _Account:
     endpoints: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     left_out_before: dict[str, str] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
     has_room: bool = False
     soon_at_seconds: float = 0.0
     late_at_seconds: float = 0.0
@@ -77,7 +78,7 @@ class _Account:
             self.dropped = None
 
     def _add(self, name: str, size_bytes: int, endpoints: int) -> None:
-        """Count so much for `name` instead of what was counted."""
+        """Change what `name` counts to this size."""
         bytes_before, endpoints_before = self.held.get(name, (0, 0))
         self.size_bytes += size_bytes - bytes_before
         self.endpoints += endpoints - endpoints_before
@@ -86,10 +87,10 @@ class _Account:
 
 
 class Intake:
-    """The accounts of one kind; `kind` is what it is called in metrics and logs.
+    """The accounts of one kind; `kind` is its name in metrics and logs.
 
-    `allowed` gives what a member may have: objects, bytes, and endpoints in all. One that does not enforce
-    that (of what we wrote ourselves) only keeps the accounts.
+    `allowed` gives a member's limits: objects, bytes, and endpoints in all. Without `enforce` (for objects
+    that we wrote) it only keeps the accounts.
     """
 
     def __init__(self, kind: str, allowed: Callable[[str], Allowance], *, enforce: bool = True) -> None:
@@ -100,12 +101,12 @@ class Intake:
         self._accounts: dict[str, _Account] = {}
 
     def follow(self, store: Store[Any]) -> None:
-        """Keep the accounts by what goes from this store, to which what is taken goes."""
+        """Keep the accounts in step with this store, which holds the admitted objects."""
         self._store = store
         store.subscribe(self._changed)
 
     def admit(self, namespace: str, name: str, size_bytes: int) -> bool:
-        """Whether to decode an object of that many bytes; if so, it is on the account."""
+        """Whether to decode an object of that many bytes; if so, it counts from now on."""
         cluster = cluster_of_namespace(namespace)
         if cluster is None:
             return False
@@ -120,14 +121,14 @@ class Intake:
         return True
 
     def takes(self, cluster: str, name: str, endpoints: int) -> bool:
-        """Whether to hold an object that was admitted, now that it is known how many endpoints it has."""
+        """Whether to hold an admitted object, now that the number of its endpoints is known."""
         account = self._accounts.setdefault(cluster, _Account())
         size_bytes, counted = account.held.get(name, (0, 0))
         if self._enforce and self.refuses(cluster, name, size_bytes, endpoints) is not None:
             had_room = account.has_room
             account.drop(name)
             if not counted:
-                # Nothing was held, and so nothing has become free.
+                # The object was not held before, so no room has become free.
                 account.has_room = had_room
             self._leave_out(cluster, account, name, ENDPOINTS)
             return False
@@ -135,23 +136,23 @@ class Intake:
         return True
 
     def reserve(self, cluster: str, name: str, size_bytes: int, endpoints: int) -> None:
-        """Put an object on the account that is about to be written."""
+        """Count an object that is about to be written."""
         self._accounts.setdefault(cluster, _Account()).put(name, size_bytes, endpoints)
 
     def retain(self, cluster: str, name: str) -> None:
-        """What has just gone from the store is kept by the caller: on the account until `let_go`."""
+        """The caller retains an object that was just removed from the store: it counts until `let_go`."""
         account = self._accounts.get(cluster)
         if account is not None:
             account.retain(name)
 
     def let_go(self, cluster: str, name: str) -> None:
-        """What was kept of an object that is in the store no more is kept no longer."""
+        """An object that is no longer in the store is no longer retained: it stops counting."""
         account = self._accounts.get(cluster)
         if account is not None and name in account.retained:
             account.drop(name)
 
     def refuses(self, cluster: str, name: str, size_bytes: int, endpoints: int = 0) -> str | None:
-        """The bound that the object would go over, None if it fits."""
+        """The limit that the object would exceed, None if it fits."""
         account = self._accounts.get(cluster) or _Account()
         allowed, held = self._allowed(cluster), account.held.get(name)
         usage = Usage(len(account.held), account.size_bytes)
@@ -162,13 +163,13 @@ class Intake:
         return reason
 
     def left_out(self) -> Iterator[tuple[str, str, int]]:
-        """Member, bound, and how many of its objects are left out for it, as far as they are remembered."""
+        """Member, limit, and how many objects are left out for it, as far as they are remembered."""
         for cluster, account in self._accounts.items():
             for reason in sorted(set(account.left_out.values())):
                 yield cluster, reason, sum(one == reason for one in account.left_out.values())
 
     def leaves_out(self, cluster: str, name: str) -> bool:
-        """Whether this object is left out, as far as that is remembered."""
+        """Whether this object is left out, as far as its name is remembered."""
         account = self._accounts.get(cluster)
         return account is not None and name in account.left_out
 
@@ -179,7 +180,7 @@ class Intake:
             account.has_room = True
 
     def due(self, now_seconds: float) -> str | None:
-        """A member whose objects are to be read anew, since some were left out and may fit by now."""
+        """A member whose objects must be read again, since some were left out and may fit by now."""
         for cluster, account in self._accounts.items():
             if not account.left_out:
                 continue
@@ -190,13 +191,13 @@ class Intake:
         return None
 
     def reads(self, cluster: str) -> None:
-        """The member's objects are about to be read anew."""
+        """The member's objects are about to be read again."""
         account = self._accounts[cluster]
         account.has_room = False
         account.left_out, account.left_out_before = {}, account.left_out
 
     def has_read(self, cluster: str, now_seconds: float, took_seconds: float, *, complete: bool) -> None:
-        """They have been, unless it failed before it was complete."""
+        """The member's objects have been read again; not `complete` if that failed."""
         account = self._accounts[cluster]
         if not complete:
             account.has_room = True
@@ -207,7 +208,7 @@ class Intake:
         account.late_at_seconds = now_seconds + max(spacing_seconds, READ_AGAIN_SECONDS)
 
     def settle(self) -> None:
-        """A complete list has been applied: what is not held after that was never decoded, or is gone."""
+        """After a complete list: objects that are not in the store were never decoded, or are gone."""
         names: dict[str, set[str]] = {}
         for entry in self._store:
             names.setdefault(entry.namespace, set()).add(entry.name)
@@ -219,14 +220,14 @@ class Intake:
     def _leave_out(self, cluster: str, account: _Account, name: str, reason: str) -> None:
         if name in account.left_out or len(account.left_out) < LEFT_OUT_NAMES_MAX:
             account.left_out[name] = reason
-        if reason not in account.told:
-            account.told.add(reason)
+        if reason not in account.reported:
+            account.reported.add(reason)
             _log.warning(
-                "leaving out objects of member %s, the first of them %s %s: over the limit on %s",
+                "member %s exceeds the limit on %s: leaving out its objects that do not fit, first %s %s",
                 cluster,
+                reason,
                 self.kind,
                 name,
-                reason,
             )
 
     def _changed(self, old: Entry[Any] | None, new: Entry[Any] | None) -> None:
@@ -239,7 +240,7 @@ class Intake:
 
 
 class Revisit:
-    """Reads anew, of what a reflector left out for an intake, what may fit by now."""
+    """Reads objects again that an intake left out and that may fit by now."""
 
     def __init__(self, intake: Intake, reflector: Reflector[Any]) -> None:
         self.kind = intake.kind
@@ -248,13 +249,13 @@ class Revisit:
         self._lists = 0
 
     async def run(self) -> None:
-        """Go on until cancelled."""
+        """Run until cancelled."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             await self.step()
 
     async def step(self) -> None:
-        """Settle the accounts after a list, and read one member's objects if it is time to."""
+        """Settle the accounts after a list, and read one member's objects again if that is due."""
         if self._reflector.lists != self._lists:
             self._lists = self._reflector.lists
             self._intake.settle()
@@ -269,6 +270,6 @@ class Revisit:
             await self._reflector.fetch(namespace=member_namespace(cluster))
             complete = True
         except KubeError as error:
-            _log.warning("cannot read again what was left out of member %s: %s", cluster, error)
+            _log.warning("cannot read the left-out objects of member %s again: %s", cluster, error)
         finally:
             self._intake.has_read(cluster, loop.time(), loop.time() - began, complete=complete)

@@ -1,6 +1,6 @@
-"""What is kept of one kind of object that vanished from the broker, by name and by service.
+"""Retained objects of one kind that vanished from the broker, by name and by service.
 
-Why something is kept, and until when, is `retained.py`'s to decide.
+`retained.py` decides why an object is retained, and for how long.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,10 +28,10 @@ T = TypeVar("T", bound=Exported)
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[T]):
-    """An entry as it was last.
+    """The last state of an entry that vanished.
 
-    `reads` is how often the members had been read when it vanished, `heartbeats` how often its own member
-    had been heard of.
+    `reads` is how often the members had been read by then, `heartbeats` how many heartbeats of its own
+    member had been seen.
     """
 
     entry: Entry[T]
@@ -42,20 +42,20 @@ class Kept(Generic[T]):
 
 
 class KeptOfKind(Generic[T]):
-    """One store with what is kept of it; `released` is told each entry that is kept no longer."""
+    """One store and what is kept of it; `released` is called with each entry that is no longer kept."""
 
     def __init__(self, store: Store[T], released: Callable[[Entry[Any]], None]) -> None:
         self.store = store
         self._released = released
         self.kept: dict[Key, Kept[T]] = {}
         self.by_service: dict[ServiceKey, set[Key]] = {}
-        # In order, so that what is let go is told in the same order in every run.
+        # Ordered, so that entries are released in the same order in every run.
         self._by_cluster: dict[str, dict[Key, None]] = {}
-        # Of each cluster, what the store holds, without what is withdrawn.
+        # By cluster, the names in the store, without withdrawn entries.
         self.names: dict[str, set[str]] = {}
 
     def values(self, key: ServiceKey) -> Iterator[T]:
-        """What the store holds of a service, and what is kept of it, which goes before."""
+        """A service's values in the store, and those that are kept; a kept one replaces one in the store."""
         kept_keys = self.by_service.get(key)
         if not kept_keys:
             for entry in self.store.indexed(key):
@@ -68,13 +68,13 @@ class KeptOfKind(Generic[T]):
             yield self.kept[one].entry.value
 
     def keep(self, kept: Kept[T]) -> None:
-        """Keep an entry, instead of one of the same name."""
+        """Keep an entry; it replaces a kept one of the same name."""
         self.kept[kept.entry.key] = kept
         self.by_service.setdefault(kept.entry.value.service, set()).add(kept.entry.key)
         self._by_cluster.setdefault(kept.entry.value.cluster, {})[kept.entry.key] = None
 
     def let_go(self, key: Key) -> ServiceKey | None:
-        """Keep an entry no longer: the service that it belongs to, None if it was not kept."""
+        """Stop keeping an entry; returns the service that it belongs to, None if it was not kept."""
         kept = self.kept.pop(key, None)
         if kept is None:
             return None
@@ -91,15 +91,15 @@ class KeptOfKind(Generic[T]):
         return service
 
     def of_cluster(self, cluster: str) -> list[Kept[T]]:
-        """What is kept of one member; the time grows with that, and not with what is kept of all."""
+        """What is kept of one member. The time depends on that number only, not on all that is kept."""
         return [self.kept[key] for key in self._by_cluster.get(cluster, ())]
 
     def clusters(self) -> set[str]:
-        """The members of whom something is kept."""
+        """The members with kept entries."""
         return set(self._by_cluster)
 
     def count(self, old: Entry[T] | None, new: Entry[T] | None, *, withdrawn: bool = False) -> None:
-        """Follow a change of the store; `withdrawn` says that the new entry is no export any more."""
+        """Follow a change of the store; `withdrawn`: the new entry is no export any more."""
         if old is not None:
             self.names.get(old.value.cluster, set()).discard(old.name)
         if new is not None and not withdrawn:

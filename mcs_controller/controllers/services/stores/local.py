@@ -1,9 +1,9 @@
-"""What this cluster itself holds, as far as exports and imports are concerned.
+"""This cluster's own objects, as far as exports and imports need them.
 
-Memory is for what is exported or imported (docs/decisions/0011-memory.md): Services and source slices of a
-service are kept only while a ServiceExport names it. When one appears, its Service and slices are read
-once (`_load`), because the watches passed them by; a key answers `loaded` from then on. Nothing is decided
-here: the stores are read by the reconcilers, and every change is told to listeners as a service key.
+Memory is only for what is exported or imported (docs/decisions/0011-memory.md): a Service and its slices are
+kept only while a ServiceExport names the service. The watches skip all others. So when a ServiceExport
+appears, its Service and slices are read once (`_load`); from then on the key is `loaded`. Nothing is decided
+here: the reconcilers read the stores, and listeners get the service key of every change.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.store import Entry
 
 READ_ONE_BY_ONE_MAX: Final = 4
-"""More new exports than that in one namespace are read with one list of the namespace."""
+"""If one namespace has more new exports than this, they are read with one list of the namespace."""
 
 KeyListener = Callable[[ServiceKey], None]
 
@@ -78,7 +78,7 @@ class LocalStores:
         self.client = client
         self._clock = context.clock
         self._loaded: set[ServiceKey] = set()
-        # By namespace, in the order in which they came, which decides who is within limits.
+        # By namespace, in the order of arrival, which decides which exports are within limits.
         self._unloaded: dict[str, dict[ServiceKey, None]] = {}
         self._load_problems: dict[str, str] = {}
         self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
@@ -103,7 +103,7 @@ class LocalStores:
             label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
             parse=FieldParser(decode.SliceFields),
         )
-        # What belongs to an export is told from what does not only once the exports are known.
+        # These two start after the exports are known: only objects of exports are kept.
         self.services: Informer[LocalService] = informers.add(
             "services",
             SERVICES,
@@ -132,18 +132,18 @@ class LocalStores:
         self._loaded_listeners: list[KeyListener] = []
 
     def on_loaded(self, listener: KeyListener) -> None:
-        """Tell `listener` each key whose Service and slices have just been read, or could not be."""
+        """Call `listener` with each key whose Service and slices have been read, or could not be read."""
         self._loaded_listeners.append(listener)
 
     async def run(self) -> None:
-        """Once they have been read, tell which exports are complete."""
+        """Wait for the first lists, then call the listeners for all exports that are loaded."""
         await self.exports.wait_synced()
         self._loaded.update(ServiceKey(entry.namespace, entry.name) for entry in self.exports)
         self._exports_known.set()
         await self.services.wait_synced()
         await self.source_slices.wait_synced()
         for key in tuple(self._loaded):
-            self._tell_loaded(key)
+            self._notify_loaded(key)
 
     async def _wait_exports_known(self) -> None:
         await self._exports_known.wait()
@@ -153,16 +153,16 @@ class LocalStores:
         return all(informer.synced() for informer in self._informers)
 
     def loaded(self, key: ServiceKey) -> bool:
-        """Whether the stores hold all there is of an exported service."""
+        """Whether the stores hold the Service and all slices of an exported service."""
         return key in self._loaded and self.services.synced() and self.source_slices.synced()
 
     def unread(self, key: ServiceKey) -> bool:
-        """Whether this cluster exports a service that has not been read yet: what of, nobody can tell."""
+        """Whether this cluster has a ServiceExport whose Service has not been read yet."""
         export = self.exports.get(*key)
         return export is not None and not export.value.deleting and not self.loaded(key)
 
     def load_problem(self, key: ServiceKey) -> str | None:
-        """Why an exported service could not be read; None if it was, or has not been tried."""
+        """Why an exported service could not be read; None if it was read, or not tried yet."""
         return self._load_problems.get(key.namespace) if self.unread(key) else None
 
     def unread_exports(self) -> int:
@@ -170,7 +170,7 @@ class LocalStores:
         return sum(map(len, self._unloaded.values()))
 
     def evaluation(self, key: ServiceKey) -> ExportEvaluation | None:
-        """What this cluster's export of a service amounts to; None without a (live) ServiceExport."""
+        """The evaluation of this cluster's export of a service; None without a (live) ServiceExport."""
         export = self.exports.get(*key)
         if export is None or export.value.deleting:
             self._evaluations.pop(key, None)
@@ -194,12 +194,12 @@ class LocalStores:
         return entry is not None and entry.value
 
     def namespace_is_ending(self, namespace: str) -> bool:
-        """Whether a namespace is known to go: nothing is written into it, or told about what is in it."""
+        """Whether a namespace is being deleted: nothing in it is written or reported."""
         entry = self.namespaces.get("", namespace)
         return entry is not None and not entry.value
 
     async def read_namespace(self, namespace: str) -> None:
-        """Read one namespace now, since its watch may be behind. Raises `KubeError`."""
+        """Read one namespace now, since its watch may be late. Raises `KubeError`."""
         await self.namespaces.reflector.fetch(name=namespace)
 
     def exports_resource(self) -> Resource:
@@ -216,7 +216,7 @@ class LocalStores:
             await informer.wait_synced()
 
     async def confirm(self) -> None:
-        """Read the exports and what belongs to them anew: a second complete list."""
+        """Read the exports, their Services and slices again: a second complete list."""
         for informer in (self.exports, self.services, self.source_slices):
             await informer.reflector.fetch()
 
@@ -262,18 +262,18 @@ class LocalStores:
             self.source_slices.remove(entry.namespace, entry.name)
 
     async def _load(self, namespace: str) -> None:
-        """Read what the new exports of a namespace name; say so of each that could not be read."""
+        """Read the Services and slices of a namespace's new exports; listeners hear of failures, too."""
         try:
             await self._read_new_exports(namespace)
         except KubeError as error:
             self._load_problems[namespace] = str(error)
             for key in tuple(self._unloaded.get(namespace, ())):
-                self._tell_loaded(key)
+                self._notify_loaded(key)
             raise
         self._load_problems.pop(namespace, None)
 
     async def _read_new_exports(self, namespace: str) -> None:
-        """Many at once with one list instead of many reads."""
+        """Read a few exports one by one, many with one list."""
         await self.services.wait_synced()
         await self.source_slices.wait_synced()
         wanted = {
@@ -292,14 +292,14 @@ class LocalStores:
                 )
         for key, uid in wanted.items():
             now = self.exports.get(*key)
-            # An export that went and came back meanwhile asks for a look of its own.
+            # An export that was recreated meanwhile is enqueued on its own.
             if now is not None and now.uid == uid:
                 self._unloaded[namespace].pop(key, None)
                 self._loaded.add(key)
-                self._tell_loaded(key)
+                self._notify_loaded(key)
         if not self._unloaded.get(namespace):
             self._unloaded.pop(namespace, None)
 
-    def _tell_loaded(self, key: ServiceKey) -> None:
+    def _notify_loaded(self, key: ServiceKey) -> None:
         for listener in self._loaded_listeners:
             listener(key)

@@ -1,8 +1,8 @@
-"""What of this member's exports the others do not take, since it is over the limits of one member.
+"""Applies the limits of one member to this member's own exports, before they are published.
 
-The member can tell by itself: it knows what it has on the broker, byte for byte, and its own limits. What
-would not be taken is not published, its ServiceExport says why, and the MemberCluster has a condition that
-sums it up. Importers may have other settings than this agent; what a MemberCluster states holds for all.
+The member knows the exact size of its objects on the broker, and its own limits. Objects that importers would
+leave out are not published: the ServiceExport says why, and a condition of the MemberCluster sums it up.
+Importers may have other settings than this agent; limits stated in a MemberCluster apply to all.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from mcs_controller.controllers.services.stores.intake import Intake
 from mcs_controller.kube.errors import KubeError
 
 LOOK_AGAIN_SECONDS: Final = 60.0
-"""An export that does not fit is tried again so often: others may have gone."""
+"""How often an export that does not fit is tried again: other exports may be withdrawn by then."""
 
 CHECK_SECONDS: Final = 10.0
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class OwnLimits:
-    """Answers what may be published, and keeps the condition of the MemberCluster."""
+    """Says what may be published, and writes the condition of the MemberCluster."""
 
     def __init__(self, context: Context, broker: BrokerStores, membership: Membership) -> None:
         self.on_change: Callable[[], None] = lambda: None
@@ -48,7 +48,7 @@ class OwnLimits:
         self._unpublished.pop(key, None)
 
     def refuses_record(self, record: ExportRecord, body: Mapping[str, Any]) -> str | None:
-        """Why the record, as in `body`, is not to be published; None if it is."""
+        """Why the record, as in `body`, may not be published; None if it may."""
         was_kept_back = self.kept_back(record.service)
         self.forget(record.service)
         name = exported_service_name(record.service)
@@ -58,25 +58,25 @@ class OwnLimits:
         return refusal
 
     def refuses_slice(self, slice_: SourceSlice, body: Mapping[str, Any]) -> str | None:
-        """Why the slice, as in `body`, is not to be published; None if it is."""
+        """Why the slice, as in `body`, may not be published; None if it may."""
         name = exported_slice_name(slice_.service.namespace, slice_.name)
         endpoints = sum(len(endpoint["addresses"]) for endpoint in body["spec"]["endpoints"])
         return self._ask(self._broker.own_slice_intake, slice_.service, SLICES, name, body, endpoints)
 
     def kept_back(self, key: ServiceKey) -> bool:
-        """Whether the export as a whole is not published, and so has no part in the clusterset."""
+        """Whether the whole export is not published, and so has no part in the clusterset."""
         return any(what == SERVICES for what, _ in self._unpublished.get(key, ()))
 
     def unpublished(self, key: ServiceKey) -> bool:
-        """Whether something of the service's export is not on the broker, since it does not fit."""
+        """Whether a part of the service's export is not published, since it does not fit."""
         return key in self._unpublished
 
     def keeps_back(self) -> bool:
-        """Whether anything is not on the broker for that reason."""
+        """Whether any part of any export is not published, since it does not fit."""
         return bool(self._unpublished)
 
     def waits(self, record: ExportRecord) -> str:
-        """What to tell the user of an export that importers may have no place for; "" if they have."""
+        """The message for an export that importers may have no place for; "" if they have."""
         places = self._membership.limits(self._cluster_id).imports
         records = self._broker.own_records
         if len(records) <= places:
@@ -86,19 +86,19 @@ class OwnLimits:
         if older < places:
             return ""
         return (
-            f"each cluster imports at most {places} services of this cluster, of which {len(records)} are "
+            f"each cluster imports at most {places} services of this cluster, but {len(records)} are "
             "exported: this one may have to wait"
         )
 
     async def run(self) -> None:
-        """Keep the condition true, until cancelled."""
+        """Keep the condition up to date, until cancelled."""
         await self._broker.wait_synced()
         while True:
             await self.step()
             await asyncio.sleep(CHECK_SECONDS)
 
     async def step(self) -> None:
-        """Write the condition if it is not what was written last."""
+        """Write the condition if it differs from the one written last."""
         if self._unpublished:
             for intake in (self._broker.own_record_intake, self._broker.own_slice_intake):
                 intake.settle()
@@ -112,11 +112,11 @@ class OwnLimits:
             return
         self._written = wanted
         if wanted.message:
-            _log.warning("over the limits of a member: %s", wanted.message)
+            _log.warning("this cluster exceeds its limits: %s", wanted.message)
         self.on_change()
 
     def condition(self) -> Condition:
-        """Whether all that this cluster exports is taken by the others."""
+        """The condition that says whether all exports of this cluster are within limits."""
         problems = sum_up(
             Counter(refusal for refusals in self._unpublished.values() for refusal in refusals),
             exported=len(self._broker.own_records),
@@ -132,7 +132,7 @@ class OwnLimits:
         size_bytes = published_bytes(body)
         reason = intake.refuses(self._cluster_id, name, size_bytes, endpoints)
         if reason is None:
-            # Others are asked for before this one's echo is here.
+            # Count it now: the next object is checked before the echo of this one arrives.
             intake.reserve(self._cluster_id, name, size_bytes, endpoints)
             return None
         self._unpublished.setdefault(key, []).append((what, reason))

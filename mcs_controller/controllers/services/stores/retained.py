@@ -1,14 +1,14 @@
-"""What vanished from the broker without its member's word, kept until the member speaks.
+"""Retains objects that vanished from the broker, until their member confirms that they are gone.
 
-The rule and its reasons are in docs/decisions/0008-proof.md. This stands between the stores of the others'
-records and slices and everybody who reads them. An entry that goes away is kept as it was last, unless its
-going is proven: the member had withdrawn it, it states that it wants nothing more than what is there, it was
-removed, or an operator lets it go. When the broker's history went back and brings an older story of
-something, the later one stands until its member has written anew. What is new always counts, so that changes
-flow on while something is missing.
+The rule and its reasons are in docs/decisions/0008-proof.md. All readers of the other members' records and
+slices read them here, and not in the stores. An entry that vanishes is kept in its last state, unless the
+deletion is proven: the member had withdrawn the entry, the member states no more than what is there, the
+member was removed, or an operator released the entry. If the broker went back to an older version of an
+entry, the later version is kept until its member writes again. New versions are used at once, so that
+changes go on while something is missing.
 
-After a start nothing can be kept, since nothing was seen. Then `accounted` says whether the absence of a
-member's export may be believed.
+After a start nothing is kept, since nothing was seen before. Then `accounted` says whether the absence of a
+member's export is proven.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ from mcs_controller.kube.store import Entry, Key, is_older
 _log = logging.getLogger(__name__)
 
 TELL_AFTER_SECONDS: Final = 10.0
-"""What is kept for less than that is told nobody: the order of two watches is no news."""
+"""An entry kept for a shorter time is not reported: one watch may just be ahead of another."""
 PROVEN_NAMES_MAX: Final = 10_000
-"""Of one member; what more of its withdrawals left here waits until it states what it exports."""
+"""Of one member. Further withdrawals wait until the member states what it exports."""
 DOUBT_AGAIN_SECONDS: Final = 600.0
-"""A member that goes on stating what we do not have (it may be over our limits) costs no more lists."""
+"""A member that states more than we have (it may exceed our limits) causes at most one list in this time."""
 
 
 T = TypeVar("T", bound=Exported)
@@ -46,7 +46,7 @@ KeyListener = Callable[[ServiceKey], None]
 
 
 class Retained:
-    """The others' records and slices, and what is kept of them."""
+    """The other members' records and slices, in the store or kept."""
 
     def __init__(self, broker: BrokerStores, membership: Membership) -> None:
         self._records = KeptOfKind(broker.records, broker.let_go)
@@ -60,12 +60,12 @@ class Retained:
         self._doubted_at_seconds: dict[str, float] = {}
         self._accounted: set[str] = set()
         self._reads = 0
-        # The look at the members that first found the stores current, and the time.
+        # The read of the members that first found the stores current: its number and time.
         self._current_since: tuple[int, float] | None = None
-        # The look at the members that first found a member's latest statement.
+        # The number of the read that first found a member's latest statement.
         self._stated: dict[str, int] = {}
-        self._told: set[str] = set()
-        # Proven in this process's life, for as long as nothing more is known of the member.
+        self._reported: set[str] = set()
+        # Withdrawals seen by this process, until the member is accounted for.
         self._withdrawn: dict[str, set[ServiceKey]] = {}
         self._emptied: dict[str, set[str]] = {}
         self._listeners: list[KeyListener] = []
@@ -75,39 +75,39 @@ class Retained:
         membership.on_read(self._members_read)
 
     def on_release(self, listener: KeyListener) -> None:
-        """Tell `listener` each service of which something is no longer kept."""
+        """Call `listener` with the service of each entry that is no longer kept."""
         self._listeners.append(listener)
 
     def on_accounted(self, listener: Callable[[str], None]) -> None:
-        """Tell `listener` each member of which it is first known what it does not export."""
+        """Call `listener` with each member once the absence of its exports is proof."""
         self._accounted_listeners.append(listener)
 
     def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
-        """The others' exports of a service."""
+        """The other members' exports of a service."""
         return tuple(record for record in self._records.values(key) if not record.withdrawn)
 
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
-        """The others' slices of a service."""
+        """The other members' slices of a service."""
         return tuple(self._slices.values(key))
 
     def services(self) -> set[ServiceKey]:
-        """The services of which something is kept."""
+        """The services with kept entries."""
         return {*self._records.by_service, *self._slices.by_service}
 
     def accounted(self, cluster: str, key: ServiceKey) -> bool:
-        """Whether it is sure that another member does not export a service of which it has no record."""
+        """Whether a missing record proves that the other member does not export the service."""
         return self._knows(cluster) or key in self._withdrawn.get(cluster, ())
 
     def slice_accounted(self, cluster: str, imported_name: str) -> bool:
-        """The same of a slice, by the name that it has on import."""
+        """Whether a missing slice is proven gone, by its name on import."""
         return self._knows(cluster) or imported_name in self._emptied.get(cluster, ())
 
     def everybody_accounted(self) -> bool:
-        """Whether it is known of every other member what it exports."""
+        """Whether the exports of every other member are known."""
         return all(self._knows(cluster) for cluster in self._membership.others())
 
     def held_clusters(self, key: ServiceKey) -> tuple[tuple[str, ...], float | None]:
-        """Whose exports of a service have been kept for long enough to be told, and when to look again."""
+        """Clusters whose exports of a service are kept long enough to report, and when to check again."""
         now_seconds = asyncio.get_running_loop().time()
         clusters, again_seconds = set(), None
         for kind in self._both:
@@ -127,7 +127,7 @@ class Retained:
         return {(kind, reason): tally[kind, reason] for kind in ("record", "slice") for reason in REASONS}
 
     def let_go(self, key: ServiceKey) -> None:
-        """An operator says that nothing of a service is to be kept."""
+        """An operator released the service: keep nothing of it."""
         for kind in self._both:
             for one in tuple(kind.by_service.get(key, ())):
                 kind.let_go(one)
@@ -136,7 +136,7 @@ class Retained:
         return cluster in self._accounted or self._is_excused(cluster)
 
     def _is_excused(self, cluster: str) -> bool:
-        """Whether the administrator removed the member, or said that it may go."""
+        """Whether the administrator removed or released the member."""
         member = self._membership.member(cluster)
         return self._membership.removed(cluster) or (member is not None and member.released)
 
@@ -171,13 +171,13 @@ class Retained:
             self._vanished(self._slices, old)
 
     def _remember(self, proven: dict[str, set[H]], cluster: str, thing: H) -> None:
-        """Until the member is accounted for; one that never is must not fill the memory with its names."""
+        """Remember a proof until the member is accounted for; bounded, since some members never are."""
         things = proven.setdefault(cluster, set())
         if cluster not in self._accounted and len(things) < PROVEN_NAMES_MAX:
             things.add(thing)
 
     def _is_exported(self, slice_: Entry[SourceSlice]) -> bool:
-        """Whether the slice's service is exported, and so a slice cannot go without a word of its own."""
+        """Whether the slice's service is still exported; then its deletion must be announced by emptying."""
         key = (slice_.namespace, exported_service_name(slice_.value.service))
         kept = self._records.kept.get(key)
         record = kept.entry if kept is not None else self._records.store.get(*key)
@@ -212,7 +212,7 @@ class Retained:
         return Kept(entry, reason, asyncio.get_running_loop().time(), self._reads, heartbeats)
 
     def _members_read(self) -> None:
-        """The members have been heard: what is kept of one that spoke goes."""
+        """The members have been read: release the entries that a new statement proves gone."""
         now_seconds = asyncio.get_running_loop().time()
         self._reads += 1
         if not self._current():
@@ -230,16 +230,16 @@ class Retained:
                     self._hear_statement(cluster, self._current_since[0])
                 else:
                     self._hear_heartbeats(cluster, heard.heartbeats, now_seconds, self._current_since[1])
-        self._tell(now_seconds)
+        self._report(now_seconds)
 
     def _clusters_kept(self) -> set[str]:
         return self._records.clusters() | self._slices.clusters()
 
     def _hear_statement(self, cluster: str, current_at: int) -> None:
-        """A statement counts for what was missing before it was made.
+        """A statement proves only what was missing before it was made.
 
-        It was made after the look before the one that found it. That look began after all that the one
-        before it knew of was noticed; one more may have been under way then.
+        The member made it after the read before the one that found it. So the statement must be found at
+        least two reads after the entry was noticed missing; one read may have been under way then.
         """
         stated = self._stated.get(cluster, 0)
         said = self._membership.member(cluster)
@@ -254,20 +254,20 @@ class Retained:
         if agrees(said.exported, *names):
             self._account_for(cluster)
         elif self._reads >= stated + 2:
-            # No watch is so far behind: a list may have lacked what its server had.
+            # No watch is so late. A list may have missed objects that the server has.
             self._doubt(cluster)
 
     def _doubt(self, cluster: str) -> None:
         now_seconds = asyncio.get_running_loop().time()
         if now_seconds - self._doubted_at_seconds.get(cluster, -DOUBT_AGAIN_SECONDS) >= DOUBT_AGAIN_SECONDS:
             self._doubted_at_seconds[cluster] = now_seconds
-            _log.warning("member %s exports something else than what was read: reading it again", cluster)
+            _log.warning("member %s states other exports than were read: reading everything again", cluster)
             self._read_again()
 
     def _hear_heartbeats(
         self, cluster: str, heartbeats: int, now_seconds: float, current_since_seconds: float
     ) -> None:
-        """A member of an older version states nothing: to be heard of for a while has to do."""
+        """A member of an older version states nothing: heartbeats for some time must be enough."""
 
         def long_enough(heartbeats_before: int, since_seconds: float) -> bool:
             return (
@@ -303,27 +303,27 @@ class Retained:
             for listener in self._listeners:
                 listener(service)
 
-    def _tell(self, now_seconds: float) -> None:
-        """One line for each member: something has been kept for a while, and then nothing is any more."""
+    def _report(self, now_seconds: float) -> None:
+        """Log one line for each member with entries kept for some time, and one when none is left."""
         held: Counter[str] = Counter()
         for kind in self._both:
             for one in kind.kept.values():
                 if now_seconds - one.since_seconds >= TELL_AFTER_SECONDS:
                     held[one.entry.value.cluster] += 1
-        for cluster in sorted(held.keys() - self._told):
+        for cluster in sorted(held.keys() - self._reported):
             _log.error(
                 "%d records and slices of member %s are missing on the broker, or older than before, and the "
-                "member did not withdraw them: keeping them as they were",
+                "member did not withdraw them: keeping their last known state",
                 held[cluster],
                 cluster,
             )
-        for cluster in sorted(self._told - held.keys()):
+        for cluster in sorted(self._reported - held.keys()):
             _log.warning("recovered: nothing of member %s is missing on the broker any more", cluster)
-        self._told = set(held)
+        self._reported = set(held)
 
 
 def _is_older_story(new: Entry[T], known: Entry[T]) -> bool:
-    """Whether the member wrote what is new before what is known; times of one and the same clock."""
+    """Whether the member wrote `new` before `known`; both times are of the member's own clock."""
     return 0.0 < new.value.changed_at_seconds < known.value.changed_at_seconds
 
 

@@ -1,4 +1,4 @@
-"""All that the two reconcilers read: both sides, what is kept of the broker's, and what it amounts to."""
+"""All that the two reconcilers read: local and broker stores, retained objects, and the merged view."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from mcs_controller.controllers.services.stores.view import ClustersetView
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """One agent's; nothing in them is written by their readers but through an `ObjectWriter`."""
+    """One agent's stores. Readers change them only through an `ObjectWriter`."""
 
     local: LocalStores
     broker: BrokerStores
@@ -23,7 +23,7 @@ class Stores:
 
     @classmethod
     def of(cls, context: Context, membership: Membership) -> "Stores":
-        """Empty ones, whose informers have been asked for."""
+        """Empty stores, whose informers are added to the context."""
         local, broker = LocalStores(context), BrokerStores(context, membership)
         retained = Retained(broker, membership)
         own_limits = OwnLimits(context, broker, membership)
