@@ -1,13 +1,13 @@
 """What all objects on the wire share: the base models, object metadata and conditions.
 
 The models are the one source of the CRDs (schema.py turns them into structural schemas; the docstring below a
-field is what `kubectl explain` prints) and serve the edges, the command line and tests, with checked values.
-Hot paths do not come here: `clusterset/services/decode/` reads plain JSON into slim values. A field that was
-absent is None and stays absent when written again; an empty list stays an empty list.
+field is what `kubectl explain` prints), and tests check documents with them. Objects are not read with them:
+`clusterset/services/decode/` reads plain JSON into slim values. A field that was absent is None and stays
+absent when written again; an empty list stays an empty list.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema
@@ -67,10 +67,6 @@ class WireModel(BaseModel):
         validate_by_name=True,
     )
 
-    def to_wire(self) -> dict[str, Any]:
-        """The JSON object, without the fields that are absent."""
-        return self.model_dump(by_alias=True, exclude_none=True)
-
 
 class ObjectMeta(WireModel):
     """The part of metav1.ObjectMeta that this project reads or writes."""
@@ -92,11 +88,6 @@ class WireObject(WireModel):
     api_version: str
     kind: str
     metadata: ObjectMeta
-
-    @classmethod
-    def from_wire(cls, document: dict[str, Any]) -> Self:
-        """The checked object; pydantic.ValidationError names every field that is wrong."""
-        return cls.model_validate(document)
 
 
 class Condition(WireModel):

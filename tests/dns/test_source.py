@@ -70,7 +70,7 @@ async def test_imports_and_slices_of_the_cluster_become_answers_and_follow_chang
         await until(lambda: scene.addresses(DB) == ["10.1.0.9"])
         await scene.importer.forget("shop/web")
         await until(lambda: scene.server.ask(WEB, "A").rcode == "NXDOMAIN")
-        assert scene.source.problem is None
+        assert not scene.source.problems()
 
 
 @pytest.mark.requirement("MCS-DNS-20")
@@ -80,23 +80,23 @@ async def test_everything_fails_until_both_kinds_have_been_listed(scene: Scene, 
     await scene.importer.vip("shop/web", "10.96.0.1")
     fault = scene.cluster.faults.fail(500, verbs=("list",), resources=(missing,), users=("dns",))
     async with scene.following():
-        await until(lambda: scene.source.problem is not None)
+        await until(lambda: bool(scene.source.problems()))
         await asyncio.sleep(60)
         assert not scene.source.synced()
         assert scene.server.ask(WEB, "A").rcode == "SERVFAIL"
-        assert missing in (scene.source.problem or "")
+        assert missing in "; ".join(scene.source.problems().values())
 
         fault.lift()
         await until(scene.source.synced)
         assert scene.addresses(WEB) == ["10.96.0.1"]
-        assert scene.source.problem is None
+        assert not scene.source.problems()
 
 
 @pytest.mark.requirement("MCS-API-14")
 async def test_a_crd_that_is_not_installed_is_waited_for_and_named(scene: Scene) -> None:
     async with scene.following():
-        await until(lambda: scene.source.problem is not None)
-        assert "CRD not installed" in (scene.source.problem or "")
+        await until(lambda: bool(scene.source.problems()))
+        assert "CRD not installed" in "; ".join(scene.source.problems().values())
         assert scene.server.ask(WEB, "A").rcode == "SERVFAIL"
 
         await scene.importer.install()

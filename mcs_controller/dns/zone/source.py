@@ -152,11 +152,6 @@ class ZoneSource:
         """How many services have more than is answered with (`bounds`)."""
         return len(self._over_bounds)
 
-    @property
-    def problem(self) -> str | None:
-        """What keeps the zone from following the API server, None when nothing does."""
-        return "; ".join(self.problems().values()) or None
-
     def problems(self) -> Mapping[str, str]:
         """What is wrong by kind of object, empty when all is well."""
         return {
