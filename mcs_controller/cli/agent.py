@@ -2,9 +2,10 @@
 
 Each term of leadership has a manager of controllers and a registry of its own, so that nothing of a lost term
 (a half-read store, a stale count) lives on in the next; `Terms` shows the present one to /metrics and
-/readyz. A replica that does not lead is ready: it is well, and waits. An API server that is away or lacks a
-CRD keeps the agent unready and is waited for; only what waiting cannot cure ends the process. The heartbeat
-is every replica's own: a cluster whose API server is away has no leader, and is not dead.
+/readyz. A replica that does not lead is ready: nothing is wrong with it, and it waits. An API server that is
+away or lacks a CRD keeps the agent unready and is waited for; only errors that waiting cannot cure end the
+process. The heartbeat is every replica's own: a cluster whose API server is away has no leader, and is not
+dead.
 """
 
 import argparse
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Work until cancelled; raises what only a person can put right."""
+    """Work until cancelled; raises errors that need an operator."""
     settings = read_options(AgentSettings, arguments, os.environ)
     broker_kubeconfig = _check(settings)
     configure_logging(settings.log_level, settings.log_format, context=_context(settings.cluster_id))

@@ -1,8 +1,8 @@
 """`mcs-controller crds`: print the CustomResourceDefinitions, or bring a cluster's up to them.
 
 An installed definition that is newer than ours, or as new, is never touched, whoever installed it
-(MCS-API-06): the agent works with what it finds. Printing needs no cluster. Who compares has to
-know "something is missing" from "nobody knows": a cluster that cannot be read is `CannotAsk`.
+(MCS-API-06): the agent works with what it finds. Printing needs no cluster. A comparison
+must not say "something is missing" when nobody knows: a cluster that cannot be read is `CannotAsk`.
 """
 
 import argparse
@@ -59,7 +59,7 @@ async def _check(settings: CrdsSettings, wanted: list[JsonObject]) -> int:
     try:
         return await _in_cluster(settings, wanted)
     except asyncio.CancelledError:
-        # A polite end is exit code 0 for other commands; here that would mean that all is installed.
+        # Other commands end with exit code 0 when stopped; here that would mean that all is installed.
         raise CannotAsk("stopped before every definition was compared") from None
     except KubeError as error:
         raise CannotAsk(str(error)) from error
@@ -80,7 +80,7 @@ async def _in_cluster(settings: CrdsSettings, wanted: list[JsonObject]) -> int:
 async def compare(
     client: Client, wanted: list[JsonObject], *, apply: bool
 ) -> AsyncIterator[tuple[str, Verdict]]:
-    """Each definition's name and what was found; with `apply`, what is missing or older is put right."""
+    """Each definition's name and what was found; with `apply`, what is missing or older is installed."""
     for crd in wanted:
         name = crd["metadata"]["name"]
         try:

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Answer until cancelled; raises what only a person can put right."""
+    """Answer until cancelled; raises errors that need an operator."""
     gc.set_threshold(*GC_THRESHOLDS)
     if arguments.action == "check":
         return await dns_check.run(arguments)

@@ -1,9 +1,9 @@
 """`mcs-controller dns check`: does a DNS server answer what the specification asks for this cluster?
 
 Reads the ServiceImports and imported slices of the cluster, asks the server about all of them, and prints a
-table of the differences. A cluster changes while it is looked at: what differs is looked at again, objects
-and answers, and only what differs every time is told. A monitoring job has to know "it is wrong" from "nobody
-knows", so whatever keeps this command from asking ends it with another exit code, `CannotAsk`.
+table of the differences. A cluster changes while it is looked at: what differs is checked again, objects
+and answers, and only what differs every time is reported. A monitoring job must be able to tell "it is wrong"
+from "nobody knows", so whatever keeps this command from asking ends it with another exit code, `CannotAsk`.
 """
 
 import argparse
@@ -54,7 +54,7 @@ async def run(arguments: argparse.Namespace, *, random: Random | None = None) ->
     try:
         return await _check(settings, Checker((host, settings.server.port), random=random), random)
     except asyncio.CancelledError:
-        # A polite end is exit code 0 for other commands; here that would mean that all is well.
+        # Other commands end with exit code 0 when stopped; here that would mean that nothing differs.
         raise CannotAsk("stopped before every question was asked") from None
     except (KubeError, DnsError) as error:
         raise CannotAsk(str(error)) from error

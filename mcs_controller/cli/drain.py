@@ -1,7 +1,8 @@
 """The time between being told to end and ending, in which a server goes on answering.
 
 A pod that is deleted leaves its Service while it is being stopped, not before: for some seconds nodes still
-send it what clients ask. So it says at once that it is not ready, and answers until nobody knows it any more.
+send it what clients ask. So it says at once that it is not ready, and answers for as long as clients may
+still be sent to it.
 """
 
 import asyncio
@@ -29,6 +30,6 @@ class Drain:
             # One that has failed is why its group is cancelled, and has nothing more to answer.
             if self._seconds and not serving.done():
                 self._has_begun = True
-                _log.info("going on to answer for %g s; another signal ends that at once", self._seconds)
+                _log.info("answering for another %g s; another signal ends that at once", self._seconds)
                 await asyncio.wait([serving], timeout=self._seconds)
             raise

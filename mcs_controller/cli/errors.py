@@ -4,7 +4,7 @@
     ├── UsageError      exit code 2: the command line or the environment is wrong
     └── CannotAsk       exit code 2: a comparison was asked for and could not be made
 
-Errors of other rooms that a user can cause are listed in `expected`; anything else is a fault of ours.
+Errors of other rooms that a user can cause are listed in `expected`; anything else is a bug of ours.
 """
 
 from typing import Final

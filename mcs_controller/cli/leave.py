@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Remove, and say how much; raises what only a person can put right."""
+    """Remove, and say how much; raises errors that need an operator."""
     settings = read_options(LeaveSettings, arguments, os.environ)
     broker_file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     local = connect(settings.kubeconfig, settings.context, name="local")

@@ -2,7 +2,7 @@
 
 A command is a module beside this one with `add_arguments(parser)` and `async run(arguments) -> int`; only the
 one that was asked for is imported, since the others cost time and memory. Mistakes that a user can make end
-in exactly one line on stderr and exit code 1, or 2 for a wrong command line; everything else is a fault of
+in exactly one line on stderr and exit code 1, or 2 for a wrong command line; everything else is a bug of
 ours and shows its traceback.
 """
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        # The second Ctrl-C, see lifecycle.py: whoever presses it wants out, not a traceback.
+        # The second Ctrl-C, see lifecycle.py: no traceback.
         return 130
     except Exception as error:  # noqa: BLE001 - the outermost place of all
         told = expected(error)

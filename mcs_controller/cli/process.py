@@ -54,7 +54,7 @@ async def serving_metrics_and_health(
 
 
 async def freeze_after_sync(synced: Callable[[], bool]) -> None:
-    """Once everything has been read, take it out of the garbage collector's sight.
+    """Once everything has been read, exclude it from garbage collection.
 
     What was read lives as long as the process, and a full collection over tens of thousands of objects would
     stop the event loop, and with it every answer, for tenths of a second each time.

@@ -1,8 +1,8 @@
 """Compares what a DNS server answers with what the specification asks for: ours, or anybody else's.
 
 The server is asked over UDP, and over TCP where its answer was truncated, one question after the other in
-several lanes. What comes out are the differences; whoever asks decides what the objects are, and whether a
-difference is still there when looked at again.
+several lanes. What comes out are the differences; the caller decides what the objects are, and whether a
+difference is still there when checked again.
 """
 
 import asyncio

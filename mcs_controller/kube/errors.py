@@ -8,7 +8,7 @@
     ├── TooLarge                an answer beyond the bound
     │   └── LineTooLong         a watch line beyond the bound; the next one can be read
     ├── DecodeError             an answer that is not what the API promises
-    └── ApiError                an answer that says no
+    └── ApiError                a refusal
         ├── NotFound            404
         ├── Conflict            409: someone else wrote first
         │   └── AlreadyExists   409 on create

@@ -1,12 +1,12 @@
 """Leader election on a Lease: at most one of several replicas leads.
 
-The rules are client-go's, so that kubectl and people find what they know in the Lease. Others' clocks are
+The rules are client-go's, so that the Lease says what people and tools expect. Others' clocks are
 never trusted: a lease counts as expired when *we* have not seen it change for its duration, by our own
 loop's clock. Whoever leads stops leading `renew_deadline_seconds` after its last renewal at the latest,
 which is before anybody else can take over; every request is bounded by what is left of that time.
 
-What leading means is the caller's coroutine: it is cancelled when the lease is lost, and when it ends by
-itself, well or badly, the lease is given back and the election ends with it.
+What leading means is the caller's coroutine: it is cancelled when the lease is lost. When it ends by itself,
+with an error or without, the lease is released and the election ends with it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 JITTER: Final = 0.2
 RELEASE_SECONDS: Final = 2.0
-"""Giving the lease back is a courtesy at exit: no longer than this."""
+"""At exit the lease is released, so that another replica takes it at once; that may take no longer."""
 
 
 class LeaderElector:
@@ -109,7 +109,7 @@ class LeaderElector:
             await self._release()
 
     async def _renew_until_lost(self) -> None:
-        """Renew on and on; return when the lease is someone else's or could not be renewed in time."""
+        """Renew again and again; return when another replica leads, or the lease was not renewed in time."""
         loop = asyncio.get_running_loop()
         deadline = self._written_at + self._renew_deadline_seconds
         while True:
@@ -208,7 +208,7 @@ class LeaderElector:
             async with asyncio.timeout(RELEASE_SECONDS):
                 await self._put({**spec, "renewTime": rfc3339_micro(self._clock.now())})
         except (KubeError, TimeoutError) as error:
-            _log.warning("lease %s could not be given back: %s", self._name, _text(error))
+            _log.warning("lease %s could not be released: %s", self._name, _text(error))
 
     @staticmethod
     def _spec(lease: JsonObject) -> JsonObject:
@@ -223,7 +223,7 @@ async def _end(task: "asyncio.Future[None]") -> None:
     await asyncio.wait({task})
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        _log.error("what had to stop with the lease ended badly", exc_info=error)
+        _log.error("the work failed while stopping after the lease was lost", exc_info=error)
 
 
 def _text(error: BaseException) -> str:

@@ -3,10 +3,10 @@
 It holds these lines. Nothing is removed on the strength of a failed or partial list. The first list is
 consistent, and so is every other. A watch that ends is resumed from the last version seen, bookmarks
 included; a new list is taken only when the server no longer knows that version (410), when resuming keeps
-failing, when nothing came for longer than bookmarks take (a real server says nothing on a watch from a
-version in its future, as after a restore from a backup), or when somebody asks for it (`relist`). An object
+failing, when nothing came for longer than bookmarks take (a real server sends nothing on a watch from a
+version in its future, as after a restore from a backup), or when a caller asks for it (`relist`). An object
 that cannot be decoded is counted, logged once, and leaves the last good version of itself in the store.
-Whatever the server does, the loop goes on, with backoff, and `problem` says what is wrong in the meantime.
+Whatever the server does, the loop goes on with backoff, and `problem` says what is wrong until then.
 
 What to do with changes is the store's listeners' business.
 """
@@ -219,7 +219,7 @@ class Reflector(Generic[T]):
                 async for page in pages:
                     async for body in page.objects:
                         if self.lists != lists_before:
-                            # That list was read with the same interest, and knows better what is gone.
+                            # That list was read with the same interest, and is newer about what is gone.
                             return
                         key, version, entry = self._decoder.read(body)
                         removed = self._removed_during_fetch.get(key)
@@ -241,7 +241,7 @@ class Reflector(Generic[T]):
         self._not_listing.clear()
         entries: list[Entry[T]] = []
         asked_for, seen_before = self._lists_asked_for, self._version
-        # Somebody doubts that versions mean what they meant: decode objects of versions that are known, too.
+        # A caller doubts that versions mean what they meant: decode objects of known versions, too.
         doubted = self._lists_after_error or asked_for != self._lists_taken
         seen: set[Key] = set()
         version = ""
@@ -363,7 +363,7 @@ class Reflector(Generic[T]):
         self.restarts[end_reason(error)] += 1
         self._count_failure()
         if self._lists_after_error or (isinstance(error, Timeout) and self._watch_opened):
-            # It was silent past its bookmarks: dead, or from a version that this server has not come to.
+            # No bookmark came in time: the watch is dead, or from a version that this server has not reached.
             self._list_needed = True
         if version_is_lost(error):
             self._list_needed = True
@@ -388,7 +388,7 @@ class Reflector(Generic[T]):
 
     def _healthy(self) -> None:
         if self.problem is not None:
-            _log.info("%s: well again", self.name)
+            _log.info("%s: recovered", self.name)
             self.problem = None
 
     def _unhealthy(self, verb: str, error: KubeError) -> None:

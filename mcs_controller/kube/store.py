@@ -112,7 +112,7 @@ class Store(Generic[T]):
         """
         others = self._writes.get(key)
         if others is not None:
-            # Of two writes one is refused, and then what the other led to is news to its writer.
+            # Of two writes one is refused, and then its writer has to be told what the other one wrote.
             others.writers += 1
         write = others or _Writing(expected)
         self._writes[key] = write

@@ -1,4 +1,4 @@
-"""Background tasks with an owner: named, kept, and never silently dead.
+"""Background tasks with an owner: named, kept, and none ends without a word in the log.
 
 `Tasks` is a TaskGroup with our rules added. A task that fails is logged with its name and takes the whole
 group down (the failure comes out of the `async with`), unless it was started as not essential: then it is

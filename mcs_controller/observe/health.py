@@ -2,8 +2,8 @@
 
 A part that must be in step with the world adds a named check; readiness is all of them. What a check means
 is decided by whoever adds it: nothing here knows an API server or a zone. A check answers at once from
-memory (None for well, or one line that says what is wrong) and never does I/O, so that asking is always cheap
-and a probe can never make things worse.
+memory (None when nothing is wrong, or one line that says what is) and never does I/O, so that asking is
+always cheap and a probe can never make things worse.
 
 Liveness is only about what a restart would cure. An API server that is away is not: it makes the process
 unready, never dead.
@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Check = Callable[[], str | None]
-"""None when well, otherwise what is wrong in one line."""
+"""None when nothing is wrong, otherwise one line that says what is."""
 
 Problems = Callable[[], Mapping[str, str]]
-"""What is wrong, by name; empty when all is well."""
+"""What is wrong, by name; empty when nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check's answer; `problem` is None when it is well."""
+    """One check's answer; `problem` is None when nothing is wrong."""
 
     name: str
     problem: str | None
@@ -44,7 +44,7 @@ class Health:
         self._liveness[name] = check
 
     def add_problems(self, name: str, source: Problems) -> None:
-        """Add a part that names its own problems: each is listed, and `name` is well when there are none."""
+        """Add a part that names its own problems: each is listed; `name` passes when there are none."""
         self._sources.append((name, source))
 
     def readiness(self) -> list[CheckResult]:

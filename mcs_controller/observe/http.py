@@ -4,7 +4,7 @@ The answers are made by others (the registry's collectors, `health.py`); this se
 anything else of the process so that /readyz can say what is still missing. It never waits for anything, and
 it is bounded: at the limit of connections the oldest is closed for the newest, so that idle or slow clients
 cannot keep a probe out. Anybody may ask, so no credential is in an answer, and a client's own mistakes are
-nothing that the log would have to tell.
+not logged.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _request_log = logging.getLogger(f"{__name__}.requests")
 
 
 def _is_a_fault_of_ours(record: logging.LogRecord) -> bool:
-    """aiohttp tells of requests that it cannot read, and of clients that are gone, as of its own errors."""
+    """aiohttp logs requests that it cannot read, and clients that are gone, like errors of its own."""
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError):
         return True
@@ -110,7 +110,7 @@ class HttpServer:
 
 
 def _verdict(name: str, results: Iterable[CheckResult], *, verbose: bool) -> web.Response:
-    """In the words of the Kubernetes components: "ok", or each check, [+] for well and [-] for not."""
+    """In the words of the Kubernetes components: "ok", or each check, [+] passed, [-] failed."""
     checks = list(results)
     failed = any(check.problem is not None for check in checks)
     if not failed and not verbose:

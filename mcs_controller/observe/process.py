@@ -1,8 +1,8 @@
 """The event loop's health, measured from inside: how late it wakes, and where it was when it stood still.
 
 Everything in this process shares one loop, so its lag is the least latency of every answer and every
-reconcile. `LoopMonitor` measures it; `problem` is for the liveness check, and says that the loop has not come
-round for so long that only a restart helps. While the loop stands still nothing can answer a probe at all, so
+reconcile. `LoopMonitor` measures it; `problem` is for the liveness check, and says that the loop stood still
+for so long that only a restart helps. While the loop stands still nothing can answer a probe at all, so
 `stall_dump_seconds` makes the interpreter's own watchdog thread print every stack to stderr at that moment:
 the one way to learn where a blocked program was.
 """

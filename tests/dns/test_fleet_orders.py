@@ -245,7 +245,7 @@ async def test_a_worker_that_hangs_is_ended_and_what_it_did_is_told(
         assert kernel.killed == [(FIRST_PID, signal.SIGKILL)]
         await fleet.has_players(3)
     told = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
-    assert told == [f"DNS worker 0 (process {FIRST_PID}) has said nothing for 10 s: starting another"]
+    assert told == [f"DNS worker 0 (process {FIRST_PID}) has sent nothing for 10 s: starting another"]
 
 
 @pytest.mark.parametrize("state", [None, ProcessState("T", 1.0)])

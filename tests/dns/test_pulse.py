@@ -54,7 +54,7 @@ def test_one_that_was_stopped_is_ended_within_a_second(letter: str) -> None:
 def test_one_that_sleeps_and_says_nothing_is_ended_after_ten_seconds() -> None:
     pulse = beating()
     assert rounds(pulse, SILENT_ROUNDS - 1, SLEEPING) == []
-    assert rounds(pulse, 1, SLEEPING) == ["has said nothing for 10 s"]
+    assert rounds(pulse, 1, SLEEPING) == ["has sent nothing for 10 s"]
 
 
 def test_one_that_only_lacks_cpu_is_never_ended() -> None:
@@ -66,12 +66,12 @@ def test_that_it_lacked_cpu_before_it_beat_again_excuses_no_later_silence() -> N
     pulse = beating()
     assert rounds(pulse, SILENT_ROUNDS, STARVED) == []
     pulse.beat()
-    assert rounds(pulse, SILENT_ROUNDS, SLEEPING) == ["has said nothing for 10 s"]
+    assert rounds(pulse, SILENT_ROUNDS, SLEEPING) == ["has sent nothing for 10 s"]
 
 
 def test_one_that_has_had_much_cpu_without_a_word_is_in_an_endless_loop() -> None:
     states = [ProcessState("R", 1.0 + number * 0.2) for number in range(SILENT_ROUNDS)]
-    assert rounds(beating(), SILENT_ROUNDS, *states) == ["has been busy for 10 s without a word"]
+    assert rounds(beating(), SILENT_ROUNDS, *states) == ["has used CPU for 10 s without a beat"]
 
 
 def test_what_it_used_before_it_fell_silent_does_not_count() -> None:
@@ -84,7 +84,7 @@ def test_one_that_starts_has_a_minute() -> None:
 
 def test_five_seconds_of_cpu_are_much() -> None:
     states = [ProcessState("R", 1.0)] * (SILENT_ROUNDS - 1) + [ProcessState("R", 1.0 + BUSY_CPU_SECONDS)]
-    assert rounds(beating(), SILENT_ROUNDS, *states) == ["has been busy for 10 s without a word"]
+    assert rounds(beating(), SILENT_ROUNDS, *states) == ["has used CPU for 10 s without a beat"]
 
 
 def test_one_that_is_dying_has_not_been_stopped() -> None:

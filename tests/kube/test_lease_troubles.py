@@ -88,7 +88,7 @@ async def test_a_lease_that_cannot_be_given_back_keeps_nobody_longer_than_two_se
         server.hang.add("a")
         ends_at = now()
     assert now() == pytest.approx(ends_at + RELEASE_SECONDS)
-    assert said(caplog) == ["lease agent could not be given back: no answer in time"]
+    assert said(caplog) == ["lease agent could not be released: no answer in time"]
 
 
 async def test_work_that_ends_badly_with_the_lease_is_logged_with_its_error(
@@ -105,7 +105,7 @@ async def test_work_that_ends_badly_with_the_lease_is_logged_with_its_error(
         await asyncio.sleep(5)
         assert replica.elector.holder == "b"
         [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
-        assert record.getMessage() == "what had to stop with the lease ended badly"
+        assert record.getMessage() == "the work failed while stopping after the lease was lost"
         assert record.exc_info is not None
         assert isinstance(record.exc_info[1], ValueError)
 

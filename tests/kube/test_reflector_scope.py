@@ -109,7 +109,7 @@ async def test_each_problem_and_the_end_of_all_is_logged_once_with_whose_it_is(
     assert said == [
         "w: cannot list widgets: 403 Forbidden: no",
         "w: cannot list widgets: 500 InternalError: no",
-        "w: well again",
+        "w: recovered",
     ]
 
 

@@ -62,7 +62,7 @@ class DemoCluster:
         self._agent_task = self._tasks.start(self._agent.run(), name=f"agent of {self.name}")
 
     async def kill_agent(self) -> None:
-        """End it as a crash would: it says good-bye to nobody."""
+        """End it as a crash would: nothing is withdrawn, nobody is told."""
         task, self._agent_task = self._agent_task, None
         if task is not None:
             await _end(task)

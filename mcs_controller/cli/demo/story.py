@@ -1,4 +1,4 @@
-"""The story that `demo --once` plays: what users and operators live through, each step checked.
+"""The story that `demo --once` plays: what users and operators experience, each step checked.
 
 Nothing is taken from inside: a step acts through the API servers and is checked over real sockets
 (`checks.py`). It has no time of its own: it ends as soon as the world is as it should be, and fails when that

@@ -3,8 +3,8 @@
 An answer belongs to the service that its name is of or below, and goes when that changes. Of a service,
 everything that is asked in earnest is kept, and of what can be made up without end (other types, names that
 do not exist) a few. Answers about names of no service ("does not exist") are kept up to a bound until some
-service comes or goes. Where a bound is reached some of others make room, a few at a time, so
-that no question has to wait until much is cleared.
+service comes or goes. Where a bound is reached a few others are dropped to make
+room, so that no question waits until much is cleared.
 """
 
 from collections import OrderedDict, deque

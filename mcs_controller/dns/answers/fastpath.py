@@ -42,8 +42,8 @@ def make_responder(answers: ZoneAnswers, channel: Channel, counters: Counters) -
     marks_truncation = channel.marks_truncation
 
     def respond(packet: bytes) -> bytes | None:
-        # The outermost place of all that answers: a fault must cost its own message only, whoever else's
-        # came with it. To try costs nothing as long as nothing is raised.
+        # The outermost place of all that answers: a fault must not affect the other messages that came with
+        # this one. `try` costs nothing as long as nothing is raised.
         try:
             shape = SHAPES.get(packet[2:HEADER_BYTES])
             if shape is None:
@@ -77,7 +77,7 @@ def make_responder(answers: ZoneAnswers, channel: Channel, counters: Counters) -
                 tail = answer.next_tail()
             requests[answer.slot] += 1
             return packet[:2] + answer.heads[shape] + question + tail + opt
-        except Exception:  # noqa: BLE001 - told in the log there
+        except Exception:  # noqa: BLE001 - logged there
             return fault_reply(packet, channel, counters)
 
     return respond

@@ -1,7 +1,7 @@
-"""What becomes of an error in our own code while a message is answered: it costs that message, and no other.
+"""An error in our own code while a message is answered: that message gets SERVFAIL, and no other is affected.
 
-It is counted, and told in the log with the message that led to it, at a bounded rate, since whoever found
-such a message can send it as often as he likes.
+It is counted and logged with the message that led to it, at a bounded rate: whoever found such a message can
+send it again and again.
 """
 
 import logging
@@ -27,7 +27,7 @@ class Faults:
         self._told_count = 0
 
     def note(self, packet: bytes) -> None:
-        """Count the exception that is being handled, and tell of it unless one was told of just now."""
+        """Count the exception that is being handled, and log it unless one was logged just now."""
         self.count += 1
         now = self._clock()
         if self._told_at is not None and now - self._told_at < LOG_INTERVAL_SECONDS:

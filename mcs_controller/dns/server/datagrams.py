@@ -7,8 +7,8 @@ for all of a machine's addresses (IP_PKTINFO): a reply must come from there, or 
 
 Replies of one size to one client go out as one long datagram that the kernel cuts (UDP_SEGMENT, Linux 4.18):
 a resolver with many questions under way is answered for a fraction of the cost. Where a kernel or a network
-card cannot, replies are sent one by one, and so are those to a client whom only joined ones do not reach. One
-whom none reach says nothing about others: a query may come from any address, and from port 0.
+card cannot, replies are sent one by one, and so are those to a client that joined ones do not reach. A client
+that no reply reaches proves nothing: a query may come from any address, and from port 0.
 
 The structures are those of <sys/socket.h> and <netinet/in.h> of 64-bit Linux; glibc and musl agree on them.
 """
@@ -177,7 +177,7 @@ class Datagrams:
         ]
 
     def reply(self, replies: list[bytes | None]) -> int:
-        """Send the replies to the queries that were received last; how many the kernel would not take."""
+        """Send the replies to the queries that were received last; how many the kernel did not take."""
         messages: list[_Message] = []
         if len(replies) == 1:
             if replies[0] is not None:
@@ -244,7 +244,8 @@ class Datagrams:
         if error in _CANNOT_JOIN:
             self._joins = False
             _log.warning(
-                "replies go out one by one from now on, since joined ones do not: %s", errno.errorcode[error]
+                "joined replies cannot be sent (%s): replies are sent one by one from now on",
+                errno.errorcode[error],
             )
             return
         if len(self._unjoined) >= UNJOINED_CLIENTS_MAX:

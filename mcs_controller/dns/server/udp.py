@@ -1,7 +1,7 @@
 """One UDP socket, read by ourselves: one wake-up answers all that waits, up to a bound.
 
 asyncio's DatagramProtocol reads one packet a wake-up, which makes it six times slower under load. The bound
-keeps the loop's other work (TCP, watches) going. Nothing here blocks: a reply that the kernel will not take
+keeps the loop's other work (TCP, watches) going. Nothing here blocks: a reply that the kernel does not take
 at once is dropped and counted, as the network might have done.
 
 A few queries are answered one by one, as soon as each is read; when more wait they are taken together, which

@@ -2,8 +2,9 @@
 
 The parent binds a group of sockets for each worker, all on the same addresses (SO_REUSEPORT), keeps them open
 and lets every worker have all of them. So what clients have sent to a worker that dies is still there: within
-milliseconds another worker answers for its group, until a new one that has the whole zone takes over. A
-worker that is late with its beats is helped in the same way, and ended once it is sure to hang (`pulse.py`).
+milliseconds another worker answers for its group, until a new one that has the whole zone takes over. When
+a worker is late with its beats, another one answers as well; it is ended once it is sure to hang
+(`pulse.py`).
 
 Changes wait for each worker by name, and what is sent is the service as it is then: a slow worker gets fewer
 states, never older ones, and nothing piles up here.

@@ -1,7 +1,7 @@
 """What a parent and its workers say to each other: frames of JSON over a socket pair.
 
 The parent tells each worker what it is (`Hello`, once) and then how things should be (`Orders`); the worker
-tells how things are (`Report`), and between two reports that it is well (`Beat`). Orders and reports are
+tells how things are (`Report`), and between two reports that it is alive (`Beat`). Orders and reports are
 whole states apart from the services, of which only the changed ones are sent, so none of them depends on when
 it is read. Both ends are this program in the same version, so a frame that cannot be read ends it all.
 """
@@ -56,13 +56,13 @@ class Report(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """A worker is well: how late its event loop woke it for this."""
+    """A worker is alive: how late its event loop woke it for this."""
 
     lag_seconds: float
 
 
 def send(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    """Nothing when the other end is gone: who reads learns that, and uvloop raises RuntimeError here."""
+    """Send a frame; nothing when the other end is gone: the reader notices, and uvloop would raise here."""
     if not writer.is_closing():
         writer.write(frame)
 

@@ -1,9 +1,8 @@
-"""Whether a worker process lives: by its beats, and when they stop, by what the kernel says of it.
+"""Whether a worker process is alive: by its beats, and when they stop, by what the kernel says of it.
 
-A worker that is late is helped at once (another one answers for its group as well), since that costs nothing
-if it was only slow. It is ended much later, and never for want of CPU: ending it would cost the others more
-of what they lack, and its successor would be late as well. Only one that was stopped from outside is ended
-soon, for the sake of its TCP clients.
+When a worker is late, another one answers for its group as well, since that costs nothing if it was only
+slow. It is ended much later, and never because the machine is short of CPU: its successor would cost more CPU
+and be late as well. Only one that was stopped from outside is ended soon, for the sake of its TCP clients.
 
 Silence is counted in the parent's own rounds: a time in which the parent stood still is no worker's fault.
 """
@@ -73,8 +72,8 @@ class Pulse:
             return None
         seconds = self.silent_rounds * BEAT_SECONDS
         if state.cpu_seconds - self._cpu_before_seconds >= BUSY_CPU_SECONDS:
-            return f"has been busy for {seconds:.0f} s without a word"
-        return None if self._was_runnable else f"has said nothing for {seconds:.0f} s"
+            return f"has used CPU for {seconds:.0f} s without a beat"
+        return None if self._was_runnable else f"has sent nothing for {seconds:.0f} s"
 
 
 def process_state(pid: int) -> ProcessState | None:

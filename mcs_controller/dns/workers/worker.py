@@ -1,8 +1,8 @@
 """A worker process: answers what its parent feeds it, on sockets that the parent bound.
 
 It watches no API server and imports nothing that does, so that it is small. It does what its orders say and
-reports every second; between two reports it beats, which is how the parent knows that it is well. When the
-parent is gone it answers what has arrived and ends: nobody would tell it of changes any more.
+reports every second; between two reports it beats, which is how the parent knows that it is alive. When the
+parent is gone it answers what has arrived and ends, since it would learn of no more changes.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class Worker:
         return True
 
     async def report_for_ever(self) -> None:
-        """Tell the parent that all is well, and now and then what has been counted."""
+        """Tell the parent that this worker is alive, and every second what has been counted."""
         loop = asyncio.get_running_loop()
         while True:
             self._report()

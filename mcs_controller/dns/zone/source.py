@@ -2,7 +2,7 @@
 
 A change marks its service, and at the end of the same turn of the loop each marked service is handed over
 whole, once, however many of its objects changed. The zone opens when both kinds have been listed in full,
-and is never emptied again for want of an API server: what it last said is served on, and answers say that
+and is never emptied because an API server is away: its last state stays in use, and answers say that
 they may be stale (docs/decisions/0012-dns-never-forgets.md). An object that is unreadable is left out, alone.
 
 Until the lists are complete, what an earlier process saved may be served in their place (`adopt`), as stale.

@@ -27,7 +27,7 @@ EXEC_TIMEOUT_SECONDS: Final = 30.0
 EXEC_OUTPUT_MAX_BYTES: Final = 1024 * 1024
 RENEW_BEFORE_EXPIRY: Final = timedelta(seconds=60)
 RENEWED_LATELY_SECONDS: Final = 5.0
-"""Several requests may come back with 401 at once: one renewal serves them all."""
+"""Several requests may be answered with 401 at once: one renewal serves them all."""
 
 
 class Credential(Protocol):
@@ -148,7 +148,7 @@ class ExecCredential:
         self._renewed_at = -RENEWED_LATELY_SECONDS
 
     async def authorization(self) -> str | None:
-        """The token; waits for the plugin only when there is no valid one, renews behind otherwise."""
+        """The token; waits for the plugin only when none is valid, else it is renewed in the background."""
         now = self._clock.now()
         if not self._have or (self._expires is not None and self._expires <= now):
             await self._renew_shared()

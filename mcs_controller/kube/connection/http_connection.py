@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         assert not self._asked
         self._asked, self._answered, self._head_read, self._whole = True, False, False, False
         self._bodyless_bytes = 0
-        # In pieces: of what TLS was given at once nobody can tell whether the server has taken it.
+        # In pieces: what is written to TLS at once hides how much of it the server has taken.
         for start in range(0, len(request), WRITE_BYTES):
             self._transport.write(request[start : start + WRITE_BYTES])
 

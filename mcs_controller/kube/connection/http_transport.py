@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 LINE_MAX_BYTES: Final = ANSWER_MAX_BYTES
 ERROR_BODY_MAX_BYTES: Final = 64 * 1024
 TLS_CHECK_SECONDS: Final = 30.0
-"""How often the certificate files are looked at for a change."""
+"""How often the certificate files are checked for a change."""
 
 _USER_AGENT: Final = f"mcs-controller/{__version__}"
 _ERRORS: Final = (ExchangeError, OSError, TimeoutError)
@@ -187,7 +187,7 @@ class HttpTransport:
             self._context = self._tls.context(self._context_certificate)
             self._context_stamp = stamp
         except ConfigError as error:
-            # Perhaps it is being written just now; the certificates read before serve on.
+            # Perhaps they are being written just now: the certificates read before stay in use.
             _log.warning("%s: changed certificates cannot be used yet: %s", self._server, error)
 
 
@@ -262,7 +262,7 @@ class _HttpLineStream:
             raise kube_error(error, self._server) from error
 
     async def close(self) -> None:
-        """Give the connection up: what the server still sends on it is of no use."""
+        """Close the connection: what the server still sends on it is not needed."""
         self._on_close(self)
         self._answer.close()
 

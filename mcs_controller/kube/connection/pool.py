@@ -131,7 +131,7 @@ class Pool:
         self._idle = [one for one in self._idle if one[1] is not connection]
 
     def _sweep(self) -> None:
-        """Close what nobody needed for a while."""
+        """Close connections that were not used for a while."""
         loop = asyncio.get_running_loop()
         self._sweeper = None
         oldest_seconds = loop.time() - KEEPALIVE_SECONDS

@@ -1,7 +1,7 @@
-"""What a reflector makes of one object: an entry for its store, nothing, or a failure that is told once.
+"""What a reflector makes of one object: an entry for its store, nothing, or a failure that is logged once.
 
 Decoders raise for what they cannot read. That is counted, and named in the log once for each version, at a
-bounded rate, since who writes such objects may write them all day.
+bounded rate, since such objects may be written all day.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class ObjectDecoder(Generic[T]):
         return Decoded(key, version, None if value is None else Entry(*key, uid, version, value))
 
     def forget(self, key: Key) -> None:
-        """The object is gone, or well again."""
+        """The object is gone, or could be decoded."""
         if self._undecodable:
             self._undecodable.pop(key, None)
 

@@ -23,7 +23,7 @@ class LeftOutLedger:
         self._client = client
         self._named: OrderedDict[tuple[str, str, str], str] = OrderedDict()
         self._lines = TokenBucket(LINES_AT_ONCE, LINES_PER_SECOND)
-        self._unsaid = 0
+        self._unlogged = 0
 
     def note(self, kind: str, left: LeftOut, now_seconds: float) -> None:
         """One more; `now_seconds` is the loop's time."""
@@ -37,7 +37,7 @@ class LeftOutLedger:
         if len(self._named) > NAMED_MAX:
             self._named.popitem(last=False)
         if not self._lines.take(now_seconds):
-            self._unsaid += 1
+            self._unlogged += 1
             return
         _log.warning(
             "%s: %s %s/%s at version %s (%d bytes) is left out, %s: %s%s",
@@ -49,6 +49,6 @@ class LeftOutLedger:
             left.size_bytes,
             left.reason.replace("_", " "),
             left.detail,
-            f"; {self._unsaid} more since the last such line" if self._unsaid else "",
+            f"; {self._unlogged} more since the last such line" if self._unlogged else "",
         )
-        self._unsaid = 0
+        self._unlogged = 0

@@ -4,10 +4,10 @@
 writes one after the other in the background. What is told again within `SERIES_SECONDS` becomes a series
 of the first event (a count and a time, by patch) and not a new object, and is patched at most every
 `SERIES_SPACING_SECONDS`. About one object `WRITES_AT_ONCE` are written, then one in `WRITE_SPACING_SECONDS`:
-what another member changes all day long would else be news all day long. What has to wait is folded with what
-is told of the same reason meanwhile, and is written with the last note and their number. Everything here is
+another member may change something all day. Events of one reason that have to wait are folded into one, which
+is written with the last note and their number. Everything here is
 bounded, and losing an event is better than harming anything: one that finds no room, or that the API server
-does not take, is counted and forgotten.
+does not take, is counted and dropped.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class EventRecorder:
         self._metrics = EventMetrics(registry)
         self._series: OrderedDict[_Told, _Series] = OrderedDict()
         self._queue: deque[_Series] = deque()
-        # Of objects that have had enough the one event of each matter that is not written yet.
+        # Of objects whose budget is used up: the one event of each matter that is not written yet.
         self._waiting: dict[ObjectRef, dict[tuple[EventType, str], _Series]] = {}
         self._budgets: OrderedDict[ObjectRef, TokenBucket] = OrderedDict()
         self._wake = asyncio.Event()
@@ -272,7 +272,7 @@ class EventRecorder:
     def _give_up(self, series: _Series, reason: str, error: KubeError) -> None:
         self._metrics.dropped.labels(reason=reason).inc()
         regarding = series.told.regarding
-        # Where a namespace ends there is nobody to tell, nor anything to do.
+        # In a namespace that is being deleted nobody needs the event.
         ending = isinstance(error, NamespaceTerminating | NotFound)
         _log.log(
             logging.DEBUG if ending else logging.WARNING,

@@ -1,14 +1,14 @@
 """How long to wait before the next try: doubling, capped, with full jitter.
 
 Full jitter (anything between nothing and the ceiling) is what keeps hundreds of clients that lost the same
-server from coming back in one wave. A server's `Retry-After` wins over our own reckoning, within a bound.
+server from coming back in one wave. A server's `Retry-After` wins over our own wait, within a bound.
 """
 
 from random import Random
 from typing import Final
 
 RETRY_AFTER_MAX_SECONDS: Final = 300.0
-"""A server may ask for patience, not for eternity."""
+"""The longest wait that a server may ask for."""
 
 RETRY_AFTER_SPREAD: Final = 0.1
 """Clients that were all told the same `Retry-After` spread over this share of it."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 _ROUNDING: Final = 1e-9
-"""Who waited as long as he was told to is not sent away again."""
+"""So that a caller who waited as long as `wait_seconds` said may go on."""
 
 
 class TokenBucket:

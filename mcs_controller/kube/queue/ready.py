@@ -9,17 +9,17 @@ from typing import Final, Generic, Protocol, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 Lane = str
-"""Whose doing it is that a key is looked at, such as a member's id."""
+"""On whose account a key is reconciled, such as a member's id."""
 
 OWN_LANE: Final[Lane] = ""
 
 lane_of_work: ContextVar[Lane] = ContextVar("lane_of_work", default=OWN_LANE)
-"""The lane that the present task's work was taken from: what it leads to is the doing of the same party."""
+"""The lane that the present task's work was taken from: what it enqueues goes into the same lane."""
 
 
 @contextmanager
 def working_for(lane: Lane) -> Iterator[None]:
-    """What is added within to whatever queue is added to this lane."""
+    """What is enqueued within the block, in any queue, goes into this lane."""
     token = lane_of_work.set(lane)
     try:
         yield
@@ -79,7 +79,7 @@ class OneLine(Generic[K]):
         return key, now_seconds, lane
 
     def done(self, lane: Lane) -> None:
-        """Nothing waits for that."""
+        """Nothing to do: there is one line for all."""
 
     def oldest_seconds(self) -> float:
         """When the first came."""
@@ -90,7 +90,7 @@ class Lanes(Generic[K]):
     """A line for each lane, served in turns: one key of each lane that has any, round and round.
 
     However many keys a lane has, a key of another one waits for one turn of each lane and for what stands
-    before it in its own. A key that several parties want looked at stands in the lane of each, and its turn
+    before it in its own. A key that several parties enqueue is in the lane of each, and its turn
     is the first that comes. No lane is worked on by more than `workers_max` at a time, so that a worker is
     left for the others when the work of one is slow.
     """

@@ -1,4 +1,4 @@
-"""The work queue: which keys need a look, and the bounded workers that look.
+"""The work queue: keys that wait to be reconciled, and a bounded number of workers that reconcile them.
 
 It promises: a key is never worked on by two workers at once; a key added many times before its turn is
 worked on once, and one added while it is being worked on is worked on once more afterwards; a failing key
@@ -37,22 +37,23 @@ WOKEN_PER_SECOND: Final = 500
 
 
 class QueueObserver(Protocol):
-    """Told of every reconcile that ended: `result` is `ok`, `again` (it wants another look) or `error`."""
+    """Told of every reconcile that ended: `result` is `ok`, `again` (requeued) or `error`."""
 
     def __call__(self, waited_seconds: float, worked_seconds: float, result: str) -> None: ...
 
 
 class WorkQueue(Generic[K]):
-    """Keys that need a look; `run` serves them until it is cancelled. Keys may be added before it runs.
+    """Keys to reconcile; `run` serves them until it is cancelled. Keys may be added before it runs.
 
-    `reconcile` is level-based work on one key. It is told only *which* thing to look at, never what happened
-    to it. It reads the present state from the stores, writes the whole wanted state, and is right however
-    often it runs and whatever it missed. It returns the seconds after which it wants to look again, or None;
-    it raises to be retried with this key's backoff (an `ApiError` with a `Retry-After` sets the time itself).
+    `reconcile` is level-based work on one key. It is told only *which* object to reconcile, never what
+    happened to it. It reads the present state from the stores, writes the whole wanted state, and is right
+    however often it runs and whatever it missed. It returns the seconds after which the key is requeued, or
+    None; it raises to be retried with this key's backoff (an `ApiError` with a `Retry-After` sets the time
+    itself).
 
     With `lanes`, ready keys are served one of each lane in turn, in order within a lane, so that the many
-    keys of one party hold nobody else up for longer than one key of each. Who adds a key says whose doing
-    it is; what a reconcile adds or has to retry, here or in another queue, stays in the lane that it is from.
+    keys of one party delay nobody else for longer than one key of each. Whoever adds a key names the lane;
+    what a reconcile adds or has to retry, here or in another queue, stays in the lane that it is from.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class WorkQueue(Generic[K]):
         return max(0.0, asyncio.get_running_loop().time() - added) if added != float("inf") else 0.0
 
     def add(self, key: K, lane: Lane | None = None) -> None:
-        """Have `key` looked at as soon as a worker is free; without `lane` it is the present work's."""
+        """Enqueue `key`; without `lane` into that of the present work."""
         now = asyncio.get_running_loop().time()
         if lane is None:
             lane = lane_of_work.get()
@@ -121,7 +122,7 @@ class WorkQueue(Generic[K]):
             self._wake_one()
 
     def add_after(self, key: K, seconds: float) -> None:
-        """Have `key` looked at after `seconds`; of several wishes the earliest holds."""
+        """Enqueue `key` after `seconds`; of several calls the earliest time counts."""
         if seconds <= 0:
             self.add(key)
             return
@@ -137,10 +138,10 @@ class WorkQueue(Generic[K]):
             self._set_timer(loop)
 
     def retry_unanswered(self) -> None:
-        """Have the keys looked at soon whose last look failed because the server could not be reached.
+        """Enqueue soon the keys whose last reconcile failed because the server could not be reached.
 
-        For when it can be again. They come spread over a short time and keep their backoff, so that a server
-        that comes and goes is not asked more often for it; what the server refused waits its own time.
+        For when it can be reached again. They come spread over a short time and keep their backoff, so that a
+        server that comes and goes is not asked more often for it; what the server refused waits its own time.
         """
         spread_seconds = max(WAKE_SPREAD_SECONDS, len(self._unanswered) / WOKEN_PER_SECOND)
         for key in self._unanswered:
@@ -179,7 +180,7 @@ class WorkQueue(Generic[K]):
                 await self._turn.pause()
 
     async def _work_on(self, key: K, added: float, lane: Lane, loop: asyncio.AbstractEventLoop) -> None:
-        # This look replaces one that was promised for later.
+        # This reconcile replaces one that was due later.
         self._no_longer_due(key)
         lane_of_work.set(lane)
         self._running.add(key)
@@ -227,7 +228,8 @@ class WorkQueue(Generic[K]):
 
     def _retry(self, key: K, error: BaseException) -> None:
         backoff = self._backoffs.get(key)
-        # That another writer was quicker once is in order: the next look works on what is there.
+        # A first conflict is no warning: another writer was quicker, and the next reconcile reads what it
+        # wrote.
         is_news = backoff is not None or not isinstance(error, Conflict)
         if backoff is None:
             backoff = self._backoffs[key] = Backoff(
@@ -241,7 +243,7 @@ class WorkQueue(Generic[K]):
         if isinstance(error, (KubeError, asyncio.CancelledError)):
             _log.log(
                 logging.WARNING if is_news else logging.DEBUG,
-                "%s: reconciling %s failed, again in %.3f s: %s: %s",
+                "%s: reconciling %s failed, requeued in %.3f s: %s: %s",
                 self.name,
                 key,
                 seconds,
