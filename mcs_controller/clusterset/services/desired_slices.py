@@ -138,6 +138,12 @@ def _endpoints(endpoints: tuple[Endpoint, ...], own: bool, hinted: bool) -> tupl
     endpoints have hints, one without a zone is left out: kube-proxy would ignore the hints of all. Only an
     endpoint that a non-owner adds to an owned name can be without a zone there.
     """
+    if not hinted:
+        for endpoint in endpoints:
+            if endpoint.hint_zones or (endpoint.node_name and not own):
+                break
+        else:
+            return endpoints
     return tuple(
         endpoint
         if endpoint.hint_zones == (hints := (endpoint.zone,) if hinted else ())

@@ -25,17 +25,15 @@ def published_slice(slice_: SourceSlice) -> SourceSlice:
 
 def published_content(content: SliceContent) -> SliceContent:
     """The content without what is not to be seen; the very same when there was nothing of that."""
-    if not any(
-        endpoint.node_name or endpoint.hint_zones or len(endpoint.addresses) > ADDRESSES_PER_ENDPOINT_MAX
-        for endpoint in content.endpoints
-    ):
-        return content
-    return SliceContent(content.address_type, content.ports, tuple(map(_published, content.endpoints)))
+    endpoints = content.endpoints
+    for endpoint in endpoints:
+        if endpoint.node_name or endpoint.hint_zones or len(endpoint.addresses) > ADDRESSES_PER_ENDPOINT_MAX:
+            return SliceContent(content.address_type, content.ports, tuple(map(_published, endpoints)))
+    return content
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_ENDPOINTS)
 def _published(endpoint: Endpoint) -> Endpoint:
-    return Endpoint(
+    return _endpoint(
         endpoint.addresses[:ADDRESSES_PER_ENDPOINT_MAX],
         endpoint.ready,
         endpoint.serving,
@@ -43,3 +41,15 @@ def _published(endpoint: Endpoint) -> Endpoint:
         endpoint.hostname,
         endpoint.zone,
     )
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_ENDPOINTS)
+def _endpoint(
+    addresses: tuple[str, ...],
+    ready: bool | None,
+    serving: bool | None,
+    terminating: bool | None,
+    hostname: str,
+    zone: str,
+) -> Endpoint:
+    return Endpoint(addresses, ready, serving, terminating, hostname, zone)

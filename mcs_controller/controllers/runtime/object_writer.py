@@ -10,7 +10,7 @@ equal the written value is kept. A server that prunes or fills in fields is noti
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from mcs_controller.api.resources import Resource
@@ -51,15 +51,18 @@ class ObjectWriter(Generic[T]):
         as the new value, unless the server's answer differs from `body`.
         """
         namespace = body["metadata"].get("namespace", "")
-        async with self._writing((namespace, body["metadata"]["name"]), value):
-            answer = await self._client.create(self._resource(), body, namespace=namespace)
+        key = (namespace, body["metadata"]["name"])
+        with self._store.writing(key, value):
+            request = self._client.create(self._resource(), body, namespace=namespace)
+            answer = await self._corrected(key, request)
             return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
     async def replace(self, entry: Entry[T], body: Mapping[str, Any], value: T | None = None) -> Entry[T]:
         """Replace the object known as `entry`, if nobody has written it since; `value` as in `create`."""
         metadata = {**body["metadata"], "resourceVersion": entry.resource_version, "uid": entry.uid}
-        async with self._writing(entry.key, value):
-            answer = await self._client.update(self._resource(), {**body, "metadata": metadata})
+        with self._store.writing(entry.key, value):
+            request = self._client.update(self._resource(), {**body, "metadata": metadata})
+            answer = await self._corrected(entry.key, request)
             return self._remember(answer, value if _is_as_sent(answer, body) else None)
 
     async def patch(
@@ -70,45 +73,42 @@ class ObjectWriter(Generic[T]):
         `expected` is the value that the patch should lead to, None if it is not known.
         """
         metadata = {**patch.get("metadata", {}), "resourceVersion": entry.resource_version, "uid": entry.uid}
-        async with self._writing(entry.key, expected):
-            return self._remember(
-                await self._client.patch(
-                    self._resource(),
-                    entry.name,
-                    {**patch, "metadata": metadata},
-                    namespace=entry.namespace,
-                    subresource=subresource,
-                )
+        with self._store.writing(entry.key, expected):
+            request = self._client.patch(
+                self._resource(),
+                entry.name,
+                {**patch, "metadata": metadata},
+                namespace=entry.namespace,
+                subresource=subresource,
             )
+            return self._remember(await self._corrected(entry.key, request))
 
     async def delete(self, entry: Entry[T], *, propagation: str | None = None) -> None:
         """Delete exactly the object known as `entry`; no error if it is gone already."""
-        async with self._correcting(entry.key):
-            with contextlib.suppress(NotFound):
-                await self._client.delete(
-                    self._resource(),
-                    entry.name,
-                    namespace=entry.namespace,
-                    uid=entry.uid,
-                    propagation=propagation,
-                )
+        request = self._client.delete(
+            self._resource(), entry.name, namespace=entry.namespace, uid=entry.uid, propagation=propagation
+        )
+        try:
+            await request
+        except NotFound:
+            pass  # It is gone already.
+        except Conflict:
+            await self._read_again(entry.key)
+            raise
         self._store.remove(entry.namespace, entry.name)
 
-    @contextlib.asynccontextmanager
-    async def _writing(self, key: Key, expected: T | None) -> AsyncIterator[None]:
-        with self._store.writing(key, expected):
-            async with self._correcting(key):
-                yield
-
-    @contextlib.asynccontextmanager
-    async def _correcting(self, key: Key) -> AsyncIterator[None]:
+    async def _corrected(self, key: Key, request: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The answer to a write of `key`; if the write shows that the store is wrong, corrects it first."""
         try:
-            yield
+            return await request
         except (Conflict, NotFound):
-            # An error of this read is dropped: the error of the write is raised, and the caller retries.
-            with contextlib.suppress(KubeError):
-                await self._read(key)
+            await self._read_again(key)
             raise
+
+    async def _read_again(self, key: Key) -> None:
+        # An error of this read is dropped: the error of the write is raised, and the caller retries.
+        with contextlib.suppress(KubeError):
+            await self._read(key)
 
     async def _read(self, key: Key) -> None:
         held = self._store.get(*key)
@@ -142,12 +142,14 @@ def _is_as_sent(answer: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
     """Whether the answer is `body` with only the server's own metadata added."""
     if len(answer) != len(body):
         return False
+    for field, value in body.items():
+        if field != "metadata" and answer.get(field) != value:
+            return False
     metadata, sent = answer["metadata"], body["metadata"]
-    return (
-        all(answer.get(field) == value for field, value in body.items() if field != "metadata")
-        and all(metadata.get(field) == value for field, value in sent.items())
-        and len(metadata) == len(sent) + len(metadata.keys() & _SERVERS_METADATA)
-    )
+    for field, value in sent.items():
+        if metadata.get(field) != value:
+            return False
+    return len(metadata) == len(sent) + len(metadata.keys() & _SERVERS_METADATA)
 
 
 def _entry(raw: Mapping[str, Any], value: T) -> Entry[T]:

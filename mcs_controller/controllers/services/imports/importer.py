@@ -105,8 +105,8 @@ class Importer:
         exporters = set(merged.clusters) if merged is not None else set()
         if own in exporters:
             self._evidence.saw([(own, key)])
-        unsure = self._unsure(key, exporters, imported)
         remembered = self._remembered_exporters(key, imported)
+        unsure = self._unsure(key, exporters, remembered, imported)
         if unsure and imported is not None and not imported.value.deleting:
             return await self._hold(key, imported, unsure, exporters | remembered)
         if unsure and merged is None:
@@ -136,7 +136,11 @@ class Importer:
         return remembered
 
     def _unsure(
-        self, key: ServiceKey, exporters: Set[str], imported: Entry[LocalImport] | None
+        self,
+        key: ServiceKey,
+        exporters: Set[str],
+        remembered: Set[str],
+        imported: Entry[LocalImport] | None,
     ) -> frozenset[str]:
         """The clusters that, going by the objects here, export the service, and have not said otherwise.
 
@@ -146,7 +150,7 @@ class Importer:
             return frozenset()
         unsure = self._view.unaccounted(key, imported.value if imported else None, exporters)
         own = self._local.cluster_id
-        is_left = own not in exporters and own in self._remembered_exporters(key, imported)
+        is_left = own not in exporters and own in remembered
         if is_left and not self._evidence.proves_gone([(own, key)]):
             return unsure | {own}
         return unsure
@@ -320,7 +324,10 @@ class Importer:
         After a start it takes a while to know who is dead. Until then a cluster whose endpoints were
         withdrawn when this process began stays withdrawn: the import names it, and there is no slice.
         """
+        dead = self._membership.dead & exporters
         doubtful = self._membership.doubtful & exporters
+        if not doubtful:
+            return frozenset(dead)
         held = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
         named = imported.value.clusters
         self._imported_here.update((cluster, key) for cluster in doubtful.difference(named))
@@ -329,7 +336,7 @@ class Importer:
             for cluster in doubtful.intersection(named) - held
             if (cluster, key) not in self._imported_here
         )
-        return (self._membership.dead & exporters).union(left_out)
+        return frozenset(dead.union(left_out))
 
     def _own_if_exported(self, key: ServiceKey) -> Set[str]:
         return {self._local.cluster_id} if self._view.own_record(key) is not None else set()

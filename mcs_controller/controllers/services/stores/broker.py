@@ -181,5 +181,5 @@ class BrokerStores:
 
 
 def _taken(intake: Intake, slice_: SourceSlice, raw: Mapping[str, Any]) -> bool:
-    endpoints = sum(len(endpoint.addresses) for endpoint in slice_.content.endpoints)
+    endpoints = sum([len(endpoint.addresses) for endpoint in slice_.content.endpoints])
     return intake.takes(slice_.cluster, raw["metadata"]["name"], endpoints)

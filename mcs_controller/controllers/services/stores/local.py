@@ -130,6 +130,7 @@ class LocalStores:
         )
         self.exports.subscribe(self._export_changed)
         self._loaded_listeners: list[KeyListener] = []
+        self._all_synced = False
 
     def on_loaded(self, listener: KeyListener) -> None:
         """Call `listener` with each key whose Service and slices have been read, or could not be read."""
@@ -149,12 +150,16 @@ class LocalStores:
         await self._exports_known.wait()
 
     def synced(self) -> bool:
-        """Whether every store has held one complete list."""
-        return all(informer.synced() for informer in self._informers)
+        """Whether every store has held one complete list; once it has, it has for good."""
+        if not self._all_synced:
+            self._all_synced = all(informer.synced() for informer in self._informers)
+        return self._all_synced
 
     def loaded(self, key: ServiceKey) -> bool:
         """Whether the stores hold the Service and all slices of an exported service."""
-        return key in self._loaded and self.services.synced() and self.source_slices.synced()
+        return key in self._loaded and (
+            self._all_synced or (self.services.synced() and self.source_slices.synced())
+        )
 
     def unread(self, key: ServiceKey) -> bool:
         """Whether this cluster has a ServiceExport whose Service has not been read yet."""

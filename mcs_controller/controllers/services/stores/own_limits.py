@@ -60,7 +60,7 @@ class OwnLimits:
     def refuses_slice(self, slice_: SourceSlice, body: Mapping[str, Any]) -> str | None:
         """Why the slice, as in `body`, may not be published; None if it may."""
         name = exported_slice_name(slice_.service.namespace, slice_.name)
-        endpoints = sum(len(endpoint["addresses"]) for endpoint in body["spec"]["endpoints"])
+        endpoints = sum([len(endpoint["addresses"]) for endpoint in body["spec"]["endpoints"]])
         return self._ask(self._broker.own_slice_intake, slice_.service, SLICES, name, body, endpoints)
 
     def kept_back(self, key: ServiceKey) -> bool:
