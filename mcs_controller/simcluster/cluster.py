@@ -22,7 +22,6 @@ import yaml
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.simcluster.faults import Faults
-from mcs_controller.simcluster.http import HttpFrontEnd
 from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
 from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.kinds.served import ServedKinds
@@ -31,11 +30,12 @@ from mcs_controller.simcluster.lifecycles.background import Background
 from mcs_controller.simcluster.lifecycles.custom_resources import CustomResources
 from mcs_controller.simcluster.lifecycles.garbage import GarbageCollector
 from mcs_controller.simcluster.lifecycles.namespaces import IMMORTAL, Namespaces
-from mcs_controller.simcluster.server import ApiServer
+from mcs_controller.simcluster.serving.http import HttpFrontEnd
+from mcs_controller.simcluster.serving.server import ApiServer
+from mcs_controller.simcluster.serving.transport import InProcessTransport
+from mcs_controller.simcluster.serving.watches import BOOKMARK_INTERVAL_SECONDS
 from mcs_controller.simcluster.storage.objects import Objects
 from mcs_controller.simcluster.storage.versions import HISTORY_EVENTS_PER_RESOURCE, Object, Snapshot, Storage
-from mcs_controller.simcluster.storage.watches import BOOKMARK_INTERVAL_SECONDS
-from mcs_controller.simcluster.transport import InProcessTransport
 
 ADMIN = "admin"
 CONTROLLER_DELAY_SECONDS = 0.02

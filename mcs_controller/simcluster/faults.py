@@ -20,8 +20,8 @@ from typing import Literal, NamedTuple, TypedDict, Unpack
 
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.simcluster import status
+from mcs_controller.simcluster.serving.watches import Stream
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.storage.watches import Stream
 
 What = Literal["delay", "fail", "hang", "lose answer", "refuse", "stall watch"]
 

@@ -12,8 +12,8 @@ import pytest
 from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.connection.transport import Request, Transport
 from mcs_controller.kube.errors import Unreachable
-from mcs_controller.simcluster.bodies import BODY_MAX_BYTES
 from mcs_controller.simcluster.cluster import SimCluster
+from mcs_controller.simcluster.serving.bodies import BODY_MAX_BYTES
 from tests.contract.api import Api, config_map
 
 PATH = "/api/v1/namespaces/default/configmaps"

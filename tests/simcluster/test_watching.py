@@ -11,7 +11,7 @@ from pydantic_core import from_json
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import Timeout
 from mcs_controller.simcluster.cluster import SimCluster
-from mcs_controller.simcluster.storage import watches
+from mcs_controller.simcluster.serving import watches
 from tests.contract.api import WIDGETS, Api, config_map, widget_crd
 from tests.contract.conftest import CRDS
 

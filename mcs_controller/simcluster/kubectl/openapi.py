@@ -18,7 +18,7 @@ from typing import Any
 
 from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.kubectl.discovery import VERSION_INFO
-from mcs_controller.simcluster.patches import accepted_types
+from mcs_controller.simcluster.patches.patch import accepted_types
 from mcs_controller.simcluster.schemas.builtin import DEFINITIONS, GVK, LINK, OBJECT_META, Schema
 
 V2_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"

@@ -2,7 +2,7 @@
 
 These are versions and preconditions, fields that a client cannot change, generation, the status subresource,
 and finalizers. What one kind demands is in its `Kind` (schema, `prepare`) and its `Rules`; HTTP is in
-`server.py`.
+`serving/`.
 
 Invariant: a write that changes nothing stores nothing, and so makes no event.
 """

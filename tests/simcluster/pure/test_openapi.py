@@ -7,7 +7,7 @@ import pytest
 
 from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
 from mcs_controller.simcluster.kubectl.openapi import openapi_v3, openapi_v3_index
-from mcs_controller.simcluster.patches import STRATEGIC_PATCH
+from mcs_controller.simcluster.patches.patch import STRATEGIC_PATCH
 from tests.simcluster.pure.builders import Object, shipped
 
 KINDS = (*BUILTIN_KINDS, shipped("serviceimports"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.simcluster.patches import (
+from mcs_controller.simcluster.patches.patch import (
     APPLY,
     JSON_PATCH,
     MERGE_PATCH,

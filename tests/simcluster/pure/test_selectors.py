@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcs_controller.simcluster.selectors import field_selector, label_selector
+from mcs_controller.simcluster.serving.selectors import field_selector, label_selector
 from mcs_controller.simcluster.status import StatusError
 from tests.simcluster.pure.builders import Object, builtin, named, shipped
 

@@ -10,8 +10,8 @@ import asyncio
 
 from mcs_controller.kube.connection.transport import HEAD_BYTES, LineStream, Request, Response
 from mcs_controller.kube.errors import Timeout, TooLarge, Unreachable
-from mcs_controller.simcluster.server import ApiServer
-from mcs_controller.simcluster.storage.watches import Stream
+from mcs_controller.simcluster.serving.server import ApiServer
+from mcs_controller.simcluster.serving.watches import Stream
 
 
 class InProcessTransport:

@@ -15,8 +15,8 @@ from typing import NamedTuple
 from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kinds.kind import Kind
-from mcs_controller.simcluster.paths import ListOptions
-from mcs_controller.simcluster.selectors import field_selector, label_selector
+from mcs_controller.simcluster.serving.paths import ListOptions
+from mcs_controller.simcluster.serving.selectors import field_selector, label_selector
 from mcs_controller.simcluster.storage.versions import Object, Storage, Stored
 
 Match = Callable[[Object], bool]

@@ -1,8 +1,8 @@
 """What a request means on this API server: it finds the kind, picks the verb, and returns the answer.
 
-Lists are read in `storage/reading.py`, objects written in `storage/objects.py`, watches served by
-`storage/watches.py`; `answers.py` renders them. Requests arrive through `transport.py` (same process) or
-`http.py` (a socket) and are handled alike.
+Lists are read in `reading.py`, watches served by `watches.py`, objects written in `storage/objects.py`;
+`answers.py` renders them. Requests arrive through `transport.py` (same process) or `http.py` (a socket) and
+are handled alike.
 
 Invariant: every refusal is a `metav1.Status`. The only exception that leaves this module is `Unreachable`,
 when a fault breaks the connection.
@@ -20,24 +20,24 @@ from pydantic_core import to_json
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.connection.transport import LineStream, Request, Response
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.answers import (
+from mcs_controller.simcluster.faults import Call, Faults
+from mcs_controller.simcluster.kinds.kind import Kind
+from mcs_controller.simcluster.kinds.served import ServedKinds
+from mcs_controller.simcluster.kubectl import documents
+from mcs_controller.simcluster.patches.patch import APPLY, apply_patch
+from mcs_controller.simcluster.serving.answers import (
     choose_view,
     error_response,
     json_response,
     text_response,
 )
-from mcs_controller.simcluster.bodies import media_type, payload_of, read_body
-from mcs_controller.simcluster.faults import Call, Faults
-from mcs_controller.simcluster.kinds.kind import Kind
-from mcs_controller.simcluster.kinds.served import ServedKinds
-from mcs_controller.simcluster.kubectl import documents
-from mcs_controller.simcluster.patches import APPLY, apply_patch
-from mcs_controller.simcluster.paths import ListOptions, Query, Target, parse_path
+from mcs_controller.simcluster.serving.bodies import media_type, payload_of, read_body
+from mcs_controller.simcluster.serving.paths import ListOptions, Query, Target, parse_path
+from mcs_controller.simcluster.serving.reading import Page, read_page, selection
+from mcs_controller.simcluster.serving.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
 from mcs_controller.simcluster.status import StatusError
 from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
-from mcs_controller.simcluster.storage.reading import Page, read_page, selection
 from mcs_controller.simcluster.storage.versions import Bucket, Object
-from mcs_controller.simcluster.storage.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
 
 WATCH_MIN_SECONDS = 1800.0
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")

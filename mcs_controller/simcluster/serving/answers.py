@@ -16,8 +16,8 @@ from mcs_controller.kube.connection.transport import Response
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.kubectl.tables import render_table, wants_table
+from mcs_controller.simcluster.serving.reading import Page
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.storage.reading import Page
 from mcs_controller.simcluster.storage.versions import Object, Stored
 
 _JSON = "application/json"

@@ -17,9 +17,9 @@ from aiohttp import web
 
 from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.errors import KubeError
-from mcs_controller.simcluster.bodies import BODY_MAX_BYTES
 from mcs_controller.simcluster.faults import Faults
-from mcs_controller.simcluster.server import ApiServer
+from mcs_controller.simcluster.serving.bodies import BODY_MAX_BYTES
+from mcs_controller.simcluster.serving.server import ApiServer
 
 ANONYMOUS = "anonymous"
 _HOST = "127.0.0.1"

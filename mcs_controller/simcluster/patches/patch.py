@@ -1,8 +1,8 @@
 """PATCH: one object and a patch body in, the patched object out.
 
 JSON patch (RFC 6902) and merge patch (RFC 7386) are here. Strategic merge patch and server-side apply, which
-follow the list keys of the schema, are `kubectl/strategic_patches.py` and `kubectl/applies.py`. Whether the
-result is a valid object is checked afterwards, as for any update.
+follow the list keys of the schema, are `strategic.py` and `server_side.py`. Whether the result is a valid
+object is checked afterwards, as for any update.
 
 Invariants: the target is never changed; what comes back may share parts with it. A patch cannot make the
 server work or remember without bounds: body, operations, copied bytes and depth are limited.
@@ -21,10 +21,9 @@ from pydantic_core import from_json, to_json
 
 from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
-from mcs_controller.simcluster.bodies import BODY_MAX_BYTES
 from mcs_controller.simcluster.kinds.kind import Kind, Object
-from mcs_controller.simcluster.kubectl.applies import apply_configuration
-from mcs_controller.simcluster.kubectl.strategic_patches import apply_strategic_patch
+from mcs_controller.simcluster.patches.server_side import apply_configuration
+from mcs_controller.simcluster.patches.strategic import apply_strategic_patch
 from mcs_controller.simcluster.status import StatusError
 
 JSON_PATCH = "application/json-patch+json"
@@ -33,7 +32,7 @@ STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"
 
 OPERATIONS_MAX = 10_000
-COPIED_MAX_BYTES = BODY_MAX_BYTES
+COPIED_MAX_BYTES = 3 * 1024 * 1024
 """Both are the real server's limits: a few `copy` operations could double an object again and again."""
 
 

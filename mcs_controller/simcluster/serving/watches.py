@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mcs_controller.kube.errors import KubeError
-from mcs_controller.simcluster.answers import View, bookmark_event, error_event
 from mcs_controller.simcluster.kinds.kind import Kind
-from mcs_controller.simcluster.paths import ListOptions, Query
+from mcs_controller.simcluster.serving.answers import View, bookmark_event, error_event
+from mcs_controller.simcluster.serving.paths import ListOptions, Query
+from mcs_controller.simcluster.serving.reading import Match, selection
 from mcs_controller.simcluster.status import StatusError, bad_request
-from mcs_controller.simcluster.storage.reading import Match, selection
 from mcs_controller.simcluster.storage.versions import Event, Storage, Stored
 
 BUFFER_MAX_LINES = 16384
