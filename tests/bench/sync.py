@@ -31,7 +31,7 @@ from tests.bench.load import Changes, Observer, Slices, observing
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
 from tests.realkube.product import install_clusterset, killed_in_the_end, start_agent
-from tests.realkube.workloads import eventually
+from tests.support.waiting import eventually
 
 RATES_PER_SECOND = (50, 100)
 WARM_UP_SECONDS = 2
@@ -155,7 +155,7 @@ class Bench:
             self.measured["ours"].import_all_s.append(seconds)
             yield {agent.process.name: agent.pid() for agent in agents}
             await east.call("DELETE", exports)
-            await eventually(self._exported, lambda left: not left, timeout_s=60)
+            await eventually(self._exported, lambda left: not left, within_seconds=60)
 
     async def _exported(self) -> Sequence[Json]:
         group = "/apis/broker.mcs-controller.io/v1alpha1"

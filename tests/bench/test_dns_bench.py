@@ -1,7 +1,7 @@
 """What the DNS benchmark's figures rest on: which load counts, and that changes are seen."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -27,9 +27,9 @@ from tests.bench.dns_objects import CLASSES, CODES, NAMESPACE, Shape, questions
 from tests.bench.dns_report import table
 from tests.bench.dns_setting import Setting
 from tests.bench.dns_throughput import SYSTEMS, Comparison, comparison, which_counts
+from tests.support.waiting import until
 
 SHAPE = Shape(1_200, slices_per_headless=2, endpoints_per_slice=3)
-TIMEOUT_SECONDS = 20
 
 
 class Zone:
@@ -46,12 +46,6 @@ class Zone:
 
     def set_stale(self, stale: bool) -> None:
         pass
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not condition():  # noqa: ASYNC110 - threads and the source tell nobody
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.support.waiting import eventually
+
 PROGRAM = Path(sys.executable).with_name("mcs-controller")
 DEADLINE_SECONDS = 60.0
 
@@ -78,12 +80,7 @@ class Running:
 
     async def get_until(self, path: str, text: str) -> tuple[int, str]:
         """Ask it until the answer holds `text`."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while True:
-                status, body = await self.get(path)
-                if text in body:
-                    return status, body
-                await asyncio.sleep(0.1)
+        return await eventually(lambda: self.get(path), lambda told: text in told[1], DEADLINE_SECONDS)
 
     async def end(self, number: signal.Signals) -> Ended:
         """Send a signal and wait for the end."""

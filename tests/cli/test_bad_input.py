@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mcs_controller.cli.main import main
-from tests.cli.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 from tests.cli.program import Ended, run
+from tests.support.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +84,7 @@ async def test_a_missing_kubeconfig_is_named(command: str, tmp_path: Path) -> No
         ("clusters: [", []),
         ("just a text", []),
         ("", []),
-        (kubeconfig(**{"current-context": "gone"}), ["gone"]),
+        (kubeconfig(current="gone"), ["gone"]),
         (kubeconfig(clusters=[]), []),
     ],
     ids=["broken YAML", "no mapping", "empty", "unknown context", "no cluster"],

@@ -14,7 +14,7 @@ from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from tests.cli.metrics_reference import NowhereTransport
-from tests.controllers.processes import Told
+from tests.support.agents import Told
 
 ALL = list(CONTROLLERS)
 

@@ -14,9 +14,10 @@ from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import Ended, run, start
-from tests.dns.cluster import Importer, until
+from tests.dns.cluster import Importer
+from tests.support.kubeconfigs import kubeconfig, write
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -11,10 +11,10 @@ import pytest
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.zone.snapshot import service_line, write_snapshot
 from mcs_controller.dnscheck.client import QueryFailed, query
-from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import running
 from tests.dns.zonetext import packed, vip
 from tests.realkube.product import free_port
+from tests.support.kubeconfigs import kubeconfig, write
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.cli.program import running
-from tests.controllers.clusterset import member_cluster
+from tests.support.objects import member_cluster
 
 pytestmark = pytest.mark.slow
 

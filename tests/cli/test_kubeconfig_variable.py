@@ -10,8 +10,8 @@ from aiohttp import web
 
 from mcs_controller.cli.connecting import connect
 from mcs_controller.kube.errors import ConfigError
-from tests.cli.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 from tests.cli.program import run
+from tests.support.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 
 pytestmark = pytest.mark.slow
 
@@ -55,9 +55,7 @@ def file_for(folder: Path, name: str, server: str, *, context: str = "main", cur
     """A kubeconfig whose token is its name."""
     contexts = [{"name": context, "context": {"cluster": "c", "user": "u"}}]
     users = [{"name": "u", "user": {"token": name}}]
-    return write(
-        folder, name, kubeconfig(server, users=users, contexts=contexts, **{"current-context": current})
-    )
+    return write(folder, name, kubeconfig(server, users=users, contexts=contexts, current=current))
 
 
 async def tokens_seen(server: ApiServer, *argv: str | Path, **environment: str) -> set[str]:

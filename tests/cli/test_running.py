@@ -13,9 +13,9 @@ from aiohttp.test_utils import TestServer
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.zone.snapshot import service_line, write_snapshot
-from tests.cli.kubeconfigs import kubeconfig, write
 from tests.cli.program import run, running, start
 from tests.dns.zonetext import packed, vip
+from tests.support.kubeconfigs import kubeconfig, write
 
 pytestmark = pytest.mark.slow
 

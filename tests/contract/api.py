@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from mcs_controller.kube.connection.transport import LineStream, Request, Transport
+from tests.support.waiting import eventually
 
 Object = dict[str, Any]
 Query = Mapping[str, str]
@@ -87,12 +87,7 @@ class Api:
 
     async def until(self, path: str, holds: Callable[[Answer], bool]) -> Answer:
         """Ask again and again until the answer is as wanted."""
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            while True:
-                answer = await self.send("GET", path)
-                if holds(answer):
-                    return answer
-                await asyncio.sleep(0.02)
+        return await eventually(lambda: self.send("GET", path), holds, TIMEOUT_SECONDS, poll_seconds=0.02)
 
     async def until_gone(self, path: str) -> None:
         await self.until(path, lambda answer: answer.status == 404)

@@ -35,8 +35,8 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, local_export, local_service, source_slice
-from tests.controllers.clusterset import Clusterset
-from tests.controllers.processes import LoopClock, Told, Wire
+from tests.support.agents import LoopClock, Told, Wire
+from tests.support.clusterset import Clusterset
 
 API = ServiceKey("shop", "api")
 NAMES = frozenset({"shop.web"}), frozenset({"shop.web-abc", "shop.web-def"})

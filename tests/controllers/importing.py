@@ -36,8 +36,9 @@ from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB, record, source_slice
-from tests.controllers.clusterset import Cluster, Clusterset
-from tests.controllers.processes import LoopClock, Told, Wire
+from tests.support.agents import LoopClock, Told, Wire
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
 
 DERIVED = derived_service_name(WEB)
 Said = dict[str, tuple[str, str, str]]
@@ -112,7 +113,7 @@ class West:
         context = Context.of(
             AgentConfig(cluster_id="west", exclude_metadata=("secret.example.com/",)),
             local=self.local.client,
-            broker=self.cluster.world.broker_api,
+            broker=self.cluster.broker.client(),
             clock=LoopClock(),
             random=Random(1),
             registry=self.registry,

@@ -14,8 +14,9 @@ from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import rfc3339_micro
 from mcs_controller.kube.connection.transport import Request, Response, Transport
-from tests.controllers.clusterset import Clusterset, Object
-from tests.controllers.processes import LoopClock
+from tests.support.agents import LoopClock
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
 
 LOOK_SECONDS = 10.0
 

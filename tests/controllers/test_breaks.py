@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES, MEMBER_CLUSTERS
-from tests.controllers.clusterset import Clusterset
-from tests.controllers.test_poison import record
+from tests.controllers.mars import record
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

@@ -11,18 +11,16 @@ from mcs_controller.api.resources import (
     SERVICES,
     Resource,
 )
-from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset, Object, import_by_hand
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, Clusterset
+from tests.support.objects import EXPORTS, IMPORTS, Object, import_by_hand
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
 
 
 async def exported(world: Clusterset) -> Object:
     """East exports; what all then have."""
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world.imported("shop", "web", EAST)
+    await world.exported_by("east")
     return await world.settled()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from mcs_controller.api import resources
 from mcs_controller.simcluster.faults import Fault
-from tests.controllers.clusterset import Clusterset
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

@@ -32,7 +32,7 @@ from mcs_controller.kube.errors import Invalid, NotFound
 from mcs_controller.kube.store import Entry, Store
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.clusterset.builders import record
-from tests.controllers.processes import LoopClock, Wire
+from tests.support.agents import LoopClock, Wire
 
 pytestmark = pytest.mark.looptime
 

@@ -4,11 +4,10 @@ import asyncio
 
 import pytest
 
-from tests.controllers.clusterset import Clusterset
+from tests.support.clusterset import EAST, Clusterset
 
 pytestmark = pytest.mark.looptime
 
-EAST = {"10.1.0.1", "10.1.0.2"}
 ANSWERS = pytest.mark.parametrize("answer_delay_seconds", [0.0, 0.5], ids=["answer first", "echo first"])
 
 
@@ -124,9 +123,7 @@ async def test_a_burst_of_changes_ends_in_the_last_and_skips_what_was_in_between
 
 async def test_a_service_that_nobody_exports_costs_no_write_and_no_memory() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         before = len(world["east"].agent.wire.writes)
 
         for number in range(20):
@@ -142,9 +139,7 @@ async def test_a_service_that_nobody_exports_costs_no_write_and_no_memory() -> N
 
 async def test_what_is_no_longer_exported_is_forgotten() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
 
         await world["east"].unexport("shop", "web")
         await world.gone("shop", "web")

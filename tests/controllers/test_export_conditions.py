@@ -3,8 +3,11 @@
 import pytest
 
 from mcs_controller.api.resources import SERVICES
-from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, Clusterset
+from tests.support.objects import EXPORTS
 from tests.support.users import write_status
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.looptime
 
@@ -14,7 +17,7 @@ async def conditions_are(cluster: Cluster, **wanted: tuple[str, str]) -> None:
         found = await cluster.conditions("shop", "web")
         return all(found.get(kind) == value for kind, value in wanted.items())
 
-    await cluster.world.until(they_are)
+    await eventually(they_are)
 
 
 async def is_imported_nowhere(world: Clusterset) -> None:
@@ -62,9 +65,7 @@ async def test_an_export_without_a_service_is_not_valid_until_the_service_comes(
 @pytest.mark.requirement("MCS-EXP-06")
 async def test_when_the_service_is_deleted_the_export_is_withdrawn_and_says_so() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
 
         await world["east"].api.delete(SERVICES, "web", namespace="shop")
 
@@ -92,7 +93,7 @@ async def test_node_ports_and_load_balancers_are_exported_as_clusterset_ip(kind:
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web", type=kind)
 
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
 
         imported = await world["west"].import_of("shop", "web")
         assert imported is not None
@@ -103,9 +104,7 @@ async def test_node_ports_and_load_balancers_are_exported_as_clusterset_ip(kind:
 @pytest.mark.requirement("MCS-EXP-18")
 async def test_a_derived_service_cannot_be_exported_in_turn() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
         derived = await world["west"].derived_of("shop", "web")
         assert derived is not None
         name = derived["metadata"]["name"]
@@ -197,4 +196,4 @@ async def test_an_export_that_the_broker_refuses_says_why() -> None:
 
         refusing.lift()
         await conditions_are(world["east"], Ready=("True", "Exported"))
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)

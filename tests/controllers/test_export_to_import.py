@@ -8,7 +8,9 @@ import pytest
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES, Resource
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.naming import derived_service_name
-from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import EXPORTS, IMPORTS
 
 pytestmark = pytest.mark.looptime
 
@@ -37,7 +39,7 @@ async def test_an_export_is_imported_by_every_cluster_the_exporter_included() ->
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web")
 
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"}, within_seconds=2)
+        await world.imported("shop", "web", EAST, within_seconds=2)
 
 
 @pytest.mark.requirement("MCS-EXP-16")
@@ -54,9 +56,7 @@ async def test_an_export_reaches_the_others_within_a_second() -> None:
 @pytest.mark.requirement("MCS-IMP-12", "MCS-IMP-09", "MCS-IMP-08")
 async def test_the_first_version_has_type_and_ports_and_ips_come_with_their_families_in_one_write() -> None:
     async with Clusterset("east", "west", service_cidrs={"west": ("10.97.0.0/16", "fd00:97::/112")}) as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
 
         history = await import_history(world["west"], 3)
 
@@ -76,7 +76,7 @@ async def test_no_status_is_ever_written_to_a_derived_service() -> None:
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web")
         await world["west"].deploy("shop", "web", ports=[{"name": "http", "port": 81, "targetPort": 8080}])
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2", "10.2.0.1", "10.2.0.2"})
+        await world.imported("shop", "web", EAST | WEST)
         await world["east"].edit(SERVICES, "shop", "web", {"spec": {"sessionAffinity": "ClientIP"}})
         await world.settle()
 
@@ -107,7 +107,7 @@ async def test_the_import_says_what_the_exported_service_says() -> None:
             internalTrafficPolicy="Local",
             trafficDistribution="PreferClose",
         )
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
 
         imported = await world["west"].import_of("shop", "web")
 
@@ -137,7 +137,7 @@ async def test_the_derived_service_carries_the_clusterset_ip_and_does_what_the_i
             internalTrafficPolicy="Local",
             trafficDistribution="PreferClose",
         )
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
 
         imported = await world["west"].import_of("shop", "web")
         derived = await world["west"].derived_of("shop", "web")
@@ -162,9 +162,7 @@ async def test_the_derived_service_carries_the_clusterset_ip_and_does_what_the_i
 @pytest.mark.requirement("MCS-IMP-19", "MCS-IMP-07", "MCS-IMP-08")
 async def test_what_changes_on_the_exported_service_changes_on_import_and_derived_service() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
         before = await world["west"].derived_of("shop", "web")
 
         await world["east"].edit(
@@ -277,7 +275,7 @@ async def test_endpoints_that_come_go_or_are_no_longer_ready_are_followed_everyw
         await world.everywhere("shop")
         east = world["east"]
         await east.deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
 
         await east.endpoints("shop", "web", "10.1.0.2", "10.1.0.3")
         await world.imported("shop", "web", {"10.1.0.2", "10.1.0.3"}, within_seconds=1)
@@ -334,7 +332,7 @@ async def test_a_namespace_that_appears_gets_its_imports_and_one_that_goes_takes
         assert await world["west"].held(NAMESPACES, "", "shop") is None
 
         await world["west"].namespace("shop")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"}, within_seconds=1)
+        await world.imported("shop", "web", EAST, within_seconds=1)
 
         await world["west"].api.delete(NAMESPACES, "shop")
 
@@ -343,15 +341,13 @@ async def test_a_namespace_that_appears_gets_its_imports_and_one_that_goes_takes
 
         await world.until(namespace_gone)
         await world["west"].namespace("shop")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"}, within_seconds=1)
+        await world.imported("shop", "web", EAST, within_seconds=1)
 
 
 @pytest.mark.requirement("MCS-LIFE-09")
 async def test_a_namespace_that_is_held_while_terminating_is_left_in_peace() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
         holder = {
             "apiVersion": "v1",
             "kind": "ConfigMap",

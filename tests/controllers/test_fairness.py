@@ -6,8 +6,10 @@ from functools import partial
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
-from tests.controllers.clusterset import POLL_SECONDS, Cluster, Clusterset
 from tests.controllers.test_import_cap import mars_exports, named
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.waiting import POLL_SECONDS
 
 pytestmark = pytest.mark.looptime
 

@@ -3,7 +3,10 @@
 import pytest
 
 from mcs_controller.api.resources import SERVICES
-from tests.controllers.clusterset import Cluster, Clusterset, Object
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
+from tests.support.waiting import settle
 
 pytestmark = pytest.mark.looptime
 
@@ -20,17 +23,16 @@ def cidrs(**stacks: str) -> dict[str, list[str]]:
 
 
 async def deploy(cluster: Cluster, *families: str, **spec: object) -> None:
-    number = cluster.world.names.index(cluster.name) + 1
     await cluster.service("shop", "web", **spec)
     if "IPv4" in families:
-        await cluster.endpoints("shop", "web", f"10.{number}.0.1", name="web-4")
+        await cluster.endpoints("shop", "web", f"10.{cluster.number}.0.1", name="web-4")
     if "IPv6" in families:
-        await cluster.endpoints("shop", "web", f"fd01:{number}::1", name="web-6")
+        await cluster.endpoints("shop", "web", f"fd01:{cluster.number}::1", name="web-6")
     await cluster.export("shop", "web")
 
 
 async def settled_import(cluster: Cluster) -> Object:
-    await cluster.world.settle()
+    await settle()
     imported = await cluster.import_of("shop", "web")
     assert imported is not None
     return imported

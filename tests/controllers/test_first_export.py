@@ -3,12 +3,12 @@
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
-from tests.controllers.clusterset import IMPORTS, Clusterset
-from tests.controllers.test_poison import record, slice_
+from tests.controllers.mars import record, slice_
+from tests.support.clusterset import EAST, Clusterset
+from tests.support.objects import IMPORTS
 
 pytestmark = pytest.mark.looptime
 
-EAST = {"10.1.0.1", "10.1.0.2"}
 SLICES = EXPORTED_ENDPOINT_SLICES.plural
 
 

@@ -7,21 +7,19 @@ from pydantic_core import from_json, to_json
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
-from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand
-from tests.controllers.test_poison import record, slice_
+from tests.controllers.mars import record, slice_
+from tests.support.clusterset import EAST, Clusterset
+from tests.support.objects import IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
 
-EAST = {"10.1.0.1", "10.1.0.2"}
 LONG = 3600.0
 
 
 @pytest.mark.requirement("MCS-LIFE-01", "MCS-LIFE-07")
 async def test_an_export_that_came_and_went_since_the_start_is_withdrawn_at_once() -> None:
     async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
 
         await world["east"].unexport("shop", "web")
 
@@ -32,9 +30,7 @@ async def test_an_export_that_came_and_went_since_the_start_is_withdrawn_at_once
 @pytest.mark.requirement("MCS-EXP-06", "MCS-LIFE-07")
 async def test_a_service_that_came_and_went_since_the_start_is_withdrawn_at_once() -> None:
     async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
 
         await world["east"].api.delete(SERVICES, "web", namespace="shop")
 
@@ -67,9 +63,7 @@ async def test_nothing_is_published_before_the_cluster_id_is_proven_ours() -> No
 @pytest.mark.requirement("MCS-LIFE-08", "MCS-EXP-15")
 async def test_after_a_restart_nothing_is_written_before_it_is_known_what_is_there() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         before = await world.settled()
         world.broker.faults.delay(7.0, verbs=["list"], users=["member-east"])
 
@@ -164,9 +158,7 @@ async def test_what_the_first_list_lacks_and_the_second_has_is_not_gone(
     restarted: str, plural: str, name: str, lists: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         before = await world.settled()
         await world[restarted].kill()
         server = world[restarted].sim if plural == "serviceexports" else world.broker

@@ -6,8 +6,9 @@ import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.kube.errors import Invalid
-from tests.controllers.clusterset import Clusterset, Object
-from tests.controllers.test_poison import EAST, east_exports, record, slice_
+from tests.controllers.mars import east_exports, record, slice_
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 
@@ -91,7 +92,7 @@ async def test_what_one_cluster_excludes_its_imports_lack_and_nobody_is_in_confl
             await world[name].service("shop", "web")
             await world[name].endpoints("shop", "web", *world[name].addresses())
             await world[name].export("shop", "web", exportedLabels=carried, exportedAnnotations=carried)
-        await world.imported("shop", "web", EAST | {"10.2.0.1", "10.2.0.2"})
+        await world.imported("shop", "web", EAST | WEST)
         await world.settle()
 
         for cluster in world:

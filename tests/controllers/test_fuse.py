@@ -11,7 +11,9 @@ from mcs_controller.api.resources import (
     SERVICES,
 )
 from mcs_controller.controllers.membership.withdrawal import withdraw_exports
-from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset, Object
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import EXPORTS, IMPORTS, Object
 
 pytestmark = pytest.mark.looptime
 

@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
-from tests.controllers.clusterset import Cluster, Clusterset
 from tests.controllers.test_fuse import exported, held, names
 from tests.controllers.test_import_cap import mars_exports, named
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

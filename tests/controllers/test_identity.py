@@ -16,12 +16,10 @@ from mcs_controller.clusterset.errors import InvalidClusterId
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.controllers.clusterset import Clusterset, Object
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
-WEST = {"10.2.0.1", "10.2.0.2"}
 
 
 def about_crd(version: str) -> Object:

@@ -15,8 +15,10 @@ from mcs_controller.api.resources import (
     SERVICES,
 )
 from mcs_controller.clusterset.membership.limits import Limits
-from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
-from tests.controllers.test_poison import record, slice_
+from tests.controllers.mars import record, slice_
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
 

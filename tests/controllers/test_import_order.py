@@ -10,7 +10,8 @@ from mcs_controller.controllers.services.imports.order import (
     BEHIND_SECONDS,
     BehindExports,
 )
-from tests.controllers.clusterset import IMPORTS, Clusterset
+from tests.support.clusterset import Clusterset
+from tests.support.objects import IMPORTS
 
 pytestmark = pytest.mark.looptime
 

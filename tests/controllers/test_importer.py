@@ -11,9 +11,9 @@ from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
 from mcs_controller.kube.errors import Invalid, NamespaceTerminating, ServerError
 from tests.clusterset.builders import WEB, record, source_slice
-from tests.controllers.clusterset import IMPORTS, import_by_hand
 from tests.controllers.importing import DERIVED, importing, slice_name, west
-from tests.controllers.processes import LoopClock
+from tests.support.agents import LoopClock
+from tests.support.objects import IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
 

@@ -10,11 +10,11 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
-from tests.controllers.clusterset import BROKER_CRDS, MCS_CRDS, Clusterset, Object, member_cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.crds import BROKER_CRDS, MCS_CRDS
+from tests.support.objects import Object, member_cluster
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
 
 
 def only_v1alpha1(crd: Object) -> None:
@@ -81,7 +81,7 @@ async def test_a_cluster_that_serves_only_v1alpha1_takes_part() -> None:
         await world["east"].deploy("shop", "web")
         await west.deploy("shop", "web")
 
-        await world.imported("shop", "web", EAST | {"10.2.0.1", "10.2.0.2"})
+        await world.imported("shop", "web", EAST | WEST)
 
         imported = await west.held(service_imports("v1alpha1"), "shop", "web")
         assert imported is not None

@@ -6,9 +6,10 @@ import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.clusterset.membership.limits import OBJECT_MAX_BYTES, Limits
-from tests.controllers.clusterset import Cluster, Clusterset
+from tests.controllers.mars import record, slice_
 from tests.controllers.test_import_cap import imported, mars_exports, named, withdraw
-from tests.controllers.test_poison import record, slice_
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

@@ -9,11 +9,9 @@ from pydantic_core import from_json, to_json
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
-from tests.controllers.clusterset import Clusterset
+from tests.support.clusterset import EAST, WEST, Clusterset
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
 
 
 async def uid_of(world: Clusterset) -> str:
@@ -27,7 +25,7 @@ async def test_of_two_clusters_that_claim_one_id_at_once_the_first_keeps_it() ->
         Clusterset("east", "west", start=False) as world,
         Clusterset("east", seed=2, start=False) as twin,
     ):
-        twin.broker = world.broker
+        twin["east"].broker = world.broker
         # Each has read that nobody has the id before either has written.
         world.broker.faults.delay(1.0, verbs=["patch"], resources=["memberclusters"])
         first = world["east"].start()
@@ -86,7 +84,7 @@ async def test_a_member_that_only_an_outdated_list_lacks_loses_nothing(
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web")
         await world["west"].deploy("shop", "web")
-        everything = EAST | {"10.2.0.1", "10.2.0.2"}
+        everything = EAST | WEST
         await world.imported("shop", "web", everything)
         await world["north"].kill()
         stale = StaleCache(world.broker.transport("member-north"), "nobody")

@@ -11,8 +11,8 @@ from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.errors import Forbidden
-from tests.controllers.clusterset import Clusterset
 from tests.controllers.looks import LOOK_SECONDS, North, north
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

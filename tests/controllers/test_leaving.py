@@ -16,8 +16,10 @@ from mcs_controller.controllers.services.leave import leave
 from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import Forbidden, KubeError, Unreachable
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, import_by_hand
-from tests.controllers.test_poison import record
+from tests.controllers.mars import record
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
 

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from mcs_controller.simcluster.faults import Fault
-from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import IMPORTS
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.looptime
 
-EAST, WEST = {"10.1.0.1", "10.1.0.2"}, {"10.2.0.1", "10.2.0.2"}
 LONG = 3600.0
 """No second look within the test: it reads everything anew and would mend what is broken."""
 
@@ -23,13 +25,13 @@ async def export_again_in_one_moment(cluster: Cluster) -> None:
     verbs = ["delete", "update", "patch"]
     refusing = [
         cluster.sim.faults.fail(500, verbs=verbs, users=["agent"]),
-        cluster.world.broker.faults.fail(
+        cluster.broker.faults.fail(
             500, verbs=verbs, resources=["exportedservices"], users=[f"member-{cluster.name}"]
         ),
     ]
     await cluster.unexport("shop", "web")
     await cluster.export("shop", "web")
-    await cluster.world.until(lambda: is_unread(cluster))
+    await eventually(lambda: is_unread(cluster))
     for fault in refusing:
         fault.lift()
 
@@ -58,9 +60,7 @@ def unread(cluster: Cluster) -> float | None:
 @pytest.mark.requirement("MCS-EXP-08", "MCS-LIFE-10")
 async def test_an_export_that_cannot_be_read_says_why_and_holds_up_no_other_cluster() -> None:
     async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         west = world["west"]
         before = await identity(west)
         assert unread(west) == 0
@@ -150,9 +150,7 @@ async def test_until_it_is_read_again_an_export_that_was_never_published_keeps_i
 @pytest.mark.requirement("MCS-IMP-03", "MCS-IMP-08")
 async def test_an_import_stays_while_this_clusters_own_export_of_it_has_not_been_read() -> None:
     async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         west = world["west"]
         before = await identity(west)
         failing = services_cannot_be_read(west)

@@ -9,8 +9,9 @@ import pytest
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
-from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.looks import LOOK_SECONDS, North, north
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
-from tests.controllers.clusterset import Cluster, Clusterset, Object
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
-
-EAST, WEST = {"10.1.0.1", "10.1.0.2"}, {"10.2.0.1", "10.2.0.2"}
 
 
 def ports(first: int, count: int) -> list[Object]:

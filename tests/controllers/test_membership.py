@@ -10,19 +10,10 @@ import pytest
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.services.leave import leave
-from tests.controllers.clusterset import IMPORTS, Clusterset, import_by_hand, member_cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import IMPORTS, import_by_hand, member_cluster
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
-WEST = {"10.2.0.1", "10.2.0.2"}
-
-
-async def exported_by_both(world: Clusterset) -> None:
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world["west"].deploy("shop", "web")
-    await world.imported("shop", "web", EAST | WEST)
 
 
 async def has(world: Clusterset, name: str, addresses: set[str]) -> bool:
@@ -38,7 +29,7 @@ async def exporters(world: Clusterset, name: str) -> list[str]:
 @pytest.mark.requirement("MCS-LIFE-03", "MCS-LIFE-04", "MCS-LIFE-05")
 async def test_a_dead_members_endpoints_are_withdrawn_and_nothing_else_and_come_back_with_it() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world["north"].import_of("shop", "web")
         await world["east"].kill()
 
@@ -78,7 +69,7 @@ async def test_a_dead_member_keeps_its_precedence() -> None:
 @pytest.mark.requirement("MCS-LIFE-05")
 async def test_with_the_policy_keep_a_dead_members_endpoints_stay() -> None:
     async with Clusterset(dead_member_policy="keep") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         await world["east"].kill()
 
         await world.always(lambda: has(world, "north", EAST | WEST), for_seconds=300)
@@ -87,7 +78,7 @@ async def test_with_the_policy_keep_a_dead_members_endpoints_stay() -> None:
 @pytest.mark.requirement("MCS-LIFE-03", "MCS-LIFE-08")
 async def test_a_restart_does_not_bring_a_dead_members_endpoints_back() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         await world["east"].kill()
         await world.until(lambda: has(world, "north", WEST), within_seconds=90)
         before = await world.settled()
@@ -117,7 +108,7 @@ async def test_a_restart_holds_no_endpoints_of_living_members_back() -> None:
 async def test_clocks_that_are_hours_apart_make_nobody_dead_and_change_no_winner() -> None:
     skews = {"east": 7200.0, "west": -7200.0}
     async with Clusterset("east", "west", "north", skew_seconds=skews) as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world.settled()
 
         await asyncio.sleep(300)
@@ -128,9 +119,9 @@ async def test_clocks_that_are_hours_apart_make_nobody_dead_and_change_no_winner
 @pytest.mark.requirement("MCS-NS-05", "MCS-NS-06")
 async def test_a_cluster_id_that_another_cluster_has_ends_the_agent() -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         async with Clusterset("east", seed=2, start=False) as twin:
-            twin.broker = world.broker
+            twin["east"].broker = world.broker
             agent = twin["east"].start()
 
             with pytest.raises(ExceptionGroup) as caught:
@@ -225,7 +216,7 @@ async def shared_among(world: Clusterset, *members: str, besides: Collection[str
 @pytest.mark.requirement("MCS-LIFE-06")
 async def test_a_member_that_leaves_is_withdrawn_by_the_others() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         await world["east"].kill()
 
         await world.broker_api.delete(NAMESPACES, "mcs-member-east")
@@ -239,7 +230,7 @@ async def test_a_member_that_leaves_is_withdrawn_by_the_others() -> None:
 @pytest.mark.requirement("MCS-LIFE-06")
 async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitted_again() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
 
         await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
         await world.until(lambda: has(world, "north", WEST), within_seconds=90)
@@ -251,7 +242,7 @@ async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitte
 @pytest.mark.requirement("MCS-LIFE-06")
 async def test_a_member_that_may_go_by_its_annotation_is_withdrawn_as_soon_as_its_record_is_deleted() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         await world.settle()
         await world["east"].kill()
 
@@ -287,7 +278,7 @@ async def test_a_member_with_twenty_services_that_is_removed_is_no_mass_loss(res
 @pytest.mark.requirement("MCS-LIFE-06", "MCS-IMP-04")
 async def test_a_cluster_that_leaves_takes_its_own_imports_along_and_nothing_that_is_not_ours() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         east = world["east"]
         await east.api.create(IMPORTS, import_by_hand("shop", "by-hand"))
         await east.service("shop", "other")
@@ -357,7 +348,7 @@ async def test_an_export_from_a_namespace_that_the_member_may_not_use_goes_nowhe
 @pytest.mark.requirement("MCS-RBAC-06")
 async def test_a_member_writes_in_its_own_namespace_of_the_broker_only() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         for cluster in world:
             paths = [one for one in cluster.agent.wire.writes if "broker.mcs-controller.io" in one]
             assert all(f"/namespaces/mcs-member-{cluster.name}/" in one for one in paths)
@@ -366,7 +357,7 @@ async def test_a_member_writes_in_its_own_namespace_of_the_broker_only() -> None
 @pytest.mark.requirement("MCS-RBAC-06")
 async def test_a_second_record_in_a_members_namespace_changes_nothing() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world.settled()
         stray = member_cluster("east")
         stray["metadata"]["name"] = "stray"

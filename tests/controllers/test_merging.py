@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import SERVICES
-from tests.controllers.clusterset import Cluster, Clusterset
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
 
 pytestmark = pytest.mark.looptime
 
 TCP = {"name": "tcp", "port": 42, "protocol": "TCP"}
 UDP = {"name": "udp", "port": 42, "protocol": "UDP"}
-ALL = {"10.1.0.1", "10.1.0.2", "10.2.0.1", "10.2.0.2"}
 
 
 def slice_ports(*ports: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -30,10 +30,10 @@ async def east_before_west(world: Clusterset, east: tuple[Any, ...], west: tuple
     """East's export is the older one by more than a second."""
     await world.everywhere("shop")
     await deploy(world["east"], *east)
-    await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
-    await world["east"].world.settle()
+    await world.imported("shop", "web", EAST)
+    await world.settle()
     await deploy(world["west"], *west)
-    await world.imported("shop", "web", ALL)
+    await world.imported("shop", "web", EAST | WEST)
 
 
 async def conflict_is(world: Clusterset, *clusters: str, status: str, reason: str) -> None:
@@ -59,8 +59,8 @@ async def test_two_exporters_become_one_import_with_the_endpoints_of_both() -> N
             imported = await cluster.import_of("shop", "web")
             assert imported is not None
             assert imported["status"]["clusters"] == [{"cluster": "east"}, {"cluster": "west"}]
-            assert await cluster.addresses_of("shop", "web", "east") == {"10.1.0.1", "10.1.0.2"}
-            assert await cluster.addresses_of("shop", "web", "west") == {"10.2.0.1", "10.2.0.2"}
+            assert await cluster.addresses_of("shop", "web", "east") == EAST
+            assert await cluster.addresses_of("shop", "web", "west") == WEST
         await conflict_is(world, "east", "west", status="False", reason="NoConflicts")
 
 
@@ -72,7 +72,7 @@ async def test_a_service_without_an_export_of_its_own_takes_no_part() -> None:
         await world["west"].endpoints("shop", "web", "10.2.0.1")
         await world["east"].deploy("shop", "web")
 
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
         await world.settle()
         assert await world["west"].addresses_of("shop", "web", "west") == set()
 
@@ -115,7 +115,7 @@ async def test_of_two_exports_of_one_second_the_first_by_cluster_id_wins() -> No
         await deploy(world["west"], {**TCP, "port": 43})
         await deploy(world["east"], TCP)
 
-        await world.imported("shop", "web", ALL)
+        await world.imported("shop", "web", EAST | WEST)
 
         for cluster in world:
             assert await ports_of(cluster) == [("tcp", 42)]
@@ -133,7 +133,7 @@ async def test_precedence_follows_the_members_export_and_not_its_copy_on_the_bro
         await world.until(lambda: world["east"].import_of("shop", "web"))
         away.lift()
 
-        await world.imported("shop", "web", ALL)
+        await world.imported("shop", "web", EAST | WEST)
 
         for cluster in world:
             assert await ports_of(cluster) == [("tcp", 43)]
@@ -162,7 +162,7 @@ async def test_when_the_winner_goes_the_next_oldest_defines_the_import_and_the_i
 
         await world["east"].unexport("shop", "web")
 
-        await world.imported("shop", "web", {"10.2.0.1", "10.2.0.2"})
+        await world.imported("shop", "web", WEST)
         for cluster in world:
             after = await cluster.import_of("shop", "web")
             held = before[cluster.name]
@@ -179,10 +179,10 @@ async def test_headless_against_clusterset_ip_is_a_conflict_and_the_oldest_decid
     async with Clusterset() as world:
         await world.everywhere("shop")
         await world["east"].deploy("shop", "web", clusterIP="None")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
         await world.settle()
         await world["west"].deploy("shop", "web")
-        await world.imported("shop", "web", ALL)
+        await world.imported("shop", "web", EAST | WEST)
 
         await conflict_is(world, "east", "west", status="True", reason="TypeConflict")
         for cluster in world:
@@ -208,10 +208,10 @@ async def test_exported_labels_are_the_winners_as_a_whole_and_a_difference_is_a_
     async with Clusterset("east", "west") as world:
         await world.everywhere("shop")
         await deploy(world["east"], TCP, exportedLabels={"a": "1"}, exportedAnnotations={"x": "1"})
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
         await world.settle()
         await deploy(world["west"], TCP, exportedLabels={"b": "2"}, exportedAnnotations={"y": "2"})
-        await world.imported("shop", "web", ALL)
+        await world.imported("shop", "web", EAST | WEST)
 
         await conflict_is(world, "east", "west", status="True", reason="LabelsConflict,AnnotationsConflict")
         for cluster in world:
@@ -251,7 +251,7 @@ async def test_an_invalid_export_never_wins_however_old() -> None:
         await world.settle()
         await deploy(world["west"], TCP)
 
-        await world.imported("shop", "web", {"10.2.0.1", "10.2.0.2"})
+        await world.imported("shop", "web", WEST)
         await conflict_is(world, "west", status="False", reason="NoConflicts")
 
 

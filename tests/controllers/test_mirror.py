@@ -19,9 +19,10 @@ from mcs_controller.controllers.services.exports.mirror import REMEMBERED_SECOND
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.store import Entry
-from tests.controllers.clusterset import Clusterset, Object
-from tests.controllers.processes import LoopClock, Told, Wire
-from tests.controllers.test_poison import record, slice_
+from tests.controllers.mars import record, slice_
+from tests.support.agents import LoopClock, Told, Wire
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 

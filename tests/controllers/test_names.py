@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mcs_controller.observe.log_context import log_context
-from tests.controllers.clusterset import Clusterset
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

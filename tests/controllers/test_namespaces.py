@@ -6,12 +6,11 @@ import pytest
 
 from mcs_controller.api.resources import NAMESPACES, SERVICES
 from mcs_controller.controllers.services.stores.view import ClustersetView
-from tests.controllers.clusterset import Cluster, Clusterset
 from tests.controllers.test_export_to_import import CONFIG_MAPS
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, Clusterset
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
 
 
 async def hold(cluster: Cluster) -> None:

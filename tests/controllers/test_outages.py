@@ -7,19 +7,9 @@ import pytest
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.simcluster.cluster import SimCluster
 from mcs_controller.simcluster.faults import Fault
-from tests.controllers.clusterset import Clusterset
+from tests.support.clusterset import EAST, WEST, Clusterset
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
-BOTH = EAST | {"10.2.0.1", "10.2.0.2"}
-
-
-async def exported_by_both(world: Clusterset) -> None:
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world["west"].deploy("shop", "web")
-    await world.imported("shop", "web", BOTH)
 
 
 async def uids(world: Clusterset) -> list[str]:
@@ -30,7 +20,7 @@ async def uids(world: Clusterset) -> list[str]:
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-05")
 async def test_a_broker_outage_changes_nothing_but_what_the_own_cluster_says() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world.settled()
         away = world.broker.faults.refuse_connections(users=_agents(world))
 
@@ -44,7 +34,7 @@ async def test_a_broker_outage_changes_nothing_but_what_the_own_cluster_says() -
             return await world["east"].addresses_of("shop", "web") == moved
 
         await world.until(east_follows, within_seconds=1)
-        assert await world["west"].addresses_of("shop", "web") == BOTH
+        assert await world["west"].addresses_of("shop", "web") == EAST | WEST
 
         await asyncio.sleep(300)
         away.lift()
@@ -102,13 +92,13 @@ async def test_what_could_not_be_written_is_written_within_seconds_once_the_serv
 @pytest.mark.requirement("MCS-LIFE-05", "MCS-LIFE-07")
 async def test_nobody_counts_as_dead_because_the_broker_was_away() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         away = world.broker.faults.refuse_connections(users=_agents(world))
         await asyncio.sleep(600)
         away.lift()
 
         async def all_there() -> bool:
-            return all([await one.addresses_of("shop", "web") == BOTH for one in world])
+            return all([await one.addresses_of("shop", "web") == EAST | WEST for one in world])
 
         await world.always(all_there, for_seconds=90)
 
@@ -117,7 +107,7 @@ async def test_nobody_counts_as_dead_because_the_broker_was_away() -> None:
 @pytest.mark.parametrize("where", ["broker", "local"])
 async def test_compaction_and_broken_watches_lose_nothing(where: str) -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await uids(world)
         sims = [world.broker] if where == "broker" else [one.sim for one in world]
         away = [sim.faults.refuse_connections(users=_agents(world)) for sim in sims]
@@ -138,7 +128,7 @@ async def test_compaction_and_broken_watches_lose_nothing(where: str) -> None:
 @pytest.mark.parametrize("in_order", [True, False], ids=["closed", "cut"])
 async def test_a_watch_that_ends_is_resumed_at_once(in_order: bool) -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         await world.settle()
 
         for sim in _all(world):
@@ -151,11 +141,11 @@ async def test_a_watch_that_ends_is_resumed_at_once(in_order: bool) -> None:
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_a_watch_that_stalls_is_given_up_and_made_up_for() -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         stalls = [sim.faults.stall_watches() for sim in _all(world)]
         await world["east"].endpoints("shop", "web", "10.1.0.9")
         await asyncio.sleep(1)
-        assert await world["west"].addresses_of("shop", "web") == BOTH
+        assert await world["west"].addresses_of("shop", "web") == EAST | WEST
 
         await asyncio.sleep(120)
         _lift(stalls)
@@ -171,7 +161,7 @@ async def test_a_server_that_fails_every_other_request_delays_and_nothing_else()
         await world["east"].deploy("shop", "web")
         await world["west"].deploy("shop", "web")
 
-        await world.imported("shop", "web", BOTH, within_seconds=120)
+        await world.imported("shop", "web", EAST | WEST, within_seconds=120)
 
         await world["east"].unexport("shop", "web")
         await world["west"].unexport("shop", "web")
@@ -184,7 +174,7 @@ async def test_a_server_that_fails_every_other_request_delays_and_nothing_else()
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_answers_that_get_lost_lead_to_the_same_end() -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world.settled()
         await world["east"].unexport("shop", "web")
         await world["west"].unexport("shop", "web")
@@ -193,7 +183,7 @@ async def test_answers_that_get_lost_lead_to_the_same_end() -> None:
         faults = [sim.faults.lose_answers(share=0.3, users=_agents(world)) for sim in _all(world)]
         for name in ("east", "west"):
             await world[name].export("shop", "web")
-        await world.imported("shop", "web", BOTH, within_seconds=120)
+        await world.imported("shop", "web", EAST | WEST, within_seconds=120)
         _lift(faults)
 
         after = await world.settled()
@@ -204,7 +194,7 @@ async def test_answers_that_get_lost_lead_to_the_same_end() -> None:
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_lists_of_the_broker_that_fail_in_the_middle_remove_nothing() -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world.settled()
         failing = world.broker.faults.fail(500, verbs=["list"], users=["member-west"])
         await world["west"].restart()
@@ -221,7 +211,7 @@ async def test_lists_of_the_broker_that_fail_in_the_middle_remove_nothing() -> N
 async def test_an_empty_broker_at_the_start_removes_nothing_before_it_is_confirmed() -> None:
     """As after a broker was restored without its data: what the members hold comes back from them."""
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = await world.settled()
         await world["east"].kill()
         await world["west"].kill()
@@ -241,11 +231,11 @@ async def test_an_empty_broker_at_the_start_removes_nothing_before_it_is_confirm
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_the_local_api_server_may_be_away_and_come_back() -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         away = world["west"].sim.faults.refuse_connections(users=["agent"])
         await world["east"].endpoints("shop", "web", "10.1.0.9")
         await asyncio.sleep(300)
-        assert await world["west"].addresses_of("shop", "web") == BOTH
+        assert await world["west"].addresses_of("shop", "web") == EAST | WEST
         away.lift()
 
         await world.imported("shop", "web", {"10.1.0.9", "10.2.0.1", "10.2.0.2"}, within_seconds=60)

@@ -13,8 +13,10 @@ from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.stores.own_limits import OwnLimits
-from tests.controllers.clusterset import EXPORTS, Cluster, Clusterset, Object
-from tests.controllers.processes import Told
+from tests.support.agents import Told
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import EXPORTS, Object
 
 pytestmark = pytest.mark.looptime
 

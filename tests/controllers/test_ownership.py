@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
-from tests.controllers.clusterset import Clusterset, Object
-from tests.controllers.test_poison import EAST, HTTP, record, slice_
+from tests.controllers.mars import HTTP, record, slice_
+from tests.support.clusterset import EAST, Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 
@@ -52,9 +53,7 @@ async def conflict_of(world: Clusterset, name: str) -> str:
 async def test_an_older_export_of_another_member_changes_nothing_of_an_owned_name(owned: str) -> None:
     async with Clusterset("east", "west", members={"east": {"owns": [owned]}}) as world:
         await world.admit("mars")
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         before = await contents(world)
 
         await world.publish("mars", EXPORTED_SERVICES, "shop.web", **record(exportedAt=OLD, **HOSTILE))
@@ -75,9 +74,7 @@ async def test_an_older_export_of_another_member_changes_nothing_of_an_owned_nam
 async def test_another_member_adds_endpoints_to_an_owned_name_on_the_ports_that_it_has_alike() -> None:
     async with Clusterset("east", "west", members={"east": {"owns": ["shop"]}}) as world:
         await world.admit("mars")
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", EAST)
+        await world.exported_by("east")
         more = {"name": "more", "port": 90, "protocol": "TCP"}
         await world.publish(
             "mars", EXPORTED_SERVICES, "shop.web", **record(exportedAt=OLD, ports=[more, HTTP])

@@ -7,8 +7,8 @@ import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
 from mcs_controller.controllers.runtime.pace import BURST, INTERVAL_SECONDS, Pace
-from tests.controllers.clusterset import Clusterset
-from tests.controllers.test_poison import record
+from tests.controllers.mars import record
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 

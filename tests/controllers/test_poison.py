@@ -1,48 +1,13 @@
 """What one member writes on the broker, by mistake or on purpose, and the others have to live with."""
 
-from typing import Any
-
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
-from tests.controllers.clusterset import Clusterset, Object
+from tests.controllers.mars import HTTP, east_exports, record, slice_
+from tests.support.clusterset import EAST, Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
-
-EAST = {"10.1.0.1", "10.1.0.2"}
-HTTP = {"name": "http", "port": 80, "protocol": "TCP"}
-
-
-def record(name: str = "web", **spec: Any) -> Object:
-    return {
-        "serviceNamespace": "shop",
-        "serviceName": name,
-        "exportedAt": "2025-01-01T00:00:00Z",
-        "type": "ClusterSetIP",
-        "ports": [HTTP],
-        "ipFamilies": ["IPv4"],
-        **spec,
-    }
-
-
-def slice_(name: str = "web", **spec: Any) -> Object:
-    return {
-        "serviceNamespace": "shop",
-        "serviceName": name,
-        "sliceName": f"{name}-x",
-        "addressType": "IPv4",
-        "ports": [{**HTTP, "port": 8080}],
-        "endpoints": [{"addresses": ["10.9.0.1"]}],
-        **spec,
-    }
-
-
-async def east_exports(world: Clusterset) -> None:
-    """And `mars`, which no agent runs in, is a member as well."""
-    await world.admit("mars")
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world.imported("shop", "web", EAST)
 
 
 @pytest.mark.requirement("MCS-RBAC-06", "MCS-IMP-17")

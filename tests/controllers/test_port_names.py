@@ -5,8 +5,9 @@ import pytest
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.naming import derived_service_name
-from tests.controllers.clusterset import Clusterset, Object
 from tests.controllers.traffic import Traffic
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MEMBER_CLUSTERS, cluster_properties
-from tests.controllers.clusterset import Cluster, Clusterset, Object
 from tests.controllers.test_identity import about_crd, cluster_property
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 

@@ -14,27 +14,19 @@ from mcs_controller.api.resources import (
     Resource,
 )
 from mcs_controller.kube.errors import NotFound
-from tests.controllers.clusterset import (
-    EXPORTS,
-    IMPORTS,
-    Cluster,
-    Clusterset,
-    Object,
-    import_by_hand,
-)
-from tests.controllers.test_poison import record, slice_
+from tests.controllers.mars import record, slice_
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import EXPORTS, IMPORTS, Object, import_by_hand
 from tests.support.users import write_status
 
 pytestmark = pytest.mark.looptime
 
-EAST = {"10.1.0.1", "10.1.0.2"}
 Make = Callable[[Cluster, str], Awaitable[Object]]
 
 
 async def east_exports(world: Clusterset) -> None:
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world.imported("shop", "web", EAST)
+    await world.exported_by("east")
     await world.settle()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.controllers.clusterset import Clusterset
-from tests.controllers.disorder import Disorder, plan
+from tests.controllers.disorder.plan import plan
+from tests.controllers.disorder.telling import Disorder
+from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
 
@@ -17,4 +18,4 @@ async def test_nothing_steady_is_lost_whatever_fails_and_all_is_as_exported_a_mi
     async with Clusterset(seed=seed, fuse_share=1.0) as world:
         disorder = Disorder(world)
         await disorder.tell(plan(seed))
-        assert disorder.faults == [], "\n".join(disorder.story)
+        assert disorder.story.faults == [], "\n".join(disorder.story.lines)

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
-from tests.controllers.clusterset import Clusterset, Object
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 
-BOTH = {"10.1.0.1", "10.1.0.2", "10.2.0.1", "10.2.0.2"}
 TCP = [{"name": "tcp", "port": 42}]
 
 
@@ -24,7 +24,7 @@ async def deployed(world: Clusterset) -> None:
     await world["west"].export("shop", "cart")
     await world["east"].deploy("shop", "db", clusterIP="None")
     await world["east"].export("shop", "nothing")
-    await world.imported("shop", "web", BOTH)
+    await world.imported("shop", "web", EAST | WEST)
 
 
 @pytest.mark.requirement("MCS-LIFE-08", "MCS-EXP-15")
@@ -56,7 +56,7 @@ async def test_changes_while_the_agent_was_away_are_made_up_for() -> None:
         world["east"].start()
 
         await world.imported("shop", "web", {"10.1.0.9"})
-        await world.imported("shop", "new", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "new", EAST)
         await world.gone("shop", "db")
         assert not any("db" in name for name in await world.records())
 
@@ -64,9 +64,7 @@ async def test_changes_while_the_agent_was_away_are_made_up_for() -> None:
 @pytest.mark.requirement("MCS-LIFE-08", "MCS-LIFE-07")
 async def test_leftovers_go_only_when_their_exporter_has_spoken() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
         await world["west"].kill()
         await world["east"].unexport("shop", "web")
         await world.until(lambda: _broker_is_empty(world))
@@ -83,9 +81,7 @@ async def test_leftovers_go_only_when_their_exporter_has_spoken() -> None:
 @pytest.mark.requirement("MCS-LIFE-08", "MCS-LIFE-07")
 async def test_an_export_deleted_meanwhile_leaves_the_broker_only_after_a_second_complete_list() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
         await world["east"].kill()
         await world["east"].unexport("shop", "web")
 
@@ -100,9 +96,7 @@ async def test_an_export_deleted_meanwhile_leaves_the_broker_only_after_a_second
 @pytest.mark.requirement("MCS-LIFE-08", "MCS-LIFE-07")
 async def test_the_second_list_waits_until_it_can_be_read() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
         await world["west"].kill()
         await world["east"].unexport("shop", "web")
         await world.until(lambda: _broker_is_empty(world))
@@ -119,10 +113,7 @@ async def test_the_second_list_waits_until_it_can_be_read() -> None:
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_own_endpoints_stay_fresh_when_the_broker_is_away_at_the_start() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world["west"].deploy("shop", "web")
-        await world.imported("shop", "web", BOTH)
+        await world.exported_by("east", "west")
         before = await world.settled()
         await world["east"].kill()
         world.broker.faults.refuse_connections(users=["member-east"])
@@ -144,10 +135,7 @@ async def test_own_endpoints_stay_fresh_when_the_broker_is_away_at_the_start() -
 @pytest.mark.requirement("MCS-LIFE-07")
 async def test_own_endpoints_stay_fresh_while_what_is_gone_is_not_proven() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world["west"].deploy("shop", "web")
-        await world.imported("shop", "web", BOTH)
+        await world.exported_by("east", "west")
         await world["east"].kill()
         await world["west"].unexport("shop", "web")
         await world.settle()
@@ -165,10 +153,7 @@ async def test_own_endpoints_stay_fresh_while_what_is_gone_is_not_proven() -> No
 
 async def test_how_long_changes_take_is_measured_for_others_changes_since_the_start() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world["west"].deploy("shop", "web")
-        await world.imported("shop", "web", BOTH)
+        await world.exported_by("east", "west")
         await world["west"].kill()
         await world["east"].endpoints("shop", "web", "10.1.0.9")
         await asyncio.sleep(60)

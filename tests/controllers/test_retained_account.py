@@ -6,8 +6,8 @@ import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
 from mcs_controller.clusterset.membership.limits import Limits
-from tests.controllers.clusterset import Clusterset
-from tests.controllers.test_poison import EAST, east_exports, record
+from tests.controllers.mars import east_exports, record
+from tests.support.clusterset import EAST, Clusterset
 
 pytestmark = pytest.mark.looptime
 

@@ -9,7 +9,8 @@ import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES
 from mcs_controller.clusterset.services import desired
-from tests.controllers.clusterset import EXPORTS, IMPORTS, Clusterset, Object
+from tests.support.clusterset import Clusterset
+from tests.support.objects import EXPORTS, IMPORTS, Object
 
 pytestmark = pytest.mark.looptime
 

@@ -23,8 +23,10 @@ from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB
-from tests.controllers.clusterset import EXPORTS, IMPORTS, Cluster, Clusterset, Object, import_by_hand
-from tests.controllers.processes import LoopClock
+from tests.support.agents import LoopClock
+from tests.support.cluster import Cluster
+from tests.support.clusterset import Clusterset
+from tests.support.objects import EXPORTS, IMPORTS, Object, import_by_hand
 from tests.support.users import write_status
 
 pytestmark = pytest.mark.looptime

@@ -6,12 +6,12 @@ import pytest
 
 from mcs_controller.api.names import ANNOTATION_IDLE_SINCE
 from mcs_controller.api.resources import SERVICES
-from tests.controllers.clusterset import IMPORTS, Cluster, Clusterset, Object
+from tests.support.cluster import Cluster
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import IMPORTS, Object
 
 pytestmark = pytest.mark.looptime
 
-EAST = {"10.1.0.1", "10.1.0.2"}
-ALL = EAST | {"10.2.0.1", "10.2.0.2"}
 HOUR_SECONDS = 3600
 
 
@@ -28,9 +28,7 @@ def flipping() -> Clusterset:
 
 async def exported(world: Clusterset) -> dict[str, Object]:
     """East exports shop/web; the imports that all have."""
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world.imported("shop", "web", EAST)
+    await world.exported_by("east")
     return await imports(world)
 
 
@@ -56,7 +54,7 @@ async def becomes(world: Clusterset, kind: str) -> None:
         )
 
     await world.until(follows)
-    await world.imported("shop", "web", ALL if kind == "Headless" else EAST)
+    await world.imported("shop", "web", EAST | WEST if kind == "Headless" else EAST)
 
 
 async def derived_services(*clusters: Cluster) -> list[Object]:
@@ -126,7 +124,7 @@ async def test_after_the_hour_the_derived_service_is_gone(restart: bool) -> None
 
         assert await derived_services(*world) == []
         assert len(await imports(world)) == 2
-        await world.imported("shop", "web", ALL)
+        await world.imported("shop", "web", EAST | WEST)
 
 
 @pytest.mark.requirement("MCS-LIFE-01", "MCS-LIFE-11")
@@ -168,7 +166,7 @@ async def test_an_idle_service_belongs_to_the_import_that_there_is() -> None:
         west = world["west"]
         await becomes(world, "Headless")
         await west.api.delete(IMPORTS, "web", namespace="shop", propagation="Orphan")
-        await world.imported("shop", "web", ALL)
+        await world.imported("shop", "web", EAST | WEST)
         await world.settle()
 
         (derived,) = await derived_services(west)

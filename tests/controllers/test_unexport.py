@@ -3,26 +3,15 @@
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
-from tests.controllers.clusterset import Clusterset
+from tests.support.clusterset import EAST, WEST, Clusterset
 
 pytestmark = pytest.mark.looptime
-
-BOTH = {"10.1.0.1", "10.1.0.2", "10.2.0.1", "10.2.0.2"}
-
-
-async def exported_by_both(world: Clusterset) -> None:
-    await world.everywhere("shop")
-    await world["east"].deploy("shop", "web")
-    await world["west"].deploy("shop", "web")
-    await world.imported("shop", "web", BOTH)
 
 
 @pytest.mark.requirement("MCS-EXP-13", "MCS-LIFE-01", "MCS-EPS-06", "MCS-IMP-02")
 async def test_the_last_unexport_takes_import_slices_and_derived_service_away_everywhere() -> None:
     async with Clusterset() as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
 
         await world["east"].unexport("shop", "web")
 
@@ -52,7 +41,7 @@ async def test_an_export_deleted_before_a_write_of_its_status_is_answered_is_gon
 @pytest.mark.requirement("MCS-LIFE-02", "MCS-IMP-03")
 async def test_one_of_two_exports_takes_its_endpoints_along_and_import_and_ip_stay() -> None:
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         before = {one.name: await one.import_of("shop", "web") for one in world}
 
         await world["east"].unexport("shop", "web")
@@ -67,7 +56,7 @@ async def test_one_of_two_exports_takes_its_endpoints_along_and_import_and_ip_st
             return True
 
         await world.always(is_the_same, for_seconds=5)
-        await world.imported("shop", "web", {"10.2.0.1", "10.2.0.2"}, within_seconds=1)
+        await world.imported("shop", "web", WEST, within_seconds=1)
         for cluster in world:
             imported = await cluster.import_of("shop", "web")
             assert imported is not None
@@ -77,21 +66,19 @@ async def test_one_of_two_exports_takes_its_endpoints_along_and_import_and_ip_st
 @pytest.mark.requirement("MCS-IMP-02", "MCS-LIFE-01")
 async def test_an_export_that_moves_to_another_cluster_at_once_is_imported_from_there() -> None:
     async with Clusterset() as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
 
         await world["east"].unexport("shop", "web")
         await world["west"].deploy("shop", "web")
 
-        await world.imported("shop", "web", {"10.2.0.1", "10.2.0.2"}, within_seconds=2)
+        await world.imported("shop", "web", WEST, within_seconds=2)
 
 
 @pytest.mark.requirement("MCS-EXP-16", "MCS-IMP-03")
 async def test_the_import_never_vanishes_when_the_next_cluster_exported_in_time() -> None:
     """As the conformance suite has it: the first exporter leaves a moment after the second came."""
     async with Clusterset() as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
         uids = {one.name: (await one.import_of("shop", "web") or {})["metadata"]["uid"] for one in world}
         await world["east"].unexport("shop", "web")
 
@@ -105,16 +92,14 @@ async def test_the_import_never_vanishes_when_the_next_cluster_exported_in_time(
 @pytest.mark.requirement("MCS-EXP-13")
 async def test_an_export_deleted_and_made_again_at_once_ends_up_exported() -> None:
     async with Clusterset("east", "west") as world:
-        await world.everywhere("shop")
-        await world["east"].deploy("shop", "web")
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.exported_by("east")
 
         for _ in range(3):
             await world["east"].unexport("shop", "web")
             await world["east"].export("shop", "web")
 
         await world.settle()
-        await world.imported("shop", "web", {"10.1.0.1", "10.1.0.2"})
+        await world.imported("shop", "web", EAST)
         assert len(await world.records()) == 2
 
 
@@ -146,12 +131,12 @@ async def _is_read(world: Clusterset) -> bool:
 @pytest.mark.requirement("MCS-LIFE-01", "MCS-LIFE-09")
 async def test_the_exporters_namespace_may_go_and_takes_the_export_along() -> None:
     async with Clusterset("east", "west") as world:
-        await exported_by_both(world)
+        await world.exported_by("east", "west")
 
         await world["east"].api.delete(NAMESPACES, "shop")
 
         async def only_west() -> bool:
-            return await world["west"].addresses_of("shop", "web") == {"10.2.0.1", "10.2.0.2"}
+            return await world["west"].addresses_of("shop", "web") == WEST
 
         await world.until(only_west)
         assert all("mcs-member-west" in name for name in await world.records())

@@ -11,8 +11,9 @@ from mcs_controller.controllers.membership.withdrawal import remove_all, withdra
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.transport import Request, Response, Transport
 from mcs_controller.kube.errors import Conflict, Forbidden
-from tests.controllers.clusterset import Clusterset, Object
-from tests.controllers.test_poison import record, slice_
+from tests.controllers.mars import record, slice_
+from tests.support.clusterset import Clusterset
+from tests.support.objects import Object
 
 pytestmark = pytest.mark.looptime
 

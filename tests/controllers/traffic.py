@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.controllers.clusterset import Cluster
+from tests.support.cluster import Cluster
 
 Object = dict[str, Any]
 _SERVICES, _SLICES = ("", "services"), ("discovery.k8s.io", "endpointslices")

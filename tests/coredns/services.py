@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.realkube.controlplane import ControlPlane
-from tests.realkube.workloads import eventually, ready_pod, service, set_pod_ready
+from tests.realkube.workloads import ready_pod, service, set_pod_ready
+from tests.support.objects import export_body
+from tests.support.waiting import eventually
 
 MCS = "/apis/multicluster.x-k8s.io/v1beta1/namespaces"
 DUAL = {"ipFamilyPolicy": "RequireDualStack", "ipFamilies": ["IPv4", "IPv6"]}
@@ -80,12 +82,7 @@ async def _offer_west(west: ControlPlane, namespace: str) -> None:
 
 async def _offer(plane: ControlPlane, namespace: str, name: str, spec: dict[str, Any]) -> None:
     await service(plane, namespace, name, {"selector": {"app": name}, **spec})
-    export = {
-        "apiVersion": "multicluster.x-k8s.io/v1beta1",
-        "kind": "ServiceExport",
-        "metadata": {"name": name},
-    }
-    await plane.call("POST", f"{MCS}/{namespace}/serviceexports", export)
+    await plane.call("POST", f"{MCS}/{namespace}/serviceexports", export_body(name))
 
 
 async def _pod(

@@ -1,10 +1,7 @@
 """A simulated cluster with the MCS API installed, and the objects that an importing agent would write."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from mcs_controller.api.crd import all_crds
 from mcs_controller.api.names import (
     LABEL_SERVICE_NAME,
     LABEL_SLICE_MANAGED_BY,
@@ -12,13 +9,15 @@ from mcs_controller.api.names import (
     MANAGED_BY,
 )
 from mcs_controller.api.resources import (
-    CUSTOM_RESOURCE_DEFINITIONS,
     ENDPOINT_SLICES,
     MCS_GROUP,
     NAMESPACES,
     service_imports,
 )
 from mcs_controller.kube.client import Client
+from tests.support import crds
+from tests.support.objects import Object, body, namespace_body
+from tests.support.users import put
 
 
 class Importer:
@@ -30,11 +29,13 @@ class Importer:
 
     async def install(self, *, versions: tuple[str, ...] = ("v1alpha1", "v1beta1")) -> None:
         """The CRD of ServiceImports, with only some of its versions served, and the namespace shop."""
-        (crd,) = (crd for crd in all_crds() if crd["metadata"]["name"] == f"serviceimports.{MCS_GROUP}")
-        for version in crd["spec"]["versions"]:
-            version["served"] = version["name"] in versions
-        await self.client.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
-        await self.client.create(NAMESPACES, {"metadata": {"name": "shop"}})
+
+        def serve(crd: Object) -> None:
+            for version in crd["spec"]["versions"]:
+                version["served"] = version["name"] in versions
+
+        await crds.install(self.client, f"serviceimports.{MCS_GROUP}", edit=serve)
+        await self.client.create(NAMESPACES, namespace_body("shop"))
 
     async def vip(self, service: str, *ips: str) -> None:
         """A ClusterSetIP import; written over if it exists."""
@@ -53,20 +54,20 @@ class Importer:
     async def slice(self, name: str, service: str, cluster: str, *addresses: str) -> None:
         """An imported slice with ready endpoints; written over if it exists."""
         namespace, _, service_name = service.partition("/")
-        labels = {
+        made = body(
+            ENDPOINT_SLICES,
+            name,
+            namespace,
+            addressType="IPv4",
+            ports=[{"name": "pg", "port": 5432, "protocol": "TCP"}],
+            endpoints=[{"addresses": [ip], "conditions": {"ready": True}} for ip in addresses],
+        )
+        made["metadata"]["labels"] = {
             LABEL_SERVICE_NAME: service_name,
             LABEL_SOURCE_CLUSTER: cluster,
             LABEL_SLICE_MANAGED_BY: MANAGED_BY,
         }
-        await self._replace(
-            ENDPOINT_SLICES,
-            {
-                "metadata": {"namespace": namespace, "name": name, "labels": labels},
-                "addressType": "IPv4",
-                "ports": [{"name": "pg", "port": 5432, "protocol": "TCP"}],
-                "endpoints": [{"addresses": [ip], "conditions": {"ready": True}} for ip in addresses],
-            },
-        )
+        await put(self.client, ENDPOINT_SLICES, made)
 
     async def drop_slice(self, name: str) -> None:
         """No such slice any more."""
@@ -74,33 +75,7 @@ class Importer:
 
     async def _put(self, service: str, spec: dict[str, Any]) -> None:
         namespace, _, name = service.partition("/")
-        metadata = {"namespace": namespace, "name": name}
         ports = [{"name": "http", "port": 80, "protocol": "TCP"}]
-        await self._replace(self.imports, {"metadata": metadata, "spec": {"ports": ports, **spec}})
-
-    async def _replace(self, resource: Any, body: dict[str, Any]) -> None:
-        body = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
-        metadata = body["metadata"]
-        held = await self.client.list(
-            resource, namespace=metadata["namespace"], field_selector=f"metadata.name={metadata['name']}"
+        await put(
+            self.client, self.imports, body(self.imports, name, namespace, spec={"ports": ports, **spec})
         )
-        if not held.items:
-            await self.client.create(resource, body)
-        else:
-            metadata["resourceVersion"] = held.items[0]["metadata"]["resourceVersion"]
-            await self.client.update(resource, body)
-
-
-async def until(condition: Callable[[], bool], within_seconds: float = 60.0) -> None:
-    """Wait, in the loop's time, until something holds."""
-    async with asyncio.timeout(within_seconds):
-        while not condition():  # noqa: ASYNC110 - conditions here are questions asked of a server
-            await asyncio.sleep(0.01)
-
-
-async def settled(number: Callable[[], int]) -> int:
-    """What a number comes to when it changes no more for a while."""
-    last = number() - 1
-    while last != (last := number()):  # noqa: ASYNC110 - that nothing happens can only be waited for
-        await asyncio.sleep(0.05)
-    return last

@@ -29,8 +29,8 @@ from mcs_controller.dns.workers.protocol import (
     read_orders,
 )
 from mcs_controller.dns.zone.packed import PackedService
-from tests.dns.cluster import until as eventually
 from tests.dns.zonetext import packed, vip
+from tests.support.waiting import until as eventually
 
 FIRST_PID = 1 << 30
 """More than a kernel gives."""

@@ -10,13 +10,13 @@ from mcs_controller.clusterset.model import SlicePort
 from mcs_controller.dns.wire.encoding import TYPE_A, TYPE_AAAA
 from mcs_controller.dns.zone.bounds import ADDRESSES_MAX, PORTS_MAX, SLICES_MAX, bounded
 from mcs_controller.dns.zone.packed import PackedService, PackedSlice, Port
-from tests.dns.cluster import until
 from tests.dns.test_protocol import query
 from tests.dns.test_server import (
     Running,
     running,  # noqa: F401 - a fixture
 )
 from tests.dns.zonetext import Server, headless, key, piece, read, ready
+from tests.support.waiting import until
 
 Z = "clusterset.local"
 

@@ -19,9 +19,10 @@ from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.dns.cluster import Importer, until
+from tests.dns.cluster import Importer
 from tests.dns.coredns import CoreDns
 from tests.realkube.binaries import BinariesMissingError, locate_binaries
+from tests.support.waiting import until
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "dns.md").read_text()
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^ *```\n(?: *```text\n(.*?)^ *```\n)?", re.MULTILINE | re.DOTALL)

@@ -21,9 +21,10 @@ from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.dns.workers.pulse import ProcessState
 from mcs_controller.dnscheck.client import query
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.dns.cluster import Importer, until
+from tests.dns.cluster import Importer
 from tests.dns.test_protocol import query as question
 from tests.dns.zonetext import read
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

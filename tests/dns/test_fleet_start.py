@@ -7,8 +7,8 @@ from random import Random
 
 from mcs_controller.dns.server.sockets import bind_groups
 from mcs_controller.dns.workers.fleet import Fleet
-from tests.dns.cluster import until
 from tests.dns.played import CONFIG
+from tests.support.waiting import until
 
 PROGRAM = """
 import json, os, socket, struct, sys

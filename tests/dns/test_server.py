@@ -17,7 +17,8 @@ from mcs_controller.dns.errors import ListenError
 from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.dns.server.sockets import DnsAddress
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.dns.cluster import Importer, until
+from tests.dns.cluster import Importer
+from tests.support.waiting import until
 
 Z = "clusterset.local"
 LOOPBACK: tuple[DnsAddress, ...] = (("127.0.0.1", 0), ("::1", 0))

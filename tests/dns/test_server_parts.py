@@ -14,9 +14,9 @@ from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.dns.zone.snapshot import read_snapshot
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.dns.cluster import until
 from tests.dns.test_server import LOOPBACK, Running, serving
 from tests.dns.zonetext import key
+from tests.support.waiting import until
 
 LIMITS = TcpLimits(3, 2, 1.5)
 

@@ -25,9 +25,10 @@ from mcs_controller.dns.zone.snapshot import (
 )
 from mcs_controller.dns.zone.source import ZoneSource
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.dns.cluster import Importer, until
+from tests.dns.cluster import Importer
 from tests.dns.test_protocol import extended_error, with_opt
 from tests.dns.zonetext import Server, headless, key, packed, piece, ready, vip
+from tests.support.waiting import until
 
 Z = "clusterset.local."
 WEB, DB = f"web.shop.svc.{Z}", f"db.shop.svc.{Z}"

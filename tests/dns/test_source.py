@@ -12,8 +12,9 @@ from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.dns.zone.source import SERVICES_PER_TURN, ZoneSource
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.dns.cluster import Importer, until
+from tests.dns.cluster import Importer
 from tests.dns.zonetext import Server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.looptime
 

@@ -11,9 +11,9 @@ import pytest
 from mcs_controller.dns.server.sockets import TCP_RECEIVE_BUFFER_BYTES, TCP_SEND_BUFFER_BYTES, bind_all
 from mcs_controller.dns.server.tcp import QUERIES_PER_TURN, TcpLimits, TcpService
 from mcs_controller.dns.wire.query import QUERY_MAX_BYTES
-from tests.dns.cluster import settled, until
 from tests.dns.test_protocol import opt, query
 from tests.dns.zonetext import Server, headless, piece, read, ready, vip
+from tests.support.waiting import settled, until
 
 Z = "clusterset.local"
 WEB, HUGE = f"web.shop.svc.{Z}", f"huge.shop.svc.{Z}"

@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
-from tests.dns.cluster import until
 from tests.dns.hostile import MESSAGES, Z
 from tests.dns.invariants import PLAIN
 from tests.dns.test_fleet import Running, serving
 from tests.dns.test_protocol import query, with_opt
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -11,29 +11,31 @@ from uuid import uuid4
 
 import pytest
 
-from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP, MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.controllers.clusterset import member_cluster
-from tests.integration.sites import RealSite, SimSite, Site, new_namespace
+from tests.integration.real_site import RealSite
+from tests.integration.sim_site import SimSite
+from tests.integration.sites import StorySite, new_namespace
 from tests.realkube import product
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.plugin import BROKER, MEMBERS
 from tests.realkube.product import Component
+from tests.support import crds
 from tests.support.dns import dns_server
+from tests.support.objects import member_cluster, namespace_body
 
 
 class World:
     """The member clusters by name, and a namespace that all of them have."""
 
-    def __init__(self, namespace: str, *sites: Site) -> None:
+    def __init__(self, namespace: str, *sites: StorySite) -> None:
         self.namespace = namespace
         self.sites = {site.name: site for site in sites}
 
-    def __getitem__(self, name: str) -> Site:
+    def __getitem__(self, name: str) -> StorySite:
         return self.sites[name]
 
-    def __iter__(self) -> Iterator[Site]:
+    def __iter__(self) -> Iterator[StorySite]:
         return iter(self.sites.values())
 
 
@@ -111,17 +113,13 @@ async def simulated(namespace: str) -> AsyncIterator[World]:
     async with contextlib.AsyncExitStack() as stack:
         broker = await stack.enter_async_context(SimCluster(BROKER))
         admin = broker.client()
-        for crd in all_crds():
-            if crd["spec"]["group"] != MCS_GROUP:
-                await admin.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+        await crds.install(admin, *crds.BROKER_CRDS)
         sites = []
         for name in MEMBERS:
-            await admin.create(NAMESPACES, {"metadata": {"name": f"mcs-member-{name}"}})
+            await admin.create(NAMESPACES, namespace_body(f"mcs-member-{name}"))
             await admin.create(MEMBER_CLUSTERS, member_cluster(name))
             sim = await stack.enter_async_context(SimCluster(name))
-            for crd in all_crds():
-                if crd["spec"]["group"] == MCS_GROUP:
-                    await sim.client().create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+            await crds.install(sim.client(), *crds.MCS_CRDS)
             address = await stack.enter_async_context(dns_server(sim.client("dns")))
             site = SimSite(sim, broker, address)
             await site.start_agent()

@@ -11,12 +11,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 
-from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
-    MCS_GROUP,
     MEMBER_CLUSTERS,
     NAMESPACES,
     Resource,
@@ -24,10 +22,11 @@ from mcs_controller.api.resources import (
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import KubeError
-from tests.controllers.clusterset import Object, member_cluster
-from tests.integration.sites import eventually
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane
+from tests.support.crds import crds
+from tests.support.objects import Object, member_cluster, namespace_body
+from tests.support.waiting import eventually
 
 KINDS = (MEMBER_CLUSTERS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES)
 BUMP_REVISION = 1_000_000_000
@@ -49,27 +48,26 @@ class Broker:
     async def set_up(self) -> None:
         """Our kinds, and each member's place with nothing in it, whatever was there before."""
         there = await self._names(CUSTOM_RESOURCE_DEFINITIONS)
-        await self.install(*(kind for kind in KINDS if _crd_name(kind) not in there))
+        await self.install(*(kind for kind in KINDS if kind.crd_name not in there))
         there = await self._names(NAMESPACES)
         for member in self.members:
             namespace = f"mcs-member-{member}"
             if namespace not in there:
-                await self._create(NAMESPACES, {"metadata": {"name": namespace}})
+                await self._create(NAMESPACES, namespace_body(namespace))
             for kind in KINDS:
                 await self.plane.call("DELETE", kind.path(namespace))
             await self.admit_again(member)
 
     async def install(self, *kinds: Resource) -> None:
-        for crd in all_crds():
-            if crd["spec"]["group"] != MCS_GROUP and crd["metadata"]["name"] in map(_crd_name, kinds):
-                await self._create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+        for crd in crds(*(kind.crd_name for kind in kinds)):
+            await self._create(CUSTOM_RESOURCE_DEFINITIONS, crd)
 
     async def uninstall(self, *kinds: Resource) -> None:
         for kind in kinds:
-            await self.api.delete(CUSTOM_RESOURCE_DEFINITIONS, _crd_name(kind))
+            await self.api.delete(CUSTOM_RESOURCE_DEFINITIONS, kind.crd_name)
 
     async def admit(self, member: str) -> None:
-        await self._create(NAMESPACES, {"metadata": {"name": f"mcs-member-{member}"}})
+        await self._create(NAMESPACES, namespace_body(f"mcs-member-{member}"))
         await self.admit_again(member)
 
     async def admit_again(self, member: str) -> None:
@@ -88,10 +86,6 @@ class Broker:
 
     async def _names(self, resource: Resource) -> set[str]:
         return {one["metadata"]["name"] for one in (await self.api.list(resource)).items}
-
-
-def _crd_name(kind: Resource) -> str:
-    return f"{kind.plural}.{kind.group}"
 
 
 async def restored(broker: Broker, backup: Path, meanwhile: Meanwhile, *, bump_revision: int = 0) -> None:

@@ -22,10 +22,11 @@ from mcs_controller.api.resources import (
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import Conflict
-from tests.integration.sites import Site, eventually
+from tests.integration.sites import StorySite
 from tests.realkube import product
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.rest import MERGE_PATCH
+from tests.support.waiting import eventually
 
 Object = dict[str, Any]
 
@@ -135,7 +136,7 @@ async def taken_over(broker: ControlPlane, namespace: str, limits: dict[str, int
 class Probe:
     """A service of one cluster whose only endpoint changes its address, and another that imports it."""
 
-    def __init__(self, source: Site, target: Site, namespace: str) -> None:
+    def __init__(self, source: StorySite, target: StorySite, namespace: str) -> None:
         self._source, self._target, self._namespace = source, target, namespace
         self._name = f"probe-{source.name}"
         self._number = 0
@@ -182,7 +183,7 @@ class Probe:
 
     async def _arrives(self, address: str) -> None:
         await eventually(
-            lambda: self._target.imported_addresses(self._namespace, self._name),
+            lambda: self._target.ready_addresses_of(self._namespace, self._name),
             lambda seen: seen == {address},
             ARRIVAL_TIMEOUT_SECONDS,
         )

@@ -17,14 +17,17 @@ from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.connection.config import load_kubeconfig
-from tests.controllers.clusterset import MEMBERS, Cluster, Clusterset
-from tests.controllers.processes import AgentProcess
 from tests.integration.disasters import DISASTERS, Broker
-from tests.integration.sites import eventually
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlaneSpec
-from tests.support.continuity import Continuity, Looks, look_at
+from tests.support.agents import AgentProcess
+from tests.support.cluster import Cluster
+from tests.support.clusterset import MEMBERS, Clusterset
+from tests.support.continuity import Continuity
 from tests.support.dns import dns_server
+from tests.support.reading import addresses_in
+from tests.support.shop import Shop
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
@@ -56,30 +59,28 @@ async def broker(real: RealClusterset) -> AsyncIterator[Broker]:
     await found.api.close()
 
 
-class Shop:
+class OpenShop(Shop):
     """Simulated clusters whose agents talk to the real broker, and what all of them export."""
 
     def __init__(self, world: Clusterset, broker: Broker) -> None:
-        self._world = world
+        super().__init__(world)
         self._broker = broker
-        self._dns: dict[str, tuple[str, int]] = {}
         self._starts = 0
-        self.steady: dict[str, set[str]] = {}
-        """By service, the addresses that live all the time."""
 
     async def open(self, stack: contextlib.AsyncExitStack) -> None:
         self.start_agents()
-        for cluster in self._world:
-            self._dns[cluster.name] = await stack.enter_async_context(dns_server(cluster.sim.client("dns")))
-            await eventually(partial(_is_ready, cluster), bool)
-        await self._world.everywhere("shop")
+        self.dns = {}
+        for cluster in self.world:
+            self.dns[cluster.name] = await stack.enter_async_context(dns_server(cluster.sim.client("dns")))
+            await eventually(partial(_is_ready, cluster))
+        await self.world.everywhere("shop")
         for name in SERVICES:
-            for cluster in self._world:
-                await cluster.deploy("shop", name, **({"clusterIP": "None"} if name in HEADLESS else {}))
-                self.steady.setdefault(f"shop/{name}", set()).update(cluster.addresses())
+            for cluster in self.world:
+                headless = {"clusterIP": "None"} if name in HEADLESS else {}
+                await self.deploy(cluster.name, name, **headless)
 
     def start_agents(self) -> None:
-        for cluster in self._world:
+        for cluster in self.world:
             self._starts += 1
             cluster.process = AgentProcess(
                 AgentConfig(cluster_id=cluster.name, fuse_share=1.0),
@@ -91,7 +92,7 @@ class Shop:
 
     async def restart_agents(self) -> None:
         """All of them are killed before the first starts again: nobody remembers anything."""
-        for cluster in self._world:
+        for cluster in self.world:
             await cluster.kill()
         self.start_agents()
 
@@ -100,33 +101,20 @@ class Shop:
         while True:
             await asyncio.sleep(CHURN_SECONDS)
             number += 1
-            for position, cluster in enumerate(self._world, start=1):
-                address = f"10.{position}.9.{number % 250}"
+            for cluster in self.world:
+                address = f"10.{cluster.number}.9.{number % 250}"
                 service = SERVICES[number % len(SERVICES)]
                 await cluster.endpoints("shop", service, *cluster.addresses(), address)
 
-    async def look(self) -> Looks:
-        return await look_at(self._world.apis, self._dns)
-
-    async def wrong(self) -> list[str]:
-        """What is not yet as all clusters' own slices say."""
+    async def wanted(self) -> dict[str, set[str]]:
+        """What all clusters' own slices say."""
         offered: dict[str, set[str]] = {}
         for name in SERVICES:
-            for cluster in self._world:
+            for cluster in self.world:
                 body = await cluster.held(ENDPOINT_SLICES, "shop", f"{name}-abc")
                 assert body is not None
-                for endpoint in body["endpoints"]:
-                    offered.setdefault(f"shop/{name}", set()).update(endpoint["addresses"])
-        found = await self.look()
-        places = {(cluster.name, f"shop/{name}") for cluster in self._world for name in SERVICES}
-        wrong = [f"{place} is missing, or too much" for place in places ^ found.keys()]
-        for (where, service), one in found.items():
-            if one.addresses != offered[service]:
-                wrong.append(f"{where}: {service} differs by {sorted(one.addresses ^ offered[service])}")
-            named = frozenset(one.ips or offered[service])
-            if one.answers != named:
-                wrong.append(f"{where}: DNS says {one.answers} of {service}, not {named}")
-        return wrong
+                offered.setdefault(f"shop/{name}", set()).update(addresses_in([body]))
+        return offered
 
 
 async def _is_ready(cluster: Cluster) -> bool:
@@ -134,9 +122,9 @@ async def _is_ready(cluster: Cluster) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def opened(broker: Broker) -> AsyncIterator[Shop]:
+async def opened(broker: Broker) -> AsyncIterator[OpenShop]:
     async with Clusterset(*MEMBERS, start=False) as world, contextlib.AsyncExitStack() as stack:
-        shop = Shop(world, broker)
+        shop = OpenShop(world, broker)
         await shop.open(stack)
         yield shop
 
@@ -161,14 +149,11 @@ async def test_a_real_broker_may_lose_what_it_likes(
     async with opened(broker) as shop:
         await eventually(shop.wrong, lambda wrong: not wrong)
         backup = await broker.real.back_up()
-        changes = asyncio.create_task(shop.churn())
         async with Continuity(shop.look, shop.steady, every_seconds=0.2) as observer:
-            await asyncio.sleep(3)
-            meanwhile = shop.restart_agents if agents_restart else nothing_else
-            await DISASTERS[disaster](broker, backup, meanwhile)
-            await asyncio.sleep(2)
-            changes.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await changes
+            async with shop.churning():
+                await asyncio.sleep(3)
+                meanwhile = shop.restart_agents if agents_restart else nothing_else
+                await DISASTERS[disaster](broker, backup, meanwhile)
+                await asyncio.sleep(2)
             await eventually(shop.wrong, lambda wrong: not wrong, RIGHT_WITHIN_SECONDS - 2)
         assert observer.faults == []

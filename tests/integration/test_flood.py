@@ -18,9 +18,10 @@ import pytest
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, LEASES, SERVICES
 from tests.integration.conftest import Product, World, real
 from tests.integration.flood import Mars, Probe, taken_over, times
-from tests.integration.sites import IMPORTS, RealSite
+from tests.integration.real_site import RealSite
 from tests.realkube.plugin import BROKER
 from tests.realkube.product import Component
+from tests.support.objects import IMPORTS
 
 pytestmark = pytest.mark.realkube
 

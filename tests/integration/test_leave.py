@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,15 +12,14 @@ import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES, Resource
 from tests.integration.conftest import Product, World, real
-from tests.integration.sites import EXPORTS, IMPORTS, Backend, Site, eventually
+from tests.integration.sites import EAST, WEST, StorySite
 from tests.realkube.audit import AuditLog
 from tests.realkube.plugin import BROKER
 from tests.realkube.product import PROGRAM
+from tests.support.objects import EXPORTS, IMPORTS
 
 pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
-EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
-WEST = (Backend("web-1", "10.2.0.1"),)
 EVERYWHERE = {"10.1.0.1", "10.1.0.2", "10.2.0.1"}
 KINDS = ("ExportedService", "ExportedEndpointSlice", "ServiceImport", "EndpointSlice", "Service")
 TIMEOUT_SECONDS = 60
@@ -72,7 +70,7 @@ async def world(real_product: Product) -> AsyncIterator[World]:
             await found[name].export(found.namespace, "web")
         for site in found:
             await site.ready_import(found.namespace, "web", ["east", "west"])
-            await sees(site, found.namespace, EVERYWHERE)
+            await site.has_addresses(found.namespace, "web", *EVERYWHERE)
         await found["east"].stop_agent()
         try:
             yield found
@@ -80,11 +78,7 @@ async def world(real_product: Product) -> AsyncIterator[World]:
             await found["east"].start_agent()
 
 
-async def sees(site: Site, namespace: str, addresses: set[str]) -> None:
-    await eventually(partial(site.imported_addresses, namespace, "web"), lambda seen: seen == addresses)
-
-
-async def names(site: Site, resource: Resource, namespace: str) -> set[str]:
+async def names(site: StorySite, resource: Resource, namespace: str) -> set[str]:
     return {one["metadata"]["name"] for one in (await site.api.list(resource, namespace=namespace)).items}
 
 
@@ -117,7 +111,7 @@ async def test_a_cluster_leaves_with_the_shipped_rights_and_takes_nothing_that_i
     assert left < slices
     for name in ("west", "north"):
         await world[name].ready_import(namespace, "web", ["west"])
-        await sees(world[name], namespace, {"10.2.0.1"})
+        await world[name].has_addresses(namespace, "web", "10.2.0.1")
 
     again = await leave(real_product, tmp_path)
     assert again == Ended(0, [f"{kind}: 0 removed" for kind in KINDS], [])
@@ -133,5 +127,5 @@ async def test_with_another_members_credential_nothing_is_removed_and_one_line_s
     assert (ended.exit_code, ended.told) == (1, [])
     assert "forbidden" in complaint.lower()
     assert await names(world["east"], IMPORTS, world.namespace) == {"web"}
-    await sees(world["east"], world.namespace, EVERYWHERE)
+    await world["east"].has_addresses(world.namespace, "web", *EVERYWHERE)
     assert (await world["west"].ready_import(world.namespace, "web", ["east", "west"]))["spec"]["ips"]

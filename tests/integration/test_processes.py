@@ -9,13 +9,13 @@ import pytest
 
 from mcs_controller.api.resources import LEASES
 from tests.integration.conftest import Product, World, real
-from tests.integration.sites import Backend, RealSite, Site, eventually
+from tests.integration.real_site import RealSite
+from tests.integration.sites import EAST, Backend, StorySite
 from tests.realkube import rest
 from tests.realkube.plugin import BROKER
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.realkube
-
-EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
 
 
 async def test_every_component_is_ready_and_says_what_it_does_in_metrics(real_product: Product) -> None:
@@ -53,7 +53,7 @@ async def test_the_broker_may_be_away_and_what_happened_meanwhile_is_made_up_for
         try:
             await east.start_backend(world.namespace, "web", Backend("web-3", "10.1.0.3"))
             await eventually(
-                lambda: east.imported_addresses(world.namespace, "web"), lambda seen: len(seen) == 3
+                lambda: east.ready_addresses_of(world.namespace, "web"), lambda seen: len(seen) == 3
             )
             agent = real_product.agents["west"]
             await eventually(lambda: rest.answers_ok(agent.http, "/readyz"), lambda ready: not ready)
@@ -105,7 +105,7 @@ async def _exported(world: World) -> None:
     await has_endpoints(world["west"], world.namespace, 2)
 
 
-async def has_endpoints(site: Site, namespace: str, count: int, *, within_s: float = 20) -> None:
+async def has_endpoints(site: StorySite, namespace: str, count: int, *, within_s: float = 20) -> None:
     await eventually(
-        lambda: site.imported_addresses(namespace, "web"), lambda seen: len(seen) == count, within_s
+        lambda: site.ready_addresses_of(namespace, "web"), lambda seen: len(seen) == count, within_s
     )

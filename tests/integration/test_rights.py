@@ -30,16 +30,16 @@ from mcs_controller.kube.errors import NotFound
 from tests.api.rbac import Right, rights_of
 from tests.controllers.test_identity import about_crd, cluster_property
 from tests.integration.conftest import Product, World, real
-from tests.integration.sites import EXPORTS, IMPORTS, Backend, Site, eventually
+from tests.integration.sites import EAST, WEST, StorySite
 from tests.realkube.audit import AuditLog
 from tests.realkube.plugin import BROKER, MEMBERS
+from tests.support.objects import EXPORTS, IMPORTS
+from tests.support.site import DERIVED_SERVICE
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
-EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
-WEST = (Backend("web-1", "10.2.0.1"),)
 AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-east:member"
-DERIVED = "multicluster.kubernetes.io/derived-service"
 PORTS_HOLD_SECONDS = 0.5
 GRANTED = {
     AGENT: rights_of("agent.yaml", "ClusterRole", "mcs-agent")
@@ -86,7 +86,7 @@ def only_deletes(rights: set[Right]) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def cluster_id_from_property(site: Site) -> AsyncIterator[None]:
+async def cluster_id_from_property(site: StorySite) -> AsyncIterator[None]:
     """The cluster has a ClusterProperty while the block runs; the agent is started anew, and so reads it."""
     version = "v1alpha1"
     await site.api.create(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version))
@@ -113,10 +113,10 @@ async def trouble(world: World, broker: Client) -> AsyncIterator[None]:
     """
     namespace, east, west = world.namespace, world["east"], world["west"]
     derived = (await west.ready_import(namespace, "web", ["east", "west"]))["metadata"]["annotations"][
-        DERIVED
+        DERIVED_SERVICE
     ]
     selector = "multicluster.kubernetes.io/service-name=web,multicluster.kubernetes.io/source-cluster=east"
-    await eventually(lambda: west.imported_addresses(namespace, "web"), lambda seen: len(seen) == 3)
+    await eventually(lambda: west.ready_addresses_of(namespace, "web"), lambda seen: len(seen) == 3)
     (imported,) = (await west.api.list(ENDPOINT_SLICES, namespace=namespace, label_selector=selector)).items
     own = (await broker.list(EXPORTED_ENDPOINT_SLICES, namespace="mcs-member-east")).items
     (exported,) = (

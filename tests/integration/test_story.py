@@ -8,10 +8,8 @@ import pytest
 
 from mcs_controller.api.resources import SERVICES
 from tests.integration.conftest import World
-from tests.integration.sites import Backend, Site, eventually
+from tests.integration.sites import EAST, WEST, Backend, StorySite
 
-EAST = (Backend("web-1", "10.1.0.1"), Backend("web-2", "10.1.0.2"))
-WEST = (Backend("web-1", "10.2.0.1"),)
 DB = (Backend("db-0", "10.1.1.1", "db-0"), Backend("db-1", "10.1.1.2", "db-1"))
 
 
@@ -19,21 +17,11 @@ def tcp_42(number: int = 42) -> list[dict[str, object]]:
     return [{"name": "tcp", "port": number, "targetPort": 8042, "protocol": "TCP"}]
 
 
-async def vip(site: Site, namespace: str, name: str, *exporters: str) -> str:
+async def vip(site: StorySite, namespace: str, name: str, *exporters: str) -> str:
     """The one clusterset IP of an import, once it is ready."""
     imported = await site.ready_import(namespace, name, exporters)
     (ip,) = imported["spec"]["ips"]
     return str(ip)
-
-
-async def has_addresses(site: Site, namespace: str, name: str, *addresses: str) -> None:
-    await eventually(lambda: site.imported_addresses(namespace, name), lambda found: found == set(addresses))
-
-
-async def conflict_is(site: Site, namespace: str, name: str, status: str, reason: str) -> None:
-    await eventually(
-        lambda: site.condition(namespace, name, "Conflict"), lambda found: found == (status, reason)
-    )
 
 
 @pytest.mark.requirement(
@@ -46,15 +34,13 @@ async def test_an_exported_service_has_an_ip_endpoints_and_a_name_in_every_clust
 
     for site in world:
         ip = await vip(site, namespace, "web", "east")
-        await has_addresses(site, namespace, "web", "10.1.0.1", "10.1.0.2")
+        await site.has_addresses(namespace, "web", "10.1.0.1", "10.1.0.2")
         for tcp in (False, True):
             await site.answers(f"web.{namespace}", "A", ip, tcp=tcp)
         target = f"web.{namespace}.svc.clusterset.local."
         answer = await site.lookup(f"_http._tcp.web.{namespace}", "SRV")
         assert [record.split()[2:] for record in answer.data] == [["80", target]]
-    assert await eventually(
-        lambda: east.condition(namespace, "web", "Ready"), lambda found: found == ("True", "Exported")
-    )
+    await east.is_told(namespace, "web", "Ready", "True", "Exported")
 
 
 @pytest.mark.requirement("MCS-DNS-06", "MCS-DNS-07", "MCS-DNS-10", "MCS-EPS-07", "MCS-IMP-11")
@@ -105,11 +91,11 @@ async def test_two_exports_that_disagree_are_merged_and_both_users_are_told(worl
     imported = await north.ready_import(namespace, "cart", ["east", "west"])
     assert [one["port"] for one in imported["spec"]["ports"]] == [42]
     for site in (east, west):
-        await conflict_is(site, namespace, "cart", "True", "PortConflict")
+        await site.is_told(namespace, "cart", "Conflict", "True", "PortConflict")
 
     await west.api.patch(SERVICES, "cart", {"spec": {"ports": tcp_42()}}, namespace=namespace)
     for site in (east, west):
-        await conflict_is(site, namespace, "cart", "False", "NoConflicts")
+        await site.is_told(namespace, "cart", "Conflict", "False", "NoConflicts")
 
 
 @pytest.mark.requirement("MCS-LIFE-01", "MCS-LIFE-02", "MCS-EXP-13", "MCS-IMP-03")
@@ -120,16 +106,16 @@ async def test_unexports_take_endpoints_away_one_by_one_and_the_last_one_everyth
     await east.export(namespace, "web")
     await west.export(namespace, "web")
     ip = await vip(north, namespace, "web", "east", "west")
-    await has_addresses(north, namespace, "web", "10.1.0.1", "10.1.0.2", "10.2.0.1")
+    await north.has_addresses(namespace, "web", "10.1.0.1", "10.1.0.2", "10.2.0.1")
 
     await east.unexport(namespace, "web")
     assert await vip(north, namespace, "web", "west") == ip
-    await has_addresses(north, namespace, "web", "10.2.0.1")
+    await north.has_addresses(namespace, "web", "10.2.0.1")
 
     await west.unexport(namespace, "web")
     for site in world:
         await site.no_import(namespace, "web")
-        await has_addresses(site, namespace, "web")
+        await site.has_addresses(namespace, "web")
         await site.knows_nothing_of(f"web.{namespace}")
     assert await east.held(SERVICES, namespace, "web") is not None
 
@@ -144,7 +130,7 @@ async def test_a_restarted_agent_leaves_the_ip_and_goes_on(world: World) -> None
     await west.restart_agent()
     await east.start_backend(namespace, "web", Backend("web-3", "10.1.0.3"))
 
-    await has_addresses(west, namespace, "web", "10.1.0.1", "10.1.0.2", "10.1.0.3")
+    await west.has_addresses(namespace, "web", "10.1.0.1", "10.1.0.2", "10.1.0.3")
     after = await west.ready_import(namespace, "web", ["east"])
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert after["spec"] == before["spec"]
@@ -158,14 +144,14 @@ async def test_a_dead_clusters_endpoints_go_and_come_back_with_it(world: World) 
     await east.export(namespace, "web")
     await west.export(namespace, "web")
     ip = await vip(north, namespace, "web", "east", "west")
-    await has_addresses(north, namespace, "web", "10.1.0.1", "10.1.0.2", "10.2.0.1")
+    await north.has_addresses(namespace, "web", "10.1.0.1", "10.1.0.2", "10.2.0.1")
 
     await east.stop_agent()
-    await has_addresses(north, namespace, "web", "10.2.0.1")
+    await north.has_addresses(namespace, "web", "10.2.0.1")
     assert await vip(north, namespace, "web", "east", "west") == ip
 
     await east.start_agent()
-    await has_addresses(north, namespace, "web", "10.1.0.1", "10.1.0.2", "10.2.0.1")
+    await north.has_addresses(namespace, "web", "10.1.0.1", "10.1.0.2", "10.2.0.1")
 
 
 @pytest.mark.requirement("MCS-LIFE-07")
@@ -177,7 +163,7 @@ async def test_an_api_server_may_be_away_and_dns_goes_on_answering(world: World)
 
     await west.take_api_server_away()
     await east.stop_backend(namespace, "db", "db-1")
-    await has_addresses(world["north"], namespace, "db", "10.1.1.1")
+    await world["north"].has_addresses(namespace, "db", "10.1.1.1")
     assert (await west.lookup(f"db.{namespace}")).data == ("10.1.1.1", "10.1.1.2")
 
     await west.bring_api_server_back()

@@ -23,7 +23,9 @@ from tests.controllers.test_identity import about_crd, cluster_property
 from tests.realkube import product, workloads
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
-from tests.realkube.workloads import eventually
+from tests.support.objects import export_body
+from tests.support.reading import ready_addresses
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
@@ -98,19 +100,14 @@ async def test_an_older_api_is_served_and_its_missing_field_not_written_for_ever
                 old, "shop", "web", {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80}]}
             )
             await workloads.ready_pod(old, "shop", "web-1", ips=["10.1.0.1"], labels={"app": "web"})
-            body = {
-                "apiVersion": EXPORTS.api_version,
-                "kind": EXPORTS.kind,
-                "metadata": {"name": "web", "namespace": "shop"},
-            }
-            await old.call("POST", EXPORTS.path("shop"), body)
+            await old.call("POST", EXPORTS.path("shop"), export_body("web", version=EXPORTS.version))
 
             imported = await eventually(lambda: get(old, IMPORTS, "web"), is_ready)
             slices = await eventually(
                 lambda: workloads.endpoint_slices(
                     old, "shop", "multicluster.kubernetes.io/source-cluster=old"
                 ),
-                lambda found: workloads.ready_addresses(found) == {"10.1.0.1"},
+                lambda found: ready_addresses(found) == {"10.1.0.1"},
             )
             assert "endpointSliceObjects" not in imported["status"]
             assert slices[0]["metadata"]["ownerReferences"][0]["apiVersion"] == IMPORTS.api_version
@@ -123,7 +120,7 @@ async def test_an_older_api_is_served_and_its_missing_field_not_written_for_ever
                 lambda: workloads.endpoint_slices(
                     old, "shop", "multicluster.kubernetes.io/source-cluster=old"
                 ),
-                lambda found: workloads.ready_addresses(found) == {"10.1.0.1", "10.1.0.2"},
+                lambda found: ready_addresses(found) == {"10.1.0.1", "10.1.0.2"},
             )
             await asyncio.sleep(1)
             again = await get(old, IMPORTS, "web")

@@ -16,8 +16,8 @@ from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError, Timeout, TooLarge, Unreachable
-from tests.dns.cluster import until
 from tests.kube.pki import Pki
+from tests.support.waiting import until
 
 Handle = Callable[["Exchange"], Awaitable[None]]
 PLAIN = {"accept-encoding": "identity"}

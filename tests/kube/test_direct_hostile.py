@@ -18,9 +18,9 @@ from mcs_controller.kube.connection.pool import KEEPALIVE_SECONDS, CannotConnect
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import LineStream, Request
 from mcs_controller.kube.errors import Timeout, Unreachable
-from tests.dns.cluster import until
 from tests.kube.pki import Pki
 from tests.kube.test_direct import PLAIN, Exchange, ask, say_which, serving, transport_to
+from tests.support.waiting import until
 
 GET = Request("GET", "/x", headers=PLAIN)
 CHUNKED = b"HTTP/1.1 200 OK\r\nA: header\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -215,7 +215,7 @@ class ControlPlane:
 
     def _write_kubeconfig(self, label: str, token: str) -> Path:
         path = self._kubeconfig_path(label)
-        write_kubeconfig(path, cluster=self.name, url=self.url, ca_file=self.ca_file, token=token)
+        write_kubeconfig(path, url=self.url, ca_file=self.ca_file, token=token)
         return path
 
     def _kubeconfig_path(self, label: str) -> Path:

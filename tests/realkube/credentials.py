@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.kubeconfigs import kubeconfig
+
 # RFC 5915 ECPrivateKey around the raw scalar: SEQUENCE { 1, OCTET STRING (32), [0] prime256v1 }.
 _EC_KEY_HEAD = bytes.fromhex("30310201010420")
 _EC_KEY_TAIL = bytes.fromhex("a00a06082a8648ce3d030107")
@@ -43,17 +45,10 @@ def write_service_account_key(path: Path) -> None:
     _write_private(path, f"-----BEGIN {label}-----\n{encoded}-----END {label}-----\n")
 
 
-def write_kubeconfig(path: Path, *, cluster: str, url: str, ca_file: Path, token: str) -> None:
+def write_kubeconfig(path: Path, *, url: str, ca_file: Path, token: str) -> None:
     """As JSON, which is YAML too; the CA goes inside, so that the file can be handed around alone."""
     authority = base64.b64encode(ca_file.read_bytes()).decode()
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": cluster, "cluster": {"server": url, "certificate-authority-data": authority}}],
-        "users": [{"name": "user", "user": {"token": token}}],
-        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": "user"}}],
-        "current-context": cluster,
-    }
+    config = kubeconfig(url, cluster={"certificate-authority-data": authority}, user={"token": token})
     _write_private(path, json.dumps(config, indent=1))
 
 

@@ -12,15 +12,9 @@ from tests.realkube.binaries import locate_binaries
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec, KubectlError
 from tests.realkube.process import ServerProcess, StartError
-from tests.realkube.workloads import (
-    delete_pod,
-    endpoint_slices,
-    eventually,
-    ready_addresses,
-    ready_pod,
-    service,
-    set_pod_ready,
-)
+from tests.realkube.workloads import delete_pod, endpoint_slices, ready_pod, service, set_pod_ready
+from tests.support.reading import ready_addresses
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.realkube
 

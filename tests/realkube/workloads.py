@@ -7,46 +7,27 @@ Everything goes through a control plane's `call`, so it works with any real API 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 from uuid import uuid4
 
+from mcs_controller.api.resources import SERVICES
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.rest import MERGE_PATCH, ApiError
+from tests.support.objects import body, namespace_body
 
-T = TypeVar("T")
 DEFAULT_NODE = "node-1"
 ZONE_LABEL = "topology.kubernetes.io/zone"
-POLL_INTERVAL_S = 0.05
-
-
-async def eventually(
-    look: Callable[[], Awaitable[T]], is_wanted: Callable[[T], object], timeout_s: float = 20
-) -> T:
-    """What `look` gives, as soon as it is what is wanted; the last sight of it in the error."""
-    seen: list[T] = []
-    try:
-        async with asyncio.timeout(timeout_s):
-            while True:
-                seen[:] = [await look()]
-                if is_wanted(seen[0]):
-                    return seen[0]
-                await asyncio.sleep(POLL_INTERVAL_S)
-    except TimeoutError:
-        last = seen[0] if seen else "nothing"
-        raise AssertionError(f"not within {timeout_s:.0f} s; last seen: {last}") from None
 
 
 @contextlib.asynccontextmanager
 async def namespace_in(*planes: ControlPlane, prefix: str = "test") -> AsyncIterator[str]:
     """A namespace of one new name in each cluster; its deletion is begun, not awaited."""
     name = f"{prefix}-{uuid4().hex[:8]}"
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     try:
         for plane in planes:
-            await plane.call("POST", "/api/v1/namespaces", body)
+            await plane.call("POST", "/api/v1/namespaces", namespace_body(name))
         yield name
     finally:
         for plane in planes:
@@ -117,8 +98,8 @@ async def delete_pod(plane: ControlPlane, namespace: str, name: str) -> None:
 
 async def service(plane: ControlPlane, namespace: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
     """The Service as the API server created it, with its defaults and cluster IPs."""
-    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
-    created: dict[str, Any] = await plane.call("POST", f"/api/v1/namespaces/{namespace}/services", body)
+    made = body(SERVICES, name, spec=spec)
+    created: dict[str, Any] = await plane.call("POST", SERVICES.path(namespace), made)
     return created
 
 
@@ -127,16 +108,6 @@ async def endpoint_slices(plane: ControlPlane, namespace: str, label_selector: s
     listed = await plane.call("GET", f"{path}?labelSelector={label_selector}")
     items: list[dict[str, Any]] = listed["items"]
     return items
-
-
-def ready_addresses(slices: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {
-        address
-        for one in slices
-        for endpoint in one["endpoints"] or ()
-        if endpoint["conditions"].get("ready", True)
-        for address in endpoint["addresses"]
-    }
 
 
 def _ready(ready: bool) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from tests.realkube import rest
-from tests.realkube.workloads import eventually
 from tests.realnode.clusters import Cluster
 from tests.realnode.workloads import HTTP_PORT, create, netexec_pod, pod_is_ready
+from tests.support.waiting import eventually
 
 NAMESPACE = "clients"
 POD = "client"

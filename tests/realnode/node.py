@@ -13,10 +13,11 @@ from pathlib import Path
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.process import ServerProcess
 from tests.realkube.rest import MERGE_PATCH
-from tests.realkube.workloads import ZONE_LABEL, eventually
+from tests.realkube.workloads import ZONE_LABEL
 from tests.realnode import cgroups, node_config
 from tests.realnode.fabric import Addresses
 from tests.realnode.sandbox import Sandbox, SandboxError
+from tests.support.waiting import eventually
 
 READY_TIMEOUT_S = 60
 # The values that kubelet writes where it finds others; none of them belongs to a namespace.

@@ -20,7 +20,6 @@ from typing import Any
 from tests.realkube import rest
 from tests.realkube.product import Component, free_port, start_dns
 from tests.realkube.rest import MERGE_PATCH
-from tests.realkube.workloads import eventually
 from tests.realnode.asker import KEPT_PORTS
 from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.sandbox import SandboxError
@@ -31,9 +30,10 @@ from tests.realnode.workloads import (
     port,
     run_in,
     service,
-    service_export,
     service_import,
 )
+from tests.support.objects import export_body
+from tests.support.waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SERVICE = "clusterset-dns"
@@ -158,7 +158,7 @@ async def test_a_rollout_of_two_dns_replicas_behind_a_service_loses_no_query(
     whole_clusters: WholeClusters, node_namespace: str, tmp_path: Path
 ) -> None:
     east = whole_clusters["east"]
-    await run_in([east], node_namespace, service("web", [port("http", 80)]), service_export("web"))
+    await run_in([east], node_namespace, service("web", [port("http", 80)]), export_body("web"))
     await create(east.plane, node_namespace, deployment("web", east, 1))
     (wanted, *_) = (await service_import(east, node_namespace, "web"))["spec"]["ips"]
     ports = [port(proto.lower(), 53, 53, proto) for proto in ("UDP", "TCP")]

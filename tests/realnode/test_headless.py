@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.realkube.workloads import eventually
 from tests.realnode.client import dial
 from tests.realnode.clusters import ZONES, Cluster, WholeClusters
 from tests.realnode.workloads import (
@@ -18,10 +17,11 @@ from tests.realnode.workloads import (
     ready_pods,
     run_in,
     service,
-    service_export,
     service_import,
     stateful_set,
 )
+from tests.support.objects import export_body
+from tests.support.waiting import eventually
 
 REPLICAS = 2
 EXPORTING = ("east", "west")
@@ -41,7 +41,7 @@ async def test_the_pods_of_a_stateful_set_resolve_by_host_name_and_cluster(
 ) -> None:
     exporting = [whole_clusters[name] for name in EXPORTING]
     headless = service("db", [port("http", HTTP_PORT)], clusterIP="None")
-    await run_in(exporting, node_namespace, headless, service_export("db"))
+    await run_in(exporting, node_namespace, headless, export_body("db"))
     for cluster in exporting:
         await run_in([cluster], node_namespace, stateful_set("db", REPLICAS, says_where_it_is(cluster)))
     pods = {

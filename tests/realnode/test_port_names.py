@@ -17,9 +17,9 @@ from tests.realnode.workloads import (
     port,
     ready_pods,
     service,
-    service_export,
     service_import,
 )
+from tests.support.objects import export_body
 
 HTTP, UDP = 80, 81
 
@@ -43,13 +43,13 @@ async def test_no_connection_to_a_lone_unnamed_port_fails_while_another_cluster_
         for cluster in (east, west):
             await create(cluster.plane, namespace, deployment("web", cluster, 1))
             await ready_pods(cluster.plane, namespace, "web", 1)
-        await create(east.plane, namespace, service_export("web"))
+        await create(east.plane, namespace, export_body("web"))
         ip = (await service_import(north, namespace, "web"))["spec"]["ips"][0]
         await answered_by(north, ip, HTTP, {"east"})
 
         done = asyncio.Event()
         dialling = asyncio.create_task(dial_until(done, north, ip))
-        await create(west.plane, namespace, service_export("web"))
+        await create(west.plane, namespace, export_body("web"))
         await answered_by(north, ip, UDP, {"west"}, protocol="udp")
         done.set()
         answers = await dialling

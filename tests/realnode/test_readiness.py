@@ -17,9 +17,9 @@ from tests.realnode.workloads import (
     ready_pods,
     run_in,
     service,
-    service_export,
     service_import,
 )
+from tests.support.objects import export_body
 
 HTTP = 80
 GRPC_PORT, SWITCH_PORT = 5000, 5001
@@ -50,7 +50,7 @@ async def test_a_pod_that_fails_its_readiness_probe_gets_no_connections_anywhere
     whole_clusters: WholeClusters, node_namespace: str
 ) -> None:
     exporting = [whole_clusters["east"], whole_clusters["west"]]
-    await run_in(exporting, node_namespace, service("web", [port("http", HTTP)]), service_export("web"))
+    await run_in(exporting, node_namespace, service("web", [port("http", HTTP)]), export_body("web"))
     for cluster in exporting:
         workload = deployment("web", cluster, REPLICAS, spec_with_a_switch())
         await create(cluster.plane, node_namespace, workload)

@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from tests.realkube.rest import MERGE_PATCH
-from tests.realkube.workloads import eventually
 from tests.realnode.client import Answers, answered_by, dial
 from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.workloads import (
@@ -20,9 +19,10 @@ from tests.realnode.workloads import (
     ready_pods,
     run_in,
     service,
-    service_export,
     service_import,
 )
+from tests.support.objects import export_body
+from tests.support.waiting import eventually
 
 HTTP = 80
 REPLICAS = 3
@@ -76,7 +76,7 @@ async def test_a_rolling_update_loses_no_more_requests_from_afar_than_from_its_o
     whole_clusters: WholeClusters, node_namespace: str
 ) -> None:
     east, west = whole_clusters["east"], whole_clusters["west"]
-    await run_in([east], node_namespace, service("web", [port("http", HTTP)]), service_export("web"))
+    await run_in([east], node_namespace, service("web", [port("http", HTTP)]), export_body("web"))
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     workload = deployment("web", east, REPLICAS, spec_that_leaves_slowly())
     workload["spec"]["strategy"] = rolling

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from tests.realkube.workloads import endpoint_slices, eventually
+from tests.realkube.workloads import endpoint_slices
 from tests.realnode.client import TRIES, answered_by, answered_by_pods, dial
 from tests.realnode.clusters import ZONES, Cluster, WholeClusters
 from tests.realnode.workloads import (
@@ -17,9 +17,10 @@ from tests.realnode.workloads import (
     ready_pods,
     run_in,
     service,
-    service_export,
     service_import,
 )
+from tests.support.objects import export_body
+from tests.support.waiting import eventually
 
 HTTP = 80
 BOTH = {"east", "west"}
@@ -27,7 +28,7 @@ BOTH = {"east", "west"}
 
 async def export(clusters: list[Cluster], namespace: str, **spec: object) -> dict[str, set[str]]:
     """A Service with these fields in each of them, exported, and two ready pods behind it: their names."""
-    await run_in(clusters, namespace, service("web", [port("http", HTTP)], **spec), service_export("web"))
+    await run_in(clusters, namespace, service("web", [port("http", HTTP)], **spec), export_body("web"))
     for cluster in clusters:
         await create(cluster.plane, namespace, deployment("web", cluster, 2))
     return {

@@ -15,9 +15,9 @@ from uuid import uuid4
 import pytest
 
 from tests.realkube.place import Place
-from tests.realkube.workloads import eventually
 from tests.realnode.cgroups import CgroupGuardian, groups
 from tests.realnode.sandbox import Sandbox, SandboxError
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.realnode, pytest.mark.realkube]
 REPOSITORY = Path(__file__).resolve().parents[2]

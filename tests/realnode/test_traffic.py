@@ -21,9 +21,9 @@ from tests.realnode.workloads import (
     port,
     ready_pods,
     service,
-    service_export,
     service_import,
 )
+from tests.support.objects import export_body
 
 REPLICAS = 2
 BOTH = {"east", "west"}
@@ -56,10 +56,10 @@ async def _open(clusters: list[Cluster], namespace: str) -> None:
         await create(cluster.plane, namespace, deployment("web", cluster, REPLICAS))
     east, west, _ = clusters
     # Before west's, and so the older one, whose word counts for the port `other`.
-    await create(east.plane, namespace, service_export("web"))
+    await create(east.plane, namespace, export_body("web"))
     for cluster in clusters:
         await ready_pods(cluster.plane, namespace, "web", REPLICAS)
-    await create(west.plane, namespace, service_export("web"))
+    await create(west.plane, namespace, export_body("web"))
     for cluster in clusters:
         for ip in (await addresses(cluster, namespace)).values():
             for number in (HTTP, ONLY_WEST):

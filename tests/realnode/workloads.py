@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.realkube.controlplane import ControlPlane
-from tests.realkube.workloads import eventually
 from tests.realnode.clusters import Cluster
 from tests.realnode.image import IMAGE
+from tests.support.objects import service_body
+from tests.support.waiting import eventually
 
 HTTP_PORT = 8080
 UDP_PORT = 8081
@@ -96,25 +97,7 @@ def port(name: str, number: int, target: int = HTTP_PORT, protocol: str = "TCP")
 
 def service(name: str, ports: Sequence[Json], **spec: Any) -> Json:
     """In every family that its cluster has."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name},
-        "spec": {
-            "selector": {"app": name},
-            "ports": [*ports],
-            "ipFamilyPolicy": "PreferDualStack",
-            **spec,
-        },
-    }
-
-
-def service_export(name: str) -> Json:
-    return {
-        "apiVersion": "multicluster.x-k8s.io/v1beta1",
-        "kind": "ServiceExport",
-        "metadata": {"name": name},
-    }
+    return service_body(name, ports=[*ports], **{"ipFamilyPolicy": "PreferDualStack", **spec})
 
 
 async def pods(plane: ControlPlane, namespace: str, app: str) -> list[Json]:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.kube.client import Client
-from tests.realkube.workloads import eventually
+from tests.support.waiting import eventually
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,36 @@
+"""Our CustomResourceDefinitions as an administrator installs them, or as a test wants them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+
+from mcs_controller.api.crd import all_crds
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
+from mcs_controller.kube.client import Client
+from tests.support.objects import Object
+
+MCS_CRDS = tuple(f"{plural}.{MCS_GROUP}" for plural in ("serviceexports", "serviceimports"))
+BROKER_CRDS = tuple(
+    f"{plural}.broker.mcs-controller.io"
+    for plural in ("memberclusters", "exportedservices", "exportedendpointslices")
+)
+
+
+def crds(*names: str) -> list[Object]:
+    """Those of these names, in the order asked for; fresh ones that may be changed."""
+    return [copy.deepcopy(_by_name()[name]) for name in names]
+
+
+@cache
+def _by_name() -> dict[str, Object]:
+    return {crd["metadata"]["name"]: crd for crd in all_crds()}
+
+
+async def install(client: Client, *names: str, edit: Callable[[Object], None] | None = None) -> None:
+    """Create them, after `edit` has changed each."""
+    for crd in crds(*names):
+        if edit is not None:
+            edit(crd)
+        await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
