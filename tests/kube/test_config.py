@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aiohttp import web
 from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config.config_exception import ConfigException
@@ -17,8 +16,9 @@ from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconf
 from mcs_controller.kube.connection.in_cluster import settings_in_cluster
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError
+from tests.kube.http_servers import serving
 from tests.kube.pki import Pki
-from tests.kube.test_http import serving
+from tests.support import kubeconfigs
 
 SECRET = "s3cret-token"
 GET = Request("GET", "/version")
@@ -32,22 +32,14 @@ async def who(request: web.Request) -> web.Response:
 
 
 def kubeconfig(folder: Path, server: str, cluster: dict[str, Any], user: dict[str, Any]) -> Path:
-    path = folder / "kubeconfig"
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "east",
-        "contexts": [
-            {"name": "east", "context": {"cluster": "c", "user": "u"}},
-            {"name": "nobody", "context": {"cluster": "c"}},
-            {"name": "lost-user", "context": {"cluster": "c", "user": "missing"}},
-            {"name": "lost-cluster", "context": {"cluster": "missing", "user": "u"}},
-        ],
-        "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
-        "users": [{"name": "u", "user": user}],
-    }
-    path.write_text(yaml.safe_dump(config))
-    return path
+    contexts = [
+        {"name": "east", "context": {"cluster": "c", "user": "u"}},
+        {"name": "nobody", "context": {"cluster": "c"}},
+        {"name": "lost-user", "context": {"cluster": "c", "user": "missing"}},
+        {"name": "lost-cluster", "context": {"cluster": "missing", "user": "u"}},
+    ]
+    config = kubeconfigs.kubeconfig(server, cluster=cluster, user=user, current="east", contexts=contexts)
+    return kubeconfigs.write(folder, "kubeconfig", config)
 
 
 async def told_by(path: Path, context: str | None = None) -> Any:

@@ -9,7 +9,7 @@ from mcs_controller.kube.decoding.entries import ObjectDecoder
 from mcs_controller.kube.errors import TEXT_MAX_CHARS
 from mcs_controller.kube.store import Entry, Store
 from tests.kube.fakes import FakeKind
-from tests.kube.test_reflector import contents, decode, make, running, settle
+from tests.kube.reflectors import contents, decode, make, running, settle
 
 pytestmark = pytest.mark.looptime
 

@@ -13,7 +13,7 @@ from mcs_controller.kube.errors import DecodeError
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind, ScriptedTransport, nested, ok, raw, status_body
-from tests.kube.test_reflector import contents, decode, running, settle
+from tests.kube.reflectors import contents, decode, running, settle
 
 pytestmark = pytest.mark.looptime
 

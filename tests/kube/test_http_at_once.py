@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from mcs_controller.kube.connection.transport import Request
-from tests.kube.test_http import serving, transport_to
+from tests.kube.http_servers import serving, transport_to
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"], ids=["direct", "session"])

@@ -2,114 +2,14 @@
 
 import asyncio
 import contextlib
-import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from random import Random
-from typing import Any
 
 import pytest
 
-from mcs_controller.kube.client import Client
-from mcs_controller.kube.connection.transport import Request
-from mcs_controller.kube.errors import Unreachable
-from mcs_controller.kube.leader import LeaderElector
-from tests.kube.fakes import Answer, FakeClock, ScriptedTransport, ok, refusal
+from tests.kube.leases import LeaseServer, Replica
+from tests.kube.queues import now
 
 pytestmark = pytest.mark.looptime
-
-
-class LeaseServer:
-    """One Lease, with resourceVersion conflicts; each replica has its own way to it that can be cut."""
-
-    def __init__(self) -> None:
-        self.lease: dict[str, Any] | None = None
-        self.version = 0
-        self.cut: set[str] = set()
-        self.hang: set[str] = set()
-        self.answers_after_seconds: dict[str, float] = {}
-        self.writers: list[str] = []
-
-    def transport(self, who: str) -> ScriptedTransport:
-        async def answer(request: Request) -> Answer:
-            if who in self.hang:
-                await asyncio.Event().wait()
-            if who in self.cut:
-                return Unreachable("refused")
-            await asyncio.sleep(0.01)
-            answer = self._serve(request, who)
-            await asyncio.sleep(self.answers_after_seconds.get(who, 0.0))
-            return answer
-
-        return ScriptedTransport(answer)
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        assert self.lease is not None
-        spec: dict[str, Any] = self.lease["spec"]
-        return spec
-
-    def _serve(self, request: Request, who: str) -> Answer:
-        if request.method == "GET":
-            return ok(self.lease) if self.lease is not None else refusal(404, "NotFound")
-        assert request.body is not None
-        body = json.loads(request.body)
-        if request.method == "POST":
-            if self.lease is not None:
-                return refusal(409, "AlreadyExists")
-        elif self.lease is None or body["metadata"]["resourceVersion"] != str(self.version):
-            return refusal(409, "Conflict")
-        self.version += 1
-        body["metadata"]["resourceVersion"] = str(self.version)
-        self.lease = body
-        self.writers.append(who)
-        return ok(body)
-
-
-class Replica:
-    """One candidate and what it did while it led."""
-
-    def __init__(self, server: LeaseServer, name: str, **options: Any) -> None:
-        self.led: list[tuple[float, float]] = []
-        self.ends_after_seconds = 0.0
-        self.elector = LeaderElector(
-            Client(server.transport(name)),
-            "mcs",
-            "agent",
-            name,
-            clock=FakeClock(),
-            random=Random(name),
-            **options,
-        )
-
-    def leads(self) -> bool:
-        return self.elector.leading
-
-    async def lead(self) -> None:
-        started = now()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            await asyncio.sleep(self.ends_after_seconds)
-            self.led.append((started, now()))
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        """Fails where the election ends by itself, or of anything but the end of the block."""
-        task = asyncio.create_task(self.elector.run(self.lead))
-        try:
-            yield task
-        finally:
-            still_running = not task.done()
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            assert still_running, "the election ended by itself"
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def test_the_first_leads_at_once_and_writes_what_people_expect_in_a_lease() -> None:
@@ -209,10 +109,7 @@ async def test_a_leader_whose_lease_someone_else_took_stops_and_applies_again() 
     first = Replica(server, "a")
     async with first.running():
         await asyncio.sleep(10)
-        server.version += 1
-        assert server.lease is not None
-        metadata = {**server.lease["metadata"], "resourceVersion": str(server.version)}
-        server.lease = {"metadata": metadata, "spec": {**server.spec, "holderIdentity": "admin"}}
+        server.write_over(holderIdentity="admin")
         await asyncio.sleep(5)
         assert not first.leads()
         assert len(first.led) == 1
@@ -228,9 +125,7 @@ async def test_a_harmless_foreign_change_to_the_lease_costs_nobody_the_lead() ->
     async with first.running():
         for _ in range(5):
             await asyncio.sleep(7)
-            assert server.lease is not None
-            server.version += 1
-            server.lease["metadata"]["resourceVersion"] = str(server.version)
+            server.write_over()
         assert first.leads()
         assert first.led == []
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.kube.test_leader import LeaseServer, Replica
+from tests.kube.leases import LeaseServer, Replica
 
 pytestmark = pytest.mark.looptime
 

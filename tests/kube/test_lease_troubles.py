@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from mcs_controller.kube.leader import RELEASE_SECONDS
-from tests.kube.test_leader import LeaseServer, Replica, now
+from tests.kube.leases import LeaseServer, Replica
+from tests.kube.queues import now
 
 pytestmark = pytest.mark.looptime
 
@@ -98,10 +99,7 @@ async def test_work_that_ends_badly_with_the_lease_is_logged_with_its_error(
     replica = Stubborn(server, "a")
     async with replica.running():
         await asyncio.sleep(1)
-        assert server.lease is not None
-        server.version += 1
-        server.lease["metadata"]["resourceVersion"] = str(server.version)
-        server.spec["holderIdentity"] = "b"
+        server.write_over(holderIdentity="b")
         await asyncio.sleep(5)
         assert replica.elector.holder == "b"
         [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
@@ -115,10 +113,7 @@ async def test_what_somebody_else_holds_is_not_given_back() -> None:
     replica = Replica(server, "a")
     async with replica.running():
         await asyncio.sleep(1)
-        assert server.lease is not None
-        server.version += 1
-        server.lease["metadata"]["resourceVersion"] = str(server.version)
-        server.spec["holderIdentity"] = "b"
+        server.write_over(holderIdentity="b")
         await asyncio.sleep(5)
         assert not replica.leads()
     assert server.spec["holderIdentity"] == "b"

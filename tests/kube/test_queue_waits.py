@@ -7,7 +7,7 @@ import pytest
 
 from mcs_controller.kube.errors import Conflict
 from mcs_controller.kube.queue.work_queue import WorkQueue
-from tests.kube.test_queue import now, serving
+from tests.kube.queues import now, serving
 
 
 @pytest.mark.looptime

@@ -13,7 +13,7 @@ from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind, refusal
-from tests.kube.test_reflector import decode, running
+from tests.kube.reflectors import decode, running
 
 pytestmark = pytest.mark.looptime
 

@@ -1,0 +1,179 @@
+"""When the work queue turns to a key again: after a failure, or because a reconcile asks for it."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from mcs_controller.kube.errors import Conflict, TooManyRequests, Unreachable
+from tests.kube.queues import make, now, serving
+
+
+@pytest.mark.looptime
+async def test_a_failing_key_is_retried_with_growing_waits_that_end_with_success() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) < 8:
+            raise Conflict(409, "Conflict", "someone was faster")
+
+    queue = make(reconcile, first_retry_seconds=1, longest_retry_seconds=8)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(1)
+        assert queue.failing == 1
+        await asyncio.sleep(99)
+        assert len(tries) == 8
+        assert queue.failing == 0
+    waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert all(wait <= ceiling for wait, ceiling in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True))
+
+
+@pytest.mark.looptime
+async def test_retry_after_wins_over_the_backoff() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) == 1:
+            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(60)
+    assert 30 <= tries[1] <= 33
+
+
+@pytest.mark.looptime
+async def test_an_event_does_not_wait_for_the_backoff_and_uses_the_promised_retry_up() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) == 1:
+            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(1)
+        queue.add("a")
+        await asyncio.sleep(100)
+    assert tries == [0, 1]
+
+
+@pytest.mark.looptime
+async def test_a_reconcile_says_when_it_wants_to_look_again() -> None:
+    looks: list[float] = []
+
+    async def reconcile(key: str) -> float | None:
+        looks.append(now())
+        return 10 if len(looks) < 3 else None
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(100)
+    assert looks == pytest.approx([0, 10, 20])
+
+
+@pytest.mark.looptime
+async def test_of_several_wishes_for_later_the_earliest_holds() -> None:
+    looks: list[tuple[str, float]] = []
+
+    async def reconcile(key: str) -> None:
+        looks.append((key, now()))
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add_after("a", 30)
+        queue.add_after("a", 10)
+        queue.add_after("a", 20)
+        queue.add_after("b", 5)
+        queue.add_after("c", 0)
+        assert len(queue) == 1
+        await asyncio.sleep(100)
+    assert looks == [("c", 0), ("b", 5), ("a", 10)]
+
+
+@pytest.mark.looptime
+async def test_keys_that_found_nobody_are_retried_when_told_to_and_those_that_were_refused_are_not() -> None:
+    away = True
+    seen: list[tuple[str, float]] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append((key, now()))
+        if key == "refused":
+            raise Conflict(409, "Conflict", "no")
+        if away:
+            raise Unreachable("away")
+
+    queue = make(reconcile, first_retry_seconds=100, longest_retry_seconds=1000)
+    keys = {f"key{number}" for number in range(50)}
+    async with serving(queue):
+        for key in (*sorted(keys), "refused"):
+            queue.add(key)
+        await queue.idle()
+        seen.clear()
+        away = False
+        queue.retry_unanswered()
+        await asyncio.sleep(0.5)
+        assert {key for key, _ in seen} - {"refused"} == keys
+        assert len({at for _, at in seen}) > 20
+        assert queue.failing == 1
+        seen.clear()
+        queue.retry_unanswered()
+        await asyncio.sleep(0.5)
+        assert seen == []
+
+
+@pytest.mark.looptime
+async def test_very_many_keys_that_found_nobody_come_one_after_the_other() -> None:
+    seen: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(now())
+        raise Unreachable("away")
+
+    queue = make(reconcile, first_retry_seconds=5000, longest_retry_seconds=50_000)
+    async with serving(queue):
+        for number in range(3000):
+            queue.add(str(number))
+        await queue.idle()
+        began = now()
+        seen.clear()
+        queue.retry_unanswered()
+        await asyncio.sleep(1)
+        assert 300 < len(seen) < 700
+        await asyncio.sleep(5)
+        assert len(seen) >= 3000
+        assert now() == began + 6
+
+
+@pytest.mark.looptime
+async def test_a_key_that_was_answered_since_is_not_retried() -> None:
+    away = True
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        if away:
+            raise Unreachable("away")
+        if key == "refused":
+            raise Conflict(409, "Conflict", "no")
+
+    queue = make(reconcile, first_retry_seconds=100, longest_retry_seconds=1000)
+    async with serving(queue):
+        for key in ("well", "refused"):
+            queue.add(key)
+        await queue.idle()
+        away = False
+        queue.add("well")
+        queue.add("refused")
+        await queue.idle()
+        seen.clear()
+        queue.retry_unanswered()
+        await asyncio.sleep(1)
+        assert seen == []

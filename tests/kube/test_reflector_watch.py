@@ -1,0 +1,205 @@
+"""What a reflector does when its watch is closed, silent, refused or broken; in virtual time."""
+
+import asyncio
+
+import pytest
+
+from mcs_controller.kube.errors import Timeout, Unreachable
+from mcs_controller.kube.store import Store
+from tests.kube.fakes import FakeKind, refusal, status_body
+from tests.kube.reflectors import contents, make, running, settle
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_watch_that_the_server_closes_is_resumed_without_a_new_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.put("a", value="1")
+        await settle()
+        kind.cut()
+        kind.put("b", value="2")
+        await settle()
+        assert contents(store) == {"a": "1", "b": "2"}
+        assert kind.count("list") == 1
+        assert kind.count("watch") == 2
+        assert kind.requests[-1][1]["resourceVersion"] == "101"
+        assert reflector.restarts["closed"] == 1
+        assert reflector.problem is None
+
+
+async def test_a_watch_is_resumed_from_the_last_bookmark() -> None:
+    kind, store = FakeKind(), Store[str]()
+    async with running(make(kind, store)):
+        await asyncio.sleep(60)
+        kind.bookmark()
+        kind.bookmark()
+        await settle()
+        kind.compact()
+        kind.cut()
+        await settle()
+        assert kind.requests[-1][1]["resourceVersion"] == str(kind.version)
+        assert kind.count("list") == 1
+
+
+async def test_a_watch_refused_with_410_leads_to_a_new_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.faults.append(("watch", refusal(410, "Expired")))
+    async with running(make(kind, store)):
+        await asyncio.sleep(5)
+        assert kind.count("list") == 2
+
+
+async def test_a_watch_that_is_silent_past_its_bookmarks_is_followed_by_a_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store, inactivity_seconds=90)
+    async with running(reflector):
+        await asyncio.sleep(89)
+        assert kind.count("watch") == 1
+        await asyncio.sleep(2)
+        assert kind.count("watch") == 2
+        assert kind.count("list") == 2
+        assert reflector.restarts["inactive"] == 1
+        assert reflector.problem is None
+
+
+async def test_a_watch_closed_at_once_again_and_again_is_backed_off_from() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.closes_watches_at_once = True
+    async with running(make(kind, store)):
+        await asyncio.sleep(60)
+        assert 5 < kind.count("watch") < 60
+
+
+async def test_watches_closed_at_once_again_and_again_lead_to_a_new_list_now_and_then() -> None:
+    """The server may have its reason, which a list tells; but not one list for each watch."""
+    kind, store = FakeKind(), Store[str]()
+    kind.closes_watches_at_once = True
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(600)
+        watches = kind.count("watch")
+        assert reflector.restarts["closed"] == watches
+        assert reflector.lists == 1 + watches // 5
+        assert 60 < watches < 600
+        kind.closes_watches_at_once = False
+        kind.put("a", value="1")
+        await asyncio.sleep(20)
+        assert contents(store) == {"a": "1"}
+
+
+async def test_a_watch_that_is_closed_after_a_while_or_after_an_event_is_resumed_at_once() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        for number in range(20):
+            await asyncio.sleep(0.9 if number % 2 else 1.1)
+            if number % 2:
+                kind.put("a", value=str(number))
+                await settle()
+            before = asyncio.get_running_loop().time()
+            kind.cut()
+            await settle()
+            assert kind.count("watch") == number + 2
+            assert asyncio.get_running_loop().time() == before
+        assert kind.count("list") == 1
+
+
+async def test_a_watch_that_is_refused_for_a_flood_waits_as_asked_and_goes_on_from_its_version() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.put("a", value="1")
+    flood = refusal(429, "TooManyRequests", headers={"retry-after": "20"})
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.faults += [("watch", flood)] * 3
+        kind.cut()
+        await settle()
+        kind.put("a", value="2")
+        cut_at = asyncio.get_running_loop().time()
+        changed = asyncio.Event()
+        store.subscribe(lambda *_: changed.set())
+        await changed.wait()
+        assert contents(store) == {"a": "2"}
+        assert 60 <= asyncio.get_running_loop().time() - cut_at <= 68
+        watched_from = [query["resourceVersion"] for sort, query in kind.requests if sort == "watch"]
+        assert watched_from == ["101"] * 5
+        assert kind.count("list") == 1
+        assert reflector.restarts["refused"] == 3
+
+
+async def test_a_watch_that_goes_on_being_refused_is_followed_by_a_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.faults += [("watch", refusal(429, "TooManyRequests"))] * 5
+        kind.cut()
+        await asyncio.sleep(60)
+        assert (kind.count("list"), kind.count("watch")) == (2, 7)
+
+
+async def test_a_short_absence_of_the_server_needs_no_new_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.faults += [("watch", Unreachable("refused")), ("watch", Timeout("slow"))]
+        kind.cut(Unreachable("reset"))
+        kind.put("a", value="1")
+        await asyncio.sleep(30)
+        assert contents(store) == {"a": "1"}
+        assert reflector.lists == 1
+        assert reflector.restarts["unreachable"] == 2
+        assert reflector.restarts["inactive"] == 1
+
+
+async def test_lines_that_are_no_events_lead_to_a_new_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        for _ in range(6):
+            await asyncio.sleep(15)
+            for stream in kind.open:
+                stream.push(b"garbage\n")
+        assert reflector.restarts["undecodable"] >= 5
+        assert reflector.lists == 2
+
+
+async def test_a_watch_that_breaks_after_each_event_is_resumed_soon_and_needs_no_new_list() -> None:
+    kind, store = FakeKind(), Store[str]()
+    async with running(make(kind, store)):
+        await settle()
+        for number in range(20):
+            kind.put("a", value=str(number))
+            await settle()
+            kind.cut(Unreachable("broken"))
+            await asyncio.sleep(0.3)
+            assert kind.count("watch") == number + 2
+        assert kind.count("list") == 1
+
+
+async def test_an_error_event_in_a_watch_does_not_stop_it() -> None:
+    kind, store = FakeKind(), Store[str]()
+    async with running(make(kind, store)):
+        await asyncio.sleep(60)
+        kind.open[0].push({"type": "ERROR", "object": status_body(500, "InternalError")})
+        kind.open.clear()
+        kind.put("a", value="1")
+        await asyncio.sleep(30)
+        assert contents(store) == {"a": "1"}
+
+
+async def test_a_watch_that_broke_and_was_resumed_is_no_problem_to_tell(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        await asyncio.sleep(60)
+        kind.cut(Unreachable("reset"))
+        await asyncio.sleep(60)
+        assert reflector.restarts["unreachable"] == 1
+        assert caplog.records == []
