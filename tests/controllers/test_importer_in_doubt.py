@@ -47,7 +47,7 @@ async def test_that_something_is_held_is_told_after_half_a_minute_with_who_has_n
         assert await one.look() is None
         (held,) = one.holding
         assert (held.status, held.reason) == ("True", "ExportsMissing")
-        assert "something that east exported is missing" in held.message
+        assert "data exported by east is missing" in held.message
 
 
 async def test_a_doubt_that_ended_is_no_part_of_the_next() -> None:
@@ -184,7 +184,7 @@ async def test_a_slice_without_a_source_stays_until_its_member_has_spoken_and_th
 
         one.held_clusters = ("mars",), 7.0
         assert await one.look() == 7
-        assert "something that mars exported" in one.said()["mcs-controller.io/Held"][2]
+        assert "data exported by mars" in one.said()["mcs-controller.io/Held"][2]
         one.held_clusters = (), 70.0
         assert await one.look() == TELL_UNSURE_AFTER_SECONDS
         one.held_clusters = (), None
@@ -193,7 +193,7 @@ async def test_a_slice_without_a_source_stays_until_its_member_has_spoken_and_th
         assert await one.look() is None
         status, reason, message = one.said()["mcs-controller.io/Held"]
         assert (status, reason) == ("True", "ExportsMissing")
-        assert "something that north exported" in message
+        assert "data exported by north" in message
 
         one.unaccounted_slices = set()
         assert await one.look() is None

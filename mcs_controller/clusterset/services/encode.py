@@ -1,8 +1,8 @@
 """From wanted values to the JSON of Kubernetes objects.
 
-Bodies are complete but for `resourceVersion`, which the writer knows. Absent texts are left out, lists that
-a schema requires are sent even when empty. Reading a body back with `decode` gives the value that
-it was made from.
+Bodies are complete except for `resourceVersion`, which the writer adds. Absent texts are left out; lists that
+a schema requires are sent even when empty. Decoding a body with `decode` gives the value that it was made
+from.
 """
 
 from collections.abc import Mapping, Sequence
@@ -189,8 +189,8 @@ def _affinity(config: AffinityConfig) -> Mapping[str, Any]:
 
 
 def _endpoint(endpoint: Endpoint) -> Body:
-    """What any cluster may know of an endpoint: not its node, not its pod (MCS-EPS-11)."""
-    # Written out, as this is done for each endpoint of each slice that changes.
+    """The parts of an endpoint that any cluster may see: not its node, not its pod (MCS-EPS-11)."""
+    # Not by `_present`, for speed: this runs for each endpoint of each slice that changes.
     conditions: Body = {}
     if endpoint.ready is not None:
         conditions["ready"] = endpoint.ready

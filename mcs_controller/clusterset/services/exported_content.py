@@ -1,9 +1,8 @@
-"""What other clusters may see of a slice: all that it says but nodes, hints, and a crowd of addresses.
+"""The part of a slice that other clusters may see: all but nodes, hints, and too many addresses.
 
-A node of one cluster means nothing in another, or worse, something else, and hints belong to one cluster's
-zones and kube-proxies (MCS-EPS-11). Addresses beyond `ADDRESSES_PER_ENDPOINT_MAX` of one endpoint
-cost every cluster and are used by nobody. The exporter publishes this, and importers read nothing more out of
-what was published.
+A node name means nothing in another cluster, or names another node. Hints belong to one cluster's zones and
+kube-proxies (MCS-EPS-11). Addresses of one endpoint beyond `ADDRESSES_PER_ENDPOINT_MAX` cost every cluster,
+and nobody uses them. The exporter publishes only this part, and importers read only this part.
 """
 
 from dataclasses import replace
@@ -14,17 +13,17 @@ from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_M
 from mcs_controller.clusterset.model import Endpoint, SliceContent, SourceSlice
 
 MAX_REMEMBERED_ENDPOINTS: Final = 4096
-"""Most endpoints of a slice that changes did not: these compare in no time if they are the very same."""
+"""When a slice changes, most of its endpoints do not: the same objects compare fast."""
 
 
 def published_slice(slice_: SourceSlice) -> SourceSlice:
-    """The slice as an ExportedEndpointSlice of it decodes, and so what to compare one with."""
+    """The slice as its ExportedEndpointSlice decodes, so that the two can be compared."""
     content = published_content(slice_.content)
     return slice_ if content is slice_.content else replace(slice_, content=content)
 
 
 def published_content(content: SliceContent) -> SliceContent:
-    """The content without what is not to be seen; the very same when there was nothing of that."""
+    """The content that other clusters may see; the same object if nothing has to be left out."""
     endpoints = content.endpoints
     for endpoint in endpoints:
         if endpoint.node_name or endpoint.hint_zones or len(endpoint.addresses) > ADDRESSES_PER_ENDPOINT_MAX:

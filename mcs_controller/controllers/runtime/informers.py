@@ -28,11 +28,11 @@ CHECK_OPTIONAL_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
-    """A kind of object that controllers share, and what is kept of each.
+    """A kind of object that controllers share, and how its objects are decoded.
 
-    `resource` makes, for a client, what an informer asks for: the resource, or what finds out its version.
-    With `optional_group` the kind is of an API group that need not be installed: the informer begins when it
-    is, and the agent is ready without it.
+    `resource` gives, for a client, the resource, or a resolver that finds its served version. With
+    `optional_group` the kind belongs to an API group that need not be installed: the informer begins once it
+    is installed, and the agent is ready without it.
     """
 
     name: str
@@ -119,12 +119,12 @@ class Informers:
         await informer.run()
 
     async def _until_served(self, group: str) -> None:
-        while not await self._is_served(group):  # noqa: ASYNC110 - no event tells of a CRD
+        while not await self._is_served(group):  # noqa: ASYNC110 - there is no event for a new CRD
             await asyncio.sleep(CHECK_OPTIONAL_SECONDS * self._random.uniform(0.9, 1.1))
 
     async def _is_served(self, group: str) -> bool:
         try:
             return bool(await served_versions(self.client, group))
         except KubeError:
-            # What is wrong with the server the informers of what has to be there tell.
+            # The informers that are not optional report what is wrong with the server.
             return False

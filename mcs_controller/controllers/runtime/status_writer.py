@@ -1,8 +1,9 @@
-"""What the writers of both statuses, of exports and of imports, have in common.
+"""The common base of the writers of export status and import status.
 
-Who reconciles says what is wanted and goes on. Statuses have a queue of their own with few workers, and while
-many services wait for their endpoints to be written they let those go ahead: a first import is quicker by a
-fifth. Nothing is written when nothing differs (MCS-EXP-15), and of one object only so often (`pace.py`).
+A reconciler says which status it wants and does not wait. Statuses have a queue of their own with few
+workers. While many services wait for their endpoints to be written, the status workers let those go first: a
+first import is faster by a fifth. Nothing is written when nothing differs (MCS-EXP-15), and the writes of one
+object are limited (`pace.py`).
 """
 
 import asyncio
@@ -21,14 +22,14 @@ D = TypeVar("D")
 STATUS_WORKERS: Final = 2
 
 AHEAD_MIN_KEYS: Final = 16
-"""Fewer than that are endpoints that change now and then, and are no reason to wait."""
+"""Fewer services than that are normal changes, and no reason to wait."""
 AHEAD_SECONDS: Final = 2.0
 """No status waits longer for endpoints than that."""
-_LOOK_AGAIN_SECONDS: Final = 0.05
+_CHECK_SECONDS: Final = 0.05
 
 
 class StatusWriter(ABC, Generic[W, D]):
-    """Keeps what is wanted of each object until it is there; `D` is what has to be written for that.
+    """Keeps the wanted status `W` of each object until it is written; `D` is the difference to write.
 
     `keys_ahead` says how many services wait for their endpoints to be written.
     """
@@ -48,8 +49,8 @@ class StatusWriter(ABC, Generic[W, D]):
         self._pace: Pace[ServiceKey] = Pace()
 
     def want(self, key: ServiceKey, wanted: W) -> bool:
-        """Have the status of `key` be as `wanted`, soon; whether there is nothing to do for that."""
-        # What is being written now will be what is held: to want what is held before is a difference then.
+        """Enqueue `key` to get the status `wanted`; returns True if the object has that status already."""
+        # While another status is being written, `wanted` must be written after it, even if it is held now.
         in_flight = key in self._wanted
         self._wanted[key] = wanted
         if not in_flight and self._difference(key, wanted) is None:
@@ -61,14 +62,14 @@ class StatusWriter(ABC, Generic[W, D]):
 
     @abstractmethod
     def _difference(self, key: ServiceKey, wanted: W) -> D | None:
-        """What has to be written; None if there is nothing to write, or nowhere."""
+        """What must be written; None if nothing differs, or the object is gone."""
 
     @abstractmethod
     async def _write(self, key: ServiceKey, difference: D) -> None:
-        """Write it, and tell of it. Raises `KubeError`."""
+        """Write the difference, and send Events. Raises `KubeError`."""
 
     async def _before_writing(self, key: ServiceKey, difference: D) -> None:
-        """Find out what may make the difference look another way. Raises `KubeError`."""
+        """Read what may change the difference. Raises `KubeError`."""
 
     async def _reconcile(self, key: ServiceKey) -> float | None:
         await self._let_endpoints_ahead(key)
@@ -95,6 +96,6 @@ class StatusWriter(ABC, Generic[W, D]):
     async def _let_endpoints_ahead(self, key: ServiceKey) -> None:
         loop = asyncio.get_running_loop()
         latest_seconds = self._since_seconds.get(key, loop.time()) + AHEAD_SECONDS
-        while self.keys_ahead() >= AHEAD_MIN_KEYS and loop.time() < latest_seconds:  # noqa: ASYNC110 - a queue's
-            # length is no event, and to make it one would cost every key more than this costs two workers.
-            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        # A queue's length has no event; to add one would cost every key more than this costs two workers.
+        while self.keys_ahead() >= AHEAD_MIN_KEYS and loop.time() < latest_seconds:  # noqa: ASYNC110
+            await asyncio.sleep(_CHECK_SECONDS)

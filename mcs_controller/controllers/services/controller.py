@@ -1,7 +1,7 @@
-"""Services: mirrors this cluster's exports to the broker, and builds its imports from there.
+"""Services: mirrors this cluster's exports to the broker, and builds its imports from the broker.
 
-Two reconcilers, exporter and importer, each with a work queue of services, over the same stores. Nothing is
-kept that could not be rebuilt from the two API servers.
+There are two reconcilers, exporter and importer. Each has a work queue of services; both read the same
+stores. All their state could be rebuilt from the two API servers.
 """
 
 from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ class ServicesController(Controller):
             *(status.queue for status in statuses),
             stores.local.loader,
         )
-        # What could not be written is retried as soon as who did not answer is heard of.
+        # Writes that failed without an answer are retried as soon as the API server answers again.
         context.broker.client.on_reached_again(self.exports.retry_unanswered)
         for queue in self.queues[1:]:
             context.local.client.on_reached_again(queue.retry_unanswered)
@@ -61,11 +61,11 @@ class ServicesController(Controller):
             random=context.random,
         )
         mirror.listen(changed=lambda key: None, broke=membership.history.broke)
-        membership.history.on_break(self._take_anew)
+        membership.history.on_break(self._read_everything_again)
         context.registry.register(ServicesCollector(stores, importer.fuse, importer.cap, members))
 
     async def run(self) -> None:
-        """State what is exported, and look after what no queue does, until cancelled."""
+        """Give `presence` the exports to state, and run all that no queue does, until cancelled."""
         presence = self._membership.presence
         presence.exported = self._exporter.written
         presence.newest_version = self.stores.broker.newest_version
@@ -74,14 +74,14 @@ class ServicesController(Controller):
                 tasks.start(self.stores.local.run(), name="local")
                 tasks.start(self.stores.broker.run(), name="broker")
                 tasks.start(self.stores.own_limits.run(), name="own limits")
-                tasks.start(self._look_when_synced(), name="sync")
-                tasks.start(self._look_when_confirmed(), name="confirmation")
+                tasks.start(self._enqueue_when_synced(), name="sync")
+                tasks.start(self._enqueue_when_confirmed(), name="confirmation")
         finally:
             presence.exported = lambda: None
             presence.newest_version = lambda: "0"
 
-    async def _look_when_synced(self) -> None:
-        """Once a side has been read completely, everything that waited for it gets its look."""
+    async def _enqueue_when_synced(self) -> None:
+        """Enqueue everything when a side has been read completely."""
         await self.stores.local.wait_synced()
         self._enqueueing.enqueue_everything()
         await self.stores.broker.wait_synced()
@@ -89,12 +89,12 @@ class ServicesController(Controller):
         self._exporter.recheck(self._enqueueing.own_exports())
         self._enqueueing.enqueue_everything()
 
-    async def _look_when_confirmed(self) -> None:
-        """Absence has become proof: what was left by an earlier life is withdrawn."""
+    async def _enqueue_when_confirmed(self) -> None:
+        """Enqueue everything when absence is proof: what an earlier agent left can be withdrawn."""
         await self._confirmation.run()
         self._enqueueing.enqueue_everything()
 
-    def _take_anew(self) -> None:
+    def _read_everything_again(self) -> None:
         self.stores.broker.relist()
         self._exporter.recheck(self._enqueueing.own_exports())
         self._enqueueing.enqueue_everything()

@@ -1,8 +1,8 @@
-"""EndpointSlices: the hot path, since endpoints change most of all that is watched.
+"""Decodes EndpointSlices. This is the hot path: endpoints change more often than all other watched objects.
 
-`slice_content` reads what a slice says, wherever it is: in its own cluster, on the broker, or imported.
-Addresses are held to what an API server accepts in the slice's family, so that a slice from another cluster
-can neither be refused on import nor send traffic to the node itself.
+`slice_content` reads the content of a slice in its own cluster, on the broker, or imported. Addresses must be
+valid for an API server in the slice's family. So a slice from another cluster can neither be refused on
+import, nor send traffic to the node itself.
 """
 
 from functools import lru_cache
@@ -79,7 +79,7 @@ class _Port(TypedDict, total=False):
 
 
 class SliceFields(TypedDict, total=False):
-    """All that is looked at here of an EndpointSlice; whoever parses one may leave out the rest."""
+    """All fields of an EndpointSlice that are read here; a parser may leave out the rest."""
 
     metadata: _Metadata
     addressType: str
@@ -88,16 +88,16 @@ class SliceFields(TypedDict, total=False):
 
 
 MAX_IMPORTED_PORTS: Final = 2 * MAX_PORTS + 2
-"""An imported slice may hold a port under two names, and those of before and after a change at once."""
+"""An imported slice may hold a port under two names, and the ports before and after a change at once."""
 MAX_ENDPOINTS: Final = 1000
 MAX_ADDRESSES: Final = 100
 MAX_HINTS: Final = 8
 MAX_REMEMBERED_ENDPOINTS: Final = 16_384
-"""Some 5 MiB of them; what is remembered of a slice is of use when its next change comes."""
+"""About 5 MiB of endpoints, for the next change of their slices."""
 MAX_REMEMBERED_CHARS: Final = 400
-"""Of the texts of one endpoint: an address and three names; no member can fill the memory with them."""
+"""Of the texts of one endpoint (an address and three names), so that no member can fill the memory."""
 MAX_ADDRESS_CHARS: Final = 45
-"""An IPv6 address that ends in a dotted IPv4 one; what is longer never reaches the cache of addresses."""
+"""The longest IPv6 address ends in a dotted IPv4 one. A longer text never reaches the cache of addresses."""
 
 _NO_CONDITIONS: Final[Json] = {}
 _BOOLEANS: Final = (None, True, False)
@@ -106,9 +106,9 @@ _BOOLEANS: Final = (None, True, False)
 def slice_content(
     raw: Json, addresses_max: int = MAX_ADDRESSES, *, max_ports: int = MAX_PORTS
 ) -> SliceContent:
-    """What a slice says. `raw` is what holds `addressType`, `ports` and `endpoints`.
+    """The content of a slice. `raw` is the object with `addressType`, `ports` and `endpoints`.
 
-    Of an endpoint's addresses the first `addresses_max` are read.
+    At most the first `addresses_max` addresses of an endpoint are read.
 
     A port without a number ("all ports") is left out: no Service port can lead to it.
     """
@@ -138,7 +138,7 @@ def _slice_port(raw: Json) -> SlicePort:
 
 
 def _endpoint(raw: Any, family: AddressFamily, addresses_max: int) -> Endpoint:
-    """An endpoint; the usual ones, with one address and no hints, are remembered."""
+    """An endpoint. Usual ones, with one address and no hints, are cached."""
     if type(raw) is not dict:
         raise bad("endpoint", raw, "an object")
     addresses, conditions = raw.get("addresses"), raw.get("conditions")
@@ -176,10 +176,10 @@ def _usual_endpoint(
     zone: str,
     node_name: str,
 ) -> Endpoint:
-    """The very same object for the same texts and conditions, typed: for JSON 1 is not true.
+    """The same object for the same texts and conditions. The cache is typed, since 1 is not true in JSON.
 
-    When a slice changes, most of its endpoints do not. These need not be checked and made again, and two
-    slices that share them compare in no time. What is refused is not remembered, and checked each time.
+    When a slice changes, most of its endpoints do not change. These are not checked and made again, and two
+    slices that share them compare fast. An endpoint that is refused is not cached, and checked each time.
     """
     return _any_endpoint(
         {
@@ -240,7 +240,7 @@ def _any_endpoint(raw: Json, family: AddressFamily, addresses_max: int) -> Endpo
 
 @lru_cache(maxsize=4096)
 def _usable_zone(zone: str) -> str:
-    """A zone that cannot be a label value cannot be a hint, and is of no use to anybody else."""
+    """The zone, or "" if it is no label value: such a zone cannot be a hint, and nobody else uses it."""
     return intern(zone) if is_label_value(zone) else ""
 
 
@@ -255,7 +255,7 @@ def _labels(metadata: Json) -> tuple[str, str]:
 
 
 def source_slice(raw: Json, cluster: str) -> SourceSlice | None:
-    """A slice of the local cluster as a source of endpoints; None when it is none (MCS-EXP-17)."""
+    """A slice of the local cluster as a source of endpoints; None if it is not one (MCS-EXP-17)."""
     metadata = child(an_object(raw, "object"), "metadata")
     local_name, imported_name = _labels(metadata)
     if not local_name or imported_name or raw.get("addressType") == "FQDN":
@@ -269,7 +269,7 @@ def source_slice(raw: Json, cluster: str) -> SourceSlice | None:
 
 
 def _own_content(raw: Json) -> SliceContent:
-    """What a slice says that this cluster's API server took: an endpoint of no use elsewhere is left out."""
+    """The content of a local slice; endpoints that are not usable in other clusters are left out."""
     try:
         return slice_content(raw)
     except MalformedObject:
@@ -286,7 +286,7 @@ def _is_usable(endpoint: Any, raw: Json) -> bool:
 
 
 def imported_slice(raw: Json) -> ImportedSlice | None:
-    """An imported slice that this project wrote; None when it is not one."""
+    """An imported slice that this project wrote; None if it is not one."""
     labels = child(child(an_object(raw, "object"), "metadata"), "labels")
     if labels.get(LABEL_SLICE_MANAGED_BY) != MANAGED_BY:
         return None
@@ -294,7 +294,7 @@ def imported_slice(raw: Json) -> ImportedSlice | None:
 
 
 def imported_slice_any_manager(raw: Json) -> ImportedSlice | None:
-    """An imported slice, whoever wrote it; None when it is not one."""
+    """An imported slice from any writer; None if it is not one."""
     metadata = child(an_object(raw, "object"), "metadata")
     derived_name, service_name = _labels(metadata)
     if not service_name or raw.get("addressType") == "FQDN":

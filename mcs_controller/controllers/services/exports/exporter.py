@@ -1,8 +1,8 @@
-"""Keeps this member's part of the broker equal to what its cluster exports, and tells the exporting user.
+"""Keeps this member's part of the broker equal to what its cluster exports, and reports to the user.
 
-For one service: the ExportedService and ExportedEndpointSlices in the member's namespace, and the conditions
-of the ServiceExport. What is to be written is decided in `clusterset/services/export.py`; the Service, its
-slices and everything else local are only read (MCS-EXP-12).
+For one service it writes the ExportedService and ExportedEndpointSlices in the member's namespace, and the
+conditions of the ServiceExport. `clusterset/services/export.py` decides what to write. The Service, its
+slices and all other local objects are only read (MCS-EXP-12).
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ from mcs_controller.kube.store import Entry
 
 
 class Exporter:
-    """The reconciler of exports; `status` writes what it has to say of them."""
+    """The reconciler of exports; `status` writes the conditions of ServiceExports."""
 
     def __init__(
         self,
@@ -56,24 +56,24 @@ class Exporter:
         self._evidence = evidence
         self._mirror = mirror
         self._clock = context.clock
-        # What has to be looked at before all can be said to be written; what the broker refuses is not.
+        # Services to reconcile before everything counts as written; not those that the broker refuses.
         self._unfinished: set[ServiceKey] = set()
         self._refused: set[ServiceKey] = set()
-        self._told: dict[ServiceKey, _Told] = {}
+        self._reported: dict[ServiceKey, _Reported] = {}
         mirror.listen(changed=self._unfinished.add, broke=lambda reason: None)
 
     def recheck(self, keys: Iterable[ServiceKey]) -> None:
-        """Nothing is said to be written before all of these were looked at; the caller has them looked at."""
+        """`written` is None until these services have been reconciled; the caller enqueues them."""
         self._unfinished.update(keys)
 
     def unfinished(self) -> set[ServiceKey]:
-        """What has to be looked at before all can be said to be written."""
+        """The services that must be reconciled before everything counts as written."""
         return set(self._unfinished)
 
     def written(self) -> Names | None:
         """The names of all records and slices that this cluster exports, if all of them are on the broker.
 
-        What the broker refuses to take is not among them. None while anything is under way, or not known.
+        Without those that the broker refuses. None while a write is pending, or something is not known.
         """
         if not (self._evidence.confirmed and self._local.synced() and self._broker.exports_current()):
             return None
@@ -100,7 +100,7 @@ class Exporter:
         return (there, there_slices) if (wanted, wanted_slices) == (there, there_slices) else None
 
     async def reconcile(self, key: ServiceKey) -> float | None:
-        """Bring the broker's mirror of `key`, and the ServiceExport's conditions, in step."""
+        """Update the broker's mirror of `key`, and the conditions of the ServiceExport."""
         try:
             again_seconds = await self._reconcile(key)
         except KubeError as error:
@@ -113,14 +113,14 @@ class Exporter:
 
     def _failed(self, key: ServiceKey, error: KubeError) -> None:
         if isinstance(error, (Invalid, Forbidden)) and not isinstance(error, NamespaceTerminating):
-            # Tried again, but nobody is to wait for that.
+            # Retried, but the statement of exports does not wait for it.
             self._unfinished.discard(key)
             self._refused.add(key)
         else:
             self._unfinished.add(key)
 
     async def _reconcile(self, key: ServiceKey) -> float | None:
-        told = self._told.pop(key, None)
+        reported = self._reported.pop(key, None)
         evaluation = self._local.evaluation(key)
         if evaluation is None:
             self._own_limits.forget(key)
@@ -141,13 +141,13 @@ class Exporter:
         try:
             ready = await self._publish(key, evaluation)
         except KubeError as error:
-            self._tell(key, evaluation, ready_condition("Failed", str(error)))
+            self._report(key, evaluation, ready_condition("Failed", str(error)))
             raise
-        self._tell(key, evaluation, ready, told)
+        self._report(key, evaluation, ready, reported)
         return LOOK_AGAIN_SECONDS if self._own_limits.unpublished(key) else None
 
     async def _publish(self, key: ServiceKey, evaluation: ExportEvaluation) -> Condition | None:
-        """The Ready condition, None while it cannot be told whether the broker is in step."""
+        """The Ready condition; None while it is not known whether the broker holds the export."""
         if self._membership.excluded:
             return ready_condition("Pending", self._membership.problem or "")
         if not self._broker.exports_synced() or not self._membership.verified:
@@ -164,7 +164,7 @@ class Exporter:
         return ready_condition("Exported", self._own_limits.waits(evaluation.record))
 
     async def _mirror_all(self, key: ServiceKey, record: ExportRecord) -> str | None:
-        """Why some of the export is not published, None if all is."""
+        """Why a part of the export is not published, None if all of it is."""
         held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if held is not None and held.value == record and not self._own_limits.unpublished(key):
             return await self._mirror_slices(key)
@@ -182,9 +182,9 @@ class Exporter:
         return await self._mirror_slices(key)
 
     async def _mirror_first(self, key: ServiceKey, body: encode.Body, record: ExportRecord) -> str | None:
-        """The slices of what is new on the broker go before its record, so that importers find it whole.
+        """Write the slices of a new export before its record, so that importers find it complete.
 
-        A slice that the broker refuses does not keep the record from being there.
+        The record is written even if the broker refuses a slice.
         """
         refusal, failure = None, None
         try:
@@ -197,12 +197,12 @@ class Exporter:
         return refusal
 
     async def _mirror_slices(self, key: ServiceKey) -> str | None:
-        """Why some slice is not published, None if all are."""
+        """Why a slice is not published, None if all are."""
         refusal: str | None = None
         stale = {entry.name: entry for entry in self._broker.own_slices.indexed(key)}
         for source in self._local.own_slices(key):
             name = exported_slice_name(key.namespace, source.name)
-            # Whatever service it says that it is of, since somebody may have edited it.
+            # Find it by name, too: somebody may have edited the service that it names.
             held = stale.pop(name, None) or self._broker.own_slices.get(self._broker.own_namespace, name)
             published = published_slice(source)
             if held is not None and held.value == published:
@@ -230,25 +230,25 @@ class Exporter:
         )
 
     async def _withdraw(self, key: ServiceKey) -> None:
-        """Take the export off the broker: the record first, so that importers drop it as a whole."""
+        """Remove the export from the broker: the record first, so that importers drop all of it at once."""
         record = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if record is not None:
             await self._mirror.withdraw(record)
         for entry in self._broker.own_slices.indexed(key):
             await self._mirror.remove_slice(entry, exported=False)
 
-    def _tell(
+    def _report(
         self,
         key: ServiceKey,
         evaluation: ExportEvaluation,
         ready: Condition | None,
-        told_before: "_Told | None" = None,
+        reported_before: "_Reported | None" = None,
     ) -> None:
-        """What is not known yet, after a start, leaves the condition of the time before in place."""
+        """Write the conditions; one that is not known yet after a start keeps its former value."""
         merged = self._view.merged(key) if evaluation.record is not None and self._view.complete() else None
-        told = _Told(self._local.exports.get(*key), evaluation, ready, merged)
-        if told_before is not None and told.is_same(told_before):
-            self._told[key] = told
+        reported = _Reported(self._local.exports.get(*key), evaluation, ready, merged)
+        if reported_before is not None and reported.is_same(reported_before):
+            self._reported[key] = reported
             return
         generation = evaluation.valid.observed_generation
         wanted = [evaluation.valid]
@@ -260,17 +260,17 @@ class Exporter:
             wanted.append(Condition("Conflict", "False", "NoConflicts", "", generation))
         elif merged is not None:
             wanted.append(conflict_condition(merged, observed_generation=generation))
-        is_told = self.status.want(key, wanted)
-        if is_told and not self._local.namespace_is_ending(key.namespace):
-            self._told[key] = told
+        is_written = self.status.want(key, wanted)
+        if is_written and not self._local.namespace_is_ending(key.namespace):
+            self._reported[key] = reported
 
 
-class _Told(NamedTuple):
-    """What the conditions of a ServiceExport follow from; noted once the ServiceExport has them.
+class _Reported(NamedTuple):
+    """All that the conditions of a ServiceExport depend on; kept once the ServiceExport has these conditions.
 
-    The same of it leads to the same conditions: the very same `export` is the version that was found to have
-    them, and whatever somebody does to it makes it another. Most changes are of endpoints, which no condition
-    speaks of. A note is taken out before each look and put back by one that ends well.
+    Equal values lead to equal conditions. `export` is compared by identity: it is the version that has the
+    conditions, and any change makes a new object. Most changes are of endpoints, which no condition depends
+    on. The value is removed before each reconcile, and put back by one that succeeds.
     """
 
     export: Entry[LocalExport] | None
@@ -278,8 +278,8 @@ class _Told(NamedTuple):
     ready: Condition | None
     merged: MergedService | None
 
-    def is_same(self, other: "_Told") -> bool:
-        """Whether the conditions would be the same, and are there."""
+    def is_same(self, other: "_Reported") -> bool:
+        """Whether the conditions would be the same, and the ServiceExport has them."""
         return (
             self.export is other.export
             and self.evaluation is other.evaluation

@@ -1,11 +1,11 @@
 """The derived Service of an import: where the clusterset IP comes from (MCS-IMP-18, MCS-IMP-19).
 
-It is created once and then reconciled in full, never recreated while an export remains, so that the
-clusterset IP lives as long as the import. One that was deleted by hand comes back with the IPs that the
-import recorded (MCS-LIFE-12). One whose import became headless is kept for a while, so that a type that flips
-and flips back finds its IP; since when is in an annotation, and so outlives the agent. Which families and
-traffic distributions this cluster can serve is learnt from its API server's answers: no object tells it in
-every Kubernetes version.
+It is created once and then updated, and never recreated while an export remains, so that the clusterset IP
+lives as long as the import. A derived Service that was deleted by hand is created with the IPs that the
+import recorded (MCS-LIFE-12). If the import becomes headless, the derived Service is retained for some time,
+so that a type that changes back gets its IP again; an annotation records since when, for a restarted agent.
+The families and traffic distributions that this cluster serves are learnt from its API server's answers: no
+object shows them in every Kubernetes version.
 """
 
 import asyncio
@@ -41,9 +41,9 @@ _Write = Callable[[encode.Body], Awaitable[Entry[LocalService]]]
 
 
 class Ground(NamedTuple):
-    """The derived Service as it is, and how much was learnt of what this cluster does not serve.
+    """The derived Service, and how many families and distributions are known not to be served here.
 
-    What was learnt is never unlearnt: as many families, or distributions, are the same ones.
+    These only ever grow, so equal numbers mean the same families and distributions.
     """
 
     observed: Entry[LocalService] | None
@@ -51,7 +51,7 @@ class Ground(NamedTuple):
     unknown_distributions: int
 
     def is_same(self, other: "Ground") -> bool:
-        """Whether nothing of it has changed: the very same object is the same version of the same Service."""
+        """Whether nothing has changed. The Service is compared by identity: a new version is a new object."""
         return (
             self.observed is other.observed
             and self.unserved == other.unserved
@@ -71,17 +71,17 @@ class DerivedServices:
         self._refused_since_seconds: dict[ServiceKey, float] = {}
 
     def served_families(self) -> tuple[AddressFamily, ...]:
-        """The families that this cluster is known to serve; none while nothing is known."""
+        """The families that this cluster is known to serve; empty while nothing is known."""
         if not self._unserved:
             return ()
         return tuple(family for family in _ALL_FAMILIES if family not in self._unserved)
 
     def ground(self, key: ServiceKey) -> Ground:
-        """What `ensure` would go by, beside the merge and the import."""
+        """All that `ensure` depends on, beside the merge and the import."""
         return Ground(self._observed(key), len(self._unserved), len(self._unknown_distributions))
 
     def ips(self, key: ServiceKey) -> tuple[str, ...]:
-        """The clusterset IPs that an import already has, though the import itself may be gone."""
+        """The clusterset IPs already allocated for an import, even if the import itself is gone."""
         observed = self._observed(key)
         return observed.value.cluster_ips if observed is not None else ()
 
@@ -93,7 +93,7 @@ class DerivedServices:
         )
 
     def ports_given_up(self, key: ServiceKey, merged: MergedService) -> frozenset[tuple[str, str]]:
-        """Name and protocol of what kube-proxy still looks for until the derived Service is written."""
+        """Name and protocol of the ports that kube-proxy uses until the derived Service is written."""
         observed = self._observed(key)
         if observed is None or merged.type == "Headless":
             return frozenset()
@@ -102,7 +102,7 @@ class DerivedServices:
     async def ensure(
         self, key: ServiceKey, merged: MergedService, imported: Entry[LocalImport]
     ) -> tuple[str, ...]:
-        """The clusterset IPs of an import of type ClusterSetIP; none where no family of it is served."""
+        """Create or update the derived Service; returns its clusterset IPs, none if no family is served."""
         observed = self._observed(key)
         if observed is not None and observed.value.deleting:
             return imported.value.spec.ips
@@ -125,9 +125,9 @@ class DerivedServices:
         return observed.value.cluster_ips
 
     async def rest(self, key: ServiceKey, imported: Entry[LocalImport]) -> float | None:
-        """Keep the derived Service of an import that is headless now for its IPs, and remove it in time.
+        """Retain the derived Service of an import that is headless now for its IPs, and remove it later.
 
-        Gives the seconds until then, None when there is nothing to remove.
+        Returns the seconds until then, None if there is nothing to remove.
         """
         observed = self._observed(key)
         if observed is None or observed.value.deleting:
@@ -153,7 +153,7 @@ class DerivedServices:
             await self._services.delete(observed)
 
     def _observed(self, key: ServiceKey) -> Entry[LocalService] | None:
-        """By its name, which nothing but the import decides; one without our marker is somebody else's."""
+        """The derived Service, found by its name; one without our label belongs to somebody else."""
         found = self._local.services.get(key.namespace, derived_service_name(key))
         return found if found is not None and found.value.managed else None
 
@@ -183,16 +183,16 @@ class DerivedServices:
         return created.value.cluster_ips
 
     def _is_taken_for_good(self, key: ServiceKey) -> bool:
-        """Whether a recorded IP has been refused for so long that a new one is better than none.
+        """Whether a recorded IP has been refused for so long that another IP must be allocated.
 
-        An API server tells of a Service's deletion before it frees the IP, a moment later when it is busy.
+        An API server reports a Service's deletion before it releases the IP; a busy one takes some time.
         """
         now_seconds = asyncio.get_running_loop().time()
         since_seconds = self._refused_since_seconds.setdefault(key, now_seconds)
         return now_seconds - since_seconds >= IP_PATIENCE_SECONDS
 
     async def _write(self, write: _Write, wanted: desired.DerivedService) -> Entry[LocalService]:
-        """Write, without a traffic distribution that this API server refuses or drops."""
+        """Write the Service, without a traffic distribution that this API server refuses."""
         distribution = wanted.traffic_distribution
         try:
             written = await write(self._body(wanted))

@@ -1,7 +1,7 @@
 """Writes the status of a ServiceImport: exporting clusters, conditions, whether slices exist.
 
-`status.endpointSliceObjects` is younger than the released CRD: an API server that does not know it prunes
-it. What is pruned once is not asked for again.
+`status.endpointSliceObjects` is newer than the released CRD: an API server that does not know the field
+prunes it. After that, a difference in this field alone causes no write.
 """
 
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ class WantedStatus:
 
 
 _Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
-"""The import, the status to write, and what the import is then."""
+"""The import, the status to write, and the import's value after that."""
 
 
 class ImportStatus(StatusWriter[WantedStatus, _Difference]):
     """The only writer of our part of a ServiceImport's status.
 
-    `slice_objects_pruned`: this API server does not know `endpointSliceObjects`, as it answered last.
+    `slice_objects_pruned`: the API server pruned `endpointSliceObjects` in its last answer.
     """
 
     def __init__(self, context: Context, local: LocalStores) -> None:
@@ -51,7 +51,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         self.slice_objects_pruned = False
 
     def hold(self, key: ServiceKey, imported: LocalImport, held: Condition) -> None:
-        """Have the condition `held` set, soon, and everything else left as it is."""
+        """Enqueue writing the condition `held`; the rest of the status stays unchanged."""
         self.want(key, WantedStatus(imported.clusters, (held,), imported.slice_objects == "Present"))
 
     async def _write(self, key: ServiceKey, difference: _Difference) -> None:
@@ -60,7 +60,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
             entry, {"status": status}, subresource="status", expected=expected
         )
         self.slice_objects_pruned = not written.value.slice_objects
-        self._tell(entry, written.value.conditions)
+        self._emit_event(entry, written.value.conditions)
 
     def _difference(self, key: ServiceKey, wanted: WantedStatus) -> _Difference | None:
         entry = self._local.imports.get(*key)
@@ -81,8 +81,8 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         expected = replace(held, clusters=wanted.clusters, conditions=conditions, slice_objects=kept)
         return entry, status, expected
 
-    def _tell(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
-        """An event when an import comes to be held, and when it is let go."""
+    def _emit_event(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
+        """Emit an Event when an import becomes held, and when it is no longer held."""
         was_held = any(_is_held(one) for one in before.value.conditions)
         for condition in conditions:
             if condition.type == CONDITION_HELD and _is_held(condition) != was_held:

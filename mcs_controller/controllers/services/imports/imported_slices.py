@@ -1,4 +1,4 @@
-"""Writes the imported EndpointSlices of one service, each if it differs, and measures how long that took."""
+"""Writes the imported EndpointSlices of one service that differ, and measures how long a change took."""
 
 from collections.abc import Collection, Iterable, Set
 
@@ -15,7 +15,7 @@ from mcs_controller.kube.store import Entry
 
 
 class ImportedSlices:
-    """The writer of imported slices; what they must look like is decided by who asks."""
+    """The writer of imported slices; the caller decides what is wanted."""
 
     def __init__(
         self, local: LocalStores, view: ClustersetView, metrics: ServicesMetrics, clock: Clock
@@ -30,7 +30,7 @@ class ImportedSlices:
         )
 
     async def delete(self, entry: Entry[ImportedSlice]) -> None:
-        """Delete one; one that is gone already is fine. Raises `KubeError`."""
+        """Delete a slice; no error if it is gone already. Raises `KubeError`."""
         await self._writer.delete(entry)
 
     async def write(
@@ -43,13 +43,13 @@ class ImportedSlices:
         given_up: Collection[tuple[str, str]] = (),
         remove: bool = True,
     ) -> KubeError | None:
-        """Bring the imported slices of `clusters` (None: of all) in step with the wanted ones.
+        """Create, update and delete imported slices of `clusters` (None: all) until they are as wanted.
 
-        Those named by `stay` stay, wanted or not; both are of one moment, since a source may come meanwhile.
-        This cluster's own stay as they are until what it exports has been read. Without `remove` those that
-        are not wanted stay, too. What a slice says of the ports `given_up` (name, protocol) stays, since the
-        derived Service still has them. A slice that is refused does not keep the others from being written;
-        the first refusal is returned.
+        Slices named by `stay` are kept, wanted or not; the caller computes `wanted` and `stay` at the same
+        moment, since a source may arrive in between. This cluster's own slices are not changed until its
+        export has been read. Without `remove` no slice is deleted. Ports in `given_up` (name, protocol) stay
+        in a slice, since the derived Service still has them. If a slice is refused, the others are written
+        all the same; the first error is returned.
         """
         left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
         left = {
@@ -91,7 +91,7 @@ class ImportedSlices:
         self._measure(slice_)
 
     def _measure(self, slice_: ImportedSlice) -> None:
-        """How long the change behind a slice took; what was waiting when this agent started is no measure."""
+        """Record how long the change took; not for changes from before this agent started."""
         if slice_.source_cluster == self._local.cluster_id:
             return
         changed_at_seconds = self._view.changed_at_seconds(slice_)

@@ -1,10 +1,10 @@
-"""Brings one service's local objects in step with what the clusterset exports.
+"""Reconciles one service's local objects with what the clusterset exports.
 
-For one service, in this order: the ServiceImport, the derived Service that carries its clusterset IP, the IPs
-written back to the import in one update (MCS-IMP-09), the imported slices, the import's status. Where ports
-change, slices get the new ones before the derived Service does, and lose the old ones after it. What the
-objects must look like is decided in `clusterset/services/desired.py`. An import never disappears while one
-export remains (MCS-IMP-03), and nothing is removed without proof (`runtime/proof.py`).
+The order for one service: the ServiceImport, the derived Service that has its clusterset IP, the IPs written
+back to the import in one update (MCS-IMP-09), the imported slices, the import's status. When ports change,
+slices get the new ones before the derived Service does, and lose the old ones after it.
+`clusterset/services/desired.py` decides what is wanted. An import is never removed while one export remains
+(MCS-IMP-03), and nothing is removed without proof (`runtime/proof.py`).
 """
 
 import asyncio
@@ -38,12 +38,14 @@ from mcs_controller.kube.errors import KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
 
 TELL_UNSURE_AFTER_SECONDS: Final = 30.0
-"""After a start each member's word comes within half of that, so that earlier there is nothing to tell."""
+"""After a start each member's statement comes within half of that, so an earlier report would be false."""
 
 
 class Importer:
-    """The reconciler of imports. `fuse` and `cap` say what it may not do; `status` writes what it has to
-    say."""
+    """The reconciler of imports.
+
+    `fuse` and `cap` say what it may not do; `status` writes the status of ServiceImports.
+    """
 
     def __init__(
         self,
@@ -74,11 +76,11 @@ class Importer:
         self._slices = ImportedSlices(local, stores.view, metrics, context.clock)
 
     async def reconcile(self, key: ServiceKey) -> float | None:
-        """Bring the local objects of `key` in step; raises what kept it from doing so."""
+        """Reconcile the local objects of `key`; raises the `KubeError` that prevented it."""
         try:
             return await self._reconcile(key)
         except NamespaceTerminating:
-            # The namespace's watch is behind. Should it come back, the watch tells.
+            # The namespace's watch is late. If the namespace is created again, its watch enqueues the key.
             await self._local.read_namespace(key.namespace)
             return None
 
@@ -114,7 +116,7 @@ class Importer:
         if merged is None:
             self._unsure_since_seconds.pop(key, None)
         if self._local.unread(key) and (merged is None or own in remembered - exporters):
-            # What this cluster exports stays as it was until it has been read.
+            # This cluster's own slices stay unchanged until its export has been read.
             await self._refresh(key, imported, (exporters | remembered) - {own})
         elif merged is None and imported is not None and self.fuse.holds(key):
             self.status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
@@ -129,7 +131,7 @@ class Importer:
         return None
 
     def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
-        """The clusters that, going by the objects here, exported the service when they were written."""
+        """The clusters that exported the service when its objects here were written."""
         remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
         if imported is not None:
             remembered.update(imported.value.clusters)
@@ -142,9 +144,10 @@ class Importer:
         remembered: Set[str],
         imported: Entry[LocalImport] | None,
     ) -> frozenset[str]:
-        """The clusters that, going by the objects here, export the service, and have not said otherwise.
+        """The clusters that exported the service by the objects here, and have not confirmed the opposite.
 
-        After a start that is so until each has spoken; what vanishes later is retained, and so is there.
+        After a start these are all clusters without a record, until each has made a statement. Exports that
+        vanish later are retained, and so are not missing here.
         """
         if imported is not None and fuse.is_released(imported.value.annotations):
             return frozenset()
@@ -158,17 +161,17 @@ class Importer:
     async def _hold(
         self, key: ServiceKey, imported: Entry[LocalImport], unsure: Set[str], clusters: Set[str]
     ) -> float | None:
-        """Keep what is there of clusters that have not spoken, and let the others' endpoints follow."""
+        """Hold the endpoints of `unsure` clusters, and keep the other clusters' endpoints up to date."""
         await self._refresh(key, imported, clusters - unsure)
-        left_seconds = self._until_told(key)
+        left_seconds = self._seconds_to_report(key)
         if left_seconds > 0:
             return left_seconds
         held = fuse.held_for_missing_exports(imported.value, sorted(unsure))
         self.status.hold(key, imported.value, held)
         return None
 
-    def _until_told(self, key: ServiceKey) -> float:
-        """In how many seconds it is told that something is held; from the first time that this is asked."""
+    def _seconds_to_report(self, key: ServiceKey) -> float:
+        """Seconds until the hold of `key` must be reported; counted from the first call for it."""
         now_seconds = asyncio.get_running_loop().time()
         since_seconds = self._unsure_since_seconds.setdefault(key, now_seconds)
         return max(0.0, since_seconds + TELL_UNSURE_AFTER_SECONDS - now_seconds)
@@ -219,7 +222,7 @@ class Importer:
     async def _bring_in_step(
         self, key: ServiceKey, ground: ImportGround, slices: Sequence[ImportedSlice], stay: Set[str]
     ) -> Done:
-        """Write import, derived Service and slices, as far as they differ."""
+        """Write the import, the derived Service and the slices that differ."""
         imported, merged = ground.imported, ground.merged
         problem: KubeError | None = None
         ips = imported.value.spec.ips
@@ -244,12 +247,12 @@ class Importer:
     def _conclude(
         self, key: ServiceKey, ground: ImportGround, done: Done, settled: Settled | None
     ) -> float | None:
-        """Have the status say what is so now, and note it if nothing is left to do; when to look again.
+        """Update the status, and remember `Settled` if nothing is left to do; returns when to requeue.
 
-        With `settled` it is known to say that already, unless slices were refused, are missing, or have
-        become the first or ceased to be.
+        With `settled` the status is known to be right already, unless slices were refused, are missing, or
+        the first one came or the last one went.
         """
-        missing, told_seconds = self._told_as_missing(key)
+        missing, report_seconds = self._reported_missing(key)
         slices_exist = bool(self._local.imported_slices.indexed(key))
         if (
             settled is not None
@@ -258,9 +261,9 @@ class Importer:
             and slices_exist == settled.slices_exist
         ):
             self._settled[key] = settled
-            return told_seconds
+            return report_seconds
         generation = done.imported.generation
-        is_told = self.status.want(
+        is_written = self.status.want(
             key,
             WantedStatus(
                 clusters=ground.merged.clusters,
@@ -281,34 +284,34 @@ class Importer:
         )
         if done.problem is not None:
             raise done.problem
-        if is_told and not missing and done.is_final and self._is_present(key, ground):
+        if is_written and not missing and done.is_final and self._is_present(key, ground):
             self._settled[key] = Settled(ground, slices_exist)
-        return min((one for one in (done.rested_seconds, told_seconds) if one is not None), default=None)
+        return min((one for one in (done.rested_seconds, report_seconds) if one is not None), default=None)
 
     def _is_present(self, key: ServiceKey, ground: ImportGround) -> bool:
-        """Whether import and derived Service are still those that the look began with: it wrote neither."""
+        """Whether import and derived Service are the objects of `ground`: this reconcile wrote neither."""
         return self._local.imports.get(*key) is ground.imported and self._derived.ground(key).is_same(
             ground.derived
         )
 
-    def _told_as_missing(self, key: ServiceKey) -> tuple[list[str], float | None]:
-        """The exporters of whom something has been held for a while, and when to look again."""
+    def _reported_missing(self, key: ServiceKey) -> tuple[list[str], float | None]:
+        """The exporters with data held long enough to report, and in how many seconds to requeue."""
         clusters, again_seconds = self._retained.held_clusters(key)
-        told = {*clusters}
+        reported = {*clusters}
         staying = self._slices_that_stay(key)
         if staying:
-            left_seconds = self._until_told(key)
+            left_seconds = self._seconds_to_report(key)
             if left_seconds > 0:
                 again_seconds = min(left_seconds, again_seconds or left_seconds)
             else:
                 held = self._local.imported_slices.indexed(key)
-                told.update(one.value.source_cluster for one in held if one.name in staying)
+                reported.update(one.value.source_cluster for one in held if one.name in staying)
         else:
             self._unsure_since_seconds.pop(key, None)
-        return sorted(told), again_seconds
+        return sorted(reported), again_seconds
 
     def _slices_that_stay(self, key: ServiceKey) -> Set[str]:
-        """Slices without a source, of clusters that have not said that it is gone."""
+        """Names of slices without a source, whose clusters have not confirmed that it is gone."""
         missing = self._view.unaccounted_slices(key)
         if not missing:
             return missing
@@ -319,10 +322,10 @@ class Importer:
     def _withdrawn(
         self, key: ServiceKey, imported: Entry[LocalImport], exporters: Set[str]
     ) -> frozenset[str]:
-        """The exporting clusters whose endpoints are not to be used.
+        """The exporting clusters whose endpoints must not be used.
 
-        After a start it takes a while to know who is dead. Until then a cluster whose endpoints were
-        withdrawn when this process began stays withdrawn: the import names it, and there is no slice.
+        After a start it takes some time to know which members are dead. Until then a cluster whose endpoints
+        were withdrawn before the start stays withdrawn: the import names it, but there is no slice of it.
         """
         dead = self._membership.dead & exporters
         doubtful = self._membership.doubtful & exporters
@@ -344,9 +347,9 @@ class Importer:
     async def _refresh(
         self, key: ServiceKey, imported: Entry[LocalImport] | None, clusters: Set[str]
     ) -> None:
-        """While some exports are not known for sure: keep only the endpoints of `clusters` fresh.
+        """Update only the endpoints of `clusters`, while other exports are not known for sure.
 
-        The import stays as it was written, and so do the slices of all other clusters.
+        The import and the slices of all other clusters are not changed.
         """
         if imported is None:
             return
@@ -367,7 +370,7 @@ class Importer:
             raise problem
 
     async def _withdraw(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> None:
-        """Nobody exports the service: the import goes first, so that nobody is sent there any more."""
+        """No cluster exports the service: delete the import first, so that no client is sent there."""
         if imported is not None and not imported.value.deleting:
             self.fuse.withdraws(key, imported.value)
             await self._imports.delete(imported)

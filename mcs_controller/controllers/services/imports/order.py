@@ -1,9 +1,9 @@
-"""A cluster's own imports of a burst go behind what it has to write to the broker.
+"""In a burst of exports, this cluster's own imports wait until the exports are written to the broker.
 
-When many services are exported at once, all the other clusters wait for the broker's records and slices, and
-nobody but this cluster for its own imports: a client here reaches the service by its own name meanwhile. So
-that both do not compete for the same API servers, an own import that is not there yet waits until few exports
-are left, for `BEHIND_SECONDS` at most. What is imported already never waits.
+When many services are exported at once, all other clusters wait for their records and slices on the broker.
+Only this cluster waits for its own imports, and its clients can use the Services' own names meanwhile. Both
+would compete for the same API servers. So an own import that does not exist yet waits until few exports are
+left, at most `BEHIND_SECONDS`. An existing import never waits.
 """
 
 import asyncio
@@ -13,33 +13,33 @@ from typing import Final
 from mcs_controller.clusterset.model import ServiceKey
 
 BEHIND_MIN_KEYS: Final = 16
-"""Fewer exports than that are no burst."""
+"""So many waiting exports are a burst."""
 BEHIND_SECONDS: Final = 2.0
 """No import waits longer for exports than that."""
-_FIRST_LOOK_SECONDS: Final = 0.05
+_MIN_WAIT_SECONDS: Final = 0.05
 _SECONDS_PER_EXPORT: Final = 0.002
-"""About what one of many exports takes; to look earlier finds as much to wait for."""
+"""About the time that one of many exports takes; an earlier check would only wait again."""
 
 
 class BehindExports:
-    """`keys_ahead` says how many exports wait to be written."""
+    """The own imports that wait; `keys_ahead` gives the number of exports that wait to be written."""
 
     def __init__(self) -> None:
         self.keys_ahead: Callable[[], int] = lambda: 0
         self._since_seconds: dict[ServiceKey, float] = {}
 
     def __len__(self) -> int:
-        """How many imports wait."""
+        """How many own imports wait."""
         return len(self._since_seconds)
 
     def take(self, key: ServiceKey) -> float | None:
-        """The key is looked at, and waits no more unless `wait_seconds` says so; since when it waited."""
+        """The key is reconciled: it stops waiting unless `wait_seconds` follows. Since when it waited."""
         return self._since_seconds.pop(key, None)
 
     def wait_seconds(self, key: ServiceKey, since_seconds: float | None) -> float | None:
-        """When to look again at an own import that is not there yet; None: it is its turn.
+        """In how many seconds to requeue an own import that does not exist yet; None: create it now.
 
-        `since_seconds` is what `take` gave.
+        `since_seconds` is what `take` returned.
         """
         ahead, now_seconds = self.keys_ahead(), asyncio.get_running_loop().time()
         if since_seconds is None:
@@ -48,4 +48,4 @@ class BehindExports:
         if ahead < BEHIND_MIN_KEYS or left_seconds <= 0:
             return None
         self._since_seconds[key] = since_seconds
-        return min(left_seconds, max(_FIRST_LOOK_SECONDS, ahead * _SECONDS_PER_EXPORT))
+        return min(left_seconds, max(_MIN_WAIT_SECONDS, ahead * _SECONDS_PER_EXPORT))

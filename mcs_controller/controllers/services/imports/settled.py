@@ -1,15 +1,14 @@
-"""What a look at an import made sure of, so that the next one has only the slices to look at.
+"""Remembers the inputs of a reconcile that found nothing to write, so that the next checks only slices.
 
-Endpoints change far more often than all else, and to find again that nothing but them has costs more than to
-write them. So a look that found import, derived Service and status as they must be notes what it went by
-(`Ground`). The next look goes by the same if these are the very same objects, and then all that is a function
-of them alone is as it was found: it is what the API server held when that object was read, and whatever
-somebody does to one of them, an edit, a deletion, another version after a conflict, a new list, makes it
-another object, or none.
+Endpoints change far more often than all else. To compare everything again costs more than to write the
+endpoints. So a reconcile that found import, derived Service and status as wanted remembers its inputs
+(`ImportGround`). If the next reconcile has the same inputs, by identity, all that depends only on them is
+still as wanted: any change of such an object (an edit, a deletion, another version after a conflict, a new
+list) makes a new object, or none.
 
-What is a function of anything else is never noted: slices and their sources, what is retained and what is
-told of it (time goes on), who is a member, the fuse and the places. A note is taken out before each look and
-put back by one that ends well, so that a look that failed or went another way leaves none
+What depends on anything else is never remembered: slices and their sources, retained objects and reports
+about them (they change with time), membership, the fuse and the places for imports. The inputs are removed
+before each reconcile and put back by one that succeeds. One that fails or goes another way leaves none
 (docs/decisions/0023-endpoint-changes.md).
 """
 
@@ -23,11 +22,11 @@ from mcs_controller.kube.store import Entry
 
 
 class ImportGround(NamedTuple):
-    """What import, derived Service and status follow from.
+    """All inputs of import, derived Service and status.
 
-    `withdrawn` and `silent` are the exporters whose endpoints are not used, and those that count as alive
-    though nothing is heard of them; `wants_ip` whether there is to be a clusterset IP;
-    `slice_objects_pruned` whether the API server drops that field of the status.
+    `withdrawn` are the exporters whose endpoints are not used. `silent` are those that count as alive
+    although they send no heartbeats. `wants_ip`: the import needs a clusterset IP. `slice_objects_pruned`:
+    the API server prunes that field of the status.
     """
 
     imported: Entry[LocalImport]
@@ -39,7 +38,7 @@ class ImportGround(NamedTuple):
     slice_objects_pruned: bool
 
     def is_same(self, other: "ImportGround | None") -> bool:
-        """Whether a look would go by the same."""
+        """Whether the inputs are the same; objects are compared by identity."""
         return (
             other is not None
             and self.imported is other.imported
@@ -50,17 +49,17 @@ class ImportGround(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Import, derived Service and status are what they must be; `slices_exist` is what the status says."""
+    """Import, derived Service and status are as wanted for `ground`; `slices_exist` is in the status."""
 
     ground: ImportGround
     slices_exist: bool
 
 
 class Done(NamedTuple):
-    """What a look has come to: the import as it is now, the spec that it is to have, what went wrong first.
+    """The outcome of a reconcile: the import as it is now, its wanted spec, and the first error.
 
-    `served` are the families that this cluster is known to serve; `is_final` says that there was nothing to
-    wait for. `rested_seconds` is when to look at a derived Service that rests.
+    `served` are the families that this cluster is known to serve. `is_final`: nothing is left to wait for.
+    `rested_seconds` is the time after which an idle derived Service must be checked again.
     """
 
     imported: LocalImport

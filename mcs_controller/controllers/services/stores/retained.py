@@ -238,8 +238,8 @@ class Retained:
     def _hear_statement(self, cluster: str, current_at: int) -> None:
         """A statement proves only what was missing before it was made.
 
-        The member made it after the read before the one that found it. So the statement must be found at
-        least two reads after the entry was noticed missing; one read may have been under way then.
+        The member made it after the read before the one that found it. So it must be found at least two reads
+        after the first read that ended after the entry vanished: that first one may have begun earlier.
         """
         stated = self._stated.get(cluster, 0)
         said = self._membership.member(cluster)

@@ -1,9 +1,9 @@
 """The clusterset as this cluster sees it: every admitted record and slice of one service.
 
-The own cluster's part is read locally, so that it never waits for the broker; the others' part is what the
-broker holds, after the checks of `clusterset/services/admission.py`. The exporter (for conflicts) and the
-importer read the same view. A merge is kept for as long as the records are the very same, and so is what was
-admitted of a slice.
+This cluster's own part is read locally, so it never waits for the broker. The other members' part is read
+from the broker, and checked by `clusterset/services/admission.py`. The exporter (for conflicts) and the
+importer read the same view. A merge is cached while its records are equal, and an admitted slice while slice
+and rights are the same.
 """
 
 from collections.abc import Set
@@ -29,7 +29,7 @@ from mcs_controller.controllers.services.stores.retained import Retained
 
 
 class _Admitted(NamedTuple):
-    """What was admitted of a slice of a member with these rights (None: it was no member)."""
+    """The admitted part of a slice, by the rights of its member (None: it was no member)."""
 
     source: SourceSlice
     rights: tuple[tuple[str, ...], tuple[str, ...]] | None
@@ -37,7 +37,7 @@ class _Admitted(NamedTuple):
 
 
 class _Merge(NamedTuple):
-    """What these records amount to when the name belongs to these of their clusters."""
+    """The merge of these records with these owners."""
 
     records: tuple[ExportRecord, ...]
     owners: frozenset[str]
@@ -60,19 +60,19 @@ class ClustersetView:
         self._retained = retained
         self._membership = membership
         self._own_limits = own_limits
-        # What was exported in this process's life is accounted for from then on.
+        # Services with an export in this process's lifetime. A later absence is decided by `Retained`.
         self._exported_here: set[ServiceKey] = set()
         self._merges: dict[ServiceKey, _Merge] = {}
         self._admitted: dict[ServiceKey, dict[tuple[str, str], _Admitted]] = {}
 
     def complete(self) -> bool:
-        """Whether the other members' part has been read, and what each of them may export."""
+        """Whether the other members' exports have been read, and their rights, too."""
         return self._broker.imports_synced() and self._membership.observed
 
     def own_record(self, key: ServiceKey) -> ExportRecord | None:
         """This cluster's own record, if it exports the service and the export is valid.
 
-        Until the exported service has been read it is the one that was published, if one was.
+        Until the exported service has been read, it is the published record, if there is one.
         """
         if self._local.unread(key):
             published = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
@@ -81,16 +81,16 @@ class ClustersetView:
         return evaluation.record if evaluation else None
 
     def _own_part(self, key: ServiceKey) -> ExportRecord | None:
-        """This cluster's own record, unless others would not have it either."""
+        """This cluster's own record, unless it is not admitted or not published."""
         own = self.own_record(key)
         if own is None or self._own_limits.kept_back(key) or self.refusal(own) is not None:
             return None
         return own
 
     def refusal(self, record: ExportRecord) -> str | None:
-        """Why a record has no part in the clusterset; None if it has.
+        """Why a record is not admitted; None if it is.
 
-        This cluster's own is held to the same limits, so that all clusters agree, once they are known.
+        The same rights apply to this cluster's own record once they are known, so that all clusters agree.
         """
         member = self._membership.member(record.cluster)
         if member is None and record.cluster == self._local.cluster_id:
@@ -105,17 +105,17 @@ class ClustersetView:
         return tuple(found)
 
     def exported(self, key: ServiceKey) -> bool:
-        """Whether any cluster exports the service: the same as whether there is a merge, for less."""
+        """Whether any cluster exports the service, and so there is a merge. Costs less than `merged`."""
         if self._own_part(key) is not None:
             return True
         return any(self.refusal(record) is None for record in self._retained.records(key))
 
     def merged(self, key: ServiceKey) -> MergedService | None:
-        """What the records of one service amount to; None when nobody exports it."""
+        """The merge of one service's records; None when no cluster exports it."""
         return self.merge_of(key, self.records(key))
 
     def merge_of(self, key: ServiceKey, records: tuple[ExportRecord, ...]) -> MergedService | None:
-        """The same of these `records` of the service, which are all that there are now."""
+        """The merge of `records`, which must be all present records of the service."""
         if not records:
             self._merges.pop(key, None)
             return None
@@ -131,11 +131,10 @@ class ClustersetView:
         return merged
 
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
-        """All admitted slices of one service; endpoints that a member may not name are left out.
+        """All admitted slices of one service; endpoints that a member may not have are left out.
 
-        Without this cluster's own, if those have not been read yet. To look at every address of a slice costs
-        far more than all else that is done with one that has not changed, so the outcome is kept for as long
-        as slice and rights are the same.
+        Without this cluster's own, if those have not been read yet. To check every address of an unchanged
+        slice would cost far more than all else, so the result is cached while slice and rights are the same.
         """
         before, now = self._admitted.get(key, {}), dict[tuple[str, str], _Admitted]()
         found = []
@@ -169,12 +168,11 @@ class ClustersetView:
     def unaccounted(
         self, key: ServiceKey, imported: LocalImport | None, exporters: Set[str] | None = None
     ) -> frozenset[str]:
-        """The other clusters that, by the objects here, export the service, and whose word is missing.
+        """Other clusters that exported the service by the objects here, but have no record, without proof.
 
-        `exporters` are those whose records are admitted, for whoever has found them already.
-
-        There is no record of theirs (or they are no members), and nothing proves that they do not export it.
-        "" stands for some cluster: an import may not have come to name any.
+        They have no record (or are no members), and nothing proves that they do not export the service.
+        "" stands for an unknown cluster: an import may not name any yet. `exporters` are the clusters with
+        admitted records, for a caller that knows them already.
         """
         own = self._local.cluster_id
         remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
@@ -196,7 +194,7 @@ class ClustersetView:
         )
 
     def unaccounted_slices(self, key: ServiceKey) -> frozenset[str]:
-        """The imported slices, by name, without a source, of clusters whose word on that is missing."""
+        """Names of imported slices without a source, without proof that their cluster removed it."""
         held = [entry.value for entry in self._local.imported_slices.indexed(key)]
         unknown = [
             one
@@ -217,7 +215,7 @@ class ClustersetView:
         return sum(self.refusal(entry.value) is not None for entry in self._broker.records)
 
     def services(self) -> set[ServiceKey]:
-        """Every service that any cluster exports, or that this cluster still has objects of."""
+        """Every service that any cluster exports, or that has objects here."""
         found = self._retained.services()
         found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.exports)
         found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.imports)
