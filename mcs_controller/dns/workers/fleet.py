@@ -18,7 +18,6 @@ import socket
 from asyncio.subprocess import Process
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
 from typing import Final
@@ -40,6 +39,7 @@ from mcs_controller.dns.workers.protocol import (
     send,
 )
 from mcs_controller.dns.workers.pulse import BEAT_SECONDS, Pulse, process_state
+from mcs_controller.dns.workers.slot import Slot, kill, start_process
 from mcs_controller.dns.zone.packed import PackedService
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.tasks import Tasks
@@ -52,32 +52,6 @@ LONG_LIFE_SECONDS: Final = 30.0
 """A worker that lived so long is replaced without waiting as after one that cannot start."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A worker's place: its group of sockets, and the process that has it at present."""
-
-    number: int
-    backoff: Backoff
-    pairs: list[SocketPair] = field(default_factory=list)
-    pid: int = 0
-    in_step: bool = False
-    report: Report | None = None
-    pulse: Pulse = field(default_factory=Pulse)
-    fault: str = ""
-    pending: dict[ServiceKey, None] = field(default_factory=dict)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def serves(self) -> bool:
-        """Whether its process has said that it serves its own group."""
-        return self.report is not None and self.number in self.report.serving
-
-    @property
-    def answers(self) -> bool:
-        """Whether it does so in time."""
-        return self.serves and not self.pulse.is_late
 
 
 class Fleet:
@@ -102,7 +76,7 @@ class Fleet:
         self._stale = False
         self._counters = self._no_counts()
         self._slots = [
-            _Slot(number, Backoff(FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS, random=random))
+            Slot(number, Backoff(FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS, random=random))
             for number in range(config.workers)
         ]
 
@@ -172,7 +146,7 @@ class Fleet:
                 pair.close()
             slot.pairs = []
 
-    async def _fill(self, slot: _Slot) -> None:
+    async def _fill(self, slot: Slot) -> None:
         """One process after the other."""
         loop = asyncio.get_running_loop()
         while True:
@@ -186,7 +160,7 @@ class Fleet:
                 slot.backoff.reset()
             await asyncio.sleep(slot.backoff.next_seconds())
 
-    async def _one_life(self, slot: _Slot) -> None:
+    async def _one_life(self, slot: Slot) -> None:
         """From the start of a worker to its end, whichever side that comes from."""
         ours, theirs = socket.socketpair()
         try:
@@ -203,16 +177,16 @@ class Fleet:
                 writer.close()
         finally:
             self._bury(slot)
-            _kill(process)
+            kill(process)
             await process.wait()
 
     async def _converse(
-        self, slot: _Slot, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, slot: Slot, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         slot.pid, slot.pulse, slot.fault = process.pid, Pulse(), ""
         slot.pending, slot.in_step = dict.fromkeys(self._services()), False
         slot.wake.set()
-        send(writer, pack_hello(Hello(self._config, [_numbers(each.pairs) for each in self._slots])))
+        send(writer, pack_hello(Hello(self._config, [each.socket_numbers() for each in self._slots])))
         sending = asyncio.create_task(self._send_orders(slot, writer))
         try:
             await self._listen(slot, reader)
@@ -227,20 +201,9 @@ class Fleet:
             sending.cancel()
 
     async def _start_process(self, theirs: socket.socket) -> Process:
-        """A worker that has all sockets and its end of the conversation.
+        return await start_process(self._command, theirs, self._slots)
 
-        In a session of its own: Ctrl-C is for the parent, which then lets the workers answer to the end.
-        """
-        numbers = [sock.fileno() for each in self._slots for pair in each.pairs for sock in pair]
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            str(theirs.fileno()),
-            stdin=asyncio.subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(), *numbers),
-            start_new_session=True,
-        )
-
-    async def _listen(self, slot: _Slot, reader: asyncio.StreamReader) -> None:
+    async def _listen(self, slot: Slot, reader: asyncio.StreamReader) -> None:
         """Take reports until there are no more."""
         with suppress(PeerGone):
             while True:
@@ -263,7 +226,7 @@ class Fleet:
                 if slot.pid:
                     self._check_pulse(slot)
 
-    def _check_pulse(self, slot: _Slot) -> None:
+    def _check_pulse(self, slot: Slot) -> None:
         """Let others help a worker that is late, and end one that hangs; `_listen` learns of that."""
         answered_before = slot.answers
         if slot.pulse.round() and not slot.fault:
@@ -275,7 +238,7 @@ class Fleet:
         if slot.answers != answered_before:
             self._wake()
 
-    async def _last_words(self, slot: _Slot, reader: asyncio.StreamReader) -> None:
+    async def _last_words(self, slot: Slot, reader: asyncio.StreamReader) -> None:
         with suppress(TimeoutError, PeerGone):
             async with asyncio.timeout(STOP_SECONDS):
                 while True:
@@ -283,7 +246,7 @@ class Fleet:
                     if isinstance(said, Report):
                         slot.report = said
 
-    async def _send_orders(self, slot: _Slot, writer: asyncio.StreamWriter) -> None:
+    async def _send_orders(self, slot: Slot, writer: asyncio.StreamWriter) -> None:
         """Send orders whenever something is to be told."""
         last: Orders | None = None
         with suppress(OSError):
@@ -299,7 +262,7 @@ class Fleet:
                     if not slot.pending:
                         break
 
-    def _orders(self, slot: _Slot) -> Orders:
+    def _orders(self, slot: Slot) -> Orders:
         batch = tuple(islice(slot.pending, SERVICES_PER_ORDERS))
         for service in batch:
             del slot.pending[service]
@@ -308,14 +271,14 @@ class Fleet:
         # Until it has the whole zone a worker must not answer from it.
         return Orders(services, self._is_open and slot.in_step, self._stale, self._groups_of(slot))
 
-    def _groups_of(self, slot: _Slot) -> list[int]:
+    def _groups_of(self, slot: Slot) -> list[int]:
         """Its own group, and those that nobody answers if it is the first that can."""
         groups = [slot.number] if slot.in_step else []
         if slot.answers and next(each for each in self._slots if each.answers) is slot:
             groups += [each.number for each in self._slots if not each.answers]
         return sorted(groups)
 
-    def _bury(self, slot: _Slot) -> None:
+    def _bury(self, slot: Slot) -> None:
         if slot.report is not None:
             self._counters.add(slot.report.totals)
         slot.pid, slot.report, slot.in_step = 0, None, False
@@ -330,15 +293,6 @@ class Fleet:
 
     def _no_counts(self) -> Counters:
         return Counters(udp_channel(self._config.udp_payload_limit_bytes), tcp_channel())
-
-
-def _numbers(pairs: list[SocketPair]) -> list[tuple[int, int]]:
-    return [(pair.udp.fileno(), pair.tcp.fileno()) for pair in pairs]
-
-
-def _kill(process: Process) -> None:
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGKILL)
 
 
 def _ignore(lag_seconds: float) -> None:
