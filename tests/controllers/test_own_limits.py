@@ -15,7 +15,7 @@ from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.stores.own_limits import OwnLimits
 from tests.support.agents import Told
 from tests.support.cluster import Cluster
-from tests.support.clusterset import Clusterset
+from tests.support.clusterset import SECOND_LOOK_SECONDS, Clusterset
 from tests.support.objects import EXPORTS, Object
 
 pytestmark = pytest.mark.looptime
@@ -150,6 +150,28 @@ async def test_the_place_of_an_export_that_ended_before_it_could_be_written_is_f
         await east.deploy("shop", "s1")
         await world.until(lambda: _is(published(world), 1), within_seconds=90)
         await world.until(within(world, "True"), within_seconds=90)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(services=1), Limits(endpoint_slices=1), Limits(endpoints=1)],
+    ids=["services", "slices", "endpoints"],
+)
+async def test_what_was_published_before_a_limit_fell_is_taken_back_like_all_else(limits: Limits) -> None:
+    async with Clusterset("east", "west") as world:
+        east = world["east"]
+        await deploy(world)
+        assert len(await world.records()) == 2 * len(NAMES)
+        await east.restart(limits=limits)
+        await east.ready()
+        await asyncio.sleep(SECOND_LOOK_SECONDS)
+        for name in NAMES:
+            await east.unexport("shop", name)
+
+        async def nothing_left() -> bool:
+            return await world.records() == {}
+
+        await world.until(nothing_left)
 
 
 async def someone_says(world: Clusterset, *conditions: Object) -> None:
