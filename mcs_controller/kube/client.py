@@ -1,17 +1,15 @@
 """The verbs of the Kubernetes API, over one transport.
 
-It spells requests, reads answers, raises our errors, and renews the credential once after a 401. It does
-not retry writes (the work queue does, with the error's `Retry-After`), holds no objects and knows no kind.
-Objects are parsed JSON as the server sent it: callers take what they need and drop the rest, since held
-dicts are what makes the collector slow.
+It sends requests (`requests.py` spells them), reads answers, raises our errors, and renews the credential
+once after a 401. It does not retry writes (the work queue does, with the error's `Retry-After`), holds no
+objects and knows no kind. Objects are parsed JSON as the server sent it: callers take what they need and drop
+the rest, since held dicts are what makes the collector slow.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
-
-from pydantic_core import to_json
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
@@ -34,6 +32,18 @@ from mcs_controller.kube.errors import (
     TooLarge,
 )
 from mcs_controller.kube.pacing.turns import Turn
+from mcs_controller.kube.requests import (
+    Query,
+    delete_options,
+    get_request,
+    list_request,
+    namespace_of,
+    patch_request,
+    path_of,
+    selectors,
+    watch_request,
+    write_request,
+)
 from mcs_controller.kube.watch import Watch
 
 JsonArray = list[Any]
@@ -47,10 +57,6 @@ WATCH_TIMEOUT_SECONDS: Final = 300.0
 
 WATCH_INACTIVITY_SECONDS: Final = 90.0
 """A real API server sends a bookmark about once a minute; a watch silent for longer is taken for dead."""
-
-_JSON: Final = {"accept": "application/json", "accept-encoding": "identity"}
-_JSON_LIST: Final = {"accept": "application/json", "accept-encoding": "gzip"}
-_JSON_BODY: Final = {**_JSON, "content-type": "application/json"}
 
 
 class ListResult(NamedTuple):
@@ -87,13 +93,11 @@ class Client:
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
         """One object."""
-        return await self._send(
-            "get", resource.kind, Request("GET", resource.path(namespace, name), (), _JSON)
-        )
+        return await self._send("get", resource.kind, get_request(resource.path(namespace, name)))
 
-    async def get_raw(self, path: str, query: tuple[tuple[str, str], ...] = ()) -> JsonObject:
+    async def get_raw(self, path: str, query: Query = ()) -> JsonObject:
         """What lies at a path that is no resource, such as `/version`."""
-        return await self._send("get", "", Request("GET", path, query, _JSON))
+        return await self._send("get", "", get_request(path, query))
 
     async def list(
         self,
@@ -143,7 +147,7 @@ class Client:
         with a small `first_page_size`.
         """
         path = resource.path(namespace)
-        selectors = _selectors(label_selector, field_selector)
+        chosen = selectors(label_selector, field_selector)
         version = () if resource_version is None else (("resourceVersion", resource_version),)
         limit = PageLimit(page_size, first_page_size)
         first_objects = limit.objects
@@ -151,14 +155,14 @@ class Client:
         reader = ObjectReader(parse, bounds, self._turn)
 
         def fetch(token: str, objects: int) -> Coroutine[Any, Any, Page]:
-            query = (("limit", str(objects)), *selectors) if objects else selectors
+            query = (("limit", str(objects)), *chosen) if objects else chosen
             if token:
                 query = (*query, ("continue", token))
             elif objects == first_objects:
                 # Asked for anew it is consistent: a list from the server's cache may know no limit.
                 query = (*query, *version)
             bound_bytes = ANSWER_MAX_BYTES if objects else ONE_PAGE_MAX_BYTES
-            request = Request("GET", path, query, _JSON_LIST, answer_max_bytes=bound_bytes)
+            request = list_request(path, query, bound_bytes)
             return self._ask("list", resource.kind, request, reader.page, timeout_seconds=timeout_seconds)
 
         return list_pages(fetch, limit, reader, partial(self._note, resource.kind))
@@ -180,14 +184,8 @@ class Client:
 
         An event has a `LeftOut` for its object where that is beyond the `bounds` or cannot be read.
         """
-        query = (
-            ("watch", "true"),
-            ("allowWatchBookmarks", "true"),
-            ("resourceVersion", resource_version),
-            ("timeoutSeconds", str(max(1, round(timeout_seconds)))),
-            *_selectors(label_selector, field_selector),
-        )
-        request = Request("GET", resource.path(namespace), query, _JSON)
+        chosen = selectors(label_selector, field_selector)
+        request = watch_request(resource.path(namespace), chosen, resource_version, timeout_seconds)
         started = asyncio.get_running_loop().time()
         try:
             stream = await self._transport.stream(
@@ -214,12 +212,12 @@ class Client:
 
     async def create(self, resource: Resource, body: Mapping[str, Any], *, namespace: str = "") -> JsonObject:
         """POST; raises `AlreadyExists`, `NamespaceTerminating`."""
-        namespace = namespace or _metadata(body).get("namespace", "")
+        namespace = namespace or namespace_of(body)
         return await self._write("create", resource, "POST", resource.path(namespace), body)
 
     async def update(self, resource: Resource, body: Mapping[str, Any]) -> JsonObject:
         """PUT; `metadata.resourceVersion` in the body is the precondition, `Conflict` its failure."""
-        return await self._write("update", resource, "PUT", _path_of(resource, body), body)
+        return await self._write("update", resource, "PUT", path_of(resource, body), body)
 
     async def patch(
         self,
@@ -232,10 +230,8 @@ class Client:
         subresource: str = "",
     ) -> JsonObject:
         """PATCH in the format that `content_type` names."""
-        body = patch if isinstance(patch, bytes) else to_json(patch)
-        headers = {**_JSON, "content-type": content_type}
         path = resource.path(namespace, name, subresource)
-        return await self._send("patch", resource.kind, Request("PATCH", path, (), headers, body))
+        return await self._send("patch", resource.kind, patch_request(path, patch, content_type))
 
     async def delete(
         self,
@@ -248,16 +244,7 @@ class Client:
         propagation: str | None = None,
     ) -> None:
         """DELETE, only if the object still has that `uid` and `resource_version`; raises `NotFound`."""
-        preconditions = {}
-        if uid is not None:
-            preconditions["uid"] = uid
-        if resource_version is not None:
-            preconditions["resourceVersion"] = resource_version
-        options: JsonObject = {"kind": "DeleteOptions", "apiVersion": "v1"}
-        if preconditions:
-            options["preconditions"] = preconditions
-        if propagation is not None:
-            options["propagationPolicy"] = propagation
+        options = delete_options(uid, resource_version, propagation)
         await self._write("delete", resource, "DELETE", resource.path(namespace, name), options)
 
     async def close(self) -> None:
@@ -280,7 +267,7 @@ class Client:
     async def _write(
         self, verb: str, resource: Resource, method: str, path: str, body: Mapping[str, Any]
     ) -> JsonObject:
-        return await self._send(verb, resource.kind, Request(method, path, (), _JSON_BODY, to_json(body)))
+        return await self._send(verb, resource.kind, write_request(method, path, body))
 
     async def _send(self, verb: str, kind: str, request: Request) -> JsonObject:
         return await self._ask(verb, kind, request, self._object)
@@ -353,19 +340,3 @@ def _no_answer(error: KubeError) -> str:
     if isinstance(error, Timeout):
         return "timeout"
     return "credential" if isinstance(error, ConfigError) else "unreachable"
-
-
-def _selectors(label_selector: str, field_selector: str) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        pair for pair in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if pair[1]
-    )
-
-
-def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = body.get("metadata")
-    return metadata if isinstance(metadata, Mapping) else {}
-
-
-def _path_of(resource: Resource, body: Mapping[str, Any]) -> str:
-    metadata = body["metadata"]
-    return resource.path(metadata.get("namespace", ""), metadata["name"])
