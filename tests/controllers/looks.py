@@ -17,28 +17,25 @@ from mcs_controller.kube.connection.transport import Request, Response, Transpor
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object
+from tests.support.transports import PassingTransport
 
 LOOK_SECONDS = 10.0
 
 
-class WatchCache:
+class WatchCache(PassingTransport):
     """A way to the broker whose watch cache can be `behind`: it then lists the members as it did before."""
 
     def __init__(self, transport: Transport) -> None:
+        super().__init__(transport)
         self.behind = False
-        self._transport = transport
         self._listed: Response | None = None
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if request.method != "GET" or ("resourceVersion", "0") not in request.query:
-            return await self._transport.request(request, timeout_seconds=timeout_seconds)
+            return await super().request(request, timeout_seconds=timeout_seconds)
         if self._listed is None or not self.behind:
-            self._listed = await self._transport.request(request, timeout_seconds=timeout_seconds)
+            self._listed = await super().request(request, timeout_seconds=timeout_seconds)
         return self._listed
-
-    stream = property(lambda self: self._transport.stream)
-    renew_credential = property(lambda self: self._transport.renew_credential)
-    close = property(lambda self: self._transport.close)
 
 
 class North:

@@ -33,6 +33,7 @@ from mcs_controller.kube.store import Entry, Store
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.clusterset.builders import record
 from tests.support.agents import LoopClock, Wire
+from tests.support.transports import PassingTransport
 
 pytestmark = pytest.mark.looptime
 
@@ -41,18 +42,11 @@ HOUR_SECONDS = 3600.0
 WEB, API = ServiceKey("shop", "web"), ServiceKey("shop", "api")
 
 
-class Forgetful:
+class Forgetful(PassingTransport):
     """An API server of before traffic distributions: it drops the field."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
-        return await self._transport.request(_without_distribution(request), timeout_seconds=timeout_seconds)
-
-    stream = property(lambda self: self._transport.stream)
-    renew_credential = property(lambda self: self._transport.renew_credential)
-    close = property(lambda self: self._transport.close)
+        return await super().request(_without_distribution(request), timeout_seconds=timeout_seconds)
 
 
 def _without_distribution(request: Request) -> Request:

@@ -6,10 +6,11 @@ import pytest
 from pydantic_core import from_json, to_json
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, SERVICES
-from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
+from mcs_controller.kube.connection.transport import Request, Response, Transport
 from tests.controllers.mars import record, slice_
 from tests.support.clusterset import EAST, Clusterset
 from tests.support.objects import IMPORTS, import_by_hand
+from tests.support.transports import PassingTransport
 
 pytestmark = pytest.mark.looptime
 
@@ -109,17 +110,17 @@ async def test_endpoints_that_come_after_their_record_are_not_taken_for_a_dead_m
         await world.imported("shop", "web", EAST, within_seconds=1.5)
 
 
-class FirstListLacks:
+class FirstListLacks(PassingTransport):
     """A way to an API server that leaves an object out of the first lists of its kind."""
 
     def __init__(self, transport: Transport, plural: str, name: str, lists: int) -> None:
+        super().__init__(transport)
         self.lists_to_go = lists
-        self._transport = transport
         self._plural = plural
         self._name = name
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
-        response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        response = await super().request(request, timeout_seconds=timeout_seconds)
         if request.method != "GET" or not request.path.endswith(f"/{self._plural}"):
             return response
         body = from_json(response.body)
@@ -129,19 +130,6 @@ class FirstListLacks:
         self.lists_to_go -= 1
         body["items"] = kept
         return replace(response, body=to_json(body))
-
-    async def stream(
-        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
-    ) -> LineStream:
-        return await self._transport.stream(
-            request, timeout_seconds=timeout_seconds, inactivity_seconds=inactivity_seconds
-        )
-
-    async def renew_credential(self) -> bool:
-        return False
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-08")

@@ -1,8 +1,10 @@
 """How many imports, and addresses of the Service range, one member can make the others spend."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,13 +20,30 @@ from mcs_controller.clusterset.membership.limits import Limits
 from tests.controllers.mars import record, slice_
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
-from tests.support.objects import IMPORTS, import_by_hand
+from tests.support.objects import IMPORTS, Object, import_by_hand
 
 pytestmark = pytest.mark.looptime
 
 SMALL = dict.fromkeys(("east", "west"), ("10.96.0.0/24",))
 RANGE_OF_SMALL = 254
 TEN = Limits(imports=10)
+
+
+@asynccontextmanager
+async def beside_mars(
+    spec: Object | None = None, **options: Any
+) -> AsyncIterator[tuple[Clusterset, Cluster]]:
+    """East, west, which is looked at, and `mars`, a member that no agent runs in."""
+    async with Clusterset("east", "west", **options) as world:
+        await world.admit("mars", spec)
+        await world.everywhere("shop")
+        yield world, world["west"]
+
+
+async def allow(world: Clusterset, imports: int) -> None:
+    """So many imports of mars."""
+    limits = {"spec": {"limits": {"imports": imports}}}
+    await world.broker_api.patch(MEMBER_CLUSTERS, "mars", limits, namespace="mcs-member-mars")
 
 
 def named(numbers: Iterable[int]) -> set[str]:
@@ -90,10 +109,7 @@ async def imports_of(cluster: Cluster) -> int:
 
 
 async def test_a_members_flood_of_exports_takes_no_more_than_its_places_and_others_go_on() -> None:
-    async with Clusterset("east", "west", service_cidrs=SMALL, limits=TEN) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(service_cidrs=SMALL, limits=TEN) as (world, west):
         await mars_exports(world, range(RANGE_OF_SMALL + 50))
         await world.until(count_is(ips_of_derived, west, 10))
 
@@ -110,10 +126,7 @@ async def test_a_members_flood_of_exports_takes_no_more_than_its_places_and_othe
 
 
 async def test_who_waits_for_a_place_comes_in_when_one_is_free_or_more_are_allowed() -> None:
-    async with Clusterset("east", "west", limits=TEN) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=TEN) as (world, west):
         await mars_exports(world, range(10))
         await world.until(count_is(imports_of, west, 10))
         await mars_exports(world, range(10, 15))
@@ -125,26 +138,19 @@ async def test_who_waits_for_a_place_comes_in_when_one_is_free_or_more_are_allow
         await world.settle()
         assert await imported(west) == named(range(11)) - named([3])
 
-        await world.broker_api.patch(
-            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 12}}}, namespace="mcs-member-mars"
-        )
+        await allow(world, 12)
         await world.until(count_is(imports_of, west, 12))
         await world.settle()
         assert await imports_of(west) == 12
         assert waiting(west.agent.registry) == 2
 
-        await world.broker_api.patch(
-            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 20}}}, namespace="mcs-member-mars"
-        )
+        await allow(world, 20)
         await world.until(count_is(imports_of, west, 14))
         assert waiting(west.agent.registry) == 0
 
 
 async def test_an_import_that_somebody_deletes_comes_back_to_its_place_though_others_wait() -> None:
-    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=Limits(imports=2)) as (world, west):
         await mars_exports(world, range(2))
         await world.until(count_is(imports_of, west, 2))
         await mars_exports(world, range(2, 5))
@@ -155,10 +161,7 @@ async def test_an_import_that_somebody_deletes_comes_back_to_its_place_though_ot
 
 
 async def test_what_this_cluster_exports_itself_takes_none_of_another_members_places() -> None:
-    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=Limits(imports=2)) as (world, west):
         await mars_exports(world, range(2))
         await world.until(count_is(imports_of, west, 2))
         await mars_exports(world, range(2, 4))
@@ -171,17 +174,12 @@ async def test_what_this_cluster_exports_itself_takes_none_of_another_members_pl
 
 
 async def test_what_is_imported_keeps_its_place_over_a_restart_and_when_fewer_are_allowed() -> None:
-    async with Clusterset("east", "west", limits=TEN) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=TEN) as (world, west):
         await mars_exports(world, range(10, 20))
         await world.until(count_is(ips_of_derived, west, 10))
         await world.settle()
         await mars_exports(world, range(10))
-        await world.broker_api.patch(
-            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 3}}}, namespace="mcs-member-mars"
-        )
+        await allow(world, 3)
         await west.restart()
         await world.settle()
         assert await imported(west) == named(range(10, 20))
@@ -189,10 +187,7 @@ async def test_what_is_imported_keeps_its_place_over_a_restart_and_when_fewer_ar
 
 
 async def test_what_this_cluster_or_another_with_places_left_exports_is_imported_whoever_else_does() -> None:
-    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=Limits(imports=2)) as (world, west):
         await mars_exports(world, range(4))
         await world.until(count_is(imports_of, west, 2))
         await west.deploy("shop", "s002")
@@ -201,10 +196,7 @@ async def test_what_this_cluster_or_another_with_places_left_exports_is_imported
 
 
 async def test_a_clusterset_ip_comes_with_the_first_endpoint_and_stays_when_there_is_none() -> None:
-    async with Clusterset("east", "west", service_cidrs=SMALL) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(service_cidrs=SMALL) as (world, west):
         await mars_exports(world, range(RANGE_OF_SMALL + 50), endpoints=0)
         await world.until(count_is(imports_of, west, RANGE_OF_SMALL + 50))
         await world.settle()
@@ -230,10 +222,7 @@ async def test_a_clusterset_ip_comes_with_the_first_endpoint_and_stays_when_ther
 
 
 async def test_an_endpoint_that_the_member_may_not_name_brings_no_clusterset_ip() -> None:
-    async with Clusterset("east", "west") as world:
-        west = world["west"]
-        await world.admit("mars", {"podCIDRs": ["192.0.2.0/24"]})
-        await world.everywhere("shop")
+    async with beside_mars({"podCIDRs": ["192.0.2.0/24"]}) as (world, west):
         await mars_exports(world, range(3))
         await world.until(count_is(imports_of, west, 3))
         await world.settle()
@@ -241,10 +230,7 @@ async def test_an_endpoint_that_the_member_may_not_name_brings_no_clusterset_ip(
 
 
 async def test_the_addresses_of_a_member_are_free_again_when_it_is_one_no_longer() -> None:
-    async with Clusterset("east", "west", service_cidrs=SMALL) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(service_cidrs=SMALL) as (world, west):
         await mars_exports(world, range(5))
         await world.until(count_is(ips_of_derived, west, 5))
         await world.settle()
@@ -254,10 +240,7 @@ async def test_the_addresses_of_a_member_are_free_again_when_it_is_one_no_longer
 
 
 async def test_the_places_of_a_namespace_that_ends_all_go_to_others_at_once() -> None:
-    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=Limits(imports=2)) as (world, west):
         await world.everywhere("bank")
         for name in ("a", "b"):
             await world.publish(
@@ -274,17 +257,12 @@ async def test_the_places_of_a_namespace_that_ends_all_go_to_others_at_once() ->
 
 
 async def test_who_waits_first_stays_the_first_when_a_place_goes_that_was_one_too_many() -> None:
-    async with Clusterset("east", "west", limits=Limits(imports=3)) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=Limits(imports=3)) as (world, west):
         await mars_exports(world, range(3))
         await world.until(count_is(imports_of, west, 3))
         await mars_exports(world, range(3, 6))
         await asyncio.sleep(5)
-        await world.broker_api.patch(
-            MEMBER_CLUSTERS, "mars", {"spec": {"limits": {"imports": 2}}}, namespace="mcs-member-mars"
-        )
+        await allow(world, 2)
         await asyncio.sleep(5)
         # Before mars is dead, at which everything is looked at in another order.
         await withdraw(world, "s000")
@@ -297,10 +275,7 @@ async def test_who_waits_first_stays_the_first_when_a_place_goes_that_was_one_to
 
 
 async def test_an_import_by_hand_takes_no_place_of_the_cluster_that_it_names() -> None:
-    async with Clusterset("east", "west", limits=Limits(imports=2)) as world:
-        west = world["west"]
-        await world.admit("mars")
-        await world.everywhere("shop")
+    async with beside_mars(limits=Limits(imports=2)) as (world, west):
         for name in ("mine", "my-own"):
             await west.api.create(IMPORTS, import_by_hand("shop", name))
             named_mars = {"status": {"clusters": [{"cluster": "mars"}]}}

@@ -8,8 +8,9 @@ from pydantic_core import from_json, to_json
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
-from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
+from mcs_controller.kube.connection.transport import Request, Response, Transport
 from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.transports import PassingTransport
 
 pytestmark = pytest.mark.looptime
 
@@ -44,16 +45,16 @@ async def test_of_two_clusters_that_claim_one_id_at_once_the_first_keeps_it() ->
         assert member["status"]["clusterUID"] == await uid_of(world) != await uid_of(twin)
 
 
-class StaleCache:
+class StaleCache(PassingTransport):
     """A way to the broker whose watch cache has not heard of a member; consistent reads are as they are."""
 
     def __init__(self, transport: Transport, unheard_of: str) -> None:
+        super().__init__(transport)
         self.lists = 0
-        self._transport = transport
         self.unheard_of = unheard_of
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
-        response = await self._transport.request(request, timeout_seconds=timeout_seconds)
+        response = await super().request(request, timeout_seconds=timeout_seconds)
         cached = ("resourceVersion", "0") in request.query
         if not (cached and request.path.endswith("/memberclusters") and response.status == 200):
             return response
@@ -61,19 +62,6 @@ class StaleCache:
         body = from_json(response.body)
         body["items"] = [one for one in body["items"] if one["metadata"]["name"] != self.unheard_of]
         return replace(response, body=to_json(body))
-
-    async def stream(
-        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
-    ) -> LineStream:
-        return await self._transport.stream(
-            request, timeout_seconds=timeout_seconds, inactivity_seconds=inactivity_seconds
-        )
-
-    async def renew_credential(self) -> bool:
-        return False
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-06")

@@ -20,26 +20,23 @@ from mcs_controller.kube.connection.transport import Request, Response, Transpor
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object
+from tests.support.transports import PassingTransport
 
 pytestmark = pytest.mark.looptime
 
 
-class Interrupted:
+class Interrupted(PassingTransport):
     """A way to the broker on which something happens before each write."""
 
     def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self.before_write: Callable[[], Awaitable[object]] | None = None
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if request.method == "PATCH" and self.before_write is not None:
             happens, self.before_write = self.before_write, None
             await happens()
-        return await self._transport.request(request, timeout_seconds=timeout_seconds)
-
-    stream = property(lambda self: self._transport.stream)
-    renew_credential = property(lambda self: self._transport.renew_credential)
-    close = property(lambda self: self._transport.close)
+        return await super().request(request, timeout_seconds=timeout_seconds)
 
 
 class East:

@@ -1,30 +1,20 @@
 """What a writer makes of an answer that its rules cannot read."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import NAMESPACES, SERVICES
+from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import DecodeError
 from mcs_controller.kube.store import Store
-from mcs_controller.simcluster.cluster import SimCluster
 
 pytestmark = pytest.mark.looptime
 
 BODY = {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"ports": [{"port": 80}]}}
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    cluster = SimCluster("east", service_cidrs=("10.96.0.0/16",))
-    client = cluster.client()
-    await client.create(NAMESPACES, {"metadata": {"name": "shop"}})
-    yield client
-    cluster.close()
 
 
 def malformed(raw: Mapping[str, Any]) -> str:

@@ -14,19 +14,20 @@ from mcs_controller.kube.errors import Conflict, Forbidden
 from tests.controllers.mars import record, slice_
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object
+from tests.support.transports import PassingTransport
 
 pytestmark = pytest.mark.looptime
 
 NAMES = ("a", "b")
 
 
-class Interrupted:
+class Interrupted(PassingTransport):
     """A way to the broker on which something happens before the first request with a method."""
 
     def __init__(self, transport: Transport) -> None:
+        super().__init__(transport)
         self.asked: list[str] = []
         self.before: dict[str, Callable[[], Awaitable[object]]] = {}
-        self._transport = transport
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         happens = self.before.pop(request.method, None)
@@ -34,11 +35,7 @@ class Interrupted:
             await happens()
         if request.method != "GET":
             self.asked.append(f"{request.method} {request.path.rpartition('/')[2]}")
-        return await self._transport.request(request, timeout_seconds=timeout_seconds)
-
-    stream = property(lambda self: self._transport.stream)
-    renew_credential = property(lambda self: self._transport.renew_credential)
-    close = property(lambda self: self._transport.close)
+        return await super().request(request, timeout_seconds=timeout_seconds)
 
 
 async def both_export(world: Clusterset) -> Interrupted:

@@ -1,16 +1,15 @@
 """What is held after a write: what was written where the server took it as it is, else what it made of it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
 
-from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES
+from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import Conflict, NotFound
 from mcs_controller.kube.store import Store
-from mcs_controller.simcluster.cluster import SimCluster
 
 pytestmark = pytest.mark.looptime
 
@@ -34,15 +33,6 @@ def body(**fields: Any) -> Object:
 
 def read(raw: Mapping[str, Any]) -> str:
     return READ
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    cluster = SimCluster("east", service_cidrs=("10.96.0.0/16",))
-    client = cluster.client()
-    await client.create(NAMESPACES, {"metadata": {"name": "shop"}})
-    yield client
-    cluster.close()
 
 
 async def test_what_the_server_took_as_it_is_is_held_as_it_was_written(client: Client) -> None:

@@ -95,12 +95,13 @@ class Neighbours:
             self._honest.send(struct.pack("!H", number) + PLAIN[2:])
         while self._listener.drain():
             pass
-        answered = [struct.unpack("!H", reply[:2])[0] for reply in _received(self._honest) if reply[7] == 1]
+        answered = [struct.unpack("!H", reply[:2])[0] for reply in received(self._honest) if reply[7] == 1]
         assert sorted(answered) == list(range(first, first + self.ASKED))
-        assert len(_received(self._other)) in (0, self.ASKED)
+        assert len(received(self._other)) in (0, self.ASKED)
 
 
-def _received(client: socket.socket) -> list[bytes]:
+def received(client: socket.socket) -> list[bytes]:
+    """All packets that have come; the socket does not block."""
     packets = []
     while True:
         try:

@@ -10,6 +10,7 @@ import pytest
 
 from mcs_controller.dns.server import datagrams
 from mcs_controller.dns.server.datagrams import BATCH, QUERY_READ_BYTES, UNJOINED_CLIENTS_MAX, Datagrams
+from tests.dns.invariants import received
 
 REPLY_MAX_BYTES = 1232
 
@@ -40,15 +41,6 @@ class Udp:
         client.setblocking(False)
         client.connect((asked or self.socket.getsockname()[0], self.port))
         return client
-
-
-def received(client: socket.socket) -> list[bytes]:
-    packets = []
-    while True:
-        try:
-            packets.append(client.recv(65535))
-        except BlockingIOError:
-            return packets
 
 
 @pytest.fixture

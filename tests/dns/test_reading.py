@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.syntax import endpoint_address
 from mcs_controller.dns.zone.decoding import read_slice
+from tests.dns.slices import endpoint, slice_of
 
 
 @pytest.mark.requirement("MCS-RBAC-06")
@@ -21,19 +22,7 @@ from mcs_controller.dns.zone.decoding import read_slice
 @example(IPv4Address("224.0.1.1"))
 @example(IPv4Address("255.255.255.255"))
 def test_no_name_ever_leads_to_an_address_that_no_endpoint_may_have(address: IPv4Address) -> None:
-    raw = {
-        "metadata": {
-            "name": "web-east-x",
-            "namespace": "shop",
-            "labels": {
-                "multicluster.kubernetes.io/service-name": "web",
-                "multicluster.kubernetes.io/source-cluster": "east",
-            },
-        },
-        "addressType": "IPv4",
-        "ports": [],
-        "endpoints": [{"addresses": [str(address)], "conditions": {"ready": True}}],
-    }
+    raw = slice_of(endpoint(str(address)), ports=[])
     if endpoint_address(str(address), "IPv4") is None:
         with pytest.raises(MalformedObject):
             read_slice(raw)

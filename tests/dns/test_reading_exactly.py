@@ -9,28 +9,7 @@ from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.decode.slices import MAX_ENDPOINTS
 from mcs_controller.dns.zone.decoding import read_slice
 from mcs_controller.dns.zone.packed import PackedSlice, packed_slice
-
-Json = dict[str, Any]
-
-
-def slice_of(*endpoints: object, **fields: object) -> Json:
-    return {
-        "metadata": {
-            "name": "web-east-x",
-            "namespace": "shop",
-            "labels": {
-                "multicluster.kubernetes.io/service-name": "web",
-                "multicluster.kubernetes.io/source-cluster": "east",
-            },
-        },
-        "addressType": "IPv4",
-        "ports": [{"name": "http", "port": 80, "protocol": "TCP"}],
-        "endpoints": [*endpoints],
-    } | fields
-
-
-def endpoint(address: object = "10.0.0.1", **fields: object) -> Json:
-    return {"addresses": [address], "conditions": {"ready": True}} | fields
+from tests.dns.slices import Json, endpoint, slice_of
 
 
 def exactly(raw: Json) -> PackedSlice | str | None:
