@@ -39,7 +39,7 @@ class ServicesController(Controller):
         self.imports = _queue("imports", importer.reconcile, context)
         statuses = (self._exporter.status, importer.status)
         behind_exports = importer.behind_exports
-        behind_exports.keys_ahead = lambda: len(self.exports)
+        behind_exports.keys_ahead = lambda: len(self.exports) + stores.local.unread_exports()
         for status in statuses:
             status.keys_ahead = lambda: len(self.exports) + len(self.imports) + len(behind_exports)
         self.queues = (

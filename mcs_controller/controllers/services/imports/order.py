@@ -16,13 +16,13 @@ BEHIND_MIN_KEYS: Final = 16
 """So many waiting exports are a burst."""
 BEHIND_SECONDS: Final = 2.0
 """No import waits longer for exports than that."""
-_MIN_WAIT_SECONDS: Final = 0.05
-_SECONDS_PER_EXPORT: Final = 0.002
-"""About the time that one of many exports takes; an earlier check would only wait again."""
+_MIN_WAIT_SECONDS: Final = 0.1
+_SECONDS_PER_EXPORT: Final = 0.005
+"""About the time that one of many exports takes on two cores; an earlier check would only wait again."""
 
 
 class BehindExports:
-    """The own imports that wait; `keys_ahead` gives the number of exports that wait to be written."""
+    """The own imports that wait; `keys_ahead` gives the number of exports that wait to be read or written."""
 
     def __init__(self) -> None:
         self.keys_ahead: Callable[[], int] = lambda: 0
