@@ -254,6 +254,17 @@ def test_names_are_compared_without_regard_to_case_and_echoed_as_asked() -> None
     assert str(reply.raw.q.qname) == f"wEb.SHOP.sVc.{Z.upper()}."
 
 
+@pytest.mark.parametrize("address", ["::ffff:10.0.0.1", "::FFFF:10.0.0.1", "::10.0.0.1", "::ffff:a00:1"])
+def test_an_address_that_ends_in_an_ipv4_address_is_found_by_its_own_spelling(address: str) -> None:
+    server = serve_db(ready(address), family="IPv6")
+    host = address.lower().replace(".", "-").replace(":", "-")
+
+    reply = server.ask(f"{host}.east.db.shop.svc.{Z}", "AAAA")
+
+    assert reply.rcode == "NOERROR"
+    assert len(reply.raw.rr) == 1
+
+
 @pytest.mark.parametrize("zone", ["", ".", "a..b", "clusterset_.local!", "a" * 64, "a." * 41, "ümlaut.local"])
 def test_a_zone_that_is_no_dns_name_is_refused_in_one_line(zone: str) -> None:
     with pytest.raises(ZoneNameError) as error:

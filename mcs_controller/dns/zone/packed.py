@@ -177,10 +177,11 @@ def _host(endpoint: Endpoint, address: str, rtype: int, packed: bytes) -> str:
         host = label(endpoint.hostname)
         return NAMELESS if host is None else _shared(host[1:].decode("ascii"))
     # An IPv4 address has one spelling that can be packed; IPv6 may be written in other ways than ours.
-    if rtype == TYPE_A or address == address_text(rtype, packed):
+    # Where it ends in an IPv4 address, its name cannot be read back: dots and colons have become dashes.
+    if rtype == TYPE_A:
         return ""
-    named = address_label(address)
-    return "" if named == address_label(address_text(rtype, packed)) else named[1:].decode("ascii")
+    ours, named = address_text(rtype, packed), address_label(address)
+    return "" if "." not in ours and named == address_label(ours) else named[1:].decode("ascii")
 
 
 @lru_cache(maxsize=4096)
