@@ -8,6 +8,7 @@ the question is passed over (UDP) or an error (TCP), so whatever is returned rea
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from random import Random, SystemRandom
 from typing import Final
 
@@ -153,7 +154,11 @@ def _answer(reply: DNSRecord) -> Answer:
 
 
 def _record(record: RR) -> Record:
-    return Record(str(record.rname), record.ttl, QTYPE[record.rtype], str(record.rdata))
+    rtype, data = QTYPE[record.rtype], str(record.rdata)
+    if rtype == "AAAA":
+        # One spelling on both sides: Python 3.13 writes IPv4-mapped addresses with dots, dnslib does not.
+        data = str(IPv6Address(data))
+    return Record(str(record.rname), record.ttl, rtype, data)
 
 
 def _failed(address: tuple[str, int], tcp: bool, reason: str) -> QueryFailed:

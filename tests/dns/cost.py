@@ -7,7 +7,8 @@ tries, and is compared with that of something else in the same process only.
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -18,24 +19,49 @@ def steps(call: Callable[[], object]) -> int:
     """Instructions of the interpreter."""
     count = 0
 
-    def on_step(frame: FrameType, event: str, _: Any) -> Any:
+    def on_instruction(*_: object) -> None:
         nonlocal count
-        if event == "opcode":
-            count += 1
-        else:
-            frame.f_trace_opcodes = True
-            frame.f_trace_lines = False
-        return on_step
+        count += 1
 
-    before = sys.gettrace()
-    # Python 3.12 looks for opcodes to be traced when the tracing begins, and not again.
-    sys._getframe().f_trace_opcodes = True
-    sys.settrace(on_step)
-    try:
+    with _watched(on_instruction):
         call()
-    finally:
-        sys.settrace(before)
     return count
+
+
+if sys.version_info >= (3, 12):
+
+    @contextmanager
+    def _watched(on_instruction: Callable[..., None]) -> Iterator[None]:
+        monitoring = sys.monitoring
+        tool, event = monitoring.PROFILER_ID, monitoring.events.INSTRUCTION
+        monitoring.use_tool_id(tool, __name__)
+        monitoring.register_callback(tool, event, on_instruction)
+        monitoring.set_events(tool, event)
+        try:
+            yield
+        finally:
+            monitoring.set_events(tool, 0)
+            monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+
+else:
+
+    @contextmanager
+    def _watched(on_instruction: Callable[..., None]) -> Iterator[None]:
+        def on_step(frame: FrameType, event: str, _: Any) -> Any:
+            if event == "opcode":
+                on_instruction()
+            else:
+                frame.f_trace_opcodes = True
+                frame.f_trace_lines = False
+            return on_step
+
+        before = sys.gettrace()
+        sys.settrace(on_step)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
 
 
 def seconds(call: Callable[[], object], *, tries: int = 30, calls_a_try: int = 5) -> float:

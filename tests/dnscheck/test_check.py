@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from ipaddress import IPv6Address
 from random import Random
 
 import pytest
@@ -269,4 +270,4 @@ def test_whatever_the_objects_are_our_answers_are_what_the_specification_asks(
 def _data(rr: RR) -> str:
     if rr.rtype == QTYPE.SRV:
         return f"{rr.rdata.port} {str(rr.rdata.target).lower()}"
-    return str(rr.rdata)
+    return str(IPv6Address(str(rr.rdata))) if rr.rtype == QTYPE.AAAA else str(rr.rdata)

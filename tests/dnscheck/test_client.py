@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from ipaddress import IPv6Address
 from random import Random
 from typing import cast
 
@@ -70,6 +71,15 @@ async def test_records_come_back_in_zone_file_terms(tcp: bool) -> None:
     assert got.records[0] == Record(f"{NAME}.", 4, "A", "10.101.0.2")
     assert got.data("A") == ("10.101.0.1", "10.101.0.2")
     assert got.data("AAAA") == ()
+
+
+async def test_an_address_is_spelt_as_this_python_spells_it() -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        yield bytes(reply(question, f"{NAME}. 4 IN AAAA ::ffff:a00:1").pack())
+
+    async with server(answer) as address:
+        got = await query(address, NAME, "AAAA")
+    assert got.data("AAAA") == (str(IPv6Address("::ffff:10.0.0.1")),)
 
 
 async def test_a_denial_shows_its_response_code_and_the_zones_soa() -> None:
