@@ -2,7 +2,7 @@
 
 An installed definition that is newer than ours, or as new, is never touched, whoever installed it
 (MCS-API-06): the agent works with what it finds. Printing needs no cluster. A comparison
-must not say "something is missing" when nobody knows: a cluster that cannot be read is `CannotAsk`.
+must not say "something is missing" when that is unknown: a cluster that cannot be read is `CannotAsk`.
 """
 
 import argparse

@@ -1,9 +1,10 @@
 """`mcs-controller dns check`: does a DNS server answer what the specification asks for this cluster?
 
 Reads the ServiceImports and imported slices of the cluster, asks the server about all of them, and prints a
-table of the differences. A cluster changes while it is looked at: what differs is checked again, objects
-and answers, and only what differs every time is reported. A monitoring job must be able to tell "it is wrong"
-from "nobody knows", so whatever keeps this command from asking ends it with another exit code, `CannotAsk`.
+table of the differences. A cluster changes while it is looked at: what differs is checked again, objects and
+answers, and only what differs every time is reported. A monitoring job must be able to tell "it is wrong"
+from "it is not known", so whatever keeps this command from asking ends it with another exit code,
+`CannotAsk`.
 """
 
 import argparse

@@ -30,7 +30,7 @@ class UsageError(CliError):
 
 
 class CannotAsk(CliError):
-    """What was to be compared could not be read: nobody knows whether it is right."""
+    """What was to be compared could not be read, so that the comparison has no result."""
 
     exit_code = 2
 

@@ -143,7 +143,7 @@ class Client:
         Without `resource_version` the list is consistent: it holds every write that ended before the call.
         With a `page_size` of 0 there is one page. For objects that are small that is better: an API server
         reads custom resources page by page from etcd, which costs it seven times what its cache would.
-        Pages that are too large are asked for anew, with fewer objects; where objects may be large, begin
+        Pages that are too large are asked for again, with fewer objects; where objects may be large, begin
         with a small `first_page_size`.
         """
         path = resource.path(namespace)
@@ -159,7 +159,7 @@ class Client:
             if token:
                 query = (*query, ("continue", token))
             elif objects == first_objects:
-                # Asked for anew it is consistent: a list from the server's cache may know no limit.
+                # Asked for again it is consistent: a list from the server's cache may ignore the limit.
                 query = (*query, *version)
             bound_bytes = ANSWER_MAX_BYTES if objects else ONE_PAGE_MAX_BYTES
             request = list_request(path, query, bound_bytes)

@@ -51,7 +51,7 @@ class Timeout(TransportError):
 
 
 class TooLarge(KubeError):
-    """An answer was larger than its bound; `head` is how it began, for whoever wants to know what it was."""
+    """An answer was larger than its bound; `head` is how it began, which may tell what it was."""
 
     def __init__(self, message: str, *, head: bytes = b"") -> None:
         self.head = head

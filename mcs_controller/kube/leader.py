@@ -31,7 +31,7 @@ class LeaderElector:
     """One candidate, `identity`, for one Lease.
 
     `leading` is True while its coroutine runs; `problem` says what keeps the lease from being read or
-    written, None when nothing does (also while somebody else holds it).
+    written, None when nothing does (also while another replica holds it).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class LeaderElector:
         self._lease: JsonObject | None = None
         self._seen_spec: Any = None
         self._seen_at = 0.0
-        # When our last write that succeeded was sent: nobody can have seen it earlier.
+        # When our last write that succeeded was sent: no other replica can have seen it earlier.
         self._written_at = 0.0
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
@@ -102,7 +102,7 @@ class LeaderElector:
             _log.warning("the lease is lost, no longer leading")
             return False
         finally:
-            # The work ends first: while it does, nobody else may lead.
+            # The work ends first: until it has, no other replica may lead.
             await _end(work)
             self.leading = False
             await _end(renewal)

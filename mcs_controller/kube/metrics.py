@@ -1,7 +1,7 @@
 """The metrics of this room, for one registry: several agents may live in one process.
 
 Requests and reconciles are counted as they end, on label children looked up once; whatever an object
-counts itself, in plain numbers, is read when somebody scrapes, which must happen in the event loop. Label
+counts itself, in plain numbers, is read at each scrape, which must happen in the event loop. Label
 values are bounded: a client's and a queue's name, the verbs, the kinds that we use, HTTP statuses.
 """
 
@@ -41,7 +41,7 @@ class KubeMetrics:
     """Watches over the clients, reflectors and queues that it is given."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # By name: what is built anew, say after leadership was won again, takes its predecessor's place.
+        # By name: an object that is created again, as after a change of leader, replaces its predecessor.
         self._clients: dict[str, Client] = {}
         self._reflectors: dict[tuple[str, str], Reflector[Any]] = {}
         self._queues: dict[str, WorkQueue[Any]] = {}
@@ -101,7 +101,7 @@ class KubeMetrics:
         client.observer = observe
 
     def watch_reflector(self, reflector: Reflector[Any], *, client: str) -> None:
-        """Show how the watches of `reflector`, on the client of that name, fare."""
+        """Show the state of the watches of `reflector`, on the client of that name."""
         self._reflectors[(client, reflector.name)] = reflector
 
     def watch_queue(self, queue: WorkQueue[Any]) -> None:

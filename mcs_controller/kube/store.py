@@ -42,7 +42,7 @@ Listener = Callable[[Entry[T] | None, Entry[T] | None], None]
 
 @dataclass(slots=True)
 class _Writing(Generic[T]):
-    """A write that is under way: the value that it is to lead to, None if nobody knows.
+    """A write that is under way: the value that it is to lead to, None if that is unknown.
 
     `untold` is what a watch showed meanwhile: old and new entry of what may be its own echo. `removed` are
     the uids of what went meanwhile.
@@ -245,7 +245,7 @@ class Store(Generic[T]):
     def _tell(self, key: Key, old: Entry[T] | None, new: Entry[T] | None) -> None:
         write = self._writes.get(key) if self._writes else None
         if write is not None:
-            # In order: what comes next shows that somebody else writes it, too.
+            # In order: the next change shows that another writer writes it, too.
             self._tell_untold(key, write)
         for listener in self._listeners:
             listener(old, new)

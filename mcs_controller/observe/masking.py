@@ -2,7 +2,7 @@
 
 Texts come from outside (an exec plugin's complaint, a proxy's answer, a URL that somebody wrote) and go to
 logs, conditions and /readyz, which anybody may read. So whatever is to be cut short is masked first: of half
-a URL nobody can tell where its password is. Rather too much is masked than too little: of a value without
+a URL it cannot be told where its password is. Rather too much is masked than too little: of a value without
 quotes, all up to the next blank. Whatever the text is, the time grows with its length and no faster.
 """
 

@@ -52,4 +52,4 @@ class LoopMonitor:
         silent_seconds = asyncio.get_running_loop().time() - self._last_round_seconds
         if silent_seconds <= STUCK_SECONDS:
             return None
-        return f"the event loop has not come round for {silent_seconds:.0f} s"
+        return f"the event loop has been blocked for {silent_seconds:.0f} s"

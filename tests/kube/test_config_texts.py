@@ -26,8 +26,8 @@ HALF = "contexts: [{name: a, context: {cluster: b}}]"
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("a: [b\nc: }", " is not valid YAML at line 2, column 2: correct it or make it anew"),
-        ("\0", " is not valid YAML: correct it or make it anew"),
+        ("a: [b\nc: }", " is not valid YAML at line 2, column 2: correct it or create it again"),
+        ("\0", " is not valid YAML: correct it or create it again"),
         ("just text", NO_CLUSTERS),
         ("clusters: {}", NO_CLUSTERS),
         ("clusters: []", " has no current-context: name a context (it has none)"),

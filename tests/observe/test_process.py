@@ -97,4 +97,4 @@ async def test_a_loop_that_comes_round_is_well_and_one_that_does_not_is_a_proble
     await asyncio.sleep(process.STUCK_SECONDS + 1)
     problem = stopped.problem()
     assert problem is not None
-    assert "has not come round for 6" in problem
+    assert "has been blocked for 6" in problem

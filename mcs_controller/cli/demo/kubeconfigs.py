@@ -44,7 +44,7 @@ class KubeconfigFolder:
         """Write one, for the user's eyes only."""
         file = self.file(name)
         with _readable(file):
-            # Made anew, since the rights of a file are only set when it is made.
+            # Created again, since the rights of a file are only set when it is made.
             file.unlink(missing_ok=True)
             with open(
                 os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"

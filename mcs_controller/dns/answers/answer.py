@@ -1,4 +1,4 @@
-"""One answer, as bytes that only want an id and the question in front; and parts of one that is too long."""
+"""One answer, as bytes that lack only the id and the question in front; and parts of one that is too long."""
 
 from array import array
 from bisect import bisect_right
@@ -75,7 +75,7 @@ class Answer:
         elif ends is None:
             return 0, b""
         else:
-            # Not all fit, so that what does ends before it has come round to where it began.
+            # Not all records fit, so that the part ends before it comes back to where it began.
             first = bisect_right(ends, start)
             over = start + room_bytes - len(tail)
             last = bisect_right(ends, start + room_bytes if over <= 0 else over)

@@ -1,4 +1,4 @@
-"""The answers, as bytes that only want an id and the question in front.
+"""The answers, as bytes that lack only the id and the question in front.
 
 An answer is made when its question is first asked after a change and kept in `ready_made`, a dict from the
 question's bytes in lower case (name, type, class), which is all that the fast path looks at. A change of a

@@ -272,7 +272,7 @@ class Fleet:
         return Orders(services, self._is_open and slot.in_step, self._stale, self._groups_of(slot))
 
     def _groups_of(self, slot: Slot) -> list[int]:
-        """Its own group, and those that nobody answers if it is the first that can."""
+        """Its own group, and those that no worker answers if it is the first that can."""
         groups = [slot.number] if slot.in_step else []
         if slot.answers and next(each for each in self._slots if each.answers) is slot:
             groups += [each.number for each in self._slots if not each.answers]
@@ -296,4 +296,4 @@ class Fleet:
 
 
 def _ignore(lag_seconds: float) -> None:
-    """What a fleet does with its workers' lag that nobody asks for."""
+    """The default for `observe_lag`: the workers' lag is not recorded."""

@@ -62,7 +62,7 @@ def _with_fewer_ports(slices: tuple[PackedSlice, ...]) -> tuple[PackedSlice, ...
 
 
 def _shares(wanted: Sequence[int], total: int) -> list[int]:
-    """So much of the total for each: what it wants, or as much as any other that does not get all."""
+    """The share of the total for each: what it asks for, or as much as any other that does not get all."""
     shares = [0] * len(wanted)
     for place, number in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
         shares[number] = min(wanted[number], total // (len(wanted) - place))

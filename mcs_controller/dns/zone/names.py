@@ -1,7 +1,7 @@
 """The names below one service, found without a look at each of its endpoints.
 
 Made of a service when the first name below it is asked for, and gone with the service's next change. So a
-name that somebody made up costs the same in a service of thousands of endpoints as in one of three. What is
+name that a client made up costs the same in a service of thousands of endpoints as in one of three. What is
 indexed is bounded where services come in (`bounds`).
 
 Names are matched whole against the data: a cluster id may have dots in it, so that what stands above hosts is

@@ -135,7 +135,9 @@ def _parse(path: Path) -> Mapping[str, Any]:
         # The error's own text quotes the file, which holds secrets.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise ConfigError(f"kubeconfig {path} is not valid YAML{where}: correct it or make it anew") from None
+        raise ConfigError(
+            f"kubeconfig {path} is not valid YAML{where}: correct it or create it again"
+        ) from None
     if not isinstance(config, dict) or not isinstance(config.get("clusters"), list):
         raise ConfigError(f"kubeconfig {path} is no kubeconfig: it has no list of clusters")
     return config

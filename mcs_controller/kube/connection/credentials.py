@@ -42,7 +42,7 @@ class Credential(Protocol):
         ...
 
     async def renew(self) -> bool:
-        """After a 401: True if there is a new credential worth one more try."""
+        """After a 401: True if there is a new credential, and one more try makes sense."""
         ...
 
     async def close(self) -> None:
@@ -73,7 +73,7 @@ class StaticCredential:
 
 
 class TokenFile:
-    """A bearer token in a file that somebody else replaces, such as a projected service account token."""
+    """A bearer token in a file that another program replaces, such as a projected service account token."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

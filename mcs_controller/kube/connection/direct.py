@@ -15,7 +15,7 @@ from mcs_controller.kube.connection.pool import Pool
 from mcs_controller.kube.errors import ConfigError
 
 _REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
-"""RFC 9110, section 9.2.2: what may be asked once more when nobody knows whether it was heard."""
+"""RFC 9110, section 9.2.2: what may be sent again when it is not known whether it arrived."""
 
 
 class Direct:

@@ -5,7 +5,7 @@ client takes. So this knows one way of asking only: a request that is at hand as
 coding, one exchange at a time. httptools parses.
 
 An exchange ends when its whole answer has been read; then the connection can be used again (`reusable`).
-Whatever goes wrong is an `ExchangeError` or an `OSError`, and the connection is of no use any more.
+Whatever goes wrong is an `ExchangeError` or an `OSError`, and the connection cannot be used again.
 """
 
 import asyncio

@@ -114,11 +114,11 @@ class Pool:
     def _looked_up(self) -> asyncio.Task[list[AddrInfoType]]:
         """The addresses of the host.
 
-        A lookup that hangs keeps a thread, of which there are few, and nobody can end it: so all share one.
+        A lookup that hangs keeps a thread, of which there are few, and cannot be ended: so all share one.
         """
         if self._lookup is None or self._lookup.done():
             self._lookup = asyncio.create_task(self._look_up(), name=f"addresses of {self._host}")
-            # Those who waited may be gone when it fails, and then nobody has seen its error.
+            # Its waiters may be gone when it fails: then its error would not be retrieved.
             self._lookup.add_done_callback(lambda done: None if done.cancelled() else done.exception())
         return self._lookup
 

@@ -1,7 +1,7 @@
 """The TLS side of a connection: whom we trust, and the certificate that we show.
 
 Settings hold PEM data or the files it comes from; files may be replaced while we run (a rotated CA, a
-renewed client certificate), so `stamp` tells when a context has to be built anew. Keys are never written
+renewed client certificate), so `stamp` tells when a context has to be built again. Keys are never written
 to disk and never appear in a repr or an error.
 """
 

@@ -3,7 +3,7 @@
 Everything above sees only `Transport`. Over HTTP it is `http_transport.py`; in a simulation it is simcluster
 in the same process, without sockets. A transport knows nothing of Kubernetes: status codes are returned, not
 raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when there is no answer at all, and
-`TooLarge` when there is more of it than anybody wants to hold.
+`TooLarge` when it is longer than its bound.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Transport(Protocol):
         ...
 
     async def renew_credential(self) -> bool:
-        """Force a renewal after a 401; True if there is a new credential worth one more try."""
+        """Force a renewal after a 401; True if one more try makes sense."""
         ...
 
     async def close(self) -> None:

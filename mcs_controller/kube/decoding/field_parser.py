@@ -1,8 +1,8 @@
-"""Reading of an object's JSON only what somebody asks for.
+"""Reads of an object's JSON only the fields that the caller needs.
 
-Two thirds of what an API server sends of an EndpointSlice is of no use to us (who manages which field, in
-the main), and making Python objects of it is most of what reading costs. `FieldParser` is given the fields
-that are wanted, as a TypedDict, and leaves the others out.
+Two thirds of what an API server sends of an EndpointSlice is not needed (mainly who manages which field), and
+making Python objects of it is most of what reading costs. `FieldParser` is given the fields that are wanted,
+as a TypedDict, and leaves the others out.
 
 Invariant: what comes out has, of the fields that are wanted, what the whole JSON has. A text in which a
 wanted field has another type than expected is parsed whole, so that whoever reads the object can say what is

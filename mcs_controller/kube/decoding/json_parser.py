@@ -1,11 +1,11 @@
 """The one reader of JSON from elsewhere: API servers, exec plugins, files, and other processes of ours.
 
 `parse_json` reads all of a text, with msgspec: of the parsers at hand it is the one that keeps nothing of
-what it has read. A cache of strings is of no use to a text with a hundred thousand different addresses, and
-makes it take five times as long.
+what it has read. A cache of strings does not help with a text with a hundred thousand different addresses,
+and makes it take five times as long.
 
 Two modules beside this one read a part of a text only, with the same library, because making Python objects
-of the rest is most of what reading costs: `field_parser.py` reads the fields that somebody asks for, and
+of the rest is most of what reading costs: `field_parser.py` reads the fields that the caller needs, and
 `object_reader.py` cuts lists and watch lines into the texts of their objects.
 """
 

@@ -65,7 +65,7 @@ async def list_pages(
 ) -> AsyncGenerator[ListPage, None]:
     """All pages; raises what `fetch` raises. `left_out` is told of each object that is not decoded.
 
-    A page that is too large is asked for anew, with half as many objects in it. An object that is too large
+    A page that is too large is asked for again, with half as many objects in it. An object that is too large
     by itself is left out.
     """
 

@@ -115,7 +115,7 @@ class EventRecorder:
         loop = asyncio.get_running_loop()
         regarding = series.told.regarding
         budget = self._budget(regarding)
-        # What has not been told at all goes before what is counted up.
+        # New events go before repetitions.
         behind = bool(series.written_count) and regarding in self._waiting
         if behind or not budget.take(loop.time()):
             wait_seconds = WRITE_SPACING_SECONDS if behind else budget.wait_seconds(loop.time())

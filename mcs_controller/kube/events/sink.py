@@ -25,5 +25,5 @@ class EventSink(Protocol):
     """Takes events; identical ones may be folded into a series."""
 
     def event(self, regarding: ObjectRef, type: EventType, reason: str, note: str) -> None:
-        """Record one event. Returns at once; losing an event is allowed, harming the caller is not."""
+        """Record one event. Returns at once; an event may be lost, the caller never fails."""
         ...

@@ -68,7 +68,7 @@ class EventWriter:
                 await self._continue(series)
                 return
             except NotFound:
-                # Events expire (after an hour by default), or somebody tidied up: start anew.
+                # Events expire (after an hour by default), or were deleted: create a new one.
                 series.written_count = 0
                 series.name = ""
         await self._create(series)
@@ -94,7 +94,7 @@ class EventWriter:
     def _give_up(self, series: Series, reason: str, error: KubeError) -> None:
         self._metrics.dropped.labels(reason=reason).inc()
         regarding = series.told.regarding
-        # In a namespace that is being deleted nobody needs the event.
+        # In a namespace that is being deleted the event is not needed.
         ending = isinstance(error, NamespaceTerminating | NotFound)
         _log.log(
             logging.DEBUG if ending else logging.WARNING,

@@ -20,7 +20,7 @@ STEPS_PER_TURN: Final = 64
 
 
 class Turn:
-    """`now` measures work; the loop's own clock will not do, since uvloop's stands still within a round."""
+    """`now` measures work. The loop's own clock cannot: uvloop's does not move within a round."""
 
     __slots__ = ("_ending", "_seconds", "_steps", "_used_seconds", "_used_steps", "now")
 
