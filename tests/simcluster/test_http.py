@@ -130,6 +130,14 @@ async def test_a_body_that_is_too_large_is_refused(api: Api) -> None:
     assert (answer.status, answer.reason) == (413, "RequestEntityTooLarge")
 
 
+@pytest.mark.parametrize("type_", ["application/json", "application/yaml"])
+async def test_a_body_that_is_nested_too_deeply_is_refused(api: Api, type_: str) -> None:
+    body = b'{"metadata": {"name": "a"}, "data": ' + b'{"a":' * 250 + b"1" + b"}" * 251
+    answer = await api.send("POST", PATH, body, content_type=type_)
+    assert (answer.status, answer.reason) == (400, "BadRequest")
+    assert "could not be read" in answer.body["message"]
+
+
 async def test_a_path_with_escapes_is_understood(over_http: Api) -> None:
     answer = await over_http.send("GET", f"{PATH}/a b")
     assert (answer.status, answer.reason) == (404, "NotFound")

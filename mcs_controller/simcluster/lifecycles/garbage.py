@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mcs_controller.simcluster.kinds.kind import Kind
 from mcs_controller.simcluster.lifecycles.background import Background
-from mcs_controller.simcluster.storage.metadata import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
+from mcs_controller.simcluster.storage.metadata import FOREGROUND_FINALIZER, ORPHAN_FINALIZER, set_finalizers
 from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
 from mcs_controller.simcluster.storage.versions import Bucket, Event, Object, Stored
 
@@ -137,10 +137,7 @@ class GarbageCollector:
     def _release(self, kind: Kind, stored: Stored, finalizer: str) -> None:
         body = stored.copy()
         finalizers = [one for one in body["metadata"].get("finalizers", ()) if one != finalizer]
-        if finalizers:
-            body["metadata"]["finalizers"] = finalizers
-        else:
-            del body["metadata"]["finalizers"]
+        set_finalizers(body["metadata"], finalizers)
         self._objects.edit(kind, stored, body)
 
 

@@ -10,18 +10,18 @@ server work or remember without bounds: body, operations, copied bytes and depth
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
 import jsonpatch
-import yaml
 from jsonpointer import JsonPointerException, resolve_pointer
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kinds.kind import Kind, Object
+from mcs_controller.simcluster.manifests import read_json, read_yaml
 from mcs_controller.simcluster.patches.server_side import apply_configuration
 from mcs_controller.simcluster.patches.strategic import apply_strategic_patch
 from mcs_controller.simcluster.status import StatusError
@@ -51,7 +51,7 @@ def apply_patch(media_type: str, target: Object, body: bytes, kind: Kind) -> Obj
     if media_type not in accepted:
         raise status.unsupported_media_type(media_type, accepted)
     if media_type == APPLY:
-        return apply_configuration(target, _parse_yaml(body), kind)
+        return apply_configuration(target, _object(_parse(body, read_yaml)), kind)
     patched: Any
     if media_type == JSON_PATCH:
         patched = apply_json_patch(target, _parse(body))
@@ -91,8 +91,8 @@ def apply_json_patch(target: Object, operations: Any) -> Any:
                 if copied_bytes > COPIED_MAX_BYTES:
                     raise ValueError(f"it copies more than {COPIED_MAX_BYTES} bytes")
             document = _Patch([operation]).apply(document, in_place=True)
-        # The reader has a limit for the depth, which is the depth that can be stored.
-        return from_json(to_json(document))
+        # Refuses what is nested too deeply to be stored.
+        return read_json(to_json(document))
     except (
         jsonpatch.JsonPatchException,
         JsonPointerException,
@@ -139,18 +139,11 @@ def merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, read: Callable[[bytes], Any] = read_json) -> Any:
     try:
-        return parse_json(body)
+        return read(body)
     except ValueError as error:
         raise status.bad_request(f"error decoding patch: {error}") from error
-
-
-def _parse_yaml(body: bytes) -> Object:
-    try:
-        return _object(yaml.safe_load(body))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise status.bad_request(f"error decoding YAML: {str(error)[:256]}") from error
 
 
 def _object(patch: Any) -> Object:

@@ -11,7 +11,7 @@ from typing import Any
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kinds.kind import Kind, Object
 from mcs_controller.simcluster.schemas.builtin import OBJECT_META, whole
-from mcs_controller.simcluster.schemas.nodes import Node
+from mcs_controller.simcluster.schemas.nodes import Node, field_of
 
 _METADATA = Node(whole(OBJECT_META))
 
@@ -26,14 +26,9 @@ def apply_configuration(target: Object, declared: Object, kind: Kind) -> Object:
     root = kind.schema.root if kind.schema is not None else None
     applied = dict(target)
     for field, value in declared.items():
-        node = _METADATA if field == "metadata" else _child(root, field)
+        node = _METADATA if field == "metadata" else field_of(root, field)
         applied[field] = _merge(applied.get(field), value, node)
     return applied
-
-
-def _child(node: Node | None, key: str) -> Node | None:
-    child = node.child(key) if node is not None else None
-    return child if isinstance(child, Node) else None
 
 
 def _merge(old: Any, declared: Any, node: Node | None) -> Any:
@@ -42,7 +37,7 @@ def _merge(old: Any, declared: Any, node: Node | None) -> Any:
             return declared
         merged = dict(old)
         for key, value in declared.items():
-            merged[key] = _merge(old.get(key), value, _child(node, key))
+            merged[key] = _merge(old.get(key), value, field_of(node, key))
         return merged
     if isinstance(declared, list) and isinstance(old, list) and node is not None:
         if node.list_type == "set":

@@ -12,7 +12,7 @@ from typing import Any
 
 from mcs_controller.simcluster import status
 from mcs_controller.simcluster.kinds.kind import Kind, Object
-from mcs_controller.simcluster.schemas.nodes import Node
+from mcs_controller.simcluster.schemas.nodes import Node, field_of
 
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"
@@ -37,7 +37,7 @@ def _merge(target: Object, patch: Object, node: Node | None) -> Object | None:
     for key, value in content.items():
         if key.startswith((_ORDER, _DELETE)):
             continue
-        child = _child(node, key)
+        child = field_of(node, key)
         if value is None:
             merged.pop(key, None)
         elif isinstance(value, dict):
@@ -56,13 +56,8 @@ def _merge(target: Object, patch: Object, node: Node | None) -> Object | None:
             key = directive_key.removeprefix(_DELETE)
             merged[key] = [one for one in merged.get(key, ()) if one not in values]
         elif directive_key.startswith(_ORDER) and (key := directive_key.removeprefix(_ORDER)) in merged:
-            merged[key] = _ordered(merged[key], values, _merge_key(_child(node, key)))
+            merged[key] = _ordered(merged[key], values, _merge_key(field_of(node, key)))
     return merged
-
-
-def _child(node: Node | None, key: str) -> Node | None:
-    child = node.child(key) if node is not None else None
-    return child if isinstance(child, Node) else None
 
 
 def _merge_key(node: Node | None) -> str:

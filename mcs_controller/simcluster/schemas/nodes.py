@@ -111,6 +111,12 @@ class Node:
         return self.preserve or None
 
 
+def field_of(node: Node | None, key: str) -> Node | None:
+    """The schema of a field, None where there is none."""
+    child = node.child(key) if node is not None else None
+    return child if isinstance(child, Node) else None
+
+
 def _python_pattern(pattern: str) -> str:
     """A trailing `$` means the very end of the text to the server, but also before a newline to Python."""
     return pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith(r"\$") else pattern

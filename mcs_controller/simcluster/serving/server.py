@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from pydantic_core import to_json
-
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.connection.transport import LineStream, Request, Response
 from mcs_controller.simcluster import status
@@ -31,12 +29,18 @@ from mcs_controller.simcluster.serving.answers import (
     json_response,
     text_response,
 )
-from mcs_controller.simcluster.serving.bodies import media_type, payload_of, read_body
+from mcs_controller.simcluster.serving.bodies import (
+    check_fields,
+    media_type,
+    payload_of,
+    read_delete_options,
+    read_object,
+)
 from mcs_controller.simcluster.serving.paths import ListOptions, Query, Target, parse_path
 from mcs_controller.simcluster.serving.reading import Page, read_page, selection
 from mcs_controller.simcluster.serving.watches import BOOKMARK_INTERVAL_SECONDS, Stream, Watch, WatchOptions
 from mcs_controller.simcluster.status import StatusError
-from mcs_controller.simcluster.storage.objects import DeleteOptions, Objects
+from mcs_controller.simcluster.storage.objects import Objects
 from mcs_controller.simcluster.storage.versions import Bucket, Object
 
 WATCH_MIN_SECONDS = 1800.0
@@ -180,13 +184,13 @@ class ApiServer:
                 raise status.method_not_allowed(kind, verb)
 
     def _create(self, asked: _Asked) -> Response:
-        body = self._decode(asked)
+        body = read_object(asked.request, asked.query, asked.kind)
         stored = self._objects.create(asked.kind, asked.target.namespace, body, dry_run=asked.query.dry_run)
         return json_response(self._view(asked).one(stored), 201)
 
     def _update(self, asked: _Asked) -> Response:
         kind, target = asked.kind, asked.target
-        body = self._decode(asked)
+        body = read_object(asked.request, asked.query, asked.kind)
         stored = self._objects.replace(
             kind,
             target.namespace,
@@ -207,11 +211,11 @@ class ApiServer:
                 raise status.not_found(kind, target.name)
             empty: Object = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": {}}
             body = apply_patch(content_type, empty, patch, kind)
-            self._check_fields(asked, body)
+            check_fields(body, asked.query, kind)
             created = self._objects.create(kind, target.namespace, body, dry_run=asked.query.dry_run)
             return json_response(self._view(asked).one(created), 201)
         body = apply_patch(content_type, kind.from_storage(found.copy()), patch, kind)
-        self._check_fields(asked, body)
+        check_fields(body, asked.query, kind)
         stored = self._objects.replace(
             kind,
             target.namespace,
@@ -225,7 +229,7 @@ class ApiServer:
 
     def _delete(self, asked: _Asked) -> Response:
         kind, target = asked.kind, asked.target
-        options = self._delete_options(asked)
+        options = read_delete_options(asked.request, asked.query)
         deletion = self._objects.delete(kind, target.namespace, target.name, options)
         if not deletion.gone:
             return json_response(self._view(asked).one(deletion.stored))
@@ -248,7 +252,7 @@ class ApiServer:
     def _delete_collection(self, asked: _Asked) -> Response:
         kind, storage = asked.kind, self._objects.storage
         match = selection(kind, ListOptions.parse(asked.query))
-        options = self._delete_options(asked)
+        options = read_delete_options(asked.request, asked.query)
         found = [
             stored
             for stored in storage.select(kind.storage, asked.target.namespace)
@@ -274,44 +278,6 @@ class ApiServer:
     def _view(self, asked: _Asked) -> Any:
         accept = asked.request.headers.get("accept", "")
         return choose_view(asked.kind, accept, asked.query.text("includeObject"), self._clock.now)
-
-    def _delete_options(self, asked: _Asked) -> DeleteOptions:
-        body = read_body(asked.request) if asked.request.body else {}
-        conditions = body.get("preconditions") or {}
-        return DeleteOptions(
-            uid=conditions.get("uid") or "",
-            resource_version=conditions.get("resourceVersion") or "",
-            propagation=body.get("propagationPolicy") or asked.query.text("propagationPolicy"),
-            dry_run=asked.query.dry_run or body.get("dryRun") == ["All"],
-        )
-
-    def _decode(self, asked: _Asked) -> Object:
-        body, kind = read_body(asked.request), asked.kind
-        if kind.is_custom and not (body.get("kind") and body.get("apiVersion")):
-            missing = "apiVersion" if body.get("kind") else "Kind"
-            shown = to_json(body).decode()
-            raise status.bad_request(f"Object '{missing}' is missing in '{shown}'")
-        for field, expected in (("apiVersion", kind.api_version), ("kind", kind.kind)):
-            given = body.get(field) or expected
-            if given != expected:
-                raise status.bad_request(
-                    f"the {_SPOKEN[field]} in the data ({given}) does not match the expected "
-                    f"{_SPOKEN[field]} ({expected})"
-                )
-        self._check_fields(asked, body)
-        return body
-
-    def _check_fields(self, asked: _Asked, body: Object) -> None:
-        """With `fieldValidation=Strict` unknown fields are refused; otherwise they are dropped."""
-        if asked.query.text("fieldValidation") != "Strict" or asked.kind.schema is None:
-            return
-        unknown = asked.kind.schema.unknown_fields(body)
-        if unknown:
-            shown = {"kind": asked.kind.kind, "apiVersion": asked.kind.api_version}
-            raise status.strict_decoding(shown, unknown)
-
-
-_SPOKEN = {"apiVersion": "API version", "kind": "kind"}
 
 
 class _Refusal:

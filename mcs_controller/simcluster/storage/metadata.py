@@ -91,6 +91,14 @@ def carry_over(metadata: Object, old: Object) -> None:
             metadata.pop(field, None)
 
 
+def set_finalizers(metadata: Object, finalizers: list[str]) -> None:
+    """An empty list is left out."""
+    if finalizers:
+        metadata["finalizers"] = finalizers
+    else:
+        metadata.pop("finalizers", None)
+
+
 def added_finalizers(metadata: Object, old: Object) -> list[FieldError]:
     """An object that is being deleted may get no new finalizers."""
     if "deletionTimestamp" not in old:

@@ -306,7 +306,4 @@ def _apply_propagation(metadata: Object, propagation: str) -> None:
         finalizers.append(meta.FOREGROUND_FINALIZER)
     elif propagation == "Orphan":
         finalizers.append(meta.ORPHAN_FINALIZER)
-    if finalizers:
-        metadata["finalizers"] = finalizers
-    else:
-        metadata.pop("finalizers", None)
+    meta.set_finalizers(metadata, finalizers)

@@ -280,3 +280,10 @@ def test_an_apply_reads_yaml_and_refuses_managed_fields() -> None:
     }
     with pytest.raises(StatusError, match="managedFields"):
         applied({}, metadata={"managedFields": []})
+
+
+def test_yaml_with_aliases_is_not_read() -> None:
+    doubled = b"a: &a [x, x]\nb: &b [*a, *a]\n"
+    with pytest.raises(StatusError, match="aliases are not read") as refusal:
+        apply_patch(APPLY, {}, b"apiVersion: v1\nkind: Service\n" + doubled, SERVICE)
+    assert refusal.value.code == 400
