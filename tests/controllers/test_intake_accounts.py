@@ -187,7 +187,7 @@ def test_each_bound_that_a_member_goes_over_is_told_once(caplog: pytest.LogCaptu
     for name in ("b", "c"):
         assert not accounts.take(name)
         assert not accounts.take(name, OBJECT_MAX_BYTES + 1)
-    told = [record.getMessage().rpartition(" ")[2] for record in caplog.records]
+    told = [record.getMessage().partition(" the limit on ")[2].partition(":")[0] for record in caplog.records]
     assert told == ["objects", "object_size"]
 
 
