@@ -1,5 +1,7 @@
 """What the view costs, and that what it keeps is never out of date."""
 
+import gc
+import weakref
 from time import process_time
 from types import SimpleNamespace
 from typing import cast
@@ -75,3 +77,17 @@ def test_what_was_admitted_of_a_slice_does_not_outlive_the_slice_or_the_members_
 
     stores.members["east"] = Member("east")
     assert len(stores.addresses()) == 2
+
+
+def test_nothing_is_kept_of_the_slices_of_a_service_that_nobody_exports_any_more() -> None:
+    class Watched(SourceSlice):
+        """Can have weak references."""
+
+    one = source_slice()
+    stores = Stores(Watched(one.cluster, one.service, one.name, one.content), east=Member("east"))
+    kept = weakref.ref(stores.slices.indexed(WEB)[0].value)
+    assert stores.addresses()
+    stores.slices.replace([], "2")
+    assert stores.view.merge_of(WEB, ()) is None
+    gc.collect()
+    assert kept() is None

@@ -117,7 +117,9 @@ class ClustersetView:
     def merge_of(self, key: ServiceKey, records: tuple[ExportRecord, ...]) -> MergedService | None:
         """The merge of `records`, which must be all present records of the service."""
         if not records:
+            # Nobody asks for the slices of a service without exports, so this is where they are forgotten.
             self._merges.pop(key, None)
+            self._admitted.pop(key, None)
             return None
         owners = frozenset(
             record.cluster for record in records if owns(self._membership.member(record.cluster), key)
