@@ -68,6 +68,55 @@ async def test_both_properties_are_reported_to_the_broker_and_follow_what_the_cl
         )
 
 
+ONE_IS_SET = ("False", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set")
+
+
+async def begin(world: Clusterset) -> Object:
+    """East's MemberCluster, once one property is reported there."""
+    await install(world["east"])
+    await world["east"].api.create(PROPERTIES, cluster_property("v1beta1", "east"))
+    await until_reported(world, ONE_IS_SET)
+    return await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+
+
+async def create_anew(world: Clusterset, member: Object) -> None:
+    metadata = {"name": "east", "namespace": "mcs-member-east"}
+    anew = {**member, "metadata": metadata, "status": {}}
+    await world.broker_api.create(MEMBER_CLUSTERS, anew, namespace="mcs-member-east")
+
+
+async def test_a_report_that_somebody_removed_is_written_again() -> None:
+    async with Clusterset("east") as world:
+        await begin(world)
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS,
+            "east",
+            {"status": {"conditions": []}},
+            namespace="mcs-member-east",
+            subresource="status",
+        )
+        await until_reported(world, ONE_IS_SET)
+
+
+async def test_a_member_cluster_that_is_created_anew_gets_the_report() -> None:
+    async with Clusterset("east") as world:
+        member = await begin(world)
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await create_anew(world, member)
+        await until_reported(world, ONE_IS_SET)
+
+
+async def test_a_property_that_changes_while_the_cluster_is_no_member_is_reported_when_it_is_one() -> None:
+    async with Clusterset("east") as world:
+        member = await begin(world)
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await asyncio.sleep(60)
+        await world["east"].api.create(PROPERTIES, clusterset_property("prod"))
+        await asyncio.sleep(60)
+        await create_anew(world, member)
+        await until_reported(world, ("True", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is prod"))
+
+
 async def test_an_agent_needs_no_cluster_properties_and_finds_them_when_they_are_installed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -26,6 +26,8 @@ from mcs_controller.kube.reflector import ResourceOrResolver
 
 _REPORT: Final = "report"
 """The one key of the queue: both properties are reported together."""
+CHECK_REPORT_SECONDS: Final = 60.0
+"""How often the report is compared with the broker, where somebody may have edited or lost it."""
 
 
 class PropertiesController(Controller, Collector):
@@ -66,9 +68,10 @@ class PropertiesController(Controller, Collector):
             info.add_metric([name, cut(value)], 1)
         yield info
 
-    async def _report(self, key: str) -> None:
+    async def _report(self, key: str) -> float:
         if self._properties.synced() and self._membership.verified:
             await self._conditions.write(properties_condition(self._values()))
+        return CHECK_REPORT_SECONDS
 
     def _values(self) -> dict[str, str]:
         return {entry.name: entry.value for entry in self._properties}
