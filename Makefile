@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup pages demo test test-fast test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -68,6 +68,10 @@ kube: ## build the real Kubernetes programs that the tests use (cached outside t
 # Exit code 3 means that there is no Go: then the end of the test run says what was not run.
 kube-if-possible:
 	@hack/kube/build.py || test $$? -eq 3
+
+pages: $(STAMP) ## write the tables of options and metrics into docs/
+	$(BIN)/python -m tests.cli.reference
+	$(BIN)/python -m tests.cli.metrics_reference
 
 conformance: $(STAMP) ## write docs/conformance.md: each requirement and its tests
 	$(BIN)/python hack/requirements.py --page

@@ -35,6 +35,11 @@ def test_care_for_system_namespaces_is_documented() -> None:
     assert "`spec.namespaces`" in SECURITY
 
 
+def test_the_readme_applies_every_manifest() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [one.name for one in MANIFESTS if f"-f hack/rbac/{one.name}" not in readme] == []
+
+
 def test_every_manifest_is_explained() -> None:
     for manifest in MANIFESTS:
         assert f"`{manifest.name}`" in SECURITY, manifest

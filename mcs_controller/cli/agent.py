@@ -22,7 +22,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from mcs_controller.cli.connecting import connect, file_of_broker
-from mcs_controller.cli.controllers import make_manager, names
+from mcs_controller.cli.controllers import make_manager
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.process import freeze_after_sync, instance_name, serving_metrics_and_health
@@ -82,7 +82,6 @@ def _check(settings: AgentSettings) -> Path | None:
 
     Raises `UsageError`.
     """
-    names(settings.controllers)
     agent = settings.agent
     if agent.member_timeout_seconds <= agent.heartbeat_interval_seconds:
         raise UsageError(
@@ -122,7 +121,7 @@ async def _work(
             registry=of_term,
             events=recorder,
         )
-        return make_manager(context, presence=presence, chosen=settings.controllers)
+        return make_manager(context, presence=presence, words=settings.controllers)
 
     terms = Terms(make_term)
     registry.register(terms)

@@ -1,9 +1,9 @@
 """The controllers of an agent, each in one line; `--controllers` chooses among them."""
 
-from collections.abc import Callable, Collection, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from mcs_controller.cli.errors import UsageError
 from mcs_controller.controllers.membership.controller import MembershipController
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.properties.controller import PropertiesController
@@ -20,32 +20,44 @@ CONTROLLERS: Final[Mapping[str, Callable[[Context, MembershipController], Contro
 
 ALL: Final = "*"
 
+_log = logging.getLogger(__name__)
+
 
 def make_manager(
-    context: Context, *, presence: Presence | None = None, chosen: Collection[str] = (ALL,)
+    context: Context, *, presence: Presence | None = None, words: Sequence[str] = (ALL,)
 ) -> Manager:
-    """A manager of the chosen controllers. `presence` is run by the caller, for longer than the manager."""
-    membership = MembershipController(context, presence)
-    return Manager(context, [membership, *(CONTROLLERS[name](context, membership) for name in names(chosen))])
+    """A manager of the controllers that `words` choose, as in `--controllers`.
 
-
-def names(chosen: Collection[str]) -> list[str]:
-    """The controllers that are meant: `*` is all, `-NAME` takes one out again, and the last word counts.
-
-    Raises `UsageError`.
+    `presence` is run by the caller, for longer than the manager.
     """
-    meant: set[str] = set()
-    for word in chosen:
-        name = word.removeprefix("-")
+    membership = MembershipController(context, presence)
+    chosen = [CONTROLLERS[name](context, membership) for name in chosen_names(words)]
+    _log.info("controllers: %s", ", ".join(one.name for one in (membership, *chosen)))
+    return Manager(context, [membership, *chosen])
+
+
+def check_word(word: str) -> str:
+    """The word, if it is `*`, the name of a controller, or `-` and a name. Raises ValueError."""
+    name = word.removeprefix("-")
+    if word != ALL and name not in CONTROLLERS:
+        raise ValueError(
+            f"there is no controller {name!r}: use {ALL} for all, or some of {', '.join(CONTROLLERS)}, "
+            "with - before one that is to be left out"
+        )
+    return word
+
+
+def chosen_names(words: Sequence[str]) -> list[str]:
+    """The controllers that run: `*` adds all, a name adds one, and `-NAME` takes one away.
+
+    Where the first word takes one away, it is taken from all.
+    """
+    chosen: set[str] = set()
+    for word in (ALL, *words) if words and words[0].startswith("-") else words:
         if word == ALL:
-            meant.update(CONTROLLERS)
-        elif name not in CONTROLLERS:
-            raise UsageError(
-                f"--controllers: there is no controller {name!r}: use {ALL} for all, or some of "
-                f"{', '.join(CONTROLLERS)}, with - before one that is to be left out"
-            )
-        elif name == word:
-            meant.add(name)
+            chosen.update(CONTROLLERS)
+        elif word.startswith("-"):
+            chosen.discard(word.removeprefix("-"))
         else:
-            meant.discard(name)
-    return [name for name in CONTROLLERS if name in meant]
+            chosen.add(word)
+    return [name for name in CONTROLLERS if name in chosen]

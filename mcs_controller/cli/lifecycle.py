@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 
 import uvloop
 
+from mcs_controller.kube.tasks import SLOW_STOP_SECONDS, stopping_tasks
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +38,12 @@ async def _until_signalled(work: Coroutine[None, None, int]) -> int:
             # Python's own Ctrl-C would be an exception in whatever runs at that moment.
             signal.signal(each, _end_at_once)
         task.cancel()
+        loop.call_later(SLOW_STOP_SECONDS, tell_slow_stop)
+
+    def tell_slow_stop() -> None:
+        if not task.done():
+            _log.error("still stopping: %s; another signal ends the process", ", ".join(stopping_tasks()))
+            loop.call_later(SLOW_STOP_SECONDS, tell_slow_stop)
 
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:

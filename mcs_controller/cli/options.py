@@ -96,9 +96,9 @@ def _value(declared: Option, given: Any, variable: str) -> Any:
     if given is not None:
         if declared.is_switch:
             return given
-        texts, source = given if declared.repeatable else [given], declared.flag
+        texts, source = _texts(declared, given), declared.flag
     elif variable.strip():
-        texts = variable.split(",") if declared.repeatable else [variable]
+        texts = _texts(declared, [variable] if declared.repeatable else variable)
         source = f"{declared.flag} (from {declared.env})"
     elif declared.default is not None:
         texts, source = [declared.default], f"{declared.flag} (the default)"
@@ -108,6 +108,11 @@ def _value(declared: Option, given: Any, variable: str) -> Any:
         return () if declared.repeatable else None
     values = tuple(_parse(declared, text.strip(), source) for text in texts)
     return values if declared.repeatable else values[0]
+
+
+def _texts(declared: Option, given: Any) -> list[str]:
+    """One text for each value: a repeatable option takes several with commas, too."""
+    return [text for one in given for text in one.split(",")] if declared.repeatable else [given]
 
 
 def _parse(declared: Option, text: str, source: str) -> Any:

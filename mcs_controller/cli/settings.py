@@ -36,6 +36,14 @@ def lease_name(text: str) -> str:
     return text
 
 
+def controller(text: str) -> str:
+    """One word of `--controllers`. Raises ValueError with what would be right."""
+    # A DNS server reads this module, too, and needs no controller in its memory.
+    from mcs_controller.cli.controllers import check_word
+
+    return check_word(text)
+
+
 CrdsFor = Literal["member", "broker", "all"]
 
 _Kubeconfig = Annotated[
@@ -109,8 +117,9 @@ class AgentSettings:
     controllers: Annotated[
         tuple[str, ...],
         Option(
-            "which controllers run, by name: * stands for all, -NAME leaves one out; may be repeated (in the "
-            "environment: with commas)",
+            "which controllers run: * for all, NAME for one more, -NAME for one less (--controllers=-NAME: "
+            "all but that one); may be repeated, or given with commas",
+            parse=controller,
             metavar="NAME",
             default="*",
             repeatable=True,

@@ -100,7 +100,7 @@ class AgentConfig:
         tuple[str, ...],
         Option(
             "exported labels and annotations whose key begins with this are not carried to this cluster's "
-            "imports; may be repeated (in the environment: with commas)",
+            "imports; may be repeated, or given with commas",
             parse=key_prefix,
             metavar="PREFIX",
             repeatable=True,

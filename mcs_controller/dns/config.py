@@ -52,7 +52,7 @@ class DnsConfig:
     listen: Annotated[
         tuple[DnsAddress, ...],
         Option(
-            "where DNS is answered, over UDP and TCP; may be repeated (in the environment: with commas)",
+            "where DNS is answered, over UDP and TCP; may be repeated, or given with commas",
             parse=dns_address,
             metavar="ADDR:PORT",
             repeatable=True,

@@ -251,9 +251,13 @@ class Client:
         """Give all connections up."""
         await self._transport.close()
 
-    def on_reached_again(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever the server is heard of after a request that it did not answer."""
+    def on_reached_again(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever the server answers after a request that it did not answer.
+
+        The answer ends it.
+        """
         self._reached_again.append(listener)
+        return partial(self._reached_again.remove, listener)
 
     def touch(self) -> None:
         """The server has just been heard of."""
@@ -261,7 +265,7 @@ class Client:
         self.last_contact = asyncio.get_running_loop().time()
         self.reachable = True
         if again:
-            for listener in self._reached_again:
+            for listener in tuple(self._reached_again):
                 listener()
 
     async def _write(

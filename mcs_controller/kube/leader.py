@@ -19,6 +19,7 @@ from mcs_controller.api.resources import LEASES
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import Clock, rfc3339_micro
 from mcs_controller.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from mcs_controller.kube.tasks import SLOW_STOP_SECONDS, stopping_tasks
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +221,8 @@ async def _end(task: "asyncio.Future[None]") -> None:
     if task.done():
         return
     task.cancel()
-    await asyncio.wait({task})
+    while not (await asyncio.wait({task}, timeout=SLOW_STOP_SECONDS))[0]:
+        _log.error("still stopping after the lease was lost: %s", ", ".join(stopping_tasks()))
     error = None if task.cancelled() else task.exception()
     if error is not None:
         _log.error("the work failed while stopping after the lease was lost", exc_info=error)

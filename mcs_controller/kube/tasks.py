@@ -9,7 +9,10 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+SLOW_STOP_SECONDS: Final = 10.0
+"""What was cancelled and takes longer to end is named in the log."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +53,11 @@ class Tasks:
         """Cancel every task; the `async with` block then ends without an error."""
         for task in tuple(self._running):
             task.cancel()
+
+
+def stopping_tasks() -> list[str]:
+    """The names of the tasks that were cancelled and have not ended: who holds up a stop."""
+    return sorted(task.get_name() for task in asyncio.all_tasks() if task.cancelling())
 
 
 async def _guarded(work: Coroutine[Any, Any, Any], name: str, essential: bool) -> None:

@@ -33,6 +33,27 @@ def test_a_signal_lets_the_command_clean_up_and_ends_with_0(number: signal.Signa
     assert cleaned_up == [number]
 
 
+def test_what_does_not_stop_is_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcs_controller.cli.lifecycle.SLOW_STOP_SECONDS", 0.01)
+
+    async def work() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        task.set_name("slow work")
+        try:
+            asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            while not any("still stopping: " in one for one in caplog.messages):  # noqa: ASYNC110 - a log is no event
+                await asyncio.sleep(0.01)
+        return 1
+
+    assert run_command(work()) == 0
+    assert "still stopping: slow work; another signal ends the process" in caplog.messages
+
+
 HANGING = """
 import asyncio, signal
 from mcs_controller.cli.lifecycle import run_command

@@ -64,9 +64,14 @@ def test_a_switch_is_a_pair_of_flags_or_a_word_in_the_environment(
     assert read("--cluster-id", "east", *argv, MCS_ELECT=variable).elect is expected
 
 
-def test_a_repeatable_option_is_a_list_with_commas_in_the_environment() -> None:
+def test_a_repeatable_option_may_be_given_again_or_with_commas() -> None:
     flags = read("--cluster-id", "east", "--listen", "a:1", "--listen", "b:2", MCS_LISTEN="c:3")
     assert flags.listen == ("a:1", "b:2")
+    assert read("--cluster-id", "east", "--listen", "a:1,b:2", "--listen", "c:3").listen == (
+        "a:1",
+        "b:2",
+        "c:3",
+    )
     assert read("--cluster-id", "east", MCS_LISTEN="c:3, d:4").listen == ("c:3", "d:4")
 
 

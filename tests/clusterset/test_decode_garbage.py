@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject
 from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.namespaces import namespace_active
 from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import raw_exported_service, raw_exported_slice, raw_slice
 from tests.clusterset.strategies import json_values, mutated
@@ -66,7 +67,7 @@ READERS: list[tuple[str, Callable[[Any], object], dict[str, Any]]] = [
     ("service_export", decode.service_export, FULL_EXPORT),
     ("service", decode.service, raw_service()),
     ("service_import", decode.service_import, raw_import()),
-    ("namespace_active", decode.namespace_active, {"metadata": {}, "status": {"phase": "Active"}}),
+    ("namespace_active", namespace_active, {"metadata": {}, "status": {"phase": "Active"}}),
     ("conditions", decode_conditions, FULL_EXPORT["status"]["conditions"]),  # type: ignore[index]
 ]
 

@@ -15,6 +15,7 @@ from mcs_controller.clusterset.model import (
     LocalService,
     ServicePort,
 )
+from mcs_controller.clusterset.namespaces import namespace_active
 from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import WEB
 
@@ -277,7 +278,7 @@ def test_an_import_says_whether_its_ports_could_be_read() -> None:
     ],
 )
 def test_a_namespace_is_active_until_it_is_being_deleted(raw: dict[str, Any], active: bool) -> None:
-    assert decode.namespace_active(raw) is active
+    assert namespace_active(raw) is active
 
 
 def test_conditions_of_no_list_are_none() -> None:

@@ -13,6 +13,7 @@ import pytest
 from mcs_controller.clusterset import fields
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.namespaces import namespace_active
 from mcs_controller.clusterset.services import decode
 from tests.clusterset.builders import raw_exported_service, raw_exported_slice, raw_slice
 
@@ -133,7 +134,7 @@ def test_a_refused_slice_says_which_field_holds_what_and_what_would_be_right(spe
         decode.service,
         decode.service_export,
         decode.service_import,
-        decode.namespace_active,
+        namespace_active,
         decode.imported_slice,
         decode.imported_slice_any_manager,
         lambda raw: decode.source_slice(raw, "east"),

@@ -119,3 +119,27 @@ async def test_what_somebody_else_holds_is_not_given_back() -> None:
     assert server.spec["holderIdentity"] == "b"
     assert server.writers[-1] == "a"
     assert len(server.writers) == 1
+
+
+class Slow(Replica):
+    """Its work takes half a minute to stop."""
+
+    async def lead(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(25)
+
+
+async def test_work_that_does_not_stop_when_the_lease_is_lost_is_named_every_ten_seconds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = LeaseServer()
+    replica = Slow(server, "a")
+    async with replica.running():
+        await asyncio.sleep(1)
+        server.write_over(holderIdentity="b")
+        await asyncio.sleep(40)
+        told = [one for one in said(caplog) if one.startswith("still stopping after the lease was lost: ")]
+        assert len(told) == 2
+        assert all(one.rpartition(": ")[2] for one in told)

@@ -37,20 +37,19 @@ class PropertiesController(Controller, Collector):
 
     def __init__(self, context: Context, membership: MembershipController) -> None:
         self._properties: Informer[str] = context.local.get(_CLUSTER_PROPERTIES)
-        self._membership = membership.members
+        self._members = membership.members
         self._conditions = MemberConditions(context)
         self._reports: WorkQueue[str] = WorkQueue(
             "properties", self._report, workers=1, random=context.random
         )
-        self.queues = (self._reports,)
+        self.queues = ((self._reports, context.broker.client),)
         self._properties.subscribe(lambda old, new: self._reports.add(_REPORT))
-        context.broker.client.on_reached_again(self._reports.retry_unanswered)
         context.registry.register(self)
 
     async def run(self) -> None:
         """Report once, as soon as the properties have been read and this cluster is a member."""
         await self._properties.wait_synced()
-        await self._membership.wait_observed()
+        await self._members.wait_observed()
         self._reports.add(_REPORT)
 
     def describe(self) -> Iterable[Metric]:
@@ -69,7 +68,7 @@ class PropertiesController(Controller, Collector):
         yield info
 
     async def _report(self, key: str) -> float:
-        if self._properties.synced() and self._membership.verified:
+        if self._properties.synced() and self._members.verified:
             await self._conditions.write(properties_condition(self._values()))
         return CHECK_REPORT_SECONDS
 

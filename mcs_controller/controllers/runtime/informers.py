@@ -6,7 +6,7 @@ one by a `Kind` (`get`); the next controller that asks for this `Kind` gets the 
 
 import asyncio
 import random as randomness
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, Unpack, cast
@@ -62,11 +62,13 @@ class Informers:
         self._informers: dict[Informer[Any], Begin] = {}
         self._shared: dict[Kind[Any], Informer[Any]] = {}
         self._optional: set[Informer[Any]] = set()
+        self._running = False
         self.on_optional: Callable[[Informer[Any]], None] = lambda informer: None
 
-    def __iter__(self) -> Iterator[Informer[Any]]:
+    @property
+    def required(self) -> list[Informer[Any]]:
         """All informers that are not optional."""
-        return (informer for informer in self._informers if informer not in self._optional)
+        return [informer for informer in self._informers if informer not in self._optional]
 
     def add(
         self,
@@ -78,7 +80,13 @@ class Informers:
         begin: Begin = _at_once,
         **scope: Unpack[Scope],
     ) -> Informer[T]:
-        """A new informer, which runs once `begin` has returned. For the rest see `Informer`."""
+        """A new informer, which runs once `begin` has returned. For the rest see `Informer`.
+
+        Raises ValueError for a name that is taken, as metrics and problems tell informers apart by it, and
+        after `run` has begun.
+        """
+        if self._running or any(informer.name == name for informer in self._informers):
+            raise ValueError(f"informer {name!r} is asked for too late, or there is one of that name already")
         informer = Informer(
             self.client, resource, decode, name=name, random=self._random, index=index, **scope
         )
@@ -98,6 +106,7 @@ class Informers:
 
     async def run(self) -> None:
         """Run all informers, until cancelled."""
+        self._running = True
         async with Tasks(self.side) as tasks:
             for informer, begin in self._informers.items():
                 tasks.start(self._run(informer, begin), name=informer.name)
@@ -105,7 +114,7 @@ class Informers:
     def problems(self) -> Mapping[str, str]:
         """Why informers are not synced, by name; empty when all are."""
         found = {}
-        for informer in self:
+        for informer in self.required:
             if informer.reflector.problem is not None:
                 found[f"{self.side}: {informer.name}"] = informer.reflector.problem
             elif not informer.synced():

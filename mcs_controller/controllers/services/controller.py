@@ -42,16 +42,13 @@ class ServicesController(Controller):
         behind_exports.keys_ahead = lambda: len(self.exports) + stores.local.unread_exports()
         for status in statuses:
             status.keys_ahead = lambda: len(self.exports) + len(self.imports) + len(behind_exports)
+        local, broker = context.local.client, context.broker.client
         self.queues = (
-            self.exports,
-            self.imports,
-            *(status.queue for status in statuses),
-            stores.local.loader,
+            (self.exports, broker),
+            (self.imports, local),
+            *((status.queue, local) for status in statuses),
+            (stores.local.loader, local),
         )
-        # Writes that failed without an answer are retried as soon as the API server answers again.
-        context.broker.client.on_reached_again(self.exports.retry_unanswered)
-        for queue in self.queues[1:]:
-            context.local.client.on_reached_again(queue.retry_unanswered)
         self._enqueueing = Enqueueing(stores, members, self._exporter, importer, self.exports, self.imports)
         self._confirmation = Confirmation(
             evidence,
@@ -95,6 +92,7 @@ class ServicesController(Controller):
         self._enqueueing.enqueue_everything()
 
     def _read_everything_again(self) -> None:
+        """The broker's history broke: what is held of it may be wrong."""
         self.stores.broker.relist()
         self._exporter.recheck(self._enqueueing.own_exports())
         self._enqueueing.enqueue_everything()

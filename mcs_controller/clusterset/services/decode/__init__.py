@@ -9,7 +9,6 @@ wrote, even when somebody made them invalid.
 
 from mcs_controller.clusterset.services.decode.broker import exported_service, exported_slice
 from mcs_controller.clusterset.services.decode.local import (
-    namespace_active,
     service,
     service_export,
     service_import,
@@ -33,7 +32,6 @@ __all__ = [
     "exported_slice",
     "imported_slice",
     "imported_slice_any_manager",
-    "namespace_active",
     "own_exported_service",
     "own_exported_slice",
     "own_imported_slice",

@@ -192,9 +192,3 @@ def _import_affinity(spec: Json) -> AffinityConfig:
         return AffinityConfig()
     config = child(child(spec, "sessionAffinityConfig"), "clientIP")
     return AffinityConfig(kind, integer(config, "timeoutSeconds"))
-
-
-def namespace_active(raw: Json) -> bool:
-    """Whether objects can be created in the namespace (MCS-LIFE-09)."""
-    metadata = child(an_object(raw, "object"), "metadata")
-    return metadata.get("deletionTimestamp") is None and text(child(raw, "status"), "phase") != "Terminating"

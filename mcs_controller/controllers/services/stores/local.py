@@ -20,7 +20,6 @@ from mcs_controller.api.names import (
 from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
     MCS_API,
-    NAMESPACES,
     SERVICES,
     Resource,
     service_exports,
@@ -37,7 +36,7 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export
 from mcs_controller.controllers.runtime.context import Context
-from mcs_controller.controllers.runtime.informers import Kind
+from mcs_controller.controllers.runtime.kinds import ACTIVE_NAMESPACES
 from mcs_controller.kube.decoding.field_parser import FieldParser
 from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import KubeError
@@ -49,10 +48,6 @@ READ_ONE_BY_ONE_MAX: Final = 4
 """If one namespace has more new exports than this, they are read with one list of the namespace."""
 
 KeyListener = Callable[[ServiceKey], None]
-
-
-NAMESPACES_BY_NAME: Final = Kind("namespaces", lambda _: NAMESPACES, decode.namespace_active)
-"""Whether objects may be created in each namespace."""
 
 
 def _served_import(entry: Entry[LocalService]) -> ServiceKey | None:
@@ -94,7 +89,7 @@ class LocalStores:
             self._mcs(service_imports),
             decode.service_import,
         )
-        self.namespaces: Informer[bool] = informers.get(NAMESPACES_BY_NAME)
+        self.namespaces: Informer[bool] = informers.get(ACTIVE_NAMESPACES)
         self.imported_slices: Informer[ImportedSlice] = informers.add(
             "imported-endpointslices",
             ENDPOINT_SLICES,
