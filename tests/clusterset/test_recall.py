@@ -55,3 +55,8 @@ def test_an_import_gives_back_all_of_the_merge_but_who_won() -> None:
 def test_an_import_that_says_nothing_of_a_policy_stands_for_the_default() -> None:
     old = LocalImport(service=WEB, uid="import-uid", generation=1, spec=ImportSpec("Headless", ()))
     assert merge_behind(old).internal_traffic_policy == "Cluster"
+
+
+def test_an_import_that_waits_for_its_ip_leaves_no_family_out() -> None:
+    waiting = LocalImport(service=WEB, uid="import-uid", generation=1, spec=ImportSpec("ClusterSetIP", ()))
+    assert merge_behind(waiting).ip_families == ("IPv4", "IPv6")

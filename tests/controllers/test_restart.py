@@ -43,6 +43,18 @@ async def test_a_restart_writes_nothing_when_nothing_differs(which: str) -> None
 
 
 @pytest.mark.requirement("MCS-LIFE-08")
+async def test_a_restart_keeps_the_slices_of_an_import_that_waits_for_its_first_endpoint() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["east"].service("shop", "web")
+        await world["east"].endpoints("shop", "web")
+        await world["east"].export("shop", "web")
+        before = await world.settled()
+        await world["east"].restart()
+        assert await world.settled() == before
+        assert world["east"].agent.wire.writes == []
+
+
 async def test_changes_while_the_agent_was_away_are_made_up_for() -> None:
     async with Clusterset() as world:
         await deployed(world)

@@ -8,7 +8,10 @@ from mcs_controller.clusterset.model import LocalImport, MergedService
 
 
 def merge_behind(imported: LocalImport) -> MergedService:
-    """The merge that the ServiceImport records. Winner and conflicts are not recorded."""
+    """The merge that the ServiceImport records. Winner and conflicts are not recorded.
+
+    An import that waits for its clusterset IP records no family: then no family is left out.
+    """
     spec = imported.spec
     return MergedService(
         service=imported.service,
@@ -17,7 +20,7 @@ def merge_behind(imported: LocalImport) -> MergedService:
         affinity=spec.affinity,
         internal_traffic_policy=spec.internal_traffic_policy or "Cluster",
         traffic_distribution=spec.traffic_distribution,
-        ip_families=spec.ip_families,
+        ip_families=spec.ip_families or ("IPv4", "IPv6"),
         labels=imported.labels,
         annotations=imported.annotations,
         clusters=imported.clusters,
