@@ -65,6 +65,17 @@ async def test_a_member_that_is_within_its_limits_says_so() -> None:
         await world.until(within(world, "True"))
 
 
+async def test_a_member_cluster_that_is_created_anew_says_so_again() -> None:
+    async with Clusterset("east", "west") as world:
+        await deploy(world)
+        await world.until(within(world, "True"))
+        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+        anew = {**member, "metadata": {"name": "east", "namespace": "mcs-member-east"}, "status": {}}
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await world.broker_api.create(MEMBER_CLUSTERS, anew, namespace="mcs-member-east")
+        await world.until(within(world, "True"), within_seconds=60)
+
+
 async def test_exports_beyond_the_number_that_is_read_wait_for_room_and_say_so() -> None:
     async with Clusterset("east", "west", limits=Limits(services=4)) as world:
         east = world["east"]

@@ -94,6 +94,7 @@ class ServicesController(Controller):
     def _read_everything_again(self) -> None:
         """The broker's history broke: what is held of it may be wrong."""
         self.stores.broker.relist()
+        self.stores.own_limits.write_again()
         self._exporter.recheck(self._enqueueing.own_exports())
         self._enqueueing.enqueue_everything()
 

@@ -90,6 +90,10 @@ class OwnLimits:
             "exported: this one may have to wait"
         )
 
+    def write_again(self) -> None:
+        """The broker may have lost the condition: compare it again."""
+        self._written = None
+
     async def run(self) -> None:
         """Keep the condition up to date, until cancelled."""
         await self._broker.wait_synced()
