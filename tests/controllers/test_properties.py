@@ -162,6 +162,16 @@ async def test_properties_of_other_names_are_nobodys_business_and_unreadable_one
         assert sample(east, "colour.example.com", "blue") is None
 
 
+async def test_values_of_any_characters_and_any_length_are_reported_as_the_broker_takes_them() -> None:
+    async with Clusterset("east") as world:
+        await install(world["east"])
+        await world["east"].api.create(PROPERTIES, cluster_property("v1beta1", "münchen\n\u202e"))
+        await world["east"].api.create(PROPERTIES, clusterset_property("é" * 128_000))
+        named = "cluster.clusterset.k8s.io is m\\xfcnchen\\n\\u202e; clusterset.k8s.io is "
+        long = "\\xe9" * 63 + "\\xe"
+        await until_reported(world, ("True", f"{named}{long}…"))
+
+
 async def test_conditions_of_others_on_the_member_cluster_survive_the_report() -> None:
     async with Clusterset("east") as world:
         other = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mcs_controller.api.about import CLUSTERSET_PROPERTY, CONDITION_PROPERTIES, VALUE_MAX_CHARS
-from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject, cut
 from mcs_controller.clusterset.fields import Json, an_object, child
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.model import Condition
@@ -28,7 +28,7 @@ def decode_property(raw: Json) -> str | None:
 def properties_condition(values: Mapping[str, str]) -> Condition:
     """The MemberCluster's condition about `values` (by name); a property that is not set is not in there."""
     missing = [name for name in WELL_KNOWN if name not in values]
-    texts = [f"{name} is {cut(values[name])}" for name in WELL_KNOWN if name in values]
+    texts = [f"{name} is {_in_ascii(values[name])}" for name in WELL_KNOWN if name in values]
     texts += [f"{name} is not set" for name in missing]
     return Condition(
         CONDITION_PROPERTIES,
@@ -36,3 +36,8 @@ def properties_condition(values: Mapping[str, str]) -> Condition:
         "PropertyMissing" if missing else "PropertiesSet",
         "; ".join(texts),
     )
+
+
+def _in_ascii(value: str) -> str:
+    """The value, cut, in the characters that the broker's schema takes in a message."""
+    return cut(value[: MAX_TEXT_CHARS + 1].encode("ascii", "backslashreplace").decode("ascii"))
