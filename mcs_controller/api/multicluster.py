@@ -27,7 +27,7 @@ class ServiceExportStatus(WireModel):
     """How the export fares; written by the controller."""
 
     conditions: Conditions | None = None
-    """Valid: the Service exists and can be exported. Ready: it was handed to the clusterset.
+    """Valid: the Service exists and can be exported. Ready: the broker holds the export.
     Conflict: clusters that export this name disagree."""
 
 
