@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -113,10 +113,11 @@ def _conditions(raw: Object) -> dict[str, tuple[str, str, str]]:
 
 
 @asynccontextmanager
-async def west(**settings: Any) -> AsyncIterator[West]:
+async def west(*, edit: Callable[[Object], None] | None = None, **settings: Any) -> AsyncIterator[West]:
+    """`edit` changes the CRDs before they are installed."""
     async with Clusterset("west", start=False, installed=(), **settings) as world:
         cluster = world["west"]
-        await cluster.install()
+        await cluster.install(edit=edit)
         await world.everywhere("shop")
         await cluster.export("shop", "web")
         body = import_by_hand("shop", "web")
@@ -309,25 +310,13 @@ async def test_where_the_api_server_does_not_know_of_slice_objects_they_are_aske
             fields = version["schema"]["openAPIV3Schema"]["properties"]
             fields["status"]["properties"].pop("endpointSliceObjects", None)
 
-    async with Clusterset("west", start=False, installed=()) as world:
-        cluster = world["west"]
-        await cluster.install(edit=older)
-        await world.everywhere("shop")
-        await cluster.export("shop", "web")
-        body = import_by_hand("shop", "web")
-        body["metadata"]["labels"] = MANAGED
-        await cluster.api.create(IMPORTS, body)
-        one = West(cluster)
-        await one.read()
-        task = asyncio.create_task(one.import_status.queue.run())
+    async with west(edit=older) as one:
         versions = set()
         for _ in range(3):
             await one.want(GOOD)
-            versions.add((await cluster.api.get(IMPORTS, "web", "shop"))["metadata"]["resourceVersion"])
+            versions.add((await one.cluster.api.get(IMPORTS, "web", "shop"))["metadata"]["resourceVersion"])
         assert len(versions) == 1
         await one.want(GOOD, clusters=("north",))
         entry = one.imports.get(*WEB)
         assert entry is not None
         assert (entry.value.clusters, entry.value.slice_objects) == (("north",), "")
-        task.cancel()
-        await asyncio.wait([task])

@@ -2,11 +2,23 @@
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from mcs_controller.kube.errors import Conflict, TooManyRequests, Unreachable
 from tests.kube.queues import make, now, serving
+
+
+def told_once_to_slow_down(tries: list[float]) -> Callable[[str], Awaitable[None]]:
+    """A reconcile that notes when it is tried; the server refuses the first for 30 s."""
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        if len(tries) == 1:
+            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
+
+    return reconcile
 
 
 @pytest.mark.looptime
@@ -33,13 +45,7 @@ async def test_a_failing_key_is_retried_with_growing_waits_that_end_with_success
 @pytest.mark.looptime
 async def test_retry_after_wins_over_the_backoff() -> None:
     tries: list[float] = []
-
-    async def reconcile(key: str) -> None:
-        tries.append(now())
-        if len(tries) == 1:
-            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
-
-    queue = make(reconcile)
+    queue = make(told_once_to_slow_down(tries))
     async with serving(queue):
         queue.add("a")
         await asyncio.sleep(60)
@@ -49,13 +55,7 @@ async def test_retry_after_wins_over_the_backoff() -> None:
 @pytest.mark.looptime
 async def test_an_event_does_not_wait_for_the_backoff_and_uses_the_promised_retry_up() -> None:
     tries: list[float] = []
-
-    async def reconcile(key: str) -> None:
-        tries.append(now())
-        if len(tries) == 1:
-            raise TooManyRequests(429, "TooManyRequests", "slow down", retry_after_seconds=30)
-
-    queue = make(reconcile)
+    queue = make(told_once_to_slow_down(tries))
     async with serving(queue):
         queue.add("a")
         await asyncio.sleep(1)
