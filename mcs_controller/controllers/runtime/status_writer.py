@@ -78,7 +78,9 @@ class StatusWriter(ABC, Generic[W, D]):
             if wait_seconds := self._pace.wait_seconds(key):
                 return wait_seconds
             await self._before_writing(key, difference)
-        wanted, difference = self._wanted.get(key), self._present_difference(key)
+            # What was read, or is wanted since, may have changed it.
+            difference = self._present_difference(key)
+        wanted = self._wanted.get(key)
         if difference is not None:
             self._pace.wrote(key)
             await self._write(key, difference)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.membership.limits import Allowance
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services import decode
 from mcs_controller.controllers.membership.members import Membership
@@ -36,14 +37,17 @@ class BrokerStores:
         self.own_namespace = member_namespace(context.config.cluster_id)
         others = f"metadata.namespace!={self.own_namespace}"
         services, slices = EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES
-        self._record_intake = Intake(services.kind, lambda cluster: membership.limits(cluster).records())
-        self._slice_intake = Intake(slices.kind, lambda cluster: membership.limits(cluster).slices())
-        self.own_record_intake = Intake(
-            services.kind, lambda cluster: membership.limits(cluster).records(), enforce=False
-        )
-        self.own_slice_intake = Intake(
-            slices.kind, lambda cluster: membership.limits(cluster).slices(), enforce=False
-        )
+
+        def records_allowed(cluster: str) -> Allowance:
+            return membership.limits(cluster).records()
+
+        def slices_allowed(cluster: str) -> Allowance:
+            return membership.limits(cluster).slices()
+
+        self._record_intake = Intake(services.kind, records_allowed)
+        self._slice_intake = Intake(slices.kind, slices_allowed)
+        self.own_record_intake = Intake(services.kind, records_allowed, enforce=False)
+        self.own_slice_intake = Intake(slices.kind, slices_allowed, enforce=False)
         # The others' objects are read after the members: only then their limits are known. After a watch
         # error everything is listed (`lists_after_error`): a restored broker ends each watch, and its later
         # writes may have resource versions seen before, so a resumed watch would miss them.
