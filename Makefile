@@ -28,7 +28,7 @@ demo: $(STAMP) ## a broker and three simulated clusters on this machine, until C
 	@$(BIN)/mcs-controller demo $(DEMO_ARGS)
 
 test: $(STAMP) packages kube-if-possible ## every test, real control planes included
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python hack/test.py $(PYTEST_ARGS)
 
 test-fast: $(STAMP) ## the tests that need no real control plane, in about two minutes
 	$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)

@@ -3,7 +3,8 @@
 tests/requirements.toml holds the requirements; a test names those that it proves with
 `@pytest.mark.requirement("MCS-…", ...)`. An id that is not in the table is an error of the run.
 `--requirements-report FILE` writes every requirement with its tests, what they run on and their outcomes as
-JSON, which hack/requirements.py prints and makes docs/conformance.md of.
+JSON, which hack/requirements.py prints and makes docs/conformance.md of. `--outcomes FILE` adds each test's
+outcome to those of the runs before that are in FILE: the report of the last of several runs tells of all.
 """
 
 from __future__ import annotations
@@ -73,10 +74,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="write each requirement with its tests and their outcomes as JSON",
     )
+    parser.addoption(
+        "--outcomes", metavar="FILE", type=Path, help="know the outcomes of earlier runs, and add this one's"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     results = config.stash[_results] = _Results()
+    earlier: Path | None = config.getoption("--outcomes")
+    if earlier is not None and earlier.exists():
+        results.outcomes.update(json.loads(earlier.read_text()))
     config.pluginmanager.register(results, "requirement-results")
 
 
@@ -157,10 +164,15 @@ def _names(code: CodeType) -> set[str]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        return
+    results = session.config.stash[_results]
+    outcomes: Path | None = session.config.getoption("--outcomes")
+    if outcomes is not None:
+        outcomes.write_text(json.dumps(results.outcomes))
     target: Path | None = session.config.getoption("--requirements-report")
     if target is None:
         return
-    results = session.config.stash[_results]
     report = {
         identifier: {
             "level": requirement.level,

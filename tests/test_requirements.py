@@ -99,6 +99,14 @@ def test_a_test_that_was_deselected_counts_as_not_run(tmp_path: Path) -> None:
     assert told == {"test_inner.py::test_clean_up_breaks": "not run"}
 
 
+def test_the_report_of_the_last_of_several_runs_tells_of_all(tmp_path: Path) -> None:
+    report, outcomes = tmp_path / "report.json", f"--outcomes={tmp_path / 'outcomes.json'}"
+    run_inner(tmp_path, INNER, outcomes, "-k", "does_not_hold")
+    run_inner(tmp_path, INNER, outcomes, f"--requirements-report={report}", "-k", "test_holds")
+    told = json.loads(report.read_text())["MCS-API-02"]["tests"]
+    assert told == {"test_inner.py::test_holds": "passed", "test_inner.py::test_does_not_hold": "failed"}
+
+
 def test_an_unknown_requirement_id_stops_the_run_and_is_named(tmp_path: Path) -> None:
     run = run_inner(tmp_path, INNER.replace("MCS-API-04", "MCS-API-99"))
     assert run.returncode == 4

@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Runs every test (`make test`): first what needs no real Kubernetes, on all cores, then the rest.
+
+What needs real control planes or whole clusters shares one of each and must run alone, in one process. Both
+runs always take place, so that one look shows all that fails. Arguments are passed on to pytest, and with
+`--requirements-report FILE` (tests/requirements_plugin.py) one report tells the results of both.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SIMULATED = "not realkube and not realnode"
+NO_TESTS = 5
+"""pytest's exit code where a selection, such as `-k`, leaves none."""
+
+
+def main(arguments: list[str]) -> int:
+    """The first exit code that is not 0; no tests in one of the runs is no failure."""
+    with tempfile.TemporaryDirectory() as folder:
+        pytest = [sys.executable, "-m", "pytest", f"--outcomes={Path(folder) / 'outcomes.json'}"]
+        runs = (
+            [*pytest, "-n", "logical", "-m", SIMULATED, *arguments],
+            [*pytest, "-m", f"not ({SIMULATED})", *arguments],
+        )
+        codes = [subprocess.run(run, cwd=ROOT, check=False).returncode for run in runs]
+    if all(code == NO_TESTS for code in codes):
+        return NO_TESTS
+    return next((code for code in codes if code not in (0, NO_TESTS)), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
