@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
+from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
 from mcs_controller.options import Group, Option, count, count_up_to, key_prefix, one_of, seconds, share
 
 DeadMemberPolicy = Literal["withdraw", "keep"]
@@ -24,7 +25,8 @@ class AgentConfig:
     `confirm_delay_seconds` is the time between the first complete read after a start and the second one,
     which proves what is gone (docs/decisions/0008-proof.md). `limits` apply to each member whose
     MemberCluster states no others. `exclude_metadata` are prefixes of exported labels and annotations that
-    this cluster's imports leave out.
+    this cluster's imports leave out. `import_reserved_namespaces` are the reserved namespaces
+    that it imports into (docs/decisions/0025-reserved-namespaces.md).
     """
 
     cluster_id: str = ""
@@ -103,6 +105,16 @@ class AgentConfig:
             "imports; may be repeated, or given with commas",
             parse=key_prefix,
             metavar="PREFIX",
+            repeatable=True,
+        ),
+    ] = ()
+    import_reserved_namespaces: Annotated[
+        tuple[str, ...],
+        Option(
+            "which of default, kube-node-lease, kube-public and kube-system services are imported into: none "
+            "of them unless named; may be repeated, or given with commas",
+            parse=one_of(*RESERVED_NAMESPACES),
+            metavar="NAMESPACE",
             repeatable=True,
         ),
     ] = ()

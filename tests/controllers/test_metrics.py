@@ -9,12 +9,13 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.clusterset.model import Condition
+from mcs_controller.clusterset.model import Condition, ServiceKey
 from mcs_controller.controllers.membership.former_ids import FormerIds
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.membership.metrics import MembershipCollector
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
+from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
 from mcs_controller.controllers.services.metrics import (
     PROPAGATION_BUCKETS_SECONDS,
     ServicesCollector,
@@ -64,12 +65,19 @@ def served(*, quiet: bool = False) -> CollectorRegistry:
     )
     fuse = SimpleNamespace(holding=not quiet, held=0 if quiet else 12)
     cap = SimpleNamespace(waiting=lambda: iter(() if quiet else (("mars", 4), ("north", 1))))
+    reserved = ReservedNamespaces(allowed=())
+    for name in () if quiet else ("web", "api"):
+        reserved.refuses(ServiceKey("default", name))
     former_ids = SimpleNamespace(left_behind=() if quiet else ("old", "older"))
     registry = CollectorRegistry()
     ServicesMetrics(registry)
     registry.register(
         ServicesCollector(
-            cast(Stores, stores), cast(ImportFuse, fuse), cast(ImportCap, cap), cast(Membership, members)
+            cast(Stores, stores),
+            cast(ImportFuse, fuse),
+            cast(ImportCap, cap),
+            reserved,
+            cast(Membership, members),
         )
     )
     registry.register(MembershipCollector(cast(Membership, members), cast(FormerIds, former_ids)))
@@ -105,6 +113,7 @@ LOUD: dict[str, dict[tuple[str, ...], float]] = {
     },
     "mcs_imported_endpointslices": {(): 7},
     "mcs_exports_refused": {(): 5},
+    "mcs_imports_refused": {("reserved_namespace",): 2},
     "mcs_imports_waiting": {("mars",): 4, ("north",): 1},
     "mcs_exports_unread": {(): 3},
     "mcs_member_objects_left_out": {

@@ -264,15 +264,17 @@ def import_conditions(
     withdrawn: Collection[str] = (),
     waiting: str = "",
     error: str = "",
+    note: str = "",
     observed_generation: int | None = None,
 ) -> tuple[Condition, ...]:
     """The conditions of the ServiceImport: Ready, or the reason why it is not (MCS-IMP-14).
 
     `families` are those that the cluster is known to serve. `withdrawn` are the clusters whose endpoints are
     withdrawn because they send no heartbeats. `waiting` says what the clusterset IP waits for. `error` says
-    what prevents the import.
+    what prevents the import. `note` is said beside all else.
     """
-    notes = [
+    notes = [note] if note else []
+    notes += [
         f"{family} is not served in this cluster"
         for family in merged.ip_families
         if (families and family not in families) or (spec.ips and family not in spec.ip_families)

@@ -59,7 +59,9 @@ class ServicesController(Controller):
         )
         mirror.listen(changed=lambda key: None, broke=membership.history.broke)
         membership.history.on_break(self._read_everything_again)
-        context.registry.register(ServicesCollector(stores, importer.fuse, importer.cap, members))
+        context.registry.register(
+            ServicesCollector(stores, importer.fuse, importer.cap, importer.reserved, members)
+        )
 
     async def run(self) -> None:
         """Give `presence` the exports to state, and run all that no queue does, until cancelled."""

@@ -15,6 +15,7 @@ from mcs_controller.clusterset.model import Condition
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
+from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
 from mcs_controller.controllers.services.stores.stores import Stores
 
 PROPAGATION_BUCKETS_SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
@@ -41,10 +42,18 @@ class ServicesMetrics:
 class ServicesCollector(Collector):
     """Counts exports and imports at scrape time."""
 
-    def __init__(self, stores: Stores, fuse: ImportFuse, cap: ImportCap, membership: Membership) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        fuse: ImportFuse,
+        cap: ImportCap,
+        reserved: ReservedNamespaces,
+        membership: Membership,
+    ) -> None:
         self._stores = stores
         self._fuse = fuse
         self._cap = cap
+        self._reserved = reserved
         self._membership = membership
 
     def describe(self) -> Iterable[Metric]:
@@ -81,6 +90,13 @@ class ServicesCollector(Collector):
         for member, services in self._cap.waiting():
             waiting.add_metric([member], services)
         yield waiting
+        refused = GaugeMetricFamily(
+            "mcs_imports_refused",
+            "Services that some cluster exports and that this cluster does not import, by the reason.",
+            labels=["reason"],
+        )
+        refused.add_metric(["reserved_namespace"], self._reserved.refused())
+        yield refused
         yield GaugeMetricFamily(
             "mcs_exports_unread",
             "ServiceExports in this cluster whose Service and EndpointSlices have not been read yet.",

@@ -5,7 +5,7 @@ conditions of the ServiceExport. `clusterset/services/export.py` decides what to
 slices and all other local objects are only read (MCS-EXP-12).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from mcs_controller.clusterset.services.export import (
     ready_condition,
 )
 from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
+from mcs_controller.clusterset.services.reserved import may_import_into, not_imported
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.membership.presence import Names
 from mcs_controller.controllers.runtime.context import Context
@@ -56,6 +57,7 @@ class Exporter:
         self._evidence = evidence
         self._mirror = mirror
         self._clock = context.clock
+        self._reserved_allowed = context.config.import_reserved_namespaces
         # Services to reconcile before everything counts as written; not those that the broker refuses.
         self._unfinished: set[ServiceKey] = set()
         self._refused: set[ServiceKey] = set()
@@ -161,7 +163,13 @@ class Exporter:
             return ready_condition("Pending" if evaluation.record is None else "Failed", refusal)
         if (too_much := await self._mirror_all(key, evaluation.record)) is not None:
             return ready_condition("Failed", too_much)
-        return ready_condition("Exported", self._own_limits.waits(evaluation.record))
+        return ready_condition("Exported", "; ".join(filter(None, self._notes(evaluation.record))))
+
+    def _notes(self, record: ExportRecord) -> Iterator[str]:
+        """What the exporting user should know although the export is on the broker."""
+        yield self._own_limits.waits(record)
+        if not may_import_into(record.service.namespace, self._reserved_allowed):
+            yield not_imported(record.service.namespace)
 
     async def _mirror_all(self, key: ServiceKey, record: ExportRecord) -> str | None:
         """Why a part of the export is not published, None if all of it is."""

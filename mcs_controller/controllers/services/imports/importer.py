@@ -31,6 +31,7 @@ from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
 from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices
 from mcs_controller.controllers.services.imports.order import BehindExports
+from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
 from mcs_controller.controllers.services.imports.settled import Done, ImportGround, Settled
 from mcs_controller.controllers.services.metrics import ServicesMetrics
 from mcs_controller.controllers.services.stores.stores import Stores
@@ -44,7 +45,7 @@ TELL_UNSURE_AFTER_SECONDS: Final = 30.0
 class Importer:
     """The reconciler of imports.
 
-    `fuse` and `cap` say what it may not do; `status` writes the status of ServiceImports.
+    `fuse`, `cap` and `reserved` say what it may not do; `status` writes the status of ServiceImports.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Importer:
         self.fuse = ImportFuse(context, stores, membership)
         self.cap = ImportCap(stores.local, membership)
         self.status = ImportStatus(context, stores.local)
+        self.reserved = ReservedNamespaces(context.config.import_reserved_namespaces)
         self._local = local = stores.local
         self._view = stores.view
         self._retained = stores.retained
@@ -87,6 +89,7 @@ class Importer:
     async def _reconcile(self, key: ServiceKey) -> float | None:
         waited_since_seconds = self.behind_exports.take(key)
         settled = self._settled.pop(key, None)
+        self.reserved.forget(key)
         if not self._local.synced():
             return None
         if not self._local.namespace_is_active(key.namespace):
@@ -120,7 +123,7 @@ class Importer:
             await self._refresh(key, imported, (exporters | remembered) - {own})
         elif merged is None and imported is not None and self.fuse.holds(key):
             self.status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
-        elif merged is None:
+        elif merged is None or (imported is None and self.reserved.refuses(key)):
             await self._withdraw(key, imported)
         elif (imported is None or not imported.value.deleting) and self.cap.permits(key, merged.clusters):
             if imported is None and own in exporters:
@@ -274,6 +277,7 @@ class Importer:
                     withdrawn=ground.withdrawn,
                     waiting="" if ground.wants_ip else desired.NO_ENDPOINT_YET,
                     error=str(done.problem) if done.problem else "",
+                    note=self.reserved.note(key),
                     observed_generation=generation,
                 )
                 + fuse.held(
