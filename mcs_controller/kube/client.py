@@ -9,6 +9,7 @@ the rest, since held dicts are what makes the collector slow.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from time import perf_counter
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from mcs_controller.api.resources import Resource
@@ -31,7 +32,7 @@ from mcs_controller.kube.errors import (
     Timeout,
     TooLarge,
 )
-from mcs_controller.kube.pacing.turns import Turn
+from mcs_controller.kube.pacing.turns import Turn, WorkClock
 from mcs_controller.kube.requests import (
     Query,
     delete_options,
@@ -79,7 +80,14 @@ class Client:
     time of the last answer or watch line, None before the first.
     """
 
-    def __init__(self, transport: Transport, *, name: str = "", timeout_seconds: float = 15.0) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        name: str = "",
+        timeout_seconds: float = 15.0,
+        work_clock: WorkClock = perf_counter,
+    ) -> None:
         self.name = name
         self.last_contact: float | None = None
         self.reachable = False
@@ -89,7 +97,7 @@ class Client:
         self._transport = transport
         self._timeout_seconds = timeout_seconds
         # Shared by all that is read from this server: together they take one turn at a time.
-        self._turn = Turn()
+        self._turn = Turn(now=work_clock)
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
         """One object."""

@@ -23,7 +23,8 @@ class Tasks:
     def __init__(self, name: str) -> None:
         self._name = name
         self._group = asyncio.TaskGroup()
-        self._running: set[asyncio.Task[Any]] = set()
+        # Ordered, so that all runs stop them in the same order.
+        self._running: dict[asyncio.Task[Any], None] = {}
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -43,8 +44,8 @@ class Tasks:
         """Run `work` as a task of this group."""
         full_name = f"{self._name}/{name}"
         task = self._group.create_task(_guarded(work, full_name, essential), name=full_name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running[task] = None
+        task.add_done_callback(self._running.pop)
         # A task that is cancelled before its first step has not begun the work, which then has to be closed.
         task.add_done_callback(lambda _: work.close())
         return task

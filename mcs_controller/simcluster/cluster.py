@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network
 from random import Random
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ import yaml
 
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.pacing.turns import WorkClock
 from mcs_controller.simcluster.faults import Faults
 from mcs_controller.simcluster.kinds.builtin import BUILTIN_KINDS
 from mcs_controller.simcluster.kinds.kind import Kind
@@ -54,8 +56,10 @@ class SimCluster:
         controller_delay_seconds: float = CONTROLLER_DELAY_SECONDS,
         bookmark_interval_seconds: float = BOOKMARK_INTERVAL_SECONDS,
         history_events: int = HISTORY_EVENTS_PER_RESOURCE,
+        work_clock: WorkClock = perf_counter,
     ) -> None:
         self.name = name
+        self._work_clock = work_clock
         clock = clock or SystemClock()
         random = random or Random()
         self._storage = Storage(history_events=history_events)
@@ -95,7 +99,7 @@ class SimCluster:
 
     def client(self, user: str = ADMIN, *, name: str = "") -> Client:
         """A client without sockets, as this user."""
-        return Client(self.transport(user), name=name or self.name)
+        return Client(self.transport(user), name=name or self.name, work_clock=self._work_clock)
 
     @contextlib.asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:

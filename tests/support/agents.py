@@ -29,6 +29,11 @@ from mcs_controller.kube.events.sink import EventType, ObjectRef
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def no_time() -> float:
+    """A `WorkClock` for virtual time: turns end by steps, never by how fast this machine is."""
+    return 0.0
+
+
 class LoopClock:
     """A wall clock that goes with the event loop, and may be wrong; it can be set."""
 
@@ -118,8 +123,8 @@ class AgentProcess:
         self.told = Told()
         self.registry = CollectorRegistry()
         self._clients = (
-            Client(self.wire.wrap(local), name="local"),
-            Client(self.wire.wrap(broker), name="broker"),
+            Client(self.wire.wrap(local), name="local", work_clock=no_time),
+            Client(self.wire.wrap(broker), name="broker", work_clock=no_time),
         )
         self.agent = make_manager(
             Context.of(
@@ -130,6 +135,7 @@ class AgentProcess:
                 random=Random(seed),
                 registry=self.registry,
                 events=self.told,
+                work_clock=no_time,
             )
         )
         self.task = asyncio.create_task(self.agent.run(), name=f"agent-{config.cluster_id}")

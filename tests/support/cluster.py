@@ -9,7 +9,7 @@ from typing import Any
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.simcluster.cluster import SimCluster
-from tests.support.agents import AgentProcess, LoopClock
+from tests.support.agents import AgentProcess, LoopClock, no_time
 from tests.support.objects import EXPORTS, HTTP_ENDPOINTS, IMPORTS, Object, endpoint, slice_body
 from tests.support.reading import id_of, plain
 from tests.support.site import Site
@@ -38,6 +38,7 @@ class Cluster(Site):
             service_cidrs=service_cidrs or (f"10.{95 + number}.0.0/16",),
             clock=LoopClock(skew_seconds),
             random=Random(f"{seed}{name}"),
+            work_clock=no_time,
         )
         super().__init__(name, self.sim.client())
         self.process: AgentProcess | None = None

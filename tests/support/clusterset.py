@@ -28,7 +28,7 @@ from mcs_controller.api.resources import (
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.support import crds, waiting
-from tests.support.agents import LoopClock
+from tests.support.agents import LoopClock, no_time
 from tests.support.cluster import SLOW_AFTER_SECONDS, Cluster
 from tests.support.objects import (
     Object,
@@ -66,7 +66,9 @@ class Clusterset:
         self._members = members or {}
         self._installed = installed
         self._edit_broker_crds = edit_broker_crds
-        self.broker = SimCluster("broker", clock=LoopClock(), random=Random(f"{seed}broker"))
+        self.broker = SimCluster(
+            "broker", clock=LoopClock(), random=Random(f"{seed}broker"), work_clock=no_time
+        )
         self.broker_api = self.broker.client()
         self.clusters = {
             name: Cluster(

@@ -40,7 +40,7 @@ class PropertiesController(Controller, Collector):
         self._members = membership.members
         self._conditions = MemberConditions(context)
         self._reports: WorkQueue[str] = WorkQueue(
-            "properties", self._report, workers=1, random=context.random
+            "properties", self._report, workers=1, random=context.random, work_clock=context.work_clock
         )
         self.queues = ((self._reports, context.broker.client),)
         self._properties.subscribe(lambda old, new: self._reports.add(_REPORT))

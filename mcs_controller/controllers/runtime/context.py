@@ -2,6 +2,7 @@
 
 import random as randomness
 from dataclasses import dataclass
+from time import perf_counter
 
 from prometheus_client import CollectorRegistry
 
@@ -10,6 +11,7 @@ from mcs_controller.controllers.runtime.informers import Informers
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.events.sink import EventSink
+from mcs_controller.kube.pacing.turns import WorkClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Context:
     random: randomness.Random
     registry: CollectorRegistry
     events: EventSink
+    work_clock: WorkClock
 
     @classmethod
     def of(
@@ -35,6 +38,7 @@ class Context:
         random: randomness.Random,
         registry: CollectorRegistry,
         events: EventSink,
+        work_clock: WorkClock = perf_counter,
     ) -> "Context":
         """A context without informers yet: controllers ask for those they need."""
         return cls(
@@ -45,4 +49,5 @@ class Context:
             random,
             registry,
             events,
+            work_clock,
         )

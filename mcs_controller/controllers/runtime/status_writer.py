@@ -10,10 +10,12 @@ import asyncio
 import random as randomness
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final, Generic, TypeVar
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.controllers.runtime.pace import Pace
+from mcs_controller.kube.pacing.turns import WorkClock
 from mcs_controller.kube.queue.work_queue import WorkQueue
 
 W = TypeVar("W")
@@ -34,7 +36,7 @@ class StatusWriter(ABC, Generic[W, D]):
     `keys_ahead` says how many services wait for their endpoints to be written.
     """
 
-    def __init__(self, name: str, random: randomness.Random) -> None:
+    def __init__(self, name: str, random: randomness.Random, *, work_clock: WorkClock = perf_counter) -> None:
         self.queue: WorkQueue[ServiceKey] = WorkQueue(
             name,
             self._reconcile,
@@ -42,6 +44,7 @@ class StatusWriter(ABC, Generic[W, D]):
             random=random,
             describe=ServiceKey._asdict,
             lanes=True,
+            work_clock=work_clock,
         )
         self.keys_ahead: Callable[[], int] = lambda: 0
         self._wanted: dict[ServiceKey, W] = {}

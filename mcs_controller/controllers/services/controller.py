@@ -111,4 +111,5 @@ def _queue(
         random=context.random,
         describe=ServiceKey._asdict,
         lanes=True,
+        work_clock=context.work_clock,
     )

@@ -5,7 +5,7 @@ store is not complete, a Service is not read) returns; the service is requeued w
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol, TypeVar
 
 from mcs_controller.clusterset.model import ExportRecord, LocalService, ServiceKey, SourceSlice
@@ -75,12 +75,12 @@ class Enqueueing:
         for key in self.own_exports():
             self.enqueue(key)
 
-    def own_exports(self) -> set[ServiceKey]:
+    def own_exports(self) -> Collection[ServiceKey]:
         """The services that this cluster exports, that it has on the broker, or that are unfinished."""
-        found = self._exporter.unfinished()
-        found.update(ServiceKey(export.namespace, export.name) for export in self._stores.local.exports)
+        exports = (ServiceKey(export.namespace, export.name) for export in self._stores.local.exports)
+        found = dict.fromkeys((*self._exporter.unfinished(), *exports))
         for store in (self._stores.broker.own_records, self._stores.broker.own_slices):
-            found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
+            found.update((key, None) for key in store.index_keys() if isinstance(key, ServiceKey))
         return found
 
     def _enqueue_import(self, key: ServiceKey) -> None:
@@ -91,15 +91,15 @@ class Enqueueing:
     def _accounted_for(self, cluster: str) -> None:
         """Enqueue the imports that waited for this member's statement."""
         local = self._stores.local
-        waiting = {
+        waiting = [
             ServiceKey(entry.namespace, entry.name)
             for entry in local.imports
             if not entry.value.clusters or cluster in entry.value.clusters
-        }
-        waiting.update(
+        ]
+        waiting += (
             entry.value.service for entry in local.imported_slices if entry.value.source_cluster == cluster
         )
-        for key in waiting:
+        for key in dict.fromkeys(waiting):
             self._enqueue_import(key)
 
     def _record_changed(self, key: ServiceKey) -> None:

@@ -18,6 +18,13 @@ from typing import Final
 TURN_SECONDS: Final = 0.005
 STEPS_PER_TURN: Final = 64
 
+WorkClock = Callable[[], float]
+"""Seconds from any beginning, to measure work that does not wait.
+
+With one that stands still only the number of steps counts: then a run does not depend on how fast the
+machine is, and one in virtual time can be repeated exactly.
+"""
+
 
 class Turn:
     """`now` measures work. The loop's own clock cannot: uvloop's does not move within a round."""
@@ -29,7 +36,7 @@ class Turn:
         seconds: float = TURN_SECONDS,
         steps: int = STEPS_PER_TURN,
         *,
-        now: Callable[[], float] = perf_counter,
+        now: WorkClock = perf_counter,
     ) -> None:
         self.now = now
         self._seconds = seconds

@@ -12,11 +12,12 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from random import Random
+from time import perf_counter
 from typing import Final, Generic, Protocol, TypeVar
 
 from mcs_controller.kube.errors import ApiError, Conflict, KubeError, TransportError
 from mcs_controller.kube.pacing.backoff import Backoff
-from mcs_controller.kube.pacing.turns import Turn
+from mcs_controller.kube.pacing.turns import Turn, WorkClock
 from mcs_controller.kube.queue.ready import Lane, Lanes, OneLine, Ready, lane_of_work
 from mcs_controller.observe.log_context import log_context
 
@@ -68,6 +69,7 @@ class WorkQueue(Generic[K]):
         describe: Callable[[K], Mapping[str, str]] | None = None,
         lanes: bool = False,
         observer: QueueObserver | None = None,
+        work_clock: WorkClock = perf_counter,
     ) -> None:
         self.name = name
         self.observer = observer
@@ -79,10 +81,10 @@ class WorkQueue(Generic[K]):
         self._describe = describe
         # Ready keys, with the loop time of the first add.
         self._ready: Ready[K] = Lanes(workers - workers // LANE_RESERVE) if lanes else OneLine()
-        self._turn = Turn(steps=KEYS_PER_TURN)
+        self._turn = Turn(steps=KEYS_PER_TURN, now=work_clock)
         self._running: set[K] = set()
         # Keys added while they were being worked on, with the loop time of the first add and the lanes.
-        self._again: dict[K, tuple[float, set[Lane]]] = {}
+        self._again: dict[K, tuple[float, dict[Lane, None]]] = {}
         self._free: deque[asyncio.Future[None]] = deque()
         # When delayed keys are due; the heap may hold stale pairs, `_due` is the truth.
         self._due: dict[K, float] = {}
@@ -117,7 +119,7 @@ class WorkQueue(Generic[K]):
         if lane is None:
             lane = lane_of_work.get()
         if key in self._running:
-            self._again.setdefault(key, (now, set()))[1].add(lane)
+            self._again.setdefault(key, (now, {}))[1][lane] = None
         elif self._ready.add(key, now, lane):
             self._wake_one()
 
@@ -203,7 +205,7 @@ class WorkQueue(Generic[K]):
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
-                self._again.setdefault(key, (loop.time(), set()))[1].add(lane)
+                self._again.setdefault(key, (loop.time(), {}))[1][lane] = None
                 raise
             # Nobody cancelled this worker: something that the reconcile waited for was.
             self._retry(key, error)

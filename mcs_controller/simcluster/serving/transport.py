@@ -20,7 +20,7 @@ class InProcessTransport:
     def __init__(self, server: ApiServer, *, user: str) -> None:
         self._server = server
         self._user = user
-        self._streams: set[LineStream] = set()
+        self._streams: dict[LineStream, None] = {}
         self._closed = False
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
@@ -48,8 +48,8 @@ class InProcessTransport:
             raise Timeout(f"no answer within {timeout_seconds} s") from error
         if not isinstance(opened, Stream):
             return opened
-        self._streams.add(opened)
-        opened.on_close(lambda: self._streams.discard(opened))
+        self._streams[opened] = None
+        opened.on_close(lambda: self._streams.pop(opened, None))
         return _WatchedStream(opened, inactivity_seconds)
 
     async def renew_credential(self) -> bool:

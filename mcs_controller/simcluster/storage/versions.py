@@ -214,7 +214,7 @@ class Storage:
         their versions, and the server continues from a higher one, so that no version is used twice.
         """
         self.revision = snapshot.revision + bump_revision
-        for bucket in {*self._shelves, *snapshot.objects}:
+        for bucket in dict.fromkeys((*self._shelves, *snapshot.objects)):
             shelf = self._shelf(bucket)
             shelf.objects = dict(snapshot.objects.get(bucket, {}))
             shelf.keys = sorted(shelf.objects)

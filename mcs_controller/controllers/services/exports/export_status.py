@@ -29,7 +29,7 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
     """The only writer of our conditions on ServiceExports."""
 
     def __init__(self, context: Context, local: LocalStores) -> None:
-        super().__init__("export-status", context.random)
+        super().__init__("export-status", context.random, work_clock=context.work_clock)
         self._local = local
         self._clock = context.clock
         self._events = context.events

@@ -6,6 +6,7 @@ slices and all other local objects are only read (MCS-EXP-12).
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -59,18 +60,21 @@ class Exporter:
         self._clock = context.clock
         self._reserved_allowed = context.config.import_reserved_namespaces
         # Services to reconcile before everything counts as written; not those that the broker refuses.
-        self._unfinished: set[ServiceKey] = set()
+        self._unfinished: dict[ServiceKey, None] = {}
         self._refused: set[ServiceKey] = set()
         self._reported: dict[ServiceKey, _Reported] = {}
-        mirror.listen(changed=self._unfinished.add, broke=lambda reason: None)
+        mirror.listen(changed=self._not_finished, broke=lambda reason: None)
 
     def recheck(self, keys: Iterable[ServiceKey]) -> None:
         """`written` is None until these services have been reconciled; the caller enqueues them."""
-        self._unfinished.update(keys)
+        self._unfinished.update(dict.fromkeys(keys))
 
-    def unfinished(self) -> set[ServiceKey]:
+    def unfinished(self) -> AbstractSet[ServiceKey]:
         """The services that must be reconciled before everything counts as written."""
-        return set(self._unfinished)
+        return self._unfinished.keys()
+
+    def _not_finished(self, key: ServiceKey) -> None:
+        self._unfinished[key] = None
 
     def written(self) -> Names | None:
         """The names of all records and slices that this cluster exports, if all of them are on the broker.
@@ -109,17 +113,17 @@ class Exporter:
             self._failed(key, error)
             raise
         if self._membership.verified:
-            self._unfinished.discard(key)
+            self._unfinished.pop(key, None)
         self._refused.discard(key)
         return again_seconds
 
     def _failed(self, key: ServiceKey, error: KubeError) -> None:
         if isinstance(error, (Invalid, Forbidden)) and not isinstance(error, NamespaceTerminating):
             # Retried, but the statement of exports does not wait for it.
-            self._unfinished.discard(key)
+            self._unfinished.pop(key, None)
             self._refused.add(key)
         else:
-            self._unfinished.add(key)
+            self._not_finished(key)
 
     async def _reconcile(self, key: ServiceKey) -> float | None:
         reported = self._reported.pop(key, None)

@@ -36,7 +36,7 @@ class ImportCap:
         charged = self._charged(exporters)
         waited_for = self._no_longer_waits(key)
         if key not in self._placed and not has_place(self._usage(charged)):
-            for cluster in charged:
+            for cluster in sorted(charged):
                 self._waiting.setdefault(cluster, {})[key] = None
                 self._report(cluster)
             return False
@@ -72,7 +72,7 @@ class ImportCap:
         self._uncharge(key, before - charged)
 
     def _uncharge(self, key: ServiceKey, clusters: Collection[str]) -> None:
-        for cluster in clusters:
+        for cluster in sorted(clusters):
             keys = self._of_member[cluster]
             keys.discard(key)
             if not keys:

@@ -41,7 +41,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
     """
 
     def __init__(self, context: Context, local: LocalStores) -> None:
-        super().__init__("import-status", context.random)
+        super().__init__("import-status", context.random, work_clock=context.work_clock)
         self._local = local
         self._clock = context.clock
         self._events = context.events

@@ -48,8 +48,8 @@ class KeptOfKind(Generic[T]):
         self.store = store
         self._released = released
         self.kept: dict[Key, Kept[T]] = {}
-        self.by_service: dict[ServiceKey, set[Key]] = {}
         # Ordered, so that entries are released in the same order in every run.
+        self.by_service: dict[ServiceKey, dict[Key, None]] = {}
         self._by_cluster: dict[str, dict[Key, None]] = {}
         # By cluster, the names in the store, without withdrawn entries.
         self.names: dict[str, set[str]] = {}
@@ -70,7 +70,7 @@ class KeptOfKind(Generic[T]):
     def keep(self, kept: Kept[T]) -> None:
         """Keep an entry; it replaces a kept one of the same name."""
         self.kept[kept.entry.key] = kept
-        self.by_service.setdefault(kept.entry.value.service, set()).add(kept.entry.key)
+        self.by_service.setdefault(kept.entry.value.service, {})[kept.entry.key] = None
         self._by_cluster.setdefault(kept.entry.value.cluster, {})[kept.entry.key] = None
 
     def let_go(self, key: Key) -> ServiceKey | None:
@@ -80,7 +80,7 @@ class KeptOfKind(Generic[T]):
             return None
         service = kept.entry.value.service
         under = self.by_service[service]
-        under.discard(key)
+        under.pop(key, None)
         if not under:
             del self.by_service[service]
         cluster = kept.entry.value.cluster

@@ -121,7 +121,11 @@ class LocalStores:
         )  # fmt: skip
         self._exports_known = asyncio.Event()
         self.loader: WorkQueue[str] = WorkQueue(
-            "loader", self._load, random=random, describe=lambda namespace: {"namespace": namespace}
+            "loader",
+            self._load,
+            random=random,
+            describe=lambda namespace: {"namespace": namespace},
+            work_clock=context.work_clock,
         )
         self.exports.subscribe(self._export_changed)
         self._loaded_listeners: list[KeyListener] = []

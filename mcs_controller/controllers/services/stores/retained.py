@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Hashable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
@@ -90,9 +91,9 @@ class Retained:
         """The other members' slices of a service."""
         return tuple(self._slices.values(key))
 
-    def services(self) -> set[ServiceKey]:
+    def services(self) -> AbstractSet[ServiceKey]:
         """The services with kept entries."""
-        return {*self._records.by_service, *self._slices.by_service}
+        return {**self._records.by_service, **self._slices.by_service}.keys()
 
     def accounted(self, cluster: str, key: ServiceKey) -> bool:
         """Whether a missing record proves that the other member does not export the service."""

@@ -6,7 +6,7 @@ importer read the same view. A merge is cached while its records are equal, and 
 and rights are the same.
 """
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from typing import NamedTuple
 
 from mcs_controller.clusterset.model import (
@@ -216,11 +216,11 @@ class ClustersetView:
         """How many records of other members are not admitted now."""
         return sum(self.refusal(entry.value) is not None for entry in self._broker.records)
 
-    def services(self) -> set[ServiceKey]:
+    def services(self) -> Collection[ServiceKey]:
         """Every service that any cluster exports, or that has objects here."""
-        found = self._retained.services()
-        found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.exports)
-        found.update(ServiceKey(entry.namespace, entry.name) for entry in self._local.imports)
+        found = dict.fromkeys(self._retained.services())
+        for names in (self._local.exports, self._local.imports):
+            found.update((ServiceKey(entry.namespace, entry.name), None) for entry in names)
         for store in (
             self._broker.records,
             self._broker.own_records,
@@ -228,5 +228,5 @@ class ClustersetView:
             self._local.imported_slices,
             self._local.services,
         ):
-            found.update(key for key in store.index_keys() if isinstance(key, ServiceKey))
+            found.update((key, None) for key in store.index_keys() if isinstance(key, ServiceKey))
         return found
