@@ -1,8 +1,10 @@
 """Credentials: files that change, plugins that hand out what expires, and no secret told."""
 
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -284,6 +286,31 @@ async def test_a_plugin_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.
     plugin.print("hang")
     with pytest.raises(ConfigError, match="did not answer within"):
         await ExecCredential(plugin.spec).authorization()
+
+
+@pytest.mark.parametrize("how", ["sleep 60", "setsid sleep 60"])
+async def test_a_plugin_that_hangs_in_a_program_of_its_own_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("mcs_controller.kube.connection.credentials.EXEC_TIMEOUT_SECONDS", 0.3)
+    script = tmp_path / "plugin"
+    script.write_text(f"#!/bin/sh\n{how} & echo $! >{tmp_path}/pid; wait\n")
+    script.chmod(0o755)
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(ConfigError, match="did not answer within"):
+                await ExecCredential(ExecPlugin(str(script), (), VERSION)).authorization()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+async def test_a_plugin_that_prints_without_end_costs_no_memory(tmp_path: Path) -> None:
+    script = tmp_path / "plugin"
+    script.write_text("#!/bin/sh\nexec yes\n")
+    script.chmod(0o755)
+    with pytest.raises(ConfigError, match="printed more than 1048576 bytes"):
+        await ExecCredential(ExecPlugin(str(script), (), VERSION)).authorization()
 
 
 def test_no_credential_tells_its_secret(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.connection.plugin_process import TooMuchOutput, run_to_end
 from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
 from mcs_controller.observe.masking import mask_secrets
@@ -224,30 +225,26 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
     info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
     environment = {**os.environ, **plugin.environment, "KUBERNETES_EXEC_INFO": json.dumps(info)}
     try:
-        process = await asyncio.create_subprocess_exec(
+        exit_code, output, complaint = await run_to_end(
             plugin.command,
-            *plugin.arguments,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            plugin.arguments,
+            environment,
+            timeout_seconds=EXEC_TIMEOUT_SECONDS,
+            output_max_bytes=EXEC_OUTPUT_MAX_BYTES,
         )
-    except OSError as error:
-        raise ConfigError(f"exec plugin {plugin.command} cannot be run: {_reason(error)}") from error
-    try:
-        async with asyncio.timeout(EXEC_TIMEOUT_SECONDS):
-            output, complaint = await process.communicate()
     except TimeoutError as error:
         raise ConfigError(
             f"exec plugin {plugin.command} did not answer within {EXEC_TIMEOUT_SECONDS:.0f} s"
         ) from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
+    except TooMuchOutput as error:
+        raise ConfigError(
+            f"exec plugin {plugin.command} printed more than {EXEC_OUTPUT_MAX_BYTES} bytes"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"exec plugin {plugin.command} cannot be run: {_reason(error)}") from error
+    if exit_code != 0:
         text = " ".join(mask_secrets(complaint.decode("utf-8", "replace")).split())[:TEXT_MAX_CHARS]
-        raise ConfigError(f"exec plugin {plugin.command} failed with exit code {process.returncode}: {text}")
+        raise ConfigError(f"exec plugin {plugin.command} failed with exit code {exit_code}: {text}")
     return output
 
 
