@@ -60,6 +60,21 @@ async def test_the_servers_name_may_differ_from_its_address(get: Request, pki: P
                         await transport.request(get, timeout_seconds=5)
 
 
+async def test_after_a_failure_the_next_request_trusts_what_the_ca_file_holds_by_then(
+    get: Request, pki: Pki, tmp_path: Any
+) -> None:
+    ca = tmp_path / "ca.crt"
+    ca.write_bytes(pki.data("other.crt"))
+    async with (
+        serving(echo, pki.server_context()) as server,
+        transport_to(server, tls=TlsSettings(ca=ca)) as transport,
+    ):
+        with pytest.raises(Unreachable):
+            await transport.request(get, timeout_seconds=5)
+        ca.write_bytes(pki.data("ca.crt"))
+        assert (await transport.request(get, timeout_seconds=5)).status == 200
+
+
 async def test_a_rotated_ca_file_is_followed_and_a_half_written_one_is_not(
     get: Request, pki: Pki, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

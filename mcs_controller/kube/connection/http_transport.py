@@ -111,7 +111,7 @@ class HttpTransport:
                 finally:
                     answer.close()
         except _ERRORS as error:
-            raise kube_error(error, self._server) from error
+            raise self._unanswered(error) from error
         return Response(answer.status, answer.headers, body)
 
     async def stream(
@@ -122,7 +122,7 @@ class HttpTransport:
             async with asyncio.timeout(timeout_seconds):
                 answer = await self._open(request, inactivity_seconds)
         except _ERRORS as error:
-            raise kube_error(error, self._server) from error
+            raise self._unanswered(error) from error
         _detect_dead_peer(answer.socket())
         stream = _HttpLineStream(answer, self._server, self._streams.discard)
         self._streams.add(stream)
@@ -159,6 +159,11 @@ class HttpTransport:
         return await way.ask(
             request.method, target, headers, request.body, self._tls_context(), inactivity_seconds
         )
+
+    def _unanswered(self, error: BaseException) -> KubeError:
+        # Perhaps the server has a new certificate, and its CA has just been written into our file.
+        self._context_checked_at = float("-inf")
+        return kube_error(error, self._server)
 
     def _check_not_closed(self) -> None:
         if self._closed:
