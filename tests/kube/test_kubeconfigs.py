@@ -10,7 +10,7 @@ import yaml
 
 from mcs_controller.kube.connection.config import load_kubeconfig, load_kubeconfigs
 from mcs_controller.kube.connection.credentials import ExecCredential
-from mcs_controller.kube.connection.http_transport import HttpTransport
+from mcs_controller.kube.connection.followed import FollowedTransport
 from mcs_controller.kube.connection.kubeconfig import settings_of_kubeconfig
 from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import ConfigError
@@ -37,7 +37,7 @@ def file(folder: Path, name: str, current: str | None, *contexts: str) -> Path:
 
 
 def server(transport: Transport) -> str:
-    assert isinstance(transport, HttpTransport)
+    assert isinstance(transport, FollowedTransport)
     return repr(transport).removeprefix("HttpTransport(https://").removesuffix(".test)")
 
 

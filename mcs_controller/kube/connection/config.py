@@ -11,12 +11,14 @@ library (`kubeconfig.py`), which would double what this takes of a start.
 import os
 import urllib.request
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from yarl import URL
 
+from mcs_controller.kube.connection.followed import FollowedTransport
 from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.in_cluster import settings_in_cluster
 from mcs_controller.kube.connection.plain_kubeconfig import plain_settings
@@ -29,8 +31,12 @@ _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
-    """The API server of `context`, or of the file's current context."""
+    """The API server of `context`, or of the file's current context; when the file changes it is followed."""
     path = path.expanduser()
+    return FollowedTransport(path, partial(_load, path, context))
+
+
+def _load(path: Path, context: str | None) -> Transport:
     config = _parse(path)
     _check_context(path, config, context)
     try:
