@@ -100,14 +100,17 @@ class Component:
         self.process.kill()
 
 
-async def start_agent(plane: ControlPlane, broker: ControlPlane, work_dir: Path, *options: str) -> Component:
-    """The agent of the member cluster `plane`, named as the control plane is."""
+async def start_agent(
+    plane: ControlPlane, broker: ControlPlane, work_dir: Path, *options: str, around: Sequence[str] = ()
+) -> Component:
+    """The agent of the member cluster `plane`, named as it is; `around` are words before the command."""
     namespace = f"mcs-member-{plane.name}"
     http = f"127.0.0.1:{free_port()}"
     process = ServerProcess(
         f"agent-{plane.name}",
         plane.place.command(
             [
+                *around,
                 PROGRAM,
                 "agent",
                 f"--cluster-id={plane.name}",
@@ -123,13 +126,16 @@ async def start_agent(plane: ControlPlane, broker: ControlPlane, work_dir: Path,
     return Component(process, f"http://{http}", plane.place)
 
 
-async def start_dns(plane: ControlPlane, work_dir: Path, port: int, *options: str) -> Component:
-    """The DNS server of the member cluster `plane`, on a port of its place over UDP and TCP."""
+async def start_dns(
+    plane: ControlPlane, work_dir: Path, port: int, *options: str, around: Sequence[str] = ()
+) -> Component:
+    """The DNS server of the member cluster `plane`, on a port of its place, over UDP and TCP."""
     http = f"127.0.0.1:{free_port()}"
     process = ServerProcess(
         f"dns-{plane.name}",
         plane.place.command(
             [
+                *around,
                 PROGRAM,
                 "dns",
                 f"--listen={plane.place.address}:{port}",
