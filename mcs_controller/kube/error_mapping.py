@@ -23,6 +23,7 @@ from mcs_controller.kube.errors import (
     TooManyRequests,
     Unauthorized,
 )
+from mcs_controller.observe.masking import mask_secrets
 
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     401: Unauthorized,
@@ -50,6 +51,7 @@ _REASON_BY_STATUS: Final = {
 }
 
 _CAUSES_MAX: Final = 16
+_READ_MAX_CHARS: Final = 4 * TEXT_MAX_CHARS
 _NAMESPACE_TERMINATING: Final = "NamespaceTerminating"
 
 
@@ -63,7 +65,7 @@ def error_of_response(status: int, headers: Mapping[str, str], body: bytes) -> A
             parsed = None
     if isinstance(parsed, dict) and parsed.get("kind") == "Status":
         return error_of_status(parsed, status=status, headers=headers)
-    text = body[: 4 * TEXT_MAX_CHARS].decode("utf-8", "replace")
+    text = body[: _READ_MAX_CHARS + 1].decode("utf-8", "replace")
     return error_of_status({"message": text}, status=status, headers=headers)
 
 
@@ -125,4 +127,9 @@ def _text(raw: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text[: 4 * TEXT_MAX_CHARS].split())[:TEXT_MAX_CHARS]
+    """On one line, masked and then cut: of half a secret nobody could tell that it is one."""
+    shown = " ".join(mask_secrets(text[:_READ_MAX_CHARS]).split())
+    if len(text) > _READ_MAX_CHARS and len(shown) <= TEXT_MAX_CHARS:
+        # The last word may be half of one.
+        shown = shown.rpartition(" ")[0]
+    return shown[:TEXT_MAX_CHARS]

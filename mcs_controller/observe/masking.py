@@ -4,12 +4,26 @@ Texts come from outside (an exec plugin's complaint, a proxy's answer, a URL tha
 logs, conditions and /readyz, which anybody may read. So whatever is to be cut short is masked first: of half
 a URL it cannot be told where its password is. Rather too much is masked than too little: of a value without
 quotes, all up to the next blank. Whatever the text is, the time grows with its length and no faster.
+
+A token that looks like any other word is known only to whoever reads it. So each credential that this process
+loads is remembered here (`remember_secret`) and masked wherever it stands: an API server, or a proxy before
+it, may repeat it in an answer.
 """
 
+import json
 import re
 from typing import Final
+from urllib.parse import quote
 
 MASK: Final = "***"
+
+SECRET_MIN_CHARS: Final = 6
+"""A shorter one would mask ordinary words."""
+
+_REMEMBERED_MAX: Final = 256
+"""Spellings, up to three of each secret. A token is replaced every few minutes at most."""
+
+_remembered: dict[str, None] = {}
 
 _HINTS: Final = (
     "bearer", "authoriz", "cookie", "pass", "pwd", "secret", "token", "key", "credential", "jwt", "signature",
@@ -46,11 +60,39 @@ _SECRET: Final = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
+_RANDOM_WORD: Final = re.compile(
+    r"(?<![\w+/=.~-])(?:[0-9a-f]{32,}(?![\w+/=.~-])"
+    r"|(?=[\w+/=.~-]*[a-z])(?=[\w+/=.~-]*[A-Z])(?=[\w+/=.~-]*[0-9])[\w+=~-][\w+/=.~-]{19,})"
+)
+_SECRET_NAME: Final = re.compile(_NAMES, re.IGNORECASE)
 _URL: Final = re.compile(r"://[^\s\"']+")
 
 
+def remember_secret(secret: str) -> None:
+    """From now on `secret` is masked wherever it stands, also as JSON or a URL would write it.
+
+    The last ones are remembered, in this process, for good. One of fewer than `SECRET_MIN_CHARS` is not.
+    """
+    if len(secret) < SECRET_MIN_CHARS:
+        return
+    for spelling in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
+        _remembered.pop(spelling, None)
+        _remembered[spelling] = None
+    while len(_remembered) > _REMEMBERED_MAX:
+        del _remembered[next(iter(_remembered))]
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name, such as an environment variable, is probably a credential."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def mask_secrets(text: str) -> str:
-    """`text` with anything that looks like a credential replaced by `***`."""
+    """`text` with every remembered secret, and anything that looks like one, replaced by `***`."""
+    found = [secret for secret in _remembered if secret in text]
+    # The longest first: one may be the beginning of another.
+    for secret in sorted(found, key=len, reverse=True):
+        text = text.replace(secret, MASK)
     if "@" in text and "://" in text:
         text = _URL.sub(_mask_userinfo, text)
     lowered = text.lower()
@@ -58,6 +100,14 @@ def mask_secrets(text: str) -> str:
     if not any(hint in lowered for hint in _HINTS):
         return text
     return _SECRET.sub(_mask, text)
+
+
+def mask_random_words(text: str) -> str:
+    """`text` with every long word masked that looks random: digits, capitals and small letters, or hex.
+
+    For the words of a program that handles credentials, and may print one that nobody has seen before.
+    """
+    return _RANDOM_WORD.sub(MASK, text)
 
 
 def _mask_userinfo(match: re.Match[str]) -> str:

@@ -3,12 +3,20 @@
 import json
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcs_controller.observe.masking import mask_secrets
+from mcs_controller.observe import masking
+from mcs_controller.observe.masking import (
+    SECRET_MIN_CHARS,
+    is_secret_name,
+    mask_random_words,
+    mask_secrets,
+    remember_secret,
+)
 
 NAMES = [
     "password", "PASSWORD", "db_password", "DB_PASSWORD", "MYSQL_ROOT_PASSWORD", "passwd", "db_pass", "pwd",
@@ -158,3 +166,68 @@ def test_the_time_grows_no_faster_than_the_text(unit: str) -> None:
         return best
 
     assert seconds(16_000) <= 32 * seconds(2_000) + 0.01
+
+
+@pytest.fixture
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "_remembered", {})
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+@pytest.mark.parametrize("secret", ["plain-Word", 'with "quotes" \\ and /&?', "ümlaut und mehr", "*" * 6])
+def test_what_was_remembered_is_masked_however_it_is_written(secret: str) -> None:
+    spelled = [secret, json.dumps(secret), json.dumps(secret)[1:-1], quote(secret, safe="")]
+    text = " and ".join(spelled)
+    assert mask_secrets(text) == text
+    remember_secret(secret)
+
+    assert mask_secrets(f"no {secret}x there") == "no ***x there"
+    assert mask_secrets(text) == '*** and "***" and *** and ***'
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_of_a_secret_that_begins_another_nothing_is_left() -> None:
+    for secret in ("opensesame", "opensesame-and-more", "sesame"):
+        remember_secret(secret)
+
+    assert mask_secrets("opensesame-and-more opensesame sesames") == "*** *** ***s"
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_short_words_are_not_remembered_and_of_many_secrets_the_last_are() -> None:
+    remember_secret("x" * (SECRET_MIN_CHARS - 1))
+    remember_secret("")
+    for number in range(1000):
+        remember_secret(f"no {number:04}")
+
+    assert mask_secrets("x" * (SECRET_MIN_CHARS - 1)) == "x" * (SECRET_MIN_CHARS - 1)
+    assert mask_secrets("no 0000 is forgotten, and no 0999 is not") == "no 0000 is forgotten, and *** is not"
+    assert len(masking._remembered) <= 256
+
+
+@pytest.mark.parametrize("name", ["CLIENT_SECRET", "aws_secret_access_key", "GITHUB_TOKEN", "DB_PASSWORD"])
+def test_variables_that_probably_hold_a_credential_are_known_by_their_names(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["HOME", "AWS_REGION", "COMPASS", "KEYBOARD"])
+def test_other_variables_are_not(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("got Abc123Def456Ghi789Jkl012 here", "got *** here"),
+        ("id 0123456789abcdef0123456789abcdef", "id ***"),
+        ("AbcAbcAbcAbcAbcAbcAbc/+1=", "***"),
+        ("cannot run /usr/local/bin/Login2-with-a-long-name", None),
+        ("cannot reach https://Login1.example.com/tenant/token", None),
+        ("request 9f1c2d3e-0000-4000-8000-0123456789ab failed", None),
+        ("a-very-long-name-without-anything-odd failed with NoSuchEntityException", None),
+    ],
+)
+def test_a_long_word_that_looks_random_is_masked_where_credentials_are_made(
+    text: str, shown: str | None
+) -> None:
+    assert mask_random_words(text) == (text if shown is None else shown)

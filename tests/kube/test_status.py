@@ -64,6 +64,17 @@ def test_a_refusal_that_is_no_status_keeps_its_code_and_its_text() -> None:
     assert str(error) == "404 NotFound: 404 page not found"
 
 
+@pytest.mark.parametrize(
+    "before", ["x " * 120, " " * 1010, "token=" + "y" * 990 + " "], ids=["text", "blanks", "mask"]
+)
+def test_a_credential_is_masked_before_the_text_is_cut(before: str) -> None:
+    error = error_of_response(
+        401, {}, f"{before}https://east:hunter2hunter2@broker hunter2hunter2@broker".encode()
+    )
+
+    assert "hunter" not in error.message
+
+
 def test_texts_are_cut_and_kept_on_one_line() -> None:
     error = error_of_response(500, {}, b"line one\r\nline two\n" + b"x" * 1_000_000)
     assert "\n" not in error.message

@@ -10,6 +10,7 @@ library (`kubeconfig.py`), which would double what this takes of a start.
 
 import os
 import urllib.request
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from mcs_controller.kube.connection.plain_kubeconfig import plain_settings
 from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
-from mcs_controller.observe.masking import MASK
+from mcs_controller.observe.masking import MASK, remember_secret
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -91,9 +92,22 @@ def _transport(settings: ConnectionSettings) -> Transport:
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the server's URL holds a user name: put credentials into the user entry instead")
     proxy = settings.proxy or _proxy_of_environment(parts.scheme, parts.hostname or "")
-    if proxy and urlsplit(proxy).scheme not in ("http", "https"):
-        raise ConfigError("only http and https proxies are supported")
+    if proxy:
+        _check_proxy(proxy)
     return HttpTransport(settings.server, credential=settings.credential, tls=settings.tls, proxy=proxy)
+
+
+def _check_proxy(proxy: str) -> None:
+    """Check the URL, and remember its password: a proxy may repeat that in what it answers."""
+    try:
+        url = URL(proxy)
+    except ValueError:
+        raise ConfigError("the proxy's URL cannot be read: it must look like http://host:port") from None
+    if url.scheme not in ("http", "https"):
+        raise ConfigError("only http and https proxies are supported")
+    if url.password:
+        remember_secret(url.password)
+        remember_secret(b64encode(f"{url.user or ''}:{url.password}".encode()).decode())
 
 
 def _checked_url(server: str) -> Any:

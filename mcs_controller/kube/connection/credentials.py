@@ -20,13 +20,20 @@ from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.connection.plugin_process import TooMuchOutput, run_to_end
 from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
-from mcs_controller.observe.masking import mask_secrets
+from mcs_controller.observe.masking import (
+    is_secret_name,
+    mask_random_words,
+    mask_secrets,
+    remember_secret,
+)
 
 _log = logging.getLogger(__name__)
 
 EXEC_TIMEOUT_SECONDS: Final = 30.0
 EXEC_OUTPUT_MAX_BYTES: Final = 1024 * 1024
 RENEW_BEFORE_EXPIRY: Final = timedelta(seconds=60)
+TOKEN_MIN_CHARS: Final = 16
+"""A shorter one is no secret but a name, as simulated API servers take it."""
 RENEWED_LATELY_SECONDS: Final = 5.0
 """Several requests may be answered with 401 at once: one renewal serves them all."""
 
@@ -215,6 +222,8 @@ def bearer(token: str, source: str) -> str:
         raise ConfigError(f"{source} is empty: it must hold a bearer token")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigError(f"{source} holds no bearer token: it has spaces or unprintable characters")
+    if len(token) >= TOKEN_MIN_CHARS:
+        remember_secret(token)
     return f"Bearer {token}"
 
 
@@ -223,6 +232,9 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
     if plugin.cluster is not None:
         spec["cluster"] = plugin.cluster
     info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
+    for name, value in plugin.environment.items():
+        if is_secret_name(name):
+            remember_secret(value)
     environment = {**os.environ, **plugin.environment, "KUBERNETES_EXEC_INFO": json.dumps(info)}
     try:
         exit_code, output, complaint = await run_to_end(
@@ -243,7 +255,9 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
     except OSError as error:
         raise ConfigError(f"exec plugin {plugin.command} cannot be run: {_reason(error)}") from error
     if exit_code != 0:
-        text = " ".join(mask_secrets(complaint.decode("utf-8", "replace")).split())[:TEXT_MAX_CHARS]
+        # It may be the token that it has just got, which nobody here has seen yet.
+        text = mask_random_words(mask_secrets(complaint.decode("utf-8", "replace")))
+        text = " ".join(text.split())[:TEXT_MAX_CHARS]
         raise ConfigError(f"exec plugin {plugin.command} failed with exit code {exit_code}: {text}")
     return output
 

@@ -33,6 +33,7 @@ from mcs_controller.kube.connection.credentials import (
 from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.tls import Pem, TlsSettings
 from mcs_controller.kube.errors import ConfigError
+from mcs_controller.observe.masking import remember_secret
 
 _EXEC_VERSIONS: Final = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
@@ -104,7 +105,10 @@ def _credential(user: ConfigNode, cluster: ConfigNode, server: str, folder: Path
         return ExecCredential(_exec_plugin(user["exec"], cluster, server, folder))
     if user.safe_get("username"):
         pair = f"{user['username']}:{user.safe_get('password') or ''}"
-        return StaticCredential("Basic " + base64.b64encode(pair.encode()).decode())
+        encoded = base64.b64encode(pair.encode()).decode()
+        remember_secret(encoded)
+        remember_secret(str(user.safe_get("password") or ""))
+        return StaticCredential("Basic " + encoded)
     return StaticCredential()
 
 

@@ -1,0 +1,232 @@
+"""No credential is shown: real agents through every failure, at debug level, all their words looked through.
+
+A server between agent and API servers repeats each request's credential in all that it answers. What must
+not hold a byte of it: the log with its tracebacks, /metrics, /readyz, /healthz, and every object that the
+agent wrote on either side, Events and statuses included.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import signal
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from mcs_controller.api.resources import (
+    ENDPOINT_SLICES,
+    EVENTS,
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    LEASES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    SERVICES,
+)
+from mcs_controller.simcluster.cluster import SimCluster
+from tests.cli.program import Running, running
+from tests.hostile.mirror import WAYS, Mirror
+from tests.kube.http_servers import serving
+from tests.support import crds
+from tests.support.kubeconfigs import Json, kubeconfig, write
+from tests.support.objects import (
+    EXPORTS,
+    IMPORTS,
+    endpoint,
+    export_body,
+    member_cluster,
+    namespace_body,
+    service_body,
+    slice_body,
+)
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+TOKEN = "cAnaryToken0001xyzXYZ"
+NEXT_TOKEN = "cAnaryToken0002xyzXYZ"
+PASSWORD = "c&nary pass/word"
+PLUGIN_SECRET = "cAnaryOfThePlugin3"
+READ = (
+    EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES,
+    MEMBER_CLUSTERS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES,
+)  # fmt: skip
+
+LOGIN = """#!/bin/sh
+echo "plugin says $CLIENT_SECRET {token} and no more" >&2
+if [ -e {folder}/fail ]; then exit 3; fi
+cat <<END
+{{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+  "status": {{"token": "{token}"}}}}
+END
+"""
+
+
+@dataclass
+class Kind:
+    """One kind of credential: a kubeconfig's user, and what must never be seen of it."""
+
+    secrets: tuple[str, ...]
+    user: Json
+
+
+def kinds(folder: Path) -> dict[str, Kind]:
+    token_file, login = folder / "token", folder / "login"
+    token_file.write_text(TOKEN + "\n")
+    login.write_text(LOGIN.format(token=TOKEN, folder=folder))
+    login.chmod(0o755)
+    plugin = {
+        "command": str(login),
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "interactiveMode": "Never",
+        "env": [{"name": "CLIENT_SECRET", "value": PLUGIN_SECRET}],
+    }
+    pair = base64.b64encode(f"east:{PASSWORD}".encode()).decode()
+    return {
+        "token": Kind((TOKEN,), {"token": TOKEN}),
+        "token file": Kind((TOKEN, NEXT_TOKEN), {"tokenFile": str(token_file)}),
+        "exec plugin": Kind((TOKEN, PLUGIN_SECRET), {"exec": plugin}),
+        "password": Kind((PASSWORD, pair), {"username": "east", "password": PASSWORD}),
+    }
+
+
+@dataclass
+class Setting:
+    """A member and a broker behind mirrors, with one export in each state that is reported."""
+
+    local: Mirror
+    broker: Mirror
+    clusters: tuple[SimCluster, SimCluster]
+    elsewhere: list[str]
+
+    async def written(self) -> str:
+        """All that either API server holds."""
+        found = []
+        for cluster in self.clusters:
+            client = cluster.client()
+            for resource in READ:
+                if resource in _KINDS[cluster.name]:
+                    found += (await client.list(resource)).items
+        return json.dumps(found, ensure_ascii=False)
+
+
+_LOCAL_ONLY = {EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES}
+_KINDS = {"east": _LOCAL_ONLY, "broker": set(READ) - _LOCAL_ONLY}
+
+
+@pytest.fixture
+async def setting() -> AsyncIterator[Setting]:
+    reached: list[str] = []
+
+    async def note(request: web.BaseRequest) -> web.StreamResponse:
+        reached.append(request.path)
+        return web.json_response({}, status=404)
+
+    async with AsyncExitStack() as stack:
+        east, broker = SimCluster("east"), SimCluster("broker")
+        stack.callback(east.close)
+        stack.callback(broker.close)
+        await crds.install(east.client(), *crds.MCS_CRDS)
+        await crds.install(broker.client(), *crds.BROKER_CRDS)
+        await broker.client().create(NAMESPACES, namespace_body("mcs-member-east"))
+        await broker.client().create(MEMBER_CLUSTERS, member_cluster("east"))
+        client = east.client()
+        for namespace in ("shop", "mcs-system"):
+            await client.create(NAMESPACES, namespace_body(namespace))
+        await client.create(SERVICES, service_body("web", "shop"))
+        await client.create(ENDPOINT_SLICES, slice_body("web", [endpoint("10.1.0.1")], "shop"))
+        for name in ("web", "no-service"):
+            await client.create(EXPORTS, export_body(name, "shop"))
+        elsewhere = await stack.enter_async_context(serving(note))
+        mirrors = [
+            await stack.enter_async_context(
+                Mirror(await stack.enter_async_context(one.serve()), elsewhere).serve()
+            )
+            for one in (east, broker)
+        ]
+        yield Setting(mirrors[0], mirrors[1], (east, broker), reached)
+
+
+def assert_hidden(secrets: tuple[str, ...], where: str, text: str) -> None:
+    for secret in secrets:
+        for spelling in {secret, json.dumps(secret)[1:-1], secret[: len(secret) // 2 + 1]}:
+            at = text.find(spelling)
+            assert at < 0, f"{where}: {text[max(0, at - 200) : at + 80]}"
+
+
+async def told_by(program: Running) -> str:
+    answers = [await program.get(path) for path in ("/readyz?verbose=1", "/healthz?verbose=1", "/metrics")]
+    return "\n".join(text for _, text in answers)
+
+
+async def is_ready(program: Running) -> int:
+    return (await program.get("/readyz"))[0]
+
+
+@asynccontextmanager
+async def reading(program: Running) -> AsyncIterator[list[bytes]]:
+    """What the program writes into its log while the block runs, and until it ends."""
+    found: list[bytes] = []
+    stream = program.process.stderr
+    assert stream is not None
+
+    async def read() -> None:
+        while chunk := await stream.read(65536):
+            found.append(chunk)
+
+    task = asyncio.create_task(read(), name="log")
+    try:
+        yield found
+        await asyncio.wait_for(task, 60)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def fewest_answers(mirrors: Iterable[Mirror]) -> int:
+    return min(mirror.answers for mirror in mirrors)
+
+
+@pytest.mark.parametrize("pair", [("token", "exec plugin"), ("token file", "password")], ids=" and ".join)
+async def test_no_credential_is_shown_whatever_the_servers_answer(
+    setting: Setting, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    known = kinds(tmp_path)
+    secrets = tuple(secret for kind in pair for secret in known[kind].secrets)
+    mirrors = (setting.local, setting.broker)
+    argv: list[str | Path] = ["agent", "--cluster-id", "east", "--log-level", "debug"]
+    for option, mirror, kind in zip(("--kubeconfig", "--broker-kubeconfig"), mirrors, pair, strict=True):
+        content = kubeconfig(mirror.url, user=known[kind].user)
+        argv += [option, write(tmp_path, f"{option[2:]}.yaml", content)]
+    argv += ["--lease-namespace", "mcs-system", "--heartbeat-interval-seconds", "1"]
+
+    async with running(*argv) as program, reading(program) as log:
+        await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
+        for way in WAYS:
+            if way == "401":
+                (tmp_path / "fail").touch()
+            if way == "403":
+                (tmp_path / "token").write_text(NEXT_TOKEN)
+            for mirror in mirrors:
+                mirror.behave(way)
+            await eventually(lambda: fewest_answers(mirrors), lambda fewest: fewest >= 3, 60)
+            assert_hidden(secrets, way, await told_by(program))
+            (tmp_path / "fail").unlink(missing_ok=True)
+        for mirror in mirrors:
+            mirror.behave("pass")
+        await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
+        assert_hidden(secrets, "in the end", await told_by(program))
+        program.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(program.process.wait(), 60)
+
+    text = json.dumps(program.lines) + b"".join(log).decode()
+    assert "***" in text, "the servers' words have reached the log"
+    assert_hidden(secrets, "log", text)
+    assert_hidden(secrets, "objects", await setting.written())
+    assert setting.elsewhere == [], "no redirect is followed"
