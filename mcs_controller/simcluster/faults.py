@@ -141,6 +141,11 @@ class Faults:
             fault.lift()
 
     @property
+    def present(self) -> bool:
+        """Whether there is any fault at all."""
+        return bool(self._active)
+
+    @property
     def refuses_all(self) -> bool:
         """Whether connections of all users are refused."""
         return any(fault.what == "refuse" and not fault.calls.get("users") for fault in self._active)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from functools import partial
 from random import Random
-
-import looptime
 
 from mcs_controller.api.resources import NAMESPACES
 from tests.support.clusterset import Clusterset
+from tests.support.virtual_loop import run_virtually
 from tests.support.write_trace import WriteTrace
 
 SERVICES = [f"service-{number}" for number in range(12)]
@@ -65,6 +63,5 @@ async def _in_a_process(hash_seed: str) -> str:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
-        told = runner.run(story(SEED))
-        sys.stdout.write(f"{told.digest()} {told.writes}\n")
+    told = run_virtually(story(SEED))
+    sys.stdout.write(f"{told.digest()} {told.writes}\n")

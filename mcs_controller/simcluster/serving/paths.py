@@ -6,6 +6,7 @@ Only the syntax is checked here. Whether the resource exists, and what it allows
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from mcs_controller.kube.connection.transport import Request
@@ -13,6 +14,7 @@ from mcs_controller.simcluster import status
 from mcs_controller.simcluster.status import FieldError, StatusError
 
 _MATCHES = ("Exact", "NotOlderThan")
+_PATHS_KEPT = 4096
 _TRUE = ("1", "true", "True", "")
 
 
@@ -28,6 +30,7 @@ class Target:
     subresource: str = ""
 
 
+@lru_cache(_PATHS_KEPT)
 def parse_path(path: str) -> Target | None:
     """The resource behind a path, or None when it is not the path of a resource."""
     root, *parts = path.strip("/").split("/")

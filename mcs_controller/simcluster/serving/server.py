@@ -96,9 +96,10 @@ class ApiServer:
             asked = self._resolve(request)
             call = _call(user, request, asked)
             self.requests[call.verb, call.resource] += 1
-            await self._faults.before(call)
-            # While a fault held the request back, the served kinds may have changed.
-            asked = self._resolve(request)
+            if self._faults.present:
+                await self._faults.before(call)
+                # While a fault held the request back, the served kinds may have changed.
+                asked = self._resolve(request)
             response = self._resource(asked) if asked is not None else self._other(request)
             self._faults.after(call)
         except StatusError as error:
@@ -117,6 +118,11 @@ class ApiServer:
             return self._watch(asked, call)
         except StatusError as error:
             return _Refusal(error_response(error))
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether an answer may take time: without faults it takes none."""
+        return self._faults.present
 
     @staticmethod
     def is_watch(request: Request) -> bool:
