@@ -1,0 +1,449 @@
+"""The observer's own faults: what is planted is found, at its time; what users did is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.observer.expected import Expected
+from tests.support.observer.observer import Import, Observer
+
+ONE, TWO = "10.1.0.1", "10.1.0.2"
+WEB = "shop/web"
+IP = "10.97.0.4"
+BOUND_SECONDS = 30.0
+
+
+class World:
+    """East exports shop/web with two endpoints; west shows it, and its DNS server knows it."""
+
+    def __init__(self, *, headless: bool = False) -> None:
+        self.seconds = 100.0
+        self.expected = Expected()
+        self.observer = Observer(self.expected, lambda: self.seconds, bound_seconds=BOUND_SECONDS)
+        for cluster in ("east", "west"):
+            self.expected.namespace(cluster, "shop")
+        self.expected.excused(place="east")
+        self.ips = () if headless else (IP,)
+        self.expected.exported("east", WEB, [ONE, TWO], headless=headless)
+        self.shows(ONE, TWO)
+        self.answers(ONE, TWO) if headless else self.answers(IP)
+        self.after(BOUND_SECONDS + 1)
+        assert self.observer.wrong() == []
+
+    def after(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def shows(
+        self,
+        *addresses: str,
+        uid: str = "u1",
+        ips: tuple[str, ...] | None = None,
+        clusters: frozenset[str] | None = None,
+    ) -> None:
+        found = Import(uid, self.ips if ips is None else ips, frozenset(addresses), clusters)
+        self.observer.saw("west", WEB, found)
+
+    def answers(self, *addresses: str) -> None:
+        self.observer.answered("west", WEB, frozenset(addresses))
+
+    def found(self) -> list[tuple[str, float, float | None]]:
+        """Kind, beginning, length; None while it is still so."""
+        return [
+            (one.kind, one.began_seconds - 131, None if one.ended_seconds is None else one.seconds(0))
+            for one in self.observer.findings
+        ]
+
+
+def test_what_stays_is_no_finding() -> None:
+    world = World()
+    for _ in range(3):
+        world.after(100)
+        world.shows(ONE, TWO)
+        world.answers(IP)
+    assert world.found() == []
+    assert world.observer.wrong() == []
+
+
+def test_a_hole_of_a_tenth_of_a_second_is_found() -> None:
+    world = World()
+    world.shows(ONE)
+    world.after(0.125)
+    assert world.observer.wrong() == [f"west: {WEB} lacks {TWO}"]
+    world.shows(ONE, TWO)
+    world.after(10)
+    assert world.found() == [("hole", 0, 0.125)]
+    assert world.observer.totals()["endpoint_seconds_missing"] == 0.125
+    assert f"west: hole: {WEB} {TWO} (of east) is not there, for 0.125 s" in str(world.observer.findings[0])
+
+
+def test_a_hole_is_open_and_grows_until_it_ends() -> None:
+    world = World()
+    world.shows()
+    world.after(2)
+    assert world.found() == [("hole", 0, None), ("hole", 0, None)]
+    assert world.observer.totals()["endpoint_seconds_missing"] == 4
+    world.after(1)
+    world.shows(ONE)
+    world.after(5)
+    totals = json.loads(json.dumps(world.observer.totals()))
+    assert (totals["holes"], totals["endpoint_seconds_missing"], totals["longest_hole_seconds"]) == (2, 11, 8)
+
+
+def test_a_removal_by_users_ends_a_hole() -> None:
+    world = World()
+    world.shows(ONE)
+    world.after(1)
+    world.expected.endpoints("east", WEB, [ONE])
+    world.after(5)
+    assert world.found() == [("hole", 0, 1)]
+    assert world.observer.wrong() == []
+
+
+def test_two_states_at_one_time_are_a_hole_of_no_length() -> None:
+    world = World()
+    world.shows(ONE)
+    world.shows(ONE, TWO)
+    assert world.found() == [("hole", 0, 0)]
+
+
+def test_a_changed_ip_is_found() -> None:
+    world = World()
+    world.shows(ONE, TWO, ips=("10.97.0.5",))
+    assert world.found() == [("ip changed", 0, 0)]
+    assert world.observer.totals()["ips_changed"] == 1
+
+
+def test_a_lost_ip_is_found_until_it_is_back() -> None:
+    world = World()
+    world.shows(ONE, TWO, ips=())
+    world.after(3)
+    world.shows(ONE, TWO)
+    assert world.found() == [("ip changed", 0, 3)]
+
+
+def test_an_ip_of_one_more_family_and_its_loss_are_no_change() -> None:
+    world = World()
+    world.shows(ONE, TWO, ips=(IP, "fd00::4"))
+    world.shows(ONE, TWO)
+    assert world.found() == []
+
+
+def test_an_import_deleted_and_remade_is_found() -> None:
+    world = World()
+    world.shows(ONE, TWO, uid="")
+    world.after(0.5)
+    world.shows(ONE, TWO, uid="u2")
+    assert world.found() == [("import gone", 0, 0.5)]
+
+
+def test_an_import_that_is_another_one_is_found_though_nobody_saw_it_go() -> None:
+    world = World()
+    world.shows(ONE, TWO, uid="u2")
+    assert world.found() == [("import gone", 0, 0)]
+
+
+def test_an_import_that_goes_with_all_it_has_leaves_holes() -> None:
+    world = World()
+    world.observer.saw("west", WEB, None)
+    assert sorted(kind for kind, _, _ in world.found()) == ["hole", "hole", "import gone"]
+    world.answers()
+    assert world.found()[-1] == ("dns", 0, None)
+
+
+def test_what_stays_after_its_bound_is_a_leftover() -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [ONE])
+    world.after(BOUND_SECONDS)
+    assert world.found() == []
+    assert world.observer.wrong() == [f"west: {WEB} has {TWO} too much"]
+    world.after(2)
+    assert world.found() == [("leftover", BOUND_SECONDS, None)]
+    world.shows(ONE)
+    assert world.found() == [("leftover", BOUND_SECONDS, 2)]
+
+
+def test_an_import_that_stays_is_a_leftover() -> None:
+    world = World()
+    world.expected.unexported("east", WEB)
+    world.shows()
+    world.after(BOUND_SECONDS + 1)
+    assert world.found() == [("leftover", BOUND_SECONDS, None)]
+    assert f"west: {WEB} has an import" in world.observer.wrong()
+
+
+def test_a_leftover_counts_only_from_when_all_is_healed() -> None:
+    world = World()
+    world.observer.disturbed()
+    world.expected.endpoints("east", WEB, [ONE])
+    world.after(1000)
+    assert world.found() == []
+    world.observer.healed()
+    world.after(BOUND_SECONDS)
+    assert world.found() == []
+    world.after(1)
+    assert world.found() == [("leftover", 1000 + BOUND_SECONDS, None)]
+
+
+def test_an_address_that_nobody_offers_is_found_at_once() -> None:
+    world = World()
+    world.shows(ONE, TWO, "10.6.6.6")
+    world.after(1)
+    world.shows(ONE, TWO)
+    assert world.found() == [("stranger", 0, 1)]
+
+
+def test_an_addition_may_be_told_a_moment_late() -> None:
+    world = World()
+    world.shows(ONE, TWO, "10.1.0.3")
+    world.after(1)
+    world.expected.endpoints("east", WEB, [ONE, TWO, "10.1.0.3"])
+    assert world.found() == []
+    world.shows(ONE, TWO)
+    assert world.found() == [("hole", 1, None)]
+
+
+def scale_down(world: World) -> None:
+    world.expected.endpoints("east", WEB, [ONE])
+    world.shows(ONE)
+
+
+def unexport(world: World) -> None:
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    world.answers()
+
+
+def lose_the_namespace(world: World) -> None:
+    world.expected.namespace_gone("west", "shop")
+    world.observer.saw("west", WEB, None)
+    world.answers()
+
+
+def lose_the_exporters_namespace(world: World) -> None:
+    world.expected.namespace_gone("east", "shop")
+    world.observer.saw("west", WEB, None)
+    world.answers()
+
+
+def die(world: World) -> None:
+    world.expected.excused(exporter="east")
+    world.observer.saw("west", WEB, None)
+    world.answers()
+
+
+def die_for_west(world: World) -> None:
+    world.expected.excused(exporter="east", place="west")
+    world.shows(ONE)
+
+
+def excuse_west(world: World) -> None:
+    world.expected.excused(place="west")
+    world.shows("10.6.6.6", ips=("10.97.0.9",), uid="u3")
+    world.answers("10.97.0.8")
+
+
+def remake_the_export(world: World) -> None:
+    world.expected.unexported("east", WEB)
+    world.after(0.1)
+    world.expected.exported("east", WEB, [ONE, TWO])
+    world.observer.saw("west", WEB, None)
+    world.answers()
+    world.after(0.1)
+    world.shows(ONE, TWO, uid="u2", ips=("10.97.0.9",))
+    world.answers("10.97.0.9")
+
+
+def remake_the_export_unseen(world: World) -> None:
+    world.expected.unexported("east", WEB)
+    world.expected.exported("east", WEB, [ONE, TWO])
+    world.shows(ONE, TWO, uid="u2", ips=("10.97.0.9",))
+    world.answers("10.97.0.9")
+
+
+def become_headless(world: World) -> None:
+    world.expected.exported("east", WEB, [ONE, TWO], headless=True)
+    world.shows(ONE, TWO, ips=())
+    world.answers()
+    world.answers(ONE, TWO)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        scale_down,
+        unexport,
+        lose_the_namespace,
+        lose_the_exporters_namespace,
+        die,
+        die_for_west,
+        excuse_west,
+        remake_the_export,
+        remake_the_export_unseen,
+        become_headless,
+    ],
+)
+def test_what_users_do_is_no_finding(act: Callable[[World], None]) -> None:
+    world = World()
+    act(world)
+    assert world.found() == []
+    assert world.observer.wrong() == []
+    world.after(1000)
+    assert world.found() == []
+
+
+def test_what_was_taken_back_and_offered_again_may_vanish_once_until_the_bound() -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [ONE])
+    world.expected.endpoints("east", WEB, [ONE, TWO])
+    world.shows(ONE)
+    assert world.found() == []
+    world.shows(ONE, TWO)
+    world.shows(ONE)
+    assert world.found() == [("hole", 0, None)]
+
+
+@pytest.mark.parametrize("disturbed_first", [False, True])
+def test_after_the_bound_it_may_not(disturbed_first: bool) -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [ONE])
+    world.expected.endpoints("east", WEB, [ONE, TWO])
+    world.after(BOUND_SECONDS + 1)
+    if disturbed_first:
+        world.observer.disturbed()
+    world.shows(ONE)
+    assert world.found() == [("hole", BOUND_SECONDS + 1, None)]
+
+
+def test_who_is_expected_again_is_missed_once_it_was_seen() -> None:
+    world = World()
+    die(world)
+    world.expected.expected_again(exporter="east")
+    assert world.found() == []
+    assert f"west: {WEB} has no import" in world.observer.wrong()
+    world.shows(ONE, TWO)
+    world.answers(IP)
+    world.shows(ONE)
+    assert world.found() == [("hole", 0, None)]
+
+
+def test_others_are_missed_while_one_is_excused() -> None:
+    world = World()
+    world.expected.exported("west", WEB, ["10.2.0.1"])
+    world.shows(ONE, TWO, "10.2.0.1")
+    world.expected.excused(exporter="east")
+    world.shows()
+    assert world.found() == [("hole", 0, None)]
+    assert "10.2.0.1 (of west)" in world.observer.findings[0].what
+
+
+def test_blind_time_is_counted_and_no_bound_runs_in_it() -> None:
+    world = World()
+    world.observer.blind("west")
+    world.expected.endpoints("east", WEB, [ONE])
+    world.after(50)
+    assert world.observer.wrong()[0] == "west: cannot be seen"
+    world.shows(ONE, TWO)
+    world.observer.sees("west")
+    world.after(BOUND_SECONDS)
+    assert world.found() == []
+    assert world.observer.totals()["blind_seconds"] == 50
+    world.after(1)
+    assert world.found() == [("leftover", 50 + BOUND_SECONDS, None)]
+
+
+def test_what_is_missing_after_a_blind_time_is_found() -> None:
+    world = World()
+    world.observer.blind("west")
+    world.after(50)
+    world.shows(ONE)
+    world.observer.sees("west")
+    assert world.found() == [("hole", 50, None)]
+
+
+@pytest.mark.parametrize("said", [(), ("10.97.0.9",), (IP, "10.97.0.9")])
+def test_a_lying_answer_is_found_until_the_right_one(said: tuple[str, ...]) -> None:
+    world = World()
+    world.answers(*said)
+    world.after(0.1)
+    world.answers(IP)
+    world.after(1)
+    assert [(kind, began) for kind, began, _ in world.found()] == [("dns", 0)]
+    assert world.observer.totals()["dns_seconds"] == pytest.approx(0.1)
+
+
+def test_a_lie_about_endpoints_is_found() -> None:
+    world = World(headless=True)
+    world.answers(ONE)
+    world.answers(ONE, TWO, "10.6.6.6")
+    world.answers(ONE, TWO)
+    assert world.found() == [("dns", 0, 0), ("dns", 0, 0)]
+
+
+def test_dns_may_take_its_time_to_learn_of_what_is_new() -> None:
+    world = World(headless=True)
+    world.expected.endpoints("east", WEB, [ONE, TWO, "10.1.0.3"])
+    world.shows(ONE, TWO, "10.1.0.3")
+    world.answers(ONE, TWO)
+    assert world.found() == []
+    assert world.observer.wrong() == [
+        f"west: {WEB} is said to have {ONE}, {TWO} by DNS, not {ONE}, {TWO}, 10.1.0.3"
+    ]
+    world.answers(ONE, TWO, "10.1.0.3")
+    assert world.observer.wrong() == []
+
+
+def test_silence_of_dns_is_found_unless_it_is_down_on_purpose() -> None:
+    world = World()
+    world.observer.dns_down("west")
+    world.observer.answered("west", WEB, None, "timeout")
+    assert world.found() == []
+    assert world.observer.wrong() == [f"west: {WEB} has no answer in DNS"]
+    world.answers()
+    assert world.found() == [("dns", 0, None)]
+    world.answers(IP)
+    world.observer.dns_up("west")
+    world.observer.answered("west", WEB, None, "SERVFAIL")
+    world.after(1)
+    world.answers(IP)
+    assert world.found() == [("dns", 0, 0), ("dns", 0, 1)]
+    assert "no answer: SERVFAIL" in world.observer.findings[1].what
+
+
+def test_names_of_exporters_are_judged() -> None:
+    world = World()
+    world.expected.exported("west", WEB, ["10.2.0.1"])
+    addresses = (ONE, TWO, "10.2.0.1")
+    world.shows(*addresses, clusters=frozenset({"east"}))
+    assert world.observer.wrong() == [f"west: {WEB} names east, not east, west"]
+    world.shows(*addresses, clusters=frozenset({"east", "west"}))
+    assert world.observer.wrong() == []
+    world.shows(*addresses, clusters=frozenset({"west", "south"}))
+    world.after(1)
+    world.shows(*addresses, clusters=frozenset({"east", "west"}))
+    assert world.found() == [("clusters", 0, 1), ("clusters", 0, 1)]
+
+
+def test_a_namespace_that_nobody_told_of_is_nobodys_business() -> None:
+    world = World()
+    world.observer.saw("west", "kube-system/dns", Import("x", (), frozenset({"10.9.0.1"})))
+    assert world.found() == []
+    assert world.observer.wrong() == []
+
+
+def test_an_import_that_nobody_exports_is_a_stranger() -> None:
+    world = World()
+    world.observer.saw("west", "shop/other", Import("x", (), frozenset()))
+    assert world.found() == [("stranger", 0, None)]
+
+
+def test_names_are_asked_for_until_dns_has_forgotten_them() -> None:
+    world = World()
+    assert world.observer.to_ask("west") == [WEB]
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    assert world.observer.to_ask("west") == [WEB]
+    world.answers()
+    assert world.observer.to_ask("west") == []
