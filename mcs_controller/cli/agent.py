@@ -5,7 +5,7 @@ Each term of leadership has a manager of controllers and a registry of its own, 
 /readyz. A replica that does not lead is ready: nothing is wrong with it, and it waits. An API server that is
 away or lacks a CRD keeps the agent unready and is waited for; only errors that waiting cannot cure end the
 process. The heartbeat is every replica's own: a cluster whose API server is away has no leader, and is not
-dead.
+dead. All else that a term writes passes the fence of its lease (`kube/fence.py`); Events outlive the term.
 """
 
 import argparse
@@ -109,13 +109,25 @@ async def _work(
     recorder = EventRecorder(
         local, component=COMPONENT, instance=instance_name(), clock=clock, registry=registry
     )
-    presence = Presence(config, local, broker, clock=clock, random=random)
+    elector, leaders_local, leaders_broker = None, local, broker
+    if settings.leader_elect:
+        elector = LeaderElector(
+            local,
+            settings.lease_namespace,
+            settings.lease_name,
+            identity=f"{instance_name()}_{random.getrandbits(32):08x}",
+            clock=clock,
+            random=random,
+        )
+        health.add("leader election", lambda: elector.problem)
+        leaders_local, leaders_broker = local.fenced(elector.fence), broker.fenced(elector.fence)
+    presence = Presence(config, local, broker, clock=clock, random=random, leaders_broker=leaders_broker)
 
     def make_term(of_term: CollectorRegistry) -> Manager:
         context = Context.of(
             config,
-            local=local,
-            broker=broker,
+            local=leaders_local,
+            broker=leaders_broker,
             clock=clock,
             random=random,
             registry=of_term,
@@ -129,16 +141,7 @@ async def _work(
     async with Tasks("agent") as tasks:
         tasks.start(recorder.run(), name="events", essential=False)
         tasks.start(presence.run(), name="presence")
-        if settings.leader_elect:
-            elector = LeaderElector(
-                local,
-                settings.lease_namespace,
-                settings.lease_name,
-                identity=f"{instance_name()}_{random.getrandbits(32):08x}",
-                clock=clock,
-                random=random,
-            )
-            health.add("leader election", lambda: elector.problem)
+        if elector is not None:
             await elector.run(terms.serve)
         else:
             await terms.serve()

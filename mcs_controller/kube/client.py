@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
+from mcs_controller.kube.contact import Contact
 from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.decoding.left_out import LeftOutLedger
@@ -23,15 +24,8 @@ from mcs_controller.kube.decoding.object_reader import UNBOUNDED, Bounds, LeftOu
 from mcs_controller.kube.decoding.object_reader import JsonObject as JsonObject
 from mcs_controller.kube.decoding.shallow import shallow
 from mcs_controller.kube.error_mapping import error_of_response
-from mcs_controller.kube.errors import (
-    TEXT_MAX_CHARS,
-    ApiError,
-    ConfigError,
-    DecodeError,
-    KubeError,
-    Timeout,
-    TooLarge,
-)
+from mcs_controller.kube.errors import TEXT_MAX_CHARS, DecodeError, KubeError
+from mcs_controller.kube.fence import Fence
 from mcs_controller.kube.pacing.turns import Turn, WorkClock
 from mcs_controller.kube.requests import (
     Query,
@@ -67,17 +61,10 @@ class ListResult(NamedTuple):
     resource_version: str
 
 
-class RequestObserver(Protocol):
-    """Told of every request that ended: `result` is the HTTP status or a word such as `timeout`."""
-
-    def __call__(self, verb: str, kind: str, result: str, seconds: float) -> None: ...
-
-
 class Client:
     """One API server, by name (`local`, `broker`).
 
-    `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop
-    time of the last answer or watch line, None before the first.
+    With a `fence` nothing is written that the fence does not let pass: all writes raise `NotLeading` then.
     """
 
     def __init__(
@@ -87,17 +74,40 @@ class Client:
         name: str = "",
         timeout_seconds: float = 15.0,
         work_clock: WorkClock = perf_counter,
+        contact: Contact | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self.name = name
-        self.last_contact: float | None = None
-        self.reachable = False
-        self.observer: RequestObserver | None = None
+        self.contact = contact or Contact()
         self.left_out = LeftOutLedger(name)
-        self._reached_again: list[Callable[[], None]] = []
         self._transport = transport
         self._timeout_seconds = timeout_seconds
+        self._fence = fence
+        self._before_sending = fence.check if fence is not None else None
+        self._work_clock = work_clock
         # Shared by all that is read from this server: together they take one turn at a time.
         self._turn = Turn(now=work_clock)
+
+    def fenced(self, fence: Fence) -> "Client":
+        """The same server over the same connections, with `fence` before each write."""
+        return Client(
+            self._transport,
+            name=self.name,
+            timeout_seconds=self._timeout_seconds,
+            work_clock=self._work_clock,
+            contact=self.contact,
+            fence=fence,
+        )
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the last attempt got any answer, a refusal included."""
+        return self.contact.reachable
+
+    @property
+    def last_contact(self) -> float | None:
+        """The loop time of the last answer or watch line, None before the first."""
+        return self.contact.last_contact
 
     async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
         """One object."""
@@ -211,21 +221,26 @@ class Client:
                     await stream.close()
                 raise error_of_response(stream.status, stream.headers, body)
         except KubeError as error:
-            self._failed("watch", resource.kind, error, started)
+            self.contact.failed("watch", resource.kind, error, started)
             raise
-        self._answered("watch", resource.kind, "200", started)
+        self.contact.answered("watch", resource.kind, "200", started)
         return Watch(
-            stream, self.touch, ObjectReader(parse, bounds, self._turn), partial(self._note, resource.kind)
+            stream,
+            self.contact.touch,
+            ObjectReader(parse, bounds, self._turn),
+            partial(self._note, resource.kind),
         )
 
     async def create(self, resource: Resource, body: Mapping[str, Any], *, namespace: str = "") -> JsonObject:
         """POST; raises `AlreadyExists`, `NamespaceTerminating`."""
         namespace = namespace or namespace_of(body)
-        return await self._write("create", resource, "POST", resource.path(namespace), body)
+        request = write_request("POST", resource.path(namespace), body, self._before_sending)
+        return await self._write("create", resource, request)
 
     async def update(self, resource: Resource, body: Mapping[str, Any]) -> JsonObject:
         """PUT; `metadata.resourceVersion` in the body is the precondition, `Conflict` its failure."""
-        return await self._write("update", resource, "PUT", path_of(resource, body), body)
+        request = write_request("PUT", path_of(resource, body), body, self._before_sending)
+        return await self._write("update", resource, request)
 
     async def patch(
         self,
@@ -239,7 +254,8 @@ class Client:
     ) -> JsonObject:
         """PATCH in the format that `content_type` names."""
         path = resource.path(namespace, name, subresource)
-        return await self._send("patch", resource.kind, patch_request(path, patch, content_type))
+        request = patch_request(path, patch, content_type, self._before_sending)
+        return await self._write("patch", resource, request)
 
     async def delete(
         self,
@@ -253,33 +269,17 @@ class Client:
     ) -> None:
         """DELETE, only if the object still has that `uid` and `resource_version`; raises `NotFound`."""
         options = delete_options(uid, resource_version, propagation)
-        await self._write("delete", resource, "DELETE", resource.path(namespace, name), options)
+        request = write_request("DELETE", resource.path(namespace, name), options, self._before_sending)
+        await self._write("delete", resource, request)
 
     async def close(self) -> None:
         """Give all connections up."""
         await self._transport.close()
 
-    def on_reached_again(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` whenever the server answers after a request that it did not answer.
-
-        The answer ends it.
-        """
-        self._reached_again.append(listener)
-        return partial(self._reached_again.remove, listener)
-
-    def touch(self) -> None:
-        """The server has just been heard of."""
-        again = not self.reachable and self.last_contact is not None
-        self.last_contact = asyncio.get_running_loop().time()
-        self.reachable = True
-        if again:
-            for listener in tuple(self._reached_again):
-                listener()
-
-    async def _write(
-        self, verb: str, resource: Resource, method: str, path: str, body: Mapping[str, Any]
-    ) -> JsonObject:
-        return await self._send(verb, resource.kind, write_request(method, path, body))
+    async def _write(self, verb: str, resource: Resource, request: Request) -> JsonObject:
+        if self._fence is not None:
+            await self._fence.opened()
+        return await self._send(verb, resource.kind, request)
 
     async def _send(self, verb: str, kind: str, request: Request) -> JsonObject:
         return await self._ask(verb, kind, request, self._object)
@@ -316,9 +316,9 @@ class Client:
                 text = f"{request.method} {request.path}: the answer cannot be read: {error}"
                 raise DecodeError(text[:TEXT_MAX_CHARS]) from error
         except KubeError as error:
-            self._failed(verb, kind, error, started)
+            self.contact.failed(verb, kind, error, started)
             raise
-        self._answered(verb, kind, str(response.status), started)
+        self.contact.answered(verb, kind, str(response.status), started)
         return parsed
 
     def _note(self, kind: str, left: LeftOut) -> None:
@@ -329,26 +329,3 @@ class Client:
         if response.status == 401 and await self._transport.renew_credential():
             response = await self._transport.request(request, timeout_seconds=timeout_seconds)
         return response
-
-    def _answered(self, verb: str, kind: str, result: str, started: float) -> None:
-        self.touch()
-        if self.observer is not None and self.last_contact is not None:
-            self.observer(verb, kind, result, self.last_contact - started)
-
-    def _failed(self, verb: str, kind: str, error: KubeError, started: float) -> None:
-        if isinstance(error, ApiError):
-            self._answered(verb, kind, str(error.status), started)
-        elif isinstance(error, DecodeError | TooLarge):
-            result = "too_large" if isinstance(error, TooLarge) else "undecodable"
-            self._answered(verb, kind, result, started)
-        else:
-            self.reachable = False
-            if self.observer is not None:
-                seconds = asyncio.get_running_loop().time() - started
-                self.observer(verb, kind, _no_answer(error), seconds)
-
-
-def _no_answer(error: KubeError) -> str:
-    if isinstance(error, Timeout):
-        return "timeout"
-    return "credential" if isinstance(error, ConfigError) else "unreachable"

@@ -5,6 +5,7 @@
     ├── TransportError          no answer came
     │   ├── Unreachable         refused, reset, name not resolved, TLS failure
     │   └── Timeout             no answer, or no watch line, before the deadline
+    ├── NotLeading              not sent: the lease of this replica may have run out
     ├── TooLarge                an answer beyond the bound
     │   └── LineTooLong         a watch line beyond the bound; the next one can be read
     ├── DecodeError             an answer that is not what the API promises
@@ -48,6 +49,10 @@ class Unreachable(TransportError):
 
 class Timeout(TransportError):
     """The deadline passed."""
+
+
+class NotLeading(KubeError):
+    """A write was not sent, because another replica may lead by now."""
 
 
 class TooLarge(KubeError):

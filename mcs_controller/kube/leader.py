@@ -3,13 +3,15 @@
 The rules are client-go's, so that the Lease says what people and tools expect. Others' clocks are
 never trusted: a lease counts as expired when *we* have not seen it change for its duration, by our own
 loop's clock. Whoever leads stops leading `renew_deadline_seconds` after its last renewal at the latest,
-which is before anybody else can take over; every request is bounded by what is left of that time.
+which is before anybody else can take over; every request is bounded by what is left of that time. A process
+that is stopped cannot stop leading: what it writes when it goes on is held back by the `fence`.
 
 What leading means is the caller's coroutine: it is cancelled when the lease is lost. When it ends by itself,
 with an error or without, the lease is released and the election ends with it.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from random import Random
@@ -19,6 +21,7 @@ from mcs_controller.api.resources import LEASES
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import Clock, rfc3339_micro
 from mcs_controller.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from mcs_controller.kube.fence import LeaseFence
 from mcs_controller.kube.tasks import SLOW_STOP_SECONDS, stopping_tasks
 
 _log = logging.getLogger(__name__)
@@ -32,7 +35,8 @@ class LeaderElector:
     """One candidate, `identity`, for one Lease.
 
     `leading` is True while its coroutine runs; `problem` says what keeps the lease from being read or
-    written, None when nothing does (also while another replica holds it).
+    written, None when nothing does (also while another replica holds it). Whoever leads writes through
+    clients with this `fence`.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class LeaderElector:
         self.leading = False
         self.holder = ""
         self.problem: str | None = "the lease has not been read yet"
+        self.fence = LeaseFence(clock)
         self._client = client
         self._namespace = namespace
         self._name = name
@@ -106,6 +111,7 @@ class LeaderElector:
             # The work ends first: until it has, no other replica may lead.
             await _end(work)
             self.leading = False
+            self.fence.close()
             await _end(renewal)
             await self._release()
 
@@ -114,7 +120,7 @@ class LeaderElector:
         loop = asyncio.get_running_loop()
         deadline = self._written_at + self._renew_deadline_seconds
         while True:
-            await asyncio.sleep(min(self._retry_seconds, max(0.0, deadline - loop.time())))
+            await self._sleep(min(self._retry_seconds, max(0.0, deadline - loop.time())))
             if loop.time() >= deadline:
                 return
             try:
@@ -129,6 +135,15 @@ class LeaderElector:
                 self.problem = f"lease {self._name} could not be renewed: {_text(error)}"
                 _log.warning("%s", self.problem)
 
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until the next renewal; not when something waits for it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.fence.in_doubt.wait()
+            # Once, however often it fails. What we hold of the lease may be hours old, with its machine.
+            self.fence.in_doubt.clear()
+            self._lease = None
+
     async def _renew(self) -> bool:
         """Whether the lease is still ours, and renewed."""
         if self._lease is None:
@@ -136,6 +151,7 @@ class LeaderElector:
         spec = self._spec(self._lease)
         if spec.get("holderIdentity") != self._identity:
             self.holder = str(spec.get("holderIdentity") or "")
+            self.fence.close()
             return False
         await self._put({**spec, "renewTime": rfc3339_micro(self._clock.now())})
         return True
@@ -188,18 +204,23 @@ class LeaderElector:
                 "leaseTransitions": 0,
             },
         }
-        sent_at = asyncio.get_running_loop().time()
+        sent_at, offset_seconds = asyncio.get_running_loop().time(), self.fence.offset_seconds()
         try:
             self._lease = await self._client.create(LEASES, body, namespace=self._namespace)
         except AlreadyExists:
             return False
-        self.holder, self._written_at = self._identity, sent_at
+        self._wrote(self._identity, sent_at, offset_seconds)
         return True
 
     async def _put(self, spec: JsonObject) -> None:
-        sent_at = asyncio.get_running_loop().time()
+        sent_at, offset_seconds = asyncio.get_running_loop().time(), self.fence.offset_seconds()
         self._lease = await self._client.update(LEASES, {**(self._lease or {}), "spec": spec})
-        self.holder, self._written_at = str(spec["holderIdentity"]), sent_at
+        self._wrote(str(spec["holderIdentity"]), sent_at, offset_seconds)
+
+    def _wrote(self, holder: str, sent_at: float, offset_seconds: float) -> None:
+        self.holder, self._written_at = holder, sent_at
+        if holder == self._identity:
+            self.fence.prove(sent_at + self._renew_deadline_seconds, offset_seconds)
 
     async def _release(self) -> None:
         if self._lease is None or self.holder != self._identity:

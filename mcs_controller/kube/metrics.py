@@ -98,7 +98,7 @@ class KubeMetrics:
                 duration = durations[verb] = self._request_seconds.labels(client.name, verb)
             duration.observe(seconds)
 
-        client.observer = observe
+        client.contact.observer = observe
 
     def watch_reflector(self, reflector: Reflector[Any], *, client: str) -> None:
         """Show the state of the watches of `reflector`, on the client of that name."""

@@ -3,7 +3,7 @@
 A list is asked for compressed. Everything else is small or a stream, and is cheaper without.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -40,15 +40,23 @@ def watch_request(path: str, selectors: Query, resource_version: str, timeout_se
     return Request("GET", path, query, _JSON)
 
 
-def write_request(method: str, path: str, body: Mapping[str, Any]) -> Request:
+def write_request(
+    method: str, path: str, body: Mapping[str, Any], before_sending: Callable[[], None] | None = None
+) -> Request:
     """A write of a whole object, or of the options of a deletion."""
-    return Request(method, path, (), _JSON_BODY, to_json(body))
+    return Request(method, path, (), _JSON_BODY, to_json(body), before_sending=before_sending)
 
 
-def patch_request(path: str, patch: bytes | Mapping[str, Any] | list[Any], content_type: str) -> Request:
+def patch_request(
+    path: str,
+    patch: bytes | Mapping[str, Any] | list[Any],
+    content_type: str,
+    before_sending: Callable[[], None] | None = None,
+) -> Request:
     """A patch, in the format that `content_type` names."""
     body = patch if isinstance(patch, bytes) else to_json(patch)
-    return Request("PATCH", path, (), {**_JSON, "content-type": content_type}, body)
+    headers = {**_JSON, "content-type": content_type}
+    return Request("PATCH", path, (), headers, body, before_sending=before_sending)
 
 
 def delete_options(uid: str | None, resource_version: str | None, propagation: str | None) -> dict[str, Any]:

@@ -290,7 +290,9 @@ async def test_the_id_is_asked_for_soon_at_first_and_then_every_ten_seconds() ->
     sim.faults.fail(503)
     client = sim.client()
     asked: list[float] = []
-    client.observer = lambda verb, kind, result, seconds: asked.append(asyncio.get_running_loop().time())
+    client.contact.observer = lambda verb, kind, result, seconds: asked.append(
+        asyncio.get_running_loop().time()
+    )
     finding = asyncio.create_task(ClusterId(client, random=Longest()).find("east"))
     await asyncio.sleep(40)
     finding.cancel()

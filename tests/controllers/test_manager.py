@@ -79,10 +79,10 @@ async def test_nothing_of_a_manager_lives_on_in_the_clients_when_it_has_ended() 
     for _ in range(3):
         running = asyncio.create_task(manager.run())
         await asyncio.sleep(1)
-        assert len(client._reached_again) == 1
+        assert len(client.contact._reached_again) == 1
         running.cancel()
         await asyncio.wait({running})
-        assert client._reached_again == []
+        assert client.contact._reached_again == []
         context.local._running = False
 
 

@@ -17,6 +17,7 @@ from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.membership.presence import Names, Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.transport import Request, Response, Transport
+from mcs_controller.kube.fence import LeaseFence
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object
@@ -46,12 +47,16 @@ class East:
         self.world = world
         self.clock = LoopClock()
         self.wire = Interrupted(world.broker.transport("member-east"))
+        self.fence = LeaseFence(LoopClock())
+        self.fence.prove(float("inf"), self.fence.offset_seconds())
+        broker = Client(self.wire, name="broker")
         self.presence = Presence(
             AgentConfig(cluster_id="east"),
             Client(world["east"].sim.transport("agent"), name="local"),
-            Client(self.wire, name="broker"),
+            broker,
             clock=self.clock,
             random=Random(3),
+            leaders_broker=broker.fenced(self.fence),
         )
         self.breaks: list[str] = []
         self.changes = 0
@@ -382,3 +387,27 @@ async def test_the_machines_time_zone_does_not_matter(monkeypatch: pytest.Monkey
             after = (await east.status())["heartbeat"]
     time.tzset()
     assert (before, after) == ("2026-01-01T01:23:20.000000Z", "2026-01-01T01:23:20.000001Z")
+
+
+async def test_a_leader_that_was_stopped_renews_the_heartbeat_and_states_nothing() -> None:
+    async with east_alone() as east:
+        await east.step()
+        east.states(SOMETHING)
+        await east.step()
+        said = await east.status()
+
+        async def stopped_for_longer_than_the_lease() -> None:
+            await asyncio.sleep(12)
+
+        east.fence.prove(asyncio.get_running_loop().time() + 10, east.fence.offset_seconds())
+        east.wire.before_write = stopped_for_longer_than_the_lease
+        east.states((frozenset(), frozenset()))
+        await east.step()
+        now = await east.status()
+        assert east.presence.problem is None
+        assert now["heartbeat"] > said["heartbeat"]
+        assert now["exported"] == said["exported"]
+
+        east.fence.prove(float("inf"), east.fence.offset_seconds())
+        await east.step()
+        assert (await east.status())["exported"] != said["exported"]

@@ -132,6 +132,8 @@ class ScriptedTransport:
         self._answer = answer
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        if request.before_sending is not None:
+            request.before_sending()
         self.requests.append(request)
         self.timeouts_seconds.append(timeout_seconds)
         answer = self._answer(request)

@@ -76,14 +76,14 @@ class Replica:
     def __init__(self, server: LeaseServer, name: str, **options: Any) -> None:
         self.led: list[tuple[float, float]] = []
         self.ends_after_seconds = 0.0
+        self.transport = server.transport(name)
         self.elector = LeaderElector(
-            Client(server.transport(name)),
+            Client(self.transport),
             "mcs",
             "agent",
             name,
-            clock=FakeClock(),
             random=Random(name),
-            **options,
+            **{"clock": FakeClock(), **options},
         )
 
     def leads(self) -> bool:

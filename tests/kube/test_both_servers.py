@@ -160,7 +160,7 @@ async def test_a_list_whose_pages_are_too_large_goes_on_from_its_token_with_smal
         await client.create(SERVICES, body)
     monkeypatch.setattr("mcs_controller.kube.client.ANSWER_MAX_BYTES", 10_000)
     results: list[str] = []
-    client.observer = lambda verb, kind, result, seconds: results.append(result)
+    client.contact.observer = lambda verb, kind, result, seconds: results.append(result)
 
     found = await client.list(SERVICES, namespace=namespace, page_size=6)
 

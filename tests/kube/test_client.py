@@ -297,7 +297,7 @@ async def test_the_observer_counts_every_end_of_a_request() -> None:
         ok(WEB), refusal(409, "Conflict"), Timeout("slow"), Unreachable("refused"), Response(200, {}, b"junk")
     )
     told: list[tuple[str, str, str]] = []
-    client.observer = lambda verb, kind, result, seconds: told.append((verb, kind, result))
+    client.contact.observer = lambda verb, kind, result, seconds: told.append((verb, kind, result))
     await client.get(SERVICES, "web", "shop")
     for _ in range(4):
         with pytest.raises(KubeError):
@@ -327,7 +327,7 @@ async def test_whoever_asked_is_told_when_a_server_that_did_not_answer_is_heard_
     ]
     client, transport = client_of(*answers)
     told: list[int] = []
-    client.on_reached_again(lambda: told.append(len(transport.requests)))
+    client.contact.on_reached_again(lambda: told.append(len(transport.requests)))
     for _ in answers:
         with contextlib.suppress(KubeError):
             await client.get(SERVICES, "web", "shop")

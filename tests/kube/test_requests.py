@@ -104,7 +104,7 @@ async def test_a_verb_sends_one_request_and_is_observed_by_its_name(
     transport = ScriptedTransport(answer)
     client = Client(transport, timeout_seconds=7)
     told: list[tuple[str, str, str, float]] = []
-    client.observer = lambda *what: told.append(what)
+    client.contact.observer = lambda *what: told.append(what)
 
     await call(client)
 
@@ -131,7 +131,7 @@ async def test_a_list_says_what_it_wants_and_has_a_longer_deadline(
     transport = ScriptedTransport(lambda request: ok(LISTED))
     client = Client(transport, timeout_seconds=timeout_seconds)
     told: list[tuple[str, str, str]] = []
-    client.observer = lambda verb, kind, result, seconds: told.append((verb, kind, result))
+    client.contact.observer = lambda verb, kind, result, seconds: told.append((verb, kind, result))
     await client.list(
         SERVICES,
         namespace="shop",
@@ -167,7 +167,7 @@ async def test_a_watch_says_what_it_wants_and_how_long_it_may_be_silent() -> Non
     transport = Listening(lambda request: ok({}))
     client = Client(transport, timeout_seconds=7)
     told: list[tuple[str, str, str, float]] = []
-    client.observer = lambda *what: told.append(what)
+    client.contact.observer = lambda *what: told.append(what)
     async with await client.watch(SERVICES, resource_version="5"):
         pass
     async with await client.watch(
@@ -223,7 +223,7 @@ async def test_how_a_request_ended_is_observed_with_the_time_that_it_took(
 
     client = Client(ScriptedTransport(late))
     told: list[tuple[str, str, str, float]] = []
-    client.observer = lambda *what: told.append(what)
+    client.contact.observer = lambda *what: told.append(what)
     await asyncio.sleep(10)
     with pytest.raises(KubeError):
         await client.get(SERVICES, "web", "shop")
@@ -235,7 +235,7 @@ async def test_how_a_request_ended_is_observed_with_the_time_that_it_took(
 async def test_a_watch_that_is_refused_is_observed_as_one() -> None:
     client = Client(ScriptedTransport(lambda request: refusal(410, "Expired")))
     told: list[tuple[str, str, str, float]] = []
-    client.observer = lambda *what: told.append(what)
+    client.contact.observer = lambda *what: told.append(what)
     with pytest.raises(KubeError):
         await client.watch(SERVICES, resource_version="5")
     assert told == [("watch", "Service", "410", 0)]

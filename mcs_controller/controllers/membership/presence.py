@@ -3,7 +3,7 @@
 It proves that the cluster id is ours (the MemberCluster names our kube-system UID, or none yet), and renews
 the heartbeat. Every replica does that, leading or not: a cluster whose API server is down can have no leader,
 and must not count as dead for that (MCS-LIFE-03). Only the leader states what is exported
-(`clusterset/membership/statement.py`).
+(`clusterset/membership/statement.py`): a round with a statement is written through the leader's client.
 
 What was written is remembered. If the broker has an older version, or nothing, the broker was restored, wiped
 or rebuilt. Then other missing objects prove nothing, either (docs/decisions/0008-proof.md), and listeners are
@@ -29,7 +29,7 @@ from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import Clock, rfc3339_micro
-from mcs_controller.kube.errors import Conflict, KubeError, NotFound
+from mcs_controller.kube.errors import Conflict, KubeError, NotFound, NotLeading
 from mcs_controller.kube.store import is_older
 
 _log = logging.getLogger(__name__)
@@ -61,6 +61,7 @@ class Presence:
         *,
         clock: Clock,
         random: randomness.Random,
+        leaders_broker: Client | None = None,
     ) -> None:
         self.verified = False
         self.excluded = False
@@ -72,6 +73,7 @@ class Presence:
         self._namespace = member_namespace(config.cluster_id)
         self._local = local
         self._broker = broker
+        self._leaders_broker = leaders_broker or broker
         self._clock = clock
         self._random = random
         self._hurried_until_seconds = 0.0
@@ -150,8 +152,10 @@ class Presence:
         except Conflict:
             # Somebody else wrote: the administrator, another replica, or another cluster with this id.
             await self._read_and_write()
+        except NotLeading:
+            await self._read_and_write(may_state=False)
 
-    async def _read_and_write(self) -> None:
+    async def _read_and_write(self, *, may_state: bool = True) -> None:
         raw = await self._broker.get(MEMBER_CLUSTERS, self._config.cluster_id, self._namespace)
         member = decode_member(raw)
         self.check_owner(member)
@@ -161,14 +165,15 @@ class Presence:
             "version": __version__,
             "heartbeat": self._later_than(self._heartbeat),
         }
-        names = self.exported()
+        names = self.exported() if may_state else None
         if names is not None:
             said = statement(self._later_than(self._stated_at), *names)
             status["exported"] = encode_statement(said)
         newest = self.newest_version()
         # With the version, only one of two clusters that claim one id at once succeeds. And nothing is
         # stated on a broker that was restored after `_judge`.
-        written = await self._broker.patch(
+        writer = self._broker if names is None else self._leaders_broker
+        written = await writer.patch(
             MEMBER_CLUSTERS,
             self._config.cluster_id,
             {"metadata": {"resourceVersion": raw["metadata"]["resourceVersion"]}, "status": status},

@@ -40,7 +40,7 @@ class Manager:
         async with contextlib.AsyncExitStack() as stack:
             # The clients live longer than this manager, which must not live on in them.
             for queue, client in self._queues():
-                stack.callback(client.on_reached_again(queue.retry_unanswered))
+                stack.callback(client.contact.on_reached_again(queue.retry_unanswered))
             tasks = await stack.enter_async_context(Tasks(self._name))
             for side in self._sides:
                 tasks.start(side.run(), name=side.side)

@@ -84,9 +84,14 @@ class ObjectWriter(Generic[T]):
             return self._remember(await self._corrected(entry.key, request))
 
     async def delete(self, entry: Entry[T], *, propagation: str | None = None) -> None:
-        """Delete exactly the object known as `entry`; no error if it is gone already."""
+        """Delete exactly the version known as `entry`; no error if it is gone already."""
         request = self._client.delete(
-            self._resource(), entry.name, namespace=entry.namespace, uid=entry.uid, propagation=propagation
+            self._resource(),
+            entry.name,
+            namespace=entry.namespace,
+            uid=entry.uid,
+            resource_version=entry.resource_version,
+            propagation=propagation,
         )
         try:
             await request

@@ -6,7 +6,7 @@ The session is kept lean all the same: connections are kept alive, URLs and head
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -16,7 +16,7 @@ from yarl import URL
 
 from mcs_controller.kube.connection.http_connection import ExchangeError
 from mcs_controller.kube.connection.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE_SECONDS
-from mcs_controller.kube.errors import ConfigError
+from mcs_controller.kube.errors import ConfigError, KubeError
 
 _ERRORS: Final = (aiohttp.ClientError, HttpProcessingError)
 
@@ -38,8 +38,9 @@ class Session:
         body: bytes | None,
         context: ssl.SSLContext | None,
         inactivity_seconds: float | None,
+        before_sending: Callable[[], None] | None = None,
     ) -> "SessionAnswer":
-        """The answer, once its headers are here.
+        """The answer, once its headers are here; what `before_sending` raises goes through.
 
         Raises:
             ExchangeError, OSError: there is none.
@@ -50,7 +51,7 @@ class Session:
                 method,
                 URL(self._server + target, encoded=True),
                 headers=headers,
-                data=body,
+                data=_body(body, before_sending),
                 timeout=_silence(inactivity_seconds),
                 ssl=context if context is not None else True,
                 server_hostname=self._server_name,
@@ -58,6 +59,9 @@ class Session:
                 allow_redirects=False,
             )
         except _ERRORS as error:
+            if isinstance(error.__cause__, KubeError):
+                # Of `before_sending`: aiohttp takes it for a failure to send.
+                raise error.__cause__ from None
             raise _told(error, self._server) from _cause(error)
         return SessionAnswer(response, self._server)
 
@@ -107,6 +111,30 @@ class SessionAnswer:
         """Give up what has not been read."""
         if not self._response.closed:
             self._response.close()
+
+
+class _CheckedBody(aiohttp.BytesPayload):
+    """A body that is checked in the step in which aiohttp writes it.
+
+    The headers may have left by then; without its body the server carries out nothing.
+    """
+
+    def __init__(self, body: bytes, before_sending: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._before_sending = before_sending
+
+    async def write_with_length(
+        self, writer: aiohttp.abc.AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write the body, unless the check raises."""
+        self._before_sending()
+        await super().write_with_length(writer, content_length)
+
+
+def _body(body: bytes | None, before_sending: Callable[[], None] | None) -> bytes | _CheckedBody | None:
+    if body is None or before_sending is None:
+        return body
+    return _CheckedBody(body, before_sending)
 
 
 def _told(error: Exception, server: str) -> Exception:

@@ -5,7 +5,7 @@ No proxy, no coding of the answer, HTTP/1.1. What is not plain goes by `aiohttp_
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from yarl import URL
@@ -35,10 +35,12 @@ class Direct:
         body: bytes | None,
         context: ssl.SSLContext | None,
         inactivity_seconds: float | None,
+        before_sending: Callable[[], None] | None = None,
     ) -> "DirectAnswer":
         """The answer, once its headers are here.
 
         A server closes a connection that it finds idle; when that crosses a request it is asked once more.
+        What `before_sending` raises goes through.
 
         Raises:
             ExchangeError, OSError: there is none.
@@ -50,12 +52,12 @@ class Direct:
         if connection is None:
             connection = await self._pool.connect(context)
         try:
-            await _heard(connection, request)
+            await _heard(connection, request, before_sending)
         except ConnectionLost as error:
             if not (used_before and error.unanswered and method in _REPEATABLE):
                 raise
             connection = await self._pool.connect(context)
-            await _heard(connection, request)
+            await _heard(connection, request, before_sending)
         if inactivity_seconds is not None:
             connection.watch_silence(inactivity_seconds)
         return DirectAnswer(connection, self._pool, context)
@@ -104,9 +106,11 @@ class DirectAnswer:
             self._pool.give(connection, self._context)
 
 
-async def _heard(connection: Connection, request: bytes) -> None:
+async def _heard(connection: Connection, request: bytes, before_sending: Callable[[], None] | None) -> None:
     """Ask, and wait for the head of the answer."""
     try:
+        if before_sending is not None:
+            before_sending()
         connection.ask(request)
         await connection.head()
         coding = connection.headers.get("content-encoding", "identity")

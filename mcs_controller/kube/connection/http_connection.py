@@ -9,7 +9,9 @@ Whatever goes wrong is an `ExchangeError` or an `OSError`, and the connection ca
 """
 
 import asyncio
+import contextlib
 import socket
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
@@ -22,8 +24,10 @@ HEAD_MAX_BYTES: Final = 64 * 1024
 UNREAD_MAX_BYTES: Final = 256 * 1024
 """More than that of a body waits in the kernel until it is asked for."""
 
-
 WRITE_BYTES: Final = 64 * 1024
+
+_RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: on, for no time (socket(7))."""
 
 
 class ExchangeError(Exception):
@@ -229,9 +233,22 @@ class Connection(asyncio.Protocol):
         if self._silence_timer is not None:
             self._silence_timer.cancel()
         if self._transport is not None:
+            if self._asked and not self._answered:
+                self._discard_unsent()
             self._transport.abort()
         self._wake()
         self._on_lost(self)
+
+    def _discard_unsent(self) -> None:
+        """Have the kernel reset the connection, and forget what of the request it has not delivered.
+
+        Else a write that was given up would still be carried out when the server reads again.
+        """
+        assert self._transport is not None
+        peer = self._transport.get_extra_info("socket")
+        if peer is not None and peer.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
 
     def _end_of_exchange(self) -> None:
         if not self._asked:

@@ -157,7 +157,13 @@ class HttpTransport:
         is_plain = not self._has_proxy and headers.get("accept-encoding") == "identity"
         way = self._direct if is_plain else self._session
         return await way.ask(
-            request.method, target, headers, request.body, self._tls_context(), inactivity_seconds
+            request.method,
+            target,
+            headers,
+            request.body,
+            self._tls_context(),
+            inactivity_seconds,
+            request.before_sending,
         )
 
     def _unanswered(self, error: BaseException) -> KubeError:

@@ -6,7 +6,7 @@ raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when ther
 `TooLarge` when it is longer than its bound.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -21,7 +21,9 @@ HEAD_BYTES: Final = 64 * 1024
 class Request:
     """One HTTP request; `path` and `query` are unescaped, header names are lower case.
 
-    `answer_max_bytes` bounds the answer's body, after decompression.
+    `answer_max_bytes` bounds the answer's body, after decompression. A transport calls `before_sending` in
+    the step of the loop in which it hands the request over, each time that it does; nothing is sent if it
+    raises.
     """
 
     method: str
@@ -30,6 +32,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     answer_max_bytes: int = ANSWER_MAX_BYTES
+    before_sending: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ class Transport(Protocol):
     """One API server as this process reaches it, with the credential that it uses."""
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
-        """Send one request and read the whole answer. Raises `TransportError`, `TooLarge`."""
+        """Send one request and read the whole answer.
+
+        Raises `TransportError`, `TooLarge`, and what the request's `before_sending` raises.
+        """
         ...
 
     async def stream(

@@ -15,7 +15,7 @@ from random import Random
 from time import perf_counter
 from typing import Final, Generic, Protocol, TypeVar
 
-from mcs_controller.kube.errors import ApiError, Conflict, KubeError, TransportError
+from mcs_controller.kube.errors import ApiError, Conflict, KubeError, NotLeading, TransportError
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.pacing.turns import Turn, WorkClock
 from mcs_controller.kube.queue.ready import Lane, Lanes, OneLine, Ready, lane_of_work
@@ -231,8 +231,8 @@ class WorkQueue(Generic[K]):
     def _retry(self, key: K, error: BaseException) -> None:
         backoff = self._backoffs.get(key)
         # A first conflict is no warning: another writer was quicker, and the next reconcile reads what it
-        # wrote.
-        is_news = backoff is not None or not isinstance(error, Conflict)
+        # wrote. And all keys of a leader that was stopped fail at once.
+        is_news = backoff is not None or not isinstance(error, (Conflict, NotLeading))
         if backoff is None:
             backoff = self._backoffs[key] = Backoff(
                 self._first_retry_seconds, self._longest_retry_seconds, random=self._random

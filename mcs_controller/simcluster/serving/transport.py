@@ -30,6 +30,8 @@ class InProcessTransport:
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         self._check_open()
         await asyncio.sleep(0)
+        if request.before_sending is not None:
+            request.before_sending()
         answer = self._server.handle(request, user=self._user)
         response = await self._in_time(answer, timeout_seconds)
         if len(response.body) > request.answer_max_bytes:
