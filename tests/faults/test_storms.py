@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,11 @@ from mcs_controller.api.resources import NAMESPACES
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.credentials import StaticCredential
 from mcs_controller.kube.connection.http_transport import HttpTransport
+from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.errors import ApiError, Conflict, NotFound, ServerError, TooManyRequests, Unreachable
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.support.objects import namespace_body
-from tests.support.storms import ALL, WRITES, Front, Storm, Storms
+from tests.support.storms import ALL, WRITES, Certificate, Front, Storm, Storms
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,27 @@ async def test_a_watch_passes_event_by_event_whatever_befalls_the_rest(front: Fr
                 assert isinstance(body, dict)
                 assert (kind, body["metadata"]["name"]) == ("ADDED", "shop")
                 return
+
+
+async def test_a_certificate_is_shown_after_all_connections_have_ended(
+    front: Front, client: Client, tmp_path: Path
+) -> None:
+    version = (await client.list(NAMESPACES)).resource_version
+    async with await client.watch(NAMESPACES, resource_version=version) as watch:
+        first = Certificate(tmp_path, "first")
+        front.show(first)
+        with pytest.raises(Unreachable):
+            await anext(watch)
+    for shown in (first, Certificate(tmp_path, "second")):
+        front.show(shown)
+        tls = TlsSettings(ca=first.ca.encode())
+        by_tls = Client(HttpTransport(front.url, credential=StaticCredential("Bearer admin"), tls=tls))
+        if shown is first:
+            assert (await by_tls.list(NAMESPACES)).items
+        else:
+            with pytest.raises(Unreachable, match="is not trusted"):
+                await by_tls.list(NAMESPACES)
+        await by_tls.close()
 
 
 async def test_a_server_that_is_away_does_not_answer(storms: Storms) -> None:

@@ -90,7 +90,8 @@ class ControlPlane:
         admin = new_credential(ADMIN, "system:masters")
         self._tokens = {one.user: one.token for one in (admin, manager, *spec.credentials)}
         write_token_file(self._work_dir / "tokens.csv", (admin, manager, *spec.credentials))
-        write_service_account_key(self._work_dir / "service-account.key")
+        self.service_account_key = self._work_dir / "service-account.key"
+        write_service_account_key(self.service_account_key)
         self.audit_log = self._work_dir / "audit.log"
         if spec.audited:
             write_audit_policy(self._audit_policy)
@@ -226,7 +227,7 @@ class ControlPlane:
         return self._work_dir / "audit-policy.json"
 
     def _api_server_flags(self, etcd_url: str, spec: ControlPlaneSpec) -> Iterator[str]:
-        key = self._work_dir / "service-account.key"
+        key = self.service_account_key
         cidrs = [SERVICE_CIDR_V4, *([SERVICE_CIDR_V6] if spec.dual_stack else [])]
         yield f"--etcd-servers={etcd_url}"
         yield f"--etcd-prefix=/{self.name}"
@@ -258,6 +259,6 @@ class ControlPlane:
         yield f"--cert-dir={self.ca_file.parent}"
         yield "--leader-elect=false"
         yield "--use-service-account-credentials=true"
-        yield f"--service-account-private-key-file={self._work_dir / 'service-account.key'}"
+        yield f"--service-account-private-key-file={self.service_account_key}"
         yield f"--controllers={','.join(spec.controllers)}"
         yield "--endpointslice-updates-batch-period=0s"

@@ -37,17 +37,31 @@ class FrontServer:
         trust = None if ca is None else Path(ca).read_text()
         self._context = ssl.create_default_context(cadata=trust) if url.startswith("https:") else False
         self._session: aiohttp.ClientSession | None = None
+        self._runner: web.ServerRunner | None = None
 
     async def listen(self) -> int:
         connector = aiohttp.TCPConnector(limit=0, ssl=self._context)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(), auto_decompress=False
         )
-        runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port: int = runner.addresses[0][1]
+        await self._serve(0, None)
+        assert self._runner is not None
+        port: int = self._runner.addresses[0][1]
         return port
+
+    async def show(self, certificate: str, key: str) -> None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        assert self._runner is not None
+        port = self._runner.addresses[0][1]
+        await self._runner.cleanup()
+        await self._serve(port, context)
+
+    async def _serve(self, port: int, context: ssl.SSLContext | None) -> None:
+        server = web.Server(self._handle, handler_cancellation=True)
+        self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=context).start()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         verb = verb_of(request)
@@ -130,6 +144,9 @@ async def main() -> None:
             fronts.append(FrontServer(what["url"], what["ca"]))
             return {"number": len(fronts) - 1, "port": await fronts[-1].listen()}
         front = fronts[what["number"]]
+        if do == "show":
+            await front.show(what["certificate"], what["key"])
+            return {}
         if do == "set":
             front.storms = tuple(Storm(**{**one, "verbs": tuple(one["verbs"])}) for one in what["storms"])
             return {}

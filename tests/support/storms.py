@@ -4,12 +4,14 @@
         front = storms.before(plane.url, plane.ca_file)
         front.set(Storm(share=0.5, verbs=WRITES, status=409))
 
-A program is given `front.url`, plain HTTP, in place of the server's, with its own credential. Watches pass
-unless a storm names them. The proxies of one `Storms` live in a process of their own (`storm_process.py`).
+A program is given `front.url` in place of the server's, plain HTTP unless a certificate is shown, with its
+own credential. Watches pass unless a storm names them. The proxies of one `Storms` live in a process of their
+own (`storm_process.py`).
 """
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,6 +43,23 @@ class Storm:
     """The server answers, after it has written what it was to write, and the connection breaks instead."""
 
 
+class Certificate:
+    """A new one for 127.0.0.1, signed by itself as a fresh API server's is: `ca` is what trusts it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.file, self.key = folder / f"{name}.crt", folder / f"{name}.key"
+        curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+        key = (*curve, "-nodes", "-keyout", str(self.key))
+        named = ("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
+        subprocess.run(
+            ["openssl", "req", "-x509", *key, *named, "-out", str(self.file)], check=True, capture_output=True
+        )
+
+    @property
+    def ca(self) -> str:
+        return self.file.read_text()
+
+
 class Front:
     """The proxy before one API server; `url` stands for the server's."""
 
@@ -48,6 +67,12 @@ class Front:
         self.url = url
         self._process = process
         self._number = number
+
+    def show(self, certificate: Certificate) -> None:
+        """Start again, by TLS: all connections end, and new ones are shown this certificate."""
+        files = {"certificate": str(certificate.file), "key": str(certificate.key)}
+        self._process.order("show", number=self._number, **files)
+        self.url = self.url.replace("http:", "https:")
 
     def set(self, *storms: Storm) -> None:
         """From now on these; a request suffers the first that strikes it. None: all pass."""
