@@ -2,7 +2,8 @@
 
 It passes requests on until it is told to misbehave. Each way of misbehaving repeats the request's headers
 in the place where a program is most likely to show them: an answer's reason, message or body, a redirect, an
-error inside a watch, bytes that are no HTTP. It counts the answers that it gave in the present way.
+error inside a watch, bytes that are no HTTP. It counts the answers that it gave in the present way, and notes
+each `Authorization` header that it is shown.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Mirror:
         self.url = ""
         self.way: Way = "pass"
         self.answers = 0
+        self.credentials: set[str] = set()
         self._upstream = upstream
         self._elsewhere = elsewhere
         self._session: aiohttp.ClientSession | None = None
@@ -53,6 +55,7 @@ class Mirror:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.answers += 1
+        self.credentials.add(request.headers.get("Authorization", ""))
         said = _said(request)
         is_watch = "watch=" in request.query_string
         match self.way:
@@ -97,6 +100,9 @@ class Mirror:
                     await response.write(chunk)
                 await response.write_eof()
                 return response
+        except ConnectionError:
+            # The agent has closed the connection.
+            return web.Response()
         finally:
             self._watches.discard(task)
 

@@ -52,6 +52,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 TOKEN = "cAnaryToken0001xyzXYZ"
 NEXT_TOKEN = "cAnaryToken0002xyzXYZ"
 PASSWORD = "c&nary pass/word"
+PLUGIN_TOKEN = "cAnaryToken0003xyzXYZ"
 PLUGIN_SECRET = "cAnaryOfThePlugin3"
 READ = (
     EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES,
@@ -79,7 +80,7 @@ class Kind:
 def kinds(folder: Path) -> dict[str, Kind]:
     token_file, login = folder / "token", folder / "login"
     token_file.write_text(TOKEN + "\n")
-    login.write_text(LOGIN.format(token=TOKEN, folder=folder))
+    login.write_text(LOGIN.format(token=PLUGIN_TOKEN, folder=folder))
     login.chmod(0o755)
     plugin = {
         "command": str(login),
@@ -91,7 +92,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
     return {
         "token": Kind((TOKEN,), {"token": TOKEN}),
         "token file": Kind((TOKEN, NEXT_TOKEN), {"tokenFile": str(token_file)}),
-        "exec plugin": Kind((TOKEN, PLUGIN_SECRET), {"exec": plugin}),
+        "exec plugin": Kind((PLUGIN_TOKEN, PLUGIN_SECRET), {"exec": plugin}),
         "password": Kind((PASSWORD, pair), {"username": "east", "password": PASSWORD}),
     }
 
@@ -230,3 +231,5 @@ async def test_no_credential_is_shown_whatever_the_servers_answer(
     assert_hidden(secrets, "log", text)
     assert_hidden(secrets, "objects", await setting.written())
     assert setting.elsewhere == [], "no redirect is followed"
+    assert not setting.local.credentials & setting.broker.credentials
+    assert all(len(mirror.credentials) in (1, 2) for mirror in mirrors), "each is shown its own only"
