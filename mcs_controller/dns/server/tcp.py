@@ -8,7 +8,6 @@ sends a byte a second can keep it.
 """
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, cast
@@ -50,7 +49,8 @@ class TcpService:
         # One for all connections: what is read is copied out before anything else can be read.
         self.read_buffer = memoryview(bytearray(READ_BYTES))
         self._open: set[TcpConnection] = set()
-        self._by_client: Counter[str] = Counter()
+        # By client, in the order in which they were opened.
+        self._by_client: dict[str, dict[TcpConnection, None]] = {}
         self._none_open = asyncio.Event()
         self._none_open.set()
 
@@ -59,25 +59,41 @@ class TcpService:
         return TcpConnection(self)
 
     def admit(self, connection: "TcpConnection", client: str) -> bool:
-        """Whether there is room for one more."""
-        limits = self.limits
-        if (
-            len(self._open) >= limits.connections_max
-            or self._by_client[client] >= limits.connections_per_client_max
-        ):
+        """Whether there is room for one more; if need be, a client with more connections loses its oldest.
+
+        Else a few clients that hold all connections could keep everybody else out.
+        """
+        held = len(self._by_client.get(client, ()))
+        if held >= self.limits.connections_per_client_max or not self._has_room(held):
             self.counters.dropped["too_many_connections"] += 1
             return False
         self._open.add(connection)
         self._none_open.clear()
-        self._by_client[client] += 1
+        self._by_client.setdefault(client, {})[connection] = None
         self.counters.tcp_connections = len(self._open)
         return True
 
+    def _has_room(self, held: int) -> bool:
+        """Whether a client with `held` connections may have another one."""
+        if len(self._open) < self.limits.connections_max:
+            return True
+        client, connections = max(self._by_client.items(), key=lambda pair: len(pair[1]))
+        if len(connections) < held + 2:
+            return False
+        oldest = next(iter(connections))
+        self.counters.dropped["too_many_connections"] += 1
+        self.release(oldest, client)
+        oldest.abort()
+        return True
+
     def release(self, connection: "TcpConnection", client: str) -> None:
-        """The connection is gone."""
+        """The connection is gone, or is given up."""
+        if connection not in self._open:
+            return
         self._open.discard(connection)
-        self._by_client[client] -= 1
-        if not self._by_client[client]:
+        connections = self._by_client[client]
+        del connections[connection]
+        if not connections:
             del self._by_client[client]
         if not self._open:
             self._none_open.set()
