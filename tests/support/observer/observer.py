@@ -75,6 +75,10 @@ class Observer:
         down, blind = cluster in self._dns_down, cluster in self._blind
         self._showing(cluster, service).hear(answers, why, down=down, blind=blind)
 
+    def has_dns(self, cluster: str) -> None:
+        """There is a DNS server whose answers will be told: until they are, `wrong` says so."""
+        self._has_dns.add(cluster)
+
     def blind(self, cluster: str) -> None:
         """From now on nothing can be seen there; DNS is asked all the same."""
         if cluster not in self._blind:
@@ -152,6 +156,16 @@ class Observer:
         """What the cluster showed last."""
         showing = self._showings.get(service, {}).get(cluster)
         return showing.import_ if showing is not None else None
+
+    def is_dns_down(self, cluster: str) -> bool:
+        return cluster in self._dns_down
+
+    def families(self, cluster: str, service: str) -> tuple[str, ...]:
+        """The types of records that its name may have there."""
+        showing = self._showing(cluster, service)
+        shown = showing.import_
+        addresses = {*showing.wanted.must, *(shown.ips if shown is not None else ())}
+        return ("A", "AAAA") if any(":" in address for address in addresses) else ("A",)
 
     def to_ask(self, cluster: str) -> list[str]:
         """The services whose names a DNS server there is to be asked for: those that are or were expected."""

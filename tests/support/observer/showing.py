@@ -88,6 +88,7 @@ class Showing:
         wanted = self.wanted
         if before.imported is Level.MUST and wanted.headless is not before.headless:
             self._type_since = self._spot.now()
+            self._addresses.let_go()
         self._addresses.want(wanted.level)
         self._imported.want(lambda _: wanted.imported)
         self._names.want(wanted.level_of_exporter)
@@ -210,6 +211,8 @@ class Showing:
         texts: list[str] = []
         if there and wanted.imported is Level.NOT:
             texts.append("has an import")
+        elif found is not None and wanted.imported is Level.NOT:
+            texts.append("has slices or a derived Service left")
         if not there and wanted.imported is Level.MUST:
             texts.append("has no import")
         shown = found.ready_addresses if found is not None else frozenset()

@@ -108,6 +108,13 @@ class Things:
         self.show(frozenset())
         self.want(level)
 
+    def let_go(self) -> None:
+        """Each of them may vanish once, until the bound: what it belongs to is made anew."""
+        for thing in self._things.values():
+            thing.stale = thing.shown
+            if thing.level is Level.MUST:
+                thing.since = self._spot.now()
+
     def may_vanish(self, name: str) -> bool:
         """Whether it may go, or become another one: it is not asked for, or was taken back a moment ago."""
         thing = self._things.get(name)
