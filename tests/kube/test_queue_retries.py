@@ -6,7 +6,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mcs_controller.kube.errors import Conflict, TooManyRequests, Unreachable
+from mcs_controller.kube.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+)
 from tests.kube.queues import make, now, serving
 
 
@@ -177,3 +187,77 @@ async def test_a_key_that_was_answered_since_is_not_retried() -> None:
         queue.retry_unanswered()
         await asyncio.sleep(1)
         assert seen == []
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ServerError(500, "InternalError", "etcd is away"),
+        Unauthorized(401, "Unauthorized", "the token was revoked"),
+        NotFound(404, "NotFound", "the CRD is not installed"),
+        Forbidden(403, "Forbidden", "create not allowed while custom resource definition is terminating"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_when_the_server_takes_one_key_again_the_other_refused_ones_follow(refusal: ApiError) -> None:
+    refused = True
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        if refused or key == "invalid":
+            raise Invalid(422, "Invalid", "no") if key == "invalid" else refusal
+
+    queue = make(reconcile, first_retry_seconds=1000, longest_retry_seconds=10_000)
+    async with serving(queue):
+        for key in ("a", "b", "c", "invalid"):
+            queue.add(key)
+        await queue.idle()
+        refused = False
+        seen.clear()
+        queue.add("b")
+        await asyncio.sleep(1)
+        assert sorted(seen) == ["a", "b", "c"]
+        assert queue.failing == 1
+
+
+@pytest.mark.looptime
+async def test_a_server_that_takes_some_keys_is_not_asked_for_the_others_all_the_time() -> None:
+    seen: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        seen.append(key)
+        if key == "never" or seen.count(key) % 2:
+            raise ServerError(500, "InternalError", "etcd is slow")
+
+    queue = make(reconcile, first_retry_seconds=1000, longest_retry_seconds=10_000)
+    async with serving(queue):
+        queue.add("never")
+        for number in range(100):
+            for _ in range(2):
+                queue.add(str(number))
+                await queue.idle()
+            await asyncio.sleep(0.1)
+        assert 2 <= seen.count("never") <= 4
+
+
+@pytest.mark.looptime
+async def test_a_key_that_was_told_when_to_come_again_is_not_woken_by_others() -> None:
+    tries: list[float] = []
+    told_once = told_once_to_slow_down(tries)
+
+    async def reconcile(key: str) -> None:
+        if key == "told":
+            await told_once(key)
+        elif not others:
+            others.append(key)
+            raise ServerError(500, "InternalError", "for a moment")
+
+    others: list[str] = []
+    queue = make(reconcile, first_retry_seconds=0.1)
+    async with serving(queue):
+        queue.add("told")
+        queue.add("other")
+        await asyncio.sleep(20)
+        assert len(tries) == 1

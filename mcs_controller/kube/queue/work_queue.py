@@ -2,20 +2,22 @@
 
 It promises: a key is never worked on by two workers at once; a key added many times before its turn is
 worked on once, and one added while it is being worked on is worked on once more afterwards; a failing key
-is tried again with its own backoff and holds no other key up; an added key starts at once when a worker
-is free, without polling; keys that share a queue in lanes are served a lane at a time, round and round.
+is tried again with its own backoff and holds no other key up; when the server takes what it had refused,
+the other refused keys follow soon; an added key starts at once when a worker is free, without polling; keys
+that share a queue in lanes are served a lane at a time, round and round.
 """
 
 import asyncio
 import heapq
 import logging
+import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from random import Random
 from time import perf_counter
 from typing import Final, Generic, Protocol, TypeVar
 
-from mcs_controller.kube.errors import ApiError, Conflict, KubeError, NotLeading, TransportError
+from mcs_controller.kube.errors import ApiError, Conflict, Invalid, KubeError, NotLeading, TransportError
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.pacing.turns import Turn, WorkClock
 from mcs_controller.kube.queue.ready import Lane, Lanes, OneLine, Ready, lane_of_work
@@ -35,6 +37,8 @@ LANE_RESERVE: Final = 4
 WAKE_SPREAD_SECONDS: Final = 0.5
 WOKEN_PER_SECOND: Final = 500
 """Keys that are woken together come over half a second, or longer when they are very many."""
+REFUSED_WAKE_EVERY_SECONDS: Final = 5.0
+"""A server that takes some and refuses others is asked for all of them no more often than that."""
 
 
 class QueueObserver(Protocol):
@@ -97,6 +101,9 @@ class WorkQueue(Generic[K]):
         self._backoffs: dict[K, Backoff] = {}
         # Of the failing keys those for which no answer came, in the order in which they failed.
         self._unanswered: dict[K, None] = {}
+        # Those that the server refused, probably for its own state: it is broken, or lacks the kind.
+        self._refused: dict[K, None] = {}
+        self._refused_wake_at = -math.inf
         self._idle_waiters: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
@@ -145,8 +152,18 @@ class WorkQueue(Generic[K]):
         For when it can be reached again. They come spread over a short time and keep their backoff, so that a
         server that comes and goes is not asked more often for it; what the server refused waits its own time.
         """
-        spread_seconds = max(WAKE_SPREAD_SECONDS, len(self._unanswered) / WOKEN_PER_SECOND)
-        for key in self._unanswered:
+        self._wake(self._unanswered)
+
+    def _retry_refused(self) -> None:
+        """One key that was refused has succeeded: the others probably will, too."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._refused_wake_at + REFUSED_WAKE_EVERY_SECONDS:
+            self._refused_wake_at = now
+            self._wake(self._refused)
+
+    def _wake(self, keys: Collection[K]) -> None:
+        spread_seconds = max(WAKE_SPREAD_SECONDS, len(keys) / WOKEN_PER_SECOND)
+        for key in keys:
             if key in self._due:
                 self.add_after(key, self._random.uniform(0.0, spread_seconds))
 
@@ -195,6 +212,9 @@ class WorkQueue(Generic[K]):
             again_seconds = await self._reconcile(key)
             self._backoffs.pop(key, None)
             self._unanswered.pop(key, None)
+            if key in self._refused:
+                del self._refused[key]
+                self._retry_refused()
             if again_seconds is None:
                 result = "ok"
             else:
@@ -237,10 +257,12 @@ class WorkQueue(Generic[K]):
             backoff = self._backoffs[key] = Backoff(
                 self._first_retry_seconds, self._longest_retry_seconds, random=self._random
             )
+        self._unanswered.pop(key, None)
+        self._refused.pop(key, None)
         if isinstance(error, TransportError):
             self._unanswered[key] = None
-        else:
-            self._unanswered.pop(key, None)
+        elif _may_be_over_for_all(error):
+            self._refused[key] = None
         seconds = backoff.next_seconds(error.retry_after_seconds if isinstance(error, ApiError) else None)
         if isinstance(error, (KubeError, asyncio.CancelledError)):
             _log.log(
@@ -285,3 +307,12 @@ class WorkQueue(Generic[K]):
                 self._no_longer_due(key)
                 self.add(key, lane)
         self._set_timer(loop)
+
+
+def _may_be_over_for_all(error: BaseException) -> bool:
+    """Whether what ends this refusal probably ends those of other keys; a `Retry-After` is kept to."""
+    return (
+        isinstance(error, ApiError)
+        and not isinstance(error, Conflict | Invalid)
+        and error.retry_after_seconds is None
+    )
