@@ -27,6 +27,9 @@ WITHDRAW_ALLOWED: Final = "allowed"
 ANNOTATION_IDLE_SINCE: Final = "mcs-controller.io/idle-since"
 """On a derived Service whose import became headless: since when it is kept for its clusterset IPs only."""
 
+ANNOTATION_WITHDRAWN: Final = "mcs-controller.io/withdrawn"
+"""On a ServiceImport that is deleted next. An agent that finds it exported removes the mark."""
+
 CONDITION_HELD: Final = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
 

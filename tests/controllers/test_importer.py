@@ -9,7 +9,7 @@ import pytest
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
-from mcs_controller.kube.errors import Invalid, NamespaceTerminating, ServerError
+from mcs_controller.kube.errors import Conflict, Invalid, NamespaceTerminating, ServerError
 from tests.clusterset.builders import WEB, record, source_slice
 from tests.controllers.importing import DERIVED, importing, slice_name, west
 from tests.support.agents import LoopClock
@@ -121,6 +121,9 @@ async def test_the_ip_of_a_derived_service_that_is_there_is_the_new_imports() ->
         await one.reads_services()
         one.imports.remove(*WEB)
         one.sources = []
+        with pytest.raises(Conflict):
+            # Of the slice: this version of it was not read.
+            await one.look()
         await one.look()
         assert one.imported().value.spec.ips == ips != ()
 
@@ -286,7 +289,7 @@ async def test_what_nobody_exports_goes_import_first_and_is_forgotten() -> None:
         one.records, one.sources = [], []
         assert await one.look() is None
         assert one.writes() == [
-            *("DELETE web", f"DELETE {slice_name('east')}", f"DELETE {slice_name('north')}"),
+            *("PUT web", "DELETE web", f"DELETE {slice_name('east')}", f"DELETE {slice_name('north')}"),
             f"DELETE {DERIVED}",
         ]
         assert one.called() == ["fuse withdraws", "gives its place back"]

@@ -25,6 +25,7 @@ from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.kube.events.sink import EventType, ObjectRef
+from mcs_controller.kube.fence import Fence
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -117,7 +118,14 @@ class AgentProcess:
     """A running agent."""
 
     def __init__(
-        self, config: AgentConfig, *, local: Transport, broker: Transport, clock: Clock, seed: int
+        self,
+        config: AgentConfig,
+        *,
+        local: Transport,
+        broker: Transport,
+        clock: Clock,
+        seed: int,
+        fence: Fence | None = None,
     ) -> None:
         self.wire = Wire()
         self.told = Told()
@@ -126,11 +134,14 @@ class AgentProcess:
             Client(self.wire.wrap(local), name="local", work_clock=no_time),
             Client(self.wire.wrap(broker), name="broker", work_clock=no_time),
         )
+        leaders_local, leaders_broker = (
+            client if fence is None else client.fenced(fence) for client in self._clients
+        )
         self.agent = make_manager(
             Context.of(
                 config,
-                local=self._clients[0],
-                broker=self._clients[1],
+                local=leaders_local,
+                broker=leaders_broker,
                 clock=clock,
                 random=Random(seed),
                 registry=self.registry,

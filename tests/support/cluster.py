@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, SERVICES
 from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.kube.connection.transport import Transport
+from mcs_controller.kube.fence import Fence
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.support.agents import AgentProcess, LoopClock, no_time
 from tests.support.objects import EXPORTS, HTTP_ENDPOINTS, IMPORTS, Object, endpoint, slice_body
@@ -55,15 +57,23 @@ class Cluster(Site):
         assert self.process is not None, f"no agent runs in {self.name}"
         return self.process
 
-    def start(self, **settings: Any) -> AgentProcess:
+    def start(
+        self,
+        *,
+        through: Callable[[Transport], Transport] = lambda transport: transport,
+        fence: Fence | None = None,
+        **settings: Any,
+    ) -> AgentProcess:
+        """An agent that reaches its servers `through` something, and writes as its `fence` allows."""
         assert self.process is None
         self._starts += 1
         self.process = AgentProcess(
             AgentConfig(**{"cluster_id": self.name, **self.settings, **settings}),
-            local=self.sim.transport("agent"),
-            broker=self.broker.transport(f"member-{self.name}"),
+            local=through(self.sim.transport("agent")),
+            broker=through(self.broker.transport(f"member-{self.name}")),
             clock=self.clock,
             seed=self._seed + self._starts,
+            fence=fence,
         )
         return self.process
 

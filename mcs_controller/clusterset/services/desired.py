@@ -11,6 +11,7 @@ from typing import Final
 
 from mcs_controller.api.names import (
     ANNOTATION_DERIVED_SERVICE,
+    ANNOTATION_WITHDRAWN,
     LABEL_MANAGED_BY,
     MANAGED_BY,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "ports_given_up",
     "wants_clusterset_ip",
     "with_ports_in_use",
+    "withdrawn_import",
 ]
 
 NO_ENDPOINT_YET: Final = "no cluster has an endpoint yet: the clusterset IP comes with the first"
@@ -153,6 +155,17 @@ def import_differs(observed: LocalImport, wanted: DesiredImport) -> bool:
         or observed.labels != wanted.metadata.labels
         or observed.annotations != wanted.metadata.annotations
     )
+
+
+def withdrawn_import(observed: LocalImport) -> DesiredImport:
+    """The ServiceImport as it is, marked as withdrawn.
+
+    The mark gives it a new version, which the deletion names. If the deletion is carried out late, and
+    another agent found the service exported by then, that agent has removed the mark, and the deletion fails.
+    """
+    annotations = dict(observed.annotations) | {ANNOTATION_WITHDRAWN: "true"}
+    metadata = ImportMetadata(observed.labels, string_map(annotations))
+    return DesiredImport(observed.service, observed.spec, metadata)
 
 
 def derived_service(

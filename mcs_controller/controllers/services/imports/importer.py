@@ -35,7 +35,7 @@ from mcs_controller.controllers.services.imports.reserved import ReservedNamespa
 from mcs_controller.controllers.services.imports.settled import Done, ImportGround, Settled
 from mcs_controller.controllers.services.metrics import ServicesMetrics
 from mcs_controller.controllers.services.stores.stores import Stores
-from mcs_controller.kube.errors import KubeError, NamespaceTerminating
+from mcs_controller.kube.errors import Forbidden, Invalid, KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
 
 TELL_UNSURE_AFTER_SECONDS: Final = 30.0
@@ -377,11 +377,21 @@ class Importer:
         """No cluster exports the service: delete the import first, so that no client is sent there."""
         if imported is not None and not imported.value.deleting:
             self.fuse.withdraws(key, imported.value)
-            await self._imports.delete(imported)
+            await self._imports.delete(await self._marked(imported))
         self.cap.forget(key)
         for entry in self._local.imported_slices.indexed(key):
             await self._slices.delete(entry)
         await self._derived.remove(key)
+
+    async def _marked(self, imported: Entry[LocalImport]) -> Entry[LocalImport]:
+        marked = desired.withdrawn_import(imported.value)
+        if imported.value.annotations == marked.metadata.annotations:
+            return imported
+        try:
+            return await self._imports.replace(imported, self._import_body(marked))
+        except (Invalid, Forbidden):
+            # Somebody edited it so that it cannot be written any more, or does not let us.
+            return imported
 
     def _desired_import(self, merged: MergedService, ips: Sequence[str]) -> desired.DesiredImport:
         return desired.DesiredImport(
