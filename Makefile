@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test test-fast test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup pages demo test test-fast test-faults test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,10 @@ test-fast: $(STAMP) ## the tests that need no real control plane, in about two m
 
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)
+
+test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, in about half an hour; its page, too
+	$(BIN)/python -m pytest -m faults $(PYTEST_ARGS) tests/faults
+	$(BIN)/python -m tests.faults.report
 
 test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP
 	$(BIN)/python -m pytest -m realnode $(PYTEST_ARGS)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SIMULATED = "not realkube and not realnode"
+REAL = f"not ({SIMULATED}) and (not faults or short)"
+"""Of the fault matrix only the short form: all of it is `make test-faults`."""
 NO_TESTS = 5
 """pytest's exit code where a selection, such as `-k`, leaves none."""
 
@@ -25,7 +27,7 @@ def main(arguments: list[str]) -> int:
         pytest = [sys.executable, "-m", "pytest", f"--outcomes={Path(folder) / 'outcomes.json'}"]
         runs = (
             [*pytest, "-n", "logical", "-m", SIMULATED, *arguments],
-            [*pytest, "-m", f"not ({SIMULATED})", *arguments],
+            [*pytest, "-m", REAL, *arguments],
         )
         codes = [subprocess.run(run, cwd=ROOT, check=False).returncode for run in runs]
     if all(code == NO_TESTS for code in codes):

@@ -75,18 +75,22 @@ class RealClusterset:
     ) -> None:
         self.stop()
 
+    @property
+    def etcd(self) -> Etcd:
+        """The one behind all of them, while they run."""
+        assert self._etcd is not None, "not started"
+        return self._etcd
+
     async def back_up(self) -> Path:
         """A snapshot of all that etcd holds, taken while everybody works; for `Etcd.restore`."""
-        assert self._etcd is not None
-        return await self._etcd.back_up()
+        return await self.etcd.back_up()
 
     @contextlib.asynccontextmanager
     async def down(self) -> AsyncIterator[Etcd]:
         """Inside all is shut down but the etcd, so that it may be restored; then everything starts anew."""
-        assert self._etcd is not None
         for plane in self:
             await plane.shut_down()
-        yield self._etcd
+        yield self.etcd
         async with asyncio.TaskGroup() as group:
             for plane in self:
                 group.create_task(plane.start(), name=f"start {plane.name}")

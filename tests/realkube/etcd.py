@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -62,6 +63,17 @@ class Etcd:
         await self._server.wait_ready(
             lambda: rest.answers_ok(self.url, "/health", place=self._place), START_TIMEOUT_S
         )
+
+    async def kill(self) -> None:
+        """As in a crash; its data stay, and `start` brings it back."""
+        await asyncio.to_thread(self._server.kill)
+
+    def pause(self) -> None:
+        """It stands still: connections stay open and nothing is answered."""
+        self._server.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._server.signal(signal.SIGCONT)
 
     async def back_up(self) -> Path:
         """Save a snapshot of what the running server holds."""

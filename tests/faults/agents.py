@@ -1,0 +1,166 @@
+"""Faults of our own processes: agents killed, stopped and doubled, DNS servers killed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from random import Random
+from typing import Final
+
+from mcs_controller.dnscheck.client import QueryFailed, query
+from tests.faults.fault import Fault
+from tests.faults.member import Member
+from tests.faults.world import World
+from tests.realkube.product import Component
+from tests.support.waiting import eventually
+
+KILLS: Final = 30
+KILLS_APART_SECONDS: Final = (0.5, 3.0)
+BROKER_AWAY_SECONDS: Final = 10.0
+STOPPED_SECONDS: Final = 22.0
+"""Longer than a Lease, 15 s, and than its holder may go on without renewing it."""
+AFTER_SECONDS: Final = 3.0
+TWO_AT_ONCE_SECONDS: Final = 20.0
+DNS_KILLS: Final = 5
+ASKED: Final = "svc-02.staff.svc.clusterset.local."
+API_AWAY_SECONDS: Final = 10.0
+
+
+async def _killed_often(world: World) -> None:
+    """Without leader election, so that each works from its start on and is killed amid its writes."""
+    random = Random(1)
+    waiting = {name: member.agents[0] for name, member in world.members.items()}
+    for name, member in world.members.items():
+        await member.drop_agent(waiting[name])
+        await member.new_agent("--no-leader-elect")
+    for _ in range(KILLS):
+        await asyncio.sleep(random.uniform(*KILLS_APART_SECONDS))
+        member = random.choice(list(world.members.values()))
+        await member.kill_agents()
+        member.start_agents()
+    for name, member in world.members.items():
+        await member.drop_agent(member.agents[0])
+        member.agents.append(waiting[name])
+        member.start_agents()
+        await member.wait_ready()
+
+
+async def _started_without_broker(world: World) -> None:
+    for member in world.members.values():
+        await member.kill_agents()
+    async with world.broker.api_server_killed():
+        for member in world.members.values():
+            member.start_agents()
+        await asyncio.sleep(BROKER_AWAY_SECONDS)
+
+
+async def _leader_stopped(world: World) -> None:
+    """It resumes with what it knew when it was stopped."""
+    west = world["west"]
+    second = await west.new_agent()
+    await second.wait_ready()
+    leader = await _leader(west)
+    leader.process.signal(signal.SIGSTOP)
+    try:
+        await asyncio.sleep(STOPPED_SECONDS)
+        assert await _leader(west, besides=leader) is second
+    finally:
+        leader.process.signal(signal.SIGCONT)
+    await asyncio.sleep(AFTER_SECONDS)
+    await west.drop_agent(leader)
+
+
+async def _leader(member: Member, besides: Component | None = None) -> Component:
+    """The replica that leads, as soon as one does; one that is stopped cannot be asked."""
+
+    async def look() -> Component | None:
+        for agent in member.agents:
+            if agent is not besides and "mcs_agent_leading 1.0" in await agent.metrics():
+                return agent
+        return None
+
+    found = await eventually(look, lambda one: one is not None, 30)
+    assert found is not None
+    return found
+
+
+async def _two_at_once(world: World) -> None:
+    for member in world.members.values():
+        await member.new_agent("--no-leader-elect")
+    await asyncio.sleep(TWO_AT_ONCE_SECONDS)
+    for member in world.members.values():
+        await member.drop_agent(member.agents[-1])
+
+
+async def _dns_killed(world: World) -> None:
+    for _ in range(DNS_KILLS):
+        for member in world.members.values():
+            world.observer.dns_down(member.name)
+            await member.kill_dns()
+            member.start_dns()
+            await _answers(world, member)
+
+
+async def _dns_started_without_api_server(world: World) -> None:
+    """From its snapshot it answers at once, and goes on to."""
+    west = world["west"]
+    async with west.servers.api_server_killed():
+        world.observer.dns_down("west")
+        await west.kill_dns()
+        west.start_dns()
+        await _answers(world, west)
+        await asyncio.sleep(API_AWAY_SECONDS)
+
+
+async def _dns_started_with_nothing(world: World) -> None:
+    """It knows no name, and must not say that there is none."""
+    west = world["west"]
+    world.observer.dns_down("west")
+    async with west.servers.api_server_killed():
+        await west.kill_dns()
+        west.snapshot.unlink()
+        west.start_dns()
+        await asyncio.sleep(API_AWAY_SECONDS)
+    await _answers(world, west)
+
+
+async def _answers(world: World, member: Member) -> None:
+    """From now on its DNS server has to answer."""
+
+    async def knows() -> bool:
+        try:
+            answer = await query(member.dns_address, ASKED, "A", timeout_seconds=1)
+        except QueryFailed:
+            return False
+        return answer.rcode == "NOERROR"
+
+    await eventually(knows, within_seconds=30)
+    world.observer.dns_up(member.name)
+
+
+FAULTS: Final = (
+    Fault("agents-killed", "agents are killed 30 times amid their work, and started again", _killed_often),
+    Fault(
+        "agents-started-without-broker",
+        "all agents are killed, and started while the broker is away",
+        _started_without_broker,
+    ),
+    Fault(
+        "leader-stopped",
+        "a leading agent is stopped (SIGSTOP) longer than its Lease, another leads, it resumes",
+        _leader_stopped,
+        short=True,
+    ),
+    Fault("two-agents", "two agents work for one cluster at the same time, in all members", _two_at_once),
+    Fault("dns-killed", "the DNS servers are killed and started five times", _dns_killed),
+    Fault(
+        "dns-started-without-api-server",
+        "a DNS server is killed, and started with its snapshot while its API server is away",
+        _dns_started_without_api_server,
+    ),
+    Fault(
+        "dns-started-with-nothing",
+        "the same without a snapshot: it answers nothing until the API server is back",
+        _dns_started_with_nothing,
+    ),
+)

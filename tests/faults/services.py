@@ -1,0 +1,169 @@
+"""What users do that is hard to follow: exports remade, types changed, namespaces deleted, mass unexports."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
+from mcs_controller.api.resources import SERVICES, service_imports
+from mcs_controller.kube.errors import NotFound
+from tests.faults import administrator
+from tests.faults.fault import Fault
+from tests.faults.users import Offer, Place
+from tests.faults.world import World
+from tests.support.objects import HTTP, body
+from tests.support.waiting import eventually
+
+REMADE: Final = 50
+FLIPS: Final = 5
+DELETED: Final = 18
+MISTAKE_SECONDS: Final = 15.0
+LOST_FOR_SECONDS: Final = 3.0
+
+
+async def _export_remade(world: World) -> None:
+    """One that this cluster alone exports, and one that others export, too."""
+    users = world.users
+    east = users.services_of("east")
+    chosen: list[Place] = [
+        ("east", next(service for service in east if (len(users.exporters(service)) == 1) is alone))
+        for alone in (True, False)
+    ]
+    async with users.leaving_alone(*chosen):
+        for _ in range(REMADE):
+            for place in chosen:
+                await users.unexport(*place)
+                await users.export(*place)
+
+
+async def _types_changed(world: World) -> None:
+    """A Service of a service that nobody else exports: ClusterIP, headless, ExternalName, and again."""
+    service = "shop/flips"
+    offer = Offer(("10.1.200.1", "10.1.200.2"))
+    await world.users.offer("east", service, offer)
+    async with world.users.leaving_alone(("east", service)):
+        for number in range(FLIPS):
+            await asyncio.sleep(LOST_FOR_SECONDS)
+            await _replace(world, service, replace(offer, headless=number % 2 == 0))
+            await asyncio.sleep(LOST_FOR_SECONDS)
+            await _external_name(world, service)
+            await asyncio.sleep(LOST_FOR_SECONDS)
+            await _replace(world, service, replace(offer, headless=number % 2 == 0))
+        await world.users.withdraw("east", service)
+
+
+async def _replace(world: World, service: str, offer: Offer) -> None:
+    await world.users.withdraw("east", service)
+    await world.users.offer("east", service, offer)
+
+
+async def _external_name(world: World, service: str) -> None:
+    """Such a Service is not exported, whatever its ServiceExport says."""
+    namespace, name = service.split("/")
+    world.expected.unexported("east", service)
+    await world.users.delete("east", SERVICES, service)
+    spec = {"type": "ExternalName", "externalName": "example.com", "ports": [HTTP]}
+    await world.users.create("east", SERVICES, body(SERVICES, name, namespace, spec=spec))
+
+
+async def _namespace_remade(world: World) -> None:
+    """With all that is in it; the garbage collector and the namespace controller of the member are real."""
+    users, namespace = world.users, "staff"
+    places = [place for place in users.offers if place[0] == "east" and place[1].startswith(f"{namespace}/")]
+    async with users.leaving_alone(*places):
+        offers = {place: users.offers.pop(place) for place in places}
+        for place in places:
+            world.expected.unexported(*place)
+        world.expected.namespace_gone("east", namespace)
+        await administrator.remove_namespace(world.apis["east"], namespace)
+        await asyncio.sleep(LOST_FOR_SECONDS)
+        await users.namespace("east", namespace)
+        for place, offer in offers.items():
+            await users.offer(*place, offer)
+
+
+async def _deleted_by_mistake(world: World) -> None:
+    """The first go, as any unexport does; then the fuse holds the rest until the exports are back."""
+    places = _exports_of(world, DELETED)
+    async with world.users.leaving_alone(*places):
+        await _unexport_at_once(world, places)
+        await asyncio.sleep(MISTAKE_SECONDS)
+        for place in places:
+            await world.users.export(*place)
+
+
+async def _deleted_on_purpose(world: World) -> None:
+    """The administrator of each cluster releases what its fuse holds; later other users export again."""
+    places = _exports_of(world, DELETED)
+    async with world.users.leaving_alone(*places):
+        await _unexport_at_once(world, places)
+        await asyncio.sleep(MISTAKE_SECONDS)
+        services = {service for _, service in places}
+        for cluster in world.members:
+            for service in services:
+                await _release(world, cluster, service)
+        await eventually(lambda: _left(world, services), lambda left: not left, 30)
+        for place in places:
+            await world.users.export(*place)
+
+
+def _exports_of(world: World, number: int) -> list[Place]:
+    """All exports of so many services."""
+    services = sorted({service for (_, service) in world.users.offers})[:number]
+    return [place for place in world.users.offers if place[1] in services]
+
+
+async def _unexport_at_once(world: World, places: list[Place]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for place in places:
+            if world.users.offers[place].exported:
+                group.create_task(world.users.unexport(*place))
+
+
+async def _release(world: World, cluster: str, service: str) -> None:
+    namespace, name = service.split("/")
+    annotations = {ANNOTATION_WITHDRAW: WITHDRAW_ALLOWED}
+    try:
+        await world.apis[cluster].patch(
+            service_imports(), name, {"metadata": {"annotations": annotations}}, namespace=namespace
+        )
+    except NotFound:
+        return
+
+
+async def _left(world: World, services: set[str]) -> set[tuple[str, str]]:
+    """The imports of these that some cluster still has."""
+    left = set()
+    for cluster in world.members:
+        for one in (await world.apis[cluster].list(service_imports())).items:
+            service = f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+            if service in services:
+                left.add((cluster, service))
+    return left
+
+
+FAULTS: Final = (
+    Fault("exports-remade", "two exports are deleted and created again 50 times", _export_remade),
+    Fault(
+        "types-changed",
+        "an exported Service becomes ClusterIP, headless and ExternalName in turn, five times",
+        _types_changed,
+    ),
+    Fault(
+        "namespace-remade",
+        "a namespace with a third of the services is deleted in a member, and created again",
+        _namespace_remade,
+    ),
+    Fault(
+        "exports-deleted-by-mistake",
+        "18 of 30 exports are deleted in all members at once, and created again after 15 s",
+        _deleted_by_mistake,
+    ),
+    Fault(
+        "exports-deleted-on-purpose",
+        "18 of 30 exports are deleted in all members at once, and the administrators release the fuse",
+        _deleted_on_purpose,
+    ),
+)
