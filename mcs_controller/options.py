@@ -33,8 +33,9 @@ def as_text(value: Any) -> str | None:
 class Option:
     """What a field's annotation declares; `key` is the field's name, filled in by `options_of`.
 
-    `default` is a text as a user would write it. It is made from the field's default (`show`) if that has
-    one. Without a default an option that is not given is None, or an empty tuple when it is repeatable.
+    `short` is another spelling of the flag, "" for none. `default` is a text as a user would write it. It is
+    made from the field's default (`show`) if that has one. Without a default an option that is not given is
+    None, or an empty tuple when it is repeatable.
     """
 
     help: str
@@ -43,6 +44,7 @@ class Option:
     default: str | None = None
     required: bool = False
     repeatable: bool = False
+    short: str = ""
     key: str = ""
     show: Callable[[Any], str | None] = as_text
 

@@ -24,6 +24,7 @@ RUNNING_COMMANDS: Final = {
     "agent": "mirror this cluster's exports to the broker and build its imports from there",
     "dns": "answer the clusterset's names from this cluster's imports",
     "leave": "take this cluster out of the clusterset, once its agent has been stopped",
+    "fuse": "list what is held in a cluster since too much was lost at once, or release it",
     "demo": "a broker and simulated clusters on this machine, to try everything out",
 }
 

@@ -41,7 +41,8 @@ def add_options(parser: argparse.ArgumentParser, settings: type, *, inherited: C
             if declared.repeatable:
                 kwargs["action"] = "append"
         default = argparse.SUPPRESS if declared.key in inherited else None
-        parser.add_argument(declared.flag, default=default, **kwargs)
+        flags = (declared.short, declared.flag) if declared.short else (declared.flag,)
+        parser.add_argument(*flags, default=default, **kwargs)
 
 
 def read_options(

@@ -5,9 +5,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from mcs_controller.clusterset.identity import check_cluster_id
+from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.dns.config import DEFAULT_ZONE, DnsConfig, zone_name
@@ -36,6 +38,25 @@ def lease_name(text: str) -> str:
     return text
 
 
+def import_name(text: str) -> ServiceKey:
+    """The namespace and name of a ServiceImport. Raises ValueError with what would be right."""
+    namespace, _, name = text.partition("/")
+    if not (is_dns_label(namespace) and is_dns_label(name)):
+        raise ValueError(f"{text!r} is not the namespace and name of a ServiceImport: write NAMESPACE/NAME")
+    return ServiceKey(namespace, name)
+
+
+def release_duration(text: str) -> float:
+    """Seconds of a duration such as 30m. Raises ValueError with what would be right."""
+    unit = _SECONDS_OF.get(text[-1:])
+    number = text[:-1]
+    if unit is not None and number.isascii() and number.isdigit() and len(number) <= 6:
+        seconds = float(int(number) * unit)
+        if 0.0 < seconds <= RELEASE_MAX_SECONDS:
+            return seconds
+    raise ValueError(f"{text!r} is not a duration up to a day: write 90s, 30m or 2h")
+
+
 def controller(text: str) -> str:
     """One word of `--controllers`. Raises ValueError with what would be right."""
     # A DNS server reads this module, too, and needs no controller in its memory.
@@ -45,6 +66,8 @@ def controller(text: str) -> str:
 
 
 CrdsFor = Literal["member", "broker", "all"]
+OutputFormat = Literal["table", "json"]
+_SECONDS_OF: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 _Kubeconfig = Annotated[
     Path | None,
@@ -218,3 +241,62 @@ class CrdsSettings:
     ]
     kubeconfig: _Kubeconfig
     context: _Context
+
+
+_BrokerOfReleases = Annotated[
+    Path | None,
+    Option(
+        "kubeconfig file of the broker, with a credential for its MemberClusters", parse=Path, metavar="FILE"
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FuseStatusSettings:
+    """`mcs-controller fuse status`."""
+
+    output: Annotated[
+        OutputFormat,
+        Option("table (for people) or json", parse=one_of("table", "json"), default="table", short="-o"),
+    ]
+    kubeconfig: _Kubeconfig
+    context: _Context
+    broker_kubeconfig: _BrokerOfReleases
+    broker_context: _BrokerContext
+
+
+@dataclass(frozen=True, slots=True)
+class FuseReleaseSettings:
+    """`mcs-controller fuse release`."""
+
+    import_: Annotated[
+        tuple[ServiceKey, ...],
+        Option(
+            "a held ServiceImport of this cluster; may be repeated, or given with commas",
+            parse=import_name,
+            metavar="NAMESPACE/NAME",
+            repeatable=True,
+        ),
+    ]
+    all_: Annotated[bool, Option("all that is held in this cluster", parse=switch, default="false")]
+    member: Annotated[
+        str | None,
+        Option(
+            "all that is held of a member in all clusters, and what it withdraws within --for",
+            parse=check_cluster_id,
+            metavar="NAME",
+        ),
+    ]
+    for_: Annotated[
+        float | None,
+        Option(
+            "how long the release of a member is valid, a day at most; without it, an hour",
+            parse=release_duration,
+            metavar="DURATION",
+        ),
+    ]
+    dry_run: Annotated[bool, Option("only say what would be released", parse=switch, default="false")]
+    kubeconfig: _Kubeconfig
+    context: _Context
+    broker_kubeconfig: _BrokerOfReleases
+    broker_context: _BrokerContext

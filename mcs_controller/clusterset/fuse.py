@@ -4,18 +4,26 @@ When many imports lose their exporters at once, or most members go silent at onc
 fault and not the wish of many users. The agent then holds everything, and says so in conditions. The same
 rule serves for services (`SERVICES_MINIMUM`) and for members (`MEMBERS_MINIMUM`: a single other cluster can
 really die). A fuse that holds does so until nothing is missing any more, since lost data comes back bit by
-bit. What an operator releases does not count as missing.
+bit. What an operator releases does not count as missing, and neither does a hold that is over: each ends by
+itself once the exporters have gone on stating for long enough that the loss is meant.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
 from mcs_controller.clusterset.model import Condition, LocalImport, StringMap
+from mcs_controller.clusterset.syntax import seconds_of_time
 
 DEFAULT_SHARE: Final = 0.5
 SERVICES_MINIMUM: Final = 10
 MEMBERS_MINIMUM: Final = 2
+HOLD_SECONDS: Final = 1800.0
+WITNESSED_SECONDS: Final = 300.0
+"""So much of a hold's time, or all of a shorter one, passes in one process: what an earlier one saw is known
+only by the wall clock."""
 
 MASS_WITHDRAWAL: Final = "MassWithdrawal"
 MEMBERS_SILENT: Final = "MembersSilent"
@@ -39,15 +47,72 @@ def is_released(annotations: StringMap) -> bool:
     return (ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED) in annotations
 
 
-def was_held(imported: LocalImport) -> bool:
-    """Whether a fuse held the import when its status was written. The status survives a restart."""
-    return any(
-        (one.type, one.status, one.reason) == (CONDITION_HELD, "True", MASS_WITHDRAWAL)
-        for one in imported.conditions
+def was_held(imported: LocalImport, reason: str = MASS_WITHDRAWAL) -> Condition | None:
+    """The condition that says that a fuse held the import when its status was written; it survives a restart.
+
+    None if the import was not held, or for another reason.
+    """
+    for one in imported.conditions:
+        if (one.type, one.status, one.reason) == (CONDITION_HELD, "True", reason):
+            return one
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Something that a fuse holds.
+
+    `words` are the exporters, and for how many seconds each had been stating its exports when the hold began
+    (`membership/word.py`). `before_seconds` counts from before this process started. `seconds` is how long
+    the hold lasts in all, 0.0 for one that only data or an operator ends. `ends_at` tells people when that is
+    at the earliest, "" if not by itself.
+    """
+
+    words: tuple[tuple[str, float], ...]
+    seconds: float
+    before_seconds: float = 0.0
+    ends_at: str = ""
+
+    def left_seconds(self, word_seconds: Callable[[str], float]) -> float:
+        """How long it goes on, if every exporter goes on stating; infinite for one without an end."""
+        if not self.seconds:
+            return float("inf")
+        passed_seconds = min((word_seconds(one) - begun for one, begun in self.words), default=0.0)
+        return max(0.0, self.seconds - self.before_seconds - passed_seconds)
+
+
+def held_before_seconds(since: str, now_seconds: float, hold_seconds: float) -> float:
+    """How much of a hold passed before this process started, by the time in its condition.
+
+    0.0 if that is no time, or one in the future. At least `WITNESSED_SECONDS` are left, unless the hold is
+    shorter than that: then nothing counts.
+    """
+    since_seconds = seconds_of_time(since)
+    if since_seconds is None:
+        return 0.0
+    most_seconds = max(0.0, hold_seconds - WITNESSED_SECONDS)
+    return min(max(0.0, now_seconds - since_seconds), most_seconds)
+
+
+_ENDS: Final = re.compile(r"it ends by itself at (\S+Z)")
+
+
+def _end_text(ends_at: str) -> str:
+    if not ends_at:
+        return "it does not end by itself"
+    return (
+        f"it ends by itself at {ends_at}, or later by as long as an exporter is silent, "
+        "unless the exports return"
     )
 
 
-def held_for_mass_withdrawal(imported: LocalImport) -> Condition:
+def ends_at(held: Condition) -> str:
+    """When a hold ends by itself, as its condition says; "" if it does not."""
+    found = _ENDS.search(held.message)
+    return found.group(1) if found else ""
+
+
+def held_for_mass_withdrawal(imported: LocalImport, hold: Hold | None = None) -> Condition:
     """The condition of an import that no cluster exports any more and that is held."""
     key = imported.service
     return Condition(
@@ -55,8 +120,8 @@ def held_for_mass_withdrawal(imported: LocalImport) -> Condition:
         "True",
         MASS_WITHDRAWAL,
         "no cluster exports this service any more; it is held because many others lost their exports at the "
-        "same time, which is probably a fault; if it is intended, release it with: "
-        f"kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
+        f"same time, which is probably a fault; {_end_text(hold.ends_at if hold else '')}; if it is "
+        f"intended, release it with: kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
         f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
         imported.generation,
     )

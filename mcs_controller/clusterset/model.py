@@ -286,10 +286,11 @@ class Member:
     """A cluster of the clusterset as the broker knows it. The id comes from the namespace, never the payload.
 
     `heartbeat` is an opaque text that changes when the member renews it; readers compare it and never parse
-    it. Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `released`: the administrator says
-    that its silence is no fault (docs/decisions/0007-fuse.md). `limits` are the fields of `limits.Limits`
-    that the administrator set for it. `owns` are the namespaces and names (`namespace/name`) that belong to
-    it. `exported` is the member's last statement, None from an older version.
+    it. Empty `allowed_cidrs` or `allowed_namespaces` means no restriction. `release` is the administrator's
+    word that what the member withdraws, or its silence, is no fault, "" without one
+    (`membership/release.py`). `limits` are the fields of `limits.Limits` that the administrator set for it.
+    `owns` are the namespaces and names (`namespace/name`) that belong to it. `exported` is the member's last
+    statement, None from an older version.
     """
 
     cluster: str
@@ -298,7 +299,7 @@ class Member:
     heartbeat: str = ""
     allowed_cidrs: tuple[str, ...] = ()
     allowed_namespaces: tuple[str, ...] = ()
-    released: bool = False
+    release: str = ""
     limits: tuple[tuple[str, int], ...] = ()
     owns: frozenset[str] = frozenset()
     exported: Statement | None = None

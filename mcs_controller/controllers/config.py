@@ -3,10 +3,20 @@
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
+from mcs_controller.clusterset.fuse import DEFAULT_SHARE, HOLD_SECONDS, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
-from mcs_controller.options import Group, Option, count, count_up_to, key_prefix, one_of, seconds, share
+from mcs_controller.options import (
+    Group,
+    Option,
+    count,
+    count_up_to,
+    key_prefix,
+    one_of,
+    seconds,
+    seconds_or_0,
+    share,
+)
 
 DeadMemberPolicy = Literal["withdraw", "keep"]
 
@@ -21,7 +31,8 @@ class AgentConfig:
     `member_timeout_seconds`: a member counts as dead when its heartbeat stays unchanged for so long while the
     broker answers. `dead_member_policy` says what then happens to its endpoints
     (docs/decisions/0006-dead-members.md). `fuse_share` and `fuse_minimum`: nothing is withdrawn when so many
-    imports are missing at once, as a share and in services (docs/decisions/0007-fuse.md).
+    imports are missing at once, as a share and in services, and `fuse_hold_seconds` says for how long
+    (docs/decisions/0007-fuse.md).
     `confirm_delay_seconds` is the time between the first complete read after a start and the second one,
     which proves what is gone (docs/decisions/0008-proof.md). `limits` apply to each member whose
     MemberCluster states no others. `exclude_metadata` are prefixes of exported labels and annotations that
@@ -63,6 +74,14 @@ class AgentConfig:
             metavar="N",
         ),
     ] = SERVICES_MINIMUM
+    fuse_hold_seconds: Annotated[
+        float,
+        Option(
+            "how long what was lost at once is held, while its exporters are alive and go on stating that it "
+            "is gone; 0: until it returns or an operator releases it",
+            parse=seconds_or_0,
+        ),
+    ] = HOLD_SECONDS
     limits: Annotated[
         Limits,
         Group(

@@ -10,6 +10,8 @@ from mcs_controller.cli.settings import (
     CrdsSettings,
     DnsCheckSettings,
     DnsSettings,
+    FuseReleaseSettings,
+    FuseStatusSettings,
     LeaveSettings,
 )
 from mcs_controller.options import Option
@@ -21,6 +23,8 @@ SETTINGS = {
     "options:dns": DnsSettings,
     "options:dns-check": DnsCheckSettings,
     "options:leave": LeaveSettings,
+    "options:fuse-status": FuseStatusSettings,
+    "options:fuse-release": FuseReleaseSettings,
     "options:crds": CrdsSettings,
     "options:demo": DemoSettings,
 }

@@ -14,6 +14,7 @@ from mcs_controller.clusterset.fuse import (
     EXPORTS_MISSING,
     MASS_WITHDRAWAL,
     MEMBERS_SILENT,
+    Hold,
     held_for_mass_withdrawal,
 )
 from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport
@@ -30,13 +31,25 @@ def an_import(**fields: Any) -> LocalImport:
     return replace(known, **fields)
 
 
-def test_a_held_import_says_why_and_how_to_let_it_go() -> None:
-    assert held_for_mass_withdrawal(an_import(generation=7)) == Condition(
+@pytest.mark.parametrize(
+    ("ends_at", "end"),
+    [
+        ("", "it does not end by itself"),
+        (
+            "2026-01-01T00:30:00Z",
+            "it ends by itself at 2026-01-01T00:30:00Z, or later by as long as an exporter is silent, unless "
+            "the exports return",
+        ),
+    ],
+)
+def test_a_held_import_says_why_until_when_and_how_to_let_it_go(ends_at: str, end: str) -> None:
+    hold = Hold((("east", 0.0),), 1800.0, ends_at=ends_at)
+    assert held_for_mass_withdrawal(an_import(generation=7), hold) == Condition(
         CONDITION_HELD,
         "True",
         MASS_WITHDRAWAL,
         "no cluster exports this service any more; it is held because many others lost their exports at the "
-        "same time, which is probably a fault; if it is intended, release it with: "
+        f"same time, which is probably a fault; {end}; if it is intended, release it with: "
         "kubectl annotate serviceimport --namespace shop web "
         f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
         7,

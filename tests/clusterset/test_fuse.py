@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.fuse import (
     MEMBERS_MINIMUM,
+    WITNESSED_SECONDS,
+    Hold,
+    ends_at,
+    held_before_seconds,
     held_for_mass_withdrawal,
     held_for_missing_exports,
     holds,
@@ -113,3 +117,59 @@ def test_an_import_of_which_something_is_missing_says_whose_and_how_to_let_it_go
     # The fuse goes by what was lost at once, and not by this.
     assert not was_held(replace(imported, conditions=(held,)))
     assert "the exporting clusters" in held_for_missing_exports(imported, ("",)).message
+
+
+def test_a_hold_says_when_it_ends_by_itself_and_one_without_an_end_says_that() -> None:
+    imported = LocalImport(ServiceKey("shop", "web"), "uid", 3, ImportSpec("ClusterSetIP", ()))
+    hold = Hold((("east", 0.0),), 1800.0, ends_at="2026-01-01T00:30:00Z")
+    assert ends_at(held_for_mass_withdrawal(imported, hold)) == "2026-01-01T00:30:00Z"
+    endless = held_for_mass_withdrawal(imported, Hold((("east", 0.0),), 0.0))
+    assert ends_at(endless) == ""
+    assert "it does not end by itself" in endless.message
+
+
+clusters = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.floats(0, 1e6), min_size=1)
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+@given(clusters, st.floats(1, 1e5), st.floats(0, 1e5))
+def test_a_hold_always_ends_once_every_exporter_has_gone_on_stating(
+    words: dict[str, float], seconds: float, more_seconds: float
+) -> None:
+    hold = Hold(tuple(words.items()), seconds)
+    assert hold.left_seconds(lambda one: words[one]) == seconds
+    assert hold.left_seconds(lambda one: words[one] + 1.001 * seconds + more_seconds) == 0.0
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+@given(clusters, st.floats(1, 1e5), st.floats(0, 1e5), st.floats(0, 1e5))
+def test_a_hold_never_ends_while_one_exporter_is_silent_but_for_what_was_held_before(
+    words: dict[str, float], seconds: float, before_seconds: float, more_seconds: float
+) -> None:
+    silent = next(iter(words))
+    hold = Hold(tuple(words.items()), seconds, before_seconds)
+    left = hold.left_seconds(lambda one: words[one] + (more_seconds if one != silent else 0.0))
+    assert left == max(0.0, seconds - before_seconds)
+
+
+@given(st.floats(0, 1e9))
+def test_a_hold_of_no_seconds_has_no_end(word_seconds: float) -> None:
+    assert Hold((("east", 0.0),), 0.0).left_seconds(lambda one: word_seconds) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("since", "hold_seconds", "before_seconds"),
+    [
+        ("2026-01-01T11:50:00Z", 1800.0, 600.0),
+        ("2026-01-01T11:00:00Z", 1800.0, 1800.0 - WITNESSED_SECONDS),
+        ("2026-01-01T13:00:00Z", 1800.0, 0.0),
+        ("", 1800.0, 0.0),
+        ("yesterday", 1800.0, 0.0),
+        ("2026-01-01T11:00:00Z", 200.0, 0.0),
+        ("2026-01-01T11:00:00Z", 0.0, 0.0),
+    ],
+)
+def test_what_an_earlier_process_held_counts_but_for_the_last_minutes(
+    since: str, hold_seconds: float, before_seconds: float
+) -> None:
+    assert held_before_seconds(since, 1_767_268_800.0, hold_seconds) == before_seconds

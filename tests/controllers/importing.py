@@ -104,6 +104,7 @@ class West:
             look=lambda key: self._called("fuse looks", key),
             holds=lambda key: self.fuse_holds,
             withdraws=lambda key, imported: self._called("fuse withdraws", key),
+            hold=lambda key: None,
         )
         status = SimpleNamespace(
             want=lambda key, wanted: self.statuses.append(wanted),

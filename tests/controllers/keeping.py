@@ -31,6 +31,7 @@ class World:
         self.slices: Store[SourceSlice] = Store(index=lambda entry: entry.value.service)
         self.members = {name: Member(name) for name in ("east", "north")}
         self.removed: set[str] = set()
+        self.released: set[str] = set()
         self.heard: dict[str, Heard] = {}
         self.current = True
         self.left_out: set[str] = set()
@@ -41,6 +42,7 @@ class World:
             heard=self.heard,
             member=lambda cluster: self.members.get(cluster),
             removed=lambda cluster: cluster in self.removed,
+            released=self.released,
             others=lambda: frozenset(self.members),
             hurry=self._hurry,
             on_read=self._on_read,

@@ -53,7 +53,7 @@ class North:
             clock=LoopClock(),
             random=Random(3),
         )
-        self.members = Membership(config, self.presence, self.broker, random=Random(4))
+        self.members = Membership(config, self.presence, self.broker, clock=LoopClock(), random=Random(4))
         self.silent: set[str] = set()
         self.told: list[str] = []
         self.looked = 0

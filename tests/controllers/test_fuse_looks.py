@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from types import SimpleNamespace
 from typing import cast
 
@@ -16,10 +17,11 @@ from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.imports.import_fuse import WINDOW_SECONDS, ImportFuse
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.store import Entry, Store
+from tests.support.agents import LoopClock
 
 pytestmark = pytest.mark.looptime
 
-SHARE, MINIMUM = 0.5, 3
+SHARE, MINIMUM, HOLD_SECONDS = 0.5, 3, 1800.0
 RELEASED = ((ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED),)
 HELD = Condition(CONDITION_HELD, "True", MASS_WITHDRAWAL)
 
@@ -33,6 +35,9 @@ class World:
         self.exported: set[ServiceKey] = set()
         self.unaccounted: set[ServiceKey] = set()
         self.removed: set[str] = set()
+        self.released: set[str] = set()
+        self.refused: set[str] = set()
+        self.words: Counter[str] = Counter()
         self.synced = self.complete = self.loaded = True
         local = SimpleNamespace(
             imports=self.imports,
@@ -44,8 +49,13 @@ class World:
             complete=lambda: self.complete,
             exported=lambda key: key in self.exported,
             unaccounted=lambda key, imported: {"east"} if key in self.unaccounted else set(),
+            refuses=lambda cluster, key: cluster in self.refused,
         )
-        members = SimpleNamespace(removed=lambda cluster: cluster in self.removed)
+        members = SimpleNamespace(
+            removed=lambda cluster: cluster in self.removed,
+            released=self.released,
+            word_seconds=lambda cluster: self.words[cluster],
+        )
         self.fuse = a_fuse(local, view, members)
 
     def imported(
@@ -104,9 +114,9 @@ class World:
 
 
 def a_fuse(local: SimpleNamespace, view: SimpleNamespace, members: SimpleNamespace) -> ImportFuse:
-    config = SimpleNamespace(fuse_share=SHARE, fuse_minimum=MINIMUM)
+    config = SimpleNamespace(fuse_share=SHARE, fuse_minimum=MINIMUM, fuse_hold_seconds=HOLD_SECONDS)
     return ImportFuse(
-        cast(Context, SimpleNamespace(config=config)),
+        cast(Context, SimpleNamespace(config=config, clock=LoopClock())),
         cast(Stores, SimpleNamespace(local=local, view=view)),
         cast(Membership, members),
     )

@@ -38,6 +38,7 @@ def served(*, quiet: bool = False) -> CollectorRegistry:
     members = SimpleNamespace(
         held=set() if quiet else {"north", "south"},
         dead={"mars"},
+        released={"north"},
         heartbeat_ages_seconds=lambda: {} if quiet else {"mars": 70.5, "north": 3.0},
     )
     stores = SimpleNamespace(
@@ -132,6 +133,7 @@ LOUD: dict[str, dict[tuple[str, ...], float]] = {
     "mcs_former_ids": {(): 2},
     "mcs_member_heartbeat_age_seconds": {("mars",): 70.5, ("north",): 3.0},
     "mcs_member_alive": {("mars",): 0, ("north",): 1},
+    "mcs_member_released": {("mars",): 0, ("north",): 1},
     "mcs_export_to_import_seconds_count": {(): 0},
     "mcs_foreign_imports_total": {(): 0},
 }

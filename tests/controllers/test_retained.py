@@ -26,6 +26,7 @@ class Members:
     def __init__(self) -> None:
         self.heard: dict[str, Heard] = {}
         self.east = Member("east")
+        self.released: set[str] = set()
         self.hurried = 0
         self._looks = 0
         self._listeners: list[object] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcs_controller.clusterset.model import Endpoint, Member
+from mcs_controller.clusterset.model import Endpoint
 from tests.clusterset.builders import WEB
 from tests.controllers.keeping import API, SLICE, exported
 
@@ -71,7 +71,7 @@ async def test_nothing_is_kept_of_a_member_that_was_removed_or_may_go(how: str) 
     if how == "removed":
         world.removed.add("east")
     else:
-        world.members["east"] = Member("east", released=True)
+        world.released.add("east")
     world.lose_slice()
     world.lose_record()
     assert world.kept() == {}

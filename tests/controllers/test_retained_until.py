@@ -109,7 +109,7 @@ async def test_of_a_member_that_is_removed_or_may_go_everything_kept_goes_with_t
             del world.members["east"]
             world.removed.add("east")
         else:
-            world.members["east"] = Member("east", released=True)
+            world.released.add("east")
         world.look()
         assert world.sources() == [("north", "web-abc")]
         assert world.news() == [

@@ -6,8 +6,8 @@ The source cluster of an object on the broker comes from its namespace, never fr
 from sys import intern
 from typing import Any, Final
 
+from mcs_controller.api.names import ANNOTATION_WITHDRAW
 from mcs_controller.clusterset.fields import Json, an_object, bad, child, integer, string_pairs, text, texts
-from mcs_controller.clusterset.fuse import is_released
 from mcs_controller.clusterset.identity import cluster_of_namespace
 from mcs_controller.clusterset.membership.limits import StatedLimits
 from mcs_controller.clusterset.model import Member, Statement
@@ -58,7 +58,7 @@ def decode_member(raw: Json) -> Member:
         heartbeat=text(status, "heartbeat"),
         allowed_cidrs=texts(spec, "podCIDRs", _MAX_CIDRS),
         allowed_namespaces=texts(spec, "namespaces", _MAX_NAMESPACES),
-        released=is_released(string_pairs(metadata, "annotations")),
+        release=dict(string_pairs(metadata, "annotations")).get(ANNOTATION_WITHDRAW, ""),
         limits=_limits(child(spec, "limits")),
         owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
         exported=_statement(child(status, "exported")),

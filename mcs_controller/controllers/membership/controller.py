@@ -30,7 +30,9 @@ class MembershipController(Controller):
         self.presence = presence or Presence(
             context.config, context.local.client, broker, clock=context.clock, random=context.random
         )
-        self.members = Membership(context.config, self.presence, broker, random=context.random)
+        self.members = Membership(
+            context.config, self.presence, broker, clock=context.clock, random=context.random
+        )
         self.history = BrokerHistory(context.registry)
         self.history.on_break(self.presence.hurry)
         self.history.on_break(self.members.distrust)

@@ -16,7 +16,7 @@ from typing import Final
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.membership import departure, liveness
+from mcs_controller.clusterset.membership import departure, liveness, release, word
 from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.membership.statement import Heard, hear
@@ -25,6 +25,7 @@ from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import KubeError
 
 _log = logging.getLogger(__name__)
@@ -42,26 +43,37 @@ class Membership:
     `observed`: the members have been read at least once. `held` are silent members that count as alive,
     because most fell silent at once. `dead` are the members whose endpoints must not be used. `doubtful` are
     those whose heartbeat has not changed since this process started. All three stay empty under the policy
-    `keep`. `heard` is what the members stated. `problem` is None when the last round worked.
+    `keep`. `heard` is what the members stated. `released` are the members that the broker's administrator
+    released, for as long as that is valid. `problem` is None when the last round worked.
     """
 
     def __init__(
-        self, config: AgentConfig, presence: Presence, broker: Client, *, random: randomness.Random
+        self,
+        config: AgentConfig,
+        presence: Presence,
+        broker: Client,
+        *,
+        clock: Clock,
+        random: randomness.Random,
     ) -> None:
         self.observed = False
         self.doubtful: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
         self.held: frozenset[str] = frozenset()
         self.heard: Mapping[str, Heard] = {}
+        self.released: frozenset[str] = frozenset()
         self._presence = presence
         self._problem: str | None = None
         self._config = config
         self._broker = broker
+        self._clock = clock
         self._random = random
         self._present: frozenset[str] = frozenset()
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
         self._departures = departure.Departures()
+        self._releases: Mapping[str, release.Release] = {}
+        self._words: Mapping[str, word.Word] = {}
         self._witnessed_at_seconds: float | None = None
         self._hurried_until_seconds = 0.0
         self._wake = asyncio.Event()
@@ -101,6 +113,16 @@ class Membership:
         """Whether the broker's administrator has removed a member."""
         return self._departures.removed(cluster, self._present)
 
+    def word_seconds(self, cluster: str) -> float:
+        """For how long a member has been stating what it exports, while the broker answered.
+
+        Only differences mean something. This cluster needs nobody's word: for it, and for an exporter whose
+        name is not known, plain time counts.
+        """
+        if cluster in ("", self._config.cluster_id):
+            return asyncio.get_running_loop().time()
+        return self._words.get(cluster, word.Word()).seconds
+
     def former_ids(self) -> frozenset[str]:
         """Silent members that name our kube-system UID: this cluster under its former ids."""
         silent, uid = self._liveness.stale(self._config.member_timeout_seconds), self._presence.uid
@@ -119,7 +141,7 @@ class Membership:
         return frozenset(self._members) - {self._config.cluster_id}
 
     def on_change(self, listener: MemberListener) -> None:
-        """Call `listener` with each member that died, came back, was removed, or whose rights changed.
+        """Call `listener` with each member that died, came back, was removed or released, or has new rights.
 
         Also with this cluster when the broker stops answering, or answers again.
         """
@@ -136,6 +158,7 @@ class Membership:
     def distrust(self) -> None:
         """The broker's history broke: a missing member counts as removed only after a longer time."""
         self._departures = departure.distrust(self._departures)
+        self._words = word.distrust(self._words)
 
     def hurry(self) -> None:
         """Something waits for a member's statement: read the members more often for a minute."""
@@ -205,6 +228,8 @@ class Membership:
         """Take over a list; if a member is missing in it, the list is a consistent one."""
         self._present = frozenset(members)
         now_seconds = asyncio.get_running_loop().time()
+        read_before_seconds = self._liveness.read_at_seconds
+        passed_seconds = 0.0 if read_before_seconds is None else now_seconds - read_before_seconds
         self._liveness = liveness.observe(
             self._liveness,
             {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id},
@@ -219,6 +244,15 @@ class Membership:
             for cluster, member in members.items()
             if cluster != self._config.cluster_id
         }
+        self._words = word.observe(
+            self._words,
+            self._present,
+            self._spoke(members),
+            passed_seconds=passed_seconds,
+            timeout_seconds=self._config.member_timeout_seconds,
+        )
+        released_before = self.released
+        self._see_releases(known, now_seconds)
         dead: frozenset[str] = frozenset()
         held: frozenset[str] = frozenset()
         doubtful: frozenset[str] = frozenset()
@@ -227,7 +261,7 @@ class Membership:
             held = self._liveness.stale(self._config.member_timeout_seconds) - dead
             doubtful = self._liveness.unproven()
         changed = _rights_changed(self._members, known) | (self.dead ^ dead) | (self.doubtful - doubtful)
-        changed |= self.held ^ held
+        changed |= (self.held ^ held) | (self.released ^ released_before)
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
         for cluster in sorted(self._members.keys() - known.keys()):
@@ -247,6 +281,30 @@ class Membership:
             for listener in self._sure_listeners:
                 listener()
 
+    def _spoke(self, members: Mapping[str, Member]) -> set[str]:
+        """The members with a new statement, or a new heartbeat if they make no statements."""
+        return {
+            cluster
+            for cluster in members
+            if (heard := self.heard.get(cluster)) is not None
+            and (heard.fresh if heard.states else self._liveness.members[cluster].seconds == 0.0)
+        }
+
+    def _see_releases(self, known: Mapping[str, Member], now_seconds: float) -> None:
+        values = {cluster: member.release for cluster, member in known.items() if member.release}
+        wall_seconds = self._clock.now().timestamp()
+        self._releases = release.observe(self._releases, values, now_seconds, wall_seconds)
+        released = release.released(self._releases, now_seconds)
+        for cluster in sorted(released - self.released):
+            _log.warning(
+                "member %s is released: what it withdraws within the next %d s counts as meant",
+                cluster,
+                self._releases[cluster].until_seconds - now_seconds,
+            )
+        for cluster in sorted(self.released - released):
+            _log.warning("member %s is released no more: the fuse protects its exports again", cluster)
+        self.released = released
+
     def _see_departures(self, members: dict[str, Member], now_seconds: float) -> bool:
         """Update the departures by a list. Time counts between lists that contain this cluster.
 
@@ -264,7 +322,7 @@ class Membership:
             self._members.keys(),
             self._present,
             passed_seconds=passed_seconds,
-            announced={cluster for cluster, member in self._members.items() if member.released},
+            announced=self.released,
         )
         return self._departures.sure_of_unseen() and not was_sure
 
@@ -284,8 +342,7 @@ class Membership:
         """
         timeout_seconds = self._config.member_timeout_seconds
         silent = self._liveness.stale(timeout_seconds)
-        released = {cluster for cluster, member in members.items() if member.released}
-        known = (self.dead & silent) | (silent & released)
+        known = (self.dead & silent) | (silent & self.released & members.keys())
         suspected = self._liveness.stale(timeout_seconds / 2) - known
         tripping = fuse.would_trip(
             len(self._liveness.members.keys() - known),

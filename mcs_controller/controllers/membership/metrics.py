@@ -41,8 +41,15 @@ class MembershipCollector(Collector):
         alive = GaugeMetricFamily(
             "mcs_member_alive", "Whether a member counts as alive (1) or dead (0).", labels=["member"]
         )
+        released = GaugeMetricFamily(
+            "mcs_member_released",
+            "Whether the broker's administrator released a member (1): what it withdraws is meant.",
+            labels=["member"],
+        )
         for member, age_seconds in self._members.heartbeat_ages_seconds().items():
             age.add_metric([member], age_seconds)
             alive.add_metric([member], 0.0 if member in self._members.dead else 1.0)
+            released.add_metric([member], 1.0 if member in self._members.released else 0.0)
         yield age
         yield alive
+        yield released

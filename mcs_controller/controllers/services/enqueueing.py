@@ -52,12 +52,14 @@ class Enqueueing:
         local.namespaces.subscribe(self._namespace_changed)
         local.on_loaded(self.enqueue)
         importer.cap.enqueue = imports.add
+        importer.fuse.enqueue = self._enqueue_import
         stores.own_limits.on_kept_back = self._enqueue_import
         stores.own_limits.on_change = self.enqueue_own_exports
         stores.retained.on_release(self._record_changed)
         stores.retained.on_accounted(self._accounted_for)
         membership.on_change(self._member_changed)
         membership.on_sure(self.enqueue_everything)
+        membership.on_read(importer.fuse.end_holds)
 
     def enqueue(self, key: ServiceKey) -> None:
         """Enqueue a service for both reconcilers."""
@@ -153,6 +155,9 @@ class Enqueueing:
             for entry in broker.records:
                 if entry.value.cluster == cluster:
                     self._record_changed(entry.value.service)
+            # What a member withdrew has no record any more.
+            for key in self._fuse.held_of(cluster):
+                self._enqueue_import(key)
 
 
 class _OfService(Protocol):

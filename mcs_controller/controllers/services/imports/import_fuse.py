@@ -6,18 +6,20 @@ too. The conditions of held imports record that the fuse holds, so a restarted a
 
 The losses of one cluster do not hold the imports of others: an import that other clusters exported is
 withdrawn if the fuse would allow that without counting the one cluster's losses. An import that is held
-already stays held.
+already stays held, until an exporter returns, the hold is over, or somebody who may says that it was meant.
 """
 
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.imports.holds import Holds
 from mcs_controller.controllers.services.stores.stores import Stores
 
 WINDOW_SECONDS: Final = 60.0
@@ -26,10 +28,14 @@ _log = logging.getLogger(__name__)
 
 
 class ImportFuse:
-    """Says whether an import that nobody exports must be held, or may be withdrawn."""
+    """Says whether an import that nobody exports must be held, or may be withdrawn.
+
+    `enqueue` is called with an import whose hold is over.
+    """
 
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         self.holding = False
+        self.enqueue: Callable[[ServiceKey], None] = lambda key: None
         self._local = stores.local
         self._view = stores.view
         self._membership = membership
@@ -37,7 +43,7 @@ class ImportFuse:
         self._minimum = context.config.fuse_minimum
         self._ours: set[ServiceKey] = set()
         self._missing: set[ServiceKey] = set()
-        self._kept: set[ServiceKey] = set()
+        self._holds = Holds(membership, context.clock, hold_seconds=context.config.fuse_hold_seconds)
         self._withdrawn_at_seconds: dict[ServiceKey, float] = {}
         # For each missing or withdrawn import: the only cluster that exported it, "" if there were several.
         self._loser: dict[ServiceKey, str] = {}
@@ -48,6 +54,14 @@ class ImportFuse:
         """How many imports are held now."""
         return len(self._missing) if self.holding else 0
 
+    def hold(self, key: ServiceKey) -> fuse.Hold | None:
+        """The hold of an import that `holds` was true for."""
+        return self._holds.get(key)
+
+    def held_of(self, cluster: str) -> Iterator[ServiceKey]:
+        """The imports that are held and that this cluster exported."""
+        return self._holds.of_member(cluster)
+
     def look(self, key: ServiceKey) -> None:
         """Count the service again, since it may have changed. The cost is that of one service."""
         self._ours.discard(key)
@@ -55,22 +69,27 @@ class ImportFuse:
         if key not in self._withdrawn_at_seconds:
             self._found(key)
         entry = self._local.imports.get(*key)
-        if entry is not None and entry.value.managed and not entry.value.deleting:
+        if entry is None or not entry.value.managed or entry.value.deleting:
+            self._holds.end(key)
+        else:
             self._ours.add(key)
-            if key in self._withdrawn_at_seconds and self._nobody_exports(key, entry.value):
+            nobody_exports = self._nobody_exports(key, entry.value)
+            if key in self._withdrawn_at_seconds and nobody_exports:
                 # The import is being deleted, and is counted already.
                 self._ours.discard(key)
                 return
             self._withdrawn_at_seconds.pop(key, None)
             self._found(key)
-            if not self._may_go(entry.value) and self._nobody_exports(key, entry.value):
+            if not nobody_exports:
+                self._holds.end(key)
+            elif not self._may_go(key, entry.value):
                 self._missing.add(key)
                 self._lost(key, entry.value)
-                if fuse.was_held(entry.value):
-                    self._kept.add(key)
-                self._decide(held_before=self.holding or fuse.was_held(entry.value))
+                told = fuse.was_held(entry.value)
+                if told is not None:
+                    self._holds.begin(key, entry.value.clusters, told)
+                self._decide(held_before=self.holding or told is not None)
                 return
-        self._kept.discard(key)
         if self.holding:
             self._decide(held_before=True)
 
@@ -79,24 +98,44 @@ class ImportFuse:
         self.look(key)
         if not self.holding or key not in self._missing:
             return False
-        if key not in self._kept and not self._is_apart(key):
-            self._kept.add(key)
-        return key in self._kept
+        if key not in self._holds and not self._is_apart(key):
+            entry = self._local.imports.get(*key)
+            self._holds.begin(key, entry.value.clusters if entry is not None else ())
+        return key in self._holds
 
     def withdraws(self, key: ServiceKey, imported: LocalImport) -> None:
         """The import is about to be deleted. One that an operator released does not count."""
         self._ours.discard(key)
         self._missing.discard(key)
-        self._kept.discard(key)
         self._found(key)
-        if not self._may_go(imported):
+        if not self._may_go(key, imported):
             self._lost(key, imported)
             self._withdrawn_at_seconds[key] = asyncio.get_running_loop().time()
+        self._holds.end(key)
 
-    def _may_go(self, imported: LocalImport) -> bool:
-        """Whether an operator released the import, or removed all its exporters: neither is a loss."""
-        return fuse.is_released(imported.annotations) or (
-            bool(imported.clusters) and all(self._membership.removed(one) for one in imported.clusters)
+    def end_holds(self) -> None:
+        """Enqueue what has been held for long enough."""
+        over = list(self._holds.over())
+        if over:
+            _log.warning(
+                "%d imports were held for long enough, and their exporters went on stating that they do not "
+                "export them: withdrawing them",
+                len(over),
+            )
+        for key in over:
+            self.enqueue(key)
+
+    def _may_go(self, key: ServiceKey, imported: LocalImport) -> bool:
+        """Whether the loss of an import that nobody exports is meant, and so does not count.
+
+        Somebody who may released it, or each of its exporters was removed, released, or has no right to
+        export it any more; or it was held for long enough.
+        """
+        if fuse.is_released(imported.annotations) or self._holds.is_over(key):
+            return True
+        return bool(imported.clusters) and all(
+            self._membership.removed(one) or one in self._membership.released or self._view.refuses(one, key)
+            for one in imported.clusters
         )
 
     def _nobody_exports(self, key: ServiceKey, imported: LocalImport) -> bool:

@@ -122,7 +122,8 @@ class Importer:
             # This cluster's own slices stay unchanged until its export has been read.
             await self._refresh(key, imported, (exporters | remembered) - {own})
         elif merged is None and imported is not None and self.fuse.holds(key):
-            self.status.hold(key, imported.value, fuse.held_for_mass_withdrawal(imported.value))
+            held = fuse.held_for_mass_withdrawal(imported.value, self.fuse.hold(key))
+            self.status.hold(key, imported.value, held)
         elif merged is None or (imported is None and self.reserved.refuses(key)):
             await self._withdraw(key, imported)
         elif (imported is None or not imported.value.deleting) and self.cap.permits(key, merged.clusters):

@@ -138,8 +138,7 @@ class Retained:
 
     def _is_excused(self, cluster: str) -> bool:
         """Whether the administrator removed or released the member."""
-        member = self._membership.member(cluster)
-        return self._membership.removed(cluster) or (member is not None and member.released)
+        return self._membership.removed(cluster) or cluster in self._membership.released
 
     def _record_changed(self, old: Entry[ExportRecord] | None, new: Entry[ExportRecord] | None) -> None:
         self._records.count(old, new, withdrawn=new is not None and new.value.withdrawn)

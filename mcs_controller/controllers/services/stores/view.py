@@ -97,6 +97,12 @@ class ClustersetView:
             return None
         return admit_record(record, member)
 
+    def refuses(self, cluster: str, key: ServiceKey) -> bool:
+        """Whether a cluster has a record of the service that is not admitted."""
+        own = self.own_record(key) if cluster == self._local.cluster_id else None
+        records = self._retained.records(key) if own is None else (own,)
+        return any(one.cluster == cluster and self.refusal(one) is not None for one in records)
+
     def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
         """All admitted records of one service, this cluster's own first."""
         own = self._own_part(key)

@@ -1,0 +1,133 @@
+"""`mcs-controller fuse status`: what is held in a cluster, and which members are released on the broker."""
+
+import argparse
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from mcs_controller.api.resources import MCS_API, MEMBER_CLUSTERS, service_imports
+from mcs_controller.cli.connecting import connect, file_of_broker
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.settings import FuseStatusSettings
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.held import Held, held_of
+from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.services import decode
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.discovery import served_resource
+
+_IMPORT_COLUMNS: Final = ("IMPORT", "REASON", "EXPORTED BY", "SINCE", "ENDS BY ITSELF")
+_MEMBER_COLUMNS: Final = ("MEMBER", "IMPORTS HELD HERE", "RELEASE ON THE BROKER")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_options(parser, FuseStatusSettings)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Print what is held. Raises `KubeError`, `ConfigError`."""
+    settings = read_options(FuseStatusSettings, arguments, os.environ)
+    client = connect(settings.kubeconfig, settings.context, name="local")
+    try:
+        held = await held_imports(client)
+    finally:
+        await client.close()
+    members: list[Member] = []
+    if settings.broker_kubeconfig is not None or settings.broker_context is not None:
+        file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
+        broker = connect(file, settings.broker_context, name="broker")
+        try:
+            members = await _members(broker)
+        finally:
+            await broker.close()
+    print(as_json(held, members) if settings.output == "json" else as_tables(held, members))
+    return 0
+
+
+async def held_imports(client: Client) -> list[Held]:
+    """All that is held in the cluster, by name. Raises `KubeError`."""
+    imports = await served_resource(client, MCS_API, service_imports)
+    found = []
+    for body in (await client.list(imports)).items:
+        try:
+            held = held_of(decode.service_import(body))
+        except MalformedObject:
+            continue  # The agent cannot read it either, and so holds nothing of it.
+        if held is not None:
+            found.append(held)
+    return sorted(found)
+
+
+async def _members(broker: Client) -> list[Member]:
+    found = []
+    for body in (await broker.list(MEMBER_CLUSTERS)).items:
+        try:
+            found.append(decode_member(body))
+        except MalformedObject:
+            continue
+    return sorted(found, key=lambda member: member.cluster)
+
+
+def as_json(held: Sequence[Held], members: Sequence[Member]) -> str:
+    """One object, for programs."""
+    found = {
+        "imports": [
+            {
+                "namespace": one.service.namespace,
+                "name": one.service.name,
+                "reason": one.reason,
+                "clusters": one.clusters,
+                "since": one.since,
+                "endsAt": one.ends_at or None,
+                "released": one.released,
+                "message": one.message,
+            }
+            for one in held
+        ],
+        "members": [
+            {"name": name, "importsHeld": number, "release": release or None}
+            for name, number, release in _by_member(held, members)
+        ],
+    }
+    return json.dumps(found, indent=2)
+
+
+def as_tables(held: Sequence[Held], members: Sequence[Member]) -> str:
+    """Two tables, for people."""
+    by_member = _by_member(held, members)
+    parts = []
+    if held:
+        parts.append(_table(_IMPORT_COLUMNS, map(_row, held)))
+    if by_member:
+        rows = ((name, str(number), release or "-") for name, number, release in by_member)
+        parts.append(_table(_MEMBER_COLUMNS, rows))
+    if not held:
+        parts.append("nothing is held")
+    return "\n\n".join(parts)
+
+
+def _row(one: Held) -> tuple[str, ...]:
+    ends = "released" if one.released else one.ends_at or "no"
+    return str(one.service), one.reason, ",".join(one.clusters) or "-", one.since, ends
+
+
+def _by_member(held: Sequence[Held], members: Sequence[Member]) -> list[tuple[str, int, str]]:
+    """Each member with how many held imports it exported, and its release on the broker, "" for none."""
+    numbers = Counter(cluster for one in held for cluster in one.clusters)
+    releases = {member.cluster: member.release for member in members}
+    return [
+        (name, numbers[name], releases.get(name, "")) for name in sorted(numbers.keys() | releases.keys())
+    ]
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    table = [columns, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(columns))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
