@@ -1,7 +1,8 @@
 """What is known of the contact with one API server, by all who ask it.
 
 `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop time
-of the last answer or watch line, None before the first.
+of the last answer or watch line, None before the first. `silent_since` is the loop time at which the first
+request was sent that no answer came to in time; None once the server has been heard of again.
 """
 
 import asyncio
@@ -32,13 +33,14 @@ class Contact:
     def __init__(self) -> None:
         self.reachable = False
         self.last_contact: float | None = None
+        self.silent_since: float | None = None
         self.observer: RequestObserver | None = None
         self._reached_again: list[Callable[[], None]] = []
 
     def on_reached_again(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` whenever the server answers after a request that it did not answer.
 
-        The answer ends it.
+        `silent_since` still says when that was. The answer of this ends it.
         """
         self._reached_again.append(listener)
         return partial(self._reached_again.remove, listener)
@@ -51,6 +53,7 @@ class Contact:
         if again:
             for listener in tuple(self._reached_again):
                 listener()
+        self.silent_since = None
 
     def answered(self, verb: str, kind: str, result: str, started: float) -> None:
         """A request that began at the loop time `started` has been answered."""
@@ -68,6 +71,8 @@ class Contact:
         else:
             if not isinstance(error, NotLeading):
                 self.reachable = False
+            if isinstance(error, Timeout) and self.silent_since is None:
+                self.silent_since = started
             if self.observer is not None:
                 seconds = asyncio.get_running_loop().time() - started
                 self.observer(verb, kind, _no_answer(error), seconds)

@@ -33,7 +33,7 @@ from mcs_controller.kube.decoding.object_reader import Admit, Bounds, JsonObject
 from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError, Timeout
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.store import Entry, Key, Store, is_older
-from mcs_controller.kube.watch import END_REASONS, end_reason, problem_text, version_is_lost
+from mcs_controller.kube.watch import END_REASONS, Watch, end_reason, problem_text, version_is_lost
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +127,8 @@ class Reflector(Generic[T]):
         self._lists_taken = 0
         self._watch_limit: asyncio.Timeout | None = None
         self._watch_opened = False
+        self._watch_doubted = False
+        self._open_watch: Watch | None = None
         self._watch_ends_at = 0.0
         # The last version seen on this server, by list, event or bookmark; "0" before the first.
         self._version = "0"
@@ -189,7 +191,7 @@ class Reflector(Generic[T]):
             return
         if self._list_needed:
             return
-        self.restarts["closed"] += 1
+        self.restarts["inactive" if self._watch_doubted else "closed"] += 1
         if self._lists_after_error and loop.time() < self._watch_ends_at - EARLY_SECONDS:
             self._list_needed = True
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
@@ -297,6 +299,8 @@ class Reflector(Generic[T]):
             # What is gone could not be told: go on following what happens, then take a new list.
             self._list_needed = True
             seconds = self._hold_backoff.next_seconds()
+        self._watch_doubted = False
+        forget = self._client.contact.on_reached_again(self._reached_again)
         try:
             async with asyncio.timeout(seconds) as self._watch_limit:
                 await self._watch()
@@ -307,7 +311,20 @@ class Reflector(Generic[T]):
             if self._watch_limit is None or not self._watch_limit.expired():
                 raise
         finally:
-            self._watch_limit = None
+            forget()
+            self._watch_limit = self._open_watch = None
+
+    def _reached_again(self) -> None:
+        """The server was silent and is not any more: a watch that heard as little may be a dead one.
+
+        Something in between may have forgotten its connection, and go on acknowledging what is sent.
+        """
+        silent_since = self._client.contact.silent_since
+        if silent_since is None or self.last_contact is None or self.last_contact >= silent_since:
+            return
+        if self._watch_limit is not None and self._open_watch is not None and self._open_watch.waiting:
+            self._watch_doubted = True
+            self._watch_limit.reschedule(asyncio.get_running_loop().time())
 
     async def _watch(self) -> None:
         self._watch_opened = False
@@ -325,6 +342,7 @@ class Reflector(Generic[T]):
             bounds=self._bounds,
         )
         self._watch_opened = True
+        self._open_watch = watch
         async with watch as events:
             self._healthy()
             self._heard()

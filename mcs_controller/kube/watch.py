@@ -56,6 +56,11 @@ class Watch:
         self._turn = reader.turn
         self._began: float | None = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing is at hand: it waits for the server."""
+        return self._began is None
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -28,7 +28,8 @@ def make(kind: FakeKind, store: Store[str], **options: Any) -> Reflector[str]:
     options.setdefault("decode", decode)
     resource = options.pop("resource", WIDGETS)
     read = options.pop("decode")
-    return Reflector(Client(kind), resource, store, read, name="widgets", random=Random(3), **options)
+    client = options.pop("client", None) or Client(kind)
+    return Reflector(client, resource, store, read, name="widgets", random=Random(3), **options)
 
 
 def problem_of(reflector: Reflector[Any]) -> str | None:

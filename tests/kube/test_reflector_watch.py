@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from mcs_controller.kube.errors import Timeout, Unreachable
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import KubeError, Timeout, Unreachable
 from mcs_controller.kube.store import Store
-from tests.kube.fakes import FakeKind, refusal, status_body
+from tests.kube.fakes import WIDGETS, FakeKind, refusal, status_body
 from tests.kube.reflectors import contents, make, running, settle
 
 pytestmark = pytest.mark.looptime
@@ -63,6 +64,50 @@ async def test_a_watch_that_is_silent_past_its_bookmarks_is_followed_by_a_list()
         assert kind.count("list") == 2
         assert reflector.restarts["inactive"] == 1
         assert reflector.problem is None
+
+
+async def test_a_watch_as_silent_as_the_server_was_is_opened_again_once_that_answers() -> None:
+    """As after a black hole: new connections work, and the watch's is dead and does not say so."""
+    kind, store = FakeKind(), Store[str]()
+    client = Client(kind)
+    reflector = make(kind, store, client=client, inactivity_seconds=90)
+    async with running(reflector):
+        await asyncio.sleep(5)
+        kind.open.clear()
+        kind.put("a", value="1")
+        kind.faults.append(("list", Timeout("slow")))
+        with pytest.raises(Timeout):
+            await client.list(WIDGETS)
+        await asyncio.sleep(5)
+        assert contents(store) == {}
+        await client.list(WIDGETS)
+        await asyncio.sleep(1)
+        assert contents(store) == {"a": "1"}
+        assert (reflector.lists, reflector.restarts["inactive"]) == (1, 1)
+
+
+async def test_a_watch_that_heard_something_since_is_not_doubted_nor_after_a_refusal() -> None:
+    kind, store = FakeKind(), Store[str]()
+    client = Client(kind)
+    reflector = make(kind, store, client=client)
+
+    async def fails(error: KubeError) -> None:
+        kind.faults.append(("list", error))
+        with pytest.raises(type(error)):
+            await client.list(WIDGETS)
+
+    async with running(reflector):
+        await asyncio.sleep(5)
+        await fails(Unreachable("reset"))
+        await client.list(WIDGETS)
+        await asyncio.sleep(5)
+        await fails(Timeout("slow"))
+        kind.put("a", value="1")
+        await asyncio.sleep(5)
+        await client.list(WIDGETS)
+        await asyncio.sleep(5)
+        assert kind.count("watch") == 1
+    assert sum(reflector.restarts.values()) == 0
 
 
 async def test_a_watch_closed_at_once_again_and_again_is_backed_off_from() -> None:
