@@ -333,6 +333,23 @@ async def test_connections_that_nobody_needs_are_closed(monkeypatch: pytest.Monk
         assert await ask(transport) == b"6"
 
 
+async def test_after_a_request_without_an_answer_none_is_sent_on_a_connection_as_old() -> None:
+    """Something in between has forgotten them all; each would cost a request its deadline."""
+    deaf = 0
+
+    async def handle(exchange: Exchange) -> None:
+        if exchange.connection > deaf:
+            await asyncio.sleep(0.1)
+            await exchange.answer(b"%d" % exchange.connection)
+
+    async with serving(handle) as server, transport_to(server) as transport:
+        await asyncio.gather(*(ask(transport) for _ in range(3)))
+        deaf = 3
+        with pytest.raises(Timeout):
+            await transport.request(Request("GET", "/", headers=PLAIN), timeout_seconds=0.3)
+        assert await ask(transport) == b"4"
+
+
 async def test_closing_ends_what_is_under_way() -> None:
     asked = asyncio.Event()
 

@@ -15,8 +15,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from mcs_controller.kube.connection.http_connection import ExchangeError
-from mcs_controller.kube.connection.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE_SECONDS
+from mcs_controller.kube.connection.pool import CONNECT_TIMEOUT_SECONDS
 from mcs_controller.kube.errors import ConfigError, KubeError
+
+KEEPALIVE_SECONDS: Final = 10.0
+"""Lists come together or hardly ever; one on a connection that became deaf would wait for its deadline."""
 
 _ERRORS: Final = (aiohttp.ClientError, HttpProcessingError)
 

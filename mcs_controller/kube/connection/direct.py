@@ -62,6 +62,10 @@ class Direct:
             connection.watch_silence(inactivity_seconds)
         return DirectAnswer(connection, self._pool, context)
 
+    def forget_idle(self) -> None:
+        """Have the next requests make new connections."""
+        self._pool.forget_idle()
+
     async def close(self) -> None:
         """Close all connections."""
         self._pool.close()

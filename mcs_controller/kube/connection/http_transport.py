@@ -169,6 +169,8 @@ class HttpTransport:
     def _unanswered(self, error: BaseException) -> KubeError:
         # Perhaps the server has a new certificate, and its CA has just been written into our file.
         self._context_checked_at = float("-inf")
+        if isinstance(error, TimeoutError):
+            self._direct.forget_idle()
         return kube_error(error, self._server)
 
     def _check_not_closed(self) -> None:

@@ -86,6 +86,11 @@ class Pool:
         except OSError as error:
             raise CannotConnect(error) from error
 
+    def forget_idle(self) -> None:
+        """Close those that wait: what made another one deaf may have made them so, too."""
+        for _, connection in tuple(self._idle):
+            connection.abort()
+
     def close(self) -> None:
         """Close all, those that are in use and those that are being made, too."""
         self._closed = True
