@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test test-fast test-faults test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup pages demo test test-fast test-faults simulate test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -32,6 +32,11 @@ test: $(STAMP) packages kube-if-possible ## every test, real control planes incl
 
 test-fast: $(STAMP) ## the tests that need no real control plane, in about two minutes
 	$(BIN)/python -m pytest $(FAST) $(PYTEST_ARGS)
+
+SEED ?= 1
+SEEDS ?= 200
+simulate: $(STAMP) ## whole clustersets in virtual time under random faults, SEEDS of them from SEED on
+	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)

@@ -1,4 +1,4 @@
-"""How the API servers of a clusterset in disorder fail."""
+"""How the API servers of a clusterset fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from mcs_controller.simcluster.faults import Fault
-from tests.controllers.disorder.story import Story
+from tests.simulation.story import Story
 
 
 class Servers:
@@ -27,8 +27,13 @@ class Servers:
             users = [f"member-{one}" for one in self._world.names]
             if random.random() < 0.5:
                 users = [f"member-{name}"]
+                self._story.struck.add(name)
+            else:
+                self._story.struck.add("")
             return self._world.broker.faults, users, f"the broker for {users}"
-        return self._world[name].sim.faults, ["agent"], f"the API server of {name}"
+        self._story.struck.add(name)
+        users = ["agent", "dns"] if random.random() < 0.5 else ["agent"]
+        return self._world[name].sim.faults, users, f"the API server of {name} for {users}"
 
     async def _strike(self, random: Random, text: str, act: Callable[[Any, list[str]], Fault]) -> None:
         faults, users, where = self._some_server(random)

@@ -1,4 +1,4 @@
-"""What becomes of the history of a broker in disorder: restored, wiped, kinds and members made anew."""
+"""What becomes of the history of a broker: restored, wiped, kinds and members made anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.simcluster.storage.versions import Snapshot
-from tests.controllers.disorder.story import Story
+from tests.simulation.story import Story
 from tests.support.crds import BROKER_CRDS
 
 BACKUPS_SECONDS = 120.0
@@ -31,6 +31,7 @@ class Broker:
 
     async def restore(self, random: Random, bump: int = 0) -> None:
         async with self._broker_in_use:
+            self._story.struck.add("")
             if self._backups:
                 at_seconds, backup = random.choice(self._backups)
                 self._story.note(f"the broker is restored to {at_seconds:.1f}, bump {bump}")
@@ -42,6 +43,7 @@ class Broker:
 
     async def wipe(self, random: Random) -> None:
         async with self._broker_in_use:
+            self._story.struck.add("")
             self._story.note("the broker is wiped")
             self._world.broker.restore(self._world.empty_broker)
             self._backups.clear()
@@ -51,7 +53,7 @@ class Broker:
         for name in random.sample(self._world.names, len(self._world.names)):
             await asyncio.sleep(random.choice((0.0, 1.0, 5.0)))
             self._story.note(f"{name} is admitted")
-            await self._world.admit(name, with_namespace=with_namespace)
+            await self._world.clusterset.admit(name, with_namespace=with_namespace)
 
     async def remake_all(self, random: Random) -> None:
         await self._remake(random, BROKER_CRDS)
@@ -61,35 +63,36 @@ class Broker:
 
     async def _remake(self, random: Random, names: Collection[str]) -> None:
         async with self._broker_in_use:
+            self._story.struck.add("")
             self._story.note(f"{', '.join(names)} go")
             for name in names:
                 await self._world.broker_api.delete(CUSTOM_RESOURCE_DEFINITIONS, name)
             await asyncio.sleep(random.choice((0.5, 2.0, 10.0)))
             self._story.note("they are back")
-            await self._world.install_broker(*names)
+            await self._world.clusterset.install_broker(*names)
             self._backups.clear()
             if BROKER_CRDS[0] in names:
                 await self._admit_all(random, with_namespace=False)
 
     async def remake_member(self, random: Random) -> None:
         async with self._broker_in_use:
+            self._story.struck.add("")
             name = random.choice(self._world.names)
             self._story.note(f"the member namespace of {name} goes")
             await self._world.broker_api.delete(NAMESPACES, f"mcs-member-{name}")
             await asyncio.sleep(random.choice((0.5, 3.0, 15.0)))
             self._story.note(f"{name} is admitted")
-            await self._world.admit(name)
+            await self._world.clusterset.admit(name)
 
     async def remove_member(self, random: Random) -> None:
         """Deleted on purpose, and back after a while."""
         async with self._broker_in_use:
+            self._story.struck.add("")
             name = random.choice(self._world.names)
             self._story.note(f"MemberCluster {name} is deleted")
-            for place in self._world.names:
-                if place != name:
-                    self._story.give_up(cluster=name, place=place)
-            self._story.give_up(place=name)
+            self._story.excuse(exporter=name)
+            self._story.excuse(place=name)
             await self._world.broker_api.delete(MEMBER_CLUSTERS, name, namespace=f"mcs-member-{name}")
             await asyncio.sleep(random.choice((5.0, 70.0)))
             self._story.note(f"{name} is admitted")
-            await self._world.admit(name, with_namespace=False)
+            await self._world.clusterset.admit(name, with_namespace=False)

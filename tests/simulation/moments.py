@@ -1,0 +1,122 @@
+"""Shows the observer every moment of a simulated clusterset: each write of a member is a look, as it is done.
+
+What it finds becomes a fault of the story, named by its invariant. A fault that was done to one member alone
+and shows in what others have of others is named I-BLAST.
+"""
+
+from __future__ import annotations
+
+from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
+from mcs_controller.api.resources import ENDPOINT_SLICES
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.simcluster.cluster import SimCluster
+from mcs_controller.simcluster.storage.versions import Bucket, Event, Object
+from tests.simulation.rules import IMPORTS
+from tests.simulation.story import Story
+from tests.simulation.zones import Tell
+from tests.support.observer.findings import CLUSTERS, DNS, HOLE, IMPORT_GONE, IP_CHANGED, LEFTOVER, STRANGER
+from tests.support.observer.observer import Import, Observer
+
+INVARIANTS = {
+    HOLE: "I-ENDPOINTS",
+    IP_CHANGED: "I-IP",
+    IMPORT_GONE: "I-IMPORT",
+    DNS: "I-DNS",
+    CLUSTERS: "I-CLUSTERS",
+    STRANGER: "I-STRANGER",
+    LEFTOVER: "I-LEFTOVER",
+}
+
+
+class Moments:
+    """Tells the observer; `judge` turns what it found since the last time into faults."""
+
+    def __init__(self, story: Story) -> None:
+        self.observer = Observer(story.expected, story.now)
+        self._story = story
+        self._told = 0
+        for cluster in story.world:
+            self._follow(cluster.name, cluster.sim)
+
+    def listener(self, cluster: str) -> Tell:
+        """For the zone of a cluster."""
+
+        def tell(service: ServiceKey, addresses: frozenset[str]) -> None:
+            self.observer.answered(cluster, str(service), addresses)
+
+        return tell
+
+    def look_again(self, cluster: str) -> None:
+        """After a restore, which is no write."""
+        sim = self._story.world[cluster].sim
+        for service in sorted(self._story.expected.services()):
+            self._look(cluster, sim, service)
+
+    def hear_again(self) -> None:
+        """What each zone says now: while nothing was asked of a name, nobody kept what was said of it."""
+        for cluster, zone in self._story.world.zones.items():
+            if not zone.is_open:
+                continue
+            for service in sorted(self._story.expected.services()):
+                addresses = zone.addresses(ServiceKey(*service.split("/")))
+                self.observer.answered(cluster, service, addresses)
+
+    def judge(self) -> None:
+        found = self.observer.findings
+        for one in found[self._told :]:
+            if one.kind == DNS and one.what.endswith("offered by nobody"):
+                continue  # the IP of a service that became headless goes in time: `Quiet` sees to that
+            invariant = INVARIANTS[one.kind]
+            struck = self._story.struck
+            if len(struck) == 1 and "" not in struck and one.kind == HOLE and one.place not in struck:
+                exporters = [name for name in self._story.world.names if f"of {name}" in one.what]
+                if exporters and not struck & set(exporters):
+                    invariant = "I-BLAST"
+            self._story.fault(
+                invariant, f"{one.place}: {one.service} {one.what}", at_seconds=one.began_seconds
+            )
+        self._told = len(found)
+
+    def _follow(self, cluster: str, sim: SimCluster) -> None:
+        def wrote(bucket: Bucket, event: Event) -> None:
+            if bucket[1] not in ("serviceimports", "endpointslices"):
+                return
+            for one in (event.before, event.after):
+                if one is not None and (service := _service_of(bucket, one.object)):
+                    self._look(cluster, sim, service)
+
+        sim._storage.subscribe_all(wrote)
+
+    def _look(self, cluster: str, sim: SimCluster, service: str) -> None:
+        found = sim.snapshot().objects
+        imported = found.get((IMPORTS.group, IMPORTS.plural), {}).get(service)
+        slices = found.get((ENDPOINT_SLICES.group, ENDPOINT_SLICES.plural), {})
+        uid, ips, clusters = "", (), None
+        if imported is not None:
+            body = imported.object
+            uid = body["metadata"]["uid"]
+            ips = tuple(body["spec"].get("ips") or ())
+            clusters = frozenset(one["cluster"] for one in (body.get("status") or {}).get("clusters", ()))
+        ready: set[str] = set()
+        namespace = service.partition("/")[0]
+        for stored in slices.values():
+            if stored.namespace == namespace and _service_of(_SLICES, stored.object) == service:
+                for endpoint in stored.object.get("endpoints") or ():
+                    if (endpoint.get("conditions") or {}).get("ready", True):
+                        ready.update(endpoint["addresses"])
+        shown = Import(uid, ips, frozenset(ready), clusters) if uid or ready else None
+        self.observer.saw(cluster, service, shown)
+
+
+_SLICES: Bucket = (ENDPOINT_SLICES.group, ENDPOINT_SLICES.plural)
+
+
+def _service_of(bucket: Bucket, body: Object) -> str:
+    """The service that an import or an imported slice is of, "" for other slices."""
+    metadata = body["metadata"]
+    if bucket[1] == "serviceimports":
+        return f"{metadata['namespace']}/{metadata['name']}"
+    labels = metadata.get("labels") or {}
+    if LABEL_SOURCE_CLUSTER not in labels:
+        return ""
+    return f"{metadata['namespace']}/{labels.get(LABEL_SERVICE_NAME, '')}"

@@ -1,0 +1,94 @@
+"""A story before it is told: a clusterset, and events at times, some of which can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+PART_SECONDS = 90.0
+PARTS = 3
+NAMES = (
+    *("east", "west", "north", "south", "up", "down", "left", "right", "near", "far"),
+    *("red", "green", "blue", "black", "white", "one", "two", "three", "four", "five"),
+)
+SIZES = (3,) * 12 + (4,) * 4 + (5,) * 2 + (8,)
+LARGE = (12, 20)
+LARGE_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The clusters, and how many replicas of the agent those have that elect a leader."""
+
+    clusters: tuple[str, ...]
+    replicas: Mapping[str, int]
+    fuse_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens in some part of a story; `seed` makes the choices."""
+
+    part: int
+    at_seconds: float
+    act: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"part {self.part} at {self.at_seconds:6.2f}: {self.act} ({self.seed})"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of a story: the same plan is the same story."""
+
+    seed: int
+    layout: Layout
+    events: tuple[Event, ...]
+    parts: int = PARTS
+
+
+USERS = ("deploy", "unexport", "change", "change", "change", "empty", "reexport", "ports")
+RARE = ("remake_namespace", "retype")
+AGENTS = ("restart", "restart", "kill_for_a_while", "second_replica", "clock", "stand_still", "restart_zone")
+NETWORK = ("late_requests", "repeated_requests")
+SERVERS = ("refuse", "fail", "fail", "slow", "lose_answers", "stall", "stall", "cut", "compact", "hang")
+MEDDLERS = (
+    "block_import",
+    "block_service",
+    "delete_import",
+    "delete_derived",
+    "delete_slices",
+    "lose_record",
+)
+MEMBERS = ("remake_exports", "remake_imports", "restore_member", "be_away", "reach_limits", "hostile")
+DISASTERS = ("restore", "restore", "restore_bumped", "wipe", "remake_all", "remake_kind", "remake_member")
+RAREST = "remove_member"
+
+
+def plan(seed: int) -> Plan:
+    """The story of a seed."""
+    random = Random(f"{seed} plan")
+    layout = _layout(random)
+    events: list[Event] = []
+    for part in range(PARTS):
+        acts = [random.choice(USERS) for _ in range(random.randint(3, 12))]
+        acts += [random.choice(RARE)] * (random.random() < 0.3)
+        acts += [random.choice(AGENTS) for _ in range(random.randint(0, 4))]
+        acts += [random.choice(NETWORK)] * (random.random() < 0.3)
+        acts += [random.choice(SERVERS) for _ in range(random.randint(0, 5))]
+        acts += [random.choice(MEDDLERS) for _ in range(random.randint(0, 2))]
+        acts += [random.choice(MEMBERS)] * (random.random() < 0.4)
+        acts += [random.choice(DISASTERS) for _ in range(random.randint(0, 2))]
+        acts += [RAREST] * (random.random() < 0.1)
+        timed = sorted((random.uniform(0, PART_SECONDS), act) for act in acts)
+        events += [Event(part, round(at, 3), act, random.getrandbits(32)) for at, act in timed]
+    return Plan(seed, layout, tuple(events))
+
+
+def _layout(random: Random) -> Layout:
+    size = random.choice(LARGE) if random.random() < LARGE_SHARE else random.choice(SIZES)
+    clusters = NAMES[:size]
+    elect = random.random() < 0.3
+    return Layout(clusters, {name: 2 for name in clusters if random.random() < 0.5} if elect else {})

@@ -1,0 +1,77 @@
+"""The simulator itself: a plan is one story, a planted hole is found, a failure is shortened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from mcs_controller.api.resources import ENDPOINT_SLICES
+from tests.simulation.plan import Event, Layout, Plan, plan
+from tests.simulation.rules import held
+from tests.simulation.shorten import shortened
+from tests.simulation.story import Fault
+from tests.simulation.telling import Outcome, tell
+from tests.simulation.users import Users
+
+SMALL = Layout(("east", "west", "north"), {})
+
+
+def small(*acts: str) -> Plan:
+    events = [Event(0, 10.0 * number, act, number) for number, act in enumerate(acts)]
+    return Plan(1, SMALL, tuple(events), parts=1)
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scaling down also deletes a slice of somebody else's, for an instant; users said nothing of that."""
+    empty = Users.empty
+
+    async def with_hole(self: Users, random: Random) -> None:
+        world = self._story.world
+        cluster = world["north"]
+        body = next(
+            one
+            for one in held(cluster.sim, ENDPOINT_SLICES)
+            if one["metadata"]["labels"].get("multicluster.kubernetes.io/service-name") == "of-east"
+        )
+        await cluster.api.delete(ENDPOINT_SLICES, body["metadata"]["name"], namespace="shop")
+        await empty(self, random)
+
+    monkeypatch.setattr(Users, "empty", with_hole)
+
+
+def test_a_plan_told_again_is_the_same_story_to_the_last_write() -> None:
+    first, second = tell(plan(3)), tell(plan(3))
+    assert (first.digest, first.lines, first.faults) == (second.digest, second.lines, second.faults)
+    assert first.digest != tell(replace(plan(3), events=())).digest
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_hole_of_an_instant_is_found_and_named() -> None:
+    outcome = tell(small("change", "empty"))
+    assert outcome.invariant == "I-ENDPOINTS"
+    assert "north: shop/of-east" in outcome.faults[0].text
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_story_is_shortened_to_what_its_failure_needs() -> None:
+    outcome = tell(small("change", "deploy", "restart", "empty", "ports", "clock"))
+    shorter, runs = shortened(outcome, tell)
+    assert [event.act for event in shorter.plan.events] == ["empty"]
+    assert shorter.invariant == outcome.invariant
+    assert runs < 20
+
+
+def test_shortening_keeps_to_its_number_of_runs_and_a_failure_that_does_not_come_back_stays_whole() -> None:
+    failed = replace(tell(small()), plan=small("change", "deploy"))
+    failed = replace(failed, faults=(Fault(1.0, "I-IP", "planted"),))
+    runs: list[Plan] = []
+
+    def never(tried: Plan) -> Outcome:
+        runs.append(tried)
+        return replace(failed, faults=())
+
+    assert shortened(failed, never) == (failed, 1)
+    assert len(runs) == 1

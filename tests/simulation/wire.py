@@ -1,0 +1,181 @@
+"""The network between one agent and its two API servers: cut, held back, late, repeated.
+
+What is on its way when the caller gives up, or dies, is still carried out: only the answer is lost. The tasks
+that carry such requests belong to the `Network` and not to the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
+from mcs_controller.kube.errors import Timeout, TransportError, Unreachable
+
+IN_TRANSIT_SECONDS = 60.0
+"""What is late is carried out with this deadline, whatever the caller's was."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request by whom it came: `agent` is the replica's name; `late` if the caller may be gone."""
+
+    agent: str
+    cluster: str
+    request: Request
+    late: bool
+
+
+class Network:
+    """What is on its way in the whole clusterset; `sent` are the requests that tasks carry out right now."""
+
+    def __init__(self) -> None:
+        self.sent: dict[asyncio.Task[Any] | None, Sent] = {}
+        self._in_transit: set[asyncio.Task[Any]] = set()
+
+    def carry(self, errand: Coroutine[Any, Any, Response]) -> asyncio.Task[Response]:
+        """Goes on when the caller does not."""
+        task = asyncio.create_task(errand)
+        self._in_transit.add(task)
+        task.add_done_callback(self._arrived)
+        return task
+
+    def _arrived(self, task: asyncio.Task[Any]) -> None:
+        self._in_transit.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            assert isinstance(error, TransportError), error
+
+    async def all_arrived(self) -> None:
+        """Nothing is on its way any more."""
+        while self._in_transit:
+            await asyncio.wait(set(self._in_transit))
+
+    def lose_all(self) -> None:
+        for task in self._in_transit:
+            task.cancel()
+
+
+@dataclass
+class Wire:
+    """How one replica's requests fare. `late_share` of its writes arrive up to `late_seconds` after they
+    were sent, `repeated_share` of them arrive twice; nothing comes in or goes out unless it is `moving`.
+    """
+
+    agent: str
+    cluster: str
+    network: Network
+    random: Random
+    dead: bool = False
+    late_share: float = 0.0
+    late_seconds: float = 0.0
+    repeated_share: float = 0.0
+    moving: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.moving.set()
+
+    def wrap(self, connect: Callable[[], Transport]) -> Transport:
+        """A way to the server that `connect` opens connections to."""
+        return _WiredTransport(self, connect(), connect())
+
+    def check(self) -> None:
+        if self.dead:
+            raise Unreachable("this process is dead")
+
+    def late_by_seconds(self, request: Request) -> float | None:
+        """None for a request that arrives at once."""
+        if request.method != "GET" and self.random.random() < self.late_share:
+            return self.random.uniform(0.0, self.late_seconds)
+        return None
+
+    def is_repeated(self, request: Request) -> bool:
+        return request.method != "GET" and self.random.random() < self.repeated_share
+
+
+class _WiredTransport:
+    def __init__(self, wire: Wire, transport: Transport, network: Transport) -> None:
+        self._wire = wire
+        self._transport = transport
+        self._network = network
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        wire = self._wire
+        wire.check()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await wire.moving.wait()
+                response = await self._send(request, timeout_seconds)
+        except TimeoutError as error:
+            raise Timeout(f"no answer within {timeout_seconds} s") from error
+        if wire.is_repeated(request):
+            self._carry(request, wire.random.uniform(0.0, 5.0))
+        # The write has been done, but the dead do not hear of it.
+        wire.check()
+        return response
+
+    async def stream(
+        self, request: Request, *, timeout_seconds: float, inactivity_seconds: float
+    ) -> LineStream:
+        await self._wire.moving.wait()
+        self._wire.check()
+        opened = await self._transport.stream(
+            request, timeout_seconds=timeout_seconds, inactivity_seconds=inactivity_seconds
+        )
+        return _WiredStream(self._wire, opened)
+
+    async def renew_credential(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def _send(self, request: Request, timeout_seconds: float) -> Response:
+        seconds = self._wire.late_by_seconds(request)
+        if seconds is None:
+            return await self._deliver(self._transport, request, timeout_seconds, late=False)
+        if request.before_sending is not None:
+            request.before_sending()
+        return await asyncio.shield(self._carry(request, seconds))
+
+    def _carry(self, request: Request, seconds: float) -> asyncio.Task[Response]:
+        """It has left the process, which has no say in it any more."""
+        return self._wire.network.carry(self._deliver_late(replace(request, before_sending=None), seconds))
+
+    async def _deliver(
+        self, transport: Transport, request: Request, timeout_seconds: float, *, late: bool
+    ) -> Response:
+        sent, task = self._wire.network.sent, asyncio.current_task()
+        sent[task] = Sent(self._wire.agent, self._wire.cluster, request, late)
+        try:
+            return await transport.request(request, timeout_seconds=timeout_seconds)
+        finally:
+            del sent[task]
+
+    async def _deliver_late(self, request: Request, seconds: float) -> Response:
+        await asyncio.sleep(seconds)
+        return await self._deliver(self._network, request, IN_TRANSIT_SECONDS, late=True)
+
+
+class _WiredStream:
+    """A watch of a process: it reads nothing while it stands still."""
+
+    def __init__(self, wire: Wire, stream: LineStream) -> None:
+        self.status = stream.status
+        self.headers = stream.headers
+        self._wire = wire
+        self._stream = stream
+
+    async def readline(self) -> bytes:
+        line = await self._stream.readline()
+        if not self._wire.moving.is_set():
+            await self._wire.moving.wait()
+        return line
+
+    async def read_error(self) -> bytes:
+        return await self._stream.read_error()
+
+    async def close(self) -> None:
+        await self._stream.close()
