@@ -35,7 +35,8 @@ class Fence(Protocol):
 
 
 class LeaseFence:
-    """Kept by the elector: `prove` after each renewal, `close` when the lease is not ours any more.
+    """Kept by the elector: `prove` after each renewal, `doubt` when somebody else may have written the lease,
+    `close` when it is not ours any more.
 
     `in_doubt` is set when the lease must be read and renewed before anything is written.
     """
@@ -57,6 +58,11 @@ class LeaseFence:
         self.in_doubt.clear()
         self._tell()
 
+    def doubt(self) -> None:
+        """Have everything wait for the next renewal."""
+        self._offset_seconds = float("inf")
+        self.in_doubt.set()
+
     def close(self) -> None:
         """Allow nothing until the next proof."""
         self._until_seconds = float("-inf")
@@ -67,7 +73,7 @@ class LeaseFence:
         if self._has_run_out():
             raise NotLeading(_RUN_OUT)
         if self._clocks_disagree():
-            raise NotLeading("not sent: the clock jumped, and the lease must be renewed first")
+            raise NotLeading("not sent: the lease must be renewed first")
 
     async def opened(self) -> None:
         """Return once the lease is known to be ours. Raises `NotLeading` when it may have run out."""

@@ -123,6 +123,7 @@ class LeaderElector:
             await self._sleep(min(self._retry_seconds, max(0.0, deadline - loop.time())))
             if loop.time() >= deadline:
                 return
+            read_before = self._lease is not None
             try:
                 async with asyncio.timeout_at(deadline):
                     if not await self._renew():
@@ -130,8 +131,10 @@ class LeaderElector:
                 deadline = self._written_at + self._renew_deadline_seconds
                 self.problem = None
             except (KubeError, TimeoutError) as error:
-                # What we hold of the lease may be outdated: read it again.
+                # What we hold of the lease may be outdated: read it again, at once if somebody wrote it.
                 self._lease = None
+                if read_before and isinstance(error, Conflict):
+                    self.fence.doubt()
                 self.problem = f"lease {self._name} could not be renewed: {_text(error)}"
                 _log.warning("%s", self.problem)
 

@@ -23,7 +23,7 @@ from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry, Store
 from tests.clusterset.builders import WEB
-from tests.support.agents import LoopClock
+from tests.support.agents import LoopClock, no_time
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
 from tests.support.objects import EXPORTS, IMPORTS, Object, import_by_hand
@@ -68,7 +68,7 @@ class West:
             namespace_is_ending=lambda namespace: self.is_ending,
             read_namespace=self._read_namespace,
         )
-        context = SimpleNamespace(clock=LoopClock(), random=Random(1), events=self.events)
+        context = SimpleNamespace(clock=LoopClock(), random=Random(1), events=self.events, work_clock=no_time)
         self.export_status = ExportStatus(cast(Context, context), cast(LocalStores, local))
         self.import_status = ImportStatus(cast(Context, context), cast(LocalStores, local))
 
