@@ -341,6 +341,20 @@ async def test_we_speak_about_every_ten_seconds_and_never_in_step() -> None:
         assert max(gaps) - min(gaps) > 0.5
 
 
+async def test_a_broker_that_refuses_every_other_request_hears_of_us_often_enough() -> None:
+    """A round is two requests: of those that are ten seconds apart, one of four would succeed."""
+    async with east_alone() as east:
+        running = asyncio.create_task(east.presence.run())
+        await asyncio.sleep(1)
+        east.world.broker.faults.fail(429, share=0.5, users=["member-east"])
+        spoken: dict[str, float] = {}
+        for _ in range(600):
+            await asyncio.sleep(1)
+            spoken.setdefault((await east.status())["heartbeat"], asyncio.get_running_loop().time())
+        running.cancel()
+        assert max(later - one for one, later in pairwise(spoken.values())) < 60
+
+
 async def test_that_we_cannot_speak_is_logged_once_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
     async with east_alone() as east:
         told = []

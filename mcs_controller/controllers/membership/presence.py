@@ -105,7 +105,9 @@ class Presence:
         while True:
             await self.step()
             seconds = self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1)
-            if not self.verified or asyncio.get_running_loop().time() < self._hurried_until_seconds:
+            hurried = asyncio.get_running_loop().time() < self._hurried_until_seconds
+            # What failed is tried again soon: a member that cannot speak for a while counts as dead.
+            if hurried or not self.verified or self.problem is not None:
                 seconds = min(seconds, HURRIED_SECONDS)
             await asyncio.sleep(seconds)
 
