@@ -41,7 +41,7 @@ simulate: $(STAMP) ## whole clustersets in virtual time under random faults, SEE
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)
 
-test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, in about half an hour; its page, too
+test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, in about an hour; its page, too
 	$(BIN)/python -m pytest -m faults $(PYTEST_ARGS) tests/faults
 	$(BIN)/python -m tests.faults.report
 

@@ -98,7 +98,7 @@ async def _dns_killed(world: World) -> None:
             world.observer.dns_down(member.name)
             await member.kill_dns()
             member.start_dns()
-            await _answers(world, member)
+            await dns_answers(world, member)
 
 
 async def _dns_started_without_api_server(world: World) -> None:
@@ -108,7 +108,7 @@ async def _dns_started_without_api_server(world: World) -> None:
         world.observer.dns_down("west")
         await west.kill_dns()
         west.start_dns()
-        await _answers(world, west)
+        await dns_answers(world, west)
         await asyncio.sleep(API_AWAY_SECONDS)
 
 
@@ -121,10 +121,10 @@ async def _dns_started_with_nothing(world: World) -> None:
         west.snapshot.unlink()
         west.start_dns()
         await asyncio.sleep(API_AWAY_SECONDS)
-    await _answers(world, west)
+    await dns_answers(world, west)
 
 
-async def _answers(world: World, member: Member) -> None:
+async def dns_answers(world: World, member: Member) -> None:
     """From now on its DNS server has to answer."""
 
     async def knows() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,13 +40,13 @@ class Member:
             self.servers.plane, self._work_dir, self.dns_address[1], f"--snapshot={self.snapshot}"
         )
 
-    async def new_agent(self, *options: str) -> Component:
-        """One more replica."""
+    async def new_agent(self, *options: str, around: Sequence[str] = ()) -> Component:
+        """One more replica; `around` are words before its command."""
         self._started += 1
         folder = self._work_dir / f"{self.name}-agent-{self._started}"
         folder.mkdir()
         agent = await product.start_agent(
-            self.servers.plane, self._broker.plane, folder, *AGENT_OPTIONS, *options
+            self.servers.plane, self._broker.plane, folder, *AGENT_OPTIONS, *options, around=around
         )
         self.agents.append(agent)
         return agent
