@@ -18,7 +18,9 @@ from mcs_controller.api.resources import (
 from mcs_controller.simcluster.storage.versions import Snapshot
 from tests.controllers.exporters import RIGHT_WITHIN_SECONDS, two_exporters
 from tests.support.clusterset import EAST, MEMBERS, NORTH, WEST, Clusterset
-from tests.support.continuity import Continuity, look_at
+from tests.support.observer.expected import Expected
+from tests.support.observer.observer import Observer
+from tests.support.observer.sim_feed import SimFeed
 from tests.support.shop import Shop
 
 pytestmark = pytest.mark.looptime
@@ -39,19 +41,20 @@ class BusyShop(Shop):
     def __init__(self, world: Clusterset, seed: int) -> None:
         super().__init__(world)
         self.random = Random(seed)
-        self.extra: dict[tuple[str, str], str] = {}
-        self.exported: set[str] = set()
+        self._changed: list[tuple[str, str]] = []
+        """Cluster and service, of what changes its endpoints."""
+        self._exported: set[tuple[str, str]] = set()
         self._number = 0
 
     async def open(self) -> None:
         """Each service is exported by two clusters, and one more by each alone."""
-        await self.world.everywhere("shop")
+        await self.everywhere()
         for number in range(SERVICES):
             for cluster in self.random.sample(MEMBERS, 2):
                 await self.deploy(cluster, f"web-{number}")
+                self._changed.append((cluster, f"web-{number}"))
         for cluster in MEMBERS:
-            headless = {"clusterIP": "None"} if cluster == "west" else {}
-            await self.deploy(cluster, f"of-{cluster}", **headless)
+            await self.deploy(cluster, f"of-{cluster}", headless=cluster == "west")
         await self.world.until(self.is_right, within_seconds=60)
         # All have stated what they export, so that what follows is not about a start.
         await self.world.settle()
@@ -60,39 +63,20 @@ class BusyShop(Shop):
         """Endpoints come and go beside the steady ones, and so do exports of services of their own."""
         while True:
             await asyncio.sleep(self.random.uniform(0.1, 2 * CHURN_SECONDS))
-            cluster = self.random.choice(MEMBERS)
+            self._number += 1
             if self.random.random() < 0.7:
-                await self._change(cluster)
-            elif self.exported and self.random.random() < 0.5:
-                gone = self.random.choice(sorted(self.exported))
-                self.exported.discard(gone)
-                owner, name = gone.split("/")
-                await self.world[owner].unexport("shop", name)
+                cluster, name = self.random.choice(self._changed)
+                number = self.world[cluster].number
+                address = f"10.{number}.{self._number // 250 + 1}.{self._number % 250}"
+                await self.endpoints(cluster, name, address)
+            elif self._exported and self.random.random() < 0.5:
+                gone = self.random.choice(sorted(self._exported))
+                self._exported.discard(gone)
+                await self.unexport(*gone)
             else:
-                self._number += 1
-                name = f"new-{self._number}"
-                await self.world[cluster].deploy("shop", name)
-                self.exported.add(f"{cluster}/{name}")
-
-    async def _change(self, cluster: str) -> None:
-        offered = [one for one in sorted(self.steady) if one.startswith("shop/web")]
-        name = self.random.choice(offered).partition("/")[2]
-        if await self.world[cluster].export_of("shop", name) is None:
-            return
-        self._number += 1
-        number = self.world.names.index(cluster) + 1
-        address = f"10.{number}.{self._number // 250 + 1}.{self._number % 250}"
-        await self.world[cluster].endpoints("shop", name, *self.world[cluster].addresses(), address)
-        self.extra[cluster, name] = address
-
-    async def wanted(self) -> dict[str, set[str]]:
-        wanted = {name: set(addresses) for name, addresses in self.steady.items()}
-        for (_, name), address in self.extra.items():
-            wanted[f"shop/{name}"].add(address)
-        for one in self.exported:
-            owner, name = one.split("/")
-            wanted[f"shop/{name}"] = set(self.world[owner].addresses())
-        return wanted
+                cluster, name = self.random.choice(MEMBERS), f"new-{self._number}"
+                await self.deploy(cluster, name)
+                self._exported.add((cluster, name))
 
     async def is_right(self) -> bool:
         return not await self.wrong()
@@ -171,22 +155,23 @@ async def test_no_import_ip_or_live_endpoint_is_lost_and_all_is_right_soon(
     async with Clusterset(fuse_share=1.0) as world:
         shop = BusyShop(world, seed=len(disaster) + len(restarted))
         await shop.open()
-        async with Continuity(shop.look, shop.steady, every_seconds=0.2) as observer:
-            async with shop.churning():
-                await asyncio.sleep(7)
-                backup = world.broker.snapshot()
-                await asyncio.sleep(13)
-                work = asyncio.create_task(DISASTERS[disaster](world, backup))
-                for name in restarted:
-                    await asyncio.sleep(0.5)
-                    await world[name].restart()
-                await work
-                await asyncio.sleep(5)
-            await world.until(shop.is_right, within_seconds=RIGHT_WITHIN_SECONDS - 5)
+        observer = shop.observed(RIGHT_WITHIN_SECONDS)
+        async with shop.churning():
+            await asyncio.sleep(7)
+            backup = world.broker.snapshot()
+            await asyncio.sleep(13)
+            observer.disturbed()
+            work = asyncio.create_task(DISASTERS[disaster](world, backup))
+            for name in restarted:
+                await asyncio.sleep(0.5)
+                await world[name].restart()
+            await work
+            observer.healed()
+            await asyncio.sleep(5)
+        await world.until(shop.is_right, within_seconds=RIGHT_WITHIN_SECONDS - 5)
         # Whatever waits for a member's word, or for its removal, has had the time.
         await asyncio.sleep(700)
-        observer.judge(await shop.look())
-        assert observer.faults == []
+        assert [str(one) for one in observer.findings] == []
         assert await shop.is_right()
 
 
@@ -197,8 +182,16 @@ async def test_a_slice_that_comes_back_while_others_are_written_is_not_taken_for
         await two_exporters(world)
         await world["north"].deploy("shop", "web")
         await world.imported("shop", "web", EAST | WEST | NORTH)
+        expected = Expected()
+        for name, addresses in (("east", EAST), ("west", WEST), ("north", NORTH)):
+            expected.namespace(name, "shop")
+            expected.exported(name, "shop/web", addresses)
+        observer = Observer(expected, asyncio.get_running_loop().time)
+        SimFeed(observer, {cluster.name: cluster.sim for cluster in world})
         for cluster in world:
             await cluster.kill()
+        expected.endpoints("north", "shop/web", ["10.3.0.9"])
+        observer.disturbed()
         await world["north"].endpoints("shop", "web", "10.3.0.9")
         await wipe_and_rebuild(world, world.empty_broker)
         world.broker.faults.delay(
@@ -207,7 +200,6 @@ async def test_a_slice_that_comes_back_while_others_are_written_is_not_taken_for
         world["east"].sim.faults.delay(5.0, verbs=("update",), resources=("endpointslices",))
         for cluster in world:
             cluster.start()
-        look = partial(look_at, world.apis)
-        async with Continuity(look, {"shop/web": WEST}) as observer:
-            await asyncio.sleep(60)
-        assert observer.faults == []
+        observer.healed()
+        await asyncio.sleep(60)
+        assert [str(one) for one in observer.findings] == []

@@ -265,8 +265,9 @@ def remake_the_export_unseen(world: World) -> None:
 
 def become_headless(world: World) -> None:
     world.expected.exported("east", WEB, [ONE, TWO], headless=True)
-    world.shows(ONE, TWO, ips=())
+    world.shows(ips=())
     world.answers()
+    world.shows(ONE, TWO, ips=())
     world.answers(ONE, TWO)
 
 
@@ -344,6 +345,7 @@ def test_blind_time_is_counted_and_no_bound_runs_in_it() -> None:
     world.observer.blind("west")
     world.expected.endpoints("east", WEB, [ONE])
     world.after(50)
+    assert world.found() == []
     assert world.observer.wrong()[0] == "west: cannot be seen"
     world.shows(ONE, TWO)
     world.observer.sees("west")

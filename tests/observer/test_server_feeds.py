@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -27,10 +28,6 @@ from tests.support.waiting import eventually, until
 
 ONE, TWO = "10.1.0.1", "10.1.0.2"
 DB, WEB = "shop/db", "shop/web"
-SERVERS = [
-    "simulated",
-    pytest.param("real", marks=[pytest.mark.realkube, pytest.mark.slow]),
-]
 
 
 class Site(NamedTuple):
@@ -40,39 +37,19 @@ class Site(NamedTuple):
     server: ApiServer
 
 
-@pytest.fixture(scope="module")
-def real_west(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    spec = ControlPlaneSpec("west", controller_manager=False)
-    clusterset = RealClusterset(tmp_path_factory.mktemp("observer"), [spec])
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(clusterset.start())
-    plane = clusterset["west"]
-    try:
-        yield Site(
-            Client(load_kubeconfig(plane.kubeconfig())), ApiServer(plane.url, plane.token(), plane.ca_file)
-        )
-    finally:
-        clusterset.stop()
-
-
 @contextlib.asynccontextmanager
 async def simulated(sim: SimCluster, port: int = 0) -> AsyncIterator[ApiServer]:
     async with sim.serve(port) as url:
         yield ApiServer(url, ADMIN)
 
 
-@pytest.fixture(params=SERVERS)
-async def west(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
-    async with contextlib.AsyncExitStack() as stack:
-        if request.param == "real":
-            found: Site = request.getfixturevalue("real_west")
-            stack.push_async_callback(found.api.close)
-        else:
-            sim = SimCluster("west")
-            stack.callback(sim.close)
-            found = Site(sim.client(), await stack.enter_async_context(simulated(sim)))
-        await deploy(found.api)
-        yield found
+@pytest.fixture
+async def west() -> AsyncIterator[Site]:
+    sim = SimCluster("west")
+    async with simulated(sim) as server:
+        await deploy(sim.client())
+        yield Site(sim.client(), server)
+    sim.close()
 
 
 async def deploy(api: Client) -> None:
@@ -127,7 +104,7 @@ async def right(observer: Observer) -> None:
     await eventually(wrong, lambda found: not found)
 
 
-async def test_a_hole_of_a_tenth_of_a_second_is_found_on_the_server_and_in_dns(west: Site) -> None:
+async def finds_a_hole_of_a_tenth_of_a_second(west: Site) -> None:
     observer = observer_of_both()
     async with (
         dns_server(west.api) as dns,
@@ -147,6 +124,10 @@ async def test_a_hole_of_a_tenth_of_a_second_is_found_on_the_server_and_in_dns(w
     assert all(0.05 < one.seconds(0) < 2 for one in observer.findings)
 
 
+async def test_a_hole_of_a_tenth_of_a_second_is_found_on_the_server_and_in_dns(west: Site) -> None:
+    await finds_a_hole_of_a_tenth_of_a_second(west)
+
+
 async def test_two_writes_that_follow_each_other_are_a_hole(west: Site) -> None:
     observer = observer_of_both()
     async with watching(observer, {"west": west.server}):
@@ -156,7 +137,7 @@ async def test_two_writes_that_follow_each_other_are_a_hole(west: Site) -> None:
         await until(lambda: observer.totals()["holes"] == 1)
 
 
-async def test_an_import_that_is_remade_is_found(west: Site) -> None:
+async def finds_an_import_that_is_remade(west: Site) -> None:
     observer = observer_of_both()
     async with watching(observer, {"west": west.server}):
         await right(observer)
@@ -167,6 +148,26 @@ async def test_an_import_that_is_remade_is_found(west: Site) -> None:
         await name_exporter(west.api, "web")
         await until(lambda: observer.totals()["imports_gone"] == 1)
         await right(observer)
+
+
+async def test_an_import_that_is_remade_is_found(west: Site) -> None:
+    await finds_an_import_that_is_remade(west)
+
+
+@pytest.mark.realkube
+@pytest.mark.slow
+async def test_a_real_api_server_hides_neither(tmp_path: Path) -> None:
+    spec = ControlPlaneSpec("west", controller_manager=False)
+    async with RealClusterset(tmp_path, [spec]) as real:
+        plane = real["west"]
+        server = ApiServer(plane.url, plane.token(), plane.ca_file)
+        west = Site(Client(load_kubeconfig(plane.kubeconfig())), server)
+        try:
+            await deploy(west.api)
+            await finds_a_hole_of_a_tenth_of_a_second(west)
+            await finds_an_import_that_is_remade(west)
+        finally:
+            await west.api.close()
 
 
 async def test_a_crd_that_is_deleted_takes_its_imports_with_it(west: Site) -> None:

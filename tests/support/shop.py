@@ -1,6 +1,7 @@
 """Services that every cluster of a clusterset imports, and whose endpoints never stop changing.
 
-What is steady lives all the time; beside it endpoints and exports come and go while `churning`.
+What is steady lives all the time; beside it endpoints and exports come and go while `churning`. All of it is
+told to the observer, a removal before it is written.
 """
 
 from __future__ import annotations
@@ -8,36 +9,53 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from tests.support.clusterset import Clusterset
-from tests.support.continuity import Looks, look_at
+from tests.support.observer.expected import Expected
+from tests.support.observer.observer import BOUND_SECONDS, Observer
+from tests.support.observer.sim_feed import SimFeed
 
 
 class Shop(ABC):
-    """In the namespace shop; `steady` are the addresses, by service, that live all the time."""
+    """In the namespace shop."""
 
     def __init__(self, world: Clusterset) -> None:
         self.world = world
-        self.steady: dict[str, set[str]] = {}
-        self.dns: dict[str, tuple[str, int]] | None = None
-        """The clusters' DNS servers, if they have any."""
+        self.expected = Expected()
+        self._opening = self.observed()
 
-    async def deploy(self, cluster: str, name: str, **spec: object) -> None:
+    async def everywhere(self) -> None:
+        """The namespace, in every cluster."""
+        await self.world.everywhere("shop")
+        for cluster in self.world:
+            self.expected.namespace(cluster.name, "shop")
+
+    def observed(self, bound_seconds: float = BOUND_SECONDS) -> Observer:
+        """From now on it sees every write of every cluster."""
+        observer = Observer(self.expected, asyncio.get_running_loop().time, bound_seconds=bound_seconds)
+        SimFeed(observer, {cluster.name: cluster.sim for cluster in self.world})
+        return observer
+
+    async def deploy(self, cluster: str, name: str, *, headless: bool = False) -> None:
         """One cluster more exports the service, with endpoints that are steady."""
-        await self.world[cluster].deploy("shop", name, **spec)
-        self.steady.setdefault(f"shop/{name}", set()).update(self.world[cluster].addresses())
+        addresses = self.world[cluster].addresses()
+        self.expected.exported(cluster, f"shop/{name}", addresses, headless=headless)
+        await self.world[cluster].deploy("shop", name, **({"clusterIP": "None"} if headless else {}))
 
-    async def look(self) -> Looks:
-        return await look_at(self.world.apis, self.dns)
+    async def endpoints(self, cluster: str, name: str, *more: str) -> None:
+        """Beside the steady ones these are there now."""
+        addresses = (*self.world[cluster].addresses(), *more)
+        self.expected.endpoints(cluster, f"shop/{name}", addresses)
+        await self.world[cluster].endpoints("shop", name, *addresses)
+
+    async def unexport(self, cluster: str, name: str) -> None:
+        self.expected.unexported(cluster, f"shop/{name}")
+        await self.world[cluster].unexport("shop", name)
 
     @abstractmethod
     async def churn(self) -> None:
         """Change endpoints, on and on."""
-
-    @abstractmethod
-    async def wanted(self) -> Mapping[str, set[str]]:
-        """What is offered just now: addresses by service."""
 
     @contextlib.asynccontextmanager
     async def churning(self) -> AsyncIterator[None]:
@@ -50,15 +68,5 @@ class Shop(ABC):
                 await churn
 
     async def wrong(self) -> list[str]:
-        """What is not yet as it is offered, in imports and in DNS."""
-        wanted, found = await self.wanted(), await self.look()
-        places = {(cluster.name, service) for cluster in self.world for service in wanted}
-        wrong = [f"{place} is missing, or too much" for place in sorted(places ^ found.keys())]
-        for (where, service), one in found.items():
-            offered = wanted.get(service, set())
-            if one.addresses != offered:
-                wrong.append(f"{where}: {service} differs by {sorted(one.addresses ^ offered)}")
-            named = frozenset(one.ips or offered)
-            if one.answers is not None and one.answers != named:
-                wrong.append(f"{where}: DNS says {one.answers} of {service}, not {named}")
-        return wrong
+        """What is not yet as it is offered."""
+        return self._opening.wrong()

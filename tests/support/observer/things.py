@@ -62,8 +62,6 @@ class _Thing:
     since: float
     """When its level was set; or, if it is not wanted, when it appeared, if that was later."""
     shown: bool = False
-    seen: bool = False
-    """It was there while it must."""
     stale: bool = False
     """It was shown while it need not be there, and has not vanished since."""
     finding: Finding | None = None
@@ -134,15 +132,12 @@ class Things:
             thing.stale = thing.shown
         thing.level = level
         thing.since = self._spot.now()
-        thing.seen = level is Level.MUST and thing.shown
 
     def _appear(self, name: str, thing: _Thing) -> None:
         thing.shown = True
         if thing.finding is not None:
             self._end(thing)
-        if thing.level is Level.MUST:
-            thing.seen = True
-        elif thing.level is Level.NOT:
+        if thing.level is Level.NOT:
             thing.since = self._spot.now()
             thing.stale = self._words.was_offered(name)
             if not thing.stale:
@@ -154,12 +149,9 @@ class Things:
         thing.shown = False
         if thing.finding is not None:
             self._end(thing)
-        if thing.level is Level.MUST:
-            if self._is_excused(thing):
-                thing.seen = False
-            elif thing.seen:
-                what = f"{self._words.named(name)} is not there"
-                thing.finding = self._spot.begin(self._words.missing, what)
+        if thing.level is Level.MUST and not self._is_excused(thing):
+            what = f"{self._words.named(name)} is not there"
+            thing.finding = self._spot.begin(self._words.missing, what)
         thing.stale = False
 
     def _is_excused(self, thing: _Thing) -> bool:
