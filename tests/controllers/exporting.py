@@ -30,6 +30,7 @@ from mcs_controller.controllers.services.exports.export_status import ExportStat
 from mcs_controller.controllers.services.exports.exporter import Exporter
 from mcs_controller.controllers.services.exports.mirror import OwnMirror
 from mcs_controller.controllers.services.stores.broker import BrokerStores
+from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError
@@ -108,6 +109,7 @@ class East:
             exports=self.exports,
             exports_resource=service_exports,
             synced=lambda: self.local_synced,
+            stamps=Stamps(LoopClock()),
             loaded=lambda key: self.is_loaded,
             load_problem=lambda key: self.load_problem,
             evaluation=self.evaluations.get,

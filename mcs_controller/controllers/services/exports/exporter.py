@@ -57,7 +57,6 @@ class Exporter:
         self._membership = membership
         self._evidence = evidence
         self._mirror = mirror
-        self._clock = context.clock
         self._reserved_allowed = context.config.import_reserved_namespaces
         # Services to reconcile before everything counts as written; not those that the broker refuses.
         self._unfinished: dict[ServiceKey, None] = {}
@@ -180,7 +179,7 @@ class Exporter:
         held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if held is not None and held.value == record and not self._own_limits.unpublished(key):
             return await self._mirror_slices(key)
-        now_seconds = self._clock.now().timestamp()
+        now_seconds = self._local.stamps.next_seconds(held.value.changed_at_seconds if held else 0.0)
         body = encode.exported_service(record, now_seconds)
         if (refusal := self._own_limits.refuses_record(record, body)) is not None:
             if self._may_withdraw(key):
@@ -219,7 +218,11 @@ class Exporter:
             published = published_slice(source)
             if held is not None and held.value == published:
                 continue
-            body = encode.exported_slice(published, source.changed_at_seconds)
+            changed_at_seconds = source.changed_at_seconds
+            if held is not None and held.value.changed_at_seconds >= changed_at_seconds:
+                changed_at_seconds = self._local.stamps.next_seconds(held.value.changed_at_seconds)
+                published = replace(published, changed_at_seconds=changed_at_seconds)
+            body = encode.exported_slice(published, changed_at_seconds)
             if (refused := self._own_limits.refuses_slice(source, body)) is not None:
                 refusal = refused
                 if held is not None:

@@ -18,6 +18,7 @@ from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlic
 from mcs_controller.clusterset.services import decode, encode
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.services.stores.broker import BrokerStores
+from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.store import Entry, Key, is_older
 
@@ -37,7 +38,7 @@ class OwnMirror:
         self.slices = ObjectWriter(
             broker.client, lambda: EXPORTED_ENDPOINT_SLICES, broker.own_slices, decode.exported_slice
         )
-        self._clock = clock
+        self._stamps = Stamps(clock)
         self._removed_at_seconds: dict[tuple[str, Key], float] = {}
         self._on_change: list[Callable[[ServiceKey], None]] = []
         self._on_break: list[Callable[[str], None]] = []
@@ -55,7 +56,8 @@ class OwnMirror:
             # A record that somebody made unreadable has no age; any age makes it readable again.
             said = replace(record.value, withdrawn=True, exported_at=record.value.exported_at or _ANY_AGE)
             record = await self.records.replace(
-                record, encode.exported_service(said, self._clock.now().timestamp())
+                record,
+                encode.exported_service(said, self._stamps.next_seconds(record.value.changed_at_seconds)),
             )
         self._remember_removal("record", record.key)
         await self.records.delete(record)
@@ -65,7 +67,8 @@ class OwnMirror:
         if exported and slice_.value.content.endpoints:
             emptied = replace(slice_.value, content=replace(slice_.value.content, endpoints=()))
             slice_ = await self.slices.replace(
-                slice_, encode.exported_slice(emptied, self._clock.now().timestamp())
+                slice_,
+                encode.exported_slice(emptied, self._stamps.next_seconds(slice_.value.changed_at_seconds)),
             )
         self._remember_removal("slice", slice_.key)
         await self.slices.delete(slice_)

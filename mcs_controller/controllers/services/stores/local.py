@@ -37,6 +37,7 @@ from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.kinds import ACTIVE_NAMESPACES
+from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.kube.decoding.field_parser import FieldParser
 from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import KubeError
@@ -71,7 +72,7 @@ class LocalStores:
         client = informers.client
         self.cluster_id = context.config.cluster_id
         self.client = client
-        self._clock = context.clock
+        self.stamps = Stamps(context.clock)
         self._loaded: set[ServiceKey] = set()
         # By namespace, in the order of arrival, which decides which exports are within limits.
         self._unloaded: dict[str, dict[ServiceKey, None]] = {}
@@ -246,7 +247,7 @@ class LocalStores:
         source = decode.source_slice(raw, self.cluster_id)
         if source is None:
             return None
-        return replace(source, changed_at_seconds=self._clock.now().timestamp())
+        return replace(source, changed_at_seconds=self.stamps.next_seconds())
 
     def _export_changed(self, old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
         if old is None and new is not None and self.exports.synced():

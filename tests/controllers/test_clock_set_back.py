@@ -1,0 +1,34 @@
+"""An exporter's clock that is set back: what it writes then is still newer than what it wrote before."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.clusterset import EAST, Clusterset
+
+pytestmark = pytest.mark.looptime
+
+NEW = {"10.1.0.7"}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_restored_broker_does_not_bring_back_endpoints_of_before_the_clock_was_set_back(
+    restarted: bool,
+) -> None:
+    async with Clusterset() as world:
+        await world.exported_by("east")
+        world["east"].clock.skew_seconds = -3600.0
+        if restarted:
+            await world["east"].restart()
+            await world["east"].ready()
+        backup = world.broker.snapshot()
+        await world["east"].endpoints("shop", "web", *NEW)
+        await world.imported("shop", "web", NEW)
+
+        world.broker.restore(backup)
+        for _ in range(100):
+            assert await world["west"].addresses_of("shop", "web") == NEW
+            await asyncio.sleep(0.1)
+        assert not EAST & await world["north"].addresses_of("shop", "web")
