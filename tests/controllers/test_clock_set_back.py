@@ -27,6 +27,7 @@ async def test_a_restored_broker_does_not_bring_back_endpoints_of_before_the_clo
         await world["east"].endpoints("shop", "web", *NEW)
         await world.imported("shop", "web", NEW)
 
+        await world["east"].kill()
         world.broker.restore(backup)
         for _ in range(100):
             assert await world["west"].addresses_of("shop", "web") == NEW
