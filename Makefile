@@ -35,8 +35,8 @@ test-fast: $(STAMP) ## the tests that need no real control plane, in about two m
 
 SEED ?= 1
 SEEDS ?= 200
-simulate: $(STAMP) ## whole clustersets in virtual time under random faults, SEEDS of them from SEED on
-	$(BIN)/python -m tests.simulation --seed $(SEED) --seeds $(SEEDS) $(SIMULATE_ARGS)
+simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLANTED=1: with each of the planted bugs
+	$(BIN)/python -m $(if $(PLANTED),tests.simulation.planted,tests.simulation --seed $(SEED)) --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)

@@ -16,6 +16,7 @@ from mcs_controller.api.resources import (
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.kube.errors import KubeError
+from mcs_controller.simcluster.cluster import SimCluster
 from tests.simulation.rules import IMPORTS, held
 from tests.simulation.story import NAMESPACE, Story
 from tests.support.objects import Object, import_by_hand, service_body
@@ -68,7 +69,15 @@ class Meddlers:
         await self._delete_in_cluster(random, IMPORTS)
 
     async def delete_derived(self, random: Random) -> None:
+        """Made anew it has the same clusterset IP (MCS-LIFE-12)."""
+        before = {cluster.name: _ips(cluster.sim) for cluster in self._world}
         await self._delete_in_cluster(random, SERVICES)
+        for cluster in self._world:
+            now, services = _ips(cluster.sim), _service_ips(cluster.sim)
+            for import_, ips in before[cluster.name].items():
+                if (changed := now.get(import_)) and changed != ips and ips not in services:
+                    text = f"{cluster.name}: {import_[0]} has the clusterset IP {changed}, had {ips}"
+                    self._story.fault("I-IP", f"{text}, which is free")
 
     async def delete_slices(self, random: Random) -> None:
         await self._delete_in_cluster(random, ENDPOINT_SLICES)
@@ -109,3 +118,16 @@ class Meddlers:
             self._story.struck.add("")
             with contextlib.suppress(KubeError):
                 await self._world.broker_api.delete(kind, metadata["name"], namespace=metadata["namespace"])
+
+
+def _ips(server: SimCluster) -> dict[tuple[str, str], str]:
+    """The first clusterset IP of each import, by its name and UID."""
+    return {
+        (body["metadata"]["name"], body["metadata"]["uid"]): body["spec"]["ips"][0]
+        for body in held(server, IMPORTS)
+        if body["spec"].get("ips")
+    }
+
+
+def _service_ips(server: SimCluster) -> set[str]:
+    return {body["spec"].get("clusterIP", "") for body in held(server, SERVICES)}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from mcs_controller.api.names import LABEL_SOURCE_CLUSTER
 from mcs_controller.api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     EXPORTED_ENDPOINT_SLICES,
@@ -171,4 +172,7 @@ class Members:
 
     async def _publish(self, kind: Resource, name: str, spec: dict[str, Any]) -> None:
         with contextlib.suppress(KubeError):
-            await self._world.broker_api.create(kind, body(kind, name, f"mcs-member-{MALLORY}", spec=spec))
+            rubbish = body(kind, name, f"mcs-member-{MALLORY}", spec=spec)
+            # Nobody may believe that it is of another member.
+            rubbish["metadata"]["labels"] = {LABEL_SOURCE_CLUSTER: self._world.names[0]}
+            await self._world.broker_api.create(kind, rubbish)

@@ -49,7 +49,7 @@ class Plan:
     parts: int = PARTS
 
 
-USERS = ("deploy", "unexport", "change", "change", "change", "empty", "reexport", "ports")
+USERS = ("deploy", "unexport", "change", "change", "change", "empty", "unready", "reexport", "ports")
 RARE = ("remake_namespace", "retype")
 AGENTS = ("restart", "restart", "kill_for_a_while", "second_replica", "clock", "stand_still", "restart_zone")
 NETWORK = ("late_requests", "repeated_requests")

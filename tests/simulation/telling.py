@@ -23,9 +23,9 @@ from tests.simulation.rules import held
 from tests.simulation.servers import Servers
 from tests.simulation.story import NAMESPACE, SHARED, Fault, Story
 from tests.simulation.users import Users
-from tests.simulation.virtual_time import in_virtual_time
 from tests.simulation.world import World
 from tests.support.observer.expected import Expected
+from tests.support.virtual_loop import run_virtually
 from tests.support.write_trace import WriteTrace
 
 Act = Callable[[Random], Coroutine[Any, Any, None]]
@@ -52,7 +52,7 @@ class Outcome:
 
 def tell(plan: Plan) -> Outcome:
     """The whole story, in virtual time, until it is over or something was wrong."""
-    return in_virtual_time(_tell(plan))
+    return run_virtually(_tell(plan))
 
 
 async def _tell(plan: Plan) -> Outcome:

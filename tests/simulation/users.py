@@ -56,12 +56,32 @@ class Users:
             await self._offer(one, now)
 
     async def empty(self, random: Random) -> None:
-        """Scaled to nothing, and up again."""
+        """Scaled to nothing, and mostly up again."""
         if one := self._story.some_export(random):
             await self._offer(one, set())
+            if random.random() < 0.3:
+                return
             await asyncio.sleep(random.choice((0.5, 5.0, 20.0)))
             if one in self._story.exported and one[0] not in self._story.busy:
                 await self._offer(one, self._story.new_addresses(one[0]))
+
+    async def unready(self, random: Random) -> None:
+        """Its pods are there, but not ready, for a while or until somebody changes it."""
+        one = self._story.some_export(random)
+        if one is None:
+            return
+        cluster, name = one
+        addresses = self._story.exported[one] or self._story.new_addresses(cluster)
+        self._story.note(f"{cluster}: {name} is not ready")
+        self._story.exported[one] = set()
+        self._story.expected.endpoints(cluster, f"{NAMESPACE}/{name}", set())
+        sick = {"ready": False, "serving": False, "terminating": False}
+        await self._world[cluster].endpoints(NAMESPACE, name, *sorted(addresses), conditions=sick)
+        if random.random() < 0.5:
+            return
+        await asyncio.sleep(random.choice((1.0, 10.0, 60.0)))
+        if self._story.exported.get(one) == set() and cluster not in self._story.busy:
+            await self._offer(one, addresses)
 
     async def _offer(self, one: Export, now: set[str]) -> None:
         cluster, name = one

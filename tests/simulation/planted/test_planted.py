@@ -1,0 +1,55 @@
+"""The simulator finds bugs: a handful, each with an act that shows it. All: `make simulate PLANTED=1`."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcs_controller.kube.store import Store
+from tests.simulation.plan import Event, Layout, Plan
+from tests.simulation.planted.bugs import BUGS
+from tests.simulation.planted.patching import Patch, always, planted
+from tests.simulation.telling import tell
+
+SMALL = Layout(("east", "west", "north"), {})
+
+
+def story(*acts: str) -> Plan:
+    events = [Event(0, 5.0 + 10.0 * number, act, number) for number, act in enumerate(acts)]
+    return Plan(1, SMALL, tuple(events), parts=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bug", "acts", "invariant"),
+    [
+        ("allocate-another-ip", ("delete_derived", "delete_derived"), "I-IP"),
+        ("no-marker-needed", ("block_import",), "I-UNMARKED"),
+        ("delete-whatever-has-the-name", ("unexport",), "I-FENCE"),
+        ("never-withdraw", ("unexport",), "I-LEFTOVER"),
+        ("all-endpoints-are-ready", ("unready", "unready", "unready"), "I-LEFTOVER"),
+        ("forget-namespaces", ("remake_namespace",), "I-QUIET-EXACT"),
+    ],
+)
+def test_a_planted_bug_is_found_and_the_same_story_is_right_without_it(
+    bug: str, acts: tuple[str, ...], invariant: str
+) -> None:
+    assert tell(story(*acts)).invariant == ""
+    with planted(*BUGS[bug].patches):
+        assert tell(story(*acts)).invariant == invariant
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_what_a_bug_replaces_is_there_and_comes_back(name: str) -> None:
+    patches = BUGS[name].patches
+    before = [vars(patch.owner)[patch.name] for patch in patches]
+    with planted(*patches):
+        assert all(
+            vars(patch.owner)[patch.name] is not one for patch, one in zip(patches, before, strict=True)
+        )
+    assert [vars(patch.owner)[patch.name] for patch in patches] == before
+
+
+def test_a_bug_whose_place_is_gone_is_an_error() -> None:
+    gone = Patch(Store, "no_such_method", always(None))
+    with pytest.raises(LookupError, match="Store has no no_such_method any more"), planted(gone):
+        pass
