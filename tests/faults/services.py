@@ -6,13 +6,13 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.api.resources import SERVICES, service_imports
-from mcs_controller.kube.errors import NotFound
 from tests.faults import administrator
 from tests.faults.fault import Fault
+from tests.faults.member import Member
 from tests.faults.users import Offer, Place
 from tests.faults.world import World
+from tests.realkube.product import PROGRAM
 from tests.support.objects import HTTP, body
 from tests.support.waiting import eventually
 
@@ -20,6 +20,7 @@ REMADE: Final = 50
 FLIPS: Final = 5
 DELETED: Final = 18
 MISTAKE_SECONDS: Final = 15.0
+GONE_SECONDS: Final = 30.0
 LOST_FOR_SECONDS: Final = 3.0
 
 
@@ -90,6 +91,7 @@ async def _deleted_by_mistake(world: World) -> None:
     async with world.users.leaving_alone(*places):
         await _unexport_at_once(world, places)
         await asyncio.sleep(MISTAKE_SECONDS)
+        await _some_are_held(world, places)
         for place in places:
             await world.users.export(*place)
 
@@ -100,11 +102,11 @@ async def _deleted_on_purpose(world: World) -> None:
     async with world.users.leaving_alone(*places):
         await _unexport_at_once(world, places)
         await asyncio.sleep(MISTAKE_SECONDS)
+        await _some_are_held(world, places)
+        for member in world.members.values():
+            await _release_all(member)
         services = {service for _, service in places}
-        for cluster in world.members:
-            for service in services:
-                await _release(world, cluster, service)
-        await eventually(lambda: _left(world, services), lambda left: not left, 30)
+        await eventually(lambda: _left(world, services), lambda left: not left, GONE_SECONDS)
         for place in places:
             await world.users.export(*place)
 
@@ -122,15 +124,21 @@ async def _unexport_at_once(world: World, places: list[Place]) -> None:
                 group.create_task(world.users.unexport(*place))
 
 
-async def _release(world: World, cluster: str, service: str) -> None:
-    namespace, name = service.split("/")
-    annotations = {ANNOTATION_WITHDRAW: WITHDRAW_ALLOWED}
-    try:
-        await world.apis[cluster].patch(
-            service_imports(), name, {"metadata": {"annotations": annotations}}, namespace=namespace
-        )
-    except NotFound:
-        return
+async def _some_are_held(world: World, places: list[Place]) -> None:
+    left = await _left(world, {service for _, service in places})
+    assert {cluster for cluster, _ in left} == set(world.members), left
+
+
+async def _release_all(member: Member) -> None:
+    """With the command that operators have."""
+    kubeconfig = member.servers.plane.kubeconfig()
+    process = await asyncio.create_subprocess_exec(
+        *(PROGRAM, "fuse", "release", "--all", f"--kubeconfig={kubeconfig}"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()
 
 
 async def _left(world: World, services: set[str]) -> set[tuple[str, str]]:
