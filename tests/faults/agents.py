@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -12,6 +14,8 @@ from tests.faults.fault import Fault
 from tests.faults.member import Member
 from tests.faults.world import World
 from tests.realkube.product import Component
+from tests.support.kubeconfigs import write
+from tests.support.links import Link, Links, Weather
 from tests.support.waiting import eventually
 
 KILLS: Final = 30
@@ -20,7 +24,6 @@ BROKER_AWAY_SECONDS: Final = 10.0
 STOPPED_SECONDS: Final = 22.0
 """Longer than a Lease, 15 s, and than its holder may go on without renewing it."""
 AFTER_SECONDS: Final = 3.0
-TWO_AT_ONCE_SECONDS: Final = 20.0
 DNS_KILLS: Final = 5
 ASKED: Final = "svc-02.staff.svc.clusterset.local."
 API_AWAY_SECONDS: Final = 10.0
@@ -84,12 +87,32 @@ async def _leader(member: Member, besides: Component | None = None) -> Component
     return found
 
 
-async def _two_at_once(world: World) -> None:
-    for member in world.members.values():
-        await member.new_agent("--no-leader-elect")
-    await asyncio.sleep(TWO_AT_ONCE_SECONDS)
-    for member in world.members.values():
-        await member.drop_agent(member.agents[-1])
+async def _leader_cut_off(world: World) -> None:
+    """It reaches the broker all the time; what it sent to its API server arrives when the link is back."""
+    west = world["west"]
+    other = west.agents[0]
+    await west.drop_agent(other)
+    with Links() as links:
+        link = links.to(west.servers.plane.url)
+        cut_off = await west.new_agent(f"--kubeconfig={await _kubeconfig_by(link, world, west)}")
+        await _leader(west)
+        west.agents.append(other)
+        other.process.start()
+        await other.wait_ready()
+        link.set(Weather(stalled=True))
+        await asyncio.sleep(STOPPED_SECONDS)
+        assert await _leader(west, besides=cut_off) is other
+        link.set(Weather())
+        await asyncio.sleep(AFTER_SECONDS)
+        await west.drop_agent(cut_off)
+
+
+async def _kubeconfig_by(link: Link, world: World, member: Member) -> Path:
+    """The agent's, with the link in its way."""
+    own = await member.servers.plane.service_account_kubeconfig("mcs-system", "mcs-agent")
+    config = json.loads(own.read_text())
+    config["clusters"][0]["cluster"]["server"] = link.url
+    return write(world.work_dir, f"{member.name}-by-link.kubeconfig", config)
 
 
 async def _dns_killed(world: World) -> None:
@@ -151,7 +174,11 @@ FAULTS: Final = (
         _leader_stopped,
         short=True,
     ),
-    Fault("two-agents", "two agents work for one cluster at the same time, in all members", _two_at_once),
+    Fault(
+        "leader-cut-off",
+        "of two replicas the leader is cut off from its API server for 22 s, not from the broker; it returns",
+        _leader_cut_off,
+    ),
     Fault("dns-killed", "the DNS servers are killed and started five times", _dns_killed),
     Fault(
         "dns-started-without-api-server",
