@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -25,6 +27,8 @@ STOPPED_SECONDS: Final = 22.0
 """Longer than a Lease, 15 s, and than its holder may go on without renewing it."""
 AFTER_SECONDS: Final = 3.0
 DNS_KILLS: Final = 5
+SNAPSHOT_SECONDS: Final = 15.0
+"""A snapshot is written at most every ten seconds."""
 ASKED: Final = "svc-02.staff.svc.clusterset.local."
 API_AWAY_SECONDS: Final = 10.0
 
@@ -116,18 +120,27 @@ async def _kubeconfig_by(link: Link, world: World, member: Member) -> Path:
 
 
 async def _dns_killed(world: World) -> None:
-    for _ in range(DNS_KILLS):
-        for member in world.members.values():
-            world.observer.dns_down(member.name)
-            await member.kill_dns()
-            member.start_dns()
-            await dns_answers(world, member)
+    async with _snapshots_are_fresh(world):
+        for _ in range(DNS_KILLS):
+            for member in world.members.values():
+                world.observer.dns_down(member.name)
+                await member.kill_dns()
+                member.start_dns()
+                await dns_answers(world, member)
+
+
+@asynccontextmanager
+async def _snapshots_are_fresh(world: World) -> AsyncIterator[None]:
+    """Nothing changes meanwhile: what a DNS server says from its snapshot has to be right, too."""
+    async with world.users.leaving_alone(*world.users.offers):
+        await asyncio.sleep(SNAPSHOT_SECONDS)
+        yield
 
 
 async def _dns_started_without_api_server(world: World) -> None:
     """From its snapshot it answers at once, and goes on to."""
     west = world["west"]
-    async with west.servers.api_server_killed():
+    async with _snapshots_are_fresh(world), west.servers.api_server_killed():
         world.observer.dns_down("west")
         await west.kill_dns()
         west.start_dns()
