@@ -13,10 +13,14 @@ from tests.faults.member import Member
 from tests.faults.users import Offer, Place
 from tests.faults.world import World
 from tests.realkube.product import PROGRAM
-from tests.support.objects import HTTP, body
+from tests.support.objects import EXPORTS, HTTP, body
+from tests.support.reading import conditions_of
 from tests.support.waiting import eventually
 
 REMADE: Final = 50
+ON_THE_BROKER_SECONDS: Final = 30.0
+ON_ITS_WAY_SECONDS: Final = 0.3
+"""From the broker to all importers, on a busy machine."""
 FLIPS: Final = 5
 DELETED: Final = 18
 MISTAKE_SECONDS: Final = 15.0
@@ -37,6 +41,21 @@ async def _export_remade(world: World) -> None:
             for place in chosen:
                 await users.unexport(*place)
                 await users.export(*place)
+            # Else several removals are on their way at once, and each may be seen after a later addition.
+            for place in chosen:
+                await _on_the_broker(world, place)
+            await asyncio.sleep(ON_ITS_WAY_SECONDS)
+
+
+async def _on_the_broker(world: World, place: Place) -> None:
+    cluster, service = place
+    namespace, name = service.split("/")
+
+    async def ready() -> bool:
+        conditions = conditions_of(await world.apis[cluster].get(EXPORTS, name, namespace))
+        return conditions.get("Ready", ("", ""))[0] == "True"
+
+    await eventually(ready, within_seconds=ON_THE_BROKER_SECONDS)
 
 
 async def _types_changed(world: World) -> None:
