@@ -28,6 +28,7 @@ only by the wall clock."""
 MASS_WITHDRAWAL: Final = "MassWithdrawal"
 MEMBERS_SILENT: Final = "MembersSilent"
 EXPORTS_MISSING: Final = "ExportsMissing"
+MASS_ENDPOINT_LOSS: Final = "MassEndpointLoss"
 
 
 def would_trip(
@@ -97,12 +98,12 @@ def held_before_seconds(since: str, now_seconds: float, hold_seconds: float) -> 
 _ENDS: Final = re.compile(r"it ends by itself at (\S+Z)")
 
 
-def _end_text(ends_at: str) -> str:
+def _end_text(ends_at: str, what: str = "exports") -> str:
     if not ends_at:
         return "it does not end by itself"
     return (
         f"it ends by itself at {ends_at}, or later by as long as an exporter is silent, "
-        "unless the exports return"
+        f"unless the {what} return"
     )
 
 
@@ -143,14 +144,39 @@ def held_for_missing_exports(imported: LocalImport, clusters: Sequence[str]) -> 
     )
 
 
+def held_for_endpoint_loss(imported: LocalImport, clusters: Sequence[str], hold: Hold | None) -> Condition:
+    """The condition of an import whose last ready endpoints these clusters lost, and that are held."""
+    key = imported.service
+    return Condition(
+        CONDITION_HELD,
+        "True",
+        MASS_ENDPOINT_LOSS,
+        f"{', '.join(clusters)} lost all ready endpoints of this service and of many others at the same "
+        "time, which is probably a fault: the last known endpoints are held; "
+        f"{_end_text(hold.ends_at if hold else '', 'endpoints')}; if it is intended, release it with: "
+        f"kubectl annotate serviceimport --namespace {key.namespace} {key.name} "
+        f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}",
+        imported.generation,
+    )
+
+
 def held(
-    imported: LocalImport, *, silent: Sequence[str], missing: Sequence[str], generation: int
+    imported: LocalImport,
+    *,
+    silent: Sequence[str],
+    missing: Sequence[str],
+    generation: int,
+    lost: Sequence[str] = (),
+    hold: Hold | None = None,
 ) -> tuple[Condition, ...]:
     """The Held condition of an import that is exported: True, or False if it was held, or none.
 
+    `lost` are exporters whose last known endpoints are held, with their `hold`.
     `silent` are exporters that count as alive although they send no heartbeats. `missing` are exporters with
     data missing on the broker that they have not confirmed as gone.
     """
+    if lost:
+        return (held_for_endpoint_loss(imported, lost, hold),)
     if silent:
         text = (
             f"most members went silent at once: the endpoints of {', '.join(silent)} are held; if they "

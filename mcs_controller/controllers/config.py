@@ -61,8 +61,8 @@ class AgentConfig:
     fuse_share: Annotated[
         float,
         Option(
-            "hold everything when more than this share of the imported services, or of the other members, is "
-            "lost at once; 1 turns that off",
+            "hold everything when more than this share of the imported services, of those with ready "
+            "endpoints, or of the other members, is lost at once; 1 turns that off",
             parse=share,
         ),
     ] = DEFAULT_SHARE

@@ -27,6 +27,7 @@ from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.proof import Evidence
+from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFuse
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
@@ -61,6 +62,7 @@ class West:
         self.sources = [source_slice("east")]
         self.changed_at_seconds = 0.0
         self.unaccounted: set[str] = set()
+        self.kept: set[str] = set()
         self.unaccounted_slices: set[str] = set()
         self.held_clusters: tuple[tuple[str, ...], float | None] = ((), None)
         self.calls: list[str] = []
@@ -96,6 +98,7 @@ class West:
             unaccounted=lambda key, imported, exporters: frozenset(self.unaccounted),
             unaccounted_slices=lambda key: frozenset(self.unaccounted_slices),
             changed_at_seconds=lambda slice_: self.changed_at_seconds,
+            admitted_endpoints=lambda cluster, endpoints: endpoints,
         )
         retained = SimpleNamespace(
             let_go=lambda key: self._called("let go", key), held_clusters=lambda key: self.held_clusters
@@ -104,6 +107,11 @@ class West:
             look=lambda key: self._called("fuse looks", key),
             holds=lambda key: self.fuse_holds,
             withdraws=lambda key, imported: self._called("fuse withdraws", key),
+            hold=lambda key: None,
+        )
+        endpoint_fuse = SimpleNamespace(
+            keeps=lambda key, imported, records, sources, withdrawn: frozenset(self.kept),
+            count=lambda key: None,
             hold=lambda key: None,
         )
         status = SimpleNamespace(
@@ -125,6 +133,7 @@ class West:
             context, stores, cast(Membership, self.members), self.evidence, ServicesMetrics(self.registry)
         )
         importer.fuse = cast(ImportFuse, fuse)
+        importer.endpoint_fuse = cast(EndpointFuse, endpoint_fuse)
         importer.cap = cast(ImportCap, SimpleNamespace(permits=self._permits, forget=self._forget))
         importer.status = cast(ImportStatus, status)
         return importer

@@ -13,6 +13,7 @@ from mcs_controller.clusterset.model import Condition, ServiceKey
 from mcs_controller.controllers.membership.former_ids import FormerIds
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.membership.metrics import MembershipCollector
+from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFuse
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
@@ -76,6 +77,7 @@ def served(*, quiet: bool = False) -> CollectorRegistry:
         ServicesCollector(
             cast(Stores, stores),
             cast(ImportFuse, fuse),
+            cast(EndpointFuse, SimpleNamespace(held=0 if quiet else 6)),
             cast(ImportCap, cap),
             reserved,
             cast(Membership, members),
@@ -127,8 +129,9 @@ LOUD: dict[str, dict[tuple[str, ...], float]] = {
         ("slice", "missing"): 12,
         ("slice", "older"): 10,
     },
-    "mcs_fuse_tripped": {("imports",): 1, ("members",): 1},
+    "mcs_fuse_tripped": {("imports",): 1, ("endpoints",): 1, ("members",): 1},
     "mcs_fuse_held_imports": {(): 12},
+    "mcs_fuse_held_endpoints": {(): 6},
     "mcs_fuse_held_members": {(): 2},
     "mcs_former_ids": {(): 2},
     "mcs_member_heartbeat_age_seconds": {("mars",): 70.5, ("north",): 3.0},

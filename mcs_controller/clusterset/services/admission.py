@@ -29,16 +29,21 @@ def admit_slice(slice_: SourceSlice, member: Member | None) -> tuple[SourceSlice
     endpoints = slice_.content.endpoints
     if member is None or _refusal(slice_.cluster, slice_.service, member) is not None:
         return None, len(endpoints)
-    if not member.allowed_cidrs:
-        return slice_, 0
-    networks = _networks(member.allowed_cidrs)
-    kept = tuple(endpoint for endpoint in endpoints if _lies_in(endpoint, networks))
+    kept = admitted_endpoints(endpoints, member)
     refused = len(endpoints) - len(kept)
     if not refused:
         return slice_, 0
     if not kept:
         return None, refused
     return replace(slice_, content=replace(slice_.content, endpoints=kept)), refused
+
+
+def admitted_endpoints(endpoints: tuple[Endpoint, ...], member: Member) -> tuple[Endpoint, ...]:
+    """The endpoints that a member may have."""
+    if not member.allowed_cidrs:
+        return endpoints
+    networks = _networks(member.allowed_cidrs)
+    return tuple(endpoint for endpoint in endpoints if _lies_in(endpoint, networks))
 
 
 def _refusal(cluster: str, service: ServiceKey, member: Member | None) -> str | None:

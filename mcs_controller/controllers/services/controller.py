@@ -60,7 +60,9 @@ class ServicesController(Controller):
         mirror.listen(changed=lambda key: None, broke=membership.history.broke)
         membership.history.on_break(self._read_everything_again)
         context.registry.register(
-            ServicesCollector(stores, importer.fuse, importer.cap, importer.reserved, members)
+            ServicesCollector(
+                stores, importer.fuse, importer.endpoint_fuse, importer.cap, importer.reserved, members
+            )
         )
 
     async def run(self) -> None:

@@ -34,8 +34,10 @@ class Enqueueing:
         imports: WorkQueue[ServiceKey],
     ) -> None:
         self._stores = stores
+        self._membership = membership
         self._exporter = exporter
         self._fuse = importer.fuse
+        self._endpoint_fuse = importer.endpoint_fuse
         self._exports = exports
         self._imports = imports
         self._changed_namespaces: set[str] = set()
@@ -44,6 +46,7 @@ class Enqueueing:
         enqueue_by_name(local.imports, self._enqueue_import)
         enqueue_by_service(local.source_slices, self._part_changed)
         enqueue_by_service(local.imported_slices, imports.add)
+        broker.slices.subscribe(importer.endpoint_fuse.source_changed)
         enqueue_by_service(broker.records, self._record_changed, lane=member_of)
         enqueue_by_service(broker.slices, self._others_slice_changed, lane=member_of)
         enqueue_by_service(broker.own_records, exports.add)
@@ -53,6 +56,7 @@ class Enqueueing:
         local.on_loaded(self.enqueue)
         importer.cap.enqueue = imports.add
         importer.fuse.enqueue = self._enqueue_import
+        importer.endpoint_fuse.enqueue = imports.add
         stores.own_limits.on_kept_back = self._enqueue_import
         stores.own_limits.on_change = self.enqueue_own_exports
         stores.retained.on_release(self._record_changed)
@@ -60,6 +64,7 @@ class Enqueueing:
         membership.on_change(self._member_changed)
         membership.on_sure(self.enqueue_everything)
         membership.on_read(importer.fuse.end_holds)
+        membership.on_read(importer.endpoint_fuse.end_holds)
 
     def enqueue(self, key: ServiceKey) -> None:
         """Enqueue a service for both reconcilers."""
@@ -86,12 +91,13 @@ class Enqueueing:
         return found
 
     def _enqueue_import(self, key: ServiceKey) -> None:
-        # The fuse counts at once: it knows all losses of one list before the first import is withdrawn.
+        # The fuses count at once: they know all losses of one list before the first import is withdrawn.
         self._fuse.look(key)
+        self._endpoint_fuse.look(key)
         self._imports.add(key)
 
     def _accounted_for(self, cluster: str) -> None:
-        """Enqueue the imports that waited for this member's statement."""
+        """Enqueue the imports that waited for this member's statement, or for its removal."""
         local = self._stores.local
         waiting = [
             ServiceKey(entry.namespace, entry.name)
@@ -155,8 +161,10 @@ class Enqueueing:
             for entry in broker.records:
                 if entry.value.cluster == cluster:
                     self._record_changed(entry.value.service)
+            if self._membership.removed(cluster):
+                self._accounted_for(cluster)
             # What a member withdrew has no record any more.
-            for key in self._fuse.held_of(cluster):
+            for key in (*self._fuse.held_of(cluster), *self._endpoint_fuse.held_of(cluster)):
                 self._enqueue_import(key)
 
 

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFuse
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
@@ -46,12 +47,14 @@ class ServicesCollector(Collector):
         self,
         stores: Stores,
         fuse: ImportFuse,
+        endpoint_fuse: EndpointFuse,
         cap: ImportCap,
         reserved: ReservedNamespaces,
         membership: Membership,
     ) -> None:
         self._stores = stores
         self._fuse = fuse
+        self._endpoint_fuse = endpoint_fuse
         self._cap = cap
         self._reserved = reserved
         self._membership = membership
@@ -122,17 +125,23 @@ class ServicesCollector(Collector):
         yield kept
         tripped = GaugeMetricFamily(
             "mcs_fuse_tripped",
-            "Whether everything is held, since too much was lost at once: services (imports) or heartbeats "
-            "(members).",
+            "Whether something is held, since too much was lost at once: exports (imports), ready endpoints "
+            "(endpoints) or heartbeats (members).",
             labels=["fuse"],
         )
         tripped.add_metric(["imports"], float(self._fuse.holding))
+        tripped.add_metric(["endpoints"], float(bool(self._endpoint_fuse.held)))
         tripped.add_metric(["members"], float(bool(self._membership.held)))
         yield tripped
         yield GaugeMetricFamily(
             "mcs_fuse_held_imports",
             "ServiceImports that no cluster exports any more and that the fuse keeps.",
             value=self._fuse.held,
+        )
+        yield GaugeMetricFamily(
+            "mcs_fuse_held_endpoints",
+            "ServiceImports whose last known endpoints the fuse keeps, since too many lost theirs at once.",
+            value=self._endpoint_fuse.held,
         )
 
 

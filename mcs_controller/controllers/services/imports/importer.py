@@ -8,7 +8,7 @@ slices get the new ones before the derived Service does, and lose the old ones a
 """
 
 import asyncio
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Final
 
 from mcs_controller.clusterset import fuse
@@ -18,14 +18,17 @@ from mcs_controller.clusterset.model import (
     LocalImport,
     MergedService,
     ServiceKey,
+    SourceSlice,
 )
 from mcs_controller.clusterset.services import decode, desired, encode
+from mcs_controller.clusterset.services.endpoint_loss import kept_slices
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.proof import Evidence
 from mcs_controller.controllers.services.imports.derived_services import DerivedServices
+from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFuse
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
@@ -57,6 +60,7 @@ class Importer:
         metrics: ServicesMetrics,
     ) -> None:
         self.fuse = ImportFuse(context, stores, membership)
+        self.endpoint_fuse = EndpointFuse(context, stores, membership)
         self.cap = ImportCap(stores.local, membership)
         self.status = ImportStatus(context, stores.local)
         self.reserved = ReservedNamespaces(context.config.import_reserved_namespaces)
@@ -85,6 +89,8 @@ class Importer:
             # The namespace's watch is late. If the namespace is created again, its watch enqueues the key.
             await self._local.read_namespace(key.namespace)
             return None
+        finally:
+            self.endpoint_fuse.count(key)
 
     async def _reconcile(self, key: ServiceKey) -> float | None:
         waited_since_seconds = self.behind_exports.take(key)
@@ -197,14 +203,7 @@ class Importer:
         sources = [one for one in self._view.slices(key) if one.cluster in records]
         stay = self._slices_that_stay(key)
         withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
-        slices = desired.imported_slices(
-            merged,
-            records,
-            sources,
-            own_cluster=self._local.cluster_id,
-            owner_uid=imported.uid,
-            withdrawn=withdrawn,
-        )
+        slices, kept = self._wanted_slices(key, imported, merged, records, sources, withdrawn)
         ips = imported.value.spec.ips or self._derived.ips(key)
         ground = ImportGround(
             imported,
@@ -215,13 +214,43 @@ class Importer:
             desired.wants_clusterset_ip(merged, sources, ips),
             self.status.slice_objects_pruned,
         )
-        if settled is not None and ground.is_same(settled.ground):
+        if settled is not None and not kept and ground.is_same(settled.ground):
             problem = await self._slices.write(key, slices, stay)
             done = Done(imported.value, imported.value.spec, self._derived.served_families(), problem)
         else:
             settled = None
             done = await self._bring_in_step(key, ground, slices, stay)
-        return self._conclude(key, ground, done, settled)
+        return self._conclude(key, ground, done, settled, sorted(kept))
+
+    def _wanted_slices(
+        self,
+        key: ServiceKey,
+        imported: Entry[LocalImport],
+        merged: MergedService,
+        records: Mapping[str, ExportRecord],
+        sources: Collection[SourceSlice],
+        withdrawn: Set[str],
+    ) -> tuple[tuple[ImportedSlice, ...], Set[str]]:
+        """The imported slices of the clusters in `records`, and the clusters whose last ones are kept."""
+        kept = self.endpoint_fuse.keeps(key, imported.value, records.keys(), sources, withdrawn)
+        slices = desired.imported_slices(
+            merged,
+            records,
+            [one for one in sources if one.cluster not in kept] if kept else sources,
+            own_cluster=self._local.cluster_id,
+            owner_uid=imported.uid,
+            withdrawn=withdrawn,
+        )
+        if kept:
+            slices += kept_slices(
+                merged,
+                records,
+                [entry.value for entry in self._local.imported_slices.indexed(key)],
+                kept,
+                owner_uid=imported.uid,
+                admit=self._view.admitted_endpoints,
+            )
+        return slices, kept
 
     async def _bring_in_step(
         self, key: ServiceKey, ground: ImportGround, slices: Sequence[ImportedSlice], stay: Set[str]
@@ -249,7 +278,12 @@ class Importer:
         return Done(imported.value, wanted.spec, served, problem, rested_seconds, is_final=is_final)
 
     def _conclude(
-        self, key: ServiceKey, ground: ImportGround, done: Done, settled: Settled | None
+        self,
+        key: ServiceKey,
+        ground: ImportGround,
+        done: Done,
+        settled: Settled | None,
+        kept: Sequence[str],
     ) -> float | None:
         """Update the status, and remember `Settled` if nothing is left to do; returns when to requeue.
 
@@ -282,14 +316,19 @@ class Importer:
                     observed_generation=generation,
                 )
                 + fuse.held(
-                    done.imported, silent=sorted(ground.silent), missing=missing, generation=generation
+                    done.imported,
+                    silent=sorted(ground.silent),
+                    missing=missing,
+                    generation=generation,
+                    lost=kept,
+                    hold=self.endpoint_fuse.hold(key),
                 ),
                 slices_exist=slices_exist,
             ),
         )
         if done.problem is not None:
             raise done.problem
-        if is_written and not missing and done.is_final and self._is_present(key, ground):
+        if is_written and not missing and not kept and done.is_final and self._is_present(key, ground):
             self._settled[key] = Settled(ground, slices_exist)
         return min((one for one in (done.rested_seconds, report_seconds) if one is not None), default=None)
 
@@ -360,14 +399,8 @@ class Importer:
             return
         records = {one.cluster: one for one in self._view.records(key) if one.cluster in clusters}
         merged = merge_behind(imported.value)
-        slices = desired.imported_slices(
-            merged,
-            records,
-            self._view.slices(key),
-            own_cluster=self._local.cluster_id,
-            owner_uid=imported.uid,
-            withdrawn=self._withdrawn(key, imported, records.keys()),
-        )
+        withdrawn = self._withdrawn(key, imported, records.keys())
+        slices, _ = self._wanted_slices(key, imported, merged, records, self._view.slices(key), withdrawn)
         stay = self._slices_that_stay(key)
         given_up = self._derived.ports_given_up(key, merged)
         problem = await self._slices.write(key, slices, stay, clusters, given_up=given_up)

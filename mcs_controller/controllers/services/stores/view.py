@@ -10,6 +10,7 @@ from collections.abc import Collection, Set
 from typing import NamedTuple
 
 from mcs_controller.clusterset.model import (
+    Endpoint,
     ExportRecord,
     ImportedSlice,
     LocalImport,
@@ -17,7 +18,7 @@ from mcs_controller.clusterset.model import (
     ServiceKey,
     SourceSlice,
 )
-from mcs_controller.clusterset.services.admission import admit_record, admit_slice
+from mcs_controller.clusterset.services.admission import admit_record, admit_slice, admitted_endpoints
 from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
 from mcs_controller.clusterset.services.ownership import owns
@@ -164,6 +165,13 @@ class ClustersetView:
         else:
             self._admitted.pop(key, None)
         return tuple(found)
+
+    def admitted_endpoints(self, cluster: str, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        """Those of a cluster's endpoints that it may have now."""
+        member = self._membership.member(cluster)
+        if member is None:
+            return endpoints if cluster == self._local.cluster_id else ()
+        return admitted_endpoints(endpoints, member)
 
     def changed_at_seconds(self, imported: ImportedSlice) -> float:
         """When the exporter saw the content of an imported slice, since the epoch; 0.0 if unknown."""

@@ -1,0 +1,244 @@
+"""The fuse of endpoints in one cluster's imports (docs/decisions/0007-fuse.md).
+
+The rule is in `clusterset/services/endpoint_loss.py`. What is kept are the imported slices as they lie in
+this cluster, so a restart loses none. `look` gets every change of a source that may be a loss, so that all
+losses of one event are counted before the first slice is written. Endpoints of this cluster's own exports are
+never held: it knows about them first-hand. What an administrator takes from a member is no loss.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Set
+from typing import Final
+
+from mcs_controller.clusterset import fuse
+from mcs_controller.clusterset.model import LocalImport, ServiceKey, SourceSlice
+from mcs_controller.clusterset.services.admission import admitted_endpoints
+from mcs_controller.clusterset.services.endpoint_loss import has_ready, holds_loss
+from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.imports.holds import Holds
+from mcs_controller.controllers.services.stores.stores import Stores
+from mcs_controller.kube.store import Entry
+
+WINDOW_SECONDS: Final = 60.0
+_NOBODY: Final[frozenset[str]] = frozenset()
+
+_log = logging.getLogger(__name__)
+
+
+class EndpointFuse:
+    """Says of which clusters the last known endpoints of a service are kept.
+
+    `enqueue` is called with a service whose hold is over.
+    """
+
+    def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
+        self.enqueue: Callable[[ServiceKey], None] = lambda key: None
+        self._local = stores.local
+        self._view = stores.view
+        self._membership = membership
+        self._share = context.config.fuse_share
+        self._minimum = context.config.fuse_minimum
+        # By service, the other clusters with ready endpoints here, and those that lost them a moment ago.
+        self._clusters: dict[ServiceKey, frozenset[str]] = {}
+        self._had: Counter[str] = Counter()
+        # By service, the clusters that lost the last of all: what is held, and what went in the last minute.
+        self._losers: dict[ServiceKey, frozenset[str]] = {}
+        self._lost: Counter[str] = Counter()
+        self._passed_at_seconds: dict[ServiceKey, float] = {}
+        self._meant: set[ServiceKey] = set()
+        self._has_counted_all = False
+        self._holds = Holds(membership, context.clock, hold_seconds=context.config.fuse_hold_seconds)
+
+    @property
+    def held(self) -> int:
+        """Of how many services the endpoints are held now."""
+        return len(self._holds)
+
+    def hold(self, key: ServiceKey) -> fuse.Hold | None:
+        """The hold of a service."""
+        return self._holds.get(key)
+
+    def held_of(self, cluster: str) -> Iterator[ServiceKey]:
+        """The services that are held since this cluster lost their endpoints."""
+        return self._holds.of_member(cluster)
+
+    def end_holds(self) -> None:
+        """Enqueue what has been held for long enough."""
+        for key in self._holds.over():
+            self.enqueue(key)
+
+    def count(self, key: ServiceKey) -> None:
+        """Count the slices that lie here again. The cost is that of one service."""
+        found = set()
+        for entry in self._local.imported_slices.indexed(key):
+            cluster = entry.value.source_cluster
+            if cluster not in found and cluster != self._local.cluster_id and has_ready(entry.value.content):
+                found.add(cluster)
+        before = self._clusters.get(key, _NOBODY)
+        now = found | self._losers[key] if key in self._losers else found
+        if before == now:
+            return
+        self._had.subtract(before - now)
+        self._had.update(now - before)
+        if now:
+            self._clusters[key] = frozenset(now)
+        else:
+            self._clusters.pop(key, None)
+
+    def source_changed(self, old: Entry[SourceSlice] | None, new: Entry[SourceSlice] | None) -> None:
+        """Count the losses again if this may be one. What leaves ready endpoints costs next to nothing."""
+        entry = new or old
+        if entry is None:
+            return
+        key = entry.value.service
+        if new is None or key in self._losers or not has_ready(new.value.content):
+            self.look(key)
+
+    def look(self, key: ServiceKey) -> None:
+        """Count the losses of a service again."""
+        self.count(key)
+        if key in self._clusters:
+            exporters = {record.cluster for record in self._view.records(key)}
+            self._look(key, exporters, self._view.slices(key), self._membership.dead)
+
+    def keeps(
+        self,
+        key: ServiceKey,
+        imported: LocalImport,
+        exporters: Collection[str],
+        sources: Collection[SourceSlice],
+        withdrawn: Set[str],
+    ) -> frozenset[str]:
+        """The clusters whose last known endpoints of the service stay, for now.
+
+        `exporters` export the service, and `sources` are all slices of it; the endpoints of clusters in
+        `withdrawn` are not used.
+        """
+        losers = self._look(key, exporters, sources, withdrawn)
+        if not losers:
+            return _NOBODY
+        if fuse.is_released(imported.annotations) or self._holds.is_over(key):
+            self._let_go(key)
+            return _NOBODY
+        if key in self._holds:
+            return losers
+        told = fuse.was_held(imported, fuse.MASS_ENDPOINT_LOSS)
+        self._count_all()
+        if told is None and not self._trips(losers):
+            self._passed_at_seconds.setdefault(key, asyncio.get_running_loop().time())
+            return _NOBODY
+        if not self._holds:
+            _log.error(
+                "the ready endpoints of %d of %d imported services vanished at once, and their exports did "
+                "not: keeping the last known ones until endpoints return, or an operator releases them",
+                len(self._losers),
+                len(self._clusters),
+            )
+        self._passed_at_seconds.pop(key, None)
+        self._holds.begin(key, losers, told)
+        return losers
+
+    def _look(
+        self,
+        key: ServiceKey,
+        exporters: Collection[str],
+        sources: Collection[SourceSlice],
+        withdrawn: Set[str],
+    ) -> frozenset[str]:
+        """The clusters that lost the last endpoints of the service; counts them."""
+        for one in sources:
+            if one.cluster in exporters and one.cluster not in withdrawn and has_ready(one.content):
+                if key in self._losers or key in self._meant:
+                    self._found(key)
+                return _NOBODY
+        if key in self._meant:
+            if key not in self._clusters:
+                self._meant.discard(key)
+            return _NOBODY
+        if not self._is_known(key):
+            known = self._losers.get(key, _NOBODY) if key in self._holds else _NOBODY
+            return known.intersection(exporters) - withdrawn
+        losers = frozenset(one for one in exporters if one not in withdrawn and self._is_loss(one, key))
+        if losers:
+            self._count_loss(key, losers)
+        elif key not in self._passed_at_seconds:
+            self._found(key)
+        return losers
+
+    def _is_known(self, key: ServiceKey) -> bool:
+        """Whether the sources of the service are all that there is."""
+        return (
+            self._local.synced()
+            and self._view.complete()
+            and not self._local.unread(key)
+            and not self._view.unaccounted_slices(key)
+        )
+
+    def _is_loss(self, cluster: str, key: ServiceKey) -> bool:
+        """Whether ready endpoints lie here that the cluster may have, and that it was not released for."""
+        if cluster == self._local.cluster_id or cluster in self._membership.released:
+            return False
+        member = self._membership.member(cluster)
+        return member is not None and any(
+            endpoint.ready is not False
+            for entry in self._local.imported_slices.indexed(key)
+            if entry.value.source_cluster == cluster
+            for endpoint in admitted_endpoints(entry.value.content.endpoints, member)
+        )
+
+    def _count_all(self) -> None:
+        """Once, at the first loss: after a start, sources may have been read that nothing looked at yet."""
+        if not self._has_counted_all:
+            self._has_counted_all = True
+            for key in tuple(self._local.imported_slices.index_keys()):
+                if isinstance(key, ServiceKey):
+                    self.look(key)
+
+    def _trips(self, losers: Set[str]) -> bool:
+        self._expire()
+        return holds_loss(
+            losers,
+            had=self._had,
+            lost=self._lost,
+            had_in_all=len(self._clusters),
+            lost_in_all=len(self._losers),
+            share=self._share,
+            minimum=self._minimum,
+        )
+
+    def _count_loss(self, key: ServiceKey, losers: frozenset[str]) -> None:
+        before = self._losers.get(key, _NOBODY)
+        if before != losers:
+            self._lost.subtract(before)
+            self._lost.update(losers)
+            self._losers[key] = losers
+            self.count(key)
+
+    def _found(self, key: ServiceKey) -> None:
+        """The service has lost nothing."""
+        self._meant.discard(key)
+        self._passed_at_seconds.pop(key, None)
+        was_held = key in self._holds
+        self._holds.end(key)
+        if was_held and not self._holds:
+            _log.warning("recovered: no endpoints are held any more")
+        losers = self._losers.pop(key, None)
+        if losers is not None:
+            self._lost.subtract(losers)
+            self.count(key)
+
+    def _let_go(self, key: ServiceKey) -> None:
+        """The loss was meant: it does not count."""
+        self._found(key)
+        self._meant.add(key)
+
+    def _expire(self) -> None:
+        since_seconds = asyncio.get_running_loop().time() - WINDOW_SECONDS
+        while self._passed_at_seconds:
+            oldest = next(iter(self._passed_at_seconds))
+            if self._passed_at_seconds[oldest] > since_seconds:
+                break
+            self._found(oldest)
