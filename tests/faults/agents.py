@@ -99,7 +99,8 @@ async def _leader_cut_off(world: World) -> None:
     with Links() as links:
         link = links.to(west.servers.plane.url)
         cut_off = await west.new_agent(f"--kubeconfig={await _kubeconfig_by(link, world, west)}")
-        await _leader(west)
+        await cut_off.wait_ready()
+        assert await _leader(west) is cut_off
         west.agents.append(other)
         other.process.start()
         await other.wait_ready()
