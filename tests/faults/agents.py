@@ -49,7 +49,10 @@ async def _killed_often(world: World) -> None:
         await member.drop_agent(member.agents[0])
         member.agents.append(waiting[name])
         member.start_agents()
+    for member in world.members.values():
         await member.wait_ready()
+        # Nobody gave the Lease back.
+        await _leader(member)
 
 
 async def _started_without_broker(world: World) -> None:
