@@ -97,11 +97,14 @@ class Here:
         spec = {"clusterIP": ip, "ports": [{"port": 80}]}
         return await self.api.create(SERVICES, {"metadata": metadata, "spec": spec})
 
-    def hold(self, key: ServiceKey, **fields: Any) -> None:
-        """As a watch shows it."""
-        entry = self.services.get("shop", derived_service_name(key))
+    async def hold(self, key: ServiceKey, **fields: Any) -> None:
+        """As a watch shows it after somebody wrote it."""
+        name = derived_service_name(key)
+        entry = self.services.get("shop", name)
         assert entry is not None
-        newer = str(int(entry.resource_version) + 1)
+        touched = {"metadata": {"annotations": {"touched-after": entry.resource_version}}}
+        written = await self.api.patch(SERVICES, name, touched, namespace="shop")
+        newer = written["metadata"]["resourceVersion"]
         self.services.apply(entry._replace(value=replace(entry.value, **fields), resource_version=newer))
 
     async def vanishes(self, key: ServiceKey = WEB) -> None:
@@ -218,14 +221,14 @@ async def test_the_ip_of_an_import_is_that_of_our_service_only() -> None:
         ips = await one.ensure(service())
         assert one.derived.ips(WEB) == ips != ()
 
-        one.hold(WEB, managed=False)
+        await one.hold(WEB, managed=False)
         assert one.derived.ips(WEB) == ()
 
 
 async def test_one_that_is_being_deleted_is_not_written_and_the_recorded_ips_stay() -> None:
     async with here() as one:
         await one.ensure(service())
-        one.hold(WEB, deleting=True)
+        await one.hold(WEB, deleting=True)
         one.methods()
         assert await one.ensure(service(ports=(ServicePort(81),)), "10.96.0.200") == ("10.96.0.200",)
         assert await one.rest() is None
@@ -344,7 +347,7 @@ async def test_a_derived_service_rests_for_an_hour_and_says_since_when() -> None
 async def test_one_that_cannot_be_read_does_not_rest() -> None:
     async with here() as one:
         await one.ensure(service())
-        one.hold(WEB, unreadable="ports has 120 items")
+        await one.hold(WEB, unreadable="ports has 120 items")
         one.methods()
         assert await one.rest() is None
         assert one.methods() == ["DELETE"]
@@ -354,7 +357,7 @@ async def test_to_remove_what_is_not_there_costs_nothing_and_what_is_not_ours_st
     async with here() as one:
         await one.derived.remove(WEB)
         await one.ensure(service())
-        one.hold(WEB, managed=False)
+        await one.hold(WEB, managed=False)
         one.methods()
         await one.derived.remove(WEB)
         assert one.methods() == []
