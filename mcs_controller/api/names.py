@@ -30,6 +30,9 @@ ANNOTATION_IDLE_SINCE: Final = "mcs-controller.io/idle-since"
 ANNOTATION_WITHDRAWN: Final = "mcs-controller.io/withdrawn"
 """On a ServiceImport that is deleted next. An agent that finds it exported removes the mark."""
 
+ANNOTATION_SOURCE_CHANGED_AT: Final = "mcs-controller.io/source-changed-at"
+"""On an imported slice: when its exporter wrote what it holds, by the exporter's clock (MicroTime)."""
+
 CONDITION_HELD: Final = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
 

@@ -257,7 +257,8 @@ class ImportedSlice:
     """An imported EndpointSlice, wanted or observed, in the importing cluster (MCS-EPS-01..13).
 
     `derived_service` is the value of `kubernetes.io/service-name`, "" for Headless. `owner_uid` is the uid
-    of the ServiceImport that owns the slice.
+    of the ServiceImport that owns the slice. `changed_at_seconds` is that of the source slice when the
+    content was written, 0.0 if unknown; it takes no part in equality.
     """
 
     service: ServiceKey
@@ -266,6 +267,7 @@ class ImportedSlice:
     content: SliceContent
     derived_service: str = ""
     owner_uid: str = ""
+    changed_at_seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ class Scope(TypedDict, total=False):
     first_page_size: int | None
     parse: ObjectParser
     admit: Admit | None
-    lists_after_error: bool
 
 
 class Informer(Store[T], Generic[T]):
@@ -47,7 +46,11 @@ class Informer(Store[T], Generic[T]):
     ) -> None:
         super().__init__(index=index)
         self.name = name
-        self.reflector = Reflector(client, resource, self, decode, name=name, random=random, **scope)
+        # An API server that was restored ends each watch, and its later writes may have resource versions
+        # seen before: a watch that goes on from where it broke would miss them.
+        self.reflector = Reflector(
+            client, resource, self, decode, name=name, random=random, lists_after_error=True, **scope
+        )
 
     async def run(self) -> None:
         """Keep the objects in step with the server, until cancelled."""

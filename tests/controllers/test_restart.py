@@ -55,6 +55,48 @@ async def test_a_restart_keeps_the_slices_of_an_import_that_waits_for_its_first_
         assert world["east"].agent.wire.writes == []
 
 
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-08")
+async def test_after_a_start_endpoints_that_a_restored_broker_does_not_know_yet_stay() -> None:
+    """East comes back later, and until then the broker has its slice from before."""
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        backup = world.broker.snapshot()
+        await world["east"].endpoints("shop", "web", *EAST, "10.1.0.3")
+        now = EAST | WEST | {"10.1.0.3"}
+        await world.imported("shop", "web", now)
+        for cluster in world:
+            await cluster.kill()
+        world.broker.restore(backup)
+        world["north"].start()
+        await world["north"].ready()
+
+        async def has_all() -> bool:
+            return await world["north"].addresses_of("shop", "web") == now
+
+        await world.always(has_all, for_seconds=30)
+        await world["east"].endpoints("shop", "web", *EAST)
+        world["east"].start()
+        world["west"].start()
+        await world.imported("shop", "web", EAST | WEST)
+
+
+@pytest.mark.requirement("MCS-LIFE-08")
+async def test_endpoints_of_a_restored_broker_are_taken_once_their_member_states_them() -> None:
+    """East's clock was set back, so that what it writes looks older than what is there."""
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        for cluster in world:
+            await cluster.kill()
+        world.broker.restore(world.empty_broker)
+        for name in world.names:
+            await world.admit(name)
+        await world["east"].endpoints("shop", "web", "10.1.0.3")
+        world["east"].clock.skew_seconds = -3600.0
+        for cluster in world:
+            cluster.start()
+        await world.imported("shop", "web", WEST | {"10.1.0.3"}, within_seconds=60)
+
+
 async def test_changes_while_the_agent_was_away_are_made_up_for() -> None:
     async with Clusterset() as world:
         await deployed(world)

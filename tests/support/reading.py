@@ -11,6 +11,7 @@ from tests.support.objects import Object
 _OF_ONE_RUN = (
     *("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"),
     *("lastTransitionTime", "observedGeneration", "changedAt", "exportedAt"),
+    "mcs-controller.io/source-changed-at",
 )
 
 

@@ -75,6 +75,7 @@ def imported_slices(
             ),
             derived_service=derived,
             owner_uid=owner_uid,
+            changed_at_seconds=slice_.changed_at_seconds,
         )
         for slice_ in chosen
     )

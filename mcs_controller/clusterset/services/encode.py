@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mcs_controller.api.names import (
     ANNOTATION_IDLE_SINCE,
+    ANNOTATION_SOURCE_CHANGED_AT,
     LABEL_KUBERNETES_SERVICE_NAME,
     LABEL_MANAGED_BY,
     LABEL_SERVICE_NAME,
@@ -154,6 +155,8 @@ def imported_slice(slice_: ImportedSlice, api_version: str = _IMPORT_API_VERSION
     metadata: Body = {"labels": labels}
     if slice_.owner_uid:
         metadata["ownerReferences"] = [_owner(slice_.service.name, slice_.owner_uid, api_version)]
+    if slice_.changed_at_seconds:
+        metadata["annotations"] = {ANNOTATION_SOURCE_CHANGED_AT: micro_time(slice_.changed_at_seconds)}
     body = _object(ENDPOINT_SLICES, slice_.service.namespace, slice_.name, **metadata)
     body["addressType"] = slice_.content.address_type
     body["ports"] = _ports(slice_.content.ports)

@@ -19,6 +19,7 @@ from mcs_controller.clusterset.services.decode.own import (
     own_imported_slice,
 )
 from mcs_controller.clusterset.services.decode.slices import (
+    ImportedSliceFields,
     SliceFields,
     imported_slice,
     imported_slice_any_manager,
@@ -27,6 +28,7 @@ from mcs_controller.clusterset.services.decode.slices import (
 )
 
 __all__ = [
+    "ImportedSliceFields",
     "SliceFields",
     "exported_service",
     "exported_slice",

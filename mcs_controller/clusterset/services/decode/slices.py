@@ -10,6 +10,7 @@ from sys import intern
 from typing import Any, Final, TypedDict, cast
 
 from mcs_controller.api.names import (
+    ANNOTATION_SOURCE_CHANGED_AT,
     LABEL_KUBERNETES_SERVICE_NAME,
     LABEL_SERVICE_NAME,
     LABEL_SLICE_MANAGED_BY,
@@ -44,6 +45,7 @@ from mcs_controller.clusterset.syntax import (
     endpoint_address,
     is_dns_label,
     is_label_value,
+    seconds_of_time,
 )
 
 
@@ -82,6 +84,23 @@ class SliceFields(TypedDict, total=False):
     """All fields of an EndpointSlice that are read here; a parser may leave out the rest."""
 
     metadata: _Metadata
+    addressType: str
+    ports: list[_Port]
+    endpoints: list[_Endpoint]
+
+
+# The key of ANNOTATION_SOURCE_CHANGED_AT: type checkers take nothing but a literal here.
+_OurAnnotations = TypedDict("_OurAnnotations", {"mcs-controller.io/source-changed-at": str}, total=False)
+
+
+class _ImportedMetadata(_Metadata, total=False):
+    annotations: _OurAnnotations
+
+
+class ImportedSliceFields(TypedDict, total=False):
+    """All fields of an imported EndpointSlice that are read here."""
+
+    metadata: _ImportedMetadata
     addressType: str
     ports: list[_Port]
     endpoints: list[_Endpoint]
@@ -306,4 +325,5 @@ def imported_slice_any_manager(raw: Json) -> ImportedSlice | None:
         slice_content(raw, max_ports=MAX_IMPORTED_PORTS),
         derived_name,
         import_owner_uid(metadata),
+        seconds_of_time(text(child(metadata, "annotations"), ANNOTATION_SOURCE_CHANGED_AT)) or 0.0,
     )

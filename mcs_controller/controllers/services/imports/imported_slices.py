@@ -1,6 +1,7 @@
 """Writes the imported EndpointSlices of one service that differ, and measures how long a change took."""
 
 from collections.abc import Collection, Iterable, Set
+from dataclasses import replace
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset.model import ImportedSlice, ServiceKey
@@ -45,11 +46,11 @@ class ImportedSlices:
     ) -> KubeError | None:
         """Create, update and delete imported slices of `clusters` (None: all) until they are as wanted.
 
-        Slices named by `stay` are kept, wanted or not; the caller computes `wanted` and `stay` at the same
-        moment, since a source may arrive in between. This cluster's own slices are not changed until its
-        export has been read. Without `remove` no slice is deleted. Ports in `given_up` (name, protocol) stay
-        in a slice, since the derived Service still has them. If a slice is refused, the others are written
-        all the same; the first error is returned.
+        Slices named by `stay` are kept, and those of them that are wanted keep their content; the caller
+        computes `wanted` and `stay` at the same moment, since a source may arrive in between. This cluster's
+        own slices are not changed until its export has been read. Without `remove` no slice is deleted.
+        Ports in `given_up` (name, protocol) stay in a slice, since the derived Service still has them. If a
+        slice is refused, the others are written all the same; the first error is returned.
         """
         left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
         left = {
@@ -61,6 +62,8 @@ class ImportedSlices:
         problem: KubeError | None = None
         for slice_ in wanted:
             held = left.pop(slice_.name, None)
+            if held is not None and slice_.name in stay:
+                slice_ = self._with_held_content(slice_, held.value)
             try:
                 await self._write_slice(
                     desired.with_ports_in_use(slice_, held and held.value, given_up), held
@@ -75,6 +78,12 @@ class ImportedSlices:
             except KubeError as error:
                 problem = problem or error
         return problem
+
+    def _with_held_content(self, wanted: ImportedSlice, held: ImportedSlice) -> ImportedSlice:
+        """The wanted slice with the held one's content, without endpoints that its member may not have."""
+        endpoints = self._view.admitted_endpoints(held.source_cluster, held.content.endpoints)
+        content = replace(held.content, endpoints=endpoints)
+        return replace(wanted, content=content, changed_at_seconds=held.changed_at_seconds)
 
     async def _write_slice(self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None) -> None:
         if held is not None and held.value == slice_:

@@ -48,9 +48,7 @@ class BrokerStores:
         self._slice_intake = Intake(slices.kind, slices_allowed)
         self.own_record_intake = Intake(services.kind, records_allowed, enforce=False)
         self.own_slice_intake = Intake(slices.kind, slices_allowed, enforce=False)
-        # The others' objects are read after the members: only then their limits are known. After a watch
-        # error everything is listed (`lists_after_error`): a restored broker ends each watch, and its later
-        # writes may have resource versions seen before, so a resumed watch would miss them.
+        # The others' objects are read after the members: only then their limits are known.
         self.records: Informer[ExportRecord] = informers.add(
             "exportedservices",
             services,
@@ -59,7 +57,6 @@ class BrokerStores:
             field_selector=others,
             first_page_size=FIRST_PAGE_SIZE,
             admit=self._record_intake.admit,
-            lists_after_error=True,
             begin=membership.wait_observed,
         )
         self.slices: Informer[SourceSlice] = informers.add(
@@ -70,7 +67,6 @@ class BrokerStores:
             field_selector=others,
             first_page_size=FIRST_PAGE_SIZE,
             admit=self._slice_intake.admit,
-            lists_after_error=True,
             begin=membership.wait_observed,
         )
         self.own_records: Informer[ExportRecord] = informers.add(
@@ -80,7 +76,6 @@ class BrokerStores:
             index=_service_of,
             namespace=self.own_namespace,
             admit=self.own_record_intake.admit,
-            lists_after_error=True,
         )
         self.own_slices: Informer[SourceSlice] = informers.add(
             "own-exportedendpointslices",
@@ -89,7 +84,6 @@ class BrokerStores:
             index=_service_of,
             namespace=self.own_namespace,
             admit=self.own_slice_intake.admit,
-            lists_after_error=True,
         )
         self._record_intake.follow(self.records)
         self._slice_intake.follow(self.slices)

@@ -97,7 +97,7 @@ class LocalStores:
             decode.own_imported_slice,
             index=_service_of,
             label_selector=f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}",
-            parse=FieldParser(decode.SliceFields),
+            parse=FieldParser(decode.ImportedSliceFields),
         )
         # These two start after the exports are known: only objects of exports are kept.
         self.services: Informer[LocalService] = informers.add(

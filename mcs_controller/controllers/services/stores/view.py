@@ -210,7 +210,11 @@ class ClustersetView:
         )
 
     def unaccounted_slices(self, key: ServiceKey) -> frozenset[str]:
-        """Names of imported slices without a source, without proof that their cluster removed it."""
+        """Names of imported slices without a source, without proof that their cluster removed it.
+
+        Also those whose source was written before what is held here: after a start nothing else shows that
+        the broker was restored meanwhile.
+        """
         held = [entry.value for entry in self._local.imported_slices.indexed(key)]
         unknown = [
             one
@@ -221,10 +225,14 @@ class ClustersetView:
         if not unknown:
             return frozenset()
         sources = {
-            imported_slice_name(source.service.name, source.cluster, source.name)
+            imported_slice_name(source.service.name, source.cluster, source.name): source.changed_at_seconds
             for source in self._retained.slices(key)
         }
-        return frozenset(one.name for one in unknown if one.name not in sources)
+        return frozenset(
+            one.name
+            for one in unknown
+            if one.name not in sources or 0.0 < sources[one.name] < one.changed_at_seconds
+        )
 
     def refused(self) -> int:
         """How many records of other members are not admitted now."""
