@@ -160,8 +160,7 @@ class Reflector(Generic[T]):
         """Take a new list at once, begun after this call; `current` tells when it has been applied."""
         self._lists_asked_for += 1
         self._list_needed = True
-        if self._watch_limit is not None:
-            self._watch_limit.reschedule(asyncio.get_running_loop().time())
+        self._end_watch()
 
     def current(self) -> bool:
         """Whether every list that was asked for has been applied."""
@@ -324,6 +323,11 @@ class Reflector(Generic[T]):
             return
         if self._watch_limit is not None and self._open_watch is not None and self._open_watch.waiting:
             self._watch_doubted = True
+            self._end_watch()
+
+    def _end_watch(self) -> None:
+        # One that ends already cannot be told so again: it would be a RuntimeError, in whoever asks.
+        if self._watch_limit is not None and not self._watch_limit.expired():
             self._watch_limit.reschedule(asyncio.get_running_loop().time())
 
     async def _watch(self) -> None:

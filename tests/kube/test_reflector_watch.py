@@ -86,6 +86,20 @@ async def test_a_watch_as_silent_as_the_server_was_is_opened_again_once_that_ans
         assert (reflector.lists, reflector.restarts["inactive"]) == (1, 1)
 
 
+async def test_a_list_that_is_asked_for_while_a_watch_ends_already_is_taken() -> None:
+    """Whoever asks, such as a heartbeat, may do so in the very step in which the watch's time is up."""
+    kind, store = FakeKind(), Store[str]()
+    reflector = make(kind, store)
+    async with running(reflector):
+        for _ in range(6):
+            reflector.relist()
+            await asyncio.sleep(0)
+        kind.put("a", value="1")
+        await asyncio.sleep(5)
+        assert contents(store) == {"a": "1"}
+        assert reflector.current()
+
+
 async def test_a_watch_that_heard_something_since_is_not_doubted_nor_after_a_refusal() -> None:
     kind, store = FakeKind(), Store[str]()
     client = Client(kind)
