@@ -57,6 +57,15 @@ class World:
         ]
 
 
+def test_of_a_dead_exporter_the_endpoints_may_go_and_the_import_may_not() -> None:
+    world = World()
+    world.expected.excused(exporter="east", endpoints_only=True)
+    world.shows()
+    assert world.observer.findings == ()
+    world.observer.saw("west", WEB, None)
+    assert "import gone" in {one.kind for one in world.observer.findings}
+
+
 def test_what_stays_is_no_finding() -> None:
     world = World()
     for _ in range(3):

@@ -19,30 +19,34 @@ class Broker:
         self._story = story
         self._world = story.world
         self._backups: list[tuple[float, Snapshot]] = []
-        self._broker_in_use = asyncio.Lock()
+        self.in_use = asyncio.Lock()
 
     async def back_up(self) -> None:
         while True:
-            if not self._broker_in_use.locked():
+            if not self.in_use.locked():
                 self._backups.append((self._story.now(), self._world.broker.snapshot()))
                 while self._story.now() - self._backups[0][0] > BACKUPS_SECONDS:
                     del self._backups[0]
             await asyncio.sleep(3.0)
 
     async def restore(self, random: Random, bump: int = 0) -> None:
-        async with self._broker_in_use:
+        async with self.in_use:
             self._story.struck.add("")
             if self._backups:
                 at_seconds, backup = random.choice(self._backups)
-                self._story.note(f"the broker is restored to {at_seconds:.1f}, bump {bump}")
-                self._world.broker.restore(backup, bump_revision=bump)
-                self._backups = [one for one in self._backups if one[0] <= at_seconds]
+                self.go_back(at_seconds, backup, bump)
+
+    def go_back(self, at_seconds: float, backup: Snapshot, bump: int) -> None:
+        """Only for who has `in_use`."""
+        self._story.note(f"the broker is restored to {at_seconds:.1f}, bump {bump}")
+        self._world.broker.restore(backup, bump_revision=bump)
+        self._backups = [one for one in self._backups if one[0] <= at_seconds]
 
     async def restore_bumped(self, random: Random) -> None:
         await self.restore(random, bump=1_000_000_000)
 
     async def wipe(self, random: Random) -> None:
-        async with self._broker_in_use:
+        async with self.in_use:
             self._story.struck.add("")
             self._story.note("the broker is wiped")
             self._world.broker.restore(self._world.empty_broker)
@@ -62,7 +66,7 @@ class Broker:
         await self._remake(random, (random.choice(BROKER_CRDS),))
 
     async def _remake(self, random: Random, names: Collection[str]) -> None:
-        async with self._broker_in_use:
+        async with self.in_use:
             self._story.struck.add("")
             self._story.note(f"{', '.join(names)} go")
             for name in names:
@@ -75,7 +79,7 @@ class Broker:
                 await self._admit_all(random, with_namespace=False)
 
     async def remake_member(self, random: Random) -> None:
-        async with self._broker_in_use:
+        async with self.in_use:
             self._story.struck.add("")
             name = random.choice(self._world.names)
             self._story.note(f"the member namespace of {name} goes")
@@ -86,7 +90,7 @@ class Broker:
 
     async def remove_member(self, random: Random) -> None:
         """Deleted on purpose, and back after a while."""
-        async with self._broker_in_use:
+        async with self.in_use:
             self._story.struck.add("")
             name = random.choice(self._world.names)
             self._story.note(f"MemberCluster {name} is deleted")

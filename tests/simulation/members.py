@@ -95,7 +95,7 @@ class Members:
         name = self._story.some_cluster(random)
         self._story.note(f"{name} is away for long")
         self._story.struck.add(name)
-        self._story.excuse(exporter=name)
+        self._story.excuse_silent(name)
         self._story.excuse(place=name)
         fault = self._world.broker.faults.refuse_connections(users=[f"member-{name}"])
         if random.random() < 0.5:

@@ -65,11 +65,21 @@ MEDDLERS = (
 MEMBERS = ("remake_exports", "remake_imports", "restore_member", "be_away", "reach_limits", "hostile")
 DISASTERS = ("restore", "restore", "restore_bumped", "wipe", "remake_all", "remake_kind", "remake_member")
 RAREST = "remove_member"
+DRILLS = (
+    *("lost_while_down", "lost_and_refused", "restored_while_away"),
+    *("dns_alone", "start_half_blind"),
+)
+FUSE_DRILL = "mass_unexport"
+WITH_FUSE_SHARE = 0.06
+CALM = ("restart", "restart_zone", "cut", "compact", "clock", "change", "ports")
+"""What happens in stories of the fuse, in which nothing else may be lost."""
 
 
 def plan(seed: int) -> Plan:
     """The story of a seed."""
     random = Random(f"{seed} plan")
+    if random.random() < WITH_FUSE_SHARE:
+        return _with_fuse(seed, random)
     layout = _layout(random)
     events: list[Event] = []
     for part in range(PARTS):
@@ -82,9 +92,17 @@ def plan(seed: int) -> Plan:
         acts += [random.choice(MEMBERS)] * (random.random() < 0.4)
         acts += [random.choice(DISASTERS) for _ in range(random.randint(0, 2))]
         acts += [RAREST] * (random.random() < 0.1)
+        acts += [random.choice(DRILLS)] * (random.random() < 0.4)
         timed = sorted((random.uniform(0, PART_SECONDS), act) for act in acts)
         events += [Event(part, round(at, 3), act, random.getrandbits(32)) for at, act in timed]
     return Plan(seed, layout, tuple(events))
+
+
+def _with_fuse(seed: int, random: Random) -> Plan:
+    acts = sorted((random.uniform(0, PART_SECONDS), random.choice(CALM)) for _ in range(4))
+    timed = sorted([(random.uniform(0, 10.0), FUSE_DRILL), *acts])
+    events = tuple(Event(0, round(at, 3), act, random.getrandbits(32)) for at, act in timed)
+    return Plan(seed, Layout(NAMES[:3], {}, fuse_share=0.5), events, parts=1)
 
 
 def _layout(random: Random) -> Layout:

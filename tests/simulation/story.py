@@ -48,7 +48,10 @@ class Story:
     blocked: set[Export] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     struck: set[str] = field(default_factory=set)
+    stale_dns: set[str] = field(default_factory=set)
+    """Where the DNS server may say what was true before: it is cut off, or was until a moment ago."""
     _excuses: list[tuple[str, str, str]] = field(default_factory=list)
+    _silent: list[str] = field(default_factory=list)
     number: int = 0
     """Of the last address or name that was given."""
 
@@ -85,6 +88,11 @@ class Story:
         self.expected.excused(exporter=exporter, place=place, service=service)
         self._excuses.append((exporter, place, service))
 
+    def excuse_silent(self, exporter: str) -> None:
+        """Its endpoints need not be there until the part is over; its imports must, with their IPs."""
+        self.expected.excused(exporter=exporter, endpoints_only=True)
+        self._silent.append(exporter)
+
     def unblock(self, place: str, name: str) -> None:
         """What was in the way is gone: the import is expected there when the part is over."""
         self.blocked.discard((place, name))
@@ -94,6 +102,8 @@ class Story:
         while self._excuses:
             exporter, place, service = self._excuses.pop()
             self.expected.expected_again(exporter=exporter, place=place, service=service)
+        while self._silent:
+            self.expected.expected_again(exporter=self._silent.pop(), endpoints_only=True)
 
     async def export(self, cluster: str, name: str, addresses: Collection[str] = ()) -> None:
         """The Service, unless it is there, its slice and its export."""

@@ -14,6 +14,7 @@ from tests.simulation import plan as acts
 from tests.simulation.agents import Agents
 from tests.simulation.audit import Audit
 from tests.simulation.broker import Broker
+from tests.simulation.drills import Drills
 from tests.simulation.meddlers import Meddlers
 from tests.simulation.members import Members
 from tests.simulation.moments import Moments
@@ -82,6 +83,7 @@ class Telling:
             (Meddlers(story), acts.MEDDLERS),
             (self._members, acts.MEMBERS),
             (self._broker, (*acts.DISASTERS, acts.RAREST)),
+            (Drills(story, self._broker), (*acts.DRILLS, acts.FUSE_DRILL)),
         )
         self._acts = {name: cast(Act, getattr(who, name)) for who, names in actors for name in names}
         self._heartbeats: dict[str, tuple[str, float]] = {}
@@ -142,13 +144,13 @@ class Telling:
             await asyncio.sleep(1.0)
 
     def _see_heartbeats(self) -> None:
-        """A member that is silent is dead by policy: nothing of it is expected until the part is over."""
+        """A member that is silent is dead by policy: only its imports are expected until the part is over."""
         for one in held(self._world.broker, MEMBER_CLUSTERS):
             name, beat = one["metadata"]["name"], (one.get("status") or {}).get("heartbeat", "")
             if self._heartbeats.get(name, ("", 0.0))[0] != beat:
                 self._heartbeats[name] = (beat, self._story.now())
         for name, (_, since_seconds) in list(self._heartbeats.items()):
             if self._story.now() - since_seconds > SILENCE_SECONDS:
-                self._story.note(f"{name} is silent: nothing of it is expected")
-                self._story.excuse(exporter=name)
+                self._story.note(f"{name} is silent: nothing of it is expected but its imports")
+                self._story.excuse_silent(name)
                 del self._heartbeats[name]

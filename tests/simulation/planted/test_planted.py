@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mcs_controller.kube.store import Store
-from tests.simulation.plan import Event, Layout, Plan
+from tests.simulation.plan import DRILLS, FUSE_DRILL, Event, Layout, Plan
 from tests.simulation.planted.bugs import BUGS
 from tests.simulation.planted.patching import Patch, always, planted
 from tests.simulation.telling import tell
@@ -14,8 +16,11 @@ SMALL = Layout(("east", "west", "north"), {})
 
 
 def story(*acts: str) -> Plan:
-    events = [Event(0, 5.0 + 10.0 * number, act, number) for number, act in enumerate(acts)]
-    return Plan(1, SMALL, tuple(events), parts=1)
+    """A drill begins when all members have stated what they export."""
+    began_seconds = 40.0 if set(acts) & {*DRILLS, FUSE_DRILL} else 5.0
+    events = [Event(0, began_seconds + 10.0 * number, act, number) for number, act in enumerate(acts)]
+    layout = replace(SMALL, fuse_share=0.5) if FUSE_DRILL in acts else SMALL
+    return Plan(1, layout, tuple(events), parts=1)
 
 
 @pytest.mark.slow
@@ -27,6 +32,12 @@ def story(*acts: str) -> Plan:
         ("delete-whatever-has-the-name", ("unexport",), "I-FENCE"),
         ("never-withdraw", ("unexport",), "I-LEFTOVER"),
         ("all-endpoints-are-ready", ("unready", "unready", "unready"), "I-LEFTOVER"),
+        ("forget-what-was-before-a-start", ("lost_while_down",), "I-ENDPOINTS"),
+        ("state-what-is-there", ("lost_and_refused",), "I-ENDPOINTS"),
+        ("believe-old-statements", ("restored_while_away",), "I-IMPORT"),
+        ("dns-forgets", ("dns_alone",), "I-DNS"),
+        ("dead-members-export-nothing", ("be_away",), "I-IMPORT"),
+        ("skip-the-fuse", ("mass_unexport",), "I-FUSE"),
         ("forget-namespaces", ("remake_namespace",), "I-QUIET-EXACT"),
     ],
 )

@@ -65,6 +65,7 @@ class _Excuse:
     exporter: str
     place: str
     service: str
+    endpoints_only: bool = False
 
     def of_exporter(self, exporter: str, place: str, service: str) -> bool:
         return (
@@ -117,19 +118,25 @@ class Expected:
         if self._offers.get(service, {}).pop(cluster, None) is not None:
             self._changed([service])
 
-    def excused(self, *, exporter: str = "", place: str = "", service: str = "") -> None:
+    def excused(
+        self, *, exporter: str = "", place: str = "", service: str = "", endpoints_only: bool = False
+    ) -> None:
         """From now on, where all that is named fits, nothing need be there and all may be.
 
         `exporter`: what it offers, wherever. `place`: what this cluster shows. Both: what of the exporter
-        this cluster shows. `service`: only of this one.
+        this cluster shows. `service`: only of this one. `endpoints_only`: of an exporter that is dead, whose
+        imports stay, with their IPs.
         """
         assert exporter or place or service, "say who is excused"
-        self._excuses.append(_Excuse(exporter, place, service))
+        assert exporter or not endpoints_only, "say whose endpoints are excused"
+        self._excuses.append(_Excuse(exporter, place, service, endpoints_only))
         self._changed(self._offered)
 
-    def expected_again(self, *, exporter: str = "", place: str = "", service: str = "") -> None:
+    def expected_again(
+        self, *, exporter: str = "", place: str = "", service: str = "", endpoints_only: bool = False
+    ) -> None:
         """End what `excused` began with the same words; `ValueError` if it did not."""
-        self._excuses.remove(_Excuse(exporter, place, service))
+        self._excuses.remove(_Excuse(exporter, place, service, endpoints_only))
         self._changed(self._offered)
 
     # What observers ask
@@ -172,12 +179,19 @@ class Expected:
             if any(one.of_exporter(exporter, place, service) for one in self._excuses)
         }
         offers = self._offers.get(service, {})
+        gone = {
+            exporter
+            for exporter in excused
+            if any(
+                one.of_exporter(exporter, place, service) for one in self._excuses if not one.endpoints_only
+            )
+        }
         strict = {exporter: offer for exporter, offer in offers.items() if exporter not in excused}
         types = {offer.headless for offer in offers.values()}
         must = frozenset[str]().union(*(offer.addresses for offer in strict.values()))
         may = frozenset[str]().union(*(self._offered[service][one] for one in excused))
         return Wanted(
-            imported=Level.MUST if strict else Level.MAY if excused else Level.NOT,
+            imported=Level.MUST if offers.keys() - gone else Level.MAY if excused else Level.NOT,
             must=must,
             may=may - must,
             exporters=frozenset(strict),

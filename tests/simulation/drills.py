@@ -1,0 +1,172 @@
+"""Several faults at once, in the order in which each rule of the product is needed.
+
+Left to chance such orders are rare. A drill is an act like others: the seed chooses where and when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
+from mcs_controller.clusterset.fuse import SERVICES_MINIMUM
+from mcs_controller.kube.errors import KubeError
+from tests.simulation.broker import Broker
+from tests.simulation.rules import IMPORTS, held
+from tests.simulation.story import NAMESPACE, Story
+
+WITHOUT_HEARTBEATS_SECONDS = (12.0, 25.0)
+"""Not so long that a member is taken for dead."""
+BULK = 16
+
+
+class Drills:
+    def __init__(self, story: Story, broker: Broker) -> None:
+        self._story = story
+        self._world = story.world
+        self._broker = broker
+
+    async def lost_while_down(self, random: Random) -> None:
+        """What a member published is lost while an importer is down, and the member cannot repair it."""
+        exporter, importer = random.sample(self._world.names, 2)
+        if not self._has_stated(exporter):
+            return
+        self._story.struck.add("")
+        self._story.note(f"{exporter} is cut off, {importer} is killed")
+        fault = self._world.broker.faults.refuse_connections(users=[f"member-{exporter}"])
+        await self._world.kill(importer)
+        await self._lose(exporter)
+        self._story.note(f"{importer}: the agent starts")
+        self._world.start(importer)
+        await asyncio.sleep(random.choice(WITHOUT_HEARTBEATS_SECONDS))
+        self._story.note(f"{exporter} is back")
+        fault.lift()
+
+    async def lost_and_refused(self, random: Random) -> None:
+        """The same, and the member is there, but each repair fails."""
+        exporter = self._story.some_cluster(random)
+        if not self._has_stated(exporter):
+            return
+        self._story.struck.add("")
+        self._story.note(f"broker: nothing that {exporter} publishes is taken")
+        fault = self._world.broker.faults.fail(
+            503,
+            users=[f"member-{exporter}"],
+            resources=["exportedservices", "exportedendpointslices"],
+            verbs=["create", "update", "patch"],
+        )
+        await self._lose(exporter)
+        await asyncio.sleep(random.choice(WITHOUT_HEARTBEATS_SECONDS))
+        self._story.note(f"broker: {exporter} may publish again")
+        fault.lift()
+
+    def _has_stated(self, name: str) -> bool:
+        """One that never said what it exports is taken for an older version: its silence is believed."""
+        return any(
+            (body.get("status") or {}).get("exported")
+            for body in held(self._world.broker, MEMBER_CLUSTERS)
+            if body["metadata"]["name"] == name
+        )
+
+    async def _lose(self, exporter: str) -> None:
+        namespace = f"mcs-member-{exporter}"
+        self._story.note(f"broker: all that {exporter} published is lost")
+        for kind in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
+            for body in held(self._world.broker, kind):
+                if body["metadata"]["namespace"] == namespace:
+                    with contextlib.suppress(KubeError):
+                        await self._world.broker_api.delete(
+                            kind, body["metadata"]["name"], namespace=namespace
+                        )
+
+    async def restored_while_away(self, random: Random) -> None:
+        """A member exports something; it is cut off while the broker goes back to a time before that."""
+        name = self._story.some_cluster(random)
+        if name in self._story.busy:
+            return
+        async with self._broker.in_use:
+            self._story.struck.add("")
+            at_seconds, backup = self._story.now(), self._world.broker.snapshot()
+            self._story.number += 1
+            await self._story.export(name, f"new-{self._story.number}")
+            await asyncio.sleep(12.0)
+            self._story.note(f"{name} is cut off")
+            fault = self._world.broker.faults.refuse_connections(users=[f"member-{name}"])
+            self._broker.go_back(at_seconds, backup, random.choice((0, 1_000_000_000)))
+            await asyncio.sleep(random.choice(WITHOUT_HEARTBEATS_SECONDS))
+            self._story.note(f"{name} is back")
+            fault.lift()
+
+    async def dns_alone(self, random: Random) -> None:
+        """Only the DNS server cannot reach its API server."""
+        name = self._story.some_cluster(random)
+        self._story.struck.add(name)
+        self._story.note(f"{name}: the DNS server is cut off")
+        self._story.stale_dns.add(name)
+        fault = self._world[name].sim.faults.refuse_connections(users=["dns"])
+        await asyncio.sleep(random.choice((20.0, 60.0)))
+        self._story.note(f"{name}: the DNS server is back")
+        fault.lift()
+        await asyncio.sleep(5.0)
+        self._story.stale_dns.discard(name)
+
+    async def start_half_blind(self, random: Random) -> None:
+        """An agent starts while it cannot read one kind of its own cluster."""
+        name = self._story.some_cluster(random)
+        kind = random.choice(("services", "services", "endpointslices", "serviceexports", "serviceimports"))
+        self._story.struck.add(name)
+        self._story.note(f"{name}: the agent is killed, and starts while it cannot read {kind}")
+        await self._world.kill(name)
+        fault = self._world[name].sim.faults.fail(
+            500, users=["agent"], resources=[kind], verbs=["list", "watch"]
+        )
+        self._world.start(name)
+        await asyncio.sleep(random.choice((10.0, 30.0)))
+        self._story.note(f"{name}: {kind} can be read")
+        fault.lift()
+
+    async def mass_unexport(self, random: Random) -> None:
+        """Only where the fuse works: a cluster unexports most services at once, an operator says it is meant.
+
+        I-FUSE: until then no cluster withdraws more than it takes to see that so many go.
+        """
+        exporter = self._story.some_cluster(random)
+        if exporter in self._story.busy:
+            return
+        names = [f"bulk-{exporter}-{number}" for number in range(BULK)]
+        for name in names:
+            await self._story.export(exporter, name)
+        await asyncio.sleep(15.0)
+        places = self._world.names
+        least = {place: len(bulk) - self._may_go(place) for place in places if (bulk := self._bulk(place))}
+        self._story.note(f"{exporter} unexports {BULK} services at once")
+        for name in names:
+            await self._story.unexport(exporter, name)
+        for _ in range(random.choice((20, 45))):
+            await asyncio.sleep(1.0)
+            for place, number in least.items():
+                if (left := len(self._bulk(place))) < number:
+                    text = f"{place} has withdrawn imports of {exporter} until {left} of {BULK} were left"
+                    self._story.fault("I-FUSE", text)
+        for place in places:
+            self._story.note(f"{place}: an operator releases what is held")
+            for name in self._bulk(place):
+                with contextlib.suppress(KubeError):
+                    await self._world[place].edit(
+                        IMPORTS, NAMESPACE, name, {"metadata": {"annotations": RELEASED}}
+                    )
+
+    def _bulk(self, place: str) -> list[str]:
+        found = (body["metadata"]["name"] for body in held(self._world[place].sim, IMPORTS))
+        return [name for name in found if name.startswith("bulk-")]
+
+    def _may_go(self, place: str) -> int:
+        """How many imports may be gone before the fuse must hold the rest."""
+        imports = len(list(held(self._world[place].sim, IMPORTS)))
+        return max(SERVICES_MINIMUM, int(imports * FUSE_SHARE) + 1)
+
+
+FUSE_SHARE = 0.5
+RELEASED = {ANNOTATION_WITHDRAW: WITHDRAW_ALLOWED}
