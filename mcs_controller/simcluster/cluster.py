@@ -63,11 +63,14 @@ class SimCluster:
         clock = clock or SystemClock()
         random = random or Random()
         self._storage = Storage(history_events=history_events)
-        self._objects = Objects(self._storage, ServiceIpAllocator(service_cidrs), clock=clock, random=random)
+        self._service_ips = ServiceIpAllocator(service_cidrs)
+        self._objects = Objects(self._storage, self._service_ips, clock=clock, random=random)
         self._background = Background(controller_delay_seconds)
         self._served = ServedKinds(BUILTIN_KINDS)
-        Namespaces(self._objects, self._kind("", "namespaces"), self._served.of_bucket, self._background)
-        GarbageCollector(self._objects, self._served.of_bucket, self._background)
+        self._namespaces = Namespaces(
+            self._objects, self._kind("", "namespaces"), self._served.of_bucket, self._background
+        )
+        self._garbage = GarbageCollector(self._objects, self._served.of_bucket, self._background)
         self.faults = Faults(random, self._storage.compact)
         self.server = ApiServer(
             self._objects,
@@ -134,9 +137,16 @@ class SimCluster:
         """Go back to a backup of this cluster with the same kinds, as after a restore of etcd.
 
         Every watch ends, because the server restarts: the connection breaks, or with `in_order` the stream
-        ends properly. Without `bump_revision`, versions go back.
+        ends properly. Without `bump_revision`, versions go back. The cluster's own controllers restart, too.
         """
         self._storage.restore(snapshot, bump_revision=bump_revision)
+        self._namespaces.begin_anew()
+        self._garbage.begin_anew()
+        specs = [one.object["spec"] for one in self._storage.select(("", "services"))]
+        self._service_ips.hold_only(
+            (ip for spec in specs for ip in spec.get("clusterIPs", ()) if ip != "None"),
+            (port["nodePort"] for spec in specs for port in spec.get("ports", ()) if port.get("nodePort")),
+        )
         self.faults.cut_watches(in_order=in_order)
 
     def close(self) -> None:

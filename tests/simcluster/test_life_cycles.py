@@ -98,3 +98,34 @@ async def test_a_closed_cluster_does_nothing_any_more(api: Api, cluster: SimClus
     cluster.close()
     await asyncio.sleep(10)
     assert (await api.ok("GET", "/api/v1/namespaces/shop"))["status"]["phase"] == "Terminating"
+
+
+@pytest.mark.looptime
+async def test_after_a_restore_the_controllers_know_what_is_there_now(cluster: SimCluster, api: Api) -> None:
+    services = "/api/v1/namespaces/default/services"
+    service = {"metadata": {"name": "web"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+    made = await api.ok("POST", services, service)
+    owner = await api.ok("POST", PATH, config_map("owner"))
+    await api.ok("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    backup = cluster.snapshot()
+    for path in (f"{services}/web", f"{PATH}/owner", "/api/v1/namespaces/shop"):
+        await api.ok("DELETE", path)
+    await asyncio.sleep(1)
+    cluster.restore(backup)
+
+    body = config_map("dependent")
+    reference = {"apiVersion": "v1", "kind": "ConfigMap"} | {
+        key: owner["metadata"][key] for key in ("name", "uid")
+    }
+    body["metadata"]["ownerReferences"] = [reference]
+    await api.ok("POST", PATH, body)
+    another = service | {"metadata": {"name": "other"}}
+    other = await api.ok("POST", services, another)
+    await asyncio.sleep(1)
+
+    await api.ok("GET", f"{PATH}/dependent")
+    await api.ok("POST", "/api/v1/namespaces/shop/configmaps", config_map("a"))
+    assert other["spec"]["clusterIP"] != made["spec"]["clusterIP"]
+    taken = {"clusterIP": made["spec"]["clusterIP"], "ports": [{"port": 80}]}
+    refused = await api.send("POST", services, {"metadata": {"name": "third"}, "spec": taken})
+    assert refused.status == 422

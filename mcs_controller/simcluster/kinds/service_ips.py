@@ -8,7 +8,7 @@ Invariant: an address or port has at most one owner until it is released.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
@@ -94,6 +94,16 @@ class ServiceIpAllocator:
         one = self._ranges.get(family_of(ip))
         if one is not None:
             one.used.discard(address)
+
+    def hold_only(self, ips: Iterable[str], node_ports: Iterable[int]) -> None:
+        """Allocated are these and no others, as after a restore; those of other ranges are left out."""
+        for one in self._ranges.values():
+            one.used.clear()
+        for ip in ips:
+            address, found = ip_address(ip), self._ranges.get(family_of(ip))
+            if found is not None and found.contains(address):
+                found.used.add(address)
+        self._node_ports = set(node_ports)
 
     def allocate_node_port(self) -> int:
         for _ in NODE_PORTS:

@@ -40,6 +40,17 @@ class GarbageCollector:
         self._suspects: set[str] = set()
         objects.storage.subscribe_all(self._observe)
 
+    def begin_anew(self) -> None:
+        """Know what is there now and nothing else, as a controller manager that has been restarted."""
+        self._places.clear()
+        self._owners_of.clear()
+        self._dependents_of.clear()
+        self._suspects.clear()
+        storage = self._objects.storage
+        for bucket in storage.buckets():
+            for stored in storage.select(bucket):
+                self._observe(bucket, Event(stored.resource_version, None, stored, stored))
+
     def _observe(self, bucket: Bucket, event: Event) -> None:
         metadata = event.last.metadata
         uid = metadata["uid"]

@@ -71,6 +71,12 @@ class Namespaces:
         if "deletionTimestamp" in stored.metadata:
             raise status.namespace_terminating(kind, name, namespace)
 
+    def begin_anew(self) -> None:
+        """Know what is there now and nothing else, as a controller manager that has been restarted."""
+        self._terminating.clear()
+        for stored in self._objects.storage.select(BUCKET):
+            self._observe(BUCKET, Event(stored.resource_version, None, stored, stored))
+
     def _observe(self, bucket: Bucket, event: Event) -> None:
         name = event.last.name
         if bucket == BUCKET:
