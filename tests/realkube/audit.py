@@ -70,12 +70,14 @@ def _request(event: dict[str, Any]) -> Request | None:
     if not asked or "resource" not in asked:
         return None
     subresource = asked.get("subresource", "")
+    # Nothing is decided about a request that is refused earlier, as one in the name of somebody else.
+    decision = event.get("annotations", {}).get("authorization.k8s.io/decision")
     return Request(
         account=event["user"]["username"].removeprefix("system:serviceaccount:"),
         verb=event["verb"],
         group=asked.get("apiGroup", ""),
         resource=f"{asked['resource']}/{subresource}" if subresource else asked["resource"],
         namespace=asked.get("namespace", ""),
-        allowed=event["annotations"]["authorization.k8s.io/decision"] == "allow",
+        allowed=decision == "allow",
         body=event.get("requestObject"),
     )
