@@ -61,7 +61,7 @@ def test_of_a_dead_exporter_the_endpoints_may_go_and_the_import_may_not() -> Non
     world = World()
     world.expected.excused(exporter="east", endpoints_only=True)
     world.shows()
-    assert world.observer.findings == ()
+    assert world.found() == []
     world.observer.saw("west", WEB, None)
     assert "import gone" in {one.kind for one in world.observer.findings}
 
