@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -238,6 +239,20 @@ async def test_what_a_missing_member_stated_is_not_heard_as_new_when_it_is_back(
 
         assert not one.members.heard["east"].fresh
         assert one.members.heard["east"].heartbeats >= beats
+
+
+async def test_what_a_member_stated_last_is_no_news_in_the_looks_that_miss_it() -> None:
+    async with north() as one:
+        said = statement("2026-01-01T00:00:05.000000Z", (), ())
+        exported = {"at": said.at, "services": 0, "endpointSlices": 0, "digest": said.digest}
+        await one.status("east", exported=exported)
+        await one.look()
+        heard = one.members.heard["east"]
+        await one.remove("east")
+        await one.look()
+
+        assert heard.fresh
+        assert one.members.heard["east"] == replace(heard, fresh=False)
 
 
 async def test_a_removed_member_is_heard_no_longer() -> None:

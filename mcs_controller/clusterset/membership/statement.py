@@ -83,3 +83,8 @@ def hear(before: Heard | None, heartbeat: str, said: Statement | None) -> Heard:
     if before.setbacks + 1 >= SETBACKS:
         return replace(now, newest=at, last=at, setbacks=0, fresh=True)
     return replace(now, last=at, setbacks=before.setbacks + 1)
+
+
+def miss(before: Heard) -> Heard:
+    """The state after one more read in which the member is missing: what it said last is no news any more."""
+    return replace(before, fresh=False)

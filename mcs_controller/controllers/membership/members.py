@@ -19,7 +19,7 @@ from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.membership import departure, liveness, release, word
 from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.clusterset.membership.member import decode_member
-from mcs_controller.clusterset.membership.statement import Heard, hear
+from mcs_controller.clusterset.membership.statement import Heard, hear, miss
 from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
@@ -239,7 +239,7 @@ class Membership:
         now_sure = self._see_departures(members, now_seconds)
         missing = self._missing()
         known = {**missing, **members}
-        self.heard = {cluster: heard for cluster, heard in self.heard.items() if cluster in missing} | {
+        self.heard = {cluster: miss(heard) for cluster, heard in self.heard.items() if cluster in missing} | {
             cluster: hear(self.heard.get(cluster), member.heartbeat, member.exported)
             for cluster, member in members.items()
             if cluster != self._config.cluster_id
