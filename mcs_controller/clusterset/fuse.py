@@ -168,24 +168,22 @@ def held(
     generation: int,
     lost: Sequence[str] = (),
     hold: Hold | None = None,
-) -> tuple[Condition, ...]:
-    """The Held condition of an import that is exported: True, or False if it was held, or none.
+) -> Condition:
+    """The Held condition of an import that is exported.
 
     `lost` are exporters whose last known endpoints are held, with their `hold`.
     `silent` are exporters that count as alive although they send no heartbeats. `missing` are exporters with
     data missing on the broker that they have not confirmed as gone.
     """
     if lost:
-        return (held_for_endpoint_loss(imported, lost, hold),)
+        return held_for_endpoint_loss(imported, lost, hold)
     if silent:
         text = (
             f"most members went silent at once: the endpoints of {', '.join(silent)} are held; if they "
             f"are gone for good, annotate their MemberClusters on the broker with "
             f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}"
         )
-        return (Condition(CONDITION_HELD, "True", MEMBERS_SILENT, text, generation),)
+        return Condition(CONDITION_HELD, "True", MEMBERS_SILENT, text, generation)
     if missing:
-        return (held_for_missing_exports(imported, missing),)
-    if any(one.type == CONDITION_HELD for one in imported.conditions):
-        return (Condition(CONDITION_HELD, "False", "NotHeld", "", generation),)
-    return ()
+        return held_for_missing_exports(imported, missing)
+    return Condition(CONDITION_HELD, "False", "NotHeld", "", generation)

@@ -44,6 +44,7 @@ from tests.support.clusterset import Clusterset
 DERIVED = derived_service_name(WEB)
 Said = dict[str, tuple[str, str, str]]
 """By type of condition: status, reason and message."""
+NOT_HELD = ("False", "NotHeld", "")
 
 
 def slice_name(cluster: str, name: str = "web-abc") -> str:

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
 from mcs_controller.api.resources import SERVICES
 from mcs_controller.clusterset.model import Endpoint, ServicePort, SlicePort
 from mcs_controller.kube.errors import Conflict, Invalid, NamespaceTerminating, ServerError
 from tests.clusterset.builders import WEB, record, source_slice
-from tests.controllers.importing import DERIVED, importing, slice_name, west
+from tests.controllers.importing import DERIVED, NOT_HELD, importing, slice_name, west
 from tests.support.agents import LoopClock
 from tests.support.objects import IMPORTS, import_by_hand
 
@@ -32,14 +32,14 @@ async def test_import_derived_service_ips_and_slices_are_made_in_this_order_and_
         (status,) = one.statuses
         assert status.clusters == ("east",)
         assert status.slices_exist
-        assert one.said() == {"Ready": ("True", "Ready", "")}
+        assert one.said() == {"Ready": ("True", "Ready", ""), CONDITION_HELD: NOT_HELD}
         (entry,) = one.slices
         assert entry.name == slice_name("east")
         assert entry.value.owner_uid == one.imported().uid
 
         assert await one.look() is None
         assert one.writes() == []
-        assert one.said() == {"Ready": ("True", "Ready", "")}
+        assert one.said() == {"Ready": ("True", "Ready", ""), CONDITION_HELD: NOT_HELD}
 
 
 async def test_nothing_is_done_before_everything_has_been_read() -> None:

@@ -9,7 +9,7 @@ import pytest
 from mcs_controller.clusterset.model import Endpoint
 from mcs_controller.controllers.services.imports.importer import TELL_UNSURE_AFTER_SECONDS
 from tests.clusterset.builders import WEB, record, source_slice
-from tests.controllers.importing import West, importing, slice_name, west
+from tests.controllers.importing import NOT_HELD, West, importing, slice_name, west
 
 pytestmark = pytest.mark.looptime
 
@@ -180,7 +180,7 @@ async def test_a_slice_without_a_source_stays_until_its_member_has_spoken_and_th
         one.sources, one.unaccounted_slices = one.sources[:1], {slice_name("north")}
         assert await one.look() == TELL_UNSURE_AFTER_SECONDS
         assert one.addresses() == {"east": OLD, "north": OLD}
-        assert "mcs-controller.io/Held" not in one.said()
+        assert one.said()["mcs-controller.io/Held"] == NOT_HELD
 
         one.held_clusters = ("mars",), 7.0
         assert await one.look() == 7
@@ -198,7 +198,7 @@ async def test_a_slice_without_a_source_stays_until_its_member_has_spoken_and_th
         one.unaccounted_slices = set()
         assert await one.look() is None
         assert one.addresses() == {"east": OLD}
-        assert "mcs-controller.io/Held" not in one.said()
+        assert one.said()["mcs-controller.io/Held"] == NOT_HELD
 
 
 async def test_each_doubt_about_slices_has_its_half_minute() -> None:

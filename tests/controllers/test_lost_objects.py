@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -12,6 +13,7 @@ from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     Resource,
 )
+from mcs_controller.controllers.services.stores.retained import TELL_AFTER_SECONDS
 from tests.controllers.exporters import delete_all_of, has, two_exporters
 from tests.support.clusterset import EAST, WEST, Clusterset
 from tests.support.objects import IMPORTS, Object
@@ -52,6 +54,25 @@ async def test_one_exporter_whose_objects_vanish_keeps_its_endpoints_and_the_imp
         assert (await north.import_conditions("shop", "web"))[HELD] == ("False", "NotHeld")
         assert kept({"kind": one, "reason": "missing"}) == 0
         await world.imported("shop", "web", EAST | {"10.2.0.9"})
+
+
+async def test_an_import_whose_data_is_back_before_its_report_is_written_is_held_no_longer() -> None:
+    async with Clusterset(dead_member_policy="keep") as world:
+        await two_exporters(world)
+        north = world["north"]
+        await world["east"].kill()
+        north.sim.faults.delay(5.0, verbs=["patch"], resources=["serviceimports"], users=["agent"])
+        await delete_all_of(world, "east", EXPORTED_ENDPOINT_SLICES)
+        await asyncio.sleep(TELL_AFTER_SECONDS + 1.0)
+        world["east"].start()
+        await asyncio.sleep(1.0)
+        retained = {"kind": "slice", "reason": "missing"}
+        assert north.agent.registry.get_sample_value("mcs_retained_objects", retained) == 0
+        assert HELD not in await north.import_conditions("shop", "web")
+
+        await asyncio.sleep(10.0)
+        await world.settle()
+        assert (await north.import_conditions("shop", "web"))[HELD] == ("False", "NotHeld")
 
 
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-LIFE-08")

@@ -304,6 +304,19 @@ async def test_that_an_import_is_held_leaves_everything_else_of_its_status_and_i
         assert one.events.news() == [("Normal", "NotHeld", "NotHeld")]
 
 
+async def test_that_an_import_is_not_held_is_written_only_over_a_word_that_it_is() -> None:
+    async with west() as one:
+        await one.want(GOOD, held("False", "NotHeld"))
+        assert _conditions({"status": await one.status()}) == {"Ready": ("True", "Ready", "")}
+
+        # It is over while the word that it is held is still on its way.
+        one.cluster.sim.faults.delay(1.0, verbs=["patch"])
+        one.import_status.want(WEB, WantedStatus(("east",), (GOOD, held("True", "ExportsMissing")), True))
+        await asyncio.sleep(0.5)
+        await one.want(GOOD, held("False", "NotHeld"))
+        assert _conditions({"status": await one.status()})[CONDITION_HELD] == ("False", "NotHeld", "")
+
+
 async def test_where_the_api_server_does_not_know_of_slice_objects_they_are_asked_for_once() -> None:
     def older(crd: Object) -> None:
         for version in crd["spec"]["versions"]:

@@ -23,7 +23,7 @@ from mcs_controller.kube.store import Entry
 
 @dataclass(frozen=True, slots=True)
 class WantedStatus:
-    """Our part of a ServiceImport's status."""
+    """Our part of a ServiceImport's status. `Held` False is written only over an earlier `Held`."""
 
     clusters: tuple[str, ...]
     conditions: tuple[Condition, ...]
@@ -67,7 +67,8 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         if entry is None or entry.value.deleting or not entry.value.managed:
             return None
         held = entry.value
-        conditions = merge_conditions(held.conditions, wanted.conditions, rfc3339(self._clock.now()))
+        worth_saying = _worth_saying(held.conditions, wanted.conditions)
+        conditions = merge_conditions(held.conditions, worth_saying, rfc3339(self._clock.now()))
         slice_objects = "Present" if wanted.slices_exist else "Absent"
         same_slice_objects = self.slice_objects_pruned or held.slice_objects == slice_objects
         if held.clusters == wanted.clusters and held.conditions == conditions and same_slice_objects:
@@ -96,6 +97,15 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
                     condition.reason,
                     condition.message or condition.reason,
                 )
+
+
+def _worth_saying(existing: Sequence[Condition], wanted: Sequence[Condition]) -> list[Condition]:
+    """The wanted conditions; that an import is not held is said only where something says that it was.
+
+    Decided for each write: the condition that says so may be on its way while another status is wanted.
+    """
+    was_held = any(one.type == CONDITION_HELD for one in existing)
+    return [one for one in wanted if was_held or one.type != CONDITION_HELD or _is_held(one)]
 
 
 def _is_held(condition: Condition) -> bool:

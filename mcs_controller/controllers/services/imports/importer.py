@@ -305,23 +305,25 @@ class Importer:
             key,
             WantedStatus(
                 clusters=ground.merged.clusters,
-                conditions=desired.import_conditions(
-                    ground.merged,
-                    done.spec,
-                    families=done.served,
-                    withdrawn=ground.withdrawn,
-                    waiting="" if ground.wants_ip else desired.NO_ENDPOINT_YET,
-                    error=str(done.problem) if done.problem else "",
-                    note=self.reserved.note(key),
-                    observed_generation=generation,
-                )
-                + fuse.held(
-                    done.imported,
-                    silent=sorted(ground.silent),
-                    missing=missing,
-                    generation=generation,
-                    lost=kept,
-                    hold=self.endpoint_fuse.hold(key),
+                conditions=(
+                    *desired.import_conditions(
+                        ground.merged,
+                        done.spec,
+                        families=done.served,
+                        withdrawn=ground.withdrawn,
+                        waiting="" if ground.wants_ip else desired.NO_ENDPOINT_YET,
+                        error=str(done.problem) if done.problem else "",
+                        note=self.reserved.note(key),
+                        observed_generation=generation,
+                    ),
+                    fuse.held(
+                        done.imported,
+                        silent=sorted(ground.silent),
+                        missing=missing,
+                        generation=generation,
+                        lost=kept,
+                        hold=self.endpoint_fuse.hold(key),
+                    ),
                 ),
                 slices_exist=slices_exist,
             ),
