@@ -28,7 +28,7 @@ LEASE_NAMESPACE, LEASE_NAME = "kube-system", "mcs-controller-agent"
 class Agent:
     """Runs from `start` to `kill`. With `elects` it works only while it has the lease.
 
-    `registry` has the metrics of the present term.
+    `registry` has the metrics of the present term; none while another replica leads.
     """
 
     def __init__(
@@ -118,4 +118,4 @@ class Agent:
         try:
             await self._manager.run()
         finally:
-            self._manager = None
+            self._manager, self.registry = None, CollectorRegistry()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from random import Random
 
@@ -14,8 +15,11 @@ from tests.simulation.shorten import shortened
 from tests.simulation.story import Fault
 from tests.simulation.telling import Outcome, tell
 from tests.simulation.users import Users
+from tests.simulation.world import World
+from tests.support.virtual_loop import run_virtually
 
 SMALL = Layout(("east", "west", "north"), {})
+RETAINED = {"kind": "slice", "reason": "missing"}
 
 
 def small(*acts: str) -> Plan:
@@ -75,3 +79,19 @@ def test_shortening_keeps_to_its_number_of_runs_and_a_failure_that_does_not_come
 
     assert shortened(failed, never) == (failed, 1)
     assert len(runs) == 1
+
+
+def test_a_replica_that_no_longer_leads_shows_no_metrics_of_its_lost_term() -> None:
+    async def story() -> None:
+        async with World(Layout(SMALL.clusters, {"east": 1}), 1) as world:
+            world.start("east")
+            (agent,) = world.agents("east")
+            await asyncio.sleep(5.0)
+            assert agent.registry.get_sample_value("mcs_retained_objects", RETAINED) == 0
+
+            world["east"].sim.faults.fail(500, resources=["leases"], users=["agent"])
+            await asyncio.sleep(30.0)
+            assert not agent.works
+            assert list(agent.registry.collect()) == []
+
+    run_virtually(story())
