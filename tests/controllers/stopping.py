@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
-from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.errors import KubeError, Timeout
 from tests.support.transports import PassingTransport
 
 
@@ -88,7 +88,7 @@ class _StoppableLines:
 class Limbo:
     """Holds the first request that matches, as a proxy or a busy server may.
 
-    Its sender can be gone by then.
+    Its sender can be gone by then, or has given up waiting for an answer.
     """
 
     def __init__(self, at: str) -> None:
@@ -133,7 +133,11 @@ class _Held(PassingTransport):
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if not self._limbo.holds.is_set() and re.search(self._limbo.at, _line(request)):
-            return await self._limbo.hold(self._transport, request)
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    return await self._limbo.hold(self._transport, request)
+            except TimeoutError as error:
+                raise Timeout(f"no answer within {timeout_seconds} s") from error
         return await super().request(request, timeout_seconds=timeout_seconds)
 
     async def close(self) -> None:

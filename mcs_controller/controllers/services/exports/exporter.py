@@ -177,7 +177,8 @@ class Exporter:
     async def _mirror_all(self, key: ServiceKey, record: ExportRecord) -> str | None:
         """Why a part of the export is not published, None if all of it is."""
         held = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
-        if held is not None and held.value == record and not self._own_limits.unpublished(key):
+        is_right = held is not None and self._mirror.is_record_right(held, record)
+        if is_right and not self._own_limits.unpublished(key):
             return await self._mirror_slices(key)
         now_seconds = self._local.stamps.next_seconds(held.value.changed_at_seconds if held else 0.0)
         body = encode.exported_service(record, now_seconds)
@@ -188,8 +189,8 @@ class Exporter:
         written = replace(record, changed_at_seconds=now_seconds)
         if held is None:
             return await self._mirror_first(key, body, written)
-        if held.value != record:
-            await self._mirror.records.replace(held, body, written)
+        if not is_right:
+            await self._mirror.update_record(held, body, written)
         return await self._mirror_slices(key)
 
     async def _mirror_first(self, key: ServiceKey, body: encode.Body, record: ExportRecord) -> str | None:
@@ -216,7 +217,7 @@ class Exporter:
             # Find it by name, too: somebody may have edited the service that it names.
             held = stale.pop(name, None) or self._broker.own_slices.get(self._broker.own_namespace, name)
             published = published_slice(source)
-            if held is not None and held.value == published:
+            if held is not None and self._mirror.is_slice_right(held, published):
                 continue
             changed_at_seconds = source.changed_at_seconds
             if held is not None and held.value.changed_at_seconds >= changed_at_seconds:
@@ -231,7 +232,7 @@ class Exporter:
             if held is None:
                 await self._mirror.slices.create(body, published)
             else:
-                await self._mirror.slices.replace(held, body, published)
+                await self._mirror.update_slice(held, body, published)
         for entry in stale.values():
             await self._mirror.remove_slice(entry, exported=True)
         return refusal

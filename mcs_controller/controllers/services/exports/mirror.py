@@ -6,12 +6,15 @@ broker lost: a record is marked as withdrawn; a slice of a service that stays ex
 
 The mirror remembers what it removed. If an own object is gone, or older than before, and the mirror did not
 do that, the broker's history broke, and listeners are called.
+
+An update that got no answer may still be carried out, as long as nobody has written the object since. If what
+is wanted is meanwhile what the broker has, it is written all the same, so that the old update is refused.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
@@ -20,12 +23,15 @@ from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import ServerError, TransportError
 from mcs_controller.kube.store import Entry, Key, is_older
 
 REMEMBERED_SECONDS: Final = 60.0
 """How long a watch may still show an object that was removed."""
 
 _ANY_AGE: Final = "1970-01-01T00:00:00Z"
+
+T = TypeVar("T", ExportRecord, SourceSlice)
 
 
 class OwnMirror:
@@ -40,6 +46,8 @@ class OwnMirror:
         )
         self._stamps = Stamps(clock)
         self._removed_at_seconds: dict[tuple[str, Key], float] = {}
+        # UID and version that the last update without an answer was based on.
+        self._unanswered: dict[tuple[str, Key], tuple[str, str]] = {}
         self._on_change: list[Callable[[ServiceKey], None]] = []
         self._on_break: list[Callable[[str], None]] = []
         broker.own_records.subscribe(self._record_changed)
@@ -50,12 +58,32 @@ class OwnMirror:
         self._on_change.append(changed)
         self._on_break.append(broke)
 
+    def is_record_right(self, held: Entry[ExportRecord], wanted: ExportRecord) -> bool:
+        """Whether the broker has what is wanted, and no update that was given up can change that."""
+        return held.value == wanted and not self._is_in_doubt("record", held)
+
+    def is_slice_right(self, held: Entry[SourceSlice], wanted: SourceSlice) -> bool:
+        """As `is_record_right`, of a slice."""
+        return held.value == wanted and not self._is_in_doubt("slice", held)
+
+    async def update_record(
+        self, held: Entry[ExportRecord], body: encode.Body, record: ExportRecord | None = None
+    ) -> Entry[ExportRecord]:
+        """Replace the record; `record` is what `body` was made from."""
+        return await self._update("record", self.records, held, body, record)
+
+    async def update_slice(
+        self, held: Entry[SourceSlice], body: encode.Body, slice_: SourceSlice | None = None
+    ) -> Entry[SourceSlice]:
+        """Replace the slice; `slice_` is what `body` was made from."""
+        return await self._update("slice", self.slices, held, body, slice_)
+
     async def withdraw(self, record: Entry[ExportRecord]) -> None:
         """Mark the record as withdrawn, then delete it."""
         if not record.value.withdrawn:
             # A record that somebody made unreadable has no age; any age makes it readable again.
             said = replace(record.value, withdrawn=True, exported_at=record.value.exported_at or _ANY_AGE)
-            record = await self.records.replace(
+            record = await self.update_record(
                 record,
                 encode.exported_service(said, self._stamps.next_seconds(record.value.changed_at_seconds)),
             )
@@ -66,12 +94,26 @@ class OwnMirror:
         """Delete a slice. If its service stays `exported`, the slice is emptied first."""
         if exported and slice_.value.content.endpoints:
             emptied = replace(slice_.value, content=replace(slice_.value.content, endpoints=()))
-            slice_ = await self.slices.replace(
+            slice_ = await self.update_slice(
                 slice_,
                 encode.exported_slice(emptied, self._stamps.next_seconds(slice_.value.changed_at_seconds)),
             )
         self._remember_removal("slice", slice_.key)
         await self.slices.delete(slice_)
+
+    async def _update(
+        self, kind: str, writer: ObjectWriter[T], held: Entry[T], body: encode.Body, value: T | None
+    ) -> Entry[T]:
+        try:
+            written = await writer.replace(held, body, value)
+        except (TransportError, ServerError):
+            self._unanswered[kind, held.key] = held.uid, held.resource_version
+            raise
+        self._unanswered.pop((kind, held.key), None)
+        return written
+
+    def _is_in_doubt(self, kind: str, held: Entry[Any]) -> bool:
+        return self._unanswered.get((kind, held.key)) == (held.uid, held.resource_version)
 
     def _remember_removal(self, kind: str, key: Key) -> None:
         now_seconds = asyncio.get_running_loop().time()
@@ -90,6 +132,8 @@ class OwnMirror:
         entry = new or old
         if entry is None:
             return
+        if new is None:
+            self._unanswered.pop((kind, entry.key), None)
         for listener in self._on_change:
             listener(entry.value.service)
         if old is None or (new is None and (kind, old.key) in self._removed_at_seconds):
