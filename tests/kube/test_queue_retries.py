@@ -17,6 +17,7 @@ from mcs_controller.kube.errors import (
     Unauthorized,
     Unreachable,
 )
+from mcs_controller.kube.queue.work_queue import LONGEST_CONFLICT_SECONDS
 from tests.kube.queues import make, now, serving
 
 
@@ -50,6 +51,22 @@ async def test_a_failing_key_is_retried_with_growing_waits_that_end_with_success
         assert queue.failing == 0
     waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert all(wait <= ceiling for wait, ceiling in zip(waits, (1, 2, 4, 8, 8, 8, 8), strict=True))
+
+
+@pytest.mark.looptime
+async def test_conflicts_without_end_are_over_soon_after_their_end() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        raise Conflict(409, "Conflict", "someone was faster")
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(1000)
+    waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert 10 < max(waits) <= LONGEST_CONFLICT_SECONDS
 
 
 @pytest.mark.looptime

@@ -4,6 +4,7 @@ Full jitter (anything between nothing and the ceiling) is what keeps hundreds of
 server from coming back in one wave. A server's `Retry-After` wins over our own wait, within a bound.
 """
 
+import math
 from random import Random
 from typing import Final
 
@@ -37,11 +38,13 @@ class Backoff:
         """It worked: the next wait is a first one."""
         self._next_ceiling_seconds = self._first_seconds
 
-    def next_seconds(self, retry_after_seconds: float | None = None) -> float:
-        """The next wait; counts as one more failure."""
+    def next_seconds(
+        self, retry_after_seconds: float | None = None, *, longest_seconds: float = math.inf
+    ) -> float:
+        """The next wait; counts as one more failure. Our own wait is at most `longest_seconds`."""
         ceiling = min(self._next_ceiling_seconds, self._cap_seconds)
         self._next_ceiling_seconds = min(ceiling * self._factor, self._cap_seconds)
         if retry_after_seconds is None:
-            return self._random.uniform(0.0, ceiling)
+            return self._random.uniform(0.0, min(ceiling, longest_seconds))
         asked = min(max(retry_after_seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
         return asked * (1.0 + self._random.uniform(0.0, RETRY_AFTER_SPREAD))

@@ -29,6 +29,8 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY_SECONDS: Final = 0.005
 LONGEST_RETRY_SECONDS: Final = 60.0
+LONGEST_CONFLICT_SECONDS: Final = 15.0
+"""A conflict is over once we have read what the other wrote, and no success of another key tells us when."""
 WORKERS: Final = 8
 KEYS_PER_TURN: Final = 64
 """After so many keys, or after `TURN_SECONDS`, the workers let the rest of the program run."""
@@ -263,7 +265,10 @@ class WorkQueue(Generic[K]):
             self._unanswered[key] = None
         elif _may_be_over_for_all(error):
             self._refused[key] = None
-        seconds = backoff.next_seconds(error.retry_after_seconds if isinstance(error, ApiError) else None)
+        seconds = backoff.next_seconds(
+            error.retry_after_seconds if isinstance(error, ApiError) else None,
+            longest_seconds=LONGEST_CONFLICT_SECONDS if isinstance(error, Conflict) else math.inf,
+        )
         if isinstance(error, (KubeError, asyncio.CancelledError)):
             _log.log(
                 logging.WARNING if is_news else logging.DEBUG,
