@@ -327,6 +327,68 @@ def test_after_the_bound_it_may_not(disturbed_first: bool) -> None:
     assert world.found() == [("hole", BOUND_SECONDS + 1, None)]
 
 
+NEW, NEWER = "10.1.0.3", "10.1.0.4"
+
+
+def remade(*, headless: bool = False) -> World:
+    """East took the service back and exported it again half a second later, with another endpoint."""
+    world = World(headless=headless)
+    world.expected.unexported("east", WEB)
+    world.after(0.5)
+    world.expected.exported("east", WEB, [NEW], headless=headless)
+    return world
+
+
+@pytest.mark.parametrize("headless", [False, True])
+def test_endpoints_of_an_export_made_again_may_vanish_once_when_its_withdrawal_arrives(
+    headless: bool,
+) -> None:
+    world = remade(headless=headless)
+    world.expected.endpoints("east", WEB, [NEW, NEWER])
+    for shown in ((NEW, NEWER), ()):
+        # The watch of slices was ahead of the watch of records.
+        world.shows(*shown)
+        world.answers(*(shown if headless else (IP,)))
+    assert world.found() == []
+    world.shows(NEW, NEWER)
+    world.shows(NEW)
+    assert world.found() == [("hole", 0.5, None)]
+
+
+def test_after_the_bound_of_the_withdrawal_they_may_not() -> None:
+    world = remade()
+    world.shows(NEW)
+    world.after(BOUND_SECONDS)
+    world.shows()
+    assert world.found() == [("hole", BOUND_SECONDS + 0.5, None)]
+
+
+def test_endpoints_first_offered_after_that_bound_may_not() -> None:
+    world = remade()
+    world.shows(NEW)
+    world.after(BOUND_SECONDS)
+    world.expected.endpoints("east", WEB, [NEW, NEWER])
+    world.shows(NEW, NEWER)
+    world.shows(NEW)
+    assert world.found() == [("hole", BOUND_SECONDS + 0.5, None)]
+
+
+def test_new_endpoints_of_who_took_nothing_back_may_not_vanish() -> None:
+    world = remade()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(NEW, "10.3.0.1")
+    world.shows(NEW)
+    assert world.found() == [("hole", 0.5, None)]
+
+
+def test_new_endpoints_of_an_export_that_stayed_may_not_vanish() -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [NEW])
+    world.shows(NEW)
+    world.shows()
+    assert world.found() == [("hole", 0, None)]
+
+
 def test_who_is_expected_again_is_missed_once_it_was_seen() -> None:
     world = World()
     die(world)

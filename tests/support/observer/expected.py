@@ -157,6 +157,10 @@ class Expected:
         """Who exports it, or did at any time."""
         return frozenset(self._offered.get(service, ()))
 
+    def offers(self, service: str) -> dict[str, frozenset[str]]:
+        """Who exports it now, and with which addresses; no excuse changes that."""
+        return {one: offer.addresses for one, offer in self._offers.get(service, {}).items()}
+
     def was_offered(self, service: str, address: str) -> bool:
         """By anybody, at any time."""
         return any(address in addresses for addresses in self._offered.get(service, {}).values())

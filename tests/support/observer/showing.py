@@ -76,6 +76,9 @@ class Showing:
         self._ips: frozenset[str] = frozenset()
         self._ips_since = -math.inf
         self._type_since = -math.inf
+        self._exporters: set[str] = set()
+        self._taken_back: dict[str, float] = {}
+        """When each exporter took the service back last, while that may still be on its way."""
         self._without_ip: Finding | None = None
         self._dns_right = False
         self._dns_wrong: Finding | None = None
@@ -93,10 +96,27 @@ class Showing:
         self._imported.want(lambda _: wanted.imported)
         self._names.want(wanted.level_of_exporter)
         self._in_dns.want(wanted.level if wanted.headless is True else lambda _: Level.MAY)
+        self._expect_late_withdrawals(wanted.must - before.must)
         if wanted.imported is not Level.MUST:
             self._without_ip = self._ended(self._without_ip)
             self._dns_wrong = self._ended(self._dns_wrong)
             self._dns_right = False
+
+    def _expect_late_withdrawals(self, new: frozenset[str]) -> None:
+        """Addresses that are `new`, of an exporter that took the service back a moment ago.
+
+        Its slices may come before news that its record went, and go with that once more.
+        """
+        offers = self._expected.offers(self._spot.service)
+        self._taken_back.update(dict.fromkeys(self._exporters - offers.keys(), self._spot.now()))
+        self._exporters = set(offers)
+        for exporter, since_seconds in list(self._taken_back.items()):
+            if self._spot.deadline(since_seconds) < self._spot.now():
+                del self._taken_back[exporter]
+                continue
+            for name in offers.get(exporter, frozenset()) & new:
+                self._addresses.let_go_once(name, since_seconds)
+                self._in_dns.let_go_once(name, since_seconds)
 
     def see(self, found: Import | None) -> None:
         """The cluster shows this now."""

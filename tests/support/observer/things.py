@@ -4,7 +4,8 @@ A thing is an address, a named cluster, an address in DNS, or the import itself.
 that was seen and must be there is not shown, and ends when it is shown again or need no longer be there.
 
 What was taken back and then offered again while it was still shown may vanish once, until the bound: the
-taking back was on its way.
+taking back was on its way. So may an address that an exporter offers for the first time after it took the
+service back: an importer's watch of slices may be ahead of its watch of records, which are two.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class _Thing:
     """When its level was set; or, if it is not wanted, when it appeared, if that was later."""
     shown: bool = False
     stale: bool = False
-    """It was shown while it need not be there, and has not vanished since."""
+    """What is shown of it may be from before it was taken back: it may vanish once."""
     finding: Finding | None = None
 
 
@@ -112,6 +113,14 @@ class Things:
             thing.stale = thing.shown
             if thing.level is Level.MUST:
                 thing.since = self._spot.now()
+
+    def let_go_once(self, name: str, since_seconds: float) -> None:
+        """If it must be there and is not yet shown: it may vanish once, until the bound after that time."""
+        thing = self._things.setdefault(name, _Thing(self._level(name), since_seconds))
+        if thing.level is Level.MUST and not thing.shown and thing.finding is None:
+            thing.since = since_seconds
+            thing.stale = True
+        self._drop(name, thing)
 
     def may_vanish(self, name: str) -> bool:
         """Whether it may go, or become another one: it is not asked for, or was taken back a moment ago."""
