@@ -143,7 +143,8 @@ class LocalStores:
         self._exports_known.set()
         await self.services.wait_synced()
         await self.source_slices.wait_synced()
-        for key in tuple(self._loaded):
+        # In order, so that a run can be replayed: sets have none.
+        for key in sorted(self._loaded):
             self._notify_loaded(key)
 
     async def _wait_exports_known(self) -> None:
