@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         pytest = [sys.executable, "-m", "pytest", f"--outcomes={Path(folder) / 'outcomes.json'}"]
         runs = (
-            [*pytest, "-n", "logical", "-m", SIMULATED, *arguments],
+            [*pytest, "-n", "logical", "--dist", "worksteal", "-m", SIMULATED, *arguments],
             [*pytest, "-m", REAL, *arguments],
         )
         codes = [subprocess.run(run, cwd=ROOT, check=False).returncode for run in runs]
