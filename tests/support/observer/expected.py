@@ -36,6 +36,8 @@ class Wanted(NamedTuple):
     """Addresses of those who are excused."""
     exporters: frozenset[str]
     excused_exporters: frozenset[str]
+    holders: frozenset[str]
+    """Those for whose sake the import must be there: they may be dead, but are not excused altogether."""
     headless: bool | None
     """None while the exporters disagree, or there are none."""
     anything: bool
@@ -52,7 +54,7 @@ class Wanted(NamedTuple):
         return Level.MAY if self.anything or cluster in self.excused_exporters else Level.NOT
 
 
-NOTHING = Wanted(Level.NOT, frozenset(), frozenset(), frozenset(), frozenset(), None, False)
+NOTHING = Wanted(Level.NOT, frozenset(), frozenset(), frozenset(), frozenset(), frozenset(), None, False)
 
 
 class _Offer(NamedTuple):
@@ -194,12 +196,14 @@ class Expected:
         types = {offer.headless for offer in offers.values()}
         must = frozenset[str]().union(*(offer.addresses for offer in strict.values()))
         may = frozenset[str]().union(*(self._offered[service][one] for one in excused))
+        holders = frozenset(offers.keys() - gone)
         return Wanted(
-            imported=Level.MUST if offers.keys() - gone else Level.MAY if excused else Level.NOT,
+            imported=Level.MUST if holders else Level.MAY if excused else Level.NOT,
             must=must,
             may=may - must,
             exporters=frozenset(strict),
             excused_exporters=frozenset(excused),
+            holders=holders,
             headless=types.pop() if len(types) == 1 else None,
             anything=False,
         )

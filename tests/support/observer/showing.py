@@ -79,6 +79,8 @@ class Showing:
         self._exporters: set[str] = set()
         self._taken_back: dict[str, float] = {}
         """When each exporter took the service back last, while that may still be on its way."""
+        self._on_its_way: dict[str, float] = {}
+        """Since when each exporter has offered the service whose offer was not seen here yet."""
         self._without_ip: Finding | None = None
         self._dns_right = False
         self._dns_wrong: Finding | None = None
@@ -96,11 +98,20 @@ class Showing:
         self._imported.want(lambda _: wanted.imported)
         self._names.want(wanted.level_of_exporter)
         self._in_dns.want(wanted.level if wanted.headless is True else lambda _: Level.MAY)
+        self._follow_offers()
         self._expect_late_withdrawals(wanted.must - before.must)
         if wanted.imported is not Level.MUST:
             self._without_ip = self._ended(self._without_ip)
             self._dns_wrong = self._ended(self._dns_wrong)
             self._dns_right = False
+
+    def _follow_offers(self) -> None:
+        offers, now = self._expected.offers(self._spot.service).keys(), self._spot.now()
+        for exporter in self._exporters - offers:
+            self._taken_back[exporter] = now
+            self._on_its_way.pop(exporter, None)
+        self._on_its_way.update(dict.fromkeys(offers - self._exporters, now))
+        self._exporters = set(offers)
 
     def _expect_late_withdrawals(self, new: frozenset[str]) -> None:
         """Addresses that are `new`, of an exporter that took the service back a moment ago.
@@ -108,8 +119,6 @@ class Showing:
         Its slices may come before news that its record went, and go with that once more.
         """
         offers = self._expected.offers(self._spot.service)
-        self._taken_back.update(dict.fromkeys(self._exporters - offers.keys(), self._spot.now()))
-        self._exporters = set(offers)
         for exporter, since_seconds in list(self._taken_back.items()):
             if self._spot.deadline(since_seconds) < self._spot.now():
                 del self._taken_back[exporter]
@@ -121,13 +130,34 @@ class Showing:
     def see(self, found: Import | None) -> None:
         """The cluster shows this now."""
         self.import_ = found
+        if found is None or found.uid != self._uid:
+            self._excuse_until_an_offer_is_seen()
         self._see_import(found)
+        if found is not None and found.uid:
+            self._see_offers(found.clusters)
         self._addresses.show(found.ready_addresses if found is not None else frozenset())
         if found is not None and found.clusters is not None:
             self._names.show(found.clusters)
         elif found is None or not found.uid:
             # A status goes with its object: that its names are gone, too, is no finding of its own.
             self._names.forget_what_is_shown()
+
+    def _see_offers(self, named: frozenset[str] | None) -> None:
+        """An offer is seen when the import names its exporter; not if the name may be from before it."""
+        if named is None:
+            self._on_its_way.clear()
+            return
+        old = self._names.shown() & self._taken_back.keys()
+        for exporter in named - old:
+            self._on_its_way.pop(exporter, None)
+
+    def _excuse_until_an_offer_is_seen(self) -> None:
+        """The import may go, and come again, while all offers may still be on their way here."""
+        holders, now = self.wanted.holders, self._spot.now()
+        if holders and all(
+            one in self._on_its_way and now <= self._spot.deadline(self._on_its_way[one]) for one in holders
+        ):
+            self._imported.let_go()
 
     def _see_import(self, found: Import | None) -> None:
         uid = found.uid if found is not None else ""

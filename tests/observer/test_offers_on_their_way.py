@@ -1,0 +1,78 @@
+"""One cluster ceases to export what another has just begun to: between the two there may be no import."""
+
+from __future__ import annotations
+
+from tests.observer.world import BOUND_SECONDS, ONE, TWO, WEB, World
+
+BOTH = frozenset({"east", "north"})
+
+
+def handed_over() -> World:
+    """North began to export, which west need not know of yet, and east takes the service back."""
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.expected.unexported("east", WEB)
+    return world
+
+
+def test_an_import_may_go_between_the_last_known_export_and_one_that_is_on_its_way() -> None:
+    world = handed_over()
+    world.observer.saw("west", WEB, None)
+    world.answers()
+    world.after(BOUND_SECONDS)
+    world.shows(uid="u2", ips=(), clusters=frozenset({"north"}))
+    world.shows("10.3.0.1", uid="u2", ips=("10.97.0.9",), clusters=frozenset({"north"}))
+    world.answers("10.97.0.9")
+    assert world.found() == []
+    world.observer.saw("west", WEB, None)
+    assert [kind for kind, _, _ in world.found()] == ["import gone", "hole"]
+
+
+def test_an_import_that_is_another_one_by_then_may_come_in_its_place() -> None:
+    world = handed_over()
+    world.shows("10.3.0.1", uid="u2", ips=("10.97.0.9",), clusters=frozenset({"north"}))
+    assert world.found() == []
+
+
+def test_once_it_names_the_new_exporter_it_may_not() -> None:
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, clusters=BOTH)
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    assert world.found() == [("import gone", 0, None)]
+
+
+def test_nor_when_the_new_export_should_have_come_long_ago() -> None:
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, clusters=frozenset({"east"}))
+    world.after(BOUND_SECONDS + 1)
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    assert world.found() == [("import gone", BOUND_SECONDS + 1, None)]
+
+
+def test_the_name_of_an_exporter_that_took_the_service_back_says_nothing_of_its_new_export() -> None:
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
+    world.expected.unexported("north", WEB)
+    world.expected.exported("north", WEB, ["10.3.0.2"])
+    world.shows(ONE, TWO, clusters=BOTH)
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    assert world.found() == []
+
+
+def test_but_it_does_once_it_was_away() -> None:
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
+    world.expected.unexported("north", WEB)
+    world.expected.exported("north", WEB, ["10.3.0.2"])
+    world.shows(ONE, TWO, clusters=frozenset({"east"}))
+    world.shows(ONE, TWO, clusters=BOTH)
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    assert world.found() == [("import gone", 0, None)]
