@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Collection
 from random import Random
 
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.kube.errors import KubeError
 from mcs_controller.simcluster.storage.versions import Snapshot
+from tests.simulation.rules import held
 from tests.simulation.story import Story
 from tests.support.crds import BROKER_CRDS
 
@@ -19,6 +22,7 @@ class Broker:
         self._story = story
         self._world = story.world
         self._backups: list[tuple[float, Snapshot]] = []
+        self._limited: set[str] = set()
         self.in_use = asyncio.Lock()
 
     async def back_up(self) -> None:
@@ -34,13 +38,29 @@ class Broker:
             self._story.struck.add("")
             if self._backups:
                 at_seconds, backup = random.choice(self._backups)
-                self.go_back(at_seconds, backup, bump)
+                await self.go_back(at_seconds, backup, bump)
 
-    def go_back(self, at_seconds: float, backup: Snapshot, bump: int) -> None:
-        """Only for who has `in_use`."""
+    async def go_back(self, at_seconds: float, backup: Snapshot, bump: int) -> None:
+        """Only for who has `in_use`. Limits that were lifted since are lifted again, at once."""
         self._story.note(f"the broker is restored to {at_seconds:.1f}, bump {bump}")
         self._world.broker.restore(backup, bump_revision=bump)
         self._backups = [one for one in self._backups if one[0] <= at_seconds]
+        for body in list(held(self._world.broker, MEMBER_CLUSTERS)):
+            name = body["metadata"]["name"]
+            if body["spec"].get("limits") and name not in self._limited:
+                self._story.note(f"{name}: the limits are lifted again")
+                await self.limit(name, None)
+
+    async def limit(self, name: str, limits: dict[str, int] | None) -> None:
+        """The administrator bounds what a member may export, or lifts that."""
+        if limits:
+            self._limited.add(name)
+        else:
+            self._limited.discard(name)
+        with contextlib.suppress(KubeError):
+            await self._world.broker_api.patch(
+                MEMBER_CLUSTERS, name, {"spec": {"limits": limits}}, namespace=f"mcs-member-{name}"
+            )
 
     async def restore_bumped(self, random: Random) -> None:
         await self.restore(random, bump=1_000_000_000)

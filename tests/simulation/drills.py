@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from random import Random
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.clusterset.fuse import SERVICES_MINIMUM
 from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.reflector import LONGEST_RETRY_SECONDS
 from tests.simulation.broker import Broker
 from tests.simulation.rules import IMPORTS, held
 from tests.simulation.story import NAMESPACE, Story
@@ -94,7 +96,7 @@ class Drills:
             await asyncio.sleep(12.0)
             self._story.note(f"{name} is cut off")
             fault = self._world.broker.faults.refuse_connections(users=[f"member-{name}"])
-            self._broker.go_back(at_seconds, backup, random.choice((0, 1_000_000_000)))
+            await self._broker.go_back(at_seconds, backup, random.choice((0, 1_000_000_000)))
             await asyncio.sleep(random.choice(WITHOUT_HEARTBEATS_SECONDS))
             self._story.note(f"{name} is back")
             fault.lift()
@@ -104,13 +106,12 @@ class Drills:
         name = self._story.some_cluster(random)
         self._story.struck.add(name)
         self._story.note(f"{name}: the DNS server is cut off")
-        self._story.stale_dns.add(name)
+        self._story.stale_dns[name] = math.inf
         fault = self._world[name].sim.faults.refuse_connections(users=["dns"])
         await asyncio.sleep(random.choice((20.0, 60.0)))
         self._story.note(f"{name}: the DNS server is back")
         fault.lift()
-        await asyncio.sleep(5.0)
-        self._story.stale_dns.discard(name)
+        self._story.stale_dns[name] = self._story.now() + LONGEST_RETRY_SECONDS
 
     async def start_half_blind(self, random: Random) -> None:
         """An agent starts while it cannot read one kind of its own cluster."""

@@ -18,6 +18,7 @@ from mcs_controller.api.resources import (
     Resource,
 )
 from mcs_controller.kube.errors import KubeError
+from tests.simulation.broker import Broker
 from tests.simulation.story import NAMESPACE, Story
 from tests.support.crds import MCS_CRDS
 from tests.support.objects import body
@@ -26,8 +27,9 @@ MALLORY = "mallory"
 
 
 class Members:
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Story, broker: Broker) -> None:
         self._story = story
+        self._broker = broker
         self._world = story.world
         self.on_restore: tuple[Callable[[str], None], ...] = ()
         self._mallory = asyncio.Lock()
@@ -112,16 +114,10 @@ class Members:
         self._story.note(f"{name}: the broker's administrator sets the limits {limits}")
         self._story.struck.add("")
         self._story.excuse(exporter=name)
-        await self._limit(name, dict(limits))
+        await self._broker.limit(name, dict(limits))
         await asyncio.sleep(random.choice((10.0, 40.0)))
         self._story.note(f"{name}: the limits are lifted")
-        await self._limit(name, None)
-
-    async def _limit(self, name: str, limits: dict[str, int] | None) -> None:
-        with contextlib.suppress(KubeError):
-            await self._world.broker_api.patch(
-                MEMBER_CLUSTERS, name, {"spec": {"limits": limits}}, namespace=f"mcs-member-{name}"
-            )
+        await self._broker.limit(name, None)
 
     async def hostile(self, random: Random) -> None:
         """One more member publishes rubbish, and endpoints of services that it does not export."""

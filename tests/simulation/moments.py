@@ -6,6 +6,8 @@ and shows in what others have of others is named I-BLAST.
 
 from __future__ import annotations
 
+import math
+
 from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset.model import ServiceKey
@@ -15,7 +17,7 @@ from tests.simulation.rules import IMPORTS
 from tests.simulation.story import Story
 from tests.simulation.zones import Tell
 from tests.support.observer.findings import CLUSTERS, DNS, HOLE, IMPORT_GONE, IP_CHANGED, LEFTOVER, STRANGER
-from tests.support.observer.observer import Import, Observer
+from tests.support.observer.observer import Finding, Import, Observer
 
 INVARIANTS = {
     HOLE: "I-ENDPOINTS",
@@ -68,7 +70,7 @@ class Moments:
         for one in found[self._told :]:
             if one.kind == DNS and one.what.endswith("offered by nobody"):
                 continue  # the IP of a service that became headless goes in time: `Quiet` sees to that
-            if one.kind == DNS and one.place in self._story.stale_dns and SAID_NOTHING not in one.what:
+            if one.kind == DNS and SAID_NOTHING not in one.what and self._may_be_stale(one):
                 continue
             invariant = INVARIANTS[one.kind]
             struck = self._story.struck
@@ -80,6 +82,9 @@ class Moments:
                 invariant, f"{one.place}: {one.service} {one.what}", at_seconds=one.began_seconds
             )
         self._told = len(found)
+
+    def _may_be_stale(self, finding: Finding) -> bool:
+        return finding.began_seconds <= self._story.stale_dns.get(finding.place, -math.inf)
 
     def _follow(self, cluster: str, sim: SimCluster) -> None:
         def wrote(bucket: Bucket, event: Event) -> None:

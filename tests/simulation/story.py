@@ -48,8 +48,8 @@ class Story:
     blocked: set[Export] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     struck: set[str] = field(default_factory=set)
-    stale_dns: set[str] = field(default_factory=set)
-    """Where the DNS server may say what was true before: it is cut off, or was until a moment ago."""
+    stale_dns: dict[str, float] = field(default_factory=dict)
+    """Until when DNS servers may say what was true before: they are cut off, or were until a moment ago."""
     _excuses: list[tuple[str, str, str]] = field(default_factory=list)
     _silent: list[str] = field(default_factory=list)
     number: int = 0

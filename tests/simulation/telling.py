@@ -74,7 +74,8 @@ class Telling:
         self._moments = Moments(story)
         self._quiet = Quiet(story, self._audit, self._moments)
         self._agents = Agents(story, {name: self._moments.listener(name) for name in self._world.names})
-        self._servers, self._broker, self._members = Servers(story), Broker(story), Members(story)
+        self._servers, self._broker = Servers(story), Broker(story)
+        self._members = Members(story, self._broker)
         self._members.on_restore = (self._moments.look_again, self._audit.restored)
         actors = (
             (Users(story), acts.USERS + acts.RARE),
