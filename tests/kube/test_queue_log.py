@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from mcs_controller.kube.errors import Conflict, Forbidden, KubeError, Unreachable
+from mcs_controller.kube.errors import Conflict, Invalid, KubeError, Unreachable
 from mcs_controller.observe.log_context import log_context
 from tests.kube.queues import make, serving
 
@@ -100,7 +100,7 @@ async def test_the_observer_learns_how_long_keys_waited_and_took_and_how_it_ende
     async def reconcile(key: str) -> float | None:
         await asyncio.sleep(4)
         if key == "bad":
-            raise Forbidden(403, "Forbidden", "no")
+            raise Invalid(422, "Invalid", "no")
         return 1000 if key == "later" else None
 
     queue = make(

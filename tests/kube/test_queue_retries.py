@@ -17,7 +17,7 @@ from mcs_controller.kube.errors import (
     Unauthorized,
     Unreachable,
 )
-from mcs_controller.kube.queue.work_queue import LONGEST_CONFLICT_SECONDS
+from mcs_controller.kube.queue.work_queue import LONGEST_OF_FEW_SECONDS, LONGEST_RETRY_SECONDS
 from tests.kube.queues import make, now, serving
 
 
@@ -66,7 +66,41 @@ async def test_conflicts_without_end_are_over_soon_after_their_end() -> None:
         queue.add("a")
         await asyncio.sleep(1000)
     waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
-    assert 10 < max(waits) <= LONGEST_CONFLICT_SECONDS
+    assert 10 < max(waits) <= LONGEST_OF_FEW_SECONDS
+
+
+@pytest.mark.looptime
+async def test_a_key_that_alone_is_refused_is_taken_soon_after_the_server_takes_it() -> None:
+    tries: list[float] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(now())
+        raise ServerError(503, "ServiceUnavailable", "etcd is away")
+
+    queue = make(reconcile)
+    async with serving(queue):
+        queue.add("a")
+        await asyncio.sleep(1000)
+    waits = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert 10 < max(waits) <= LONGEST_OF_FEW_SECONDS
+
+
+@pytest.mark.looptime
+async def test_very_many_refused_keys_are_not_retried_as_often_as_few() -> None:
+    tries: list[str] = []
+
+    async def reconcile(key: str) -> None:
+        tries.append(key)
+        raise ServerError(503, "ServiceUnavailable", "etcd is away")
+
+    queue = make(reconcile)
+    async with serving(queue):
+        for number in range(200):
+            queue.add(str(number))
+        await asyncio.sleep(200)
+        tries.clear()
+        await asyncio.sleep(100)
+    assert len(tries) < 200 * 100 / (LONGEST_RETRY_SECONDS / 2) * 1.2
 
 
 @pytest.mark.looptime

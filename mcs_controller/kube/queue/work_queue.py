@@ -29,8 +29,10 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY_SECONDS: Final = 0.005
 LONGEST_RETRY_SECONDS: Final = 60.0
-LONGEST_CONFLICT_SECONDS: Final = 15.0
-"""A conflict is over once we have read what the other wrote, and no success of another key tells us when."""
+LONGEST_OF_FEW_SECONDS: Final = 15.0
+"""For conflicts, and for few refused keys: they may be over at any time, and no other success says when."""
+SECONDS_PER_REFUSED: Final = 0.5
+"""The longest wait grows with the keys that are refused: the more there are, the sooner one succeeds."""
 WORKERS: Final = 8
 KEYS_PER_TURN: Final = 64
 """After so many keys, or after `TURN_SECONDS`, the workers let the rest of the program run."""
@@ -267,7 +269,7 @@ class WorkQueue(Generic[K]):
             self._refused[key] = None
         seconds = backoff.next_seconds(
             error.retry_after_seconds if isinstance(error, ApiError) else None,
-            longest_seconds=LONGEST_CONFLICT_SECONDS if isinstance(error, Conflict) else math.inf,
+            longest_seconds=self._longest_seconds(key, error),
         )
         if isinstance(error, (KubeError, asyncio.CancelledError)):
             _log.log(
@@ -280,6 +282,11 @@ class WorkQueue(Generic[K]):
                 error,
             )
         self.add_after(key, seconds)
+
+    def _longest_seconds(self, key: K, error: BaseException) -> float:
+        if key in self._refused:
+            return max(LONGEST_OF_FEW_SECONDS, len(self._refused) * SECONDS_PER_REFUSED)
+        return LONGEST_OF_FEW_SECONDS if isinstance(error, Conflict) else math.inf
 
     def _no_longer_due(self, key: K) -> None:
         self._due.pop(key, None)
