@@ -46,11 +46,7 @@ class Informer(Store[T], Generic[T]):
     ) -> None:
         super().__init__(index=index)
         self.name = name
-        # An API server that was restored ends each watch, and its later writes may have resource versions
-        # seen before: a watch that goes on from where it broke would miss them.
-        self.reflector = Reflector(
-            client, resource, self, decode, name=name, random=random, lists_after_error=True, **scope
-        )
+        self.reflector = Reflector(client, resource, self, decode, name=name, random=random, **scope)
 
     async def run(self) -> None:
         """Keep the objects in step with the server, until cancelled."""

@@ -1,12 +1,13 @@
 """Keeps a store in step with one kind of object on one API server: list, then watch, for ever.
 
 It holds these lines. Nothing is removed on the strength of a failed or partial list. The first list is
-consistent, and so is every other. A watch that ends is resumed from the last version seen, bookmarks
-included; a new list is taken only when the server no longer knows that version (410), when resuming keeps
-failing, when nothing came for longer than bookmarks take (a real server sends nothing on a watch from a
-version in its future, as after a restore from a backup), or when a caller asks for it (`relist`). An object
-that cannot be decoded is counted, logged once, and leaves the last good version of itself in the store.
-Whatever the server does, the loop goes on with backoff, and `problem` says what is wrong until then.
+consistent, and so is every other. A watch whose time is up is resumed from the last version seen, bookmarks
+included. One that ended in any other way is followed by a new list: an API server that was restored from a
+backup ends each watch, and what it writes later may have versions that were seen before, which a resumed
+watch would miss. For the same reason lists decode objects of known versions, too. A caller may ask for a list
+(`relist`). An object that cannot be decoded is counted, logged once, and leaves the last good version of
+itself in the store. Whatever the server does, the loop goes on with backoff, and `problem` says what is wrong
+until then.
 
 What to do with changes is the store's listeners' business.
 """
@@ -30,10 +31,10 @@ from mcs_controller.kube.decoding.entries import (
 )
 from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.object_reader import Admit, Bounds, JsonObject, LeftOut
-from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError, Timeout
+from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.store import Entry, Key, Store, is_older
-from mcs_controller.kube.watch import END_REASONS, Watch, end_reason, problem_text, version_is_lost
+from mcs_controller.kube.watch import END_REASONS, Watch, end_reason, problem_text
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,6 @@ FIRST_HOLD_SECONDS: Final = 1.0
 LONGEST_HOLD_SECONDS: Final = 30.0
 SHORT_WATCH_SECONDS: Final = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
-FAILURES_BEFORE_RELIST: Final = 5
 EARLY_SECONDS: Final = 2.0
 """A watch that ends by so much before its time was not ended by its time-out, which is in whole seconds."""
 
@@ -60,8 +60,6 @@ class Reflector(Generic[T]):
     `resource` may be a function that finds out which version is served; `NotFound` from it, or from the
     list, means that the kind is not installed yet, which is waited for. `parse` may leave out of each object
     what `decode` does not look at. Where objects may be large, a list begins with a small `first_page_size`.
-    With `lists_after_error` no watch goes on from where one broke, or was closed before its time, as by a
-    server that is told to stop: the server may have another history now.
 
     An object whose JSON is longer than `object_max_bytes`, or which `admit` refuses, is not decoded and not
     in the store, as if `decode` had said None; the client's `left_out` counts and names it. `admit(namespace,
@@ -89,7 +87,6 @@ class Reflector(Generic[T]):
         watch_seconds: float = WATCH_TIMEOUT_SECONDS,
         inactivity_seconds: float = WATCH_INACTIVITY_SECONDS,
         longest_retry_seconds: float = LONGEST_RETRY_SECONDS,
-        lists_after_error: bool = False,
     ) -> None:
         self.name = name
         self.problem: str | None = None
@@ -116,15 +113,12 @@ class Reflector(Generic[T]):
         )
         self._watch_seconds = watch_seconds
         self._inactivity_seconds = inactivity_seconds
-        self._lists_after_error = lists_after_error
         self._random = random
         self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
         self._hold_backoff = Backoff(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, random=random)
-        self._failures = 0
         self._resolved: Resource | None = None
         self._list_needed = True
         self._lists_asked_for = 0
-        self._lists_taken = 0
         self._watch_limit: asyncio.Timeout | None = None
         self._watch_opened = False
         self._watch_doubted = False
@@ -185,18 +179,17 @@ class Reflector(Generic[T]):
             await self._watch_for_a_while()
         except KubeError as error:
             if self.events > events_before:
-                self._progressed()
+                self._backoff.reset()
             await asyncio.sleep(self._watch_failed(error))
             return
         if self._list_needed:
             return
         self.restarts["inactive" if self._watch_doubted else "closed"] += 1
-        if self._lists_after_error and loop.time() < self._watch_ends_at - EARLY_SECONDS:
+        if self._ended_early():
             self._list_needed = True
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
-            self._progressed()
+            self._backoff.reset()
         else:
-            self._count_failure()
             await asyncio.sleep(self._backoff.next_seconds())
 
     async def fetch(self, *, name: str = "", namespace: str = "", label_selector: str = "") -> None:
@@ -222,7 +215,7 @@ class Reflector(Generic[T]):
                         if self.lists != lists_before:
                             # That list was read with the same interest, and is newer about what is gone.
                             return
-                        key, version, entry = self._decoder.read(body)
+                        key, version, entry = self._decoder.read_new(body)
                         removed = self._removed_during_fetch.get(key)
                         if isinstance(entry, Entry) and (removed is None or is_older(removed, version)):
                             self._store.apply(entry)
@@ -242,8 +235,6 @@ class Reflector(Generic[T]):
         self._not_listing.clear()
         entries: list[Entry[T]] = []
         asked_for, seen_before = self._lists_asked_for, self._version
-        # A caller doubts that versions mean what they meant: decode objects of known versions, too.
-        doubted = self._lists_after_error or asked_for != self._lists_taken
         seen: set[Key] = set()
         version = ""
         self._store.begin_list()
@@ -257,8 +248,7 @@ class Reflector(Generic[T]):
                 version = page.resource_version
                 self._heard()
                 async for body in page.objects:
-                    known = not (doubted or is_older(version, seen_before))
-                    key, _, entry = self._decoder.read(body, known=known)
+                    key, _, entry = self._decoder.read(body)
                     seen.add(key)
                     if entry is UNDECODABLE:
                         entry = self._store.get(*key)
@@ -266,7 +256,6 @@ class Reflector(Generic[T]):
                         entries.append(entry)
             self._decoder.forget_all_but(seen)
             self._apply_list(entries, version, is_older(version, seen_before), nameless=_NAMELESS in seen)
-            self._lists_taken = asked_for
             self._list_needed = asked_for != self._lists_asked_for
         finally:
             self._not_listing.set()
@@ -362,7 +351,7 @@ class Reflector(Generic[T]):
             key, version = identify(body)
             self._remove(key, version)
         else:
-            key, version, entry = self._decoder.read(body)
+            key, version, entry = self._decoder.read_new(body)
             if entry is None:
                 self._remove(key, version)
             elif isinstance(entry, Entry):
@@ -383,27 +372,15 @@ class Reflector(Generic[T]):
 
     def _watch_failed(self, error: KubeError) -> float:
         self.restarts[end_reason(error)] += 1
-        self._count_failure()
-        if self._lists_after_error or (isinstance(error, Timeout) and self._watch_opened):
-            # No bookmark came in time: the watch is dead, or from a version that this server has not reached.
-            self._list_needed = True
-        if version_is_lost(error):
-            self._list_needed = True
-            self._failures = 0
+        self._list_needed = True
         if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
             # A watch that was open and broke is no problem unless it cannot be opened again.
             self._unhealthy("watch", error)
         return self._backoff.next_seconds(_retry_after(error))
 
-    def _count_failure(self) -> None:
-        self._failures += 1
-        if self._failures >= FAILURES_BEFORE_RELIST:
-            self._list_needed = True
-            self._failures = 0
-
-    def _progressed(self) -> None:
-        self._failures = 0
-        self._backoff.reset()
+    def _ended_early(self) -> bool:
+        """Whether the last watch was closed before its time, as by a server that is told to stop."""
+        return asyncio.get_running_loop().time() < self._watch_ends_at - EARLY_SECONDS
 
     def _heard(self) -> None:
         self.last_contact = asyncio.get_running_loop().time()

@@ -20,9 +20,7 @@ from mcs_controller.kube.errors import (
     KubeError,
     LineTooLong,
     NotFound,
-    ServerError,
     Timeout,
-    TooManyRequests,
     TransportError,
 )
 
@@ -113,13 +111,6 @@ def end_reason(error: KubeError) -> str:
     if isinstance(error, TransportError):
         return "unreachable"
     return "refused" if isinstance(error, ApiError) else "undecodable"
-
-
-def version_is_lost(error: KubeError) -> bool:
-    """Whether going on from the same version cannot work: the list will tell what is the matter."""
-    if isinstance(error, ServerError):
-        return any(cause[1] == "ResourceVersionTooLarge" for cause in error.causes)
-    return isinstance(error, ApiError) and not isinstance(error, TooManyRequests)
 
 
 def problem_text(verb: str, resource: Resource | None, name: str, error: KubeError) -> str:

@@ -207,6 +207,13 @@ class FakeKind:
         self.oldest = self.version
         self.history.clear()
 
+    def restore(self, objects: dict[tuple[str, str], dict[str, Any]], *, version: int) -> None:
+        """As from a backup: another history, which begins with these objects; every watch ends."""
+        self.cut()
+        self.version, self.oldest = version, version
+        self.history.clear()
+        self.objects = dict(objects)
+
     def cut(self, error: KubeError | None = None) -> None:
         """End every open watch, as a server does (None) or as a network does."""
         for stream in self.open:

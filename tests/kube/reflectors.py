@@ -12,6 +12,9 @@ from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind
 
+SOON_UP = 1.0
+"""As `watch_seconds`: whenever the server closes a watch, its time was up."""
+
 
 def decode(body: dict[str, Any]) -> str | None:
     if "value" not in body:

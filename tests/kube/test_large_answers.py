@@ -14,7 +14,7 @@ from mcs_controller.kube.errors import LineTooLong, TooLarge
 from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind, ScriptedTransport
-from tests.kube.reflectors import contents, decode, running, settle
+from tests.kube.reflectors import SOON_UP, contents, decode, running, settle
 
 pytestmark = pytest.mark.looptime
 
@@ -136,7 +136,7 @@ async def test_a_watch_line_that_is_too_long_costs_its_object_only(wide: bool) -
     kind, store = FakeKind(), Store[str]()
     kind.put("a", value="1")
     kind.put("b", value="2")
-    reflector, client = make(kind, store)
+    reflector, client = make(kind, store, watch_seconds=SOON_UP)
     async with running(reflector):
         await settle()
         body = {"kind": "Widget", **kind.put("a", value="3" * 100 * KIB)}

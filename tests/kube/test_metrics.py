@@ -68,7 +68,7 @@ async def test_watches_are_shown_per_reflector_with_every_reason_from_the_start(
     kind.put("b")
     await asyncio.sleep(5)
     assert registry.get_sample_value("mcs_watch_restarts_total", {**where, "reason": "closed"}) == 1
-    assert registry.get_sample_value("mcs_watch_lists_total", where) == 1
+    assert registry.get_sample_value("mcs_watch_lists_total", where) == 2
     assert registry.get_sample_value("mcs_watch_events_total", where) == 1
     assert registry.get_sample_value("mcs_watch_decode_failures_total", where) == 1
     assert registry.get_sample_value("mcs_watch_synced", where) == 1

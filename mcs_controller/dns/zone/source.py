@@ -79,7 +79,6 @@ class ZoneSource:
             name="dns ServiceImports",
             random=random,
             page_size=0,
-            lists_after_error=True,
         )
         self._slice_reflector = Reflector(
             client,
@@ -91,7 +90,6 @@ class ZoneSource:
             label_selector=LABEL_SERVICE_NAME,
             page_size=SLICES_PER_PAGE,
             parse=FieldParser(decode.SliceFields),
-            lists_after_error=True,
         )
 
     @property

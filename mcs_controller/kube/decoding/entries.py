@@ -48,28 +48,22 @@ class ObjectDecoder(Generic[T]):
         self._undecodable: dict[Key, str] = {}
         self._lines = TokenBucket(LINES_AT_ONCE, LINES_PER_SECOND)
 
-    def read(self, body: JsonObject | LeftOut, *, known: bool = True) -> Decoded[T]:
-        """What is to be held of an object. Raises `DecodeError` for one without name or version.
+    def read(self, body: JsonObject | LeftOut) -> Decoded[T]:
+        """What is to be held of an object. Raises `DecodeError` for one without name or version."""
+        return self._read(body, *identify(body))
 
-        `known`: an object of a version that is held already need not be decoded.
-        """
+    def read_new(self, body: JsonObject | LeftOut) -> Decoded[T]:
+        """As `read`, but what is held already, such as the echo of our own write, is not decoded."""
         key, version = identify(body)
-        if isinstance(body, LeftOut):
-            unreadable = body.reason == "unreadable"
-            self.failures += unreadable
-            return Decoded(key, version, UNDECODABLE if unreadable else None)
-        uid = body["metadata"].get("uid", "")
         held = self._store.get(*key)
-        if known and held is not None and held.resource_version == version and held.uid == uid:
-            # The echo of our own write, or what a list repeats: nothing to decode.
+        if (
+            held is not None
+            and held.resource_version == version
+            and not isinstance(body, LeftOut)
+            and held.uid == body["metadata"].get("uid", "")
+        ):
             return Decoded(key, version, held)
-        try:
-            value = self._decode(body)
-        except _DECODE_ERRORS as error:
-            self._failed(key, version, error)
-            return Decoded(key, version, UNDECODABLE)
-        self.forget(key)
-        return Decoded(key, version, None if value is None else Entry(*key, uid, version, value))
+        return self._read(body, key, version)
 
     def forget(self, key: Key) -> None:
         """The object is gone, or could be decoded."""
@@ -80,6 +74,20 @@ class ObjectDecoder(Generic[T]):
         """Nothing else is there any more."""
         for key in self._undecodable.keys() - keys:
             del self._undecodable[key]
+
+    def _read(self, body: JsonObject | LeftOut, key: Key, version: str) -> Decoded[T]:
+        if isinstance(body, LeftOut):
+            unreadable = body.reason == "unreadable"
+            self.failures += unreadable
+            return Decoded(key, version, UNDECODABLE if unreadable else None)
+        try:
+            value = self._decode(body)
+        except _DECODE_ERRORS as error:
+            self._failed(key, version, error)
+            return Decoded(key, version, UNDECODABLE)
+        self.forget(key)
+        uid = body["metadata"].get("uid", "")
+        return Decoded(key, version, None if value is None else Entry(*key, uid, version, value))
 
     def _failed(self, key: Key, version: str, error: Exception) -> None:
         self.failures += 1

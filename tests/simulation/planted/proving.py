@@ -11,6 +11,7 @@ from mcs_controller.controllers.runtime import proof
 from mcs_controller.controllers.services.exports.exporter import Exporter
 from mcs_controller.controllers.services.stores import retained
 from mcs_controller.kube import store
+from mcs_controller.kube.errors import KubeError, ServerError, TooManyRequests, Unreachable
 from mcs_controller.kube.reflector import Reflector
 from tests.simulation.planted.patching import Patch, always, bug, instead
 
@@ -30,11 +31,16 @@ def _every_statement_counts(original: Any) -> Any:
     return hear
 
 
-def _resumes(original: Any) -> Any:
-    def init(self: Any, *args: Any, **options: Any) -> None:
-        original(self, *args, **{**options, "lists_after_error": False})
+def _goes_on(original: Any) -> Any:
+    def watch_failed(self: Any, error: KubeError) -> Any:
+        listed = self.current()
+        seconds = original(self, error)
+        # As a client that knows of no other history: it trusts its version until it hears that this is lost.
+        if listed and isinstance(error, Unreachable | ServerError | TooManyRequests):
+            self._list_needed = False
+        return seconds
 
-    return init
+    return watch_failed
 
 
 def _no_older(original: Any) -> Any:
@@ -85,6 +91,7 @@ BUGS = {
     ),
     "resume-in-another-history": bug(
         "a watch of the broker that broke goes on from its version, without a list",
-        Patch(Reflector, "__init__", _resumes),
+        Patch(Reflector, "_watch_failed", _goes_on),
+        Patch(Reflector, "_ended_early", always(False)),
     ),
 }
