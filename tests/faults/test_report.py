@@ -1,0 +1,32 @@
+"""The page's fault matrix: a run of a few faults changes their lines, and no others."""
+
+from __future__ import annotations
+
+from tests.faults.report import PAGE, seen_before, table
+from tests.faults.table import FAULTS
+
+TOTALS = {
+    "holes": 0,
+    "endpoint_seconds_missing": 0.0,
+    "ips_changed": 0,
+    "imports_gone": 0,
+    "dns": 2,
+    "leftovers": 0,
+    "looks": 1234,
+}
+
+
+def test_a_fault_that_was_not_run_here_keeps_its_line_and_one_that_was_gets_another() -> None:
+    before = seen_before(PAGE.read_text())
+    assert before.keys() == {fault.id for fault in FAULTS}
+    one = FAULTS[0].id
+    after = seen_before(f"<!-- fault matrix -->\n{table({one: result()}, before)}\n<!-- end -->\n")
+    assert after == {**before, one: "2 wrong answers of DNS; right after 3 s; 1,234 looks"}
+
+
+def test_a_fault_of_which_the_page_says_nothing_yet_was_not_run() -> None:
+    assert set(seen_before(f"<!-- fault matrix -->\n{table({}, {})}\n<!-- end -->\n").values()) == {"not run"}
+
+
+def result() -> dict[str, object]:
+    return {"held": False, "lasted_seconds": 20.0, "right_after_seconds": 3.1, "totals": TOTALS}
