@@ -14,11 +14,18 @@ import sys
 from tests.simulation.seeds import Report, simulate
 
 
+def count(text: str) -> int:
+    """A number of seeds or processes. Raises ArgumentTypeError with what would be right."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first seed (default 1)")
-    parser.add_argument("--seeds", type=int, default=1, help="how many seeds (default 1)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: cores)")
+    parser.add_argument("--seeds", type=count, default=1, help="how many seeds (default 1)")
+    parser.add_argument("--jobs", type=count, default=os.cpu_count() or 1, help="processes (default: cores)")
     parser.add_argument("--story", action="store_true", help="print the story of each seed")
     parser.add_argument("--whole", action="store_true", help="do not shorten a story that fails")
     parser.add_argument("--go-on", action="store_true", help="go on after a seed that fails")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 from random import Random
 
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
+from tests.simulation.__main__ import main
 from tests.simulation.plan import Event, Layout, Plan, plan
 from tests.simulation.rules import held
 from tests.simulation.shorten import shortened
@@ -95,3 +97,15 @@ def test_a_replica_that_no_longer_leads_shows_no_metrics_of_its_lost_term() -> N
             assert list(agent.registry.collect()) == []
 
     run_virtually(story())
+
+
+@pytest.mark.parametrize("words", [("--seeds", "0"), ("--seeds", "-3"), ("--seeds", "few"), ("--jobs", "0")])
+def test_a_number_of_stories_that_makes_no_sense_is_refused_in_plain_words(
+    words: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["simulation", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{words[0]}: {words[1]!r} is not a whole number of at least 1" in said
