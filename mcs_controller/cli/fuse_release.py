@@ -15,7 +15,7 @@ from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.api.resources import MCS_API, MEMBER_CLUSTERS, Resource, service_imports
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import CliError, UsageError
-from mcs_controller.cli.fuse_status import held_imports
+from mcs_controller.cli.fuse_status import check_is_broker, held_imports
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import FuseReleaseSettings
 from mcs_controller.clusterset.errors import MalformedObject
@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Release, and say what. Raises `UsageError`, `CliError`, `KubeError`, `ConfigError`."""
     settings = read_options(FuseReleaseSettings, arguments, os.environ)
-    if [bool(settings.import_), settings.member is not None, settings.all_].count(True) != 1:
+    if [bool(settings.import_), bool(settings.member), settings.all_].count(True) != 1:
         raise UsageError("say what to release: --import NAMESPACE/NAME, --member NAME, or --all")
-    if settings.member is not None:
-        return await _release_member(settings, settings.member)
+    if settings.member:
+        return await _release_members(settings, tuple(dict.fromkeys(settings.member)))
     if settings.for_ is not None:
         raise UsageError("--for is for --member: the release of an import is used once, at once")
     client = connect(settings.kubeconfig, settings.context, name="local")
@@ -101,27 +101,35 @@ async def _release_imports(client: Client, imports: Resource, held: Sequence[Hel
     print(f"{released} of {len(held)} held imports {_verb(dry_run)}")
 
 
-async def _release_member(settings: FuseReleaseSettings, member: str) -> int:
+async def _release_members(settings: FuseReleaseSettings, members: Sequence[str]) -> int:
+    """All of them, or none if the broker does not know one."""
     seconds = ALLOWED_SECONDS if settings.for_ is None else settings.for_
     file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     broker = connect(file, settings.broker_context, name="broker")
     until = rfc3339(SystemClock().now() + timedelta(seconds=seconds))
     body = {"metadata": {"annotations": {ANNOTATION_WITHDRAW: until}}}
-    namespace = member_namespace(member)
     try:
-        try:
-            await broker.get(MEMBER_CLUSTERS, member, namespace)
-        except NotFound as error:
-            raise CliError(f"the broker has no MemberCluster {member} in {namespace}: {error}") from error
-        if not settings.dry_run:
-            await broker.patch(MEMBER_CLUSTERS, member, body, namespace=namespace)
+        for member in members:
+            await _check_is_member(broker, member)
+        for member in members:
+            if not settings.dry_run:
+                await broker.patch(MEMBER_CLUSTERS, member, body, namespace=member_namespace(member))
+            print(
+                f"member {member}: {_verb(settings.dry_run)} in all clusters until {until}; what is held of "
+                "it goes with the next read of the members, and what it withdraws until then goes at once"
+            )
     finally:
         await broker.close()
-    print(
-        f"member {member}: {_verb(settings.dry_run)} in all clusters until {until}; what is held of it goes "
-        "with the next read of the members, and what it withdraws until then goes at once"
-    )
     return 0
+
+
+async def _check_is_member(broker: Client, member: str) -> None:
+    namespace = member_namespace(member)
+    try:
+        await broker.get(MEMBER_CLUSTERS, member, namespace)
+    except NotFound as error:
+        await check_is_broker(broker)
+        raise CliError(f"the broker has no MemberCluster {member} in {namespace}: {error}") from error
 
 
 def _verb(dry_run: bool) -> str:

@@ -7,19 +7,33 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from mcs_controller.api.names import WITHDRAW_ALLOWED
 from mcs_controller.api.resources import MCS_API, MEMBER_CLUSTERS, service_imports
 from mcs_controller.cli.connecting import connect, file_of_broker
+from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import FuseStatusSettings
-from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset import fuse
+from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.held import Held, held_of
 from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS, valid_seconds
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.discovery import served_resource
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.discovery import served_resource, served_versions
+from mcs_controller.kube.errors import NotFound
 
 _IMPORT_COLUMNS: Final = ("IMPORT", "REASON", "EXPORTED BY", "SINCE", "ENDS BY ITSELF")
+_ENDS_WHEN: Final = {
+    fuse.MASS_WITHDRAWAL: "only if exported again",
+    fuse.MASS_ENDPOINT_LOSS: "only if endpoints return",
+    fuse.EXPORTS_MISSING: "when its exporter is heard",
+    fuse.MEMBERS_SILENT: "when heartbeats return",
+}
+"""For a hold that no time ends."""
 _MEMBER_COLUMNS: Final = ("MEMBER", "IMPORTS HELD HERE", "RELEASE ON THE BROKER")
 
 
@@ -62,9 +76,23 @@ async def held_imports(client: Client) -> list[Held]:
     return sorted(found)
 
 
+async def check_is_broker(client: Client) -> None:
+    """Raises `CliError` if the API server serves no MemberClusters, and so is not the broker."""
+    if not await served_versions(client, MEMBER_CLUSTERS.group):
+        raise CliError(
+            "the API server that was named as the broker serves no MemberClusters: give the broker's "
+            "kubeconfig with --broker-kubeconfig, or its context with --broker-context"
+        )
+
+
 async def _members(broker: Client) -> list[Member]:
+    try:
+        listed = await broker.list(MEMBER_CLUSTERS)
+    except NotFound:
+        await check_is_broker(broker)
+        raise
     found = []
-    for body in (await broker.list(MEMBER_CLUSTERS)).items:
+    for body in listed.items:
         try:
             found.append(decode_member(body))
         except MalformedObject:
@@ -103,15 +131,33 @@ def as_tables(held: Sequence[Held], members: Sequence[Member]) -> str:
     if held:
         parts.append(_table(_IMPORT_COLUMNS, map(_row, held)))
     if by_member:
-        rows = ((name, str(number), release or "-") for name, number, release in by_member)
+        now_seconds = SystemClock().now().timestamp()
+        rows = (
+            (name, str(number), release_text(release, now_seconds)) for name, number, release in by_member
+        )
         parts.append(_table(_MEMBER_COLUMNS, rows))
     if not held:
         parts.append("nothing is held")
     return "\n\n".join(parts)
 
 
+def release_text(value: str, now_seconds: float) -> str:
+    """What a release's annotation means at a time since the epoch: agents ignore one that is not valid."""
+    if not value:
+        return "-"
+    if value == WITHDRAW_ALLOWED:
+        return f"{value}, for an hour from when an agent first reads it"
+    shown = cut(value, 40)
+    if seconds_of_time(value) is None:
+        return f"not valid: {shown} is no time such as 2026-01-31T18:00:00Z"
+    seconds = valid_seconds(value, now_seconds)
+    if not seconds:
+        return f"over since {shown}"
+    return f"until {shown}{', but a day at most' if seconds == RELEASE_MAX_SECONDS else ''}"
+
+
 def _row(one: Held) -> tuple[str, ...]:
-    ends = "released" if one.released else one.ends_at or "no"
+    ends = "released" if one.released else one.ends_at or _ENDS_WHEN.get(one.reason, "no")
     return str(one.service), one.reason, ",".join(one.clusters) or "-", one.since, ends
 
 

@@ -280,17 +280,20 @@ class FuseReleaseSettings:
     ]
     all_: Annotated[bool, Option("all that is held in this cluster", parse=switch, default="false")]
     member: Annotated[
-        str | None,
+        tuple[str, ...],
         Option(
-            "all that is held of a member in all clusters, and what it withdraws within --for",
+            "all that is held of a member in all clusters, and what it withdraws within --for; may be "
+            "repeated, or given with commas",
             parse=check_cluster_id,
             metavar="NAME",
+            repeatable=True,
         ),
     ]
     for_: Annotated[
         float | None,
         Option(
-            "how long the release of a member is valid, a day at most; without it, an hour",
+            "how long the release of a member is valid, such as 90s, 30m or 2h, a day at most; without "
+            "it, an hour",
             parse=release_duration,
             metavar="DURATION",
         ),

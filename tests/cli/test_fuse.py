@@ -1,6 +1,7 @@
 """`mcs-controller fuse` as people run it: what is held is listed, and what is selected is released."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, LABEL_MANAGED_BY, MANAGED_BY
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.cli.fuse_status import release_text
 from mcs_controller.clusterset.fuse import Hold, held_for_mass_withdrawal
 from mcs_controller.clusterset.model import ImportSpec, LocalImport, ServiceKey
 from mcs_controller.clusterset.syntax import seconds_of_time
@@ -111,13 +113,13 @@ async def test_status_lists_what_is_held_since_when_and_when_it_ends(tmp_path: P
     async with Scene(tmp_path).serving() as scene:
         ended = await scene.fuse("status")
         assert (ended.exit_code, ended.stderr) == (0, "")
-        assert [line.split() for line in ended.stdout.splitlines()] == [
-            ["IMPORT", "REASON", "EXPORTED", "BY", "SINCE", "ENDS", "BY", "ITSELF"],
-            ["shop/api", "ExportsMissing", "east,north", SINCE, "no"],
-            ["shop/silent", "MembersSilent", "north", SINCE, "no"],
+        assert [re.split("  +", line) for line in ended.stdout.splitlines()] == [
+            ["IMPORT", "REASON", "EXPORTED BY", "SINCE", "ENDS BY ITSELF"],
+            ["shop/api", "ExportsMissing", "east,north", SINCE, "when its exporter is heard"],
+            ["shop/silent", "MembersSilent", "north", SINCE, "when heartbeats return"],
             ["shop/web", "MassWithdrawal", "east", SINCE, ENDS],
-            [],
-            ["MEMBER", "IMPORTS", "HELD", "HERE", "RELEASE", "ON", "THE", "BROKER"],
+            [""],
+            ["MEMBER", "IMPORTS HELD HERE", "RELEASE ON THE BROKER"],
             ["east", "2", "-"],
             ["north", "2", "-"],
         ]
@@ -144,6 +146,33 @@ async def test_status_as_json_holds_the_same_and_the_release_of_members(tmp_path
             {"name": "east", "importsHeld": 2, "release": await scene.member_annotation("east")},
             {"name": "north", "importsHeld": 2, "release": None},
         ]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("", "-"),
+        ("allowed", "allowed, for an hour from when an agent first reads it"),
+        ("2026-01-01T13:00:00Z", "until 2026-01-01T13:00:00Z"),
+        ("2026-02-01T12:00:00Z", "until 2026-02-01T12:00:00Z, but a day at most"),
+        ("2026-01-01T11:00:00Z", "over since 2026-01-01T11:00:00Z"),
+        ("yes", "not valid: yes is no time such as 2026-01-31T18:00:00Z"),
+        ("2026-01-01T15:00:00+02:00", "not valid: 2026-01-01T15:00:00+02:00 is no time such as"),
+    ],
+)
+def test_status_says_whether_a_release_on_the_broker_is_valid(value: str, says: str) -> None:
+    now_seconds = seconds_of_time("2026-01-01T12:00:00Z")
+    assert now_seconds is not None
+    assert release_text(value, now_seconds).startswith(says)
+
+
+async def test_an_api_server_that_is_not_the_broker_is_named_as_that(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        west = write(tmp_path, "west.kubeconfig", scene.west.kubeconfig())
+        for words in (("status",), ("release", "--member", "east")):
+            ended = await scene.fuse(*words, "--broker-kubeconfig", str(west))
+            assert (ended.exit_code, ended.stdout) == (1, "")
+            assert "serves no MemberClusters" in ended.stderr
 
 
 async def test_where_nothing_is_held_status_says_so(tmp_path: Path) -> None:
@@ -201,6 +230,19 @@ async def test_release_of_a_member_is_valid_for_the_time_that_was_asked_for(tmp_
             assert abs(until_seconds - SystemClock().now().timestamp() - seconds) < 30
         assert await scene.member_annotation("north") is None
         assert await scene.annotations() == NOTHING
+
+
+async def test_several_members_are_all_released_or_none_if_one_is_unknown(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        ended = await scene.fuse("release", "--member", "east,south", broker=True)
+        assert (ended.exit_code, ended.stdout) == (1, "")
+        assert "no MemberCluster south" in ended.stderr
+        assert await scene.member_annotation("east") is None
+        ended = await scene.fuse("release", "--member", "east", "--member", "north", broker=True)
+        assert ended.exit_code == 0
+        said = [line.partition(":")[0] for line in ended.stdout.splitlines()]
+        assert said == ["member east", "member north"]
+        assert None not in [await scene.member_annotation(name) for name in ("east", "north")]
 
 
 @pytest.mark.parametrize(
