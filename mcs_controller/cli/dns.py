@@ -13,7 +13,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from mcs_controller.cli import dns_check
+from mcs_controller.cli import dns_check, dns_install
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.dns_worker import worker_command
 from mcs_controller.cli.drain import Drain
@@ -32,22 +32,32 @@ GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options, and those of `dns check`."""
+    """The command's options, and those of the commands below it."""
     add_options(parser, DnsSettings)
-    help_ = "compare what a DNS server answers with what the specification asks for this cluster"
-    commands = parser.add_subparsers(dest="action", metavar="[check]")
-    dns_check.add_arguments(
-        commands.add_parser(
-            "check", help=help_, description=f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
-        )
-    )
+    commands = parser.add_subparsers(dest="action", metavar="[check|install|uninstall]")
+    for name, help_, add in (
+        (
+            "check",
+            "compare what a DNS server answers with what the specification asks for this cluster",
+            dns_check.add_arguments,
+        ),
+        ("install", "make this cluster's DNS forward the zone to our DNS servers", dns_install.add_install),
+        ("uninstall", "take that out of this cluster's DNS again", dns_install.add_uninstall),
+    ):
+        description = f"{help_[0].upper()}{help_[1:]}."
+        add(commands.add_parser(name, help=help_, description=description, allow_abbrev=False))
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """Answer until cancelled; raises errors that need an operator."""
     gc.set_threshold(*GC_THRESHOLDS)
-    if arguments.action == "check":
-        return await dns_check.run(arguments)
+    match arguments.action:
+        case "check":
+            return await dns_check.run(arguments)
+        case "install":
+            return await dns_install.install(arguments)
+        case "uninstall":
+            return await dns_install.uninstall(arguments)
     settings = read_options(DnsSettings, arguments, os.environ)
     configure_logging(settings.log_level, settings.log_format)
     registry, health = CollectorRegistry(), Health()

@@ -3,6 +3,7 @@
 `docs/configuration.md` is checked against these classes, and a chart's values would carry the same names.
 """
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -24,7 +25,7 @@ from mcs_controller.options import (
 )
 
 
-def lease_namespace(text: str) -> str:
+def namespace_name(text: str) -> str:
     """The name of a namespace. Raises ValueError with what would be right."""
     if not is_dns_label(text):
         raise ValueError(f"{text!r} is not the name of a namespace: use lower-case letters, digits and '-'")
@@ -40,9 +41,30 @@ def lease_name(text: str) -> str:
 
 def import_name(text: str) -> ServiceKey:
     """The namespace and name of a ServiceImport. Raises ValueError with what would be right."""
+    return _service_key(text, "ServiceImport")
+
+
+def service_name(text: str) -> ServiceKey:
+    """The namespace and name of a Service. Raises ValueError with what would be right."""
+    return _service_key(text, "Service")
+
+
+def dns_server(text: str) -> str:
+    """An IP address, with or without a port. Raises ValueError with what would be right."""
+    address = text
+    if text.startswith("[") or text.count(":") == 1:
+        address = ListenAddress.parse(text).host
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address of a server: write 10.96.0.53 or 10.96.0.53:1053") from None
+    return text
+
+
+def _service_key(text: str, kind: str) -> ServiceKey:
     namespace, _, name = text.partition("/")
     if not (is_dns_label(namespace) and is_dns_label(name)):
-        raise ValueError(f"{text!r} is not the namespace and name of a ServiceImport: write NAMESPACE/NAME")
+        raise ValueError(f"{text!r} is not the namespace and name of a {kind}: write NAMESPACE/NAME")
     return ServiceKey(namespace, name)
 
 
@@ -157,7 +179,7 @@ class AgentSettings:
         ),
     ]
     lease_namespace: Annotated[
-        str, Option("namespace of the Lease", parse=lease_namespace, default="mcs-system")
+        str, Option("namespace of the Lease", parse=namespace_name, default="mcs-system")
     ]
     lease_name: Annotated[str, Option("name of the Lease", parse=lease_name, default="mcs-agent")]
     log_level: _Level
@@ -199,6 +221,55 @@ class DnsCheckSettings:
         ),
     ]
     zone: Annotated[str, Option("the zone that it answers for", parse=zone_name, default=DEFAULT_ZONE)]
+    kubeconfig: _Kubeconfig
+    context: _Context
+
+
+_Zone = Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
+_ClusterDnsNamespace = Annotated[
+    str,
+    Option("namespace of the ConfigMaps of the cluster's DNS", parse=namespace_name, default="kube-system"),
+]
+_DryRun = Annotated[bool, Option("only print what would be changed", parse=switch, default="false")]
+
+
+@dataclass(frozen=True, slots=True)
+class DnsInstallSettings:
+    """`mcs-controller dns install`."""
+
+    forward_to: Annotated[
+        tuple[str, ...],
+        Option(
+            "address of a DNS server of ours, instead of those of --dns-service; may be repeated, or given "
+            "with commas",
+            parse=dns_server,
+            metavar="ADDR[:PORT]",
+            repeatable=True,
+        ),
+    ]
+    dns_service: Annotated[
+        ServiceKey,
+        Option(
+            "the Service of our DNS servers",
+            parse=service_name,
+            metavar="NAMESPACE/NAME",
+            default="mcs-system/mcs-dns",
+        ),
+    ]
+    zone: _Zone
+    dns_namespace: _ClusterDnsNamespace
+    dry_run: _DryRun
+    kubeconfig: _Kubeconfig
+    context: _Context
+
+
+@dataclass(frozen=True, slots=True)
+class DnsUninstallSettings:
+    """`mcs-controller dns uninstall`."""
+
+    zone: _Zone
+    dns_namespace: _ClusterDnsNamespace
+    dry_run: _DryRun
     kubeconfig: _Kubeconfig
     context: _Context
 

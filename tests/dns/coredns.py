@@ -25,6 +25,10 @@ class CoreDns:
         corefile.write_text(here.replace("10.96.0.53", zone_server))
         assert "forward" in stanza
         assert zone_server in corefile.read_text()
+        await self.run(corefile)
+
+    async def run(self, corefile: Path) -> None:
+        """With a whole configuration that answers on our port; returns when it answers for the zone."""
         self._process = ServerProcess(
             f"coredns-{self.port}", [self._program, "-conf", corefile], self._folder
         )
