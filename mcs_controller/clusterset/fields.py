@@ -21,7 +21,7 @@ from mcs_controller.clusterset.syntax import (
     is_dns_label,
     is_qualified_name,
     is_subdomain,
-    seconds_of_time,
+    seconds_of_change,
     string_map,
 )
 
@@ -140,12 +140,12 @@ def local_key(metadata: Json) -> ServiceKey:
     return ServiceKey(intern(text(metadata, "namespace")), intern(text(metadata, "name")))
 
 
-def time_seconds(parent: Json, field: str) -> float:
-    """Seconds since the epoch of the time in the field, 0.0 when absent."""
+def change_seconds(parent: Json, field: str) -> float:
+    """Seconds since the epoch of the change in the field, 0.0 when absent, or no time of a change."""
     value = text(parent, field)
     if not value:
         return 0.0
-    seconds = seconds_of_time(value)
+    seconds = seconds_of_change(value)
     if seconds is None:
         raise bad(field, value, "a time in UTC")
     return seconds

@@ -21,6 +21,8 @@ _PART: Final = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _is_subdomain = re.compile(rf"{_PART}(?:\.{_PART})*").fullmatch
 _is_value = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?").fullmatch
 _is_time = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z").fullmatch
+LATEST_CHANGE_SECONDS: Final = 2.0**33
+"""In the year 2242: until then a float holds microseconds."""
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _is_ipv4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}").fullmatch
 
@@ -161,6 +163,18 @@ def seconds_of_time(text: str) -> float | None:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         return None
+
+
+def seconds_of_change(text: str) -> float | None:
+    """Seconds since the epoch of the time of a change; None if the text is no time in UTC.
+
+    0.0 (unknown) for a time before 1970 or after `LATEST_CHANGE_SECONDS`, which cannot be written again, or
+    not exactly.
+    """
+    seconds = seconds_of_time(text)
+    if seconds is None:
+        return None
+    return seconds if 0.0 <= seconds <= LATEST_CHANGE_SECONDS else 0.0
 
 
 def micro_time(seconds: float) -> str:

@@ -222,6 +222,14 @@ def test_a_members_release_is_one_annotation_and_no_other() -> None:
         assert decode_member({"metadata": {**metadata, "annotations": said}}).release == release
 
 
+@pytest.mark.parametrize(
+    "time", ["9999-12-31T23:59:59.999999Z", "2242-03-16T12:56:32.000001Z", "0001-01-01T00:00:00Z"]
+)
+def test_a_time_of_change_that_could_not_be_written_again_is_unknown(time: str) -> None:
+    assert decode.exported_service(raw_exported_service(changedAt=time)).changed_at_seconds == 0.0
+    assert decode.exported_slice(raw_exported_slice(changedAt=time)).changed_at_seconds == 0.0
+
+
 def test_what_does_not_say_when_it_changed_changed_at_no_time() -> None:
     assert decode.exported_service(raw_exported_service()).changed_at_seconds == 0.0
     assert decode.exported_slice(raw_exported_slice()).changed_at_seconds == 0.0

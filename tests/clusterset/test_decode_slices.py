@@ -104,6 +104,15 @@ def imported(**labels: str) -> dict[str, Any]:
     )
 
 
+def test_when_the_source_of_an_imported_slice_changed_is_read_unless_it_could_not_be_written_again() -> None:
+    for time, seconds in (("2026-01-01T00:00:01Z", 1_767_225_601.0), ("9999-12-31T23:59:59.999999Z", 0.0)):
+        raw = imported()
+        raw["metadata"]["annotations"] = {"mcs-controller.io/source-changed-at": time}
+        found = decode.imported_slice(raw)
+        assert found is not None
+        assert found.changed_at_seconds == seconds
+
+
 @pytest.mark.requirement("MCS-EPS-02", "MCS-EPS-08")
 def test_an_imported_slice_of_ours_is_read() -> None:
     raw = imported()

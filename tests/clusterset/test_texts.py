@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from mcs_controller.clusterset.model import AddressFamily
 from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
 from mcs_controller.clusterset.syntax import (
+    LATEST_CHANGE_SECONDS,
     MAX_ANNOTATIONS_BYTES,
     endpoint_address,
     is_label_value,
     is_qualified_name,
     micro_time,
     parse_ip,
+    seconds_of_change,
     seconds_of_time,
 )
 
@@ -171,6 +173,30 @@ def test_times_are_read_and_written_in_utc_with_microseconds() -> None:
 )
 def test_what_is_no_time_in_utc(text: str) -> None:
     assert seconds_of_time(text) is None
+
+
+@given(st.floats(0.0, LATEST_CHANGE_SECONDS))
+def test_a_time_of_change_can_be_written_and_read_again_to_the_microsecond(seconds: float) -> None:
+    found = seconds_of_change(micro_time(seconds))
+    assert found is not None
+    assert abs(found - seconds) <= 0.000002
+    assert seconds_of_change(micro_time(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:00:00Z", 0.0),
+        ("1969-12-31T23:59:59.999999Z", 0.0),
+        ("0001-01-01T00:00:00Z", 0.0),
+        ("2242-03-16T12:56:32Z", LATEST_CHANGE_SECONDS),
+        ("2242-03-16T12:56:32.000003Z", 0.0),
+        ("9999-12-31T23:59:59.999999Z", 0.0),
+        ("soon", None),
+    ],
+)
+def test_a_change_before_1970_or_in_centuries_was_at_no_known_time(text: str, seconds: float | None) -> None:
+    assert seconds_of_change(text) == seconds
 
 
 @given(st.ip_addresses(v=4))

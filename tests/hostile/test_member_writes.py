@@ -217,7 +217,9 @@ async def everything_of_others(world: Clusterset) -> dict[str, Object]:
 
 @pytest.mark.requirement("MCS-RBAC-06", "MCS-IMP-17")
 @pytest.mark.parametrize("case", CASES)
-async def test_whatever_a_member_writes_the_services_of_others_go_on(case: str) -> None:
+async def test_whatever_a_member_writes_the_services_of_others_go_on(
+    case: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with Clusterset("east", "west", dead_member_policy="keep") as world:
         east, west = world["east"], world["west"]
         await world.admit("mars")
@@ -253,9 +255,27 @@ async def test_whatever_a_member_writes_the_services_of_others_go_on(case: str) 
             own = {one["metadata"]["name"] for one in await cluster.all_of(IMPORTS, "shop")}
             assert own >= {"web", "own"}
         assert len(rewrites) > 15
+        assert not [one for one in caplog.messages if one.endswith("a bug")]
         # Both grow with what mars writes, and no faster.
         assert len(west.agent.wire.writes) - written < WRITES_FOR_EACH * len(rewrites) + WRITES_FOR_OTHERS
         assert west.agent.reconciles("imports") - looks < LOOKS_FOR_EACH * len(rewrites) + WRITES_FOR_OTHERS
+
+
+@pytest.mark.requirement("MCS-RBAC-06", "MCS-IMP-17")
+@pytest.mark.parametrize("changed_at", ["9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000000Z"])
+async def test_a_slice_changed_at_no_possible_time_stops_no_slice_of_others(changed_at: str) -> None:
+    """Mars comes before west when the slices of one service are written."""
+    async with Clusterset("east", "west", dead_member_policy="keep") as world:
+        await world.admit("mars")
+        await world.exported_by("west")
+        await exporting("web", slice_spec={"changedAt": changed_at})(world, 1)
+        await world.settle()
+        await world["west"].endpoints("shop", "web", "10.2.7.1")
+
+        async def arrived() -> bool:
+            return await world["east"].addresses_of("shop", "web", "west") == {"10.2.7.1"}
+
+        await world.until(arrived, within_seconds=ARRIVES_WITHIN_SECONDS)
 
 
 def without(body: Object, *names: str) -> Object:

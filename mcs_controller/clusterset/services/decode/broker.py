@@ -11,6 +11,7 @@ from mcs_controller.clusterset.fields import (
     affinity,
     an_object,
     bad,
+    change_seconds,
     child,
     internal_traffic_policy,
     ip_families,
@@ -19,7 +20,6 @@ from mcs_controller.clusterset.fields import (
     service_ports,
     string_pairs,
     text,
-    time_seconds,
     traffic_distribution,
 )
 from mcs_controller.clusterset.membership.limits import ADDRESSES_PER_ENDPOINT_MAX
@@ -74,7 +74,7 @@ def exported_service(raw: Json) -> ExportRecord:
         ip_families=families,
         labels=exportable_labels(string_pairs(spec, "exportedLabels")),
         annotations=exportable_annotations(string_pairs(spec, "exportedAnnotations")),
-        changed_at_seconds=time_seconds(spec, "changedAt"),
+        changed_at_seconds=change_seconds(spec, "changedAt"),
         withdrawn=spec.get("withdrawn") is True,
     )
 
@@ -95,4 +95,4 @@ def exported_slice(raw: Json) -> SourceSlice:
     slice_name = required_name(spec, "sliceName")
     check_name(metadata, exported_slice_name(key.namespace, slice_name))
     content = published_content(slice_content(spec, ADDRESSES_PER_ENDPOINT_MAX))
-    return SourceSlice(cluster, key, slice_name, content, time_seconds(spec, "changedAt"))
+    return SourceSlice(cluster, key, slice_name, content, change_seconds(spec, "changedAt"))

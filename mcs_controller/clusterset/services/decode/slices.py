@@ -45,7 +45,7 @@ from mcs_controller.clusterset.syntax import (
     endpoint_address,
     is_dns_label,
     is_label_value,
-    seconds_of_time,
+    seconds_of_change,
 )
 
 
@@ -325,5 +325,5 @@ def imported_slice_any_manager(raw: Json) -> ImportedSlice | None:
         slice_content(raw, max_ports=MAX_IMPORTED_PORTS),
         derived_name,
         import_owner_uid(metadata),
-        seconds_of_time(text(child(metadata, "annotations"), ANNOTATION_SOURCE_CHANGED_AT)) or 0.0,
+        seconds_of_change(text(child(metadata, "annotations"), ANNOTATION_SOURCE_CHANGED_AT)) or 0.0,
     )
