@@ -170,7 +170,7 @@ class ExportedServiceSpec(WireModel):
     exported_at: Timestamp
     """The ServiceExport's own creationTimestamp in the member. The oldest export wins a conflict."""
     changed_at: Timestamp | None = None
-    """When the member saw this content, by its clock; for measuring how long changes travel."""
+    """When the member saw this content, by its clock; never goes back: of two states, the later is newer."""
     withdrawn: bool | None = None
     """The member has taken the export back and is about to delete this; it counts as no export any more."""
     type: Literal["ClusterSetIP", "Headless"]
@@ -238,7 +238,7 @@ class ExportedEndpointSliceSpec(WireModel):
     slice_name: ObjectName
     """Name of the EndpointSlice in the member."""
     changed_at: Timestamp | None = None
-    """When the member saw this content, by its clock; for measuring how long changes travel."""
+    """When the member saw this content, by its clock; never goes back: of two states, the later is newer."""
     address_type: Literal["IPv4", "IPv6"]
     """IP family of all addresses in the slice."""
     ports: Ports

@@ -30,7 +30,6 @@ from mcs_controller.controllers.services.exports.export_status import ExportStat
 from mcs_controller.controllers.services.exports.exporter import Exporter
 from mcs_controller.controllers.services.exports.mirror import OwnMirror
 from mcs_controller.controllers.services.stores.broker import BrokerStores
-from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError
@@ -102,14 +101,13 @@ class East:
             events=Told(),
         )
         self.broker = BrokerStores(context, MembershipController(context).members)
-        self.mirror = OwnMirror(self.broker, context.clock)
+        self.mirror = OwnMirror(self.broker)
         local = SimpleNamespace(
             cluster_id="east",
             client=world["east"].api,
             exports=self.exports,
             exports_resource=service_exports,
             synced=lambda: self.local_synced,
-            stamps=Stamps(LoopClock()),
             loaded=lambda key: self.is_loaded,
             load_problem=lambda key: self.load_problem,
             evaluation=self.evaluations.get,
@@ -119,6 +117,7 @@ class East:
             own_records=self.broker.own_records,
             own_slices=self.broker.own_slices,
             own_namespace=self.broker.own_namespace,
+            stamps=self.broker.stamps,
             exports_synced=lambda: self.broker_synced,
             exports_current=lambda: self.broker_current,
         )

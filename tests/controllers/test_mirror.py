@@ -45,7 +45,7 @@ class Mirrored:
             events=Told(),
         )
         self.broker = BrokerStores(context, MembershipController(context).members)
-        self.mirror = OwnMirror(self.broker, context.clock)
+        self.mirror = OwnMirror(self.broker)
         self.mirror.listen(changed=self.changed.append, broke=self.broke.append)
 
     async def record(self, name: str = "web") -> Entry[ExportRecord]:

@@ -88,6 +88,11 @@ class Membership:
         return self._presence.verified
 
     @property
+    def heartbeat_seconds(self) -> float:
+        """This cluster's latest heartbeat, of whichever replica, since the epoch; 0.0 if unknown."""
+        return self._presence.heartbeat_seconds
+
+    @property
     def excluded(self) -> bool:
         """Whether the broker answers but has no MemberCluster of ours."""
         return self._presence.excluded

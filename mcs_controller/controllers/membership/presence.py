@@ -25,6 +25,7 @@ from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member, encode_statement
 from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.client import Client, JsonObject
@@ -85,6 +86,11 @@ class Presence:
         self._stated_at = ""
         self._on_change: list[Callable[[], None]] = []
         self._on_break: list[Callable[[str], None]] = []
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """The latest heartbeat of this cluster that was written or seen, since the epoch; 0.0 if none."""
+        return seconds_of_time(self._heartbeat) or 0.0
 
     def listen(self, *, changed: Callable[[], None], broke: Callable[[str], None]) -> Callable[[], None]:
         """Call `changed` when the outcome of a round differs from the last, and `broke` with the reason.

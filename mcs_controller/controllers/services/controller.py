@@ -31,7 +31,7 @@ class ServicesController(Controller):
         self.stores = stores = Stores.of(context, members)
         self._membership = membership
         evidence = Evidence()
-        mirror = OwnMirror(stores.broker, context.clock)
+        mirror = OwnMirror(stores.broker)
         metrics = ServicesMetrics(context.registry)
         self._exporter = Exporter(context, stores, members, evidence, mirror)
         importer = Importer(context, stores, members, evidence, metrics)

@@ -180,7 +180,7 @@ class Exporter:
         is_right = held is not None and self._mirror.is_record_right(held, record)
         if is_right and not self._own_limits.unpublished(key):
             return await self._mirror_slices(key)
-        now_seconds = self._local.stamps.next_seconds(held.value.changed_at_seconds if held else 0.0)
+        now_seconds = self._broker.stamps.next_seconds(held.value.changed_at_seconds if held else 0.0)
         body = encode.exported_service(record, now_seconds)
         if (refusal := self._own_limits.refuses_record(record, body)) is not None:
             if self._may_withdraw(key):
@@ -219,10 +219,10 @@ class Exporter:
             published = published_slice(source)
             if held is not None and self._mirror.is_slice_right(held, published):
                 continue
-            changed_at_seconds = source.changed_at_seconds
-            if held is not None and held.value.changed_at_seconds >= changed_at_seconds:
-                changed_at_seconds = self._local.stamps.next_seconds(held.value.changed_at_seconds)
-                published = replace(published, changed_at_seconds=changed_at_seconds)
+            changed_at_seconds = self._broker.stamps.of_content(
+                source.changed_at_seconds, held.value.changed_at_seconds if held is not None else 0.0
+            )
+            published = replace(published, changed_at_seconds=changed_at_seconds)
             body = encode.exported_slice(published, changed_at_seconds)
             if (refused := self._own_limits.refuses_slice(source, body)) is not None:
                 refusal = refused

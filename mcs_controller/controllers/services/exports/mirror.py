@@ -21,8 +21,6 @@ from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlic
 from mcs_controller.clusterset.services import decode, encode
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.services.stores.broker import BrokerStores
-from mcs_controller.controllers.services.stores.stamps import Stamps
-from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import ServerError, TransportError
 from mcs_controller.kube.store import Entry, Key, is_older
 
@@ -37,14 +35,14 @@ T = TypeVar("T", ExportRecord, SourceSlice)
 class OwnMirror:
     """Writes and removes this cluster's records and slices. All methods raise `KubeError`."""
 
-    def __init__(self, broker: BrokerStores, clock: Clock) -> None:
+    def __init__(self, broker: BrokerStores) -> None:
         self.records = ObjectWriter(
             broker.client, lambda: EXPORTED_SERVICES, broker.own_records, decode.exported_service
         )
         self.slices = ObjectWriter(
             broker.client, lambda: EXPORTED_ENDPOINT_SLICES, broker.own_slices, decode.exported_slice
         )
-        self._stamps = Stamps(clock)
+        self._stamps = broker.stamps
         self._removed_at_seconds: dict[tuple[str, Key], float] = {}
         # UID and version that the last update without an answer was based on.
         self._unanswered: dict[tuple[str, Key], tuple[str, str]] = {}
@@ -96,7 +94,7 @@ class OwnMirror:
             emptied = replace(slice_.value, content=replace(slice_.value.content, endpoints=()))
             slice_ = await self.update_slice(
                 slice_,
-                encode.exported_slice(emptied, self._stamps.next_seconds(slice_.value.changed_at_seconds)),
+                encode.exported_slice(emptied, self._stamps.of_removal(slice_.value.changed_at_seconds)),
             )
         self._remember_removal("slice", slice_.key)
         await self.slices.delete(slice_)

@@ -15,6 +15,7 @@ from mcs_controller.clusterset.services import decode
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.stores.intake import Intake, Revisit
+from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.store import Entry, is_older
 from mcs_controller.kube.tasks import Tasks
@@ -28,7 +29,7 @@ def _service_of(entry: Entry[ExportRecord] | Entry[SourceSlice]) -> ServiceKey:
 
 
 class BrokerStores:
-    """The broker's objects, and the informers that hold them."""
+    """The broker's objects, and the informers that hold them; `stamps` gives the times of changes."""
 
     def __init__(self, context: Context, membership: Membership) -> None:
         informers = context.broker
@@ -89,6 +90,9 @@ class BrokerStores:
         self._slice_intake.follow(self.slices)
         self.own_record_intake.follow(self.own_records)
         self.own_slice_intake.follow(self.own_slices)
+        self.stamps = Stamps(context.clock, lambda: membership.heartbeat_seconds)
+        self.stamps.follow(self.own_records)
+        self.stamps.follow(self.own_slices)
         self._informers: tuple[Informer[Any], ...] = (
             self.records, self.slices, self.own_records, self.own_slices
         )  # fmt: skip

@@ -67,12 +67,12 @@ class LocalStores:
     that serve the import `key`.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, stamps: Stamps) -> None:
         informers, random = context.local, context.random
         client = informers.client
         self.cluster_id = context.config.cluster_id
         self.client = client
-        self.stamps = Stamps(context.clock)
+        self._stamps = stamps
         self._loaded: set[ServiceKey] = set()
         # By namespace, in the order of arrival, which decides which exports are within limits.
         self._unloaded: dict[str, dict[ServiceKey, None]] = {}
@@ -248,7 +248,7 @@ class LocalStores:
         source = decode.source_slice(raw, self.cluster_id)
         if source is None:
             return None
-        return replace(source, changed_at_seconds=self.stamps.next_seconds())
+        return replace(source, changed_at_seconds=self._stamps.next_seconds())
 
     def _export_changed(self, old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
         if old is None and new is not None and self.exports.synced():

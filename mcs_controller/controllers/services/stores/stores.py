@@ -24,7 +24,8 @@ class Stores:
     @classmethod
     def of(cls, context: Context, membership: Membership) -> "Stores":
         """Empty stores, whose informers are added to the context."""
-        local, broker = LocalStores(context), BrokerStores(context, membership)
+        broker = BrokerStores(context, membership)
+        local = LocalStores(context, broker.stamps)
         retained = Retained(broker, membership)
         own_limits = OwnLimits(context, broker, membership)
         view = ClustersetView(local, broker, retained, membership, own_limits)
