@@ -133,7 +133,8 @@ class EndpointFuse:
         if not self._holds:
             _log.error(
                 "the ready endpoints of %d of %d imported services vanished at once, and their exports did "
-                "not: keeping the last known ones until endpoints return, or an operator releases them",
+                "not: holding the last known ones until endpoints return, the hold is over, or somebody "
+                "releases them: see `mcs-controller fuse status`",
                 len(self._losers),
                 len(self._clusters),
             )

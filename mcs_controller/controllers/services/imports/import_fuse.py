@@ -178,7 +178,8 @@ class ImportFuse:
         if holding and not self.holding:
             _log.error(
                 "%d of %d imported services have no exporter any more (%d withdrawn within the last minute): "
-                "holding the rest until exports return or an operator releases them",
+                "holding the rest until exports return, the hold is over, or somebody releases them: see "
+                "`mcs-controller fuse status`",
                 len(self._missing) + recent,
                 len(self._ours) + recent,
                 recent,
