@@ -292,7 +292,7 @@ class Member:
     word that what the member withdraws, or its silence, is no fault, "" without one
     (`membership/release.py`). `limits` are the fields of `limits.Limits` that the administrator set for it.
     `owns` are the namespaces and names (`namespace/name`) that belong to it. `exported` is the member's last
-    statement, None from an older version.
+    statement, None if its MemberCluster has none yet. `object_uid` is the UID of that MemberCluster.
     """
 
     cluster: str
@@ -305,3 +305,4 @@ class Member:
     limits: tuple[tuple[str, int], ...] = ()
     owns: frozenset[str] = frozenset()
     exported: Statement | None = None
+    object_uid: str = ""

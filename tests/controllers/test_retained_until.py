@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from mcs_controller.clusterset.membership.statement import (
-    HEARTBEATS_WITHOUT_STATEMENT,
-    SECONDS_WITHOUT_STATEMENT,
-)
+from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.services.naming import imported_slice_name
 from mcs_controller.controllers.services.stores import retained as module
 from mcs_controller.controllers.services.stores.retained import DOUBT_AGAIN_SECONDS
 from tests.clusterset.builders import WEB
-from tests.controllers.keeping import API, SLICE, World, exported
+from tests.controllers.keeping import API, AT, SLICE, World, exported
 
 pytestmark = pytest.mark.looptime
 
@@ -121,42 +119,46 @@ async def test_of_a_member_that_is_removed_or_may_go_everything_kept_goes_with_t
         assert world.news() == []
 
 
-async def test_a_member_that_states_nothing_has_to_be_heard_of_for_a_while() -> None:
+async def test_a_member_that_states_nothing_is_waited_for_however_long_it_is_there() -> None:
     world = exported()
-    world.look()
-    world.look(heartbeats=HEARTBEATS_WITHOUT_STATEMENT)
-    assert world.news() == []
-    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT)
-    world.look(heartbeats=HEARTBEATS_WITHOUT_STATEMENT - 1)
-    assert world.news() == []
-    world.look(heartbeats=HEARTBEATS_WITHOUT_STATEMENT)
-    assert world.news() == ["accounted east", "accounted north"]
-
     world.lose_slice()
     world.news()
-    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT - 1)
-    world.look(heartbeats=2 * HEARTBEATS_WITHOUT_STATEMENT)
+    for _ in range(20):
+        await asyncio.sleep(10)
+        world.look()
     assert world.sources() == [("east", "web-abc")]
-    await asyncio.sleep(1)
-    world.look(heartbeats=2 * HEARTBEATS_WITHOUT_STATEMENT - 1)
-    assert world.sources() == [("east", "web-abc")]
-    world.look(heartbeats=2 * HEARTBEATS_WITHOUT_STATEMENT)
+    assert world.news() == []
+    assert not world.retained.accounted("east", WEB)
+
+    world.look("east", records=1, slices=0)
     assert world.sources() == []
-    assert world.news() == ["let go mcs-member-east shop.web-abc", "released web"]
+    assert world.retained.accounted("east", WEB)
+
+
+async def test_a_statement_that_a_restore_brings_back_ends_nothing_though_a_newer_one_waits_to_agree() -> (
+    None
+):
+    world = exported()
+    world.look_again(3)
+    world.look("east", records=1, slices=2)
+    world.members["east"] = replace(
+        world.members["east"], exported=statement(AT.format(0, 0), ["shop.web"], ["shop.web-abc"])
+    )
+    world.look_again()
+    assert not world.retained.slice_accounted("east", "another")
 
 
 async def test_as_long_as_the_stores_are_not_current_nobody_is_heard() -> None:
     world = exported()
-    world.look()
-    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT)
     world.current = False
-    world.look(heartbeats=9)
+    world.look_again(3)
+    world.look("east", records=1, slices=1)
     world.current = True
-    world.look(heartbeats=9)
-    assert world.news() == [], "they count from when the stores are current again"
-    await asyncio.sleep(SECONDS_WITHOUT_STATEMENT)
-    world.look(heartbeats=9)
-    assert world.news() == ["accounted east", "accounted north"]
+    world.look_again()
+    assert world.news() == [], "it counts from when the stores are current again"
+    world.look_again()
+    world.look("east", records=1, slices=1)
+    assert world.news() == ["accounted east"]
 
 
 # Memory

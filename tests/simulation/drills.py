@@ -11,7 +11,7 @@ import math
 from random import Random
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.clusterset.fuse import SERVICES_MINIMUM
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.reflector import LONGEST_RETRY_SECONDS
@@ -33,8 +33,6 @@ class Drills:
     async def lost_while_down(self, random: Random) -> None:
         """What a member published is lost while an importer is down, and the member cannot repair it."""
         exporter, importer = random.sample(self._world.names, 2)
-        if not self._has_stated(exporter):
-            return
         self._story.struck.add("")
         self._story.note(f"{exporter} is cut off, {importer} is killed")
         fault = self._world.broker.faults.refuse_connections(users=[f"member-{exporter}"])
@@ -49,8 +47,6 @@ class Drills:
     async def lost_and_refused(self, random: Random) -> None:
         """The same, and the member is there, but each repair fails."""
         exporter = self._story.some_cluster(random)
-        if not self._has_stated(exporter):
-            return
         self._story.struck.add("")
         self._story.note(f"broker: nothing that {exporter} publishes is taken")
         fault = self._world.broker.faults.fail(
@@ -63,14 +59,6 @@ class Drills:
         await asyncio.sleep(random.choice(WITHOUT_HEARTBEATS_SECONDS))
         self._story.note(f"broker: {exporter} may publish again")
         fault.lift()
-
-    def _has_stated(self, name: str) -> bool:
-        """One that never said what it exports is taken for an older version: its silence is believed."""
-        return any(
-            (body.get("status") or {}).get("exported")
-            for body in held(self._world.broker, MEMBER_CLUSTERS)
-            if body["metadata"]["name"] == name
-        )
 
     async def _lose(self, exporter: str) -> None:
         namespace = f"mcs-member-{exporter}"

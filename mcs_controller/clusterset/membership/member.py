@@ -62,11 +62,12 @@ def decode_member(raw: Json) -> Member:
         limits=_limits(child(spec, "limits")),
         owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
         exported=_statement(child(status, "exported")),
+        object_uid=text(metadata, "uid"),
     )
 
 
 def _statement(raw: Json) -> Statement | None:
-    """What the member states; None if it cannot be read, or comes from a version that states nothing."""
+    """What the member states; None if it has stated nothing yet, or it cannot be read."""
     at = text(raw, "at")
     services, slices = integer(raw, "services"), integer(raw, "endpointSlices")
     if len(at) != len("2026-01-01T00:00:00.000000Z") or services is None or slices is None:

@@ -3,22 +3,21 @@
 An object that is missing on the broker need not be gone: the broker may have lost it. So each member states,
 with its heartbeat, how many records and slices it wants there, and a digest of their names. If an importer's
 copy of the broker agrees, nothing is missing. A statement counts only once, and only if it is newer than all
-earlier ones: a broker that was restored from a backup brings old statements back.
+earlier ones of the same MemberCluster: a broker that was restored from a backup brings old statements back.
+A heartbeat proves nothing: a member that has not stated anything yet is waited for.
 """
 
 import hashlib
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mcs_controller.clusterset.model import Statement
 
 SETBACKS: Final = 6
 """After so many statements with times in the past, the member's clock was set back; it is no backup."""
-HEARTBEATS_WITHOUT_STATEMENT: Final = 2
-SECONDS_WITHOUT_STATEMENT: Final = 30.0
-"""Older versions state nothing: so many heartbeats and seconds are needed before missing data counts as
-gone."""
+OBJECTS_MAX: Final = 8
+"""Of so many former MemberClusters of one member the latest statement is remembered."""
 
 _DIGEST_CHARS: Final = 16
 
@@ -47,42 +46,45 @@ def agrees(said: Statement, records: Collection[str], slices: Collection[str]) -
 class Heard:
     """What one reader has heard from one member since the reader started.
 
-    `newest` is the latest time of a statement, `last` the time of the last one read. `heartbeats` counts the
-    changes of the heartbeat. `fresh`: the last read brought a statement that counts.
+    `object_uid` is the MemberCluster in which it was stated, `newest` the latest time of a statement, `last`
+    the time of the last one read. `fresh`: the last read brought a statement that counts. `former` has the
+    latest times of earlier MemberClusters of the member, by UID.
     """
 
-    heartbeat: str
+    object_uid: str
     newest: str = ""
     last: str = ""
     setbacks: int = 0
-    heartbeats: int = 0
     fresh: bool = False
-
-    @property
-    def states(self) -> bool:
-        """Whether the member makes statements; older versions do not."""
-        return bool(self.newest)
+    former: Mapping[str, str] = field(default_factory=dict)
 
 
-def hear(before: Heard | None, heartbeat: str, said: Statement | None) -> Heard:
-    """The state after one more read. A statement from before the first read does not count."""
+def hear(before: Heard | None, object_uid: str, said: Statement | None) -> Heard:
+    """The state after one more read. What a MemberCluster states when first seen does not count."""
     at = said.at if said is not None else ""
     if before is None:
-        return Heard(heartbeat, newest=at, last=at)
-    now = replace(
-        before,
-        heartbeat=heartbeat,
-        heartbeats=before.heartbeats + (heartbeat != before.heartbeat),
-        fresh=False,
-    )
+        return Heard(object_uid, newest=at, last=at)
+    if object_uid != before.object_uid:
+        return _hear_in_another(before, object_uid, at)
+    now = replace(before, fresh=False)
     if not at or at == before.last:
         return now
-    if at > before.newest:
-        # This includes the first statement of a member that was upgraded since the first read.
-        return replace(now, newest=at, last=at, setbacks=0, fresh=True)
-    if before.setbacks + 1 >= SETBACKS:
+    if at > before.newest or before.setbacks + 1 >= SETBACKS:
         return replace(now, newest=at, last=at, setbacks=0, fresh=True)
     return replace(now, last=at, setbacks=before.setbacks + 1)
+
+
+def _hear_in_another(before: Heard, object_uid: str, at: str) -> Heard:
+    """The MemberCluster was made anew, or a restore brought an earlier one back.
+
+    The member's clock may have been set back since it stated something in the former one. No statement in
+    the new one is older than that, so their times need not be later.
+    """
+    former = {uid: newest for uid, newest in before.former.items() if uid != object_uid}
+    former[before.object_uid] = before.newest
+    while len(former) > OBJECTS_MAX:
+        del former[next(iter(former))]
+    return Heard(object_uid, newest=max(at, before.former.get(object_uid, "")), last=at, former=former)
 
 
 def miss(before: Heard) -> Heard:

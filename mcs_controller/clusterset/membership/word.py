@@ -1,7 +1,7 @@
 """For how long a member has been stating what it exports: the time that ends a hold of the fuse.
 
-A member speaks by a new statement, or by a new heartbeat if its version makes no statements. The time between
-two words counts once the second one is read, if the two are not further apart than a member may be silent.
+A member speaks by a new statement. The time between two words counts once the second one is read, if the two
+are not further apart than a member may be silent.
 So the time stands still while a member is silent, while its leader is away, and while the broker is away.
 After the broker's history broke, it goes on with the second word after that.
 """

@@ -245,14 +245,14 @@ class Membership:
         missing = self._missing()
         known = {**missing, **members}
         self.heard = {cluster: miss(heard) for cluster, heard in self.heard.items() if cluster in missing} | {
-            cluster: hear(self.heard.get(cluster), member.heartbeat, member.exported)
+            cluster: hear(self.heard.get(cluster), member.object_uid, member.exported)
             for cluster, member in members.items()
             if cluster != self._config.cluster_id
         }
         self._words = word.observe(
             self._words,
             self._present,
-            self._spoke(members),
+            {cluster for cluster, heard in self.heard.items() if heard.fresh},
             passed_seconds=passed_seconds,
             timeout_seconds=self._config.member_timeout_seconds,
         )
@@ -285,15 +285,6 @@ class Membership:
         if now_sure:
             for listener in self._sure_listeners:
                 listener()
-
-    def _spoke(self, members: Mapping[str, Member]) -> set[str]:
-        """The members with a new statement, or a new heartbeat if they make no statements."""
-        return {
-            cluster
-            for cluster in members
-            if (heard := self.heard.get(cluster)) is not None
-            and (heard.fresh if heard.states else self._liveness.members[cluster].seconds == 0.0)
-        }
 
     def _see_releases(self, known: Mapping[str, Member], now_seconds: float) -> None:
         values = {cluster: member.release for cluster, member in known.items() if member.release}

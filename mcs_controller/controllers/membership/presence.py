@@ -167,7 +167,7 @@ class Presence:
         raw = await self._broker.get(MEMBER_CLUSTERS, self._config.cluster_id, self._namespace)
         member = decode_member(raw)
         self.check_owner(member)
-        self._judge(raw["metadata"]["uid"], member)
+        self._judge(member)
         status: JsonObject = {
             "clusterUID": self.uid,
             "version": __version__,
@@ -193,18 +193,18 @@ class Presence:
         self._heartbeat, self._stated_at = _moments(now)
         self._judge_version(written, newest)
 
-    def _judge(self, object_uid: str, member: Member) -> None:
+    def _judge(self, member: Member) -> None:
         """Compare our MemberCluster on the broker with what we last wrote or saw."""
         heartbeat, stated_at = _moments(member)
         reason = ""
         if self._missing:
             reason = "our MemberCluster was missing for a while"
-        elif self._object_uid and object_uid != self._object_uid:
+        elif self._object_uid and member.object_uid != self._object_uid:
             reason = "our MemberCluster was created anew"
         elif heartbeat < self._heartbeat or stated_at < self._stated_at:
             reason = "our MemberCluster is older than the one that we wrote"
         self._missing = False
-        self._object_uid = object_uid
+        self._object_uid = member.object_uid
         self._heartbeat = max(heartbeat, self._heartbeat)
         self._stated_at = max(stated_at, self._stated_at)
         if reason:

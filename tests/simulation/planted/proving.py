@@ -25,8 +25,9 @@ def _what_is_there(original: Any) -> Any:
 
 
 def _every_statement_counts(original: Any) -> Any:
-    def hear(before: Any, heartbeat: str, said: Any) -> Any:
-        return replace(original(before, heartbeat, said), fresh=said is not None)
+    def hear(before: Any, object_uid: str, said: Any) -> Any:
+        heard = original(before, object_uid, said)
+        return heard if said is None else replace(heard, newest=said.at, fresh=True)
 
     return hear
 

@@ -28,17 +28,12 @@ T = TypeVar("T", bound=Exported)
 
 @dataclass(frozen=True, slots=True)
 class Kept(Generic[T]):
-    """The last state of an entry that vanished.
-
-    `reads` is how often the members had been read by then, `heartbeats` how many heartbeats of its own
-    member had been seen.
-    """
+    """The last state of an entry that vanished; `reads` is how often the members had been read by then."""
 
     entry: Entry[T]
     reason: Reason
     since_seconds: float
     reads: int
-    heartbeats: int
 
 
 class KeptOfKind(Generic[T]):

@@ -19,11 +19,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from mcs_controller.clusterset.membership.statement import (
-    HEARTBEATS_WITHOUT_STATEMENT,
-    SECONDS_WITHOUT_STATEMENT,
-    agrees,
-)
+from mcs_controller.clusterset.membership.statement import Heard, agrees
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
 from mcs_controller.controllers.membership.members import Membership
@@ -61,8 +57,8 @@ class Retained:
         self._doubted_at_seconds: dict[str, float] = {}
         self._accounted: set[str] = set()
         self._reads = 0
-        # The read of the members that first found the stores current: its number and time.
-        self._current_since: tuple[int, float] | None = None
+        # The number of the read of the members that first found the stores current.
+        self._current_since: int | None = None
         # The number of the read that first found a member's latest statement.
         self._stated: dict[str, int] = {}
         self._reported: set[str] = set()
@@ -206,19 +202,16 @@ class Retained:
         self._charge(old)
 
     def _kept(self, entry: Entry[T], reason: Reason) -> Kept[T]:
-        heard = self._membership.heard.get(entry.value.cluster)
-        heartbeats = heard.heartbeats if heard is not None else 0
         self._membership.hurry()
-        return Kept(entry, reason, asyncio.get_running_loop().time(), self._reads, heartbeats)
+        return Kept(entry, reason, asyncio.get_running_loop().time(), self._reads)
 
     def _members_read(self) -> None:
         """The members have been read: release the entries that a new statement proves gone."""
-        now_seconds = asyncio.get_running_loop().time()
         self._reads += 1
         if not self._current():
             self._current_since = None
         elif self._current_since is None:
-            self._current_since = self._reads, now_seconds
+            self._current_since = self._reads
         for cluster in sorted({*self._membership.others(), *self._clusters_kept()}):
             heard = self._membership.heard.get(cluster)
             if heard is not None and heard.fresh:
@@ -226,16 +219,13 @@ class Retained:
             if self._is_excused(cluster):
                 self._account_for(cluster)
             elif heard is not None and self._current_since is not None:
-                if heard.states:
-                    self._hear_statement(cluster, self._current_since[0])
-                else:
-                    self._hear_heartbeats(cluster, heard.heartbeats, now_seconds, self._current_since[1])
-        self._report(now_seconds)
+                self._hear_statement(cluster, heard, self._current_since)
+        self._report(asyncio.get_running_loop().time())
 
     def _clusters_kept(self) -> set[str]:
         return self._records.clusters() | self._slices.clusters()
 
-    def _hear_statement(self, cluster: str, current_at: int) -> None:
+    def _hear_statement(self, cluster: str, heard: Heard, current_at: int) -> None:
         """A statement proves only what was missing before it was made.
 
         The member made it after the read before the one that found it. So it must be found at least two reads
@@ -249,7 +239,8 @@ class Retained:
         if not is_news or stated < max(noticed, current_at) + 2:
             return
         names = self._records.names.get(cluster, set()), self._slices.names.get(cluster, set())
-        if said is None or said.exported is None:
+        if said is None or said.exported is None or said.exported.at != heard.newest:
+            # None, or an old one that a restore of the broker brought back.
             return
         if agrees(said.exported, *names):
             self._account_for(cluster)
@@ -263,24 +254,6 @@ class Retained:
             self._doubted_at_seconds[cluster] = now_seconds
             _log.warning("member %s states other exports than were read: reading everything again", cluster)
             self._read_again()
-
-    def _hear_heartbeats(
-        self, cluster: str, heartbeats: int, now_seconds: float, current_since_seconds: float
-    ) -> None:
-        """A member of an older version states nothing: heartbeats for some time must be enough."""
-
-        def long_enough(heartbeats_before: int, since_seconds: float) -> bool:
-            return (
-                heartbeats - heartbeats_before >= HEARTBEATS_WITHOUT_STATEMENT
-                and now_seconds - since_seconds >= SECONDS_WITHOUT_STATEMENT
-            )
-
-        if long_enough(0, current_since_seconds):
-            self._first_accounted(cluster)
-        for kind in self._both:
-            for one in kind.of_cluster(cluster):
-                if long_enough(one.heartbeats, one.since_seconds):
-                    self._release(kind, one.entry.key)
 
     def _account_for(self, cluster: str) -> None:
         self._first_accounted(cluster)
