@@ -126,8 +126,12 @@ class Client:
         field_selector: str = "",
         resource_version: str | None = None,
         page_size: int = PAGE_SIZE,
+        timeout_seconds: float | None = None,
     ) -> ListResult:
-        """Every object that can be read, all pages; raises `Gone` when the list expired between two pages."""
+        """Every object that can be read, all pages; raises `Gone` when the list expired between two pages.
+
+        `timeout_seconds` is for each page; None is enough for the longest.
+        """
         items: list[JsonObject] = []
         version = ""
         async for page in self.pages(
@@ -137,6 +141,7 @@ class Client:
             field_selector=field_selector,
             resource_version=resource_version,
             page_size=page_size,
+            timeout_seconds=timeout_seconds,
         ):
             items += [body async for body in page.objects if not isinstance(body, LeftOut)]
             version = page.resource_version
@@ -154,6 +159,7 @@ class Client:
         first_page_size: int | None = None,
         parse: ObjectParser = WHOLE,
         bounds: Bounds = UNBOUNDED,
+        timeout_seconds: float | None = None,
     ) -> AsyncGenerator[ListPage, None]:
         """A list page by page; `parse` makes objects of what the server sent, one by one.
 
@@ -169,7 +175,7 @@ class Client:
         version = () if resource_version is None else (("resourceVersion", resource_version),)
         limit = PageLimit(page_size, first_page_size)
         first_objects = limit.objects
-        timeout_seconds = max(self._timeout_seconds, LIST_TIMEOUT_SECONDS)
+        within_seconds = timeout_seconds or max(self._timeout_seconds, LIST_TIMEOUT_SECONDS)
         reader = ObjectReader(parse, bounds, self._turn)
 
         def fetch(token: str, objects: int) -> Coroutine[Any, Any, Page]:
@@ -181,7 +187,7 @@ class Client:
                 query = (*query, *version)
             bound_bytes = ANSWER_MAX_BYTES if objects else ONE_PAGE_MAX_BYTES
             request = list_request(path, query, bound_bytes)
-            return self._ask("list", resource.kind, request, reader.page, timeout_seconds=timeout_seconds)
+            return self._ask("list", resource.kind, request, reader.page, timeout_seconds=within_seconds)
 
         return list_pages(fetch, limit, reader, partial(self._note, resource.kind))
 

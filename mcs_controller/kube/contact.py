@@ -1,8 +1,9 @@
 """What is known of the contact with one API server, by all who ask it.
 
 `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop time
-of the last answer or watch line, None before the first. `silent_since` is the loop time at which the first
-request was sent that no answer came to in time; None once the server has been heard of again.
+of the last answer or watch line, None before the first. `silent_since` is a loop time at which the server was
+silent, None once it has been heard of again: the middle of the time in which the first request waited that
+got no answer in time. When that was sent, the server may still have been heard.
 """
 
 import asyncio
@@ -69,13 +70,13 @@ class Contact:
             result = "too_large" if isinstance(error, TooLarge) else "undecodable"
             self.answered(verb, kind, result, started)
         else:
+            now = asyncio.get_running_loop().time()
             if not isinstance(error, NotLeading):
                 self.reachable = False
             if isinstance(error, Timeout) and self.silent_since is None:
-                self.silent_since = started
+                self.silent_since = (started + now) / 2
             if self.observer is not None:
-                seconds = asyncio.get_running_loop().time() - started
-                self.observer(verb, kind, _no_answer(error), seconds)
+                self.observer(verb, kind, _no_answer(error), now - started)
 
 
 def _no_answer(error: KubeError) -> str:

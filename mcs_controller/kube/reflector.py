@@ -32,6 +32,7 @@ from mcs_controller.kube.decoding.entries import (
 from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.object_reader import Admit, Bounds, JsonObject, LeftOut
 from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError
+from mcs_controller.kube.long_wait import LongWait
 from mcs_controller.kube.pacing.backoff import Backoff
 from mcs_controller.kube.store import Entry, Key, Store, is_older
 from mcs_controller.kube.watch import END_REASONS, Watch, end_reason, problem_text
@@ -119,9 +120,9 @@ class Reflector(Generic[T]):
         self._resolved: Resource | None = None
         self._list_needed = True
         self._lists_asked_for = 0
-        self._watch_limit: asyncio.Timeout | None = None
+        self._list_wait = LongWait(client.contact, self._last_heard)
+        self._watch_wait = LongWait(client.contact, self._last_heard, waiting=self._waits_for_events)
         self._watch_opened = False
-        self._watch_doubted = False
         self._open_watch: Watch | None = None
         self._watch_ends_at = 0.0
         # The last version seen on this server, by list, event or bookmark; "0" before the first.
@@ -154,7 +155,7 @@ class Reflector(Generic[T]):
         """Take a new list at once, begun after this call; `current` tells when it has been applied."""
         self._lists_asked_for += 1
         self._list_needed = True
-        self._end_watch()
+        self._watch_wait.end()
 
     def current(self) -> bool:
         """Whether every list that was asked for has been applied."""
@@ -169,10 +170,15 @@ class Reflector(Generic[T]):
         """A list if one is needed, one watch until it ends, and a wait if either went wrong."""
         loop = asyncio.get_running_loop()
         if self._list_needed:
+            # One that was given up is not doubted again: the server may be busy with it, and others late.
+            trusted = self._list_wait.doubted
             try:
-                await self._list()
+                async with self._list_wait.bounded(trusted=trusted):
+                    await self._list()
             except KubeError as error:
                 await asyncio.sleep(self._list_failed(error))
+                return
+            if self._list_wait.doubted:
                 return
         started, events_before = loop.time(), self.events
         try:
@@ -184,7 +190,7 @@ class Reflector(Generic[T]):
             return
         if self._list_needed:
             return
-        self.restarts["inactive" if self._watch_doubted else "closed"] += 1
+        self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
         if self._ended_early():
             self._list_needed = True
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
@@ -287,37 +293,20 @@ class Reflector(Generic[T]):
             # What is gone could not be told: go on following what happens, then take a new list.
             self._list_needed = True
             seconds = self._hold_backoff.next_seconds()
-        self._watch_doubted = False
-        forget = self._client.contact.on_reached_again(self._reached_again)
         try:
-            async with asyncio.timeout(seconds) as self._watch_limit:
+            async with self._watch_wait.bounded(seconds):
                 await self._watch()
                 if self.holding:
                     # The server closed it early: wait for the rest of the time.
                     await asyncio.sleep(LONGEST_HOLD_SECONDS)
-        except TimeoutError:
-            if self._watch_limit is None or not self._watch_limit.expired():
-                raise
         finally:
-            forget()
-            self._watch_limit = self._open_watch = None
+            self._open_watch = None
 
-    def _reached_again(self) -> None:
-        """The server was silent and is not any more: a watch that heard as little may be a dead one.
+    def _last_heard(self) -> float:
+        return self.last_contact or 0.0
 
-        Something in between may have forgotten its connection, and go on acknowledging what is sent.
-        """
-        silent_since = self._client.contact.silent_since
-        if silent_since is None or self.last_contact is None or self.last_contact >= silent_since:
-            return
-        if self._watch_limit is not None and self._open_watch is not None and self._open_watch.waiting:
-            self._watch_doubted = True
-            self._end_watch()
-
-    def _end_watch(self) -> None:
-        # One that ends already cannot be told so again: it would be a RuntimeError, in whoever asks.
-        if self._watch_limit is not None and not self._watch_limit.expired():
-            self._watch_limit.reschedule(asyncio.get_running_loop().time())
+    def _waits_for_events(self) -> bool:
+        return self._open_watch is not None and self._open_watch.waiting
 
     async def _watch(self) -> None:
         self._watch_opened = False

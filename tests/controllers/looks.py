@@ -14,6 +14,7 @@ from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import rfc3339_micro
 from mcs_controller.kube.connection.transport import Request, Response, Transport
+from mcs_controller.kube.errors import Timeout
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object
@@ -23,16 +24,26 @@ LOOK_SECONDS = 10.0
 
 
 class WatchCache(PassingTransport):
-    """A way to the broker whose watch cache can be `behind`: it then lists the members as it did before."""
+    """A way to the broker whose watch cache can be `behind`: it then lists the members as it did before.
+
+    After `lose` the answer to the next look never comes; `lost` is set then.
+    """
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport)
         self.behind = False
+        self.lose = False
+        self.lost = asyncio.Event()
         self._listed: Response | None = None
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if request.method != "GET" or ("resourceVersion", "0") not in request.query:
             return await super().request(request, timeout_seconds=timeout_seconds)
+        if self.lose:
+            self.lose = False
+            self.lost.set()
+            await asyncio.sleep(timeout_seconds)
+            raise Timeout("no answer")
         if self._listed is None or not self.behind:
             self._listed = await super().request(request, timeout_seconds=timeout_seconds)
         return self._listed

@@ -339,6 +339,20 @@ async def test_what_begins_to_wait_for_a_word_is_looked_for_at_once_and_every_tw
         running.cancel()
 
 
+async def test_a_look_without_an_answer_is_given_up_and_another_taken_soon() -> None:
+    """A black hole has swallowed it; others may have changed everything meanwhile."""
+    async with north() as one:
+        running = asyncio.create_task(one.members.run())
+        await asyncio.sleep(70)
+        one.cache.lose = True
+        await one.cache.lost.wait()
+        before = one.looked
+        await asyncio.sleep(18)
+        assert one.looked > before
+        assert one.members.problem is None
+        running.cancel()
+
+
 async def test_when_our_own_place_changes_the_members_are_looked_at_and_that_is_told_at_once() -> None:
     async with north() as one:
         running = asyncio.create_task(one.members.run())

@@ -237,7 +237,11 @@ class FakeKind:
         else:
             version, start = self.version, 0
         if self.page_delay_seconds:
-            await asyncio.sleep(self.page_delay_seconds)
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    await asyncio.sleep(self.page_delay_seconds)
+            except TimeoutError:
+                raise Timeout("slow") from None
         items = self._snapshot(query, version)
         end = start + int(query.get("limit", len(items)))
         metadata = {"resourceVersion": str(version)}

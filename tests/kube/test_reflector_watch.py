@@ -86,6 +86,72 @@ async def test_a_watch_as_silent_as_the_server_was_is_opened_again_once_that_ans
         assert (reflector.lists, reflector.restarts["inactive"]) == (2, 1)
 
 
+async def test_a_watch_that_heard_something_a_moment_before_a_black_hole_is_opened_again_too() -> None:
+    """A request was under way when the last event came, and lost its answer."""
+    kind, store = FakeKind(), Store[str]()
+    client = Client(kind)
+    async with running(make(kind, store, client=client)):
+        await asyncio.sleep(5)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_unanswered(kind, client))
+            await asyncio.sleep(1)
+            kind.put("a", value="1")
+            await settle()
+            kind.open.clear()
+        kind.put("b", value="2")
+        await _answered(client)
+        await asyncio.sleep(1)
+        assert contents(store) == {"a": "1", "b": "2"}
+
+
+async def test_a_list_as_silent_as_the_server_was_is_begun_again_once_that_answers() -> None:
+    """Its answer was lost in a black hole: it would be waited for for a minute."""
+    kind, store = FakeKind(), Store[str]()
+    client = Client(kind)
+    reflector = make(kind, store, client=client)
+    async with running(reflector):
+        kind.page_delay_seconds = 1000
+        reflector.relist()
+        await settle()
+        await _unanswered(kind, client)
+        await asyncio.sleep(1)
+        assert not reflector.current()
+        await _answered(client)
+        await asyncio.sleep(1)
+        assert reflector.current()
+        assert (reflector.lists, reflector.problem) == (2, None)
+
+
+async def test_a_list_is_begun_again_once_only_as_the_server_may_be_busy_with_it() -> None:
+    kind, store = FakeKind(), Store[str]()
+    client = Client(kind)
+    reflector = make(kind, store, client=client)
+    async with running(reflector):
+        kind.page_delay_seconds = 50
+        reflector.relist()
+        await settle()
+        for _ in range(3):
+            await _unanswered(kind, client)
+            await _answered(client)
+            kind.page_delay_seconds = 50
+            await settle()
+        await asyncio.sleep(21)
+        assert reflector.current()
+        assert reflector.lists == 2
+
+
+async def _unanswered(kind: FakeKind, client: Client) -> None:
+    """A request that gets no answer in time; those after it do."""
+    kind.page_delay_seconds = 1000
+    with pytest.raises(Timeout):
+        await client.get(WIDGETS, "a", "shop")
+    kind.page_delay_seconds = 0
+
+
+async def _answered(client: Client) -> None:
+    await client.get(WIDGETS, "a", "shop")
+
+
 async def test_a_list_that_is_asked_for_while_a_watch_ends_already_is_taken() -> None:
     """Whoever asks, such as a heartbeat, may do so in the very step in which the watch's time is up."""
     kind, store = FakeKind(), Store[str]()

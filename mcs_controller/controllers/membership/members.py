@@ -33,8 +33,11 @@ _log = logging.getLogger(__name__)
 MemberListener = Callable[[str], None]
 
 HURRIED_SECONDS: Final = 2.0
-"""The interval of reads for a minute after `hurry`, when something waits for a member's statement."""
+"""The interval of reads after one that failed, and for a minute after `hurry`, when something waits for a
+member's statement."""
 HURRY_FOR_SECONDS: Final = 60.0
+READ_WITHIN_SECONDS: Final = 15.0
+"""Less than other lists may take: this one is short, and its answer may have been lost."""
 
 
 class Membership:
@@ -189,7 +192,8 @@ class Membership:
                 self._wake.clear()
                 await self.step()
                 seconds = self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1)
-                if asyncio.get_running_loop().time() < self._hurried_until_seconds:
+                hurried = asyncio.get_running_loop().time() < self._hurried_until_seconds
+                if hurried or self._problem is not None:
                     seconds = min(seconds, HURRIED_SECONDS)
                 try:
                     async with asyncio.timeout(seconds):
@@ -350,7 +354,9 @@ class Membership:
         return known if holding else silent
 
     async def _read_members(self, resource_version: str | None) -> dict[str, Member]:
-        listed = await self._broker.list(MEMBER_CLUSTERS, resource_version=resource_version)
+        listed = await self._broker.list(
+            MEMBER_CLUSTERS, resource_version=resource_version, timeout_seconds=READ_WITHIN_SECONDS
+        )
         members: dict[str, Member] = {}
         for raw in listed.items:
             try:
