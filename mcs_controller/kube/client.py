@@ -109,9 +109,12 @@ class Client:
         """The loop time of the last answer or watch line, None before the first."""
         return self.contact.last_contact
 
-    async def get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject:
+    async def get(
+        self, resource: Resource, name: str, namespace: str = "", *, timeout_seconds: float | None = None
+    ) -> JsonObject:
         """One object."""
-        return await self._send("get", resource.kind, get_request(resource.path(namespace, name)))
+        request = get_request(resource.path(namespace, name))
+        return await self._ask("get", resource.kind, request, self._object, timeout_seconds=timeout_seconds)
 
     async def get_raw(self, path: str, query: Query = ()) -> JsonObject:
         """What lies at a path that is no resource, such as `/version`."""

@@ -17,6 +17,7 @@ from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.membership.presence import Names, Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.transport import Request, Response, Transport
+from mcs_controller.kube.errors import Timeout
 from mcs_controller.kube.fence import LeaseFence
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
@@ -27,13 +28,20 @@ pytestmark = pytest.mark.looptime
 
 
 class Interrupted(PassingTransport):
-    """A way to the broker on which something happens before each write."""
+    """A way to the broker on which something happens before a write, or a read is never answered."""
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport)
         self.before_write: Callable[[], Awaitable[object]] | None = None
+        self.lose_read = False
+        self.lost = asyncio.Event()
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        if request.method == "GET" and self.lose_read:
+            self.lose_read = False
+            self.lost.set()
+            await asyncio.sleep(timeout_seconds)
+            raise Timeout("no answer")
         if request.method == "PATCH" and self.before_write is not None:
             happens, self.before_write = self.before_write, None
             await happens()
@@ -352,6 +360,33 @@ async def test_a_broker_that_refuses_every_other_request_hears_of_us_often_enoug
             await asyncio.sleep(1)
             spoken.setdefault((await east.status())["heartbeat"], asyncio.get_running_loop().time())
         running.cancel()
+        assert max(later - one for one, later in pairwise(spoken.values())) < 60
+
+
+async def test_after_a_round_whose_answer_was_lost_the_broker_hears_of_us_within_twelve_seconds() -> None:
+    """A black hole has swallowed it: 30 s after the heartbeat before it others might take us for dead."""
+    async with east_alone() as east:
+        running = asyncio.create_task(east.presence.run())
+        await asyncio.sleep(1)
+        before = (await east.status())["heartbeat"]
+        east.wire.lose_read = True
+        await east.wire.lost.wait()
+        await asyncio.sleep(12.1)
+        assert (await east.status())["heartbeat"] > before
+        running.cancel()
+
+
+async def test_a_broker_that_takes_twelve_seconds_for_each_answer_hears_of_us_often_enough() -> None:
+    async with east_alone() as east:
+        running = asyncio.create_task(east.presence.run())
+        await asyncio.sleep(1)
+        east.world.broker.faults.delay(12.0, users=["member-east"])
+        spoken: dict[str, float] = {}
+        for _ in range(600):
+            await asyncio.sleep(1)
+            spoken.setdefault((await east.status())["heartbeat"], asyncio.get_running_loop().time())
+        running.cancel()
+        assert len(spoken) > 5
         assert max(later - one for one, later in pairwise(spoken.values())) < 60
 
 

@@ -40,6 +40,8 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 HURRIED_SECONDS: Final = 2.0
 """The interval of rounds until we are a member, and for a minute after the broker's history broke."""
 HURRY_FOR_SECONDS: Final = 60.0
+READ_WITHIN_SECONDS: Final = 10.0
+"""Less than the client's own deadline: after a black hole its answer never comes, and we must be heard."""
 
 Names = tuple[frozenset[str], frozenset[str]]
 """The names of all records and of all slices that this cluster exports."""
@@ -164,7 +166,13 @@ class Presence:
             await self._read_and_write(may_state=False)
 
     async def _read_and_write(self, *, may_state: bool = True) -> None:
-        raw = await self._broker.get(MEMBER_CLUSTERS, self._config.cluster_id, self._namespace)
+        raw = await self._broker.get(
+            MEMBER_CLUSTERS,
+            self._config.cluster_id,
+            self._namespace,
+            # After a round that failed the broker may just be slow: then it has the usual time.
+            timeout_seconds=READ_WITHIN_SECONDS if self.problem is None else None,
+        )
         member = decode_member(raw)
         self.check_owner(member)
         self._judge(member)
