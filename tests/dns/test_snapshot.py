@@ -19,6 +19,7 @@ from mcs_controller.dns.zone.snapshot import (
     LONGEST_INTERVAL_SECONDS,
     SnapshotKeeper,
     SnapshotUnusable,
+    interval_seconds,
     read_snapshot,
     service_line,
     write_snapshot,
@@ -160,6 +161,29 @@ async def test_the_file_is_written_seldom_and_when_it_looks_old_and_only_while_i
     snapshot = read_snapshot(scene.path, Z)
     assert snapshot is not None
     assert set(snapshot.services) == {key("shop/web"), key("shop/db")}
+
+
+@pytest.mark.looptime
+async def test_a_small_zone_is_looked_at_every_second(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is killed and started again lacks what came since then, and no more."""
+    async with scene.process() as process:
+        looked: list[float] = []
+
+        async def look() -> None:
+            looked.append(asyncio.get_running_loop().time())
+
+        monkeypatch.setattr(process.keeper, "write_if_due", look)
+        keeping = asyncio.create_task(process.keeper.run())
+        await asyncio.sleep(10.5)
+        assert len(looked) == 10
+        keeping.cancel()
+
+
+def test_the_larger_a_zone_is_the_more_seldom_it_is_written() -> None:
+    """What a write costs grows with the zone, and the share of a core that writing takes does not."""
+    assert [interval_seconds(services) for services in (0, 30, 1000)] == [1.0, 1.0, 1.0]
+    assert interval_seconds(5000) == 5.0
+    assert interval_seconds(200_000) == 10.0
 
 
 async def _writes(process: Process, count: int) -> None:

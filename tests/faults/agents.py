@@ -27,8 +27,8 @@ STOPPED_SECONDS: Final = 22.0
 """Longer than a Lease, 15 s, and than its holder may go on without renewing it."""
 AFTER_SECONDS: Final = 3.0
 DNS_KILLS: Final = 5
-SNAPSHOT_SECONDS: Final = 15.0
-"""A snapshot is written at most every ten seconds."""
+SNAPSHOT_SECONDS: Final = 5.0
+"""A change has come to a DNS server by then, and a second later it is in the snapshot."""
 ASKED: Final = "svc-02.staff.svc.clusterset.local."
 API_AWAY_SECONDS: Final = 10.0
 
@@ -124,7 +124,7 @@ async def _kubeconfig_by(link: Link, world: World, member: Member) -> Path:
 
 
 async def _dns_killed(world: World) -> None:
-    async with _snapshots_are_fresh(world):
+    async with snapshots_are_fresh(world):
         for _ in range(DNS_KILLS):
             for member in world.members.values():
                 world.observer.dns_down(member.name)
@@ -134,17 +134,20 @@ async def _dns_killed(world: World) -> None:
 
 
 @asynccontextmanager
-async def _snapshots_are_fresh(world: World) -> AsyncIterator[None]:
-    """Nothing changes meanwhile: what a DNS server says from its snapshot has to be right, too."""
+async def snapshots_are_fresh(world: World, *, late_seconds: float = 0.0) -> AsyncIterator[None]:
+    """Nothing changes meanwhile: what a DNS server says from its snapshot has to be right, too.
+
+    A change may come to it so late.
+    """
     async with world.users.leaving_alone(*world.users.offers):
-        await asyncio.sleep(SNAPSHOT_SECONDS)
+        await asyncio.sleep(late_seconds + SNAPSHOT_SECONDS)
         yield
 
 
 async def _dns_started_without_api_server(world: World) -> None:
     """From its snapshot it answers at once, and goes on to."""
     west = world["west"]
-    async with _snapshots_are_fresh(world), west.servers.api_server_killed():
+    async with snapshots_are_fresh(world), west.servers.api_server_killed():
         world.observer.dns_down("west")
         await west.kill_dns()
         west.start_dns()

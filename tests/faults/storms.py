@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from tests.faults.agents import dns_answers
+from tests.faults.agents import dns_answers, snapshots_are_fresh
 from tests.faults.fault import Fault
 from tests.faults.ways import SERVERS, Server, Way, way_of_agent, way_of_dns
 from tests.faults.world import World
@@ -28,7 +28,8 @@ FAILING: Final = (
     Storm(share=0.3, status=503, retry_after_seconds=1),
     Storm(share=0.5, verbs=WATCH, status=500),
 )
-SLOW: Final = (Storm(share=1.0, verbs=(*READS, *WRITES, *WATCH), delay_seconds=3.0),)
+SLOW_SECONDS: Final = 3.0
+SLOW: Final = (Storm(share=1.0, verbs=(*READS, *WRITES, *WATCH), delay_seconds=SLOW_SECONDS),)
 LOSING: Final = (Storm(share=0.4, verbs=WRITES, lost=True), Storm(share=0.2, verbs=READS, lost=True))
 
 
@@ -68,18 +69,28 @@ async def _storm(world: World, *, server: Server, storms: Sequence[Storm]) -> No
 
 
 async def _dns_behind_a_slow_server(world: World) -> None:
-    """It is started with its snapshot, and killed and started again meanwhile."""
+    """It is started with its snapshot, and killed and started again meanwhile.
+
+    Until it has read its API server, it knows nothing of what changes, and users wait.
+    """
     west = world["west"]
+    assert west.dns is not None
     front = await front_before(world, await way_of_dns(world, west))
     front.set(*SLOW)
     for _ in range(2):
-        world.observer.dns_down("west")
-        await west.kill_dns()
-        west.start_dns()
-        await dns_answers(world, west)
+        async with snapshots_are_fresh(world, late_seconds=SLOW_SECONDS):
+            world.observer.dns_down("west")
+            await west.kill_dns()
+            west.start_dns()
+            await dns_answers(world, west)
+            await eventually(west.dns.metrics, _is_read, within_seconds=60)
         await asyncio.sleep(STORM_SECONDS / 2)
     assert front.struck().total() > 0
     front.set()
+
+
+def _is_read(metrics: str) -> bool:
+    return "mcs_dns_zone_synced 1.0" in metrics
 
 
 WHOSE: Final[dict[Server, str]] = {

@@ -1,9 +1,10 @@
 """The zone in a file, so that a restart while the API server is away still has answers.
 
 The file is JSON lines: a header, one service a line, and at the end the SHA-256 of all before it. It is
-written beside its place and moved there, so whoever reads it finds a whole one; it is written seldom, and
-only while the zone is in step. Reading trusts nothing: size, checksum, version, zone and every value are
-checked, and what is not as it should be is `SnapshotUnusable`, one line that says why.
+written beside its place and moved there, so whoever reads it finds a whole one; it is written soon after a
+change, that of a large zone later, and only while the zone is in step. Reading trusts nothing: size,
+checksum, version, zone and every value are checked, and what is not as it should be is `SnapshotUnusable`,
+one line that says why.
 """
 
 import asyncio
@@ -27,8 +28,10 @@ FORMAT: Final = "mcs-controller dns snapshot"
 VERSION: Final = 1
 FILE_MAX_BYTES: Final = 256 * 1024 * 1024
 
-LEAST_INTERVAL_SECONDS: Final = 10.0
-"""Between two writes, however much changes."""
+LEAST_INTERVAL_SECONDS: Final = 1.0
+MOST_INTERVAL_SECONDS: Final = 10.0
+SERVICES_PER_SECOND: Final = 1000
+"""Of a zone that changes all the time so much is written on average: some hundredths of a core."""
 
 LONGEST_INTERVAL_SECONDS: Final = 300.0
 """Written again after that even if nothing changed: the file says how old it is."""
@@ -118,6 +121,11 @@ def write_snapshot(path: Path, zone: str, lines: list[bytes], true_at: datetime)
     beside.replace(path)
 
 
+def interval_seconds(services: int) -> float:
+    """How long after a write of so many services the next one may be, however much changes."""
+    return min(max(services / SERVICES_PER_SECOND, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
+
+
 class SnapshotKeeper:
     """Keeps the file of one zone. `writes` and `failures` count; `services_adopted` is what was read."""
 
@@ -130,6 +138,7 @@ class SnapshotKeeper:
         self._source = source
         self._clock = clock
         self._written_changes = -1
+        self._written_services = 0
         self._written_at_seconds = float("-inf")
         self._trouble = ""
 
@@ -156,7 +165,7 @@ class SnapshotKeeper:
     async def run(self) -> None:
         """Go on until cancelled."""
         while True:
-            await asyncio.sleep(LEAST_INTERVAL_SECONDS)
+            await asyncio.sleep(interval_seconds(self._written_services))
             await self.write_if_due()
 
     async def write_if_due(self) -> None:
@@ -190,6 +199,7 @@ class SnapshotKeeper:
         else:
             self.writes += 1
             self._written_changes = changes
+            self._written_services = len(lines)
             self._written_at_seconds = asyncio.get_running_loop().time()
         if trouble != self._trouble:
             if trouble:
