@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from random import Random
 
 import pytest
 
@@ -17,69 +16,13 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.simcluster.storage.versions import Snapshot
 from tests.controllers.exporters import RIGHT_WITHIN_SECONDS, two_exporters
+from tests.controllers.shop import Shop
 from tests.support.clusterset import EAST, MEMBERS, NORTH, WEST, Clusterset
 from tests.support.observer.expected import Expected
 from tests.support.observer.observer import Observer
 from tests.support.observer.sim_feed import SimFeed
-from tests.support.shop import Shop
 
 pytestmark = pytest.mark.looptime
-
-
-HELD = "mcs-controller.io/Held"
-
-
-SERVICES = 4
-
-
-CHURN_SECONDS = 0.7
-
-
-class BusyShop(Shop):
-    """Beside steady endpoints, users who change, export and unexport at random."""
-
-    def __init__(self, world: Clusterset, seed: int) -> None:
-        super().__init__(world)
-        self.random = Random(seed)
-        self._changed: list[tuple[str, str]] = []
-        """Cluster and service, of what changes its endpoints."""
-        self._exported: set[tuple[str, str]] = set()
-        self._number = 0
-
-    async def open(self) -> None:
-        """Each service is exported by two clusters, and one more by each alone."""
-        await self.everywhere()
-        for number in range(SERVICES):
-            for cluster in self.random.sample(MEMBERS, 2):
-                await self.deploy(cluster, f"web-{number}")
-                self._changed.append((cluster, f"web-{number}"))
-        for cluster in MEMBERS:
-            await self.deploy(cluster, f"of-{cluster}", headless=cluster == "west")
-        await self.world.until(self.is_right, within_seconds=60)
-        # All have stated what they export, so that what follows is not about a start.
-        await self.world.settle()
-
-    async def churn(self) -> None:
-        """Endpoints come and go beside the steady ones, and so do exports of services of their own."""
-        while True:
-            await asyncio.sleep(self.random.uniform(0.1, 2 * CHURN_SECONDS))
-            self._number += 1
-            if self.random.random() < 0.7:
-                cluster, name = self.random.choice(self._changed)
-                number = self.world[cluster].number
-                address = f"10.{number}.{self._number // 250 + 1}.{self._number % 250}"
-                await self.endpoints(cluster, name, address)
-            elif self._exported and self.random.random() < 0.5:
-                gone = self.random.choice(sorted(self._exported))
-                self._exported.discard(gone)
-                await self.unexport(*gone)
-            else:
-                cluster, name = self.random.choice(MEMBERS), f"new-{self._number}"
-                await self.deploy(cluster, name)
-                self._exported.add((cluster, name))
-
-    async def is_right(self) -> bool:
-        return not await self.wrong()
 
 
 async def restore(world: Clusterset, backup: Snapshot) -> None:
@@ -153,7 +96,7 @@ async def test_no_import_ip_or_live_endpoint_is_lost_and_all_is_right_soon(
 ) -> None:
     # The churn alone takes back more within a minute than the fuse would let go.
     async with Clusterset(fuse_share=1.0) as world:
-        shop = BusyShop(world, seed=len(disaster) + len(restarted))
+        shop = Shop(world, seed=len(disaster) + len(restarted))
         await shop.open()
         observer = shop.observed(RIGHT_WITHIN_SECONDS)
         async with shop.churning():
