@@ -80,6 +80,7 @@ class West:
             client=Client(self.wire.wrap(cluster.sim.transport("agent")), name="local"),
             imports_resource=service_imports,
             imports=self.imports,
+            import_lists=lambda: 1,
             services=self.services,
             imported_slices=self.slices,
             synced=lambda: self.synced,

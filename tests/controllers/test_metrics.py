@@ -23,6 +23,7 @@ from mcs_controller.controllers.services.metrics import (
     ServicesMetrics,
 )
 from mcs_controller.controllers.services.stores.stores import Stores
+from mcs_controller.kube.store import Store
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 READY, NOT_READY = Condition("Ready", "True", "R"), Condition("Ready", "False", "R")
@@ -67,7 +68,7 @@ def served(*, quiet: bool = False) -> CollectorRegistry:
     )
     fuse = SimpleNamespace(holding=not quiet, held=0 if quiet else 12)
     cap = SimpleNamespace(waiting=lambda: iter(() if quiet else (("mars", 4), ("north", 1))))
-    reserved = ReservedNamespaces(allowed=())
+    reserved = ReservedNamespaces((), Store(), lambda: 1)
     for name in () if quiet else ("web", "api"):
         reserved.refuses(ServiceKey("default", name))
     former_ids = SimpleNamespace(left_behind=() if quiet else ("old", "older"))

@@ -1,13 +1,18 @@
 """Into namespaces that exist in every cluster nothing is imported unless the operator allows it."""
 
+import asyncio
+
 import pytest
 
-from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, ENDPOINT_SLICES, NAMESPACES, SERVICES
 from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
+from mcs_controller.controllers.services.imports.reserved import DOUBT_SECONDS
 from tests.support.cluster import Cluster
 from tests.support.clusterset import EAST, Clusterset
 from tests.support.objects import EXPORTS, IMPORTS, Object
 from tests.support.site import SERVICE_NAME
+
+IMPORTS_CRD = "serviceimports.multicluster.x-k8s.io"
 
 pytestmark = pytest.mark.looptime
 
@@ -118,17 +123,45 @@ async def test_what_an_earlier_agent_imported_stays_and_follows_its_exports_unti
 async def test_an_operator_ends_an_earlier_import_by_deleting_it() -> None:
     async with Clusterset("east", "west", import_reserved_namespaces=("default",)) as world:
         west = world["west"]
-        await world["east"].deploy("default", "web")
-        await world.imported("default", "web", EAST)
-        await west.restart(import_reserved_namespaces=())
-        await west.ready()
-        await world.settle()
+        await _earlier_import(world)
 
         await west.api.delete(IMPORTS, "web", namespace="default")
+        await asyncio.sleep(DOUBT_SECONDS + 1)
         await world.settle()
 
         assert await nothing_of(west, "default", "web")
         assert refused(west) == 1
+
+
+async def _earlier_import(world: Clusterset) -> Object:
+    """West has an import in default that it would not create any more."""
+    west = world["west"]
+    await world["east"].deploy("default", "web")
+    await world.imported("default", "web", EAST)
+    await west.restart(import_reserved_namespaces=())
+    await west.ready()
+    await world.settle()
+    found = await west.import_of("default", "web")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("absent_seconds", [0.1, 40.0], ids=["soon", "later"])
+async def test_an_earlier_import_whose_crd_is_remade_is_made_again(absent_seconds: float) -> None:
+    async with Clusterset("east", "west", import_reserved_namespaces=("default",)) as world:
+        west = world["west"]
+        before = await _earlier_import(world)
+
+        await west.api.delete(CUSTOM_RESOURCE_DEFINITIONS, IMPORTS_CRD)
+        await asyncio.sleep(absent_seconds)
+        await west.install(IMPORTS_CRD)
+
+        await world.imported("default", "web", EAST)
+        await world.settle()
+        now = await west.import_of("default", "web")
+        assert now is not None
+        assert now["metadata"]["uid"] != before["metadata"]["uid"]
+        assert refused(west) == 0
 
 
 async def test_what_was_refused_is_imported_once_it_is_allowed() -> None:

@@ -63,8 +63,10 @@ class Importer:
         self.endpoint_fuse = EndpointFuse(context, stores, membership)
         self.cap = ImportCap(stores.local, membership)
         self.status = ImportStatus(context, stores.local)
-        self.reserved = ReservedNamespaces(context.config.import_reserved_namespaces)
         self._local = local = stores.local
+        self.reserved = ReservedNamespaces(
+            context.config.import_reserved_namespaces, local.imports, local.import_lists
+        )
         self._view = stores.view
         self._retained = stores.retained
         self._membership = membership
@@ -130,7 +132,11 @@ class Importer:
         elif merged is None and imported is not None and self.fuse.holds(key):
             held = fuse.held_for_mass_withdrawal(imported.value, self.fuse.hold(key))
             self.status.hold(key, imported.value, held)
-        elif merged is None or (imported is None and self.reserved.refuses(key)):
+        elif merged is None:
+            await self._withdraw(key, imported)
+        elif imported is None and (doubt_seconds := self.reserved.doubt_seconds(key)) is not None:
+            return doubt_seconds
+        elif imported is None and self.reserved.refuses(key):
             await self._withdraw(key, imported)
         elif (imported is None or not imported.value.deleting) and self.cap.permits(key, merged.clusters):
             if imported is None and own in exporters:
@@ -415,6 +421,7 @@ class Importer:
             self.fuse.withdraws(key, imported.value)
             await self._imports.delete(await self._marked(imported))
         self.cap.forget(key)
+        self.reserved.end(key)
         for entry in self._local.imported_slices.indexed(key):
             await self._slices.delete(entry)
         await self._derived.remove(key)
