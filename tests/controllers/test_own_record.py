@@ -7,7 +7,7 @@ import pytest
 from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.clusterset.membership.statement import statement
-from tests.controllers.test_presence import SOMETHING, East, east_alone
+from tests.controllers.presence import SOMETHING, East, east_alone
 from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
