@@ -103,8 +103,8 @@ class Audit:
         self._restored.add(cluster)
 
     def _holder(self, cluster: str) -> str:
-        bucket = self._story.world[cluster].sim.snapshot().objects.get(("coordination.k8s.io", "leases"), {})
-        lease = bucket.get(f"{LEASE_NAMESPACE}/{LEASE_NAME}")
+        storage = self._story.world[cluster].sim._storage
+        lease = storage.get(("coordination.k8s.io", "leases"), LEASE_NAMESPACE, LEASE_NAME)
         return "" if lease is None else str(lease.object["spec"].get("holderIdentity") or "")
 
     def _fault(self, invariant: str, sent: Sent, text: str) -> None:

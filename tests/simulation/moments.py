@@ -97,9 +97,8 @@ class Moments:
         sim._storage.subscribe_all(wrote)
 
     def _look(self, cluster: str, sim: SimCluster, service: str) -> None:
-        found = sim.snapshot().objects
-        imported = found.get((IMPORTS.group, IMPORTS.plural), {}).get(service)
-        slices = found.get((ENDPOINT_SLICES.group, ENDPOINT_SLICES.plural), {})
+        namespace, _, name = service.partition("/")
+        imported = sim._storage.get((IMPORTS.group, IMPORTS.plural), namespace, name)
         uid, ips, clusters = "", (), None
         if imported is not None:
             body = imported.object
@@ -107,9 +106,8 @@ class Moments:
             ips = tuple(body["spec"].get("ips") or ())
             clusters = frozenset(one["cluster"] for one in (body.get("status") or {}).get("clusters", ()))
         ready: set[str] = set()
-        namespace = service.partition("/")[0]
-        for stored in slices.values():
-            if stored.namespace == namespace and _service_of(_SLICES, stored.object) == service:
+        for stored in sim._storage.select(_SLICES, namespace):
+            if _service_of(_SLICES, stored.object) == service:
                 for endpoint in stored.object.get("endpoints") or ():
                     if (endpoint.get("conditions") or {}).get("ready", True):
                         ready.update(endpoint["addresses"])

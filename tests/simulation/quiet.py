@@ -23,6 +23,7 @@ RIGHT_SECONDS = 60.0
 IDLE_SECONDS = 60.0
 SETTLE_SECONDS = 15.0
 LOOK_SECONDS = 2.0
+RETAINED = "mcs_retained_objects"
 
 
 class Quiet:
@@ -82,9 +83,9 @@ class Quiet:
         for agent in self._world.agents():
             kept = [
                 sample.labels
-                for metric in agent.registry.collect()
+                for metric in agent.registry.restricted_registry([RETAINED]).collect()
                 for sample in metric.samples
-                if sample.name == "mcs_retained_objects" and sample.value
+                if sample.name == RETAINED and sample.value
             ]
             if kept:
                 yield Problem(EXACT, f"{agent.name} still retains {kept}")

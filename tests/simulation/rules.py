@@ -29,8 +29,7 @@ EXPORTS, IMPORTS = service_exports(), service_imports()
 
 def held(server: SimCluster, resource: Resource) -> Iterator[Object]:
     """All objects of a kind, in the order of their keys; read only."""
-    found = server.snapshot().objects.get((resource.group, resource.plural), {})
-    return (found[key].object for key in sorted(found))
+    return (one.object for one in server._storage.select((resource.group, resource.plural)))
 
 
 @dataclass(frozen=True)

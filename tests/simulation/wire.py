@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
 from mcs_controller.kube.errors import Timeout, TransportError, Unreachable
@@ -19,8 +19,7 @@ IN_TRANSIT_SECONDS = 60.0
 """What is late is carried out with this deadline, whatever the caller's was."""
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """A request by whom it came: `agent` is the replica's name; `late` if the caller may be gone."""
 
     agent: str

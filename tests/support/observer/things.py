@@ -130,8 +130,9 @@ class Things:
     def judge_bounds(self) -> None:
         """What is shown past its bound is a finding from then on; what was excused until it no longer is."""
         for name, thing in self._things.items():
-            self._judge_leftover(name, thing)
-            if thing.level is Level.MUST and not self._is_excused(thing):
+            if thing.level is Level.NOT:
+                self._judge_leftover(name, thing)
+            elif thing.stale and thing.level is Level.MUST and not self._is_excused(thing):
                 thing.stale = False
 
     def _change(self, thing: _Thing, level: Level) -> None:
