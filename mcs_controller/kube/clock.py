@@ -27,9 +27,9 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """metav1.Time: whole seconds, `2026-01-01T00:00:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def rfc3339_micro(moment: datetime) -> str:
     """metav1.MicroTime: always six digits, also at a whole second, or the API server refuses it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

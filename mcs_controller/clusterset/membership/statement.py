@@ -66,7 +66,7 @@ def hear(before: Heard | None, object_uid: str, said: Statement | None) -> Heard
         return Heard(object_uid, newest=at, last=at)
     if object_uid != before.object_uid:
         return _hear_in_another(before, object_uid, at)
-    now = replace(before, fresh=False)
+    now = replace(before, fresh=False) if before.fresh else before
     if not at or at == before.last:
         return now
     if at > before.newest or before.setbacks + 1 >= SETBACKS:

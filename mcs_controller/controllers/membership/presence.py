@@ -15,7 +15,7 @@ import logging
 import random as randomness
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from mcs_controller import __version__
@@ -265,5 +265,4 @@ def _moment(text: str) -> str:
 
 
 def _next(moment: str) -> datetime:
-    parsed = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    return parsed + timedelta(microseconds=1)
+    return datetime.fromisoformat(moment) + timedelta(microseconds=1)

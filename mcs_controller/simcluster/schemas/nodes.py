@@ -16,6 +16,16 @@ Path = tuple[Any, ...]
 ROOT: Path = ()
 
 _PLAIN_TYPES: dict[str, type] = {"string": str, "boolean": bool}
+_BOUNDS = (
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+)
 _TEXT_CONSTRAINTS = ("enum", "format", "maxLength", "minLength", "pattern")
 
 
@@ -48,6 +58,7 @@ class Node:
         "format",
         "has_defaults",
         "int_or_string",
+        "is_bounded",
         "items",
         "list_map_keys",
         "list_type",
@@ -86,6 +97,7 @@ class Node:
         self.checks_unique: bool = self.list_type != "atomic" and not built_in
         self.list_map_keys: tuple[str, ...] = tuple(openapi.get("x-kubernetes-list-map-keys", ()))
         self.required: tuple[str, ...] = () if built_in else tuple(openapi.get("required", ()))
+        self.is_bounded: bool = any(keyword in openapi for keyword in _BOUNDS)
         is_constrained = any(keyword in openapi for keyword in _TEXT_CONSTRAINTS)
         self.sufficient_type = None if is_constrained else _PLAIN_TYPES.get(self.type)
         """A value of this Python type needs no further check: most fields are plain texts and flags."""
@@ -103,8 +115,7 @@ class Node:
 
     def child(self, key: str) -> Node | bool | None:
         """The schema of a field; True when any value is kept, None or False when the field is unknown."""
-        known = self.properties.get(key)
-        if known is not None:
+        if (known := self.properties.get(key)) is not None:
             return known
         if self.additional is not None:
             return self.additional

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from operator import is_
 from typing import Any
 
 from mcs_controller.simcluster import status
@@ -19,6 +20,7 @@ from mcs_controller.simcluster.schemas.values import validate_value
 from mcs_controller.simcluster.status import FieldError
 
 _ROOT_FIELDS = ("apiVersion", "kind", "metadata")
+_NESTED = (dict, list)
 
 
 class StructuralSchema:
@@ -87,8 +89,10 @@ def _prune(node: Node, value: Any, path: Path, unknown: list[Path]) -> Any:
     if isinstance(value, dict):
         return _prune_object(node, value, path, unknown)
     if isinstance(value, list) and node.items is not None:
+        if not any(isinstance(one, _NESTED) for one in value):
+            return value
         items = [_prune(node.items, one, (path, index), unknown) for index, one in enumerate(value)]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+        return value if all(map(is_, items, value)) else items
     return value
 
 
@@ -100,8 +104,9 @@ def _prune_object(node: Node, value: dict[str, Any], path: Path, unknown: list[P
         if old is None and isinstance(child, Node) and child.drops_null:
             changed = True
         elif isinstance(child, Node):
-            kept[key] = _prune(child, old, (path, key), unknown)
-            changed = changed or kept[key] is not old
+            new = _prune(child, old, (path, key), unknown) if isinstance(old, _NESTED) else old
+            kept[key] = new
+            changed = changed or new is not old
         elif child or (node.embedded and key in _ROOT_FIELDS):
             kept[key] = old
         else:

@@ -17,6 +17,9 @@ from mcs_controller.simcluster import status
 from mcs_controller.simcluster.schemas.nodes import Node, Path, spell_path
 from mcs_controller.simcluster.status import FieldError
 
+_OFFSET = re.compile(r"[+-]\d\d:\d\d\Z")
+_FINER_THAN_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
+_JSON_TYPES = {type(None): "null", bool: "boolean", int: "integer", str: "string", list: "array"}
 _INTEGER_LIMITS = {"int32": 2**31, "int64": 2**63}
 
 
@@ -44,21 +47,9 @@ def validate_value(node: Node, value: Any, path: Path, errors: list[FieldError])
 
 
 def json_type(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "integer" if value.is_integer() else "number"
-        case str():
-            return "string"
-        case list():
-            return "array"
-        case _:
-            return "object"
+    if isinstance(value, float):
+        return "integer" if value.is_integer() else "number"
+    return _JSON_TYPES.get(type(value), "object")
 
 
 def _has_type(node: Node, value: Any) -> bool:
@@ -76,8 +67,10 @@ def _validate_object(node: Node, value: dict[str, Any], path: Path, errors: list
             errors.append(status.required(spell_path((path, name))))
     for key, one in value.items():
         child = node.child(key)
-        if isinstance(child, Node):
+        if isinstance(child, Node) and type(one) is not child.sufficient_type:
             validate_value(child, one, (path, key), errors)
+    if not node.is_bounded:
+        return
     most = node.openapi.get("maxProperties")
     if most is not None and len(value) > most:
         errors.append(status.too_many(spell_path(path), len(value), most))
@@ -85,10 +78,11 @@ def _validate_object(node: Node, value: dict[str, Any], path: Path, errors: list
 
 
 def _validate_list(node: Node, value: list[Any], path: Path, errors: list[FieldError]) -> None:
-    most = node.openapi.get("maxItems")
-    if most is not None and len(value) > most:
-        errors.append(status.too_many(spell_path(path), len(value), most))
-    _at_least(node, "minItems", len(value), "items", path, errors)
+    if node.is_bounded:
+        most = node.openapi.get("maxItems")
+        if most is not None and len(value) > most:
+            errors.append(status.too_many(spell_path(path), len(value), most))
+        _at_least(node, "minItems", len(value), "items", path, errors)
     if node.items is not None:
         for index, one in enumerate(value):
             validate_value(node.items, one, (path, index), errors)
@@ -113,10 +107,11 @@ def _validate_unique(node: Node, value: list[Any], path: Path, errors: list[Fiel
 
 
 def _validate_string(node: Node, value: str, path: Path, errors: list[FieldError]) -> None:
-    most = node.openapi.get("maxLength")
-    if most is not None and len(value) > most:
-        errors.append(status.too_long(spell_path(path), most))
-    _at_least(node, "minLength", len(value), "chars long", path, errors, shown=value)
+    if node.is_bounded:
+        most = node.openapi.get("maxLength")
+        if most is not None and len(value) > most:
+            errors.append(status.too_long(spell_path(path), most))
+        _at_least(node, "minLength", len(value), "chars long", path, errors, shown=value)
     if node.pattern is not None and not node.pattern.search(value):
         where = spell_path(path)
         detail = f"{where} in body should match '{node.openapi['pattern']}'"
@@ -133,6 +128,8 @@ def _validate_number(node: Node, value: float, path: Path, errors: list[FieldErr
         form = f"with format {node.format}" if node.format else "(default format)"
         detail = f"Checked value must be of type integer {form} in {spell_path(path)}"
         errors.append(status.invalid_value("<nil>", "", detail))
+    if not node.is_bounded:
+        return
     most, least = node.openapi.get("maximum"), node.openapi.get("minimum")
     open_top, open_bottom = node.openapi.get("exclusiveMaximum"), node.openapi.get("exclusiveMinimum")
     if most is not None and (value > most or (open_top and value == most)):
@@ -173,9 +170,10 @@ def _parses(parse: Callable[[str], Any], text: str) -> bool:
 
 
 def _rfc3339(text: str) -> datetime:
-    if "T" not in text.upper() or not (text.upper().endswith("Z") or re.search(r"[+-]\d\d:\d\d\Z", text)):
+    upper = text.upper()
+    if "T" not in upper or not (upper.endswith("Z") or _OFFSET.search(text)):
         raise ValueError(text)
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text.upper()))
+    return datetime.fromisoformat(_FINER_THAN_MICROSECONDS.sub(r"\1", upper) if "." in upper else upper)
 
 
 _FORMATS: dict[str, Callable[[str], Any]] = {

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.simcluster import status
 
 HISTORY_EVENTS_PER_RESOURCE = 2048
@@ -58,7 +59,7 @@ class Stored:
 
     def copy(self) -> Object:
         """A deep copy, which the caller may change."""
-        body: Object = from_json(self.encoded)
+        body: Object = parse_json(self.encoded)
         return body
 
     @property
