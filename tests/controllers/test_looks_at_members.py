@@ -12,7 +12,7 @@ from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from tests.controllers.looks import LOOK_SECONDS, North, north
 from tests.support.clusterset import Clusterset
-from tests.support.objects import Object
+from tests.support.objects import Object, member_cluster
 
 pytestmark = pytest.mark.looptime
 
@@ -59,6 +59,25 @@ async def test_a_list_without_ourselves_removes_nobody_however_often_it_is_read(
         await one.look(30)
         assert not one.members.removed("east")
         assert "east" in one.members.others()
+
+
+async def test_a_list_without_ourselves_removes_nobody_however_long_the_members_were_read_before() -> None:
+    async with north() as one:
+        await one.look(65)
+        assert one.members.removed("mars")
+        await one.remove("east", "north")
+        await one.look(30)
+        assert not one.members.removed("east")
+        assert not one.members.removed("north")
+        assert one.members.others() == {"east", "west"}
+        assert one.news() == []
+
+        # Time counts again once our own is there.
+        await one.world.broker_api.create(MEMBER_CLUSTERS, member_cluster("north"))
+        await one.look(5)
+        assert not one.members.removed("east")
+        await one.look(3)
+        assert one.members.removed("east")
 
 
 async def test_after_the_history_broke_a_member_has_to_be_missing_for_ten_minutes() -> None:

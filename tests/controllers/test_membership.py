@@ -240,6 +240,21 @@ async def test_a_member_whose_record_is_deleted_is_withdrawn_until_it_is_admitte
 
 
 @pytest.mark.requirement("MCS-LIFE-06")
+async def test_when_all_records_of_members_are_deleted_at_once_nothing_is_withdrawn() -> None:
+    """Also by agents that have run for long, and read the empty list before they know that they are out."""
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        await asyncio.sleep(700)
+        for name in ("east", "west", "north"):
+            await world.broker_api.delete(MEMBER_CLUSTERS, name, namespace=f"mcs-member-{name}")
+        await world.always(lambda: has(world, "north", EAST | WEST), for_seconds=900)
+
+        for name in ("east", "west", "north"):
+            await world.broker_api.create(MEMBER_CLUSTERS, member_cluster(name))
+        await world.always(lambda: has(world, "north", EAST | WEST), for_seconds=900)
+
+
+@pytest.mark.requirement("MCS-LIFE-06")
 async def test_a_member_that_may_go_by_its_annotation_is_withdrawn_as_soon_as_its_record_is_deleted() -> None:
     async with Clusterset() as world:
         await world.exported_by("east", "west")

@@ -61,10 +61,11 @@ def observe(
     passed_seconds: float,
     announced: Set[str] = frozenset(),
 ) -> Departures:
-    """The state after one more consistent list with our own MemberCluster in it.
+    """The state after one more consistent list.
 
-    `known` are the members from before; `announced` are those whose last MemberCluster allowed the removal.
-    `passed_seconds` is the part of the time since the last such list that counts.
+    `known` are the other members from before; `announced` are those whose last MemberCluster allowed the
+    removal. `passed_seconds` is the part of the time since the last list that counts: none if our own
+    MemberCluster is not in it, and then nothing is announced.
     """
     missing = {}
     for cluster in (before.missing.keys() | known) - present:

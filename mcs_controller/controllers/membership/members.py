@@ -118,8 +118,8 @@ class Membership:
         return self._config.limits.stated(member.limits) if member is not None else self._config.limits
 
     def removed(self, cluster: str) -> bool:
-        """Whether the broker's administrator has removed a member."""
-        return self._departures.removed(cluster, self._present)
+        """Whether the broker's administrator has removed a member; never true of this cluster itself."""
+        return cluster != self._config.cluster_id and self._departures.removed(cluster, self._present)
 
     def word_seconds(self, cluster: str) -> float:
         """For how long a member has been stating what it exports, while the broker answered.
@@ -310,19 +310,18 @@ class Membership:
 
         True once enough time has passed to say that clusters never seen are no members.
         """
-        if self._config.cluster_id not in members:
-            return False
         was_sure = self._departures.sure_of_unseen()
+        listed = self._config.cluster_id in members
         passed_seconds, max_gap_seconds = 0.0, 2 * self._config.heartbeat_interval_seconds
-        if self._witnessed_at_seconds is not None:
+        if listed and self._witnessed_at_seconds is not None:
             passed_seconds = min(now_seconds - self._witnessed_at_seconds, max_gap_seconds)
-        self._witnessed_at_seconds = now_seconds
+        self._witnessed_at_seconds = now_seconds if listed else None
         self._departures = departure.observe(
             self._departures,
-            self._members.keys(),
+            self._members.keys() - {self._config.cluster_id},
             self._present,
             passed_seconds=passed_seconds,
-            announced=self.released,
+            announced=self.released if listed else frozenset(),
         )
         return self._departures.sure_of_unseen() and not was_sure
 
