@@ -10,7 +10,10 @@ import argparse
 import logging
 import os
 import sys
+from functools import partial
+from pathlib import Path
 
+from tests.simulation.results import Results
 from tests.simulation.seeds import Report, simulate
 
 
@@ -29,11 +32,23 @@ def main() -> int:
     parser.add_argument("--story", action="store_true", help="print the story of each seed")
     parser.add_argument("--whole", action="store_true", help="do not shorten a story that fails")
     parser.add_argument("--go-on", action="store_true", help="go on after a seed that fails")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help="write what became of each seed to this file, do not tell again what the file has, and sum up; "
+        "for another version of the code use another file",
+    )
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
     seeds = range(arguments.seed, arguments.seed + arguments.seeds)
-    report = Report(sys.stdout.write, story=arguments.story, shorten=not arguments.whole)
-    return simulate(seeds, report, jobs=arguments.jobs, go_on=arguments.go_on)
+    report = Report(partial(print, end="", flush=True), story=arguments.story, shorten=not arguments.whole)
+    if arguments.results is None:
+        return simulate(seeds, report, jobs=arguments.jobs, go_on=arguments.go_on)
+    try:
+        results = Results(arguments.results)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    return simulate(seeds, report, jobs=arguments.jobs, go_on=arguments.go_on, results=results)
 
 
 if __name__ == "__main__":
