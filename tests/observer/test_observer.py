@@ -234,6 +234,17 @@ def become_headless(world: World) -> None:
     world.answers(ONE, TWO)
 
 
+def leave_the_type_to_others(world: World) -> None:
+    """East's export is the oldest, and so decides, until it is made again."""
+    world.expected.exported("north", WEB, [], headless=True)
+    world.expected.exported("south", WEB, [])
+    world.after(BOUND_SECONDS + 1)
+    world.expected.unexported("east", WEB)
+    world.expected.exported("east", WEB, [ONE, TWO])
+    world.shows(ONE, TWO, ips=())
+    world.answers(ONE, TWO)
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -247,6 +258,7 @@ def become_headless(world: World) -> None:
         remake_the_export,
         remake_the_export_unseen,
         become_headless,
+        leave_the_type_to_others,
     ],
 )
 def test_what_users_do_is_no_finding(act: Callable[[World], None]) -> None:
@@ -256,6 +268,15 @@ def test_what_users_do_is_no_finding(act: Callable[[World], None]) -> None:
     assert world.observer.wrong() == []
     world.after(1000)
     assert world.found() == []
+
+
+def test_while_exporters_disagree_an_ip_may_go_when_one_of_them_changes_and_at_no_other_time() -> None:
+    world = World()
+    world.expected.exported("north", WEB, [], headless=True)
+    world.after(BOUND_SECONDS + 1)
+    world.expected.endpoints("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, "10.3.0.1", ips=())
+    assert world.found() == [("ip changed", BOUND_SECONDS + 1, None)]
 
 
 def test_what_was_taken_back_and_offered_again_may_vanish_once_until_the_bound() -> None:

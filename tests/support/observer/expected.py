@@ -42,6 +42,9 @@ class Wanted(NamedTuple):
     """None while the exporters disagree, or there are none."""
     anything: bool
     """Nothing that is shown is wrong here."""
+    disagreeing: frozenset[tuple[str, bool]] = frozenset()
+    """While the exporters disagree, each with whether its Service is headless. The oldest export decides:
+    when one of them goes, or comes, another one may be the oldest."""
 
     def level(self, address: str) -> Level:
         if address in self.must:
@@ -194,6 +197,7 @@ class Expected:
         }
         strict = {exporter: offer for exporter, offer in offers.items() if exporter not in excused}
         types = {offer.headless for offer in offers.values()}
+        each = frozenset((exporter, offer.headless) for exporter, offer in offers.items())
         must = frozenset[str]().union(*(offer.addresses for offer in strict.values()))
         may = frozenset[str]().union(*(self._offered[service][one] for one in excused))
         holders = frozenset(offers.keys() - gone)
@@ -206,6 +210,7 @@ class Expected:
             holders=holders,
             headless=types.pop() if len(types) == 1 else None,
             anything=False,
+            disagreeing=each if len(types) > 1 else frozenset(),
         )
 
     def subscribe(self, listener: Callable[[str], None]) -> None:

@@ -91,7 +91,8 @@ class Showing:
         """Something else may be expected from now on."""
         before, self.wanted = self.wanted, self._expected.wanted(self._spot.place, self._spot.service)
         wanted = self.wanted
-        if before.imported is Level.MUST and wanted.headless is not before.headless:
+        types, types_before = (wanted.headless, wanted.disagreeing), (before.headless, before.disagreeing)
+        if before.imported is Level.MUST and types != types_before:
             self._type_since = self._spot.now()
             self._addresses.let_go()
         self._addresses.want(wanted.level)
