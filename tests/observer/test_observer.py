@@ -330,6 +330,52 @@ def test_endpoints_of_an_export_made_again_may_vanish_once_when_its_withdrawal_a
     assert world.found() == [("hole", 0.5, None)]
 
 
+def bring_back_what_was_taken_back(world: World) -> None:
+    """The broker is restored, and for a moment the record of the former export is there again."""
+    world.shows(clusters=frozenset({"east"}), uid="u2", ips=())
+    world.observer.saw("west", WEB, None)
+
+
+def test_an_import_that_a_restore_brings_back_may_be_withdrawn_once_until_the_new_export_arrives() -> None:
+    world = World()
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    world.after(0.5)
+    world.expected.exported("east", WEB, [NEW])
+    bring_back_what_was_taken_back(world)
+    assert world.found() == []
+    bring_back_what_was_taken_back(world)
+    assert {one.kind for one in world.observer.findings} == {"import gone"}
+
+
+def test_what_is_exported_again_long_after_it_was_taken_back_may_not_be_withdrawn() -> None:
+    world = World()
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    world.after(BOUND_SECONDS + 1)
+    world.expected.exported("east", WEB, [NEW])
+    bring_back_what_was_taken_back(world)
+    assert {one.kind for one in world.observer.findings} == {"import gone"}
+
+
+def test_an_exporters_name_that_a_restore_brings_back_may_go_once_and_the_import_of_others_may_not() -> None:
+    world = World()
+    world.expected.exported("north", WEB, [])
+    both, north = frozenset({"east", "north"}), frozenset({"north"})
+    world.shows(ONE, TWO, clusters=both)
+    world.after(BOUND_SECONDS + 1)
+    world.expected.unexported("east", WEB)
+    world.shows(clusters=north)
+    world.expected.exported("east", WEB, [])
+    for named in (both, north, both):
+        world.shows(clusters=named)
+    assert world.found() == []
+    world.shows(clusters=north)
+    assert {one.kind for one in world.observer.findings} == {"clusters"}
+    world.observer.saw("west", WEB, None)
+    assert {one.kind for one in world.observer.findings} == {"clusters", "import gone"}
+
+
 def test_after_the_bound_of_the_withdrawal_they_may_not() -> None:
     world = remade()
     world.shows(NEW)

@@ -108,11 +108,12 @@ class Things:
         self.want(level)
 
     def let_go(self) -> None:
-        """Each of them may vanish once, until the bound: what it belongs to is made anew."""
+        """Each that is shown may vanish once, until the bound: what it belongs to is made anew."""
         for thing in self._things.values():
-            thing.stale = thing.shown
-            if thing.level is Level.MUST:
-                thing.since = self._spot.now()
+            if thing.shown:
+                thing.stale = True
+                if thing.level is Level.MUST:
+                    thing.since = self._spot.now()
 
     def let_go_once(self, name: str, since_seconds: float) -> None:
         """If it must be there and is not yet shown: it may vanish once, until the bound after that time."""
