@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mcs_controller.clusterset.model import Endpoint
-from mcs_controller.controllers.services.imports.importer import TELL_UNSURE_AFTER_SECONDS
+from mcs_controller.controllers.services.imports.missing import TELL_UNSURE_AFTER_SECONDS
 from tests.clusterset.builders import WEB, record, source_slice
 from tests.controllers.importing import NOT_HELD, West, importing, slice_name, west
 

@@ -7,9 +7,7 @@ slices get the new ones before the derived Service does, and lose the old ones a
 (MCS-IMP-03), and nothing is removed without proof (`runtime/proof.py`).
 """
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence, Set
-from typing import Final
 
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import (
@@ -33,6 +31,7 @@ from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
 from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices
+from mcs_controller.controllers.services.imports.missing import Missing
 from mcs_controller.controllers.services.imports.order import BehindExports
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
 from mcs_controller.controllers.services.imports.settled import Done, ImportGround, Settled
@@ -40,9 +39,6 @@ from mcs_controller.controllers.services.metrics import ServicesMetrics
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.errors import Forbidden, Invalid, KubeError, NamespaceTerminating
 from mcs_controller.kube.store import Entry
-
-TELL_UNSURE_AFTER_SECONDS: Final = 30.0
-"""After a start each member's statement comes within half of that, so an earlier report would be false."""
 
 
 class Importer:
@@ -76,8 +72,7 @@ class Importer:
         self._exclude_metadata = context.config.exclude_metadata
         self.behind_exports = BehindExports()
         self._settled: dict[ServiceKey, Settled] = {}
-        self._imported_here: set[tuple[str, ServiceKey]] = set()
-        self._unsure_since_seconds: dict[ServiceKey, float] = {}
+        self._missing = Missing(stores, membership, evidence)
         self._imports = ObjectWriter(
             local.client, local.imports_resource, local.imports, decode.service_import
         )
@@ -118,14 +113,14 @@ class Importer:
         exporters = set(merged.clusters) if merged is not None else set()
         if own in exporters:
             self._evidence.saw([(own, key)])
-        remembered = self._remembered_exporters(key, imported)
-        unsure = self._unsure(key, exporters, remembered, imported)
+        remembered = self._missing.remembered_exporters(key, imported)
+        unsure = self._missing.unsure(key, exporters, remembered, imported)
         if unsure and imported is not None and not imported.value.deleting:
             return await self._hold(key, imported, unsure, exporters | remembered)
         if unsure and merged is None:
             return None
         if merged is None:
-            self._unsure_since_seconds.pop(key, None)
+            self._missing.forget(key)
         if self._local.unread(key) and (merged is None or own in remembered - exporters):
             # This cluster's own slices stay unchanged until its export has been read.
             await self._refresh(key, imported, (exporters | remembered) - {own})
@@ -146,51 +141,17 @@ class Importer:
             return await self._import(key, merged, records, imported, settled)
         return None
 
-    def _remembered_exporters(self, key: ServiceKey, imported: Entry[LocalImport] | None) -> set[str]:
-        """The clusters that exported the service when its objects here were written."""
-        remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
-        if imported is not None:
-            remembered.update(imported.value.clusters)
-        return remembered
-
-    def _unsure(
-        self,
-        key: ServiceKey,
-        exporters: Set[str],
-        remembered: Set[str],
-        imported: Entry[LocalImport] | None,
-    ) -> frozenset[str]:
-        """The clusters that exported the service by the objects here, and have not confirmed the opposite.
-
-        After a start these are all clusters without a record, until each has made a statement. Exports that
-        vanish later are retained, and so are not missing here.
-        """
-        if imported is not None and fuse.is_released(imported.value.annotations):
-            return frozenset()
-        unsure = self._view.unaccounted(key, imported.value if imported else None, exporters)
-        own = self._local.cluster_id
-        is_left = own not in exporters and own in remembered
-        if is_left and not self._evidence.proves_gone([(own, key)]):
-            return unsure | {own}
-        return unsure
-
     async def _hold(
         self, key: ServiceKey, imported: Entry[LocalImport], unsure: Set[str], clusters: Set[str]
     ) -> float | None:
         """Hold the endpoints of `unsure` clusters, and keep the other clusters' endpoints up to date."""
         await self._refresh(key, imported, clusters - unsure)
-        left_seconds = self._seconds_to_report(key)
+        left_seconds = self._missing.seconds_to_report(key)
         if left_seconds > 0:
             return left_seconds
         held = fuse.held_for_missing_exports(imported.value, sorted(unsure))
         self.status.hold(key, imported.value, held)
         return None
-
-    def _seconds_to_report(self, key: ServiceKey) -> float:
-        """Seconds until the hold of `key` must be reported; counted from the first call for it."""
-        now_seconds = asyncio.get_running_loop().time()
-        since_seconds = self._unsure_since_seconds.setdefault(key, now_seconds)
-        return max(0.0, since_seconds + TELL_UNSURE_AFTER_SECONDS - now_seconds)
 
     async def _import(
         self,
@@ -207,8 +168,8 @@ class Importer:
             all_records = self._view.records(key)
         records = {record.cluster: record for record in all_records}
         sources = [one for one in self._view.slices(key) if one.cluster in records]
-        stay = self._slices_that_stay(key)
-        withdrawn = self._withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
+        stay = self._missing.slices_that_stay(key)
+        withdrawn = self._missing.withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         slices, kept = self._wanted_slices(key, imported, merged, records, sources, withdrawn)
         ips = imported.value.spec.ips or self._derived.ips(key)
         ground = ImportGround(
@@ -296,7 +257,7 @@ class Importer:
         With `settled` the status is known to be right already, unless slices were refused, are missing, or
         the first one came or the last one went.
         """
-        missing, report_seconds = self._reported_missing(key)
+        missing, report_seconds = self._missing.reported(key)
         slices_exist = bool(self._local.imported_slices.indexed(key))
         if (
             settled is not None
@@ -346,53 +307,6 @@ class Importer:
             ground.derived
         )
 
-    def _reported_missing(self, key: ServiceKey) -> tuple[list[str], float | None]:
-        """The exporters with data held long enough to report, and in how many seconds to requeue."""
-        clusters, again_seconds = self._retained.held_clusters(key)
-        reported = {*clusters}
-        staying = self._slices_that_stay(key)
-        if staying:
-            left_seconds = self._seconds_to_report(key)
-            if left_seconds > 0:
-                again_seconds = min(left_seconds, again_seconds or left_seconds)
-            else:
-                held = self._local.imported_slices.indexed(key)
-                reported.update(one.value.source_cluster for one in held if one.name in staying)
-        else:
-            self._unsure_since_seconds.pop(key, None)
-        return sorted(reported), again_seconds
-
-    def _slices_that_stay(self, key: ServiceKey) -> Set[str]:
-        """Names of slices without a source, whose clusters have not confirmed that it is gone."""
-        missing = self._view.unaccounted_slices(key)
-        if not missing:
-            return missing
-        held = self._local.imported_slices.indexed(key)
-        dead = self._membership.dead
-        return {one.name for one in held if one.name in missing and one.value.source_cluster not in dead}
-
-    def _withdrawn(
-        self, key: ServiceKey, imported: Entry[LocalImport], exporters: Set[str]
-    ) -> frozenset[str]:
-        """The exporting clusters whose endpoints must not be used.
-
-        After a start it takes some time to know which members are dead. Until then a cluster whose endpoints
-        were withdrawn before the start stays withdrawn: the import names it, but there is no slice of it.
-        """
-        dead = self._membership.dead & exporters
-        doubtful = self._membership.doubtful & exporters
-        if not doubtful:
-            return frozenset(dead)
-        held = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
-        named = imported.value.clusters
-        self._imported_here.update((cluster, key) for cluster in doubtful.difference(named))
-        left_out = (
-            cluster
-            for cluster in doubtful.intersection(named) - held
-            if (cluster, key) not in self._imported_here
-        )
-        return frozenset(dead.union(left_out))
-
     def _own_if_exported(self, key: ServiceKey) -> Set[str]:
         return {self._local.cluster_id} if self._view.own_record(key) is not None else set()
 
@@ -407,9 +321,9 @@ class Importer:
             return
         records = {one.cluster: one for one in self._view.records(key) if one.cluster in clusters}
         merged = merge_behind(imported.value)
-        withdrawn = self._withdrawn(key, imported, records.keys())
+        withdrawn = self._missing.withdrawn(key, imported, records.keys())
         slices, _ = self._wanted_slices(key, imported, merged, records, self._view.slices(key), withdrawn)
-        stay = self._slices_that_stay(key)
+        stay = self._missing.slices_that_stay(key)
         given_up = self._derived.ports_given_up(key, merged)
         problem = await self._slices.write(key, slices, stay, clusters, given_up=given_up)
         if problem is not None:
