@@ -279,6 +279,32 @@ def test_while_exporters_disagree_an_ip_may_go_when_one_of_them_changes_and_at_n
     assert world.found() == [("ip changed", BOUND_SECONDS + 1, None)]
 
 
+def test_an_ip_may_come_and_go_while_one_of_the_exporters_that_disagree_is_excused_altogether() -> None:
+    world = World()
+    world.expected.exported("north", WEB, [], headless=True)
+    world.after(BOUND_SECONDS + 1)
+    world.expected.excused(exporter="north")
+    world.after(BOUND_SECONDS + 1)
+    for ips in ((), (IP,), ()):
+        world.shows(ONE, TWO, ips=ips)
+    world.expected.expected_again(exporter="north")
+    world.shows(ONE, TWO)
+    assert world.found() == []
+
+    world.after(BOUND_SECONDS + 1)
+    world.shows(ONE, TWO, ips=())
+    assert [kind for kind, _, _ in world.found()] == ["ip changed"]
+
+
+def test_an_ip_stays_while_an_exporter_that_disagrees_is_dead() -> None:
+    world = World()
+    world.expected.exported("north", WEB, [], headless=True)
+    world.after(BOUND_SECONDS + 1)
+    world.expected.excused(exporter="north", endpoints_only=True)
+    world.shows(ONE, TWO, ips=())
+    assert [kind for kind, _, _ in world.found()] == ["ip changed"]
+
+
 def test_what_was_taken_back_and_offered_again_may_vanish_once_until_the_bound() -> None:
     world = World()
     world.expected.endpoints("east", WEB, [ONE])

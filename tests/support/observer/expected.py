@@ -45,6 +45,8 @@ class Wanted(NamedTuple):
     disagreeing: frozenset[tuple[str, bool]] = frozenset()
     """While the exporters disagree, each with whether its Service is headless. The oldest export decides:
     when one of them goes, or comes, another one may be the oldest."""
+    undecided: bool = False
+    """While they disagree and one is excused altogether: it may be there and decide, or may not."""
 
     def level(self, address: str) -> Level:
         if address in self.must:
@@ -197,6 +199,7 @@ class Expected:
         }
         strict = {exporter: offer for exporter, offer in offers.items() if exporter not in excused}
         types = {offer.headless for offer in offers.values()}
+        differ = len(types) > 1
         each = frozenset((exporter, offer.headless) for exporter, offer in offers.items())
         must = frozenset[str]().union(*(offer.addresses for offer in strict.values()))
         may = frozenset[str]().union(*(self._offered[service][one] for one in excused))
@@ -210,7 +213,8 @@ class Expected:
             holders=holders,
             headless=types.pop() if len(types) == 1 else None,
             anything=False,
-            disagreeing=each if len(types) > 1 else frozenset(),
+            disagreeing=each if differ else frozenset(),
+            undecided=differ and not gone.isdisjoint(offers),
         )
 
     def subscribe(self, listener: Callable[[str], None]) -> None:

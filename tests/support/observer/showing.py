@@ -95,6 +95,8 @@ class Showing:
         if before.imported is Level.MUST and types != types_before:
             self._type_since = self._spot.now()
             self._addresses.let_go()
+        elif before.undecided and not wanted.undecided:
+            self._type_since = self._spot.now()
         self._addresses.want(wanted.level)
         self._imported.want(lambda _: wanted.imported)
         self._names.want(wanted.level_of_exporter)
@@ -190,7 +192,12 @@ class Showing:
         self._see_ips(frozenset(found.ips), may_change or self._type_changed())
 
     def _type_changed(self) -> bool:
-        """It became headless, or ceased to be, so lately that the import may still have to follow."""
+        """It became headless, or ceased to be, so lately that the import may still have to follow.
+
+        Also while that depends on an exporter of which nothing is asked.
+        """
+        if self.wanted.undecided:
+            return True
         return self._type_since > -math.inf and self._spot.now() <= self._spot.deadline(self._type_since)
 
     def _see_ips(self, ips: frozenset[str], may_change: bool) -> None:
