@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 
@@ -198,6 +198,59 @@ async def test_while_the_server_is_away_the_cluster_is_blind_and_then_its_state_
             await until(lambda: "west: cannot be seen" not in observer.wrong())
         assert 0.2 < observer.totals()["blind_seconds"] < 20
     sim.close()
+
+
+async def test_a_watch_that_ended_goes_on_from_its_version() -> None:
+    observer = observer_of_both()
+    sim = SimCluster("west")
+    api = sim.client()
+    await deploy(api)
+    async with simulated(sim) as server, watching(observer, {"west": server}):
+        await right(observer)
+        await show(api, "db", ONE)
+        await show(api, "db", ONE, TWO)
+        await until(lambda: observer.totals()["holes"] == 1)
+        blind_seconds = observer.totals()["blind_seconds"]
+        sim.faults.delay(0.3, verbs=("watch",))
+        sim.faults.cut_watches(in_order=True)
+        await show(api, "db", ONE)
+        await show(api, "db", ONE, TWO)
+        await until(lambda: observer.totals()["holes"] >= 2)
+        await right(observer)
+        assert observer.totals()["holes"] == 2, "what was seen is not seen again"
+        assert observer.totals()["blind_seconds"] == blind_seconds
+    sim.close()
+
+
+class Failing(asyncio.DatagramProtocol):
+    """A DNS server that answers every question with one rcode."""
+
+    def __init__(self, rcode: int) -> None:
+        self._rcode = rcode
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(data[:2] + bytes((0x81, 0x80 | self._rcode)) + data[4:], addr)
+
+
+@pytest.mark.parametrize(("number", "rcode"), [(2, "SERVFAIL"), (5, "REFUSED")])
+async def test_an_error_of_a_dns_server_is_no_answer(west: Site, number: int, rcode: str) -> None:
+    loop = asyncio.get_running_loop()
+    observer = observer_of_both()
+    transport, _ = await loop.create_datagram_endpoint(lambda: Failing(number), local_addr=("127.0.0.1", 0))
+    with contextlib.closing(transport):
+        async with dns_server(west.api) as dns, watching(observer, {"west": west.server}):
+            servers = {"west": dns}
+            async with asking(observer, servers):
+                await right(observer)
+                servers["west"] = transport.get_extra_info("sockname")
+                no_answer = [f"west: {service} has no answer in DNS" for service in (DB, WEB)]
+                await until(lambda: observer.wrong() == no_answer)
+                assert {one.what for one in observer.findings} == {f"has no answer: {rcode}"}
+                servers["west"] = dns
+                await right(observer)
 
 
 async def test_a_dns_server_that_is_dead_is_found_unless_that_is_on_purpose() -> None:
