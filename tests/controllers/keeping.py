@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -31,6 +32,7 @@ class World:
         self.released: set[str] = set()
         self.heard: dict[str, Heard] = {}
         self.current = True
+        self.read_at_seconds = -math.inf
         self.left_out: set[str] = set()
         self.told: list[str] = []
         self.hurried = 0
@@ -52,6 +54,8 @@ class World:
             leaves_out=lambda entry: entry.name in self.left_out,
             imports_current=lambda: self.current,
             relist_imports=lambda: self.told.append("list again"),
+            read_again=lambda entry: self.told.append(f"read again {entry.namespace} {entry.name}"),
+            read_since=lambda entry, since_seconds: self.read_at_seconds >= since_seconds,
         )
         self.retained = Retained(cast(BrokerStores, broker), cast(Membership, membership))
         self.retained.on_release(lambda key: self.told.append(f"released {key.name}"))

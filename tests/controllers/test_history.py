@@ -142,3 +142,27 @@ async def test_importers_hear_what_was_written_under_versions_that_they_saw_in_t
             await world.broker_api.create(NAMESPACES, {"metadata": {"name": f"other-{number}"}})
 
         await world.until(partial(has, world, WEST | {"10.1.0.9"}), within_seconds=RIGHT_WITHIN_SECONDS)
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+async def test_a_statement_does_not_prove_contents_that_a_late_watch_has_not_shown() -> None:
+    """West lists the restored broker before east has put it right, and its new watch is deaf."""
+    async with Clusterset("east", "west") as world:
+        await world.exported_by("east")
+        backup = world.broker.snapshot()
+        now = EAST | {"10.1.0.9"}
+        await world["east"].endpoints("shop", "web", *now)
+        await world.imported("shop", "web", now)
+
+        cut_off = world.broker.faults.refuse_connections(users=["member-east"])
+        stalled = world.broker.faults.stall_watches(users=["member-west"])
+        world.broker.restore(backup)
+        await asyncio.sleep(5)
+        cut_off.lift()
+
+        async def has_all() -> bool:
+            return await world["west"].addresses_of("shop", "web") == now
+
+        await world.always(has_all, for_seconds=60)
+        stalled.lift()
+        await world.imported("shop", "web", now)

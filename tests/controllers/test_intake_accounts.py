@@ -236,3 +236,30 @@ def test_of_what_we_wrote_ourselves_accounts_are_kept_and_nothing_is_left_out() 
     assert own.refuses("east", "a", 10, 4) == "endpoints"
     assert own.refuses("east", "a", 10, 2) is None
     assert list(own.left_out()) == []
+
+
+@pytest.mark.looptime
+async def test_who_is_asked_for_is_read_in_full_soon_and_until_that_works() -> None:
+    accounts, reads = Accounts(), Reads()
+    intake, loop = accounts.intake, asyncio.get_running_loop()
+    revisit = Revisit(intake, cast("Reflector[Any]", reads))
+    await asyncio.sleep(1)
+    assert accounts.take("a")
+    asked_at = loop.time()
+    assert not intake.read_since("east", asked_at)
+    assert not intake.read_since("nobody", asked_at)
+
+    for cluster in ("east", "west"):
+        intake.ask(cluster)
+    reads.error = Unreachable("away")
+    await revisit.step()
+    reads.error = None
+    await revisit.step()
+    assert reads.fetched == [EAST, WEST]
+    assert not intake.read_since("east", asked_at)
+    await asyncio.sleep(READ_AGAIN_SPACING_SECONDS)
+    for _ in range(2):
+        await revisit.step()
+    assert reads.fetched == [EAST, WEST] * 2
+    assert intake.read_since("east", asked_at)
+    assert not intake.read_since("east", loop.time() + 1)

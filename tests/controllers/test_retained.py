@@ -75,6 +75,8 @@ class World:
             leaves_out=lambda entry: False,
             imports_current=lambda: self.current,
             relist_imports=lambda: None,
+            read_again=lambda entry: None,
+            read_since=lambda entry, since_seconds: False,
         )
         self.retained = Retained(cast(BrokerStores, broker), cast(Membership, self.members))
         self._version = 10

@@ -58,6 +58,39 @@ async def test_a_statement_that_agrees_ends_all_that_is_kept_of_its_member_and_i
     assert not world.retained.everybody_accounted()
 
 
+async def test_after_a_statement_that_agrees_older_contents_are_read_once_more_before_they_count() -> None:
+    world = exported("east")
+    world.slice(at_seconds=5.0)
+    world.look_again(3)
+    world.look("east", records=1, slices=1)
+    world.slice(version=5, at_seconds=3.0)
+    for _ in range(2):
+        world.look()
+    world.news()
+    await asyncio.sleep(10)
+    read_before = asyncio.get_running_loop().time() - 1
+
+    world.look("east", records=1, slices=1)
+    world.read_at_seconds = read_before
+    world.look_again()
+    assert world.news() == ["read again mcs-member-east shop.web-abc"] * 2
+    assert world.kept() == {("slice", "older"): 1}
+
+    # Then one that is older still: the read was before it.
+    world.slice(version=4, at_seconds=2.0)
+    await asyncio.sleep(1)
+    for _ in range(2):
+        world.look()
+    world.look("east", records=1, slices=1)
+    assert world.kept() == {("slice", "older"): 1}
+
+    world.read_at_seconds = asyncio.get_running_loop().time()
+    world.news()
+    world.look_again()
+    assert world.news() == ["let go mcs-member-east shop.web-abc", "released web"]
+    assert [one.changed_at_seconds for one in world.retained.slices(WEB)] == [2.0]
+
+
 async def test_a_statement_that_does_not_agree_ends_nothing_and_has_all_listed_again_once_in_a_while() -> (
     None
 ):

@@ -170,6 +170,14 @@ class BrokerStores:
         """Whether an object is missing in its store because its member exceeds its limits."""
         return self._intake_of(entry).leaves_out(entry.value.cluster, entry.name)
 
+    def read_again(self, entry: Entry[Any]) -> None:
+        """Read all objects of the entry's kind and member again, soon."""
+        self._intake_of(entry).ask(entry.value.cluster)
+
+    def read_since(self, entry: Entry[Any], since_seconds: float) -> bool:
+        """Whether all objects of the entry's kind and member have been read by a read begun since then."""
+        return self._intake_of(entry).read_since(entry.value.cluster, since_seconds)
+
     def retain(self, entry: Entry[Any]) -> None:
         """The caller retains an entry that was just removed from its store: it counts for its member."""
         self._intake_of(entry).retain(entry.value.cluster, entry.name)

@@ -12,6 +12,7 @@ released: a member must not get room by deleting objects that others retain.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -42,6 +43,7 @@ class _Account:
 
     `held` has bytes and endpoints by name; `retained` are the names in it that are no longer in the store;
     `dropped` is what was last taken off the account; `left_out` has the limit that each object exceeds.
+    `asked`: somebody needs all objects read again. `read_at_seconds`: when the last complete read began.
     Left-out objects are read again at `soon_at_seconds` if there is room (`has_room`), else at
     `late_at_seconds`.
     """
@@ -57,6 +59,8 @@ class _Account:
     has_room: bool = False
     soon_at_seconds: float = 0.0
     late_at_seconds: float = 0.0
+    asked: bool = False
+    read_at_seconds: float = -math.inf
 
     def put(self, name: str, size_bytes: int, endpoints: int) -> None:
         self._add(name, size_bytes, endpoints)
@@ -179,6 +183,20 @@ class Intake:
         if account is not None and account.left_out:
             account.has_room = True
 
+    def ask(self, cluster: str) -> None:
+        """Have all of a member's objects read again, soon."""
+        self._accounts.setdefault(cluster, _Account()).asked = True
+
+    def asked(self, now_seconds: float) -> list[str]:
+        """The members whose objects must be read again now, since somebody asked for it."""
+        found = self._accounts.items()
+        return [one for one, account in found if account.asked and now_seconds >= account.soon_at_seconds]
+
+    def read_since(self, cluster: str, since_seconds: float) -> bool:
+        """Whether a complete read of the member's objects has begun, and ended, since then."""
+        account = self._accounts.get(cluster)
+        return account is not None and account.read_at_seconds >= since_seconds
+
     def due(self, now_seconds: float) -> str | None:
         """A member whose objects must be read again, since some were left out and may fit by now."""
         for cluster, account in self._accounts.items():
@@ -199,7 +217,9 @@ class Intake:
     def has_read(self, cluster: str, now_seconds: float, took_seconds: float, *, complete: bool) -> None:
         """The member's objects have been read again; not `complete` if that failed."""
         account = self._accounts[cluster]
-        if not complete:
+        if complete:
+            account.asked, account.read_at_seconds = False, now_seconds - took_seconds
+        else:
             account.has_room = True
             account.left_out = {**account.left_out_before, **account.left_out}
         account.left_out_before = {}
@@ -240,7 +260,7 @@ class Intake:
 
 
 class Revisit:
-    """Reads objects again that an intake left out and that may fit by now."""
+    """Reads objects again that an intake left out and that may fit by now, or that somebody asked for."""
 
     def __init__(self, intake: Intake, reflector: Reflector[Any]) -> None:
         self.kind = intake.kind
@@ -255,21 +275,26 @@ class Revisit:
             await self.step()
 
     async def step(self) -> None:
-        """Settle the accounts after a list, and read one member's objects again if that is due."""
+        """Settle the accounts after a list; read again all members that were asked for, one that is due."""
         if self._reflector.lists != self._lists:
             self._lists = self._reflector.lists
             self._intake.settle()
+        now_seconds = asyncio.get_running_loop().time()
+        for asked in self._intake.asked(now_seconds):
+            await self._read(asked)
+        cluster = self._intake.due(now_seconds)
+        if cluster is not None:
+            await self._read(cluster)
+
+    async def _read(self, cluster: str) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        cluster = self._intake.due(began)
-        if cluster is None:
-            return
         self._intake.reads(cluster)
         complete = False
         try:
             await self._reflector.fetch(namespace=member_namespace(cluster))
             complete = True
         except KubeError as error:
-            _log.warning("cannot read the left-out objects of member %s again: %s", cluster, error)
+            _log.warning("cannot read the objects of member %s again: %s", cluster, error)
         finally:
             self._intake.has_read(cluster, loop.time(), loop.time() - began, complete=complete)

@@ -4,8 +4,8 @@ The rule and its reasons are in docs/decisions/0008-proof.md. All readers of the
 slices read them here, and not in the stores. An entry that vanishes is kept in its last state, unless the
 deletion is proven: the member had withdrawn the entry, the member states no more than what is there, the
 member was removed, or an operator released the entry. If the broker went back to an older version of an
-entry, the later version is kept until its member writes again. New versions are used at once, so that
-changes go on while something is missing.
+entry, the later version is kept until its member writes again, or states its exports and the older one is
+still there. New versions are used at once, so that changes go on while something is missing.
 
 After a start nothing is kept, since nothing was seen before. Then `accounted` says whether the absence of a
 member's export is proven.
@@ -54,6 +54,10 @@ class Retained:
         self._current = broker.imports_current
         self._left_out_here = broker.leaves_out
         self._read_again = broker.relist_imports
+        self._read_member_again = broker.read_again
+        self._member_read_since = broker.read_since
+        # When each member was first heard to state the names that are here, of which some contents are older.
+        self._agreed_at_seconds: dict[str, float] = {}
         self._doubted_at_seconds: dict[str, float] = {}
         self._accounted: set[str] = set()
         self._reads = 0
@@ -183,6 +187,7 @@ class Retained:
         kept = kind.kept.get(new.key)
         if kept is not None:
             if _is_older_story(new, kept.entry):
+                self._agreed_at_seconds.pop(new.value.cluster, None)
                 kind.keep(replace(kept, reason="older"))
             else:
                 kind.let_go(new.key)
@@ -192,6 +197,7 @@ class Retained:
             and _is_older_story(new, old)
             and not self._is_excused(new.value.cluster)
         ):
+            self._agreed_at_seconds.pop(new.value.cluster, None)
             kind.keep(self._kept(old, "older"))
 
     def _vanished(self, kind: KeptOfKind[T], old: Entry[T]) -> None:
@@ -243,10 +249,27 @@ class Retained:
             # None, or an old one that a restore of the broker brought back.
             return
         if agrees(said.exported, *names):
-            self._account_for(cluster)
+            if self._contents_are_read(cluster, [one.entry for one in kept if one.reason == "older"]):
+                self._account_for(cluster)
         elif self._reads >= stated + 2:
             # No watch is so late. A list may have missed objects that the server has.
             self._doubt(cluster)
+
+    def _contents_are_read(self, cluster: str, older: list[Entry[Any]]) -> bool:
+        """Whether these are older than before because their member wants them so.
+
+        It states its exports only when all of them are on the broker as it wants them. But it states their
+        names, and our watch may be late with their contents. So they are read once more after the statement.
+        """
+        if not older:
+            return True
+        now_seconds = asyncio.get_running_loop().time()
+        agreed_at_seconds = self._agreed_at_seconds.setdefault(cluster, now_seconds)
+        if all(self._member_read_since(entry, agreed_at_seconds) for entry in older):
+            return True
+        for entry in older:
+            self._read_member_again(entry)
+        return False
 
     def _doubt(self, cluster: str) -> None:
         now_seconds = asyncio.get_running_loop().time()
