@@ -41,8 +41,9 @@ simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLA
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)
 
-test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, in about an hour; its page, too
-	$(BIN)/python -m pytest -m faults $(PYTEST_ARGS) tests/faults
+WORLDS ?= 2
+test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, in about 40 minutes; its page, too
+	$(BIN)/python -m pytest -m faults -n $(WORLDS) --dist worksteal $(PYTEST_ARGS) tests/faults
 	$(BIN)/python -m tests.faults.report
 
 test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
 from tests.faults.report import PAGE, seen_before, table
+from tests.faults.results import keep, kept_results
 from tests.faults.table import FAULTS
 
 TOTALS = {
@@ -26,6 +31,14 @@ def test_a_fault_that_was_not_run_here_keeps_its_line_and_one_that_was_gets_anot
 
 def test_a_fault_of_which_the_page_says_nothing_yet_was_not_run() -> None:
     assert set(seen_before(f"<!-- fault matrix -->\n{table({}, {})}\n<!-- end -->\n").values()) == {"not run"}
+
+
+def test_results_of_worlds_that_run_side_by_side_are_all_kept(tmp_path: Path) -> None:
+    file = tmp_path / "faults.json"
+    names = [fault.id for fault in FAULTS]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(partial(keep, result=result(), file=file), names))
+    assert kept_results(file) == dict.fromkeys(names, result())
 
 
 def result() -> dict[str, object]:
