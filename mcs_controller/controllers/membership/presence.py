@@ -11,12 +11,13 @@ called.
 """
 
 import asyncio
+import contextlib
 import logging
 import random as randomness
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
@@ -30,7 +31,14 @@ from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import Clock, rfc3339_micro
-from mcs_controller.kube.errors import Conflict, KubeError, NotFound, NotLeading
+from mcs_controller.kube.errors import (
+    Conflict,
+    KubeError,
+    NotFound,
+    NotLeading,
+    ServerError,
+    TooManyRequests,
+)
 from mcs_controller.kube.store import is_older
 
 _log = logging.getLogger(__name__)
@@ -42,6 +50,12 @@ HURRIED_SECONDS: Final = 2.0
 HURRY_FOR_SECONDS: Final = 60.0
 READ_WITHIN_SECONDS: Final = 10.0
 """Less than the client's own deadline: after a black hole its answer never comes, and we must be heard."""
+
+REFUSALS_TAKEN: Final = 4
+AFTER_REFUSAL_SECONDS: Final = 1.0
+"""Of one request in a round, and the time after each."""
+
+T = TypeVar("T")
 
 Names = tuple[frozenset[str], frozenset[str]]
 """The names of all records and of all slices that this cluster exports."""
@@ -166,16 +180,28 @@ class Presence:
             await self._read_and_write(may_state=False)
 
     async def _read_and_write(self, *, may_state: bool = True) -> None:
-        raw = await self._broker.get(
+        raw = await _insist(self._read)
+        member = decode_member(raw)
+        self.check_owner(member)
+        self._judge(member)
+        version = raw["metadata"]["resourceVersion"]
+        written, newest = await _insist(lambda: self._write(version, may_state=may_state))
+        # The answer counts: a broker with an older CRD drops some fields.
+        now = decode_member(written)
+        self._heartbeat, self._stated_at = _moments(now)
+        self._judge_version(written, newest)
+
+    async def _read(self) -> JsonObject:
+        return await self._broker.get(
             MEMBER_CLUSTERS,
             self._config.cluster_id,
             self._namespace,
             # After a round that failed the broker may just be slow: then it has the usual time.
             timeout_seconds=READ_WITHIN_SECONDS if self.problem is None else None,
         )
-        member = decode_member(raw)
-        self.check_owner(member)
-        self._judge(member)
+
+    async def _write(self, version: str, *, may_state: bool) -> tuple[JsonObject, str]:
+        """Write over the version that was judged: what was written, and the newest version seen before."""
         status: JsonObject = {
             "clusterUID": self.uid,
             "version": __version__,
@@ -192,14 +218,11 @@ class Presence:
         written = await writer.patch(
             MEMBER_CLUSTERS,
             self._config.cluster_id,
-            {"metadata": {"resourceVersion": raw["metadata"]["resourceVersion"]}, "status": status},
+            {"metadata": {"resourceVersion": version}, "status": status},
             namespace=self._namespace,
             subresource="status",
         )
-        # The answer counts: a broker with an older CRD drops some fields.
-        now = decode_member(written)
-        self._heartbeat, self._stated_at = _moments(now)
-        self._judge_version(written, newest)
+        return written, newest
 
     def _judge(self, member: Member) -> None:
         """Compare our MemberCluster on the broker with what we last wrote or saw."""
@@ -243,6 +266,18 @@ class Presence:
         if problem != self.problem:
             _log.warning("%s", problem)
             self.problem = problem
+
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """What is answered to `ask`, which a broker that has too much to do may refuse some times.
+
+    Of two requests that are refused at random, both rarely succeed together.
+    """
+    for _ in range(REFUSALS_TAKEN):
+        with contextlib.suppress(TooManyRequests, ServerError):
+            return await ask()
+        await asyncio.sleep(AFTER_REFUSAL_SECONDS)
+    return await ask()
 
 
 def _moments(member: Member) -> tuple[str, str]:
