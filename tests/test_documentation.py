@@ -47,7 +47,8 @@ def test_every_manifest_is_explained() -> None:
 
 
 def test_what_an_operator_types_is_what_the_agent_reads() -> None:
-    assert OPERATIONS.count(f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}") == 4
+    assert OPERATIONS.count(f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}") == 2
+    assert OPERATIONS.count(f"membercluster -n mcs-member-east east {ANNOTATION_WITHDRAW}=2") == 1
     assert f'"{CONDITION_HELD}"' in OPERATIONS
 
 

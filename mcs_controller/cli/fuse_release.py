@@ -21,7 +21,7 @@ from mcs_controller.cli.settings import FuseReleaseSettings
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.held import Held, held_of
 from mcs_controller.clusterset.identity import member_namespace
-from mcs_controller.clusterset.membership.release import ALLOWED_SECONDS
+from mcs_controller.clusterset.membership.release import DEFAULT_SECONDS
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.kube.client import Client
@@ -103,7 +103,7 @@ async def _release_imports(client: Client, imports: Resource, held: Sequence[Hel
 
 async def _release_members(settings: FuseReleaseSettings, members: Sequence[str]) -> int:
     """All of them, or none if the broker does not know one."""
-    seconds = ALLOWED_SECONDS if settings.for_ is None else settings.for_
+    seconds = DEFAULT_SECONDS if settings.for_ is None else settings.for_
     file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     broker = connect(file, settings.broker_context, name="broker")
     until = rfc3339(SystemClock().now() + timedelta(seconds=seconds))

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mcs_controller.api.names import WITHDRAW_ALLOWED
 from mcs_controller.api.resources import MCS_API, MEMBER_CLUSTERS, service_imports
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import CliError
@@ -17,10 +16,9 @@ from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.held import Held, held_of
 from mcs_controller.clusterset.membership.member import decode_member
-from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS, valid_seconds
+from mcs_controller.clusterset.membership.release import left_seconds, problem
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.services import decode
-from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.discovery import served_resource, served_versions
@@ -102,6 +100,7 @@ async def _members(broker: Client) -> list[Member]:
 
 def as_json(held: Sequence[Held], members: Sequence[Member]) -> str:
     """One object, for programs."""
+    now_seconds = SystemClock().now().timestamp()
     found = {
         "imports": [
             {
@@ -117,7 +116,12 @@ def as_json(held: Sequence[Held], members: Sequence[Member]) -> str:
             for one in held
         ],
         "members": [
-            {"name": name, "importsHeld": number, "release": release or None}
+            {
+                "name": name,
+                "importsHeld": number,
+                "release": release or None,
+                "releaseProblem": (release and problem(name, release, now_seconds)) or None,
+            }
             for name, number, release in _by_member(held, members)
         ],
     }
@@ -133,7 +137,8 @@ def as_tables(held: Sequence[Held], members: Sequence[Member]) -> str:
     if by_member:
         now_seconds = SystemClock().now().timestamp()
         rows = (
-            (name, str(number), release_text(release, now_seconds)) for name, number, release in by_member
+            (name, str(number), release_text(name, release, now_seconds))
+            for name, number, release in by_member
         )
         parts.append(_table(_MEMBER_COLUMNS, rows))
     if not held:
@@ -141,19 +146,15 @@ def as_tables(held: Sequence[Held], members: Sequence[Member]) -> str:
     return "\n\n".join(parts)
 
 
-def release_text(value: str, now_seconds: float) -> str:
+def release_text(cluster: str, value: str, now_seconds: float) -> str:
     """What a release's annotation means at a time since the epoch: agents ignore one that is not valid."""
     if not value:
         return "-"
-    if value == WITHDRAW_ALLOWED:
-        return f"{value}, for an hour from when an agent first reads it"
+    wrong = problem(cluster, value, now_seconds)
+    if wrong:
+        return f"not valid: {wrong}"
     shown = cut(value, 40)
-    if seconds_of_time(value) is None:
-        return f"not valid: {shown} is no time such as 2026-01-31T18:00:00Z"
-    seconds = valid_seconds(value, now_seconds)
-    if not seconds:
-        return f"over since {shown}"
-    return f"until {shown}{', but a day at most' if seconds == RELEASE_MAX_SECONDS else ''}"
+    return f"until {shown}" if left_seconds(value, now_seconds) else f"over since {shown}"
 
 
 def _row(one: Held) -> tuple[str, ...]:

@@ -180,8 +180,8 @@ def held(
     if silent:
         text = (
             f"most members went silent at once: the endpoints of {', '.join(silent)} are held; if they "
-            f"are gone for good, annotate their MemberClusters on the broker with "
-            f"{ANNOTATION_WITHDRAW}={WITHDRAW_ALLOWED}"
+            "are gone for good, the broker's administrator releases them with: mcs-controller fuse release "
+            f"--member {','.join(silent)}"
         )
         return Condition(CONDITION_HELD, "True", MEMBERS_SILENT, text, generation)
     if missing:

@@ -143,8 +143,13 @@ async def test_status_as_json_holds_the_same_and_the_release_of_members(tmp_path
             "message": held_message("web"),
         }
         assert found["members"] == [
-            {"name": "east", "importsHeld": 2, "release": await scene.member_annotation("east")},
-            {"name": "north", "importsHeld": 2, "release": None},
+            {
+                "name": "east",
+                "importsHeld": 2,
+                "release": await scene.member_annotation("east"),
+                "releaseProblem": None,
+            },
+            {"name": "north", "importsHeld": 2, "release": None, "releaseProblem": None},
         ]
 
 
@@ -152,18 +157,21 @@ async def test_status_as_json_holds_the_same_and_the_release_of_members(tmp_path
     ("value", "says"),
     [
         ("", "-"),
-        ("allowed", "allowed, for an hour from when an agent first reads it"),
+        (
+            "allowed",
+            "not valid: allowed is no time in UTC such as `mcs-controller fuse release",
+        ),
         ("2026-01-01T13:00:00Z", "until 2026-01-01T13:00:00Z"),
-        ("2026-02-01T12:00:00Z", "until 2026-02-01T12:00:00Z, but a day at most"),
+        ("2026-02-01T12:00:00Z", "not valid: 2026-02-01T12:00:00Z is more than a day ahead"),
         ("2026-01-01T11:00:00Z", "over since 2026-01-01T11:00:00Z"),
-        ("yes", "not valid: yes is no time such as 2026-01-31T18:00:00Z"),
-        ("2026-01-01T15:00:00+02:00", "not valid: 2026-01-01T15:00:00+02:00 is no time such as"),
+        ("yes", "not valid: yes is no time in UTC"),
+        ("2026-01-01T15:00:00+02:00", "not valid: 2026-01-01T15:00:00+02:00 is no time in UTC"),
     ],
 )
 def test_status_says_whether_a_release_on_the_broker_is_valid(value: str, says: str) -> None:
     now_seconds = seconds_of_time("2026-01-01T12:00:00Z")
     assert now_seconds is not None
-    assert release_text(value, now_seconds).startswith(says)
+    assert release_text("east", value, now_seconds).startswith(says)
 
 
 async def test_an_api_server_that_is_not_the_broker_is_named_as_that(tmp_path: Path) -> None:

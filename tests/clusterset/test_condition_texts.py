@@ -98,6 +98,7 @@ def test_an_import_that_is_held_for_silent_members_says_so_and_later_that_it_is_
         4,
     )
     assert "the endpoints of east, west are held" in held.message
+    assert "mcs-controller fuse release --member east,west" in held.message
     after = fuse.held(an_import(conditions=(held,)), silent=[], missing=[], generation=5)
     assert after == Condition(CONDITION_HELD, "False", "NotHeld", "", 5)
 

@@ -7,9 +7,8 @@ import pytest
 from mcs_controller.api.names import ANNOTATION_WITHDRAW
 from mcs_controller.api.resources import ENDPOINT_SLICES, MEMBER_CLUSTERS, NAMESPACES, SERVICES
 from mcs_controller.clusterset.fuse import HOLD_SECONDS
-from mcs_controller.kube.clock import rfc3339
+from tests.controllers.releasing import release_member
 from tests.controllers.test_fuse import ALLOW, HELD, exported, held, metric, names
-from tests.support.agents import LoopClock
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
 from tests.support.objects import IMPORTS
@@ -49,11 +48,6 @@ async def empty(cluster: Cluster, *, of: str = "") -> set[str]:
         if not slices and name.startswith(of):
             found.add(name)
     return found
-
-
-async def release(world: Clusterset, member: str) -> None:
-    body = {"metadata": {"annotations": {ANNOTATION_WITHDRAW: rfc3339(LoopClock().now().replace(hour=23))}}}
-    await world.broker_api.patch(MEMBER_CLUSTERS, member, body, namespace=f"mcs-member-{member}")
 
 
 async def tripped(world: Clusterset, member: str = "west") -> set[str]:
@@ -220,14 +214,14 @@ async def test_an_operator_releases_single_imports_and_the_administrator_a_membe
         assert imported is not None
         assert ANNOTATION_WITHDRAW not in (imported["metadata"].get("annotations") or {})
 
-        await release(world, "east")
+        await release_member(world, "east")
         await world.settle()
         assert await held(west) == set()
         assert await empty(west) == await names(west)
 
     async with Clusterset("east", "west") as world:
         await exported(world, COUNT)
-        await release(world, "east")
+        await release_member(world, "east")
         await asyncio.sleep(20)
         await scale_to_zero(world, "east", COUNT)
         await world.settle()

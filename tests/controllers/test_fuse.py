@@ -7,10 +7,10 @@ import pytest
 
 from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
-    MEMBER_CLUSTERS,
     SERVICES,
 )
 from mcs_controller.controllers.membership.withdrawal import withdraw_exports
+from tests.controllers.releasing import release_member
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
 from tests.support.objects import EXPORTS, IMPORTS, Object
@@ -268,7 +268,7 @@ async def test_members_that_the_administrator_lets_go_are_withdrawn_and_the_othe
         await asyncio.sleep(120)
         assert await held(north) == {"east-0", "west-0"}
 
-        await world.broker_api.patch(MEMBER_CLUSTERS, "east", ALLOW, namespace="mcs-member-east")
+        await release_member(world, "east")
         await world.settle()
 
         assert await north.addresses_of("shop", "east-0") == set()

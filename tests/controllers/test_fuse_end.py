@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 
-from mcs_controller.api.names import ANNOTATION_WITHDRAW
 from mcs_controller.api.resources import EXPORTED_SERVICES, MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.clusterset.fuse import ends_at
 from mcs_controller.clusterset.services import decode
 from mcs_controller.kube.clock import rfc3339
+from tests.controllers.releasing import annotate_member, release_member
 from tests.controllers.test_fuse import ALLOW, HELD, exported, held, metric, names, withdraw_all
 from tests.support.agents import LoopClock
 from tests.support.cluster import Cluster
@@ -28,11 +28,6 @@ async def unexport_all(world: Clusterset, member: str, count: int) -> None:
 
 async def _none_left(cluster: Cluster) -> bool:
     return not await names(cluster)
-
-
-async def release(world: Clusterset, member: str, value: str) -> None:
-    body = {"metadata": {"annotations": {ANNOTATION_WITHDRAW: value}}}
-    await world.broker_api.patch(MEMBER_CLUSTERS, member, body, namespace=f"mcs-member-{member}")
 
 
 async def told_ends(cluster: Cluster) -> set[str]:
@@ -133,19 +128,19 @@ async def test_one_word_of_the_brokers_administrator_releases_a_member_in_all_cl
         await world.settle()
         assert all([await held(one) for one in world])
 
-        await release(world, "east", "allowed")
+        await release_member(world, "east")
         await world.settle()
         for one in world:
             assert all(name.startswith("west") for name in await names(one))
             assert await held(one) == await names(one) != set()
 
-        await release(world, "west", rfc3339(LoopClock().now().replace(hour=23)))
+        await release_member(world, "west", 20 * 3600.0)
         for one in world:
             await world.until(partial(_none_left, one))
 
     async with Clusterset("east", "west") as world:
         await exported(world, 20)
-        await release(world, "east", rfc3339(LoopClock().now().replace(hour=1)))
+        await release_member(world, "east")
         await asyncio.sleep(20)
         assert metric(world["west"], "mcs_member_released", member="east") == 1
         await unexport_all(world, "east", 20)
@@ -158,16 +153,60 @@ async def test_one_word_of_the_brokers_administrator_releases_a_member_in_all_cl
 async def test_a_release_that_was_forgotten_releases_nothing_later() -> None:
     async with Clusterset("east", "west") as world:
         await exported(world, 20)
-        for value in ("allowed", rfc3339(LoopClock().now().replace(minute=30)), "for ever", "2026-01-01"):
-            await release(world, "east", value)
-            await asyncio.sleep(20)
-        await release(world, "east", "allowed")
+        await release_member(world, "east")
+        await asyncio.sleep(20)
+        assert metric(world["west"], "mcs_member_released", member="east") == 1
         await asyncio.sleep(3700)
+        assert metric(world["west"], "mcs_member_released", member="east") == 0
+        # A new process reads it for the first time.
+        await world["west"].restart()
+        await world.settle()
         assert metric(world["west"], "mcs_member_released", member="east") == 0
         await unexport_all(world, "east", 20)
         await world.settle()
         for one in world:
             assert await held(one) == await names(one) != set()
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+async def test_a_release_that_is_valid_stays_so_for_an_agent_that_is_restarted_and_ends_at_its_time() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported(world, 20)
+        west = world["west"]
+        await release_member(world, "east")
+        await asyncio.sleep(1800)
+        await west.restart()
+        await world.settle()
+        assert metric(west, "mcs_member_released", member="east") == 1
+        await asyncio.sleep(1800)
+        assert metric(west, "mcs_member_released", member="east") == 0
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+@pytest.mark.parametrize("value", ["allowed", "for ever", "2026-01-01", "9999-12-31T23:59:59Z"])
+async def test_only_a_time_within_a_day_releases_a_member_and_another_value_is_named_in_the_log_once(
+    value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await exported(world, 20)
+        await annotate_member(world, "east", value)
+        await asyncio.sleep(60)
+        assert metric(world["west"], "mcs_member_released", member="east") == 0
+        await unexport_all(world, "east", 20)
+        await world.settle()
+        assert await held(world["west"]) == await names(world["west"]) != set()
+        said = [
+            entry.getMessage()
+            for entry in caplog.records
+            if "releases nothing" in entry.getMessage() and entry.levelname == "WARNING"
+        ]
+        # One line of each agent.
+        assert said == said[:1] * 2
+        assert said[0].startswith(f"the release of member east releases nothing: {value} is ")
+        assert "`mcs-controller fuse release --member east`" in said[0]
+
+        await release_member(world, "east")
+        await world.until(partial(_none_left, world["west"]))
 
 
 async def test_what_two_members_exported_together_takes_the_release_of_both() -> None:
@@ -178,12 +217,12 @@ async def test_what_two_members_exported_together_takes_the_release_of_both() ->
                 await world[name].deploy("shop", f"web-{number}")
         await world.settle()
         for name in ("east", "west"):
-            await release(world, name, "allowed") if name == "east" else None
+            await release_member(world, name) if name == "east" else None
             for number in range(12):
                 await world[name].unexport("shop", f"web-{number}")
         await world.settle()
         assert await held(world["north"]) == await names(world["north"]) != set()
-        await release(world, "west", "allowed")
+        await release_member(world, "west")
         for one in world:
             await world.until(partial(_none_left, one))
 

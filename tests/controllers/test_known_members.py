@@ -251,7 +251,8 @@ async def test_the_log_says_of_each_member_when_it_died_came_back_or_was_removed
             "member east is alive again",
             "member west was removed: withdrawing its exports",
             "most members went silent at once: keeping the endpoints of east, mars, south until their "
-            "heartbeats return or the broker's administrator releases them",
+            "heartbeats return or the broker's administrator releases them: "
+            "`mcs-controller fuse release --member NAME`",
         ]
 
 

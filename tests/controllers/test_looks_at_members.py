@@ -11,6 +11,7 @@ from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from tests.controllers.looks import LOOK_SECONDS, North, north
+from tests.controllers.releasing import annotated, in_seconds
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object, member_cluster
 
@@ -119,8 +120,7 @@ async def test_a_look_on_demand_counts_as_one_look_more_at_who_is_missing() -> N
 
 async def test_a_member_that_said_it_may_go_is_removed_at_the_first_look_without_it() -> None:
     async with north() as one:
-        allow = {"metadata": {"annotations": {"mcs-controller.io/withdraw": "allowed"}}}
-        await one.patch("east", allow)
+        await one.patch("east", annotated(in_seconds(3600)))
         await one.look()
         await one.remove("east")
         await one.look()
@@ -184,8 +184,7 @@ async def test_the_silent_member_that_the_administrator_lets_go_is_dead_and_the_
     async with north(*others) as one:
         one.silent.update(others)
         await one.look(8)
-        allow = {"metadata": {"annotations": {"mcs-controller.io/withdraw": "allowed"}}}
-        await one.patch("east", allow)
+        await one.patch("east", annotated(in_seconds(3600)))
         await one.look()
         assert one.members.dead == {"east"}
         assert one.members.held == {"west", "south", "mars"}

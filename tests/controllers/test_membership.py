@@ -10,6 +10,7 @@ import pytest
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.services.leave import leave
+from tests.controllers.releasing import release_member
 from tests.support.clusterset import EAST, WEST, Clusterset
 from tests.support.objects import IMPORTS, import_by_hand, member_cluster
 
@@ -261,8 +262,7 @@ async def test_a_member_that_may_go_by_its_annotation_is_withdrawn_as_soon_as_it
         await world.settle()
         await world["east"].kill()
 
-        allow = {"metadata": {"annotations": {"mcs-controller.io/withdraw": "allowed"}}}
-        await world.broker_api.patch(MEMBER_CLUSTERS, "east", allow, namespace="mcs-member-east")
+        await release_member(world, "east")
         await asyncio.sleep(15)
         await world.broker_api.delete(NAMESPACES, "mcs-member-east")
 

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from mcs_controller.api.resources import EXPORTED_SERVICES, MEMBER_CLUSTERS, NAMESPACES, SERVICES
+from mcs_controller.api.resources import EXPORTED_SERVICES, NAMESPACES, SERVICES
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.naming import derived_service_name
+from tests.controllers.releasing import release_member
 from tests.controllers.test_fuse import ALLOW, exported, held, names
 from tests.support.clusterset import Clusterset
 from tests.support.objects import IMPORTS, service_body
@@ -36,7 +37,7 @@ async def test_what_is_not_known_to_be_gone_after_a_start_goes_when_it_is_releas
         await west.edit(IMPORTS, "shop", "east-0", ALLOW)
         await world.settle()
         assert await names(west) == {"east-1", "east-2"}
-        await world.broker_api.patch(MEMBER_CLUSTERS, "east", ALLOW, namespace="mcs-member-east")
+        await release_member(world, "east")
         await world.settle()
         assert await names(west) == set()
 

@@ -1,50 +1,34 @@
-"""For how long the administrator's release of a member is valid (docs/decisions/0007-fuse.md).
+"""When the administrator's release of a member is valid (docs/decisions/0007-fuse.md).
 
-The broker's administrator writes it as an annotation on the MemberCluster: a time until which it is valid, or
-`allowed`. A release that stays by accident must not disarm the fuse for ever. So `allowed` is valid for an
-hour, and a time for a day at most, both counted from when this reader first saw the annotation.
+The broker's administrator writes it as an annotation on the MemberCluster: the time until which it is valid.
+A release that stays by accident must not disarm the fuse for ever. So it is valid only on the day before that
+time, by the reader's wall clock. Nothing is remembered: a reader that is started later, or leads later, finds
+the same. `allowed`, which releases an import once, has no end here, and so releases nothing.
 """
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from mcs_controller.api.names import WITHDRAW_ALLOWED
+from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.syntax import seconds_of_time
 
-ALLOWED_SECONDS: Final = 3600.0
+DEFAULT_SECONDS: Final = 3600.0
 RELEASE_MAX_SECONDS: Final = 86_400.0
 
 
-class Release(NamedTuple):
-    """The annotation's value, and until when it is valid by the reader's monotonic clock."""
-
-    value: str
-    until_seconds: float
-
-
-def valid_seconds(value: str, wall_seconds: float) -> float:
-    """For how long a release is valid that is first seen at `wall_seconds` (since the epoch); 0.0 if not."""
-    if value == WITHDRAW_ALLOWED:
-        return ALLOWED_SECONDS
+def left_seconds(value: str, wall_seconds: float) -> float:
+    """For how long a release is still valid at `wall_seconds` (since the epoch); 0.0 if it is not."""
     until_seconds = seconds_of_time(value)
-    if until_seconds is None:
+    if until_seconds is None or until_seconds - wall_seconds > RELEASE_MAX_SECONDS:
         return 0.0
-    return min(max(0.0, until_seconds - wall_seconds), RELEASE_MAX_SECONDS)
+    return max(0.0, until_seconds - wall_seconds)
 
 
-def observe(
-    before: Mapping[str, Release], values: Mapping[str, str], now_seconds: float, wall_seconds: float
-) -> dict[str, Release]:
-    """The state after a read that found these annotations, by member; members without one are left out."""
-    found = {}
-    for cluster, value in values.items():
-        known = before.get(cluster)
-        if known is None or known.value != value:
-            known = Release(value, now_seconds + valid_seconds(value, wall_seconds))
-        found[cluster] = known
-    return found
-
-
-def released(releases: Mapping[str, Release], now_seconds: float) -> frozenset[str]:
-    """The members whose release is valid now."""
-    return frozenset(cluster for cluster, one in releases.items() if now_seconds < one.until_seconds)
+def problem(cluster: str, value: str, wall_seconds: float) -> str:
+    """Why a member's annotation releases nothing yet, and what to do; "" if it does, or did."""
+    until_seconds = seconds_of_time(value)
+    command = f"`mcs-controller fuse release --member {cluster}` writes"
+    if until_seconds is None:
+        return f"{cut(value, 40)} is no time in UTC such as {command}"
+    if until_seconds - wall_seconds > RELEASE_MAX_SECONDS:
+        return f"{cut(value, 40)} is more than a day ahead, and counts only on its last day: {command} a time"
+    return ""

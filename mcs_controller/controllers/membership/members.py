@@ -75,7 +75,7 @@ class Membership:
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
         self._departures = departure.Departures()
-        self._releases: Mapping[str, release.Release] = {}
+        self._releases_told: Mapping[str, str] = {}
         self._words: Mapping[str, word.Word] = {}
         self._witnessed_at_seconds: float | None = None
         self._hurried_until_seconds = 0.0
@@ -261,7 +261,7 @@ class Membership:
             timeout_seconds=self._config.member_timeout_seconds,
         )
         released_before = self.released
-        self._see_releases(known, now_seconds)
+        self._see_releases(known)
         dead: frozenset[str] = frozenset()
         held: frozenset[str] = frozenset()
         doubtful: frozenset[str] = frozenset()
@@ -278,7 +278,7 @@ class Membership:
         if held and not self.held:
             _log.error(
                 "most members went silent at once: keeping the endpoints of %s until their heartbeats return "
-                "or the broker's administrator releases them",
+                "or the broker's administrator releases them: `mcs-controller fuse release --member NAME`",
                 ", ".join(sorted(held)),
             )
         self._members, self.dead, self.held, self.doubtful = known, dead, held, doubtful
@@ -290,17 +290,22 @@ class Membership:
             for listener in self._sure_listeners:
                 listener()
 
-    def _see_releases(self, known: Mapping[str, Member], now_seconds: float) -> None:
+    def _see_releases(self, known: Mapping[str, Member]) -> None:
         values = {cluster: member.release for cluster, member in known.items() if member.release}
         wall_seconds = self._clock.now().timestamp()
-        self._releases = release.observe(self._releases, values, now_seconds, wall_seconds)
-        released = release.released(self._releases, now_seconds)
+        left_seconds = {one: release.left_seconds(value, wall_seconds) for one, value in values.items()}
+        released = frozenset(cluster for cluster, seconds in left_seconds.items() if seconds)
         for cluster in sorted(released - self.released):
             _log.warning(
                 "member %s is released: what it withdraws within the next %d s counts as meant",
                 cluster,
-                self._releases[cluster].until_seconds - now_seconds,
+                left_seconds[cluster],
             )
+        for cluster in sorted(values):
+            problem = release.problem(cluster, values[cluster], wall_seconds)
+            if problem and self._releases_told.get(cluster) != values[cluster]:
+                _log.warning("the release of member %s releases nothing: %s", cluster, problem)
+        self._releases_told = values
         for cluster in sorted(self.released - released):
             _log.warning("member %s is released no more: the fuse protects its exports again", cluster)
         self.released = released
