@@ -4,8 +4,8 @@ import argparse
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence, Set
+from typing import Final, NamedTuple
 
 from mcs_controller.api.resources import MCS_API, MEMBER_CLUSTERS, service_imports
 from mcs_controller.cli.connecting import connect, file_of_broker
@@ -17,7 +17,7 @@ from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.held import Held, held_of
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.membership.release import left_seconds, problem
-from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.model import LocalImport, Member
 from mcs_controller.clusterset.services import decode
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
@@ -33,6 +33,19 @@ _ENDS_WHEN: Final = {
 }
 """For a hold that no time ends."""
 _MEMBER_COLUMNS: Final = ("MEMBER", "IMPORTS HELD HERE", "RELEASE ON THE BROKER")
+_MISSING: Final = "no MemberCluster: its exports are withdrawn after a minute or ten, unless it returns"
+
+
+class MemberLine(NamedTuple):
+    """What is said of a member; `release` is the annotation on the broker, "" for none.
+
+    `missing`: whether it has no MemberCluster; None if the broker was not asked.
+    """
+
+    name: str
+    imports_held: int
+    missing: bool | None
+    release: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +58,14 @@ async def run(arguments: argparse.Namespace) -> int:
     settings = read_options(FuseStatusSettings, arguments, os.environ)
     client = connect(settings.kubeconfig, settings.context, name="local")
     try:
-        held = await held_imports(client)
+        imports = await _imports(client)
     finally:
         await client.close()
-    members: list[Member] = []
+    held = _held(imports)
+    exporters = frozenset(
+        cluster for one in imports if one.managed and not one.deleting for cluster in one.clusters
+    )
+    members: list[Member] | None = None
     if settings.broker_kubeconfig is not None or settings.broker_context is not None:
         file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
         broker = connect(file, settings.broker_context, name="broker")
@@ -56,22 +73,29 @@ async def run(arguments: argparse.Namespace) -> int:
             members = await _members(broker)
         finally:
             await broker.close()
-    print(as_json(held, members) if settings.output == "json" else as_tables(held, members))
+    report = as_json if settings.output == "json" else as_tables
+    print(report(held, _by_member(held, exporters, members)))
     return 0
 
 
 async def held_imports(client: Client) -> list[Held]:
     """All that is held in the cluster, by name. Raises `KubeError`."""
+    return _held(await _imports(client))
+
+
+async def _imports(client: Client) -> list[LocalImport]:
     imports = await served_resource(client, MCS_API, service_imports)
     found = []
     for body in (await client.list(imports)).items:
         try:
-            held = held_of(decode.service_import(body))
+            found.append(decode.service_import(body))
         except MalformedObject:
             continue  # The agent cannot read it either, and so holds nothing of it.
-        if held is not None:
-            found.append(held)
-    return sorted(found)
+    return found
+
+
+def _held(imports: Iterable[LocalImport]) -> list[Held]:
+    return sorted(held for one in imports if (held := held_of(one)) is not None)
 
 
 async def check_is_broker(client: Client) -> None:
@@ -98,7 +122,7 @@ async def _members(broker: Client) -> list[Member]:
     return sorted(found, key=lambda member: member.cluster)
 
 
-def as_json(held: Sequence[Held], members: Sequence[Member]) -> str:
+def as_json(held: Sequence[Held], members: Sequence[MemberLine]) -> str:
     """One object, for programs."""
     now_seconds = SystemClock().now().timestamp()
     found = {
@@ -117,28 +141,32 @@ def as_json(held: Sequence[Held], members: Sequence[Member]) -> str:
         ],
         "members": [
             {
-                "name": name,
-                "importsHeld": number,
-                "release": release or None,
-                "releaseProblem": (release and problem(name, release, now_seconds)) or None,
+                "name": one.name,
+                "importsHeld": one.imports_held,
+                "missing": one.missing,
+                "release": one.release or None,
+                "releaseProblem": (one.release and problem(one.name, one.release, now_seconds)) or None,
             }
-            for name, number, release in _by_member(held, members)
+            for one in members
         ],
     }
     return json.dumps(found, indent=2)
 
 
-def as_tables(held: Sequence[Held], members: Sequence[Member]) -> str:
+def as_tables(held: Sequence[Held], members: Sequence[MemberLine]) -> str:
     """Two tables, for people."""
-    by_member = _by_member(held, members)
     parts = []
     if held:
         parts.append(_table(_IMPORT_COLUMNS, map(_row, held)))
-    if by_member:
+    if members:
         now_seconds = SystemClock().now().timestamp()
         rows = (
-            (name, str(number), release_text(name, release, now_seconds))
-            for name, number, release in by_member
+            (
+                one.name,
+                str(one.imports_held),
+                _MISSING if one.missing else release_text(one.name, one.release, now_seconds),
+            )
+            for one in members
         )
         parts.append(_table(_MEMBER_COLUMNS, rows))
     if not held:
@@ -162,12 +190,17 @@ def _row(one: Held) -> tuple[str, ...]:
     return str(one.service), one.reason, ",".join(one.clusters) or "-", one.since, ends
 
 
-def _by_member(held: Sequence[Held], members: Sequence[Member]) -> list[tuple[str, int, str]]:
-    """Each member with how many held imports it exported, and its release on the broker, "" for none."""
+def _by_member(
+    held: Sequence[Held], exporters: Set[str], members: Sequence[Member] | None
+) -> list[MemberLine]:
+    """Each member of the broker (None: not asked), and each exporter of what is here that is none."""
     numbers = Counter(cluster for one in held for cluster in one.clusters)
+    if members is None:
+        return [MemberLine(name, numbers[name], None, "") for name in sorted(numbers)]
     releases = {member.cluster: member.release for member in members}
     return [
-        (name, numbers[name], releases.get(name, "")) for name in sorted(numbers.keys() | releases.keys())
+        MemberLine(name, numbers[name], name not in releases, releases.get(name, ""))
+        for name in sorted(numbers.keys() | exporters | releases.keys())
     ]
 
 

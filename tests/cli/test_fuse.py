@@ -146,11 +146,35 @@ async def test_status_as_json_holds_the_same_and_the_release_of_members(tmp_path
             {
                 "name": "east",
                 "importsHeld": 2,
+                "missing": False,
                 "release": await scene.member_annotation("east"),
                 "releaseProblem": None,
             },
-            {"name": "north", "importsHeld": 2, "release": None, "releaseProblem": None},
+            {
+                "name": "north",
+                "importsHeld": 2,
+                "missing": False,
+                "release": None,
+                "releaseProblem": None,
+            },
         ]
+
+
+async def test_status_names_members_without_a_member_cluster_whose_imports_are_here(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        await imported(scene.api, "more", "mars")
+        await scene.broker_api.delete(MEMBER_CLUSTERS, "north", namespace="mcs-member-north")
+        ended = await scene.fuse("status", broker=True)
+        lines = [re.split("  +", line) for line in ended.stdout.splitlines()]
+        gone = "no MemberCluster: its exports are withdrawn after a minute or ten, unless it returns"
+        assert lines[-3:] == [["east", "2", "-"], ["mars", "0", gone], ["north", "2", gone]]
+
+        ended = await scene.fuse("status", "-o", "json", broker=True)
+        missing = {one["name"]: one["missing"] for one in json.loads(ended.stdout)["members"]}
+        assert missing == {"east": False, "mars": True, "north": True}
+        ended = await scene.fuse("status", "-o", "json")
+        missing = {one["name"]: one["missing"] for one in json.loads(ended.stdout)["members"]}
+        assert missing == {"east": None, "north": None}
 
 
 @pytest.mark.parametrize(

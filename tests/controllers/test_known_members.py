@@ -12,7 +12,9 @@ from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.errors import Forbidden
 from tests.controllers.looks import LOOK_SECONDS, North, north
+from tests.controllers.releasing import annotated, in_seconds
 from tests.support.clusterset import Clusterset
+from tests.support.objects import member_cluster
 
 pytestmark = pytest.mark.looptime
 
@@ -249,6 +251,8 @@ async def test_the_log_says_of_each_member_when_it_died_came_back_or_was_removed
         assert said == [
             "member east is dead",
             "member east is alive again",
+            "the MemberCluster of west is missing on the broker: its exports stay imported, and are "
+            "withdrawn when it has been missing for 60 s",
             "member west was removed: withdrawing its exports",
             "most members went silent at once: keeping the endpoints of east, mars, south until their "
             "heartbeats return or the broker's administrator releases them: "
@@ -270,9 +274,52 @@ async def test_a_record_that_cannot_be_read_is_named_in_the_log_and_costs_no_oth
         one.silent.add("stray")
         await one.look()
         assert one.members.heartbeat_ages_seconds().keys() == {"west"}
-        logged = {entry.getMessage() for entry in caplog.records}
-        assert len(logged) == 1
-        assert logged.pop().startswith("a MemberCluster is ignored: name is 'stray'")
+        ignored, missing = dict.fromkeys(entry.getMessage() for entry in caplog.records)
+        assert ignored.startswith("a MemberCluster is ignored: name is 'stray'")
+        assert missing.startswith("the MemberCluster of east is missing")
+
+
+async def test_a_member_that_goes_missing_is_said_at_once_with_the_time_that_is_left_and_when_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The time is said again when a break of the broker's history makes it longer."""
+    gone = "the MemberCluster of east is missing on the broker: its exports stay imported, and are withdrawn"
+    async with north() as one:
+        assert one.members.missing() == frozenset()
+        await one.remove("east")
+        await one.look(3)
+        assert one.members.missing() == {"east"}
+        one.members.distrust()
+        await one.look(3)
+        await one.world.broker_api.create(MEMBER_CLUSTERS, member_cluster("east"))
+        await one.look(2)
+        assert one.members.missing() == frozenset()
+        await one.remove("east", "north")
+        await one.look(3)
+        assert one.members.missing() == {"east"}
+        assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [
+            ("WARNING", f"{gone} when it has been missing for 60 s"),
+            ("WARNING", f"{gone} when it has been missing for 600 s"),
+            ("WARNING", "the MemberCluster of east is there again"),
+            (
+                "WARNING",
+                f"{gone} when it has been missing for 60 s, counted from when this cluster's own "
+                "MemberCluster is there again",
+            ),
+        ]
+
+
+async def test_a_member_that_was_released_is_removed_without_another_word_when_it_goes_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with north() as one:
+        await one.patch("east", annotated(in_seconds(600)))
+        await one.look()
+        await one.remove("east")
+        await one.look(3)
+        said = [entry.getMessage() for entry in caplog.records]
+        assert said[1:] == ["member east was removed: withdrawing its exports"]
+        assert one.members.missing() == frozenset()
 
 
 async def test_before_the_first_look_nobody_is_removed_and_nothing_is_wrong_with_the_looks() -> None:

@@ -42,6 +42,8 @@ def served(*, quiet: bool = False) -> CollectorRegistry:
         dead={"mars"},
         released={"north"},
         heartbeat_ages_seconds=lambda: {} if quiet else {"mars": 70.5, "north": 3.0},
+        others=lambda: frozenset() if quiet else frozenset({"mars", "north", "pluto"}),
+        missing=lambda: frozenset({"pluto"}),
     )
     stores = SimpleNamespace(
         local=SimpleNamespace(
@@ -136,8 +138,9 @@ LOUD: dict[str, dict[tuple[str, ...], float]] = {
     "mcs_fuse_held_members": {(): 2},
     "mcs_former_ids": {(): 2},
     "mcs_member_heartbeat_age_seconds": {("mars",): 70.5, ("north",): 3.0},
-    "mcs_member_alive": {("mars",): 0, ("north",): 1},
-    "mcs_member_released": {("mars",): 0, ("north",): 1},
+    "mcs_member_alive": {("mars",): 0, ("north",): 1, ("pluto",): 1},
+    "mcs_member_missing": {("mars",): 0, ("north",): 0, ("pluto",): 1},
+    "mcs_member_released": {("mars",): 0, ("north",): 1, ("pluto",): 0},
     "mcs_export_to_import_seconds_count": {(): 0},
     "mcs_foreign_imports_total": {(): 0},
 }

@@ -43,6 +43,11 @@ class Departures:
             return self.sure_of_unseen()
         return absence.seconds >= absence.needed_seconds
 
+    def needed_seconds(self, cluster: str) -> float:
+        """For how long a missing member must be missing to count as removed."""
+        absence = self.missing.get(cluster)
+        return UNSEEN_SECONDS if absence is None else absence.needed_seconds
+
     def sure_of_unseen(self) -> bool:
         """Whether enough time has passed to say that a cluster never seen is no member."""
         return self.listened_seconds >= UNSEEN_SECONDS

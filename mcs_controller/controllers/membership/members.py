@@ -23,6 +23,7 @@ from mcs_controller.clusterset.membership.statement import Heard, hear, miss
 from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.controllers.membership.missing import MissingMembers
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
@@ -75,6 +76,7 @@ class Membership:
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
         self._departures = departure.Departures()
+        self._missing_members = MissingMembers()
         self._releases_told: Mapping[str, str] = {}
         self._words: Mapping[str, word.Word] = {}
         self._witnessed_at_seconds: float | None = None
@@ -147,6 +149,10 @@ class Membership:
     def others(self) -> frozenset[str]:
         """The other members, including missing ones until they count as removed."""
         return frozenset(self._members) - {self._config.cluster_id}
+
+    def missing(self) -> frozenset[str]:
+        """The other members whose MemberCluster is missing, until they count as removed."""
+        return self.others() - self._present
 
     def on_change(self, listener: MemberListener) -> None:
         """Call `listener` with each member that died, came back, was removed or released, or has new rights.
@@ -247,6 +253,11 @@ class Membership:
         )
         now_sure = self._see_departures(members, now_seconds)
         missing = self._missing()
+        self._missing_members.tell(
+            {one: self._departures.needed_seconds(one) for one in missing if one != self._config.cluster_id},
+            self._present,
+            counting=self._config.cluster_id in self._present,
+        )
         known = {**missing, **members}
         self.heard = {cluster: miss(heard) for cluster, heard in self.heard.items() if cluster in missing} | {
             cluster: hear(self.heard.get(cluster), member.object_uid, member.exported)
@@ -306,7 +317,7 @@ class Membership:
             if problem and self._releases_told.get(cluster) != values[cluster]:
                 _log.warning("the release of member %s releases nothing: %s", cluster, problem)
         self._releases_told = values
-        for cluster in sorted(self.released - released):
+        for cluster in sorted((self.released - released) & known.keys()):
             _log.warning("member %s is released no more: the fuse protects its exports again", cluster)
         self.released = released
 

@@ -46,10 +46,20 @@ class MembershipCollector(Collector):
             "Whether the broker's administrator released a member (1): what it withdraws is meant.",
             labels=["member"],
         )
+        missing = GaugeMetricFamily(
+            "mcs_member_missing",
+            "Whether a member's MemberCluster is missing on the broker (1): its exports are withdrawn when "
+            "it has been missing for a minute, or for ten where the broker's history broke.",
+            labels=["member"],
+        )
         for member, age_seconds in self._members.heartbeat_ages_seconds().items():
             age.add_metric([member], age_seconds)
+        without = self._members.missing()
+        for member in sorted(self._members.others()):
             alive.add_metric([member], 0.0 if member in self._members.dead else 1.0)
+            missing.add_metric([member], 1.0 if member in without else 0.0)
             released.add_metric([member], 1.0 if member in self._members.released else 0.0)
         yield age
         yield alive
+        yield missing
         yield released
