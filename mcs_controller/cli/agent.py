@@ -29,6 +29,7 @@ from mcs_controller.cli.process import freeze_after_sync, instance_name, serving
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
+from mcs_controller.controllers.membership.metrics import HeartbeatCollector
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.manager import Manager
@@ -122,6 +123,7 @@ async def _work(
         health.add("leader election", lambda: elector.problem)
         leaders_local, leaders_broker = local.fenced(elector.fence), broker.fenced(elector.fence)
     presence = Presence(config, local, broker, clock=clock, random=random, leaders_broker=leaders_broker)
+    registry.register(HeartbeatCollector(presence))
 
     def make_term(of_term: CollectorRegistry) -> Manager:
         context = Context.of(

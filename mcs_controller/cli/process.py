@@ -19,7 +19,7 @@ from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress
-from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.metrics import ProcessMetrics, ReadinessCollector
 from mcs_controller.observe.process import LoopMonitor
 from mcs_controller.observe.usage import Pids
 
@@ -40,6 +40,7 @@ async def serving_metrics_and_health(
     # One more series for each counter and histogram, which nothing of ours or of common dashboards reads.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     metrics = ProcessMetrics(registry, version=__version__, workers=workers)
+    registry.register(ReadinessCollector(health))
     monitor = LoopMonitor(metrics.loop_lag, stall_dump_seconds=STALL_DUMP_SECONDS)
     health.add_liveness("event loop", monitor.problem)
     server = HttpServer(registry, health, http)

@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Metric
 from mcs_controller.cli.agent import Terms
 from mcs_controller.cli.controllers import make_manager
 from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.membership.metrics import HeartbeatCollector
+from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.dns_server import DnsServer
@@ -21,7 +23,8 @@ from mcs_controller.kube.connection.transport import LineStream, Request, Respon
 from mcs_controller.kube.errors import Unreachable
 from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.metrics import KubeMetrics
-from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.health import Health
+from mcs_controller.observe.metrics import ProcessMetrics, ReadinessCollector
 from tests.cli.pages import DOCS, with_table
 
 PAGE = DOCS / "metrics.md"
@@ -49,18 +52,23 @@ def agent_registry() -> CollectorRegistry:
     """What `mcs-controller agent` registers."""
     registry, clock = CollectorRegistry(), SystemClock()
     ProcessMetrics(registry, version="x")
+    registry.register(ReadinessCollector(Health()))
     local, broker = Client(NowhereTransport(), name="local"), Client(NowhereTransport(), name="broker")
+    config = AgentConfig(cluster_id="east")
+    presence = Presence(config, local, broker, clock=clock, random=Random(1))
+    registry.register(HeartbeatCollector(presence))
     recorder = EventRecorder(local, component="x/y", instance="z", clock=clock, registry=registry)
     manager = make_manager(
         Context.of(
-            AgentConfig(cluster_id="east"),
+            config,
             local=local,
             broker=broker,
             clock=clock,
             random=Random(1),
             registry=registry,
             events=recorder,
-        )
+        ),
+        presence=presence,
     )
     registry.register(Terms(lambda _: manager))
     return registry
@@ -70,6 +78,7 @@ def dns_registry() -> CollectorRegistry:
     """What `mcs-controller dns` registers."""
     registry = CollectorRegistry()
     ProcessMetrics(registry, version="x")
+    registry.register(ReadinessCollector(Health()))
     client = Client(NowhereTransport(), name="local")
     server = DnsServer(DnsConfig(), client, registry=registry, random=Random(1))
     registry.register(server._collector)

@@ -6,8 +6,10 @@ import asyncio
 from itertools import pairwise
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.controllers.membership.metrics import HeartbeatCollector
 from tests.controllers.presence import OUR_OLDER, SOMETHING, East, east_alone
 from tests.support.clusterset import Clusterset
 
@@ -154,3 +156,21 @@ async def test_a_leader_that_was_stopped_renews_the_heartbeat_and_states_nothing
         east.fence.prove(float("inf"), east.fence.offset_seconds())
         await east.step()
         assert (await east.status())["exported"] != said["exported"]
+
+
+async def test_the_age_of_our_heartbeat_is_told_from_the_first_try_on_and_grows_while_none_works() -> None:
+    async with Clusterset("west", "east", start=False) as world:
+        east = East(world)
+        registry = CollectorRegistry()
+        registry.register(HeartbeatCollector(east.presence))
+        assert registry.get_sample_value("mcs_heartbeat_age_seconds") is None
+
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        running = asyncio.create_task(east.presence.run())
+        await asyncio.sleep(60)
+        assert registry.get_sample_value("mcs_heartbeat_age_seconds") == pytest.approx(60)
+
+        await world.admit("east", with_namespace=False)
+        await asyncio.sleep(15)
+        assert (registry.get_sample_value("mcs_heartbeat_age_seconds") or 0) <= 11
+        running.cancel()

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mcs_controller.observe import process
-from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.health import Health
+from mcs_controller.observe.metrics import ProcessMetrics, ReadinessCollector
 from mcs_controller.observe.process import LoopMonitor
 
 
@@ -23,6 +24,17 @@ def test_a_process_tells_its_version_memory_and_collections() -> None:
     assert registry.get_sample_value("mcs_build_info", {"version": "1.2.3"}) == 1
     assert (registry.get_sample_value("process_resident_memory_bytes") or 0) > 1_000_000
     assert registry.get_sample_value("python_gc_collections_total", {"generation": "2"}) is not None
+
+
+def test_readiness_is_told_as_it_is_when_asked() -> None:
+    problem: list[str | None] = ["not read completely yet"]
+    registry, health = CollectorRegistry(), Health()
+    health.add("zone", lambda: problem[0])
+    health.add("shutdown", lambda: None)
+    registry.register(ReadinessCollector(health))
+    assert registry.get_sample_value("mcs_ready") == 0
+    problem[0] = None
+    assert registry.get_sample_value("mcs_ready") == 1
 
 
 def usage(registry: CollectorRegistry) -> dict[str, float]:

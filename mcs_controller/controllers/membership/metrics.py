@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from mcs_controller.controllers.membership.former_ids import FormerIds
 from mcs_controller.controllers.membership.members import Membership
+from mcs_controller.controllers.membership.presence import Presence
 
 
 class MembershipCollector(Collector):
@@ -63,3 +64,26 @@ class MembershipCollector(Collector):
         yield alive
         yield missing
         yield released
+
+
+class HeartbeatCollector(Collector):
+    """How well one replica renews this cluster's own heartbeat, leading or not."""
+
+    def __init__(self, presence: Presence) -> None:
+        self._presence = presence
+
+    def describe(self) -> Iterable[Metric]:
+        """Names only: the age is taken at scrape time."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The age; absent before the first round."""
+        age = GaugeMetricFamily(
+            "mcs_heartbeat_age_seconds",
+            "Time since this replica renewed the heartbeat of its own cluster on the broker, or since it "
+            "began to try.",
+        )
+        age_seconds = self._presence.unrenewed_seconds()
+        if age_seconds is not None:
+            age.add_metric([], age_seconds)
+        yield age

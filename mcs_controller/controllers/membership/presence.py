@@ -100,6 +100,8 @@ class Presence:
         # The latest times that were written or seen. The next one is later, even if the clock went back.
         self._heartbeat = ""
         self._stated_at = ""
+        # When the last round that worked ended, and before the first one, when this process began to try.
+        self._renewed_at_seconds: float | None = None
         self._on_change: list[Callable[[], None]] = []
         self._on_break: list[Callable[[str], None]] = []
 
@@ -107,6 +109,12 @@ class Presence:
     def heartbeat_seconds(self) -> float:
         """The latest heartbeat of this cluster that was written or seen, since the epoch; 0.0 if none."""
         return seconds_of_time(self._heartbeat) or 0.0
+
+    def unrenewed_seconds(self) -> float | None:
+        """For how long this process has not renewed the heartbeat; None before it began to."""
+        if self._renewed_at_seconds is None:
+            return None
+        return max(0.0, asyncio.get_running_loop().time() - self._renewed_at_seconds)
 
     def listen(self, *, changed: Callable[[], None], broke: Callable[[str], None]) -> Callable[[], None]:
         """Call `changed` when the outcome of a round differs from the last, and `broke` with the reason.
@@ -124,6 +132,7 @@ class Presence:
 
     async def run(self) -> None:
         """Run until cancelled. Raises `ClusterIdTaken`."""
+        self._renewed_at_seconds = asyncio.get_running_loop().time()
         while True:
             await self.step()
             seconds = self._config.heartbeat_interval_seconds * self._random.uniform(0.9, 1.1)
@@ -151,6 +160,7 @@ class Presence:
             if not self.verified:
                 _log.info("joined the clusterset as member %s", self._config.cluster_id)
             self.verified, self.excluded, self.problem = True, False, None
+            self._renewed_at_seconds = asyncio.get_running_loop().time()
         if before != (self.verified, self.excluded, self.problem is None):
             for listener in tuple(self._on_change):
                 listener()
