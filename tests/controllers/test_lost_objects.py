@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from mcs_controller.api.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
     ENDPOINT_SLICES,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
@@ -15,6 +16,7 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.controllers.services.stores.retained import TELL_AFTER_SECONDS
 from tests.controllers.exporters import delete_all_of, has, two_exporters
+from tests.support import crds
 from tests.support.clusterset import EAST, WEST, Clusterset
 from tests.support.objects import IMPORTS, Object
 
@@ -160,9 +162,7 @@ async def test_an_unexport_is_immediate_and_so_is_a_slice_that_goes() -> None:
 
 
 @pytest.mark.requirement("MCS-LIFE-07")
-async def test_members_of_an_older_version_state_nothing_and_are_believed_after_half_a_minute() -> None:
-    """Their definition on the broker does not have the fields either."""
-
+async def test_what_a_broker_with_older_definitions_cannot_state_is_held_until_they_are_updated() -> None:
     def older(crd: Object) -> None:
         for version in crd["spec"]["versions"]:
             fields = version["schema"]["openAPIV3Schema"]["properties"]
@@ -174,6 +174,9 @@ async def test_members_of_an_older_version_state_nothing_and_are_believed_after_
         await world.exported_by("east")
         await world.settle()
         await world["east"].unexport("shop", "web")
-        await world.always(lambda: world["west"].import_of("shop", "web"), for_seconds=25)
-        await world.gone("shop", "web", within_seconds=30)
+        await world.always(lambda: world["west"].import_of("shop", "web"), for_seconds=90)
+        for crd in crds.crds(*crds.BROKER_CRDS):
+            there = await world.broker_api.get(CUSTOM_RESOURCE_DEFINITIONS, crd["metadata"]["name"])
+            await world.broker_api.update(CUSTOM_RESOURCE_DEFINITIONS, {**there, "spec": crd["spec"]})
+        await world.gone("shop", "web", within_seconds=40)
         assert world["east"].agent.registry.get_sample_value("mcs_broker_history_breaks_total") == 0
