@@ -14,7 +14,7 @@ from mcs_controller.kube.errors import Forbidden
 from tests.controllers.looks import LOOK_SECONDS, North, north
 from tests.controllers.releasing import annotated, in_seconds
 from tests.support.clusterset import Clusterset
-from tests.support.objects import member_cluster
+from tests.support.objects import Object, member_cluster
 
 pytestmark = pytest.mark.looptime
 
@@ -277,6 +277,26 @@ async def test_a_record_that_cannot_be_read_is_named_in_the_log_and_costs_no_oth
         ignored, missing = dict.fromkeys(entry.getMessage() for entry in caplog.records)
         assert ignored.startswith("a MemberCluster is ignored: name is 'stray'")
         assert missing.startswith("the MemberCluster of east is missing")
+
+
+async def test_a_member_whose_record_becomes_unreadable_is_not_removed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever writes more networks than are read makes a mistake, and removes nobody."""
+    async with Clusterset(edit_broker_crds=without_bounds, member_timeout_seconds=3600) as world:
+        await world.exported_by("east")
+        await world.settle()
+        networks = [f"10.{number // 250}.{number % 250}.0/24" for number in range(1001)]
+        spec = {"spec": {"podCIDRs": networks}}
+        await world.broker_api.patch(MEMBER_CLUSTERS, "east", spec, namespace="mcs-member-east")
+        await world.always(lambda: world["west"].import_of("shop", "web"), for_seconds=700)
+        assert any("taken as it was" in entry.getMessage() for entry in caplog.records)
+
+
+def without_bounds(crd: Object) -> None:
+    for version in crd["spec"]["versions"]:
+        fields = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+        fields.get("podCIDRs", {}).pop("maxItems", None)
 
 
 async def test_a_member_that_goes_missing_is_said_at_once_with_the_time_that_is_left_and_when_it_is_back(

@@ -40,6 +40,14 @@ def check_name(metadata: Json, wanted: str) -> None:
         raise bad("name", name, f"{wanted}, which its content requires")
 
 
+def cluster_of(raw: Json) -> str:
+    """The member that a MemberCluster is for, whatever else it says; "" for none."""
+    metadata = raw.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    cluster = cluster_of_namespace(str(metadata.get("namespace")))
+    return cluster if cluster is not None and cluster == metadata.get("name") else ""
+
+
 def decode_member(raw: Json) -> Member:
     """A cluster of the clusterset. Raises `MalformedObject`.
 

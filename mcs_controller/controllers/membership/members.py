@@ -18,7 +18,7 @@ from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.membership import departure, liveness, release, word
 from mcs_controller.clusterset.membership.limits import Limits
-from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.membership.member import cluster_of, decode_member
 from mcs_controller.clusterset.membership.statement import Heard, hear, miss
 from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.config import AgentConfig
@@ -377,8 +377,12 @@ class Membership:
             try:
                 member = decode_member(raw)
             except MalformedObject as error:
-                _log.warning("a MemberCluster is ignored: %s", error)
-                continue
+                known = self._members.get(cluster_of(raw))
+                _log.warning("a MemberCluster is %s: %s", "taken as it was" if known else "ignored", error)
+                if known is None:
+                    continue
+                # A mistake in a spec does not remove a member; its silence will tell if it is gone.
+                member = known
             if member.cluster == self._config.cluster_id:
                 self._presence.check_owner(member)
             members[member.cluster] = member
