@@ -14,7 +14,8 @@ from mcs_controller.clusterset.fuse import MASS_WITHDRAWAL
 from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport, ServiceKey, StringMap
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
-from mcs_controller.controllers.services.imports.import_fuse import WINDOW_SECONDS, ImportFuse
+from mcs_controller.controllers.services.imports.fuse import WINDOW_SECONDS
+from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.store import Entry, Store
 from tests.support.agents import LoopClock

@@ -6,10 +6,9 @@ losses of one event are counted before the first slice is written. Endpoints of 
 never held: it knows about them first-hand. What an administrator takes from a member is no loss.
 """
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Set
+from collections.abc import Collection, Set
 from typing import Final
 
 from mcs_controller.clusterset import fuse
@@ -18,57 +17,33 @@ from mcs_controller.clusterset.services.admission import admitted_endpoints
 from mcs_controller.clusterset.services.endpoint_loss import has_ready, holds_loss
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
-from mcs_controller.controllers.services.imports.holds import Holds
+from mcs_controller.controllers.services.imports.fuse import Fuse
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.store import Entry
 
-WINDOW_SECONDS: Final = 60.0
 _NOBODY: Final[frozenset[str]] = frozenset()
 
 _log = logging.getLogger(__name__)
 
 
-class EndpointFuse:
-    """Says of which clusters the last known endpoints of a service are kept.
-
-    `enqueue` is called with a service whose hold is over.
-    """
+class EndpointFuse(Fuse):
+    """Says of which clusters the last known endpoints of a service are kept."""
 
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
-        self.enqueue: Callable[[ServiceKey], None] = lambda key: None
-        self._local = stores.local
-        self._view = stores.view
-        self._membership = membership
-        self._share = context.config.fuse_share
-        self._minimum = context.config.fuse_minimum
+        super().__init__(context, stores, membership)
         # By service, the other clusters with ready endpoints here, and those that lost them a moment ago.
         self._clusters: dict[ServiceKey, frozenset[str]] = {}
         self._had: Counter[str] = Counter()
         # By service, the clusters that lost the last of all: what is held, and what went in the last minute.
         self._losers: dict[ServiceKey, frozenset[str]] = {}
         self._lost: Counter[str] = Counter()
-        self._passed_at_seconds: dict[ServiceKey, float] = {}
         self._meant: set[ServiceKey] = set()
         self._has_counted_all = False
-        self._holds = Holds(membership, context.clock, hold_seconds=context.config.fuse_hold_seconds)
 
     @property
     def held(self) -> int:
         """Of how many services the endpoints are held now."""
         return len(self._holds)
-
-    def hold(self, key: ServiceKey) -> fuse.Hold | None:
-        """The hold of a service."""
-        return self._holds.get(key)
-
-    def held_of(self, cluster: str) -> Iterator[ServiceKey]:
-        """The services that are held since this cluster lost their endpoints."""
-        return self._holds.of_member(cluster)
-
-    def end_holds(self) -> None:
-        """Enqueue what has been held for long enough."""
-        for key in self._holds.over():
-            self.enqueue(key)
 
     def count(self, key: ServiceKey) -> None:
         """Count the slices that lie here again. The cost is that of one service."""
@@ -128,7 +103,7 @@ class EndpointFuse:
         told = fuse.was_held(imported, fuse.MASS_ENDPOINT_LOSS)
         self._count_all()
         if told is None and not self._trips(losers):
-            self._passed_at_seconds.setdefault(key, asyncio.get_running_loop().time())
+            self._recent.add(key)
             return _NOBODY
         if not self._holds:
             _log.error(
@@ -138,7 +113,7 @@ class EndpointFuse:
                 len(self._losers),
                 len(self._clusters),
             )
-        self._passed_at_seconds.pop(key, None)
+        self._recent.discard(key)
         self._holds.begin(key, losers, told)
         return losers
 
@@ -165,7 +140,7 @@ class EndpointFuse:
         losers = frozenset(one for one in exporters if one not in withdrawn and self._is_loss(one, key))
         if losers:
             self._count_loss(key, losers)
-        elif key not in self._passed_at_seconds:
+        elif key not in self._recent:
             self._found(key)
         return losers
 
@@ -199,7 +174,8 @@ class EndpointFuse:
                     self.look(key)
 
     def _trips(self, losers: Set[str]) -> bool:
-        self._expire()
+        for key in self._recent.expired():
+            self._found(key)
         return holds_loss(
             losers,
             had=self._had,
@@ -221,7 +197,7 @@ class EndpointFuse:
     def _found(self, key: ServiceKey) -> None:
         """The service has lost nothing."""
         self._meant.discard(key)
-        self._passed_at_seconds.pop(key, None)
+        self._recent.discard(key)
         was_held = key in self._holds
         self._holds.end(key)
         if was_held and not self._holds:
@@ -235,11 +211,3 @@ class EndpointFuse:
         """The loss was meant: it does not count."""
         self._found(key)
         self._meant.add(key)
-
-    def _expire(self) -> None:
-        since_seconds = asyncio.get_running_loop().time() - WINDOW_SECONDS
-        while self._passed_at_seconds:
-            oldest = next(iter(self._passed_at_seconds))
-            if self._passed_at_seconds[oldest] > since_seconds:
-                break
-            self._found(oldest)

@@ -9,42 +9,27 @@ withdrawn if the fuse would allow that without counting the one cluster's losses
 already stays held, until an exporter returns, the hold is over, or somebody who may says that it was meant.
 """
 
-import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Final
 
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
-from mcs_controller.controllers.services.imports.holds import Holds
+from mcs_controller.controllers.services.imports.fuse import Fuse
 from mcs_controller.controllers.services.stores.stores import Stores
-
-WINDOW_SECONDS: Final = 60.0
 
 _log = logging.getLogger(__name__)
 
 
-class ImportFuse:
-    """Says whether an import that nobody exports must be held, or may be withdrawn.
-
-    `enqueue` is called with an import whose hold is over.
-    """
+class ImportFuse(Fuse):
+    """Says whether an import that nobody exports must be held, or may be withdrawn."""
 
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
+        super().__init__(context, stores, membership)
         self.holding = False
-        self.enqueue: Callable[[ServiceKey], None] = lambda key: None
-        self._local = stores.local
-        self._view = stores.view
-        self._membership = membership
-        self._share = context.config.fuse_share
-        self._minimum = context.config.fuse_minimum
         self._ours: set[ServiceKey] = set()
         self._missing: set[ServiceKey] = set()
-        self._holds = Holds(membership, context.clock, hold_seconds=context.config.fuse_hold_seconds)
-        self._withdrawn_at_seconds: dict[ServiceKey, float] = {}
         # For each missing or withdrawn import: the only cluster that exported it, "" if there were several.
         self._loser: dict[ServiceKey, str] = {}
         self._losses: Counter[str] = Counter()
@@ -54,19 +39,11 @@ class ImportFuse:
         """How many imports are held now."""
         return len(self._missing) if self.holding else 0
 
-    def hold(self, key: ServiceKey) -> fuse.Hold | None:
-        """The hold of an import that `holds` was true for."""
-        return self._holds.get(key)
-
-    def held_of(self, cluster: str) -> Iterator[ServiceKey]:
-        """The imports that are held and that this cluster exported."""
-        return self._holds.of_member(cluster)
-
     def look(self, key: ServiceKey) -> None:
         """Count the service again, since it may have changed. The cost is that of one service."""
         self._ours.discard(key)
         self._missing.discard(key)
-        if key not in self._withdrawn_at_seconds:
+        if key not in self._recent:
             self._found(key)
         entry = self._local.imports.get(*key)
         if entry is None or not entry.value.managed or entry.value.deleting:
@@ -74,11 +51,11 @@ class ImportFuse:
         else:
             self._ours.add(key)
             nobody_exports = self._nobody_exports(key, entry.value)
-            if key in self._withdrawn_at_seconds and nobody_exports:
+            if key in self._recent and nobody_exports:
                 # The import is being deleted, and is counted already.
                 self._ours.discard(key)
                 return
-            self._withdrawn_at_seconds.pop(key, None)
+            self._recent.discard(key)
             self._found(key)
             if not nobody_exports:
                 self._holds.end(key)
@@ -110,20 +87,19 @@ class ImportFuse:
         self._found(key)
         if not self._may_go(key, imported):
             self._lost(key, imported)
-            self._withdrawn_at_seconds[key] = asyncio.get_running_loop().time()
+            self._recent.add(key)
         self._holds.end(key)
 
     def end_holds(self) -> None:
         """Enqueue what has been held for long enough."""
-        over = list(self._holds.over())
+        over = sum(1 for _ in self._holds.over())
         if over:
             _log.warning(
                 "%d imports were held for long enough, and their exporters went on stating that they do not "
                 "export them: withdrawing them",
-                len(over),
+                over,
             )
-        for key in over:
-            self.enqueue(key)
+        super().end_holds()
 
     def _may_go(self, key: ServiceKey, imported: LocalImport) -> bool:
         """Whether the loss of an import that nobody exports is meant, and so does not count.
@@ -189,11 +165,6 @@ class ImportFuse:
         self.holding = holding
 
     def _recently_withdrawn(self) -> int:
-        since_seconds = asyncio.get_running_loop().time() - WINDOW_SECONDS
-        while self._withdrawn_at_seconds:
-            oldest = next(iter(self._withdrawn_at_seconds))
-            if self._withdrawn_at_seconds[oldest] > since_seconds:
-                break
-            del self._withdrawn_at_seconds[oldest]
-            self._found(oldest)
-        return len(self._withdrawn_at_seconds)
+        for key in self._recent.expired():
+            self._found(key)
+        return len(self._recent)
