@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
-from tests.api.rbac import FOLDER, MANIFESTS, rights, roles
+from mcs_controller.install.rights import COMPONENTS
+from tests.api.rbac import RULES, granted_by
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 DECISIONS = DOCS / "decisions"
 PAGES = (*ROOT.glob("*.md"), *DOCS.rglob("*.md"))
+README = (ROOT / "README.md").read_text()
 SECURITY = " ".join((DOCS / "security.md").read_text().split())
 OPERATIONS = " ".join((DOCS / "operations.md").read_text().split())
 
@@ -22,11 +24,12 @@ def test_network_policy_is_not_ours_neither_in_words_nor_in_rights() -> None:
         "**NetworkPolicy**: how network policies apply to traffic between clusters is out of scope"
         in SECURITY
     )
-    for manifest in MANIFESTS:
-        for role in roles(manifest):
-            assert not {
-                one for one in rights(role) if "networkpolic" in one.resource or "networking" in one.group
-            }
+    for path in RULES:
+        assert not {
+            one
+            for one in granted_by(path.stem)
+            if "networkpolic" in one.resource or "networking" in one.group
+        }
 
 
 @pytest.mark.requirement("MCS-RBAC-02")
@@ -35,15 +38,13 @@ def test_care_for_system_namespaces_is_documented() -> None:
     assert "`spec.namespaces`" in SECURITY
 
 
-def test_the_readme_applies_every_manifest() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [one.name for one in MANIFESTS if f"-f hack/rbac/{one.name}" not in readme] == []
+def test_the_readme_gives_every_component_its_rights() -> None:
+    printed = re.findall(r"mcs-controller rbac --for ([\w,]+) \| kubectl apply -f -", README)
+    assert sorted(",".join(printed).split(",")) == sorted(COMPONENTS)
 
 
-def test_every_manifest_is_explained() -> None:
-    for manifest in MANIFESTS:
-        assert f"`{manifest.name}`" in SECURITY, manifest
-    assert FOLDER.name == "rbac"
+def test_every_role_is_explained() -> None:
+    assert [path.name for path in RULES if f"`{path.name}`" not in SECURITY] == []
 
 
 def test_what_an_operator_types_is_what_the_agent_reads() -> None:
@@ -90,6 +91,7 @@ def test_the_lists_of_rooms_and_of_test_folders_are_those_of_the_tree() -> None:
     contributing = (ROOT / "CONTRIBUTING.md").read_text()
     rooms = folders(ROOT / "mcs_controller")
     assert set(re.findall(r"^\| `(\w+)/` \|", contributing, re.MULTILINE)) == rooms | {
+        "charts",
         "crds",
         "docs",
         "hack",

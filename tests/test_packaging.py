@@ -76,28 +76,31 @@ def build(source: Path, target: str, folder: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_the_sdist_has_the_program_its_pages_its_crds_and_its_rights_and_nothing_else(sdist: Path) -> None:
+def test_the_sdist_has_the_program_its_pages_its_crds_and_its_charts_and_nothing_else(sdist: Path) -> None:
     files = {path.relative_to(sdist).as_posix() for path in sdist.rglob("*") if path.is_file()}
     kept = {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"}
     made = {"PKG-INFO", "pyproject.toml", ".gitignore"}
+    charts = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("charts/**/*.*")}
     folders = {f.rpartition("/")[0].partition("mcs_controller/")[0] for f in files if "/" in f}
     assert {file for file in files if "/" not in file} - made == kept
     assert {folder or "mcs_controller" for folder in folders} == {
+        *charts,
         "crds",
         "docs",
         "docs/decisions",
-        "hack/rbac",
         "mcs_controller",
     }
-    patterns = {"crds": "*.yaml", "hack/rbac": "*.yaml", "docs": "*.md", "docs/decisions": "*.md"}
+    patterns = {"charts": "**/*.*", "crds": "*.yaml", "docs": "*.md", "docs/decisions": "*.md"}
     for folder, pattern in patterns.items():
-        assert {f"{folder}/{path.name}" for path in (ROOT / folder).glob(pattern)} <= files
+        packed = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob(pattern)}
+        assert packed <= files
+        assert packed
 
 
 def test_every_file_that_the_readme_names_is_in_the_sdist(sdist: Path) -> None:
     readme = (sdist / "README.md").read_text()
     linked = re.findall(r"\]\(([^)#:]+)[)#]", readme)
-    applied = re.findall(r"(?:crds|hack/rbac)/[\w.-]+\.yaml", readme)
+    applied = re.findall(r"crds/[\w.-]+\.yaml", readme)
     assert linked
     assert applied
     assert [name for name in (*linked, *applied) if not (sdist / name).is_file()] == []

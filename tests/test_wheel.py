@@ -12,9 +12,12 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from mcs_controller import __version__
+from mcs_controller.install.rights import COMPONENTS
+from tests.api.rbac import as_yaml
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +91,12 @@ def test_the_wheel_carries_types_and_licence(environment: Path) -> None:
     (site,) = environment.glob("lib/python*/site-packages")
     assert (site / "mcs_controller" / "py.typed").is_file()
     assert list(site.glob("mcs_controller-*.dist-info/licenses/LICENSE"))
+
+
+def test_the_wheel_knows_the_rights_of_every_component(environment: Path, tmp_path: Path) -> None:
+    wanted = ("rbac", "--for", ",".join(COMPONENTS))
+    printed = run(environment / "bin" / "mcs-controller", *wanted, cwd=tmp_path)
+    assert list(yaml.safe_load_all(printed)) == list(yaml.safe_load_all(as_yaml()))
 
 
 def test_the_demos_story_holds_outside_the_checkout(environment: Path, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ RUNNING_COMMANDS: Final = {
     "fuse": "list what is held in a cluster since too much was lost at once, or release it",
     "demo": "a broker and simulated clusters on this machine, to try everything out",
 }
+PRINTING_COMMANDS: Final = {
+    "crds": "print the CustomResourceDefinitions as YAML, or compare and install them",
+    "rbac": "print accounts, roles and bindings of the components as YAML",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +69,10 @@ def _run(argv: list[str]) -> int:
         case "version":
             print(f"{PROGRAM} {__version__}")
             return 0
-        case "crds":
+        case name if name in PRINTING_COMMANDS:
             # Imported here, since the models behind the CRDs cost every other command time and memory.
-            code: int = importlib.import_module("mcs_controller.cli.crds").run(arguments)
+            module = importlib.import_module(f"mcs_controller.cli.{arguments.command}")
+            code: int = module.run(arguments)
             return code
     return run_command(importlib.import_module(f"mcs_controller.cli.{arguments.command}").run(arguments))
 
@@ -81,14 +86,10 @@ def _parser(asked_for: str) -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, help_ in RUNNING_COMMANDS.items():
+    for name, help_ in {**RUNNING_COMMANDS, **PRINTING_COMMANDS}.items():
         command = commands.add_parser(name, help=help_, description=_sentence(help_), allow_abbrev=False)
         if name == asked_for:
             importlib.import_module(f"mcs_controller.cli.{name}").add_arguments(command)
-    crds = "print the CustomResourceDefinitions as YAML, or compare and install them"
-    command = commands.add_parser("crds", help=crds, description=_sentence(crds), allow_abbrev=False)
-    if asked_for == "crds":
-        importlib.import_module("mcs_controller.cli.crds").add_arguments(command)
     commands.add_parser("version", help="print the version", description="Print the version.")
     return parser
 

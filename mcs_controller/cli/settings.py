@@ -14,6 +14,7 @@ from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.dns.config import DEFAULT_ZONE, DnsConfig, zone_name
+from mcs_controller.install.rights import COMPONENTS
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import LogFormat, LogLevel
 from mcs_controller.options import (
@@ -312,6 +313,23 @@ class CrdsSettings:
     ]
     kubeconfig: _Kubeconfig
     context: _Context
+
+
+@dataclass(frozen=True, slots=True)
+class RbacSettings:
+    """`mcs-controller rbac`."""
+
+    for_: Annotated[
+        tuple[str, ...],
+        Option(
+            f"whose rights are printed: {', '.join(COMPONENTS[:-1])} or {COMPONENTS[-1]}; "
+            "may be repeated, or given with commas",
+            parse=one_of(*COMPONENTS),
+            metavar="WHICH",
+            required=True,
+            repeatable=True,
+        ),
+    ]
 
 
 _BrokerOfReleases = Annotated[

@@ -1,4 +1,4 @@
-"""The manifests in hack/rbac, read as rules."""
+"""The rights of each component, as the charts' rules and the objects around them give them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-FOLDER = Path(__file__).resolve().parents[2] / "hack" / "rbac"
-MANIFESTS = sorted(FOLDER.glob("*.yaml"))
+from mcs_controller.install.rights import COMPONENTS, rights_of
+from mcs_controller.install.rules import rules_of
+
+CHARTS = Path(__file__).resolve().parents[2] / "charts"
+RULES = sorted(CHARTS.glob("*/files/rules/*.yaml"))
 
 
 class Right(NamedTuple):
@@ -19,12 +22,8 @@ class Right(NamedTuple):
     verb: str
 
 
-def documents(path: Path) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-
-
-def roles(path: Path) -> Iterator[dict[str, Any]]:
-    return (found for found in documents(path) if found["kind"] in ("ClusterRole", "Role"))
+def roles(component: str) -> Iterator[dict[str, Any]]:
+    return (found for found in rights_of(component) if found["kind"] in ("ClusterRole", "Role"))
 
 
 def rights(role: dict[str, Any]) -> set[Right]:
@@ -35,10 +34,11 @@ def rights(role: dict[str, Any]) -> set[Right]:
     }
 
 
-def rights_of(manifest: str, kind: str, name: str) -> set[Right]:
-    (role,) = (
-        found
-        for found in roles(FOLDER / manifest)
-        if (found["kind"], found["metadata"]["name"]) == (kind, name)
-    )
-    return rights(role)
+def granted_by(role: str) -> set[Right]:
+    """What a role of the charts gives, by the name of its file."""
+    return rights({"rules": rules_of(role)})
+
+
+def as_yaml(*components: str) -> str:
+    """What `kubectl apply` takes; all components without one."""
+    return yaml.safe_dump_all(rights_of(*(components or COMPONENTS)))

@@ -1,13 +1,18 @@
-"""Each component's rights, as written in hack/rbac, are the ones that MCS-RBAC asks for and no others."""
+"""Each component's rights, as the charts give them, are the ones that MCS-RBAC asks for and no others."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP
-from tests.api.rbac import FOLDER, MANIFESTS, Right, documents, rights, rights_of, roles
+from mcs_controller.cli.main import main
+from mcs_controller.install.rights import COMPONENTS, NAMESPACE, rights_of
+from mcs_controller.install.rules import rules_of
+from tests.api.rbac import RULES, Right, granted_by, roles
 
 READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "delete"}
@@ -18,39 +23,48 @@ def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
     return {Right(group, resource, verb) for verb in verbs}
 
 
-def test_there_is_a_manifest_for_each_component_and_for_users() -> None:
-    assert [path.name for path in MANIFESTS] == [
-        "agent.yaml",
-        "broker.yaml",
-        "dns.yaml",
-        "properties.yaml",
-        "users.yaml",
-    ]
+def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
+    names = ("agent", "agent-lease", "agent-properties", "dns", "viewer", "editor")
+    assert {(path.parents[2].name, path.stem) for path in RULES} == {
+        ("mcs-broker", "broker-member"),
+        ("mcs-broker", "broker-reader"),
+        *(("mcs-controller", name) for name in names),
+    }
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
-def test_no_manifest_has_a_wildcard_or_a_right_to_secrets_or_to_more_rights(path: Path) -> None:
-    for role in roles(path):
-        for right in rights(role):
-            assert "*" not in "".join(right), right
-            assert right.resource not in ("secrets", "pods", "nodes", "configmaps"), right
-            assert right.group != "rbac.authorization.k8s.io", right
-            assert right.verb not in ("escalate", "bind", "impersonate", "deletecollection"), right
-        assert all("nonResourceURLs" not in rule for rule in role["rules"])
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_no_role_has_a_wildcard_or_a_right_to_secrets_or_to_more_rights(path: Path) -> None:
+    for right in granted_by(path.stem):
+        assert "*" not in "".join(right), right
+        assert right.resource not in ("secrets", "pods", "nodes", "configmaps"), right
+        assert right.group != "rbac.authorization.k8s.io", right
+        assert right.verb not in ("escalate", "bind", "impersonate", "deletecollection"), right
+    assert all("nonResourceURLs" not in rule for rule in rules_of(path.stem))
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_every_rule_says_why_it_is_there(path: Path) -> None:
     lines = path.read_text().splitlines()
-    rules = [number for number, line in enumerate(lines) if line.startswith("  - apiGroups:")]
-    assert rules
-    assert all(lines[number - 1].startswith("  # ") for number in rules)
+    rules = [number for number, line in enumerate(lines) if line.startswith("- apiGroups:")]
+    assert len(rules) == len(rules_of(path.stem))
+    assert all(lines[number - 1].startswith("# ") for number in rules)
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
-def test_every_binding_is_to_a_role_of_the_same_file_and_an_account_that_is_made(path: Path) -> None:
-    found = documents(path)
-    accounts = [one for other in MANIFESTS for one in documents(other) if one["kind"] == "ServiceAccount"]
+def test_a_role_that_there_is_not_is_an_error() -> None:
+    with pytest.raises(LookupError, match="no chart has rules for 'agents'"):
+        rules_of("agents")
+
+
+def test_each_rule_reaches_some_component() -> None:
+    given = [role["rules"] for component in COMPONENTS for role in roles(component)]
+    assert [path.stem for path in RULES if rules_of(path.stem) not in given] == []
+    assert len(given) == len(RULES)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_binding_is_to_a_role_of_the_component_and_an_account_that_is_made(component: str) -> None:
+    found = rights_of(component)
+    accounts = [one for name in COMPONENTS for one in rights_of(name) if one["kind"] == "ServiceAccount"]
     known = {
         (one["kind"], one["metadata"]["name"], one["metadata"].get("namespace", ""))
         for one in (*found, *accounts)
@@ -64,9 +78,39 @@ def test_every_binding_is_to_a_role_of_the_same_file_and_an_account_that_is_made
         assert (subject["kind"], subject["name"], subject["namespace"]) in known
 
 
+def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> list[dict[str, Any]]:
+    assert main(["rbac", *argv]) == 0
+    return list(yaml.safe_load_all(capsys.readouterr().out))
+
+
+def test_the_command_prints_what_each_component_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    for component in COMPONENTS:
+        assert printed(capsys, "--for", component) == rights_of(component)
+
+
+def test_what_two_components_share_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    found = printed(capsys, "--for", "agent,dns", "--for=agent")
+    assert [one for one in found if one["kind"] == "Namespace"] == [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    ]
+    assert [one["metadata"]["name"] for one in found if one["kind"] == "ServiceAccount"] == [
+        "mcs-agent",
+        "mcs-dns",
+    ]
+
+
+def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rbac", "--for", "agents"]) == 2
+    assert capsys.readouterr().err == (
+        "mcs-controller: --for: 'agents' is not one of: agent, properties, dns, broker, users\n"
+    )
+    assert main(["rbac"]) == 2
+    assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
+
+
 @pytest.mark.requirement("MCS-RBAC-03", "MCS-RBAC-04")
 def test_the_agent_has_the_rights_that_a_member_needs() -> None:
-    assert rights_of("agent.yaml", "ClusterRole", "mcs-agent") == (
+    assert granted_by("agent") == (
         granted(MCS_GROUP, "serviceexports", READ)
         | granted(MCS_GROUP, "serviceexports/status", {"patch"})
         | granted(MCS_GROUP, "serviceimports", READ_AND_WRITE)
@@ -80,27 +124,24 @@ def test_the_agent_has_the_rights_that_a_member_needs() -> None:
 
 
 def test_the_controller_of_cluster_properties_reads_them_and_nothing_else() -> None:
-    assert rights_of("properties.yaml", "ClusterRole", "mcs-agent-properties") == granted(
-        "about.k8s.io", "clusterproperties", READ
-    )
+    assert granted_by("agent-properties") == granted("about.k8s.io", "clusterproperties", READ)
 
 
 def test_the_agent_takes_part_in_elections_in_its_own_namespace_only() -> None:
-    assert rights_of("agent.yaml", "Role", "mcs-agent") == granted(
-        "coordination.k8s.io", "leases", {"get", "create", "update"}
-    )
-    (role,) = (one for one in roles(FOLDER / "agent.yaml") if one["kind"] == "Role")
-    assert [(rule.get("resourceNames"), rule["verbs"]) for rule in role["rules"]] == [
+    assert granted_by("agent-lease") == granted("coordination.k8s.io", "leases", {"get", "create", "update"})
+    assert [(rule.get("resourceNames"), rule["verbs"]) for rule in rules_of("agent-lease")] == [
         (["mcs-agent"], ["get", "update"]),
         (None, ["create"]),
     ]
-    namespaced = [found for found in documents(FOLDER / "agent.yaml") if "Role" in found["kind"]]
-    assert {found["metadata"].get("namespace") for found in namespaced} == {None, "mcs-system"}
+    bound = {
+        one["metadata"].get("namespace"): one["rules"] for one in roles("agent") if one["kind"] == "Role"
+    }
+    assert bound == {"mcs-system": rules_of("agent-lease")}
 
 
 @pytest.mark.requirement("MCS-RBAC-05")
 def test_the_dns_server_reads_what_names_are_made_of_and_nothing_else() -> None:
-    assert rights_of("dns.yaml", "ClusterRole", "mcs-dns") == (
+    assert granted_by("dns") == (
         granted(MCS_GROUP, "serviceimports", {"list", "watch"})
         | granted("discovery.k8s.io", "endpointslices", {"list", "watch"})
     )
@@ -108,13 +149,13 @@ def test_the_dns_server_reads_what_names_are_made_of_and_nothing_else() -> None:
 
 @pytest.mark.requirement("MCS-RBAC-06")
 def test_a_member_writes_its_exports_and_its_own_status_but_not_its_limits() -> None:
-    assert rights_of("broker.yaml", "ClusterRole", "mcs-broker-member") == (
+    assert granted_by("broker-member") == (
         granted(BROKER_GROUP, "exportedservices", {"get"} | WRITE)
         | granted(BROKER_GROUP, "exportedendpointslices", {"get"} | WRITE)
         | granted(BROKER_GROUP, "memberclusters", {"get"})
         | granted(BROKER_GROUP, "memberclusters/status", {"patch"})
     )
-    assert rights_of("broker.yaml", "ClusterRole", "mcs-broker-reader") == (
+    assert granted_by("broker-reader") == (
         granted(BROKER_GROUP, "exportedservices", {"list", "watch"})
         | granted(BROKER_GROUP, "exportedendpointslices", {"list", "watch"})
         | granted(BROKER_GROUP, "memberclusters", {"list"})
@@ -123,14 +164,12 @@ def test_a_member_writes_its_exports_and_its_own_status_but_not_its_limits() -> 
 
 @pytest.mark.requirement("MCS-RBAC-01", "MCS-RBAC-02")
 def test_users_export_by_ordinary_rights_and_only_read_imports() -> None:
-    labels = {role["metadata"]["name"]: role["metadata"]["labels"] for role in roles(FOLDER / "users.yaml")}
+    labels = {role["metadata"]["name"]: role["metadata"]["labels"] for role in roles("users")}
     assert labels == {
         "mcs-viewer": {"rbac.authorization.k8s.io/aggregate-to-view": "true"},
         "mcs-editor": {"rbac.authorization.k8s.io/aggregate-to-edit": "true"},
     }
-    assert rights_of("users.yaml", "ClusterRole", "mcs-viewer") == (
+    assert granted_by("viewer") == (
         granted(MCS_GROUP, "serviceexports", READ) | granted(MCS_GROUP, "serviceimports", READ)
     )
-    assert rights_of("users.yaml", "ClusterRole", "mcs-editor") == granted(
-        MCS_GROUP, "serviceexports", {"patch"} | WRITE
-    )
+    assert granted_by("editor") == granted(MCS_GROUP, "serviceexports", {"patch"} | WRITE)

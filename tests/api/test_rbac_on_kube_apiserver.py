@@ -1,4 +1,4 @@
-"""A real kube-apiserver holds each component to the rights in hack/rbac."""
+"""A real kube-apiserver holds each component to the rights in the charts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from mcs_controller.api import resources
 from mcs_controller.api.resources import Resource
+from mcs_controller.install.rights import COMPONENTS
 from tests.api.documents import (
     EXPORTED_ENDPOINT_SLICE,
     EXPORTED_SERVICE,
@@ -19,7 +20,7 @@ from tests.api.documents import (
     SERVICE_IMPORT,
     JsonObject,
 )
-from tests.api.rbac import MANIFESTS, rights, roles
+from tests.api.rbac import as_yaml, rights, roles
 from tests.realkube import rest
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.rest import MERGE_PATCH, Response
@@ -128,11 +129,10 @@ class Someone:
 
 @pytest.fixture(scope="module")
 def rbac(crds: ControlPlane) -> ControlPlane:
-    """The API server with hack/rbac applied, and the roles that it leaves unbound given to users."""
+    """The API server with what `mcs-controller rbac` prints, and what that leaves unbound given to users."""
 
     async def install() -> None:
-        for manifest in MANIFESTS:
-            await crds.kubectl("apply", "-f", str(manifest))
+        await crds.kubectl("apply", "-f", "-", stdin=as_yaml())
         for member in ("east", "west"):
             space, user = f"--namespace=mcs-member-{member}", f"--user=member-{member}"
             await crds.kubectl("create", "namespace", f"mcs-member-{member}")
@@ -180,7 +180,7 @@ async def dns(rbac: ControlPlane) -> Someone:
 
 
 async def test_the_api_server_keeps_every_role_as_written(rbac: ControlPlane) -> None:
-    for role in (role for path in MANIFESTS for role in roles(path)):
+    for role in (role for component in COMPONENTS for role in roles(component)):
         metadata = role["metadata"]
         where = f"namespaces/{metadata['namespace']}/roles" if "namespace" in metadata else "clusterroles"
         found = await rbac.call("GET", f"/apis/rbac.authorization.k8s.io/v1/{where}/{metadata['name']}")

@@ -15,6 +15,7 @@ from mcs_controller.cli.settings import (
     FuseReleaseSettings,
     FuseStatusSettings,
     LeaveSettings,
+    RbacSettings,
 )
 from mcs_controller.options import Option
 from tests.cli.pages import DOCS, with_table
@@ -30,6 +31,7 @@ SETTINGS = {
     "options:fuse-status": FuseStatusSettings,
     "options:fuse-release": FuseReleaseSettings,
     "options:crds": CrdsSettings,
+    "options:rbac": RbacSettings,
     "options:demo": DemoSettings,
 }
 

@@ -9,7 +9,7 @@ import yaml
 from mcs_controller import __version__
 from mcs_controller.api.crd import all_crds
 from mcs_controller.cli.errors import CliError, UsageError, expected, one_line
-from mcs_controller.cli.main import RUNNING_COMMANDS, main
+from mcs_controller.cli.main import PRINTING_COMMANDS, RUNNING_COMMANDS, main
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.errors import ConfigError
 from tests.cli.program import PROGRAM, run
@@ -47,7 +47,7 @@ async def test_crds_into_a_reader_that_stops_early_is_no_traceback() -> None:
 async def test_help_names_every_command_and_each_command_its_options() -> None:
     ended = await run("--help")
     assert ended.exit_code == 0
-    for command in (*RUNNING_COMMANDS, "crds", "version"):
+    for command in (*RUNNING_COMMANDS, *PRINTING_COMMANDS, "version"):
         assert f"\n    {command} " in ended.stdout
     agent = await run("agent", "--help")
     assert agent.exit_code == 0

@@ -1,4 +1,4 @@
-"""The rights in hack/rbac are those that the components use, both ways.
+"""The rights in the charts are those that the components use, both ways.
 
 One story in which agents and DNS servers do all that they ever do, on API servers that write down what they
 were asked: what no rule allows is refused, and a rule that nothing used is one too many.
@@ -27,7 +27,7 @@ from mcs_controller.api.resources import (
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.errors import NotFound
-from tests.api.rbac import Right, rights_of
+from tests.api.rbac import Right, granted_by
 from tests.controllers.test_identity import about_crd, cluster_property
 from tests.integration.conftest import Product, World, real
 from tests.integration.sites import EAST, WEST, StorySite
@@ -42,12 +42,9 @@ pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-east:member"
 PORTS_HOLD_SECONDS = 0.5
 GRANTED = {
-    AGENT: rights_of("agent.yaml", "ClusterRole", "mcs-agent")
-    | rights_of("agent.yaml", "Role", "mcs-agent")
-    | rights_of("properties.yaml", "ClusterRole", "mcs-agent-properties"),
-    DNS: rights_of("dns.yaml", "ClusterRole", "mcs-dns"),
-    MEMBER: rights_of("broker.yaml", "ClusterRole", "mcs-broker-reader")
-    | rights_of("broker.yaml", "ClusterRole", "mcs-broker-member"),
+    AGENT: granted_by("agent") | granted_by("agent-lease") | granted_by("agent-properties"),
+    DNS: granted_by("dns"),
+    MEMBER: granted_by("broker-reader") | granted_by("broker-member"),
 }
 
 

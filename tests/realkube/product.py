@@ -1,7 +1,7 @@
 """Our own product on real control planes: installed as an administrator would, run as its users run it.
 
-CRDs and RBAC are the files that we ship; each component is a process of its own with a service account's
-token and no other credential, so that a right that is missing fails a test.
+CRDs are the files that we ship, and RBAC is what `mcs-controller rbac` prints; each component is a process of
+its own with a service account's token and no other credential, so that a right that is missing fails a test.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.api.rbac import as_yaml
 from tests.realkube import rest
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.place import LOOPBACK, Place
@@ -40,8 +41,8 @@ async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
 
 async def _apply(plane: ControlPlane, crds: Sequence[str], *rbac: str) -> None:
     """At one go, and until the kinds are served: a start of kubectl costs more than what it does."""
-    files = [*(f"crds/{name}.yaml" for name in crds), *(f"hack/rbac/{name}.yaml" for name in rbac)]
-    await plane.kubectl("apply", *(f"--filename={ROOT / file}" for file in files))
+    files = [f"--filename={ROOT / 'crds' / name}.yaml" for name in crds]
+    await plane.kubectl("apply", *files, "--filename=-", stdin=as_yaml(*rbac))
     await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", *crds)
 
 

@@ -1,0 +1,97 @@
+"""The objects that give each component its rights: accounts, roles and bindings. `rules.py` has the rules.
+
+They are those of the Helm charts, under the same names, for clusters where Helm is not used.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mcs_controller.install.rules import rules_of
+
+JsonObject = dict[str, Any]
+
+NAMESPACE: Final = "mcs-system"
+_RBAC: Final = "rbac.authorization.k8s.io"
+_RBAC_V1: Final = f"{_RBAC}/v1"
+
+
+def _agent() -> list[JsonObject]:
+    return [
+        *_account("mcs-agent"),
+        _role("mcs-agent", "agent"),
+        _binding("mcs-agent", to="mcs-agent"),
+        _role("mcs-agent", "agent-lease", namespace=NAMESPACE),
+        _binding("mcs-agent", to="mcs-agent", namespace=NAMESPACE),
+    ]
+
+
+def _properties() -> list[JsonObject]:
+    return [
+        _role("mcs-agent-properties", "agent-properties"),
+        _binding("mcs-agent-properties", to="mcs-agent"),
+    ]
+
+
+def _dns() -> list[JsonObject]:
+    return [*_account("mcs-dns"), _role("mcs-dns", "dns"), _binding("mcs-dns", to="mcs-dns")]
+
+
+def _broker() -> list[JsonObject]:
+    """Bound for each member when it is created: the reader everywhere, the member's in its own namespace."""
+    return [_role("mcs-broker-reader", "broker-reader"), _role("mcs-broker-member", "broker-member")]
+
+
+def _users() -> list[JsonObject]:
+    """Whoever has the built-in role view, edit or admin gets these rights with it."""
+    return [
+        _role("mcs-viewer", "viewer", aggregate_to="view"),
+        _role("mcs-editor", "editor", aggregate_to="edit"),
+    ]
+
+
+_OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
+    "agent": _agent,
+    "properties": _properties,
+    "dns": _dns,
+    "broker": _broker,
+    "users": _users,
+}
+COMPONENTS: Final = tuple(_OBJECTS)
+"""Who has rights: `properties` is a controller of the agent, and `users` are the people of a cluster."""
+
+
+def rights_of(*components: str) -> list[JsonObject]:
+    """The objects of some of `COMPONENTS`, each once, in the order in which they can be created."""
+    objects: list[JsonObject] = []
+    for component in components:
+        objects += [one for one in _OBJECTS[component]() if one not in objects]
+    return objects
+
+
+def _account(name: str) -> list[JsonObject]:
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}},
+    ]
+
+
+def _role(name: str, role: str, *, namespace: str = "", aggregate_to: str = "") -> JsonObject:
+    metadata: JsonObject = {"name": name}
+    if namespace:
+        metadata["namespace"] = namespace
+    if aggregate_to:
+        metadata["labels"] = {f"{_RBAC}/aggregate-to-{aggregate_to}": "true"}
+    kind = "Role" if namespace else "ClusterRole"
+    return {"apiVersion": _RBAC_V1, "kind": kind, "metadata": metadata, "rules": rules_of(role)}
+
+
+def _binding(role: str, *, to: str, namespace: str = "") -> JsonObject:
+    """Gives a role to a service account in our namespace: the role of that name in `namespace`, if given."""
+    kind = "Role" if namespace else "ClusterRole"
+    return {
+        "apiVersion": _RBAC_V1,
+        "kind": f"{kind}Binding",
+        "metadata": {"name": role, **({"namespace": namespace} if namespace else {})},
+        "roleRef": {"apiGroup": _RBAC, "kind": kind, "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": to, "namespace": NAMESPACE}],
+    }
