@@ -7,7 +7,8 @@ read again to find objects that fit now: `due` names the member.
 
 The accounts follow the store's changes. An object that was admitted but could not be decoded counts until the
 next complete list. An object that vanished and is retained elsewhere (`retained.py`) counts until it is
-released: a member must not get room by deleting objects that others retain.
+released: a member must not get room by deleting objects that others retain, and neither by writing others of
+the same names, which may not take their place. Of both, the larger one counts.
 """
 
 import asyncio
@@ -41,15 +42,17 @@ _log = logging.getLogger(__name__)
 class _Account:
     """One member's account.
 
-    `held` has bytes and endpoints by name; `retained` are the names in it that are no longer in the store;
-    `dropped` is what was last taken off the account; `left_out` has the limit that each object exceeds.
+    `held` has bytes and endpoints by name of what was admitted, `retained` those of what vanished and is
+    retained, and `counted` what counts of both; `dropped` is what was last taken off `held`; `left_out` has
+    the limit that each object exceeds.
     `asked`: somebody needs all objects read again. `read_at_seconds`: when the last complete read began.
     Left-out objects are read again at `soon_at_seconds` if there is room (`has_room`), else at
     `late_at_seconds`.
     """
 
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
-    retained: set[str] = field(default_factory=set)
+    retained: dict[str, tuple[int, int]] = field(default_factory=dict)
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     dropped: tuple[str, tuple[int, int]] | None = None
     size_bytes: int = 0
     endpoints: int = 0
@@ -63,30 +66,40 @@ class _Account:
     read_at_seconds: float = -math.inf
 
     def put(self, name: str, size_bytes: int, endpoints: int) -> None:
-        self._add(name, size_bytes, endpoints)
         self.held[name] = (size_bytes, endpoints)
-        self.retained.discard(name)
+        self._count(name)
 
     def drop(self, name: str) -> None:
-        self._add(name, 0, 0)
-        self.retained.discard(name)
         held = self.held.pop(name, None)
         if held is not None:
             self.dropped = name, held
-            self.has_room = bool(self.left_out)
+            self._count(name)
 
     def retain(self, name: str) -> None:
+        """What was last dropped is retained, or what is retained already under its name."""
         if self.dropped is not None and self.dropped[0] == name:
-            self.put(name, *self.dropped[1])
-            self.retained.add(name)
+            self.retained.setdefault(name, self.dropped[1])
             self.dropped = None
+            self._count(name)
 
-    def _add(self, name: str, size_bytes: int, endpoints: int) -> None:
-        """Change what `name` counts to this size."""
-        bytes_before, endpoints_before = self.held.get(name, (0, 0))
-        self.size_bytes += size_bytes - bytes_before
-        self.endpoints += endpoints - endpoints_before
-        if size_bytes < bytes_before or endpoints < endpoints_before:
+    def let_go(self, name: str) -> None:
+        if self.retained.pop(name, None) is not None:
+            self._count(name)
+
+    def _count(self, name: str) -> None:
+        """What is there under `name` has changed."""
+        held, retained = self.held.get(name), self.retained.get(name)
+        if held is not None and retained is not None:
+            held = max(held[0], retained[0]), max(held[1], retained[1])
+        now, before = held or retained, self.counted.get(name, (0, 0))
+        if now is None:
+            self.counted.pop(name, None)
+        else:
+            self.counted[name] = now
+        size_bytes, endpoints = now or (0, 0)
+        self.size_bytes += size_bytes - before[0]
+        self.endpoints += endpoints - before[1]
+        if now is None or size_bytes < before[0] or endpoints < before[1]:
             self.has_room = bool(self.left_out)
 
 
@@ -150,20 +163,20 @@ class Intake:
             account.retain(name)
 
     def let_go(self, cluster: str, name: str) -> None:
-        """An object that is no longer in the store is no longer retained: it stops counting."""
+        """An object that vanished is no longer retained: it stops counting."""
         account = self._accounts.get(cluster)
-        if account is not None and name in account.retained:
-            account.drop(name)
+        if account is not None:
+            account.let_go(name)
 
     def refuses(self, cluster: str, name: str, size_bytes: int, endpoints: int = 0) -> str | None:
         """The limit that the object would exceed, None if it fits."""
         account = self._accounts.get(cluster) or _Account()
-        allowed, held = self._allowed(cluster), account.held.get(name)
-        usage = Usage(len(account.held), account.size_bytes)
-        reason = over(usage, allowed, size_bytes, held[0] if held is not None else None)
-        counted = held[1] if held is not None else 0
-        if reason is None and endpoints > counted:
-            return ENDPOINTS if account.endpoints - counted + endpoints > allowed.endpoints else None
+        allowed, counted = self._allowed(cluster), account.counted.get(name)
+        usage = Usage(len(account.counted), account.size_bytes)
+        reason = over(usage, allowed, size_bytes, counted[0] if counted is not None else None)
+        endpoints_before = counted[1] if counted is not None else 0
+        if reason is None and endpoints > endpoints_before:
+            return ENDPOINTS if account.endpoints - endpoints_before + endpoints > allowed.endpoints else None
         return reason
 
     def left_out(self) -> Iterator[tuple[str, str, int]]:
@@ -234,7 +247,7 @@ class Intake:
             names.setdefault(entry.namespace, set()).add(entry.name)
         for cluster, account in self._accounts.items():
             in_store = names.get(member_namespace(cluster), frozenset[str]())
-            for name in account.held.keys() - in_store - account.retained:
+            for name in account.held.keys() - in_store:
                 account.drop(name)
 
     def _leave_out(self, cluster: str, account: _Account, name: str, reason: str) -> None:
