@@ -67,13 +67,13 @@ class World:
     def _on_read(self, listener: Any) -> None:
         self._read = listener
 
-    def record(self, cluster: str = "east", *, version: int = 0, **fields: Any) -> None:
-        """A record comes, in a newer version unless one is given."""
+    def record(self, cluster: str = "east", *, version: int = 0, uid: str = "", **fields: Any) -> None:
+        """A record comes, in a newer version unless one is given; all of a cluster have one UID, or `uid`."""
         self._version += 1
         entry = Entry(
             f"mcs-member-{cluster}",
             "shop.web",
-            cluster,
+            uid or cluster,
             str(version or self._version),
             record(cluster, **fields),
         )

@@ -25,6 +25,7 @@ from mcs_controller.clusterset.services.naming import exported_service_name, imp
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.kept import REASONS, Exported, Kept, KeptOfKind, Reason
+from mcs_controller.controllers.services.stores.withdrawn import Withdrawn
 from mcs_controller.kube.store import Entry, Key, is_older
 
 _log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Retained:
         # The number of the read that first found a member's latest statement.
         self._stated: dict[str, int] = {}
         self._reported: set[str] = set()
+        self._brought_back = Withdrawn(self._counts_after_all)
         # Withdrawals seen by this process, until the member is accounted for.
         self._withdrawn: dict[str, set[ServiceKey]] = {}
         self._emptied: dict[str, set[str]] = {}
@@ -85,7 +87,11 @@ class Retained:
 
     def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
         """The other members' exports of a service."""
-        return tuple(record for record in self._records.values(key) if not record.withdrawn)
+        return tuple(
+            record
+            for record in self._records.values(key)
+            if not record.withdrawn and not self._brought_back.doubts(record.cluster, key)
+        )
 
     def slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
         """The other members' slices of a service."""
@@ -142,14 +148,31 @@ class Retained:
 
     def _record_changed(self, old: Entry[ExportRecord] | None, new: Entry[ExportRecord] | None) -> None:
         self._records.count(old, new, withdrawn=new is not None and new.value.withdrawn)
+        counted = old is not None and self._counts(old.value)
         if new is not None and new.value.withdrawn:
+            self._brought_back.remember(new)
             self._records.let_go(new.key)
             self._record_proven_gone(new.value.cluster, new.value.service)
         elif new is not None:
+            if counted or old is None or old.value.withdrawn:
+                self._arrived(self._records, old, new)
+            if counted or new.key in self._records.kept:
+                self._brought_back.believe(new)
+            elif self._brought_back.is_back(new):
+                return
             self._withdrawn.get(new.value.cluster, set()).discard(new.value.service)
-            self._arrived(self._records, old, new)
-        elif old is not None and not old.value.withdrawn and not self._is_excused(old.value.cluster):
-            self._vanished(self._records, old)
+        elif old is not None:
+            self._brought_back.gone(old.value)
+            if counted and not self._is_excused(old.value.cluster):
+                self._vanished(self._records, old)
+
+    def _counts_after_all(self, record: ExportRecord) -> None:
+        self._withdrawn.get(record.cluster, set()).discard(record.service)
+        self._tell_released(record.service)
+
+    def _counts(self, record: ExportRecord) -> bool:
+        """Whether a record in the store is an export."""
+        return not record.withdrawn and not self._brought_back.doubts(record.cluster, record.service)
 
     def _record_proven_gone(self, cluster: str, service: ServiceKey) -> None:
         self._remember(self._withdrawn, cluster, service)
@@ -181,7 +204,7 @@ class Retained:
         key = (slice_.namespace, exported_service_name(slice_.value.service))
         kept = self._records.kept.get(key)
         record = kept.entry if kept is not None else self._records.store.get(*key)
-        return record is not None and not record.value.withdrawn
+        return record is not None and self._counts(record.value)
 
     def _arrived(self, kind: KeptOfKind[T], old: Entry[T] | None, new: Entry[T]) -> None:
         kept = kind.kept.get(new.key)
@@ -226,6 +249,7 @@ class Retained:
                 self._account_for(cluster)
             elif heard is not None and self._current_since is not None:
                 self._hear_statement(cluster, heard, self._current_since)
+        self._brought_back.forget_others(self._membership.others())
         self._report(asyncio.get_running_loop().time())
 
     def _clusters_kept(self) -> set[str]:
@@ -296,8 +320,11 @@ class Retained:
     def _release(self, kind: KeptOfKind[T], key: Key) -> None:
         service = kind.let_go(key)
         if service is not None:
-            for listener in self._listeners:
-                listener(service)
+            self._tell_released(service)
+
+    def _tell_released(self, service: ServiceKey) -> None:
+        for listener in self._listeners:
+            listener(service)
 
     def _report(self, now_seconds: float) -> None:
         """Log one line for each member with entries kept for some time, and one when none is left."""

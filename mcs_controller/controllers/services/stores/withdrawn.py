@@ -1,0 +1,79 @@
+"""Remembers which records were withdrawn, to recognise those that a restore of the broker brings back.
+
+Until its member withdraws it again, such a record would count as an export: for a moment it could decide the
+type of an import, or bring endpoints back that are gone. Two things tell it from an export that was made
+again. It has the UID of the object that was withdrawn. And it was written before the withdrawal; a member
+that changes its mind before the object is deleted writes it with a later time (`stamps.py`).
+
+A member that meanwhile wants the export finds the old record right, and writes nothing. A member may also not
+run at all. So the record counts after `DOUBTED_SECONDS` in any case. After a start nothing is remembered, and
+it counts at once.
+"""
+
+import asyncio
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from mcs_controller.clusterset.model import ExportRecord, ServiceKey
+from mcs_controller.kube.store import Entry
+
+DOUBTED_SECONDS: Final = 20.0
+"""How long a member has to withdraw a record again. After a restore all has to be right within 30 s."""
+REMEMBERED_MAX: Final = 5_000
+"""Withdrawals of one member; of more the latest are remembered."""
+
+
+class Withdrawn:
+    """The other members' withdrawn records; `counts` is called with one that counts after all."""
+
+    def __init__(self, counts: Callable[[ExportRecord], None]) -> None:
+        self._counts = counts
+        # By cluster and UID, when the member withdrew the record, by its clock; the latest ones last.
+        self._at_seconds: dict[str, dict[str, float]] = {}
+        self._doubted: dict[tuple[str, ServiceKey], asyncio.TimerHandle] = {}
+
+    def doubts(self, cluster: str, service: ServiceKey) -> bool:
+        """Whether the record that is there was brought back, and does not count."""
+        return (cluster, service) in self._doubted
+
+    def remember(self, record: Entry[ExportRecord]) -> None:
+        """The member withdrew this record."""
+        self.gone(record.value)
+        known = self._at_seconds.setdefault(record.value.cluster, {})
+        known.pop(record.uid, None)
+        known[record.uid] = record.value.changed_at_seconds
+        while len(known) > REMEMBERED_MAX:
+            del known[next(iter(known))]
+
+    def is_back(self, record: Entry[ExportRecord]) -> bool:
+        """Whether this record was written before its withdrawal; if so, it is doubted for some time."""
+        withdrawn_at_seconds = self._at_seconds.get(record.value.cluster, {}).get(record.uid, 0.0)
+        if not 0.0 < record.value.changed_at_seconds <= withdrawn_at_seconds:
+            self.believe(record)
+            return False
+        doubted = record.value.cluster, record.value.service
+        if doubted not in self._doubted:
+            loop = asyncio.get_running_loop()
+            self._doubted[doubted] = loop.call_later(DOUBTED_SECONDS, self._end_doubt, record)
+        return True
+
+    def believe(self, record: Entry[ExportRecord]) -> None:
+        """This record counts, and its withdrawal is forgotten."""
+        self.gone(record.value)
+        self._at_seconds.get(record.value.cluster, {}).pop(record.uid, None)
+
+    def gone(self, record: ExportRecord) -> None:
+        """The record is gone, or withdrawn again: there is nothing to doubt."""
+        timer = self._doubted.pop((record.cluster, record.service), None)
+        if timer is not None:
+            timer.cancel()
+
+    def forget_others(self, members: AbstractSet[str]) -> None:
+        """Forget the withdrawals of clusters that are not among `members`."""
+        for cluster in self._at_seconds.keys() - members:
+            del self._at_seconds[cluster]
+
+    def _end_doubt(self, record: Entry[ExportRecord]) -> None:
+        self.believe(record)
+        self._counts(record.value)

@@ -1,0 +1,174 @@
+"""An export that was withdrawn, and that a restore of the broker brings back, is none: for 20 seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.resources import SERVICES
+from mcs_controller.clusterset.model import ExportRecord
+from mcs_controller.controllers.services.stores.withdrawn import DOUBTED_SECONDS, REMEMBERED_MAX, Withdrawn
+from mcs_controller.kube.store import Entry
+from tests.clusterset.builders import WEB, record
+from tests.controllers.keeping import World
+from tests.support.clusterset import EAST, WEST, Clusterset
+
+pytestmark = pytest.mark.looptime
+
+
+def exporters(world: World) -> list[str]:
+    return [one.cluster for one in world.retained.records(WEB)]
+
+
+def withdrawn() -> World:
+    """East's record was written at 1 s and withdrawn at 5 s."""
+    world = World()
+    world.record(changed_at_seconds=1.0)
+    world.slice()
+    world.record(changed_at_seconds=5.0, withdrawn=True)
+    world.lose_record()
+    world.news()
+    return world
+
+
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-IMP-03")
+@pytest.mark.parametrize("returns_after_seconds", [5.0, 26.0])
+async def test_the_type_of_an_import_stays_while_the_exporter_cannot_withdraw_it_again(
+    returns_after_seconds: float,
+) -> None:
+    """West's export is headless and the older one: it would decide the type. Its endpoints are gone."""
+    async with Clusterset("east", "west", "north") as world:
+        await world.everywhere("shop")
+        await world["west"].deploy("shop", "web", clusterIP="None")
+        await asyncio.sleep(2)
+        await world["east"].deploy("shop", "web")
+        await world.imported("shop", "web", EAST | WEST)
+        backup = world.broker.snapshot()
+        await world["west"].unexport("shop", "web")
+        await world.imported("shop", "web", EAST)
+        north = world["north"]
+
+        async def ips() -> object:
+            return ((await north.import_of("shop", "web")) or {"spec": {}})["spec"].get("ips")
+
+        ips_before = await ips()
+        assert ips_before
+
+        cut_off = world.broker.faults.refuse_connections(users=["member-west"])
+        world.broker.restore(backup)
+
+        async def is_right() -> bool:
+            return await ips() == ips_before and await north.addresses_of("shop", "web") == EAST
+
+        await world.always(is_right, for_seconds=min(returns_after_seconds, DOUBTED_SECONDS - 5))
+        await asyncio.sleep(max(0.0, returns_after_seconds - DOUBTED_SECONDS + 5))
+        assert (await north.addresses_of("shop", "web") == EAST | WEST) == (
+            returns_after_seconds > DOUBTED_SECONDS
+        )
+        cut_off.lift()
+        await world.imported("shop", "web", EAST)
+
+
+async def test_a_service_that_is_there_again_when_the_broker_goes_back_is_imported_within_30_s() -> None:
+    """Its exporter finds the old record right, and so does not write it again."""
+    async with Clusterset("east", "west") as world:
+        await world.exported_by("east")
+        backup = world.broker.snapshot()
+        await world["east"].api.delete(SERVICES, "web", namespace="shop")
+        await world.gone("shop", "web")
+        await world["east"].service("shop", "web")
+        world.broker.restore(backup)
+        await world.imported("shop", "web", EAST, within_seconds=30)
+
+
+async def test_it_counts_neither_at_once_nor_when_its_member_writes_it_in_an_earlier_time() -> None:
+    world = withdrawn()
+    world.record(version=3, changed_at_seconds=1.0)
+    assert exporters(world) == []
+    world.record(changed_at_seconds=2.0)
+    assert exporters(world) == []
+    assert world.kept() == {}
+
+
+async def test_it_counts_after_20_s_for_good_and_the_service_is_told() -> None:
+    world = withdrawn()
+    world.record(version=3, changed_at_seconds=1.0)
+    await asyncio.sleep(DOUBTED_SECONDS - 1)
+    world.record(version=4, changed_at_seconds=2.0)
+    assert exporters(world) == []
+    assert world.news() == []
+
+    await asyncio.sleep(1)
+    assert exporters(world) == ["east"]
+    assert world.news() == ["released web"]
+    world.record(changed_at_seconds=3.0)
+    assert exporters(world) == ["east"]
+
+
+async def test_what_its_member_writes_later_counts_at_once() -> None:
+    world = withdrawn()
+    world.record(version=3, changed_at_seconds=1.0)
+    world.record(changed_at_seconds=6.0)
+    assert exporters(world) == ["east"]
+    await asyncio.sleep(DOUBTED_SECONDS)
+    assert world.news() == []
+
+
+@pytest.mark.parametrize(
+    "again", [{"uid": "another", "changed_at_seconds": 2.0}, {"changed_at_seconds": 6.0}, {}]
+)
+async def test_an_export_that_was_made_again_counts_at_once(again: dict[str, Any]) -> None:
+    """Also if the member's clock was set back, or its times are unknown."""
+    world = withdrawn()
+    world.record(**again)
+    assert exporters(world) == ["east"]
+    world.record(**again | {"changed_at_seconds": 3.0})
+    assert exporters(world) == ["east"]
+
+
+async def test_when_it_goes_again_or_is_withdrawn_again_nothing_is_kept() -> None:
+    world = withdrawn()
+    world.record(version=3, changed_at_seconds=1.0)
+    world.lose_slice()
+    world.lose_record()
+    assert (exporters(world), world.kept(), world.sources()) == ([], {}, [])
+
+    world.record(version=3, changed_at_seconds=1.0)
+    world.record(changed_at_seconds=7.0, withdrawn=True)
+    world.lose_record()
+    world.record(version=3, changed_at_seconds=1.0)
+    assert (exporters(world), world.kept()) == ([], {})
+
+
+async def test_while_it_is_there_the_absence_of_the_export_is_proven() -> None:
+    world = withdrawn()
+    world.record(version=3, changed_at_seconds=1.0)
+    assert world.retained.accounted("east", WEB)
+    await asyncio.sleep(DOUBTED_SECONDS)
+    assert not world.retained.accounted("east", WEB)
+
+
+async def test_a_member_that_was_removed_is_forgotten() -> None:
+    world = withdrawn()
+    east = world.members.pop("east")
+    world.look_again()
+    world.members["east"] = east
+    world.record(version=3, changed_at_seconds=1.0)
+    assert exporters(world) == ["east"]
+
+
+async def test_the_latest_withdrawals_of_each_member_are_remembered() -> None:
+    memory = Withdrawn(lambda key: None)
+
+    def entry(cluster: str, number: int, at_seconds: float) -> Entry[ExportRecord]:
+        value = record(cluster, changed_at_seconds=at_seconds)
+        return Entry(f"mcs-member-{cluster}", "shop.web", f"uid-{number}", "1", value)
+
+    memory.remember(entry("north", 0, 5.0))
+    for number in (0, *range(REMEMBERED_MAX), 0, REMEMBERED_MAX):
+        memory.remember(entry("east", number, 5.0))
+    remembered = [memory.is_back(entry("east", number, 4.0)) for number in (0, 1, 2, REMEMBERED_MAX)]
+    assert remembered == [True, False, True, True]
+    assert memory.is_back(entry("north", 0, 4.0))
