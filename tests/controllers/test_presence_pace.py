@@ -31,6 +31,22 @@ async def test_after_a_break_we_speak_every_two_seconds_for_a_minute_and_then_as
         running.cancel()
 
 
+@pytest.mark.parametrize(("back_seconds", "hurries"), [(0.0, False), (3600.0, True)])
+async def test_after_a_start_with_a_clock_that_was_set_back_we_speak_every_two_seconds(
+    back_seconds: float, hurries: bool
+) -> None:
+    async with east_alone() as east:
+        east.states(SOMETHING)
+        await east.step()
+        again = East(east.world)
+        again.clock.skew_seconds -= back_seconds
+        running = asyncio.create_task(again.presence.run())
+        await asyncio.sleep(1)
+        assert (await again.heartbeats_within(40) >= 18) == hurries
+        assert again.breaks == []
+        running.cancel()
+
+
 async def test_until_the_broker_knows_us_it_is_asked_every_two_seconds() -> None:
     async with Clusterset("west", "east", start=False) as world:
         east = East(world)

@@ -181,6 +181,21 @@ async def test_a_statement_that_a_restore_brings_back_ends_nothing_though_a_newe
     assert not world.retained.slice_accounted("east", "another")
 
 
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_member_whose_clock_was_set_back_is_read_more_often_while_something_waits_for_it(
+    lost: bool,
+) -> None:
+    world = exported()
+    world.look_again(3)
+    world.look("east", records=1, slices=1)
+    if lost:
+        world.lose_slice()
+    world.hurried = 0
+    world.heard["east"] = replace(world.heard["east"], setbacks=1)
+    world.look_again()
+    assert world.hurried == lost
+
+
 async def test_as_long_as_the_stores_are_not_current_nobody_is_heard() -> None:
     world = exported()
     world.current = False

@@ -46,7 +46,8 @@ _log = logging.getLogger(__name__)
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 HURRIED_SECONDS: Final = 2.0
-"""The interval of rounds until we are a member, and for a minute after the broker's history broke."""
+"""The interval of rounds until we are a member, and for a minute after the broker's history broke, or after
+a start with a clock that is behind what an earlier process wrote."""
 HURRY_FOR_SECONDS: Final = 60.0
 READ_WITHIN_SECONDS: Final = 10.0
 """Less than the client's own deadline: after a black hole its answer never comes, and we must be heard."""
@@ -238,6 +239,9 @@ class Presence:
         """Compare our MemberCluster on the broker with what we last wrote or saw."""
         heartbeat, stated_at = _moments(member)
         reason = ""
+        if not self._object_uid and max(heartbeat, stated_at) > rfc3339_micro(self._clock.now()):
+            # Our clock is behind: if the broker was restored meanwhile, others believe only some statements.
+            self.hurry()
         if self._missing:
             reason = "our MemberCluster was missing for a while"
         elif self._object_uid and member.object_uid != self._object_uid:

@@ -266,6 +266,9 @@ class Retained:
         kept = [one for kind in self._both for one in kind.of_cluster(cluster)]
         noticed = max((one.reads + 1 for one in kept), default=0)
         is_news = cluster not in self._accounted or bool(kept)
+        if is_news and heard.setbacks:
+            # Its clock was set back: it is believed after some statements (`statement.SETBACKS`).
+            self._membership.hurry()
         if not is_news or stated < max(noticed, current_at) + 2:
             return
         names = self._records.names.get(cluster, set()), self._slices.names.get(cluster, set())
