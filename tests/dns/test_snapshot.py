@@ -14,6 +14,8 @@ from random import Random
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.wire.encoding import TYPE_A
+from mcs_controller.dns.zone.packed import PackedService, PackedSlice
 from mcs_controller.dns.zone.snapshot import (
     LEAST_INTERVAL_SECONDS,
     LONGEST_INTERVAL_SECONDS,
@@ -184,6 +186,62 @@ def test_the_larger_a_zone_is_the_more_seldom_it_is_written() -> None:
     assert [interval_seconds(services) for services in (0, 30, 1000)] == [1.0, 1.0, 1.0]
     assert interval_seconds(5000) == 5.0
     assert interval_seconds(200_000) == 10.0
+    assert interval_seconds(10, 5_000_000) == 5.0
+    assert interval_seconds(10, 80_000_000) == 10.0
+
+
+class Heavy(ZoneSource):
+    """A zone of few services, as large as one member may make it; counts the turns that others had."""
+
+    def __init__(self) -> None:
+        addresses, hosts = bytes(40_000), tuple(f"h{number:062}" for number in range(10_000))
+        slice_ = PackedSlice("east", TYPE_A, (), addresses, hosts)
+        self.changes = 1
+        self.turns = 0
+        self.turns_at: list[int] = []
+        self._heavy = PackedService(True, slices=(slice_,))
+
+    def synced(self) -> bool:
+        return True
+
+    def problems(self) -> dict[str, str]:
+        return {}
+
+    def services(self) -> list[ServiceKey]:
+        return [ServiceKey("shop", f"s{number}") for number in range(10)]
+
+    def packed(self, service: ServiceKey) -> PackedService:
+        self.turns_at.append(self.turns)
+        return self._heavy
+
+
+async def test_a_few_services_with_many_endpoints_take_no_more_of_the_time_than_many_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Heavy()
+    keeper = SnapshotKeeper(tmp_path / "s", Z, source, FixedClock())
+
+    async def others() -> None:
+        while True:
+            source.turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await keeper.write_if_due()
+    task.cancel()
+    assert keeper.writes == 1
+    assert len(set(source.turns_at)) == 10, "queries have a turn after each of them"
+
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("mcs_controller.dns.zone.snapshot.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await keeper.run()
+    assert slept == [pytest.approx((tmp_path / "s").stat().st_size / 1_000_000, rel=0.01)]
 
 
 async def _writes(process: Process, count: int) -> None:

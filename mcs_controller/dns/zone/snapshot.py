@@ -31,7 +31,12 @@ FILE_MAX_BYTES: Final = 256 * 1024 * 1024
 LEAST_INTERVAL_SECONDS: Final = 1.0
 MOST_INTERVAL_SECONDS: Final = 10.0
 SERVICES_PER_SECOND: Final = 1000
-"""Of a zone that changes all the time so much is written on average: some hundredths of a core."""
+BYTES_PER_SECOND: Final = 1_000_000
+"""Of a zone that changes all the time so much is written on average: some hundredths of a core. A service
+may have ten thousand endpoints, so the number of services alone does not tell what a write costs."""
+
+BYTES_PER_TURN: Final = 256 * 1024
+"""After so much in a row, a millisecond or two, queries get a turn."""
 
 LONGEST_INTERVAL_SECONDS: Final = 300.0
 """Written again after that even if nothing changed: the file says how old it is."""
@@ -111,19 +116,23 @@ def write_snapshot(path: Path, zone: str, lines: list[bytes], true_at: datetime)
         "true_at": rfc3339(true_at),
         "services": len(lines),
     }
-    content = b"".join((_line(header), *lines))
-    content += hashlib.sha256(content).hexdigest().encode() + b"\n"
+    checksum = hashlib.sha256()
     beside = path.with_name(f".{path.name}.new")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+        # One by one: to join a hundred megabytes would keep all other threads waiting.
+        for line in (_line(header), *lines):
+            checksum.update(line)
+            file.write(line)
+        file.write(checksum.hexdigest().encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
 
 
-def interval_seconds(services: int) -> float:
-    """How long after a write of so many services the next one may be, however much changes."""
-    return min(max(services / SERVICES_PER_SECOND, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
+def interval_seconds(services: int, size_bytes: int = 0) -> float:
+    """How long after a write of so many services, in so many bytes, the next one may be."""
+    share_seconds = max(services / SERVICES_PER_SECOND, size_bytes / BYTES_PER_SECOND)
+    return min(max(share_seconds, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
 
 
 class SnapshotKeeper:
@@ -138,7 +147,7 @@ class SnapshotKeeper:
         self._source = source
         self._clock = clock
         self._written_changes = -1
-        self._written_services = 0
+        self._interval_seconds = LEAST_INTERVAL_SECONDS
         self._written_at_seconds = float("-inf")
         self._trouble = ""
 
@@ -165,7 +174,7 @@ class SnapshotKeeper:
     async def run(self) -> None:
         """Go on until cancelled."""
         while True:
-            await asyncio.sleep(interval_seconds(self._written_services))
+            await asyncio.sleep(self._interval_seconds)
             await self.write_if_due()
 
     async def write_if_due(self) -> None:
@@ -185,11 +194,18 @@ class SnapshotKeeper:
 
     async def _write(self) -> None:
         changes, true_at = self._source.changes, self._clock.now()
-        lines = []
-        for number, line in enumerate(self._lines()):
+        lines: list[bytes] = []
+        size_bytes = services_in_turn = bytes_in_turn = 0
+        for line in self._lines():
             lines.append(line)
-            if number % SERVICES_PER_TURN == SERVICES_PER_TURN - 1:
+            size_bytes += len(line)
+            services_in_turn += 1
+            bytes_in_turn += len(line)
+            if services_in_turn >= SERVICES_PER_TURN or bytes_in_turn >= BYTES_PER_TURN:
+                services_in_turn = bytes_in_turn = 0
                 await asyncio.sleep(0)
+        # Also if it cannot be written: to make the lines has cost as much.
+        self._interval_seconds = interval_seconds(len(lines), size_bytes)
         trouble = ""
         try:
             await asyncio.to_thread(write_snapshot, self._path, self._zone, lines, true_at)
@@ -199,7 +215,6 @@ class SnapshotKeeper:
         else:
             self.writes += 1
             self._written_changes = changes
-            self._written_services = len(lines)
             self._written_at_seconds = asyncio.get_running_loop().time()
         if trouble != self._trouble:
             if trouble:
