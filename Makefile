@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test test-fast test-faults simulate test-real lint format crds schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup pages demo test test-fast test-faults simulate test-real lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,7 @@ lint: $(STAMP) ## style, types, layers, dead code, generated files, the lock
 	$(BIN)/vulture
 	$(BIN)/python hack/lock/check.py
 	$(BIN)/python hack/crds.py --check
+	$(BIN)/python hack/monitoring/write.py --check
 	$(BIN)/python hack/requirements.py --check-page
 
 format: $(STAMP) ## let ruff lay the code out
@@ -65,6 +66,9 @@ format: $(STAMP) ## let ruff lay the code out
 
 crds: $(STAMP) ## regenerate crds/ from mcs_controller/api
 	$(BIN)/python hack/crds.py
+
+monitoring: $(STAMP) ## regenerate alert rules, dashboards and the page about alerts from hack/monitoring/
+	$(BIN)/python hack/monitoring/write.py
 
 schemas: $(STAMP) kube ## take the schemas of simcluster's built-in kinds from the pinned kube-apiserver
 	$(BIN)/python hack/kube_schemas.py

@@ -28,16 +28,22 @@ def names(requirements: Iterable[str]) -> set[str]:
 
 
 def third_party_imports(folder: str) -> set[str]:
-    """The distributions that the files of a folder import by name."""
+    """The distributions that the files of a folder import by name.
+
+    Scripts, in folders that are no packages, also import each other.
+    """
     found: set[str] = set()
+    neighbours: set[str] = set()
     for path in (ROOT / folder).rglob("*.py"):
+        if not (path.parent / "__init__.py").exists():
+            neighbours.add(path.stem)
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 found.update(one.name.partition(".")[0] for one in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module.partition(".")[0])
     installed = packages_distributions()
-    imported = found - OURS - ON_DEMAND - set(sys.stdlib_module_names)
+    imported = found - OURS - ON_DEMAND - neighbours - set(sys.stdlib_module_names)
     return {canonicalize_name(installed[module][0]) for module in imported}
 
 
