@@ -30,9 +30,12 @@ pytestmark = pytest.mark.slow
 
 Json = dict[str, Any]
 
+SCRAPED_WITHIN_SECONDS = 40.0
 TOO_LONG = {f"example.com/a{number:02}": "x" * 16_000 for number in range(OBJECT_MAX_BYTES // 16_000 + 1)}
 TOLD_HERE = {"McsImportsWaiting", "McsMemberOverLimits"}
 """What the scene gives reason for, by what east exports."""
+BUSY_MACHINE = {"McsEventLoopLag"}
+"""What the machine that runs the tests may give reason for."""
 
 
 class Prometheus:
@@ -54,7 +57,7 @@ class Prometheus:
             json.dumps({"global": every, "rule_files": [str(ALERTS)], "scrape_configs": scraped})
         )
         self._port = ReservedPort()
-        # Prometheus does not share a port, so it is free for a moment.
+        # Prometheus does not share a port with our socket, so the port is free for a moment.
         self._port.release()
         self._process = ServerProcess(
             "prometheus",
@@ -182,7 +185,7 @@ async def test_prometheus_reads_our_metrics_and_finds_all_that_alerts_and_dashbo
         targets = {"mcs-agent": scene.agent.http_port, "mcs-dns": scene.dns.http_port}
         async with Prometheus(tmp_path, targets).serving() as prometheus:
             scraped = {"mcs_imports_waiting", "mcs_dns_zone_synced"}
-            await eventually(prometheus.names, scraped.issubset)
+            await eventually(prometheus.names, scraped.issubset, SCRAPED_WITHIN_SECONDS)
             await assert_is_there(prometheus)
             await assert_rules_work(prometheus)
 
@@ -205,7 +208,7 @@ async def assert_rules_work(prometheus: Prometheus) -> None:
     )
     assert {rule["name"] for rule in rules} == {rule["alert"] for rule in alert_rules()}
     assert [rule for rule in rules if rule["health"] != "ok"] == []
-    await eventually(prometheus.told, lambda told: told == TOLD_HERE)
+    await eventually(prometheus.told, lambda told: told - BUSY_MACHINE == TOLD_HERE, SCRAPED_WITHIN_SECONDS)
     waiting = [
         alert["annotations"]["summary"]
         for alert in (await prometheus.ask("alerts"))["alerts"]
