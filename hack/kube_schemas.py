@@ -26,11 +26,12 @@ from tests.realkube.controlplane import ControlPlaneSpec  # noqa: E402
 
 FILE = ROOT / "mcs_controller" / "simcluster" / "schemas" / "builtin.json"
 KINDS = {
-    "api/v1": ("ConfigMap", "Event", "Namespace", "Service"),
+    "api/v1": ("ConfigMap", "Event", "Namespace", "Secret", "Service", "ServiceAccount"),
     "apis/apiextensions.k8s.io/v1": ("CustomResourceDefinition",),
     "apis/coordination.k8s.io/v1": ("Lease",),
     "apis/discovery.k8s.io/v1": ("EndpointSlice",),
     "apis/events.k8s.io/v1": ("Event",),
+    "apis/rbac.authorization.k8s.io/v1": ("ClusterRole", "ClusterRoleBinding", "RoleBinding"),
 }
 """By the document that describes them."""
 

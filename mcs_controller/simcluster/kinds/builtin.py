@@ -1,8 +1,8 @@
 """The built-in kinds of the simulated API server: those that our programs use, or kubectl on their behalf.
 
-Their schemas are the real server's (`schemas/builtin.py`). Most are only stored; Services, EndpointSlices,
-Leases, Events and CustomResourceDefinitions have rules of their own. How namespaces and definitions live and
-end is in `lifecycles/`.
+Their schemas are the real server's (`schemas/builtin.py`). Most are only stored, those of RBAC, too: every
+user may do everything. Services, EndpointSlices, Leases, Events, tokens and CustomResourceDefinitions have
+rules of their own. How namespaces and definitions live and end is in `lifecycles/`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from mcs_controller.simcluster.kinds.custom import prepare_crd
 from mcs_controller.simcluster.kinds.endpointslices import prepare_endpoint_slice
 from mcs_controller.simcluster.kinds.kind import Context, Kind, Object, Prepare
 from mcs_controller.simcluster.kinds.services import prepare_service, release_service
+from mcs_controller.simcluster.kinds.tokens import issue_token
 from mcs_controller.simcluster.kubectl import columns
 from mcs_controller.simcluster.schemas import names, object_meta
 from mcs_controller.simcluster.schemas.builtin import OBJECT_META, definition_of, whole
 from mcs_controller.simcluster.schemas.structural import StructuralSchema
 from mcs_controller.simcluster.status import FieldError
 
+RBAC = "rbac.authorization.k8s.io"
 VERSION = "v1"
 """All of them have only this one."""
 
@@ -54,6 +56,11 @@ def _prepare_lease(new: Object, old: Object | None, ctx: Context) -> list[FieldE
         field = "spec.leaseTransitions"
         errors.append(status.invalid_value(field, transitions, "must be greater than or equal to 0"))
     return errors
+
+
+def _prepare_secret(new: Object, old: Object | None, ctx: Context) -> list[FieldError]:
+    new.setdefault("type", "Opaque")
+    return []
 
 
 def _same_paths(*fields: str) -> dict[str, tuple[str, ...]]:
@@ -101,6 +108,16 @@ SERVICE = _kind(
     on_delete=release_service,
 )
 CONFIG_MAP = _kind("", "ConfigMap", short_names=("cm",), columns=columns.CONFIG_MAP)
+SECRET = _kind(
+    "", "Secret", columns=columns.SECRET, field_paths=_same_paths("type"), prepare=_checked(_prepare_secret)
+)
+SERVICE_ACCOUNT = _kind(
+    "",
+    "ServiceAccount",
+    short_names=("sa",),
+    columns=columns.PLAIN,
+    asked={"token": issue_token},
+)
 ENDPOINT_SLICE = _kind(
     "discovery.k8s.io",
     "EndpointSlice",
@@ -132,6 +149,17 @@ EVENT = _kind(
     encode=events.to_core,
     decode=events.from_core,
 )
+CLUSTER_ROLE = _kind(
+    RBAC, "ClusterRole", columns=columns.CREATED, prepare=_checked(namespaced=False), namespaced=False
+)
+CLUSTER_ROLE_BINDING = _kind(
+    RBAC,
+    "ClusterRoleBinding",
+    columns=columns.ROLE_BINDING,
+    prepare=_checked(namespaced=False),
+    namespaced=False,
+)
+ROLE_BINDING = _kind(RBAC, "RoleBinding", columns=columns.ROLE_BINDING)
 CUSTOM_RESOURCE_DEFINITION = _kind(
     "apiextensions.k8s.io",
     "CustomResourceDefinition",
@@ -148,9 +176,14 @@ BUILTIN_KINDS = (
     NAMESPACE,
     SERVICE,
     CONFIG_MAP,
+    SECRET,
+    SERVICE_ACCOUNT,
     CORE_EVENT,
     ENDPOINT_SLICE,
     LEASE,
     EVENT,
+    CLUSTER_ROLE,
+    CLUSTER_ROLE_BINDING,
+    ROLE_BINDING,
     CUSTOM_RESOURCE_DEFINITION,
 )

@@ -34,6 +34,9 @@ class Context:
 Prepare = Callable[[Object, Object | None, Context], list[FieldError]]
 """Changes `new` in place to what the server stores; returns what is wrong. `old` is None on create."""
 
+Answer = Callable[[Object, Object, datetime], Object]
+"""What a subresource that stores nothing answers to a POST, from the object, what was sent, and the time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -76,6 +79,8 @@ class Kind:
     is_custom: bool = False
     definition: str = ""
     """Name of the schema in the OpenAPI documents."""
+    asked: Mapping[str, Answer] = field(default_factory=dict)
+    """The subresources that answer and store nothing, by name."""
     stored_in: tuple[str, str] | None = None
     stored_version: str = ""
     """The apiVersion that objects are stored with, where it is not this kind's own."""

@@ -114,6 +114,15 @@ def _count_of(*fields: str) -> Getter:
 
 
 CONFIG_MAP = (NAME, _column("Data", _count_of("data", "binaryData")), AGE)
+SECRET = (NAME, _column("Type", _path("type")), _column("Data", _count_of("data")), AGE)
+
+
+def _role(binding: Mapping[str, Any], now: datetime) -> str:
+    role = binding.get("roleRef") or {}
+    return f"{role.get('kind', '')}/{role.get('name', '')}"
+
+
+ROLE_BINDING = (NAME, _column("Role", _role), AGE)
 CREATED = (NAME, CREATED_AT)
 PLAIN = (NAME, AGE)
 

@@ -37,7 +37,7 @@ def payload_of(request: Request) -> bytes:
 
 def read_object(request: Request, query: Query, kind: Kind) -> dict[str, Any]:
     """The object to be written. Raises 400, 413 and 415."""
-    body = _read_body(request)
+    body = read_body(request)
     if kind.is_custom and not (body.get("kind") and body.get("apiVersion")):
         missing = "apiVersion" if body.get("kind") else "Kind"
         raise status.bad_request(f"Object '{missing}' is missing in '{to_json(body).decode()}'")
@@ -62,7 +62,7 @@ def check_fields(body: dict[str, Any], query: Query, kind: Kind) -> None:
 
 def read_delete_options(request: Request, query: Query) -> DeleteOptions:
     """From the body and the query. Raises 400, 413 and 415."""
-    body = _read_body(request) if request.body else {}
+    body = read_body(request) if request.body else {}
     conditions = body.get("preconditions") or {}
     return DeleteOptions(
         uid=conditions.get("uid") or "",
@@ -72,7 +72,7 @@ def read_delete_options(request: Request, query: Query) -> DeleteOptions:
     )
 
 
-def _read_body(request: Request) -> dict[str, Any]:
+def read_body(request: Request) -> dict[str, Any]:
     """The object in a request's body. Raises 400, 413 and 415."""
     payload = payload_of(request)
     try:

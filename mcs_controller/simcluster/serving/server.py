@@ -33,6 +33,7 @@ from mcs_controller.simcluster.serving.bodies import (
     check_fields,
     media_type,
     payload_of,
+    read_body,
     read_delete_options,
     read_object,
 )
@@ -163,6 +164,8 @@ class ApiServer:
 
     def _resource(self, asked: _Asked) -> Response:
         kind, target, verb = asked.kind, asked.target, asked.verb
+        if target.subresource in kind.asked:
+            return self._ask(asked)
         misplaced = (verb in _OF_COLLECTIONS) == bool(target.name) or (
             kind.namespaced and not target.namespace and verb not in ("list", "watch")
         )
@@ -188,6 +191,14 @@ class ApiServer:
                 return self._delete_collection(asked)
             case _:
                 raise status.method_not_allowed(kind, verb)
+
+    def _ask(self, asked: _Asked) -> Response:
+        kind, target = asked.kind, asked.target
+        if asked.verb != "create":
+            raise status.method_not_allowed(kind, asked.verb or asked.request.method)
+        stored = self._objects.get(kind, target.namespace, target.name)
+        sent = read_body(asked.request)
+        return json_response(kind.asked[target.subresource](stored.copy(), sent, self._clock.now()), 201)
 
     def _create(self, asked: _Asked) -> Response:
         body = read_object(asked.request, asked.query, asked.kind)
@@ -305,7 +316,7 @@ class _Refusal:
 
 
 def _has_subresource(kind: Kind, target: Target) -> bool:
-    return target.subresource == "status" and kind.has_status
+    return (target.subresource == "status" and kind.has_status) or target.subresource in kind.asked
 
 
 def _call(user: str, request: Request, asked: _Asked | None) -> Call:
