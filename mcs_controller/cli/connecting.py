@@ -7,7 +7,14 @@ from typing import Final
 
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.connection.config import load_in_cluster, load_kubeconfig, load_kubeconfigs
+from mcs_controller.kube.connection.config import (
+    choose_kubeconfig,
+    load_in_cluster,
+    load_kubeconfig,
+    load_kubeconfigs,
+    read_settings,
+)
+from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.errors import ConfigError
 
 KUBECONFIG: Final = "KUBECONFIG"
@@ -33,6 +40,16 @@ def connect(
         return Client(load_in_cluster(environment=environment), name=name)
     except ConfigError as error:
         raise ConfigError(f"{error} with --kubeconfig or KUBECONFIG") from error
+
+
+def settings_of(
+    kubeconfig: Path | None, context: str | None, environment: Mapping[str, str] = os.environ
+) -> ConnectionSettings | None:
+    """How `connect` reaches the API server; None for the pod's own. Raises `ConfigError`."""
+    if kubeconfig is not None:
+        return read_settings(kubeconfig, context)
+    files = kubeconfig_files(environment)
+    return read_settings(*choose_kubeconfig(files, context)) if files else None
 
 
 def file_of_broker(

@@ -8,19 +8,14 @@ the rest, since held dicts are what makes the collector slow.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from mcs_controller.api.resources import Resource
-from mcs_controller.kube.connection.lifetime import Lifetime
-from mcs_controller.kube.connection.transport import (
-    ANSWER_MAX_BYTES,
-    HasLifetime,
-    Request,
-    Response,
-    Transport,
-)
+from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
 from mcs_controller.kube.contact import Contact
 from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.json_parser import parse_json
@@ -116,11 +111,6 @@ class Client:
         """The loop time of the last answer or watch line, None before the first."""
         return self.contact.last_contact
 
-    @property
-    def credential_lifetime(self) -> Lifetime | None:
-        """From when until when the credential is valid, None if nothing is known of its end."""
-        return self._transport.lifetime() if isinstance(self._transport, HasLifetime) else None
-
     async def get(
         self, resource: Resource, name: str, namespace: str = "", *, timeout_seconds: float | None = None
     ) -> JsonObject:
@@ -131,6 +121,16 @@ class Client:
     async def get_raw(self, path: str, query: Query = ()) -> JsonObject:
         """What lies at a path that is no resource, such as `/version`."""
         return await self._send("get", "", get_request(path, query))
+
+    async def date(self) -> datetime | None:
+        """What time it is for the API server, to the second; None if it does not say. Raises `KubeError`."""
+        response = await self._answer(get_request("/version"), self._timeout_seconds)
+        if response.status >= 300:
+            raise error_of_response(response.status, response.headers, response.body)
+        try:
+            return parsedate_to_datetime(response.headers.get("date", ""))
+        except ValueError:
+            return None
 
     async def list(
         self,
@@ -252,10 +252,19 @@ class Client:
             partial(self._note, resource.kind),
         )
 
-    async def create(self, resource: Resource, body: Mapping[str, Any], *, namespace: str = "") -> JsonObject:
-        """POST; raises `AlreadyExists`, `NamespaceTerminating`."""
+    async def create(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        *,
+        namespace: str = "",
+        name: str = "",
+        subresource: str = "",
+    ) -> JsonObject:
+        """POST, also to a `subresource` of `name`; raises `AlreadyExists`, `NamespaceTerminating`."""
         namespace = namespace or namespace_of(body)
-        request = write_request("POST", resource.path(namespace), body, self._before_sending)
+        path = resource.path(namespace, name, subresource)
+        request = write_request("POST", path, body, self._before_sending)
         return await self._write("create", resource, request)
 
     async def update(self, resource: Resource, body: Mapping[str, Any]) -> JsonObject:

@@ -38,10 +38,9 @@ def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
 
 
 def _load(path: Path, context: str | None) -> Transport:
-    config = _parse(path)
-    _check_context(path, config, context)
+    settings = read_settings(path, context)
     try:
-        return _transport(_settings(config, context, path.absolute().parent))
+        return _transport(settings)
     except ConfigError as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
 
@@ -52,14 +51,30 @@ def load_kubeconfigs(paths: Sequence[Path], context: str | None = None) -> Trans
     As kubectl reads several files, where a context's cluster and user stand in the same file as the context.
     A file that is not there is passed over.
     """
+    return load_kubeconfig(*choose_kubeconfig(paths, context))
+
+
+def choose_kubeconfig(paths: Sequence[Path], context: str | None = None) -> tuple[Path, str | None]:
+    """Which of several files `load_kubeconfigs` takes, and which context of it."""
     there = [path for path in paths if path.expanduser().exists()]
     if len(there) < 2:
-        return load_kubeconfig((there or list(paths))[0], context)
+        return (there or list(paths))[0], context
     configs = [(path, _parse(path.expanduser())) for path in there]
     currents = (str(config["current-context"]) for _, config in configs if config.get("current-context"))
     wanted = context or next(currents, "")
     having = (path for path, config in configs if wanted in _context_names(config))
-    return load_kubeconfig(next(having, there[0]), wanted or None)
+    return next(having, there[0]), wanted or None
+
+
+def read_settings(path: Path, context: str | None = None) -> ConnectionSettings:
+    """How a kubeconfig reaches its API server, for whoever tells others the way. Raises `ConfigError`."""
+    path = path.expanduser()
+    config = _parse(path)
+    _check_context(path, config, context)
+    try:
+        return _settings(config, context, path.absolute().parent)
+    except ConfigError as error:
+        raise ConfigError(f"kubeconfig {path}: {error}") from error
 
 
 def load_in_cluster(
