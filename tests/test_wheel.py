@@ -85,6 +85,7 @@ def test_the_package_is_the_wheels_and_not_the_checkouts(environment: Path, tmp_
     )
     assert Path(where.strip()).is_relative_to(environment)
     assert run(environment / "bin" / "mcs-controller", "version", cwd=tmp_path).split()[1] == __version__
+    assert run(environment / "bin" / "kubectl-mcs", "version", cwd=tmp_path) == f"kubectl mcs {__version__}\n"
 
 
 def test_the_wheel_carries_types_and_licence(environment: Path) -> None:

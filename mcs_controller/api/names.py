@@ -20,6 +20,10 @@ LABEL_MANAGED_BY: Final = "mcs-controller.io/managed-by"
 MANAGED_BY: Final = "mcs-controller.io"
 """The value of both markers."""
 
+LABEL_INSTALLED_BY: Final = "app.kubernetes.io/managed-by"
+INSTALLED_BY: Final = "mcs-controller-cli"
+"""On what the commands that install something made: they change and delete nothing else."""
+
 ANNOTATION_WITHDRAW: Final = "mcs-controller.io/withdraw"
 WITHDRAW_ALLOWED: Final = "allowed"
 """What an operator writes on a held ServiceImport, or on a silent MemberCluster, to let it go."""

@@ -12,6 +12,7 @@ from typing import Final
 from mcs_controller.clusterset.errors import InvalidClusterId
 from mcs_controller.controllers.runtime.errors import FatalError
 from mcs_controller.dns.errors import DnsError
+from mcs_controller.install.errors import InstallError
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.observe.listening import ListenError
 from mcs_controller.observe.masking import mask_secrets
@@ -35,7 +36,7 @@ class CannotAsk(CliError):
     exit_code = 2
 
 
-_EXPECTED: Final = (CliError, FatalError, KubeError, ListenError, DnsError, InvalidClusterId)
+_EXPECTED: Final = (CliError, FatalError, KubeError, ListenError, DnsError, InstallError, InvalidClusterId)
 
 
 def expected(error: BaseException) -> Exception | None:

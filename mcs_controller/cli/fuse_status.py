@@ -11,6 +11,7 @@ from mcs_controller.api.resources import MCS_API, MEMBER_CLUSTERS, service_impor
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.output import table
 from mcs_controller.cli.settings import FuseStatusSettings
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.errors import MalformedObject, cut
@@ -157,7 +158,7 @@ def as_tables(held: Sequence[Held], members: Sequence[MemberLine]) -> str:
     """Two tables, for people."""
     parts = []
     if held:
-        parts.append(_table(_IMPORT_COLUMNS, map(_row, held)))
+        parts.append(table(_IMPORT_COLUMNS, map(_row, held)))
     if members:
         now_seconds = SystemClock().now().timestamp()
         rows = (
@@ -168,7 +169,7 @@ def as_tables(held: Sequence[Held], members: Sequence[MemberLine]) -> str:
             )
             for one in members
         )
-        parts.append(_table(_MEMBER_COLUMNS, rows))
+        parts.append(table(_MEMBER_COLUMNS, rows))
     if not held:
         parts.append("nothing is held")
     return "\n\n".join(parts)
@@ -202,12 +203,3 @@ def _by_member(
         MemberLine(name, numbers[name], name not in releases, releases.get(name, ""))
         for name in sorted(numbers.keys() | exporters | releases.keys())
     ]
-
-
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    table = [columns, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(columns))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    )

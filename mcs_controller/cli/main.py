@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, NoReturn
 
 from mcs_controller import __version__
@@ -19,10 +20,15 @@ from mcs_controller.cli.errors import CliError, UsageError, expected, one_line
 from mcs_controller.cli.lifecycle import run_command
 
 PROGRAM: Final = "mcs-controller"
+PLUGIN: Final = "kubectl mcs"
+_KUBECONFIG: Final = "KUBECONFIG"
 
 RUNNING_COMMANDS: Final = {
     "agent": "mirror this cluster's exports to the broker and build its imports from there",
     "dns": "answer the clusterset's names from this cluster's imports",
+    "broker": "set up a broker, and the place and credential of each member on it",
+    "join": "give this cluster the credential with which its agent becomes a member",
+    "members": "list the clusters of the clusterset, as the broker knows them",
     "leave": "take this cluster out of the clusterset, once its agent has been stopped",
     "fuse": "list what is held in a cluster since too much was lost at once, or release it",
     "demo": "a broker and simulated clusters on this machine, to try everything out",
@@ -40,10 +46,10 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
+    """Run one command; the exit code. `program` is what the user calls us."""
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        return _run(list(sys.argv[1:] if argv is None else argv), program)
     except BrokenPipeError:
         # The reader of our output is gone, as in `mcs-controller crds | head`. The interpreter flushes
         # once more at exit, which must not fail again.
@@ -55,19 +61,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost place of all
         told = expected(error)
         if told is None:
-            _log.critical("this is a bug in %s %s", PROGRAM, __version__, exc_info=error)
+            _log.critical("this is a bug in %s %s", program, __version__, exc_info=error)
             return 1
-        print(f"{PROGRAM}: {one_line(told)}", file=sys.stderr)
+        print(f"{program}: {one_line(told)}", file=sys.stderr)
         return told.exit_code if isinstance(told, CliError) else 1
 
 
-def _run(argv: list[str]) -> int:
-    arguments, unknown = _parser(asked_for=argv[0] if argv else "").parse_known_args(argv)
+def kubectl_plugin() -> int:
+    """As `kubectl mcs`: the same commands, which know the default kubeconfig of the home directory, too."""
+    default = Path("~/.kube/config").expanduser()
+    if not os.environ.get(_KUBECONFIG) and default.exists():
+        os.environ[_KUBECONFIG] = str(default)
+    return main(program=PLUGIN)
+
+
+def _run(argv: list[str], program: str) -> int:
+    arguments, unknown = _parser(program, asked_for=argv[0] if argv else "").parse_known_args(argv)
     if unknown:
-        raise UsageError(f"unknown: {' '.join(unknown)} (see {PROGRAM} {arguments.command} --help)")
+        raise UsageError(f"unknown: {' '.join(unknown)} (see {program} {arguments.command} --help)")
     match arguments.command:
         case "version":
-            print(f"{PROGRAM} {__version__}")
+            print(f"{program} {__version__}")
             return 0
         case name if name in PRINTING_COMMANDS:
             # Imported here, since the models behind the CRDs cost every other command time and memory.
@@ -77,14 +91,15 @@ def _run(argv: list[str]) -> int:
     return run_command(importlib.import_module(f"mcs_controller.cli.{arguments.command}").run(arguments))
 
 
-def _parser(asked_for: str) -> _Parser:
+def _parser(program: str, asked_for: str) -> _Parser:
     parser = _Parser(
-        prog=PROGRAM,
+        prog=program,
         description="Multicluster Services (KEP-1645) for Kubernetes.",
-        epilog=f"'{PROGRAM} COMMAND --help' lists the command's options and the environment behind them.",
+        epilog=f"'{program} COMMAND --help' lists the command's options and the environment behind them.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
+    parser.set_defaults(program=program)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, help_ in {**RUNNING_COMMANDS, **PRINTING_COMMANDS}.items():
         command = commands.add_parser(name, help=help_, description=_sentence(help_), allow_abbrev=False)

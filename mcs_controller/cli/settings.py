@@ -92,7 +92,7 @@ CrdsFor = Literal["member", "broker", "all"]
 OutputFormat = Literal["table", "json"]
 _SECONDS_OF: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-_Kubeconfig = Annotated[
+Kubeconfig = Annotated[
     Path | None,
     Option(
         "kubeconfig file of this cluster; without it, the service account of the pod that this runs in, "
@@ -101,7 +101,7 @@ _Kubeconfig = Annotated[
         metavar="FILE",
     ),
 ]
-_Context = Annotated[str | None, Option("context of --kubeconfig; without it, the file's current one")]
+Context = Annotated[str | None, Option("context of --kubeconfig; without it, the file's current one")]
 _Http = Annotated[
     ListenAddress,
     Option(
@@ -127,7 +127,7 @@ _Format = Annotated[
         default="json",
     ),
 ]
-_ClusterId = Annotated[
+ClusterId = Annotated[
     str | None,
     Option(
         "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused; "
@@ -135,7 +135,7 @@ _ClusterId = Annotated[
         parse=check_cluster_id,
     ),
 ]
-_BrokerKubeconfig = Annotated[
+BrokerKubeconfig = Annotated[
     Path | None,
     Option(
         "kubeconfig file of the broker, with this cluster's credential for it; "
@@ -144,7 +144,7 @@ _BrokerKubeconfig = Annotated[
         metavar="FILE",
     ),
 ]
-_BrokerContext = Annotated[
+BrokerContext = Annotated[
     str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
 ]
 
@@ -153,11 +153,11 @@ _BrokerContext = Annotated[
 class AgentSettings:
     """`mcs-controller agent`."""
 
-    cluster_id: _ClusterId
-    kubeconfig: _Kubeconfig
-    context: _Context
-    broker_kubeconfig: _BrokerKubeconfig
-    broker_context: _BrokerContext
+    cluster_id: ClusterId
+    kubeconfig: Kubeconfig
+    context: Context
+    broker_kubeconfig: BrokerKubeconfig
+    broker_context: BrokerContext
     http: _Http
     agent: Annotated[AgentConfig, Group(AgentConfig)]
     controllers: Annotated[
@@ -201,8 +201,8 @@ class DnsSettings:
             default="5",
         ),
     ]
-    kubeconfig: _Kubeconfig
-    context: _Context
+    kubeconfig: Kubeconfig
+    context: Context
     http: _Http
     log_level: _Level
     log_format: _Format
@@ -222,8 +222,8 @@ class DnsCheckSettings:
         ),
     ]
     zone: Annotated[str, Option("the zone that it answers for", parse=zone_name, default=DEFAULT_ZONE)]
-    kubeconfig: _Kubeconfig
-    context: _Context
+    kubeconfig: Kubeconfig
+    context: Context
 
 
 _Zone = Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
@@ -231,7 +231,7 @@ _ClusterDnsNamespace = Annotated[
     str,
     Option("namespace of the ConfigMaps of the cluster's DNS", parse=namespace_name, default="kube-system"),
 ]
-_DryRun = Annotated[bool, Option("only print what would be changed", parse=switch, default="false")]
+DryRun = Annotated[bool, Option("only print what would be changed", parse=switch, default="false")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +259,9 @@ class DnsInstallSettings:
     ]
     zone: _Zone
     dns_namespace: _ClusterDnsNamespace
-    dry_run: _DryRun
-    kubeconfig: _Kubeconfig
-    context: _Context
+    dry_run: DryRun
+    kubeconfig: Kubeconfig
+    context: Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,20 +270,20 @@ class DnsUninstallSettings:
 
     zone: _Zone
     dns_namespace: _ClusterDnsNamespace
-    dry_run: _DryRun
-    kubeconfig: _Kubeconfig
-    context: _Context
+    dry_run: DryRun
+    kubeconfig: Kubeconfig
+    context: Context
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveSettings:
     """`mcs-controller leave`: where the agent finds its two API servers."""
 
-    cluster_id: _ClusterId
-    kubeconfig: _Kubeconfig
-    context: _Context
-    broker_kubeconfig: _BrokerKubeconfig
-    broker_context: _BrokerContext
+    cluster_id: ClusterId
+    kubeconfig: Kubeconfig
+    context: Context
+    broker_kubeconfig: BrokerKubeconfig
+    broker_context: BrokerContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +311,8 @@ class CrdsSettings:
             metavar="WHICH",
         ),
     ]
-    kubeconfig: _Kubeconfig
-    context: _Context
+    kubeconfig: Kubeconfig
+    context: Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +348,10 @@ class FuseStatusSettings:
         OutputFormat,
         Option("table (for people) or json", parse=one_of("table", "json"), default="table", short="-o"),
     ]
-    kubeconfig: _Kubeconfig
-    context: _Context
+    kubeconfig: Kubeconfig
+    context: Context
     broker_kubeconfig: _BrokerOfReleases
-    broker_context: _BrokerContext
+    broker_context: BrokerContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +388,7 @@ class FuseReleaseSettings:
         ),
     ]
     dry_run: Annotated[bool, Option("only say what would be released", parse=switch, default="false")]
-    kubeconfig: _Kubeconfig
-    context: _Context
+    kubeconfig: Kubeconfig
+    context: Context
     broker_kubeconfig: _BrokerOfReleases
-    broker_context: _BrokerContext
+    broker_context: BrokerContext

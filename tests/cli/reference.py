@@ -4,6 +4,12 @@
 """
 
 from mcs_controller.cli.demo.settings import DemoSettings
+from mcs_controller.cli.install_settings import (
+    BrokerInitSettings,
+    CreateMemberSettings,
+    JoinSettings,
+    MembersSettings,
+)
 from mcs_controller.cli.options import options_of
 from mcs_controller.cli.settings import (
     AgentSettings,
@@ -27,6 +33,10 @@ SETTINGS = {
     "options:dns-check": DnsCheckSettings,
     "options:dns-install": DnsInstallSettings,
     "options:dns-uninstall": DnsUninstallSettings,
+    "options:broker-init": BrokerInitSettings,
+    "options:broker-create-member": CreateMemberSettings,
+    "options:join": JoinSettings,
+    "options:members": MembersSettings,
     "options:leave": LeaveSettings,
     "options:fuse-status": FuseStatusSettings,
     "options:fuse-release": FuseReleaseSettings,

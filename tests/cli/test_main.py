@@ -2,6 +2,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from mcs_controller.cli.main import PRINTING_COMMANDS, RUNNING_COMMANDS, main
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.kube.errors import ConfigError
 from tests.cli.program import PROGRAM, run
+from tests.support.kubeconfigs import kubeconfig, write
 
 
 def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,3 +130,33 @@ def test_the_environment_chooses_whose_definitions_are_printed(
     printed = capsys.readouterr().out
     assert printed.count("kind: CustomResourceDefinition") == 3
     assert "kind: MemberCluster" in printed
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [({}, "no-such-server.invalid"), ({"KUBECONFIG": "elsewhere.kubeconfig"}, "elsewhere.kubeconfig")],
+)
+def test_kubectl_runs_it_as_a_plugin_that_knows_the_kubeconfig_of_the_home_directory(
+    environment: dict[str, str], told: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    write(tmp_path / ".kube", "config", kubeconfig("https://no-such-server.invalid"))
+
+    def plugin(*words: str) -> subprocess.CompletedProcess[str]:
+        code = "import sys; from mcs_controller.cli.main import kubectl_plugin; sys.exit(kubectl_plugin())"
+        return subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env={"HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert plugin("version").stdout == f"kubectl mcs {__version__}\n"
+    assert plugin("broker", "--help").stdout.startswith("usage: kubectl mcs broker")
+    wrong = plugin("join")
+    assert wrong.stderr.startswith("kubectl mcs: --broker-kubeconfig is missing")
+    asked = plugin("fuse", "status")
+    assert asked.stderr.startswith("kubectl mcs: ")
+    assert told in asked.stderr

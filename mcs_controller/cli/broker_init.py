@@ -1,0 +1,53 @@
+"""`mcs-controller broker init`: the kinds and roles of a broker. It can be repeated, also after an update."""
+
+import argparse
+import os
+from typing import Final
+
+from mcs_controller.api.crd import all_crds
+from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS
+from mcs_controller.cli.connecting import connect, file_of_broker
+from mcs_controller.cli.crds import compare
+from mcs_controller.cli.install_settings import BrokerInitSettings
+from mcs_controller.cli.installing import Row, result_text, rows_of, say, wait_until_served
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.output import as_manifests
+from mcs_controller.install.apply import carry_out, plan
+from mcs_controller.install.objects import broker_objects
+
+_RESULTS: Final = {
+    "missing": "created",
+    "older": "updated",
+    "equal": "unchanged",
+    "newer": "unchanged (newer than ours)",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_options(parser, BrokerInitSettings)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Install, and say what. Raises `CliError`, `InstallError`, `KubeError`."""
+    settings = read_options(BrokerInitSettings, arguments, os.environ)
+    crds = [crd for crd in all_crds() if crd["spec"]["group"] == BROKER_GROUP]
+    wanted = broker_objects()
+    if settings.dry_run:
+        print(as_manifests([*crds, *(one.body for one in wanted)]))
+        return 0
+    file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
+    client = connect(file, settings.broker_context, name="broker")
+    try:
+        steps = await plan(client, wanted)
+        rows: list[Row] = [
+            (CUSTOM_RESOURCE_DEFINITIONS.kind, "", name, _RESULTS[found])
+            async for name, found in compare(client, crds, apply=True)
+        ]
+        await carry_out(client, steps)
+        await wait_until_served(client)
+    finally:
+        await client.close()
+    print(result_text(settings.output, [*rows, *rows_of(steps)]))
+    say(f"next, for each cluster: {arguments.program} broker create-member NAME")
+    return 0

@@ -1,0 +1,160 @@
+"""`mcs-controller broker create-member NAME`: a cluster's place on the broker, and the credential for it.
+
+The credential is a kubeconfig. It is printed because it is the result, or written to a file of its owner's;
+everything else goes to stderr then. A member that a cluster uses gets another one only with `--renew`: it
+could be meant for another cluster.
+"""
+
+import argparse
+import ipaddress
+import os
+import shlex
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mcs_controller.api.resources import CLUSTER_ROLES, MEMBER_CLUSTERS
+from mcs_controller.cli.connecting import connect, file_of_broker, settings_of
+from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.cli.install_settings import CreateMemberSettings
+from mcs_controller.cli.installing import result_text, rows_of, say, serves_broker
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.output import as_document, as_manifests, check_may_write, write_private
+from mcs_controller.clusterset.errors import InvalidClusterId
+from mcs_controller.clusterset.identity import check_cluster_id, member_namespace
+from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.model import Member
+from mcs_controller.install.apply import carry_out, plan
+from mcs_controller.install.kubeconfigs import Server, member_kubeconfig
+from mcs_controller.install.objects import ACCOUNT, ROLE_MEMBER, ROLE_READER, member_objects
+from mcs_controller.install.planning import Step
+from mcs_controller.install.tokens import Token, request_token
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import NotFound
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The member's name, and the command's options."""
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        help="the cluster's id in the clusterset: a DNS label of at most 52 characters, never reused",
+    )
+    add_options(parser, CreateMemberSettings)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Make the member and its credential. Raises `CliError`, `InstallError`, `KubeError`."""
+    settings = read_options(CreateMemberSettings, arguments, os.environ)
+    try:
+        name = check_cluster_id(arguments.name)
+    except InvalidClusterId as error:
+        raise UsageError(str(error)) from error
+    wanted = member_objects(name, settings.pod_cidrs, settings.namespaces)
+    if settings.dry_run:
+        print(as_manifests([one.body for one in wanted]))
+        return 0
+    if settings.output_file is not None:
+        check_may_write(settings.output_file, force=settings.force)
+    file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
+    server = _server(settings, file)
+    client = connect(file, settings.broker_context, name="broker")
+    try:
+        await _check_broker(client, arguments.program)
+        _check_meant(name, await _member(client, name), renew=settings.renew)
+        steps = await plan(client, wanted)
+        await carry_out(client, steps)
+        token = await request_token(client, member_namespace(name), ACCOUNT, settings.token_hours * 3600)
+    finally:
+        await client.close()
+    _tell(settings, arguments.program, name, steps, member_kubeconfig(name, server, token.text), token)
+    return 0
+
+
+def _tell(
+    settings: CreateMemberSettings,
+    program: str,
+    name: str,
+    steps: list[Step],
+    kubeconfig: dict[str, object],
+    token: Token,
+) -> None:
+    text = as_document("json" if settings.output == "json" else "yaml", kubeconfig)
+    if settings.output_file is None:
+        print(text)
+        for kind, namespace, object_name, result in rows_of(steps):
+            say(f"{kind} {namespace}{'/' if namespace else ''}{object_name}: {result}")
+        file = "FILE"
+    else:
+        write_private(settings.output_file, f"{text}\n", force=settings.force)
+        print(result_text(settings.output, rows_of(steps)))
+        file = shlex.quote(str(settings.output_file))
+        say(f"{file}: the credential of {name}")
+    say(f"the credential expires at {token.expires_at}; `broker create-member {name} --renew` makes another")
+    say(f"next, with the kubeconfig of cluster {name}: {program} join --broker-kubeconfig {file}")
+
+
+async def _check_broker(client: Client, program: str) -> None:
+    """Raise `CliError` unless `broker init`, or the chart, was here."""
+    lacking = "" if await serves_broker(client) else "its kinds"
+    for role in (ROLE_READER, ROLE_MEMBER):
+        try:
+            await client.get(CLUSTER_ROLES, role)
+        except NotFound:
+            lacking = lacking or f"ClusterRole {role}"
+    if lacking:
+        raise CliError(f"this API server is no broker yet, it lacks {lacking}: run `{program} broker init`")
+
+
+async def _member(client: Client, name: str) -> Member | None:
+    try:
+        return decode_member(await client.get(MEMBER_CLUSTERS, name, member_namespace(name)))
+    except NotFound:
+        return None
+
+
+def _check_meant(name: str, member: Member | None, *, renew: bool) -> None:
+    if renew and member is None:
+        raise CliError(f"there is no member {name} on this broker: leave --renew out to create it")
+    if not renew and member is not None and member.cluster_uid:
+        raise CliError(
+            f"member {member.cluster} is in use, by the cluster whose kube-system has UID "
+            f"{member.cluster_uid}: --renew makes another credential for that cluster; for another cluster "
+            "choose another name"
+        )
+
+
+def _server(settings: CreateMemberSettings, file: Path | None) -> Server:
+    """How members reach the broker. Raises `CliError`, `ConfigError`."""
+    found = settings_of(file, settings.broker_context)
+    url = settings.server or (found.server if found is not None else None)
+    if url is None:
+        raise UsageError("--server is missing: in a pod nobody knows where others reach this API server")
+    ca = _ca(settings.certificate_authority or (found.tls.ca if found is not None else None))
+    if not ca and found is not None and found.tls.insecure:
+        raise CliError(
+            "the broker's kubeconfig does not verify the server: give its CA with --certificate-authority"
+        )
+    if settings.server is None and _is_loopback(url):
+        say(f"warning: {url} is an address of this machine: if members cannot reach it, give --server")
+    server_name = found.tls.server_name if found is not None and not settings.server else None
+    return Server(url, ca, server_name)
+
+
+def _ca(pem: bytes | Path | None) -> bytes:
+    if not isinstance(pem, Path):
+        return pem or b""
+    try:
+        found = pem.expanduser().read_bytes()
+    except OSError as error:
+        raise CliError(f"the CA {pem} cannot be read: {error.strerror}") from error
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise CliError(f"the CA {pem} is no PEM certificate")
+    return found
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,186 @@
+"""The options of the commands that set a clusterset up: `broker`, `join` and `members`."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from mcs_controller.cli.settings import (
+    BrokerContext,
+    ClusterId,
+    Context,
+    DryRun,
+    Kubeconfig,
+    namespace_name,
+)
+from mcs_controller.options import Option, count_up_to, one_of, switch
+
+ResultFormat = Literal["table", "json", "yaml"]
+
+
+def network(text: str) -> str:
+    """A network as the broker stores it. Raises ValueError with what would be right."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no network ({error}): write 10.1.0.0/16") from None
+
+
+def server_url(text: str) -> str:
+    """The URL of an API server. Raises ValueError with what would be right."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in text:
+        raise ValueError("the value is no URL of an API server: write https://host:port")
+    return text.rstrip("/")
+
+
+_Output = Annotated[
+    ResultFormat,
+    Option(
+        "format of the result: table (for people), json or yaml",
+        parse=one_of("table", "json", "yaml"),
+        default="table",
+        short="-o",
+    ),
+]
+_Broker = Annotated[
+    Path | None,
+    Option(
+        "kubeconfig file of the broker, with the rights of its administrator; needed unless --broker-context "
+        "names a context of --kubeconfig",
+        parse=Path,
+        metavar="FILE",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerInitSettings:
+    """`mcs-controller broker init`."""
+
+    dry_run: DryRun
+    output: _Output
+    kubeconfig: Kubeconfig
+    broker_kubeconfig: _Broker
+    broker_context: BrokerContext
+
+
+@dataclass(frozen=True, slots=True)
+class CreateMemberSettings:
+    """`mcs-controller broker create-member NAME`."""
+
+    pod_cidrs: Annotated[
+        tuple[str, ...],
+        Option(
+            "network that the member's endpoints must lie in; may be repeated, or given with commas; without "
+            "it, what the MemberCluster has, at first any",
+            parse=network,
+            metavar="CIDR",
+            repeatable=True,
+        ),
+    ]
+    namespaces: Annotated[
+        tuple[str, ...],
+        Option(
+            "namespace that the member may export from; may be repeated, or given with commas; without it, "
+            "what the MemberCluster has, at first all",
+            parse=namespace_name,
+            metavar="NAME",
+            repeatable=True,
+        ),
+    ]
+    server: Annotated[
+        str | None,
+        Option(
+            "where the member reaches the broker; without it, the server of the broker's kubeconfig",
+            parse=server_url,
+            metavar="URL",
+        ),
+    ]
+    certificate_authority: Annotated[
+        Path | None,
+        Option(
+            "PEM file of the CA by which the member knows the broker; without it, the CA of the broker's "
+            "kubeconfig",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    token_hours: Annotated[
+        int,
+        Option(
+            "how long the credential is valid; the broker's API server may make it shorter",
+            parse=count_up_to(87_600),
+            default="8760",
+        ),
+    ]
+    renew: Annotated[
+        bool,
+        Option(
+            "make another credential for a member that exists, also if a cluster uses it already",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    output_file: Annotated[
+        Path | None,
+        Option(
+            "where the member's kubeconfig is written, readable by its owner only; without it, it is printed",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    force: Annotated[bool, Option("replace --output-file if it exists", parse=switch, default="false")]
+    dry_run: DryRun
+    output: _Output
+    kubeconfig: Kubeconfig
+    broker_kubeconfig: _Broker
+    broker_context: BrokerContext
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSettings:
+    """`mcs-controller join`."""
+
+    broker_kubeconfig: Annotated[
+        Path,
+        Option(
+            "the file that `broker create-member` made for this cluster",
+            parse=Path,
+            metavar="FILE",
+            required=True,
+        ),
+    ]
+    broker_context: BrokerContext
+    cluster_id: ClusterId
+    namespace: Annotated[
+        str,
+        Option("namespace of the agent in this cluster", parse=namespace_name, default="mcs-system"),
+    ]
+    dry_run: DryRun
+    output: _Output
+    kubeconfig: Kubeconfig
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class MembersSettings:
+    """`mcs-controller members`."""
+
+    output: _Output
+    kubeconfig: Kubeconfig
+    broker_kubeconfig: Annotated[
+        Path | None,
+        Option(
+            "kubeconfig file of the broker, of its administrator or of a member; needed unless "
+            "--broker-context names a context of --kubeconfig",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    broker_context: BrokerContext

@@ -1,0 +1,131 @@
+"""`mcs-controller join`: gives a cluster the credential with which its agent becomes a member.
+
+It asks the broker with that credential, and writes only when the cluster can be that member. It can be
+repeated, with another credential too. It does not start the agent.
+"""
+
+import argparse
+import os
+from base64 import b64decode
+from binascii import Error as Base64Error
+from pathlib import Path
+from random import Random
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.cli.connecting import connect
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.install_settings import JoinSettings
+from mcs_controller.cli.installing import result_text, rows_of, say
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.output import as_manifests
+from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.controllers.membership.cluster_id import ClusterId
+from mcs_controller.install.apply import carry_out, plan, read
+from mcs_controller.install.errors import UnusableKubeconfig
+from mcs_controller.install.joining import agreed_id, check_free, check_same_member, clocks_problem
+from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
+from mcs_controller.install.objects import SECRET, SECRET_KEY, join_objects
+from mcs_controller.install.planning import JsonObject, Wanted
+from mcs_controller.install.tokens import expiry_of
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.errors import Forbidden, NotFound, TransportError, Unauthorized
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    add_options(parser, JoinSettings)
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Check, and write. Raises `CliError`, `InstallError`, `KubeError`, `InvalidClusterId`."""
+    settings = read_options(JoinSettings, arguments, os.environ)
+    file = settings.broker_kubeconfig.expanduser()
+    given = _kubeconfig(file, settings.broker_context)
+    cluster_id = agreed_id(given.cluster_id, settings.cluster_id)
+    wanted = join_objects(settings.namespace, given.text)
+    local = connect(settings.kubeconfig, settings.context, name="local")
+    try:
+        broker = connect(file, settings.broker_context, name="broker")
+        try:
+            await ClusterId(local, random=Random()).ask(cluster_id)
+            await _check_broker(local, broker, cluster_id, given)
+        finally:
+            await broker.close()
+        await _check_before(local, wanted[-1], cluster_id)
+        steps = await plan(local, wanted)
+        if settings.dry_run:
+            print(as_manifests([_without_credential(one.body, file) for one in wanted]))
+            return 0
+        await carry_out(local, steps)
+    finally:
+        await local.close()
+    print(result_text(settings.output, rows_of(steps)))
+    say(
+        f"next: start the agent with --cluster-id {cluster_id} and the kubeconfig in Secret "
+        f"{settings.namespace}/{SECRET} (key {SECRET_KEY}); then {arguments.program} members shows it"
+    )
+    return 0
+
+
+def _kubeconfig(file: Path, context: str | None) -> MemberKubeconfig:
+    try:
+        return read_member_kubeconfig(file.read_text("utf-8"), context)
+    except UnusableKubeconfig as error:
+        raise UnusableKubeconfig(f"kubeconfig {file}: {error}") from error
+    except OSError as error:
+        raise CliError(f"kubeconfig {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise CliError(f"kubeconfig {file} is not text") from None
+
+
+async def _check_broker(local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig) -> None:
+    """Raise unless this cluster can be the member `cluster_id`."""
+    expiry = expiry_of(given.token)
+    if expiry is not None and expiry <= SystemClock().now().timestamp():
+        raise CliError(
+            f"the credential has expired: `broker create-member {cluster_id} --renew` makes another"
+        )
+    try:
+        raw = await broker.get(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id))
+    except TransportError as error:
+        raise CliError(f"the broker at {given.server} cannot be reached from here: {error}") from error
+    except Unauthorized as error:
+        raise CliError(
+            f"the broker at {given.server} does not accept the credential, which may have expired or been "
+            f"revoked: `broker create-member {cluster_id} --renew` makes another"
+        ) from error
+    except Forbidden as error:
+        raise CliError(f"the credential is not that of member {cluster_id}: {error}") from error
+    except NotFound as error:
+        raise CliError(
+            f"the broker at {given.server} has no MemberCluster {cluster_id}: its administrator runs "
+            f"`broker create-member {cluster_id}`"
+        ) from error
+    uid = (await local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+    check_free(decode_member(raw), uid)
+    problem = clocks_problem(await local.date(), await broker.date())
+    if problem is not None:
+        say(f"warning: {problem}")
+
+
+async def _check_before(local: Client, secret: Wanted, cluster_id: str) -> None:
+    """Raise `InstallError` if there is a credential of another member."""
+    found = await read(local, secret)
+    text = ((found or {}).get("data") or {}).get(SECRET_KEY)
+    if not text:
+        return
+    try:
+        before = read_member_kubeconfig(b64decode(text).decode())
+    except (UnusableKubeconfig, UnicodeDecodeError, Base64Error):
+        return
+    check_same_member(before.cluster_id, cluster_id, f"{secret.namespace}/{secret.name}")
+
+
+def _without_credential(body: JsonObject, file: Path) -> JsonObject:
+    """What a dry run shows: a credential is never printed in passing."""
+    if "data" not in body:
+        return body
+    shown = {key: value for key, value in body.items() if key != "data"}
+    return {**shown, "stringData": {SECRET_KEY: f"(what {file} holds)"}}

@@ -1,0 +1,61 @@
+"""How results are printed: a table for people, JSON or YAML for programs; and files that hold credentials."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mcs_controller.cli.errors import CliError
+
+
+def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Columns as wide as what stands in them."""
+    lines = [columns, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def as_document(output: str, content: Any) -> str:
+    """One document of JSON or YAML, without a newline at its end."""
+    if output == "json":
+        return json.dumps(content, indent=2)
+    return yaml.safe_dump(content, sort_keys=False).rstrip("\n")
+
+
+def as_manifests(bodies: Sequence[Any]) -> str:
+    """Objects as kubectl reads them."""
+    return yaml.safe_dump_all(bodies, sort_keys=False, explicit_start=True).rstrip("\n")
+
+
+def check_may_write(path: Path, *, force: bool) -> None:
+    """Raise `CliError` if something is there that is not to be replaced."""
+    if not force and path.exists():
+        raise CliError(f"{path} exists: name another file, or give --force to replace it")
+
+
+def write_private(path: Path, text: str, *, force: bool) -> None:
+    """Write a file that only its owner can read, whole or not at all. Raises `CliError`."""
+    check_may_write(path, force=force)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # Made anew with these rights: it is never readable by others, not for a moment.
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(text)
+            if force:
+                staged.replace(path)
+            else:
+                os.link(staged, path)
+        finally:
+            staged.unlink(missing_ok=True)
+    except FileExistsError:
+        raise CliError(f"{path} exists: name another file, or give --force to replace it") from None
+    except OSError as error:
+        raise CliError(f"{path} cannot be written: {error.strerror}") from error

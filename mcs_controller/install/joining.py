@@ -1,0 +1,63 @@
+"""Whether a cluster may join: pure checks over what was read on both sides.
+
+The broker decides who is a member: it has a MemberCluster of this id, which no other cluster uses. Clocks
+matter little (heartbeats are never read as times), but the age of exports decides conflicts: so a difference
+is told, and stops nobody.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from mcs_controller.clusterset.model import Member
+from mcs_controller.install.errors import InstallError
+
+CLOCKS_MAX_DIFFERENCE_SECONDS: Final = 5.0
+"""The answers have whole seconds, and come one after the other."""
+
+
+def agreed_id(of_kubeconfig: str | None, given: str | None) -> str:
+    """The id of the cluster that joins. Raises `InstallError`."""
+    if of_kubeconfig is None and given is None:
+        raise InstallError(
+            "the broker's kubeconfig does not say for which member it is: give --cluster-id, or a "
+            "kubeconfig that `broker create-member` made"
+        )
+    if of_kubeconfig is not None and given is not None and of_kubeconfig != given:
+        raise InstallError(
+            f"this cluster is {given}, but the broker's kubeconfig is for {of_kubeconfig}: two clusters "
+            "never have one id, so make a kubeconfig for this one with `broker create-member`"
+        )
+    return of_kubeconfig or given or ""
+
+
+def check_free(member: Member, cluster_uid: str) -> None:
+    """Raise `InstallError` if another cluster is this member."""
+    if member.cluster_uid and member.cluster_uid != cluster_uid:
+        raise InstallError(
+            f"cluster id {member.cluster} belongs to another cluster (UID {member.cluster_uid} of "
+            f"kube-system, ours is {cluster_uid}): choose another id, or, if that cluster is gone for good, "
+            "delete its MemberCluster on the broker and create the member again"
+        )
+
+
+def check_same_member(before: str | None, cluster_id: str, secret: str) -> None:
+    """Raise `InstallError` if the cluster has joined under another id."""
+    if before is not None and before != cluster_id:
+        raise InstallError(
+            f"this cluster has joined as {before} already (Secret {secret}), and is to join as "
+            f"{cluster_id}: run `leave` first, then delete that Secret"
+        )
+
+
+def clocks_problem(member: datetime | None, broker: datetime | None) -> str | None:
+    """What to tell of the clocks of two API servers, asked at one time; None is one that said nothing."""
+    if member is None or broker is None:
+        return None
+    seconds = (member - broker) / timedelta(seconds=1)
+    if abs(seconds) <= CLOCKS_MAX_DIFFERENCE_SECONDS:
+        return None
+    side = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"the clock of this cluster's API server is {abs(seconds):.0f} s {side} the broker's: set both by "
+        "NTP, since the oldest export decides conflicts"
+    )

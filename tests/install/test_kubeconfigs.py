@@ -1,0 +1,99 @@
+"""The kubeconfig that takes a member's credential from the broker to the member."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from mcs_controller.install.errors import UnusableKubeconfig
+from mcs_controller.install.kubeconfigs import (
+    Server,
+    as_yaml,
+    member_kubeconfig,
+    read_member_kubeconfig,
+)
+from mcs_controller.install.tokens import expiry_of
+from tests.support.kubeconfigs import kubeconfig
+
+SECRET = "a-secret-that-nobody-may-see"
+SERVER = Server("https://broker.example:6443", b"-----BEGIN CERTIFICATE-----", "kubernetes")
+
+
+def test_what_is_made_for_a_member_is_read_as_its() -> None:
+    text = as_yaml(member_kubeconfig("east", SERVER, SECRET))
+    found = read_member_kubeconfig(text)
+    assert (found.cluster_id, found.server, found.token) == ("east", SERVER.url, SECRET)
+    assert found.text == text
+    cluster = yaml.safe_load(text)["clusters"][0]["cluster"]
+    assert base64.b64decode(cluster["certificate-authority-data"]) == SERVER.ca
+    assert cluster["tls-server-name"] == "kubernetes"
+    assert SECRET not in repr(found)
+
+
+def test_other_contexts_and_their_credentials_are_not_handed_on() -> None:
+    config = kubeconfig(user={"token": SECRET})
+    config["users"].append({"name": "admin", "user": {"token": "the-administrators-own"}})
+    config["contexts"].append({"name": "second", "context": {"cluster": "c", "user": "admin"}})
+    found = read_member_kubeconfig(yaml.safe_dump(config))
+    assert "the-administrators-own" not in found.text
+    assert found.cluster_id is None
+    assert read_member_kubeconfig(yaml.safe_dump(config), "second").token == "the-administrators-own"
+
+
+def test_a_client_certificate_is_a_credential_too() -> None:
+    user = {"client-certificate-data": "Y2VydA==", "client-key-data": "a2V5"}
+    assert read_member_kubeconfig(yaml.safe_dump(kubeconfig(user=user))).token == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (
+            kubeconfig(user={"tokenFile": "/var/token"}),
+            "its user has tokenFile, which is of no use elsewhere",
+        ),
+        (kubeconfig(user={"exec": {"command": "login"}}), "its user has exec"),
+        (kubeconfig(cluster={"certificate-authority": "ca.crt"}), "its cluster has certificate-authority"),
+        (kubeconfig(user={}), "it has no credential"),
+        (kubeconfig(current="elsewhere"), "it has no context 'elsewhere'"),
+        (kubeconfig(current=""), "it names no context"),
+        (kubeconfig(users=[]), "it has no user 'u'"),
+        ([], "it is no kubeconfig"),
+    ],
+)
+def test_what_is_of_no_use_in_the_member_is_refused_with_the_reason(config: Any, told: str) -> None:
+    with pytest.raises(UnusableKubeconfig) as refused:
+        read_member_kubeconfig(yaml.safe_dump(config))
+    assert told in str(refused.value)
+
+
+def test_text_that_is_no_yaml_is_not_quoted() -> None:
+    with pytest.raises(UnusableKubeconfig) as refused:
+        read_member_kubeconfig(f"users: [token: {SECRET}")
+    assert SECRET not in str(refused.value)
+
+
+def jwt(claims: object) -> str:
+    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{part}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("token", "expiry"),
+    [
+        (jwt({"exp": 1_800_000_000}), 1_800_000_000.0),
+        (jwt({"sub": "someone"}), None),
+        (jwt({"exp": "soon"}), None),
+        (jwt(["exp"]), None),
+        ("not.a.token", None),
+        ("a.\x80.b", None),
+        ("opaque", None),
+        ("", None),
+    ],
+)
+def test_a_token_may_say_when_it_expires(token: str, expiry: float | None) -> None:
+    assert expiry_of(token) == expiry
