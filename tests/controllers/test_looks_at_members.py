@@ -75,9 +75,25 @@ async def test_a_list_without_ourselves_removes_nobody_however_long_the_members_
 
         # Time counts again once our own is there.
         await one.world.broker_api.create(MEMBER_CLUSTERS, member_cluster("north"))
-        await one.look(5)
+        await one.look(6)
         assert not one.members.removed("east")
+        await one.look()
+        assert one.members.removed("east")
+
+
+async def test_a_release_goes_on_while_the_released_member_is_missing_together_with_ourselves() -> None:
+    async with north() as one:
+        await one.patch("east", annotated(in_seconds(3600)))
+        await one.look()
+        assert one.members.released == {"east"}
+        await one.remove("east", "north")
         await one.look(3)
+        assert one.members.released == {"east"}
+        assert not one.members.removed("east")
+
+        await one.world.broker_api.create(MEMBER_CLUSTERS, member_cluster("north"))
+        await one.look()
+
         assert one.members.removed("east")
 
 
