@@ -69,6 +69,26 @@ class DerivedServices:
         self._unserved: set[AddressFamily] = set()
         self._unknown_distributions: set[str] = set()
         self._refused_since_seconds: dict[ServiceKey, float] = {}
+        self._told: set[ServiceKey] = set()
+
+    def is_taken(self, key: ServiceKey) -> bool:
+        """Whether the derived Service of another import has the name that this one's would have.
+
+        The name has a short hash, so a member can search for a service name that leads to the same one (some
+        10^15 attempts). Both would share one Service, and each would get the other's endpoints.
+        """
+        found = self._local.services.get(key.namespace, derived_service_name(key))
+        if found is None or not _is_of_another(found.value, key):
+            return False
+        if key not in self._told:
+            self._told.add(key)
+            _log.error(
+                "%s/%s is not imported: its Service would have the name of that of the import %s, %s",
+                *key,
+                found.value.import_name,
+                found.name,
+            )
+        return True
 
     def served_families(self) -> tuple[AddressFamily, ...]:
         """The families that this cluster is known to serve; empty while nothing is known."""
@@ -155,7 +175,9 @@ class DerivedServices:
     def _observed(self, key: ServiceKey) -> Entry[LocalService] | None:
         """The derived Service, found by its name; one without our label belongs to somebody else."""
         found = self._local.services.get(key.namespace, derived_service_name(key))
-        return found if found is not None and found.value.managed else None
+        if found is None or not found.value.managed or _is_of_another(found.value, key):
+            return None
+        return found
 
     async def _create(
         self, merged: MergedService, imported: Entry[LocalImport], wanted: desired.DerivedService
@@ -207,6 +229,14 @@ class DerivedServices:
 
     def _body(self, wanted: desired.DerivedService) -> encode.Body:
         return encode.derived_service(wanted, self._local.imports_resource().api_version)
+
+
+def _is_of_another(derived: LocalService, key: ServiceKey) -> bool:
+    """Whether it was made for another import. One of which somebody edited the label is still ours."""
+    other = derived.import_name
+    if other in ("", key.name):
+        return False
+    return derived_service_name(ServiceKey(key.namespace, other)) == derived_service_name(key)
 
 
 def _blames(refusal: Invalid, field: str) -> bool:

@@ -133,6 +133,8 @@ class Importer:
             return doubt_seconds
         elif imported is None and self.reserved.refuses(key):
             await self._withdraw(key, imported)
+        elif self._derived.is_taken(key):
+            return None
         elif (imported is None or not imported.value.deleting) and self.cap.permits(key, merged.clusters):
             if imported is None and own in exporters:
                 wait_seconds = self.behind_exports.wait_seconds(key, waited_since_seconds)
