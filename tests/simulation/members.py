@@ -73,14 +73,15 @@ class Members:
         self._story.busy.add(name)
         cluster = self._world[name]
         before = {one: set(of) for one, of in self._story.exported.items() if one[0] == name}
-        backup, blocked = cluster.sim.snapshot(), set(self._story.blocked)
+        backup, blocked, types = cluster.sim.snapshot(), set(self._story.blocked), dict(self._story.headless)
         self._story.note(f"{name}: a backup is made")
         self._story.busy.discard(name)
         await asyncio.sleep(random.choice((3.0, 20.0, 45.0)))
         if name in self._story.busy:
             return
         now = {one for one in self._story.exported if one[0] == name}
-        if now != before.keys() or blocked != self._story.blocked:
+        retyped = any(self._story.headless.get(one) != types.get(one) for one in now & before.keys())
+        if now != before.keys() or retyped or blocked != self._story.blocked:
             return  # what users made or deleted since would be there or lacking against their word
         self._story.note(f"{name}: its API server is restored to the backup")
         self._story.struck.add(name)

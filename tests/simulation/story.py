@@ -45,6 +45,7 @@ class Story:
     faults: list[Fault] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     exported: dict[Export, set[str]] = field(default_factory=dict)
+    headless: dict[Export, bool] = field(default_factory=dict)
     blocked: set[Export] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     struck: set[str] = field(default_factory=set)
@@ -118,6 +119,7 @@ class Story:
             headless = held["spec"].get("clusterIP") == "None"
         await site.endpoints(NAMESPACE, name, *sorted(offered))
         await site.export(NAMESPACE, name)
+        self.headless[cluster, name] = headless
         self.expected.exported(cluster, f"{NAMESPACE}/{name}", offered, headless=headless)
 
     async def unexport(self, cluster: str, name: str) -> None:

@@ -117,7 +117,7 @@ class Users:
         self._story.withdraw(cluster, name)
         await site.api.delete(SERVICES, name, namespace=NAMESPACE)
         await site.service(NAMESPACE, name, **({"clusterIP": "None"} if headless else {}))
-        self._story.exported[one] = addresses
+        self._story.exported[one], self._story.headless[one] = addresses, headless
         self._story.expected.exported(cluster, f"{NAMESPACE}/{name}", addresses, headless=headless)
 
     async def remake_namespace(self, random: Random) -> None:
