@@ -15,7 +15,14 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from mcs_controller.api.resources import Resource
-from mcs_controller.kube.connection.transport import ANSWER_MAX_BYTES, Request, Response, Transport
+from mcs_controller.kube.connection.lifetime import Lifetime
+from mcs_controller.kube.connection.transport import (
+    ANSWER_MAX_BYTES,
+    HasLifetime,
+    Request,
+    Response,
+    Transport,
+)
 from mcs_controller.kube.contact import Contact
 from mcs_controller.kube.decoding.field_parser import WHOLE, ObjectParser
 from mcs_controller.kube.decoding.json_parser import parse_json
@@ -110,6 +117,11 @@ class Client:
     def last_contact(self) -> float | None:
         """The loop time of the last answer or watch line, None before the first."""
         return self.contact.last_contact
+
+    @property
+    def credential_lifetime(self) -> Lifetime | None:
+        """From when until when the credential is valid, None if nothing is known of its end."""
+        return self._transport.lifetime() if isinstance(self._transport, HasLifetime) else None
 
     async def get(
         self, resource: Resource, name: str, namespace: str = "", *, timeout_seconds: float | None = None

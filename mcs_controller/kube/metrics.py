@@ -131,12 +131,25 @@ class KubeMetrics:
             "Time since the API server last answered or sent something; absent before the first time.",
             labels=["client"],
         )
+        issued = GaugeMetricFamily(
+            "mcs_kube_credential_issued_timestamp_seconds",
+            "When the token for the API server was issued; absent if it says nothing of its end.",
+            labels=["client"],
+        )
+        expires = GaugeMetricFamily(
+            "mcs_kube_credential_expires_timestamp_seconds",
+            "When the token for the API server ends; absent if it says nothing of that.",
+            labels=["client"],
+        )
         for client in self._clients.values():
             reachable.add_metric([client.name], float(client.reachable))
+            lifetime = client.credential_lifetime
+            if lifetime is not None:
+                issued.add_metric([client.name], lifetime.issued)
+                expires.add_metric([client.name], lifetime.expires)
             if client.last_contact is not None:
                 age.add_metric([client.name], _age(client.last_contact))
-        yield reachable
-        yield age
+        yield from (reachable, age, issued, expires)
         left_out = CounterMetricFamily(
             "mcs_kube_objects_left_out",
             "Objects that an API server sent and that were left out, by reason.",

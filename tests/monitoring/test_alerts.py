@@ -44,6 +44,13 @@ FAULTS = [
     Fault("McsNotReady", {"mcs_ready": steady(0)}, ("dns-1",)),
     Fault("McsHeartbeatNotWritten", {"mcs_heartbeat_age_seconds": steady(31)}, AGENTS),
     Fault("McsBrokerUnreachable", {'mcs_kube_reachable{client="broker"}': steady(0)}),
+    Fault(
+        "McsCredentialEnds",
+        {
+            'mcs_kube_credential_issued_timestamp_seconds{client="broker"}': steady(0),
+            'mcs_kube_credential_expires_timestamp_seconds{client="broker"}': steady(20 * 60 + 120),
+        },
+    ),
     Fault("McsApiServerUnreachable", {'mcs_kube_reachable{client="local"}': steady(0)}),
     Fault("McsApiServerUnreachable", {'mcs_kube_reachable{client="local"}': steady(0)}, DNS_SERVERS, times=2),
     Fault(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -123,7 +125,7 @@ class Scene:
                 await stack.enter_async_context(cluster.serve())
             await self._prepare()
             west = write(self._folder, "west.kubeconfig", self._west.kubeconfig())
-            broker = write(self._folder, "broker.kubeconfig", self._broker.kubeconfig("member-west"))
+            broker = write(self._folder, "broker.kubeconfig", self._broker.kubeconfig(token()))
             agent: list[str | Path] = ["agent", "--cluster-id", "west", "--member-max-imports", "1"]
             agent += ["--kubeconfig", west, "--broker-kubeconfig", broker]
             dns: list[str | Path] = ["dns", "--kubeconfig", west, "--listen", "127.0.0.1:0"]
@@ -148,6 +150,13 @@ class Scene:
         await west.install()
         await west.namespace("mcs-system")
         await west.namespace("shop")
+
+
+def token() -> str:
+    """One that says when it ends, as those of ServiceAccounts do; simulated API servers take any."""
+    now = int(time.time())
+    claims = json.dumps({"sub": "member-west", "iat": now, "exp": now + 3600})
+    return f"e30.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
 
 
 def exported(name: str, **spec: Any) -> Json:

@@ -57,6 +57,10 @@ EVERY_PROCESS: Mapping[str, Value] = {
 }
 EVERY_AGENT: Mapping[str, Value] = {**EVERY_PROCESS, "mcs_heartbeat_age_seconds": steady(5)}
 LEADER: Mapping[str, Value] = {
+    'mcs_kube_credential_issued_timestamp_seconds{client="broker"}': steady(0),
+    'mcs_kube_credential_expires_timestamp_seconds{client="broker"}': steady(86_400),
+    'mcs_kube_credential_issued_timestamp_seconds{client="local"}': growing(60),
+    'mcs_kube_credential_expires_timestamp_seconds{client="local"}': lambda minute: minute * 60 + 3600,
     'mcs_kube_reachable{client="broker"}': steady(1),
     'mcs_kube_reachable{client="local"}': steady(1),
     'mcs_member_alive{member="east"}': steady(1),

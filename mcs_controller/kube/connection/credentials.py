@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.connection.lifetime import Lifetime, lifetime_of
 from mcs_controller.kube.connection.plugin_process import TooMuchOutput, run_to_end
 from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.kube.errors import TEXT_MAX_CHARS, ConfigError
@@ -49,6 +50,10 @@ class Credential(Protocol):
         """Certificate and key in PEM, where the credential brings them; the same object until renewed."""
         ...
 
+    def lifetime(self) -> Lifetime | None:
+        """Of the present token; None if it does not say, has not been read, or is renewed on demand."""
+        ...
+
     async def renew(self) -> bool:
         """After a 401: True if there is a new credential, and one more try makes sense."""
         ...
@@ -71,6 +76,10 @@ class StaticCredential:
     def certificate(self) -> tuple[bytes, bytes] | None:
         """None: the connection's own settings hold the certificate."""
         return None
+
+    def lifetime(self) -> Lifetime | None:
+        """As the token says."""
+        return lifetime_of(self._authorization)
 
     async def renew(self) -> bool:
         """There is nothing to renew."""
@@ -97,6 +106,10 @@ class TokenFile:
     def certificate(self) -> tuple[bytes, bytes] | None:
         """None: a token file brings no certificate."""
         return None
+
+    def lifetime(self) -> Lifetime | None:
+        """As the token says that was last read."""
+        return lifetime_of(self._authorization)
 
     async def renew(self) -> bool:
         """True if the file has, or lately had, another token than the one that was refused."""
@@ -167,6 +180,10 @@ class ExecCredential:
     def certificate(self) -> tuple[bytes, bytes] | None:
         """The certificate and key that the plugin handed out, if it did."""
         return self._certificate
+
+    def lifetime(self) -> Lifetime | None:
+        """None: however short it is, the plugin is asked again in time."""
+        return None
 
     async def renew(self) -> bool:
         """Run the plugin now, unless that has just happened."""

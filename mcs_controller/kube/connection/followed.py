@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mcs_controller.kube.connection.credentials import RENEWED_LATELY_SECONDS
-from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
+from mcs_controller.kube.connection.lifetime import Lifetime
+from mcs_controller.kube.connection.transport import HasLifetime, LineStream, Request, Response, Transport
 from mcs_controller.kube.errors import ConfigError
 
 _log = logging.getLogger(__name__)
@@ -70,6 +71,11 @@ class FollowedTransport:
             )
         finally:
             await self._leave(way)
+
+    def lifetime(self) -> Lifetime | None:
+        """Of the token that the file had when it was last followed."""
+        transport = self._way.transport
+        return transport.lifetime() if isinstance(transport, HasLifetime) else None
 
     async def renew_credential(self) -> bool:
         """True if the file has, or lately had, changed, or if its credential could be renewed."""

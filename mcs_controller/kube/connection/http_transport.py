@@ -21,6 +21,7 @@ from mcs_controller.kube.connection.aiohttp_session import Session
 from mcs_controller.kube.connection.credentials import Credential
 from mcs_controller.kube.connection.direct import Direct
 from mcs_controller.kube.connection.http_connection import ExchangeError
+from mcs_controller.kube.connection.lifetime import Lifetime
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import (
     ANSWER_MAX_BYTES,
@@ -127,6 +128,10 @@ class HttpTransport:
         stream = _HttpLineStream(answer, self._server, self._streams.discard)
         self._streams.add(stream)
         return stream
+
+    def lifetime(self) -> Lifetime | None:
+        """Of the credential's present token."""
+        return self._credential.lifetime()
 
     async def renew_credential(self) -> bool:
         """Force a renewal after a 401."""

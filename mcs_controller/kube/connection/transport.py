@@ -8,7 +8,9 @@ raised, and bodies are bytes. It raises `TransportError` (`errors.py`) when ther
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
+
+from mcs_controller.kube.connection.lifetime import Lifetime
 
 ANSWER_MAX_BYTES: Final = 16 * 1024 * 1024
 """Ten times what etcd takes of one object; a line of a watch is bounded by the same."""
@@ -92,4 +94,13 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Release connections; open streams end."""
+        ...
+
+
+@runtime_checkable
+class HasLifetime(Protocol):
+    """A transport whose credential may end; one in memory needs none."""
+
+    def lifetime(self) -> Lifetime | None:
+        """Of the present credential; None if nothing is known of its end."""
         ...

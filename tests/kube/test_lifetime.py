@@ -1,0 +1,95 @@
+"""What is told of the end of a token: what it says itself, and nothing where it says nothing."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.connection.config import load_kubeconfig
+from mcs_controller.kube.connection.credentials import TokenFile
+from mcs_controller.kube.connection.lifetime import Lifetime, lifetime_of
+from mcs_controller.kube.metrics import KubeMetrics
+from tests.support.kubeconfigs import kubeconfig, write
+
+
+def token(claims: Any) -> str:
+    payload = claims if isinstance(claims, str) else json.dumps(claims)
+    return f"e30.{urlsafe_b64encode(payload.encode()).decode().rstrip('=')}.c2lnbmF0dXJl"
+
+
+LASTING = token({"iat": 1000, "exp": 87_400, "sub": "system:serviceaccount:mcs-member-east:east"})
+
+
+def test_a_token_says_when_it_was_issued_and_when_it_ends() -> None:
+    assert lifetime_of(f"Bearer {LASTING}") == Lifetime(1000, 87_400)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "opaque",
+        "a.b",
+        "a.%%%.c",
+        "a.e.c",
+        token("no JSON"),
+        token([1]),
+        token("[" * 100_000),
+        token({}),
+        token({"iat": 1}),
+        token({"exp": 1}),
+        token({"iat": "soon", "exp": 5}),
+        token({"iat": None, "exp": 5}),
+        token({"iat": 5, "exp": 5}),
+        token('{"iat": NaN, "exp": 5}'),
+        token('{"iat": 1, "exp": 1e999}'),
+        token('{"iat": 1, "exp": 1' + "0" * 400 + "}"),
+    ],
+    ids=lambda said: said[:40],
+)
+def test_nothing_is_told_of_a_token_that_says_nothing(said: str) -> None:
+    assert lifetime_of(f"Bearer {said}") is None
+
+
+def test_nothing_is_told_where_there_is_no_token() -> None:
+    assert lifetime_of(None) is None
+
+
+async def test_a_token_file_is_told_of_once_it_has_been_read(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(LASTING)
+    credential = TokenFile(file)
+    assert credential.lifetime() is None
+    await credential.authorization()
+    assert credential.lifetime() == Lifetime(1000, 87_400)
+
+
+async def test_prometheus_is_told_when_the_token_of_a_kubeconfig_ends(tmp_path: Path) -> None:
+    path = write(tmp_path, "broker.kubeconfig", kubeconfig(user={"token": LASTING}))
+    client = Client(load_kubeconfig(path), name="broker")
+    registry = CollectorRegistry()
+    KubeMetrics(registry).watch_client(client)
+    labels = {"client": "broker"}
+    try:
+        assert registry.get_sample_value("mcs_kube_credential_issued_timestamp_seconds", labels) == 1000
+        assert registry.get_sample_value("mcs_kube_credential_expires_timestamp_seconds", labels) == 87_400
+    finally:
+        await client.close()
+
+
+async def test_prometheus_is_told_nothing_of_a_token_that_does_not_end(tmp_path: Path) -> None:
+    client = Client(load_kubeconfig(write(tmp_path, "broker.kubeconfig", kubeconfig())), name="broker")
+    registry = CollectorRegistry()
+    KubeMetrics(registry).watch_client(client)
+    try:
+        assert (
+            registry.get_sample_value("mcs_kube_credential_expires_timestamp_seconds", {"client": "broker"})
+            is None
+        )
+    finally:
+        await client.close()
