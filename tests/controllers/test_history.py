@@ -166,3 +166,28 @@ async def test_a_statement_does_not_prove_contents_that_a_late_watch_has_not_sho
         await world.always(has_all, for_seconds=60)
         stalled.lift()
         await world.imported("shop", "web", now)
+
+
+@pytest.mark.requirement("MCS-LIFE-07")
+async def test_nor_does_it_after_a_start_for_what_is_imported_in_a_later_version() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.exported_by("east")
+        backup = world.broker.snapshot()
+        now = EAST | {"10.1.0.9"}
+        await world["east"].endpoints("shop", "web", *now)
+        await world.imported("shop", "web", now)
+
+        cut_off = world.broker.faults.refuse_connections(users=["member-east"])
+        world.broker.restore(backup)
+        await world["west"].restart()
+        await asyncio.sleep(2)
+        stalled = world.broker.faults.stall_watches(users=["member-west"])
+        await asyncio.sleep(3)
+        cut_off.lift()
+
+        async def has_all() -> bool:
+            return await world["west"].addresses_of("shop", "web") == now
+
+        await world.always(has_all, for_seconds=60)
+        stalled.lift()
+        await world.imported("shop", "web", now)

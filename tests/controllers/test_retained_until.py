@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from mcs_controller.clusterset.membership.statement import statement
-from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.model import Member, SourceSlice
 from mcs_controller.clusterset.services.naming import imported_slice_name
 from mcs_controller.controllers.services.stores import retained as module
 from mcs_controller.controllers.services.stores.retained import DOUBT_AGAIN_SECONDS
+from mcs_controller.kube.store import Entry
 from tests.clusterset.builders import WEB
 from tests.controllers.keeping import API, AT, SLICE, World, exported
 
@@ -89,6 +90,25 @@ async def test_after_a_statement_that_agrees_older_contents_are_read_once_more_b
     world.look_again()
     assert world.news() == ["let go mcs-member-east shop.web-abc", "released web"]
     assert [one.changed_at_seconds for one in world.retained.slices(WEB)] == [2.0]
+
+
+async def test_after_a_start_slices_older_than_imported_are_read_once_more_before_they_count() -> None:
+    world = exported("east", "north")
+    (east,) = (one for one in world.slices if one.value.cluster == "east")
+    older: list[Entry[SourceSlice]] | None = None
+    world.retained.compare_with_imported(lambda cluster: older if cluster == "east" else [])
+    world.look_again(3)
+    world.look("north", records=1, slices=1)
+    world.look("east", records=1, slices=1)
+    assert world.news() == ["accounted north"]
+
+    older = [east]
+    world.look_again()
+    assert world.news() == ["read again mcs-member-east shop.web-abc"]
+    assert not world.retained.slice_accounted("east", SLICE)
+    world.read_at_seconds = asyncio.get_running_loop().time()
+    world.look_again()
+    assert world.news() == ["accounted east"]
 
 
 async def test_a_statement_that_does_not_agree_ends_nothing_and_has_all_listed_again_once_in_a_while() -> (

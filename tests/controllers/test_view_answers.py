@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -47,6 +48,15 @@ class WeakSlice(SourceSlice):
     __slots__ = ("__weakref__",)
 
 
+class Imported(Store[ImportedSlice]):
+    """The imported slices here, and whether they have been read."""
+
+    is_synced = True
+
+    def synced(self) -> bool:
+        return self.is_synced
+
+
 class World:
     """All that a view reads, as a test says it; west looks."""
 
@@ -59,7 +69,8 @@ class World:
         self.records: list[ExportRecord] = []
         self.slices: list[SourceSlice] = []
         self.accounted: set[str] = set()
-        self.imported: Store[ImportedSlice] = Store(index=lambda entry: entry.value.service)
+        self.imported = Imported(index=lambda entry: entry.value.service)
+        self.on_broker: Store[SourceSlice] = Store(index=lambda entry: entry.value.service)
         self.published: Store[ExportRecord] = Store(index=lambda entry: entry.value.service)
         local = SimpleNamespace(
             cluster_id="west",
@@ -79,7 +90,12 @@ class World:
             cast(LocalStores, local),
             cast(
                 BrokerStores,
-                SimpleNamespace(own_records=self.published, own_namespace="mcs-member-west", records=()),
+                SimpleNamespace(
+                    own_records=self.published,
+                    own_namespace="mcs-member-west",
+                    records=(),
+                    slices=self.on_broker,
+                ),
             ),
             cast(Retained, retained),
             cast(Membership, SimpleNamespace(member=lambda cluster: self.members.get(cluster))),
@@ -90,12 +106,12 @@ class World:
         valid = Condition("Valid", "True", "Valid")
         return ExportEvaluation(valid, self.own) if self.own is not None else None
 
-    def import_slices(self, *clusters: str) -> list[str]:
+    def import_slices(self, *clusters: str, changed_at_seconds: float = 0.0) -> list[str]:
         """Slices of these clusters lie here; their names."""
         for cluster in clusters:
             name = imported_slice_name("web", cluster, "web-abc")
             content = SliceContent("IPv4", (), (Endpoint(("10.1.0.1",)),))
-            value = ImportedSlice(WEB, name, cluster, content)
+            value = ImportedSlice(WEB, name, cluster, content, changed_at_seconds=changed_at_seconds)
             self.imported.apply(Entry("shop", name, name, "1", value))
         return [entry.name for entry in self.imported]
 
@@ -308,3 +324,29 @@ def test_the_word_on_a_slice_is_missing_if_it_has_no_source_and_its_cluster_is_n
     assert world.view.unaccounted_slices(WEB) == {names[0]}
     world.accounted = {"north", "east"}
     assert world.view.unaccounted_slices(WEB) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "name", "changed_at_seconds", "is_older"),
+    [
+        ("east", "web-abc", 4.0, True),
+        ("east", "web-abc", 5.0, False),
+        ("east", "web-abc", 6.0, False),
+        ("east", "web-abc", 0.0, False),
+        ("east", "web-other", 4.0, False),
+        ("north", "web-abc", 4.0, False),
+    ],
+)
+def test_a_slice_is_older_than_what_is_imported_of_it_by_the_times_of_its_member(
+    cluster: str, name: str, changed_at_seconds: float, is_older: bool
+) -> None:
+    world = World()
+    world.import_slices("east", changed_at_seconds=5.0)
+    source = replace(source_slice(cluster, name), changed_at_seconds=changed_at_seconds)
+    entry = Entry(f"mcs-member-{cluster}", f"shop.{name}", "uid", "1", source)
+    world.on_broker.apply(entry)
+    assert world.view.older_than_imported("east") == ([entry] if is_older else [])
+    assert world.view.older_than_imported("north") == []
+
+    world.imported.is_synced = False
+    assert world.view.older_than_imported("east") is None

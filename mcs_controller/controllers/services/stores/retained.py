@@ -41,6 +41,7 @@ DOUBT_AGAIN_SECONDS: Final = 600.0
 T = TypeVar("T", bound=Exported)
 H = TypeVar("H", bound=Hashable)
 KeyListener = Callable[[ServiceKey], None]
+OlderThanImported = Callable[[str], list[Entry[SourceSlice]] | None]
 
 
 class Retained:
@@ -71,6 +72,7 @@ class Retained:
         # Withdrawals seen by this process, until the member is accounted for.
         self._withdrawn: dict[str, set[ServiceKey]] = {}
         self._emptied: dict[str, set[str]] = {}
+        self._older_than_imported: OlderThanImported = lambda cluster: []
         self._listeners: list[KeyListener] = []
         self._accounted_listeners: list[Callable[[str], None]] = []
         broker.records.subscribe(self._record_changed)
@@ -84,6 +86,13 @@ class Retained:
     def on_accounted(self, listener: Callable[[str], None]) -> None:
         """Call `listener` with each member once the absence of its exports is proof."""
         self._accounted_listeners.append(listener)
+
+    def compare_with_imported(self, older: OlderThanImported) -> None:
+        """`older` gives the slices of a member that it wrote before what is imported of them here.
+
+        None as long as that is not known. Asked once the member states what is here, after a start.
+        """
+        self._older_than_imported = older
 
     def records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
         """The other members' exports of a service."""
@@ -276,7 +285,11 @@ class Retained:
             # None, or an old one that a restore of the broker brought back.
             return
         if agrees(said.exported, *names):
-            if self._contents_are_read(cluster, [one.entry for one in kept if one.reason == "older"]):
+            after_start = [] if cluster in self._accounted else self._older_than_imported(cluster)
+            if after_start is None:
+                return
+            older = [one.entry for one in kept if one.reason == "older"]
+            if self._contents_are_read(cluster, [*older, *after_start]):
                 self._account_for(cluster)
         elif self._reads >= stated + 2:
             # No watch is so late. A list may have missed objects that the server has.

@@ -29,4 +29,5 @@ class Stores:
         retained = Retained(broker, membership)
         own_limits = OwnLimits(context, broker, membership)
         view = ClustersetView(local, broker, retained, membership, own_limits)
+        retained.compare_with_imported(view.older_than_imported)
         return cls(local, broker, retained, own_limits, view)

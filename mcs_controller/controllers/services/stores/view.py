@@ -27,6 +27,7 @@ from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.controllers.services.stores.own_limits import OwnLimits
 from mcs_controller.controllers.services.stores.retained import Retained
+from mcs_controller.kube.store import Entry
 
 
 class _Admitted(NamedTuple):
@@ -233,6 +234,20 @@ class ClustersetView:
             for one in unknown
             if one.name not in sources or 0.0 < sources[one.name] < one.changed_at_seconds
         )
+
+    def older_than_imported(self, cluster: str) -> list[Entry[SourceSlice]] | None:
+        """Another member's slices that it wrote before what is imported of them here; None: not known yet."""
+        if not self._local.imported_slices.synced():
+            return None
+        return [
+            source
+            for imported in self._local.imported_slices
+            if imported.value.source_cluster == cluster
+            for source in self._broker.slices.indexed(imported.value.service)
+            if source.value.cluster == cluster
+            and 0.0 < source.value.changed_at_seconds < imported.value.changed_at_seconds
+            and imported_slice_name(source.value.service.name, cluster, source.value.name) == imported.name
+        ]
 
     def refused(self) -> int:
         """How many records of other members are not admitted now."""
