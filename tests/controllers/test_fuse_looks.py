@@ -205,7 +205,17 @@ async def test_an_import_on_its_way_out_is_counted_once_and_one_that_came_back_i
     assert world.fuse.held == 3
 
 
-@pytest.mark.parametrize("why", ["released", "removed"])
+async def test_imports_on_their_way_out_do_not_count_twice_as_what_there_was() -> None:
+    world = World()
+    world.imported(*range(6))
+    world.vanish(0, 1)
+    world.withdraw(0, 1)
+    world.imported(0, 1, exported=False)
+    world.vanish(2, 3)
+    assert world.state() == (True, 2), "four of six"
+
+
+@pytest.mark.parametrize("why", ["released", "removed", "released member", "refused"])
 async def test_what_may_go_is_no_loss_before_or_after_it_is_withdrawn(why: str) -> None:
     world = World()
     world.imported(*range(4))
@@ -213,7 +223,12 @@ async def test_what_may_go_is_no_loss_before_or_after_it_is_withdrawn(why: str) 
         world.imported(0, 1, annotations=RELEASED)
     else:
         world.imported(0, 1, clusters=("mars", "venus"))
-        world.removed = {"mars", "venus"}
+        of = {
+            "removed": world.removed,
+            "released member": world.released,
+            "refused": world.refused,
+        }
+        of[why].update({"mars", "venus"})
     world.vanish(0, 1, 2)
     assert (world.fuse.holding, world.holds(0, 1, 2)) == (False, [False] * 3)
     world.withdraw(0, 1)
@@ -322,3 +337,31 @@ async def test_losses_of_a_cluster_that_were_made_good_count_no_more() -> None:
     world.imported(*range(4), clusters=("mars",))
     assert world.holds(4, 5) == [True, True]
     assert world.fuse.held == 2
+
+
+async def test_a_lost_import_that_somebody_deleted_makes_no_loss_of_others_look_harmless() -> None:
+    world = World()
+    world.imported(0, 1, 2, clusters=("mars",))
+    world.imported(*range(3, 8))
+    world.vanish(0, 1, 2)
+    assert not world.state()[0]
+    for number in range(3):
+        world.imports.remove(*service(number))
+        world.fuse.look(service(number))
+    world.vanish(3, 4, 5)
+    assert world.holds(3, 4, 5) == [True] * 3
+
+
+async def test_the_time_of_a_hold_begins_anew_when_the_exporter_was_back_meanwhile() -> None:
+    world = World()
+    world.imported(*range(4))
+    world.vanish(*range(4))
+    assert world.holds(*range(4)) == [True] * 4
+    world.words["east"] = int(HOLD_SECONDS) - 1
+    world.imported(*range(4))
+    world.vanish(*range(4))
+    assert world.holds(*range(4)) == [True] * 4
+    world.words["east"] += int(HOLD_SECONDS) - 1
+    assert world.holds(*range(4)) == [True] * 4
+    world.words["east"] += 1
+    assert world.holds(*range(4)) == [False] * 4
