@@ -76,12 +76,14 @@ schemas: $(STAMP) kube ## take the schemas of simcluster's built-in kinds from t
 packages: ## the Debian packages that the tests use
 	@hack/packages
 
-kube: ## build the real Kubernetes programs that the tests use (cached outside the checkout)
+kube: ## build the real Kubernetes programs and Helm, which the tests use (cached outside the checkout)
 	@hack/kube/build.py
+	@hack/kube/build.py --helm
 
 # Exit code 3 means that there is no Go: then the end of the test run says what was not run.
 kube-if-possible:
 	@hack/kube/build.py || test $$? -eq 3
+	@hack/kube/build.py --helm || test $$? -eq 3
 
 pages: $(STAMP) ## write the tables of options and metrics into docs/
 	$(BIN)/python -m tests.cli.reference

@@ -8,7 +8,8 @@ built under another name and then renamed, with one builder at a time.
 
 The folder is printed as the last line; KUBEBUILDER_ASSETS, where set, is taken instead of it. It need
 have no more than the control plane's programs: tests of whole clusters then say what they miss.
-Exit code 3: there is no Go toolchain (new enough) to build with.
+With --helm all of this is about Helm, from hack/helm, in a folder of its own: a new Helm costs nobody the
+minutes of Kubernetes. Exit code 3: there is no Go toolchain (new enough) to build with.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 COREDNS = HERE.parent / "coredns"
+HELM = HERE.parent / "helm"
 KUBERNETES = "v1.36.4"
 ETCD_MODULES = {"etcd": "server", "etcdctl": "etcdctl", "etcdutl": "etcdutl"}
 CONTROL_PLANE_PROGRAMS = (*ETCD_MODULES, "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -77,26 +79,56 @@ def _step(program: str) -> Step:
     return Step(program, HERE, f"k8s.io/kubernetes/{folder}/{program}", _kubernetes_ldflags())
 
 
-STEPS = tuple(_step(program) for program in PROGRAMS)
+@dataclass(frozen=True)
+class Set:
+    """Programs that are built and kept together; `title` is for people, `name` the folder in the cache."""
+
+    title: str
+    name: str
+    steps: tuple[Step, ...]
+    sources: tuple[Path, ...]
+    assets: tuple[str, ...]
+    """What a folder named by KUBEBUILDER_ASSETS must have, to be taken instead; with none it never is."""
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        return tuple(step.program for step in self.steps)
+
+    def source_key(self) -> str:
+        """What the programs are made from, apart from the toolchain."""
+        digest = hashlib.sha256()
+        for source in self.sources:
+            digest.update(source.read_bytes())
+        for step in self.steps:
+            digest.update("\0".join(step.command(step.program)).encode())
+        return digest.hexdigest()[:16]
 
 
-def source_key() -> str:
-    """What the programs are made from, apart from the toolchain."""
-    digest = hashlib.sha256()
-    for module in (HERE, HERE / "etcd", COREDNS):
-        for name in ("go.mod", "go.sum"):
-            digest.update((module / name).read_bytes())
-    digest.update((COREDNS / "main.go").read_bytes())
-    for step in STEPS:
-        digest.update("\0".join(step.command(step.program)).encode())
-    return digest.hexdigest()[:16]
+def _pinned(*modules: Path) -> tuple[Path, ...]:
+    return tuple(module / name for module in modules for name in ("go.mod", "go.sum"))
 
 
-def go_version() -> str:
+KUBERNETES_SET = Set(
+    title=f"Kubernetes {KUBERNETES}",
+    name="kube",
+    steps=tuple(_step(program) for program in PROGRAMS),
+    sources=(*_pinned(HERE, HERE / "etcd", COREDNS), COREDNS / "main.go"),
+    assets=CONTROL_PLANE_PROGRAMS,
+)
+HELM_SET = Set(
+    title="Helm",
+    name="helm",
+    steps=(Step("helm", HELM, "helm.sh/helm/v4/cmd/helm", "-s -w"),),
+    sources=_pinned(HELM),
+    assets=(),
+)
+
+
+def go_version(wanted: Set) -> str:
     if shutil.which("go") is None:
+        instead = "; KUBEBUILDER_ASSETS may name a folder that has it" if wanted.assets else ""
         raise BuildError(
-            "Go is not installed (https://go.dev/dl, 1.26 or newer): cannot build the Kubernetes"
-            " programs; KUBEBUILDER_ASSETS may name a folder that has them.",
+            f"Go is not installed (https://go.dev/dl, 1.26 or newer): cannot build {wanted.title}{instead}.",
             NO_GO_EXIT_CODE,
         )
     asked = subprocess.run(["go", "env", "GOVERSION"], cwd=HERE, capture_output=True, text=True, check=False)
@@ -106,33 +138,38 @@ def go_version() -> str:
     return asked.stdout.strip()
 
 
-def cache_root() -> Path:
+def cache_root(wanted: Set) -> Path:
     own = os.environ.get("MCS_CACHE_DIR")
     if own:
-        return Path(own).absolute() / "kube"
+        return Path(own).absolute() / wanted.name
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "mcs-controller" / "kube"
+    return Path(base) / "mcs-controller" / wanted.name
 
 
-def missing_programs(folder: Path, wanted: Sequence[str] = PROGRAMS) -> list[str]:
-    return [name for name in wanted if not os.access(folder / name, os.X_OK)]
+def target_folder(wanted: Set) -> Path:
+    """Where the programs are once they are built."""
+    return cache_root(wanted) / f"{wanted.source_key()}-{go_version(wanted)}"
 
 
-def existing_folder() -> Path | None:
+def missing_programs(folder: Path, programs: Sequence[str]) -> list[str]:
+    return [name for name in programs if not os.access(folder / name, os.X_OK)]
+
+
+def existing_folder(wanted: Set) -> Path | None:
     """The folder of a build already made, even on a machine that has no Go itself."""
     try:
-        candidates = [cache_root() / f"{source_key()}-{go_version()}"]
+        candidates = [target_folder(wanted)]
     except BuildError:
-        candidates = sorted(cache_root().glob(f"{source_key()}-go*"), reverse=True)
-    return next((folder for folder in candidates if not missing_programs(folder)), None)
+        candidates = sorted(cache_root(wanted).glob(f"{wanted.source_key()}-go*"), reverse=True)
+    return next((folder for folder in candidates if not missing_programs(folder, wanted.programs)), None)
 
 
-def given_folder() -> Path | None:
+def given_folder(wanted: Set) -> Path | None:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if not assets:
+    if not assets or not wanted.assets:
         return None
     folder = Path(assets).absolute()
-    missing = missing_programs(folder, CONTROL_PLANE_PROGRAMS)
+    missing = missing_programs(folder, wanted.assets)
     if missing:
         raise BuildError(f"KUBEBUILDER_ASSETS={assets} has no {', '.join(missing)}")
     return folder
@@ -169,20 +206,19 @@ def build_step(step: Step, folder: Path) -> None:
     print(f"built {step.program:<24} {seconds:6.1f} s {size_mib:6.0f} MiB", flush=True)
 
 
-def build() -> Path:
-    root = cache_root()
-    version = go_version()
-    folder = root / f"{source_key()}-{version}"
+def build(wanted: Set) -> Path:
+    folder = target_folder(wanted)
+    root = folder.parent
     with only_builder(root):
-        if not missing_programs(folder):
+        if not missing_programs(folder, wanted.programs):
             return folder
         for abandoned in root.glob(".building-*"):
             shutil.rmtree(abandoned)
-        print(f"building Kubernetes {KUBERNETES} with {version} (minutes, once)", flush=True)
+        print(f"building {wanted.title} with {go_version(wanted)} (minutes, once)", flush=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".building-") as temporary:
             staged = Path(temporary) / "programs"
             staged.mkdir()
-            for step in STEPS:
+            for step in wanted.steps:
                 build_step(step, staged)
             shutil.rmtree(folder, ignore_errors=True)
             staged.rename(folder)
@@ -196,13 +232,15 @@ def main() -> int:
         action="store_true",
         help="build nothing: print where the programs are, or would be (exit code 1)",
     )
-    print_dir = parser.parse_args().print_dir
+    parser.add_argument("--helm", action="store_true", help="Helm, instead of the Kubernetes programs")
+    arguments = parser.parse_args()
+    wanted = HELM_SET if arguments.helm else KUBERNETES_SET
     try:
-        folder = given_folder() or existing_folder()
-        if folder is None and print_dir:
-            print(cache_root() / f"{source_key()}-{go_version()}")
+        folder = given_folder(wanted) or existing_folder(wanted)
+        if folder is None and arguments.print_dir:
+            print(target_folder(wanted))
             return 1
-        print(folder or build())
+        print(folder or build(wanted))
     except BuildError as error:
         print(f"hack/kube/build.py: {error}", file=sys.stderr)
         return error.exit_code

@@ -33,16 +33,8 @@ class Binaries:
 
 @functools.cache
 def locate_binaries() -> Binaries:
-    asked = subprocess.run(
-        [sys.executable, str(BUILD_SCRIPT), "--print-dir"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if asked.returncode != 0:
-        reason = asked.stderr.strip() or "the real Kubernetes programs are not built: run `make kube`"
-        raise BinariesMissingError(reason)
-    folder = Path(asked.stdout.strip())
+    """Raises BinariesMissingError."""
+    folder = _folder("the real Kubernetes programs are not built: run `make kube`")
     return Binaries(
         folder=folder,
         etcd=folder / "etcd",
@@ -52,3 +44,21 @@ def locate_binaries() -> Binaries:
         kube_controller_manager=folder / "kube-controller-manager",
         kubectl=folder / "kubectl",
     )
+
+
+@functools.cache
+def locate_helm() -> Path:
+    """The program. Raises BinariesMissingError."""
+    return _folder("Helm is not built: run `make kube`", "--helm") / "helm"
+
+
+def _folder(not_built: str, *options: str) -> Path:
+    asked = subprocess.run(
+        [sys.executable, str(BUILD_SCRIPT), "--print-dir", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode != 0:
+        raise BinariesMissingError(asked.stderr.strip() or not_built)
+    return Path(asked.stdout.strip())

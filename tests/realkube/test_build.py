@@ -51,8 +51,8 @@ class Machine:
             check=False,
         )
 
-    def folders(self) -> list[Path]:
-        return [path for path in (self.cache / "kube").iterdir() if path.is_dir()]
+    def folders(self, name: str = "kube") -> list[Path]:
+        return [path for path in (self.cache / name).iterdir() if path.is_dir()]
 
 
 @pytest.fixture
@@ -133,4 +133,28 @@ def test_kubebuilder_assets_without_a_whole_control_plane_are_refused_by_name(
     assert run.returncode == 1
     assert run.stderr == (
         f"hack/kube/build.py: KUBEBUILDER_ASSETS={tmp_path} has no kube-controller-manager\n"
+    )
+
+
+def test_helm_is_built_apart_from_the_rest_and_kept_in_a_folder_of_its_own(machine: Machine) -> None:
+    machine.install_go()
+    run = machine.build("--helm")
+    assert run.returncode == 0, run.stderr
+    assert [line.split()[1] for line in run.stdout.splitlines()[1:-1]] == ["helm"]
+    (folder,) = machine.folders("helm")
+    assert run.stdout.splitlines()[-1] == str(folder)
+    assert [path.name for path in folder.iterdir()] == ["helm"]
+    assert machine.build("--print-dir").returncode == 1
+    assert machine.build("--helm").stdout == f"{folder}\n"
+
+
+def test_kubebuilder_assets_are_not_asked_for_helm(machine: Machine, tmp_path: Path) -> None:
+    machine.install_go()
+    machine.environment["KUBEBUILDER_ASSETS"] = str(tmp_path)
+    assert machine.build("--helm").returncode == 0
+    assert len(machine.folders("helm")) == 1
+    machine.environment["PATH"] = ""
+    machine.environment["MCS_CACHE_DIR"] = str(tmp_path / "empty")
+    assert machine.build("--helm").stderr == (
+        "hack/kube/build.py: Go is not installed (https://go.dev/dl, 1.26 or newer): cannot build Helm.\n"
     )
