@@ -9,7 +9,6 @@ from typing import Any, Final
 
 _HERE: Final = Path(__file__).resolve().parent
 _CHARTS: Final = (_HERE / "charts", _HERE.parents[1] / "charts")
-_CHART_OF: Final = {"broker-reader": "mcs-broker", "broker-member": "mcs-broker"}
 
 
 def rules_of(role: str) -> list[dict[str, Any]]:
@@ -17,7 +16,7 @@ def rules_of(role: str) -> list[dict[str, Any]]:
     # Here, since the options of all commands name the components: a DNS server needs no YAML in its memory.
     import yaml
 
-    chart = _CHART_OF.get(role, "mcs-controller")
+    chart = "mcs-broker" if role.startswith("broker-") else "mcs-controller"
     for charts in _CHARTS:
         file = charts / chart / "files" / "rules" / f"{role}.yaml"
         if file.is_file():

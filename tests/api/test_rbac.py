@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP
 from mcs_controller.cli.main import main
 from mcs_controller.install.rights import COMPONENTS, NAMESPACE, rights_of
@@ -24,10 +25,9 @@ def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
 
 
 def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
-    names = ("agent", "agent-lease", "agent-properties", "dns", "viewer", "editor")
+    names = ("agent", "agent-lease", "agent-properties", "crds", "dns", "viewer", "editor")
     assert {(path.parents[2].name, path.stem) for path in RULES} == {
-        ("mcs-broker", "broker-member"),
-        ("mcs-broker", "broker-reader"),
+        *(("mcs-broker", name) for name in ("broker-crds", "broker-member", "broker-reader")),
         *(("mcs-controller", name) for name in names),
     }
 
@@ -55,10 +55,20 @@ def test_a_role_that_there_is_not_is_an_error() -> None:
         rules_of("agents")
 
 
-def test_each_rule_reaches_some_component() -> None:
+def test_each_rule_reaches_some_component_or_the_job_that_installs_the_kinds() -> None:
     given = [role["rules"] for component in COMPONENTS for role in roles(component)]
-    assert [path.stem for path in RULES if rules_of(path.stem) not in given] == []
-    assert len(given) == len(RULES)
+    of_jobs = [path.stem for path in RULES if rules_of(path.stem) not in given]
+    assert of_jobs == ["broker-crds", "crds"]
+    assert len(given) == len(RULES) - len(of_jobs)
+
+
+@pytest.mark.parametrize(("role", "group"), [("crds", MCS_GROUP), ("broker-crds", BROKER_GROUP)])
+def test_the_job_that_installs_the_kinds_changes_those_and_no_others(role: str, group: str) -> None:
+    named, create = rules_of(role)
+    ours = {crd["metadata"]["name"] for crd in all_crds() if crd["spec"]["group"] == group}
+    assert (set(named["resourceNames"]), named["verbs"]) == (ours, ["get", "update"])
+    assert create["verbs"] == ["create"]
+    assert {right.resource for right in granted_by(role)} == {"customresourcedefinitions"}
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

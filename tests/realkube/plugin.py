@@ -12,10 +12,11 @@ import functools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.realkube.binaries import BinariesMissingError, locate_binaries
+from tests.realkube.binaries import BinariesMissingError, locate_binaries, locate_helm
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
 from tests.realkube.credentials import new_credential
@@ -24,7 +25,8 @@ from tests.realkube.workloads import namespace_in
 MARK = "realkube"
 MEMBERS = ("east", "west", "north")
 BROKER = "broker"
-FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace"})
+HELM_FIXTURE = "helm_program"
+FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace", HELM_FIXTURE})
 _skipped = pytest.StashKey[Counter[str]]()
 _not_run = pytest.StashKey[Counter[str]]()
 
@@ -75,6 +77,12 @@ def real_clusterset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCl
         clusterset.stop()
 
 
+@pytest.fixture(scope="session")
+def helm_program() -> Path:
+    """Helm, for tests of the charts."""
+    return locate_helm()
+
+
 @pytest.fixture
 def real_cluster(real_clusterset: RealClusterset) -> ControlPlane:
     """For tests that need only one (dual-stack) cluster."""
@@ -107,6 +115,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     reason = why_not()
     if reason is not None:
         do_not_run(item, "real control planes", reason)
+    if HELM_FIXTURE in getattr(item, "fixturenames", ()):
+        try:
+            locate_helm()
+        except BinariesMissingError as missing:
+            do_not_run(item, "Helm", str(missing))
 
 
 def do_not_run(item: pytest.Item, what: str, reason: str) -> None:

@@ -1,0 +1,135 @@
+{{/* What all objects carry, and by which Deployments and Services find their pods: these never change. */}}
+{{- define "mcs.selector" -}}
+app.kubernetes.io/name: mcs-controller
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "mcs.labels" -}}
+{{ include "mcs.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "mcs.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod has; root and the component's values. A Service's environment variables (MCS_DNS_PORT for a Service
+mcs-dns) would look like options. */}}
+{{- define "mcs.pod" -}}
+enableServiceLinks: false
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+securityContext:
+  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Replicas apart, as far as there are nodes and zones; each version of a Deployment by itself, or a rolling update would
+fill the nodes unevenly. */}}
+{{- define "mcs.spread" -}}
+topologySpreadConstraints:
+  {{- with .values.topologySpreadConstraints }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
+  {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: ScheduleAnyway
+    matchLabelKeys: [pod-template-hash]
+    labelSelector:
+      matchLabels:
+        {{- include "mcs.selector" $ | nindent 8 }}
+  {{- end }}
+  {{- end }}
+{{- end }}
+
+{{/* The options of a command, as environment variables: heartbeatIntervalSeconds is MCS_HEARTBEAT_INTERVAL_SECONDS. What
+is empty is left to the program. */}}
+{{- define "mcs.env" -}}
+{{- range $name, $value := . }}
+{{- $text := "" }}
+{{- if kindIs "slice" $value }}
+{{- $text = join "," $value }}
+{{- else if kindIs "string" $value }}
+{{- $text = $value }}
+{{- else if not (kindIs "invalid" $value) }}
+{{- $text = toJson $value }}
+{{- end }}
+{{- if $text }}
+- name: MCS_{{ snakecase $name | upper }}
+  value: {{ $text | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The port of ADDRESS:PORT. */}}
+{{- define "mcs.port" -}}
+{{- regexFind "[0-9]+$" . -}}
+{{- end }}
+
+{{- define "mcs.probes" -}}
+livenessProbe:
+  httpGet: {path: /healthz, port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+readinessProbe:
+  httpGet: {path: /readyz, port: http}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+{{- end }}
+
+{{- define "mcs.lease-namespace" -}}
+{{- .Values.agent.config.leaseNamespace | default .Release.Namespace -}}
+{{- end }}
+
+{{/* Whether the agent runs the controller `properties`, as --controllers has it: "true" or nothing. */}}
+{{- define "mcs.properties" -}}
+{{- $chosen := false }}
+{{- $words := .Values.agent.config.controllers | default (list "*") }}
+{{- if hasPrefix "-" (first $words) }}
+{{- $words = prepend $words "*" }}
+{{- end }}
+{{- range $words }}
+{{- if has . (list "*" "properties") }}
+{{- $chosen = true }}
+{{- else if eq . "-properties" }}
+{{- $chosen = false }}
+{{- end }}
+{{- end }}
+{{- if $chosen }}true{{ end }}
+{{- end }}
+
+{{/* Before install and upgrade, in the order of the weights, and gone afterwards; a Job that failed stays, with its log. */}}
+{{- define "mcs.hook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ quote . }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}

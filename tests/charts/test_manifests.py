@@ -1,0 +1,433 @@
+"""What the charts make of values: least rights, restricted pods, and options that reach the program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from mcs_controller.cli.options import add_options, options_of, read_options
+from mcs_controller.cli.settings import AgentSettings, DnsSettings
+from mcs_controller.install.rights import COMPONENTS, rights_of
+from mcs_controller.install.rules import rules_of
+from mcs_controller.options import Option
+from tests.charts.rendering import (
+    BROKER,
+    CHARTS,
+    MEMBER,
+    NAMESPACE,
+    JsonObject,
+    default_values,
+    helm,
+    is_hook,
+    of_kind,
+    one_of_kind,
+    pod_templates,
+    render,
+    template,
+)
+from tests.charts.values import BROKER_CASES, CASES, DIGEST, EVERYTHING, MINIMAL, OPENSHIFT
+
+pytestmark = pytest.mark.usefixtures("helm_program")
+
+ALL_CASES = [
+    *((MEMBER, name, values) for name, values in CASES.items()),
+    *((BROKER, name, values) for name, values in BROKER_CASES.items()),
+]
+EVERY_CASE = pytest.mark.parametrize(
+    ("chart", "values"),
+    [(chart, values) for chart, _, values in ALL_CASES],
+    ids=[f"{chart}-{name}" for chart, name, _ in ALL_CASES],
+)
+SETTINGS = {"agent": AgentSettings, "dns": DnsSettings}
+LABELS = {"app.kubernetes.io/name": "mcs-controller", "app.kubernetes.io/instance": "mcs"}
+
+
+@pytest.mark.parametrize("chart", [MEMBER, BROKER])
+def test_helm_finds_nothing_to_complain_about(chart: str) -> None:
+    for values in (CASES if chart == MEMBER else BROKER_CASES).values():
+        ended = helm("lint", "--strict", CHARTS / chart, "--values", "-", stdin=json.dumps(values))
+        assert ended.exit_code == 0, ended.stdout + ended.stderr
+        assert "[WARNING]" not in ended.stdout
+
+
+@EVERY_CASE
+def test_no_object_is_there_twice_and_all_are_in_the_releases_namespace(
+    chart: str, values: JsonObject
+) -> None:
+    found = render(chart, values, namespace="elsewhere")
+    names = [(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in found]
+    assert len(set(names)) == len(names)
+    allowed = {None, "elsewhere", "leases", "mcs-member-east", "mcs-member-west-1"}
+    assert {namespace for _, namespace, _ in names} <= allowed
+    assert all(
+        subject["namespace"] in ("elsewhere", *allowed)
+        for one in found
+        for subject in one.get("subjects", ())
+    )
+
+
+@EVERY_CASE
+def test_all_pods_have_the_same_image(chart: str, values: JsonObject) -> None:
+    images = {
+        container["image"] for pod in pod_templates(render(chart, values)) for container in containers(pod)
+    }
+    assert len(images) <= 1
+    if values is EVERYTHING:
+        assert images == {f"example.com/mcs-controller@{DIGEST}"}
+
+
+def containers(pod: JsonObject) -> Iterator[JsonObject]:
+    yield from pod["spec"]["containers"]
+    yield from pod["spec"].get("initContainers", ())
+
+
+@EVERY_CASE
+def test_all_pods_keep_to_the_restricted_pod_security_level(chart: str, values: JsonObject) -> None:
+    for pod in pod_templates(render(chart, values)):
+        spec = pod["spec"]
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert spec["enableServiceLinks"] is False
+        kinds = {kind for volume in spec.get("volumes", ()) for kind in volume if kind != "name"}
+        assert kinds <= {"secret", "emptyDir"}
+        for container in containers(pod):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert all(port["containerPort"] >= 1024 for port in container.get("ports", ()))
+            assert "hostPort" not in str(container)
+
+
+@EVERY_CASE
+def test_no_role_has_a_wildcard_and_a_secret_is_read_by_its_name_or_not_at_all(
+    chart: str, values: JsonObject
+) -> None:
+    for role in of_kind(render(chart, values), "ClusterRole", "Role"):
+        for rule in role["rules"]:
+            assert "*" not in str(rule)
+            assert "secrets" not in rule["resources"] or rule["resourceNames"]
+            assert not {"escalate", "bind", "impersonate", "deletecollection"} & set(rule["verbs"])
+
+
+def without_labels(one: JsonObject) -> JsonObject:
+    metadata = {name: one["metadata"][name] for name in ("name", "namespace") if name in one["metadata"]}
+    aggregated = {
+        key: value for key, value in one["metadata"].get("labels", {}).items() if "aggregate-to" in key
+    }
+    return {**one, "metadata": {**metadata, **({"labels": aggregated} if aggregated else {})}}
+
+
+def by_name(objects: list[JsonObject]) -> list[JsonObject]:
+    return sorted(objects, key=lambda one: (one["kind"], one["metadata"]["name"]))
+
+
+RIGHTS_KINDS = ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
+
+
+def test_the_charts_give_the_rights_that_the_command_prints_and_no_others() -> None:
+    rendered = [
+        without_labels(one)
+        for one in of_kind([*render(MEMBER, {}), *render(BROKER, {})], *RIGHTS_KINDS)
+        if not is_hook(one)
+    ]
+    printed = of_kind(rights_of(*COMPONENTS), *RIGHTS_KINDS)
+    assert by_name(rendered) == by_name(printed)
+
+
+@pytest.mark.parametrize(("chart", "name"), [(MEMBER, "mcs-crds"), (BROKER, "mcs-broker-crds")])
+def test_the_job_that_installs_the_kinds_has_its_own_rights_and_goes_with_them(chart: str, name: str) -> None:
+    hooks = [one for one in render(chart, {}) if is_hook(one)]
+    assert {one["kind"] for one in hooks} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job"}
+    assert {one["metadata"]["name"] for one in hooks} == {name}
+    for one in hooks:
+        annotations = one["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "pre-install,pre-upgrade"
+        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    order = {one["kind"]: int(one["metadata"]["annotations"]["helm.sh/hook-weight"]) for one in hooks}
+    assert order["ServiceAccount"] < order["Job"] > order["ClusterRoleBinding"] > order["ClusterRole"]
+    assert one_of_kind(hooks, "ClusterRole", name)["rules"] == rules_of(name.removeprefix("mcs-"))
+    (container,) = one_of_kind(hooks, "Job", name)["spec"]["template"]["spec"]["containers"]
+    role = "broker" if chart == BROKER else "member"
+    assert [*container["command"], *container["args"]] == [
+        "mcs-controller", "crds", "--apply", "--for", role,
+    ]  # fmt: skip
+    assert [one for one in render(chart, {"crds": {"install": False}}) if is_hook(one)] == []
+
+
+def test_rights_follow_what_runs() -> None:
+    names = {one["metadata"]["name"] for one in of_kind(render(MEMBER, MINIMAL), *RIGHTS_KINDS)}
+    assert names == {"mcs-agent", "mcs-dns"}
+    assert of_kind(render(MEMBER, MINIMAL), "Role", "RoleBinding") == []
+    everything = render(MEMBER, EVERYTHING)
+    lease, _ = one_of_kind(everything, "Role", "mcs-agent")["rules"]
+    assert lease["resourceNames"] == ["east.agent"]
+    extra = EVERYTHING["rbac"]["agentExtraRules"]
+    assert one_of_kind(everything, "ClusterRole", "mcs-agent")["rules"] == [*rules_of("agent"), *extra]
+    role = one_of_kind(render(MEMBER, OPENSHIFT), "Role", "mcs-agent")
+    assert role["metadata"]["namespace"] == "leases"
+
+
+@pytest.mark.parametrize(
+    ("words", "has_them"),
+    [
+        ([], True),
+        (["*"], True),
+        (["services"], False),
+        (["services", "properties"], True),
+        (["-properties"], False),
+        (["*", "-properties"], False),
+        (["-services"], True),
+        (["-properties", "*"], True),
+    ],
+)
+def test_the_rights_of_a_controller_are_there_if_it_runs(words: list[str], has_them: bool) -> None:
+    found = render(MEMBER, {"agent": {"config": {"controllers": words}}})
+    names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
+    assert ("mcs-agent-properties" in names) == has_them
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_what_finds_pods_never_changes_and_finds_those_of_one_component(values: JsonObject) -> None:
+    found = render(MEMBER, values)
+    pods = {
+        one["metadata"]["name"].removeprefix("mcs-"): one["spec"]["template"]["metadata"]["labels"]
+        for one in of_kind(found, "Deployment", "Job")
+    }
+    for component in ("agent", "dns"):
+        wanted = {**LABELS, "app.kubernetes.io/component": component}
+        deployment = one_of_kind(found, "Deployment", f"mcs-{component}")
+        assert deployment["spec"]["selector"] == {"matchLabels": wanted}
+        selecting = [
+            one["spec"]["selector"].get("matchLabels", one["spec"]["selector"])
+            for one in of_kind(found, "Service", "PodDisruptionBudget")
+            if one["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        ]
+        selecting += [
+            one["spec"]["podSelector"]["matchLabels"]
+            for one in of_kind(found, "NetworkPolicy")
+            if one["metadata"]["name"] == f"mcs-{component}"
+        ]
+        assert selecting
+        assert all(one == wanted for one in selecting)
+        assert [name for name, labels in pods.items() if wanted.items() <= labels.items()] == [component]
+
+
+def environment(found: list[JsonObject], command: str) -> dict[str, str]:
+    deployment = one_of_kind(found, "Deployment", f"mcs-{command}")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert [*container["command"], *container["args"]] == ["mcs-controller", command]
+    return {one["name"]: one["value"] for one in container["env"]}
+
+
+def settings_in_pod(found: list[JsonObject], command: str) -> Any:
+    """What the program itself reads from the pod's environment."""
+    parser = argparse.ArgumentParser()
+    add_options(parser, SETTINGS[command])
+    return read_options(SETTINGS[command], parser.parse_args([]), environment(found, command))
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_by_default_a_pod_runs_with_the_programs_defaults(command: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_options(parser, SETTINGS[command])
+    own = {
+        "agent": {"MCS_BROKER_KUBECONFIG": "/etc/mcs-controller/broker/kubeconfig"},
+        "dns": {"MCS_LISTEN": ":1053"},
+    }
+    wanted: Any = read_options(SETTINGS[command], parser.parse_args([]), own[command])
+    assert settings_in_pod(render(MEMBER, {}), command) == wanted
+
+
+def another(option: Option, default: Any) -> Any:
+    """A value that is not the default, as an operator would write it."""
+    special = {
+        "deadMemberPolicy": "keep",
+        "logLevel": "debug",
+        "logFormat": "text",
+        "http": "127.0.0.1:9999",
+        "listen": ["10.0.0.1:5353", "[::1]:5353"],
+        "controllers": ["*", "-properties"],
+        "importReservedNamespaces": ["default", "kube-system"],
+        "fuseShare": 0.25,
+        # As a float this would be 1e+08.
+        "memberMaxServices": 100000000,
+    }
+    if option.chart_value in special:
+        return special[option.chart_value]
+    if option.repeatable:
+        return ["one", "two"]
+    if isinstance(default, bool):
+        return not default
+    return default + 1 if isinstance(default, int) else "some-thing"
+
+
+@pytest.mark.parametrize("command", SETTINGS)
+def test_every_value_reaches_the_program_by_its_environment_variable(command: str) -> None:
+    defaults = default_values(MEMBER)[command]["config"]
+    options = options_of(SETTINGS[command])
+    chosen = {one.chart_value: another(one, defaults[one.chart_value]) for one in options}
+    found = environment(render(MEMBER, {command: {"config": chosen, "replicas": 1}}), command)
+    for one in options:
+        value = chosen[one.chart_value]
+        assert value != defaults[one.chart_value], one
+        text = ",".join(value) if isinstance(value, list) else str(value)
+        assert found[one.env] == (text.lower() if isinstance(value, bool) else text)
+    assert set(found) == {one.env for one in options}
+
+
+def test_a_pod_finds_the_brokers_kubeconfig_where_it_looks_for_it() -> None:
+    for values, secret, path in (
+        ({}, "mcs-broker", "/etc/mcs-controller/broker/kubeconfig"),
+        (EVERYTHING, "east-on-broker", "/etc/mcs-controller/broker/config"),
+    ):
+        found = render(MEMBER, values)
+        pod = one_of_kind(found, "Deployment", "mcs-agent")["spec"]["template"]["spec"]
+        volume = next(one for one in pod["volumes"] if one["name"] == "broker")
+        assert volume["secret"] == {"secretName": secret, "defaultMode": 0o440}
+        mount = next(one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "broker")
+        assert path.startswith(mount["mountPath"] + "/")
+        assert "subPath" not in mount
+        assert environment(found, "agent")["MCS_BROKER_KUBECONFIG"] == path
+    own = one_of_kind(render(MEMBER, OPENSHIFT), "Deployment", "mcs-agent")["spec"]["template"]["spec"]
+    assert "volumes" not in own
+
+
+def test_replicas_are_spread_and_drained_one_at_a_time() -> None:
+    found = render(MEMBER, {})
+    for component in ("agent", "dns"):
+        spec = one_of_kind(found, "Deployment", f"mcs-{component}")["spec"]
+        assert spec["replicas"] >= 2
+        assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+        spread = spec["template"]["spec"]["topologySpreadConstraints"]
+        keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+        assert [one["topologyKey"] for one in spread] == keys
+        assert all(one["labelSelector"] == spec["selector"] for one in spread)
+        budget = one_of_kind(found, "PodDisruptionBudget", f"mcs-{component}")["spec"]
+        assert (budget["maxUnavailable"], budget["selector"]) == (1, spec["selector"])
+    assert of_kind(render(MEMBER, MINIMAL), "PodDisruptionBudget") == []
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_the_dns_service_has_both_protocols_and_leads_to_where_the_server_listens(values: JsonObject) -> None:
+    found = render(MEMBER, values)
+    service = one_of_kind(found, "Service", "mcs-dns")["spec"]
+    assert {(one["protocol"], one["port"]) for one in service["ports"]} == {("UDP", 53), ("TCP", 53)}
+    pod = one_of_kind(found, "Deployment", "mcs-dns")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    ports = {(one["name"], one["protocol"]): one["containerPort"] for one in container["ports"][:2]}
+    listened = {port for _, port in settings_in_pod(found, "dns").dns.listen}
+    for one in service["ports"]:
+        assert {ports[one["targetPort"], one["protocol"]]} == listened
+    assert pod["terminationGracePeriodSeconds"] >= settings_in_pod(found, "dns").drain_seconds + 25
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES)
+def test_probes_and_metrics_ask_where_the_program_serves_them(values: JsonObject) -> None:
+    found = render(MEMBER, values)
+    for command in SETTINGS:
+        pod = one_of_kind(found, "Deployment", f"mcs-{command}")["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        ports = {one["name"]: one["containerPort"] for one in container["ports"]}
+        assert ports["http"] == settings_in_pod(found, command).http.port
+        assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+        assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+        metrics = one_of_kind(found, "Service", f"mcs-{command}-metrics")["spec"]
+        assert metrics["ports"][0]["targetPort"] == "http"
+        assert metrics["publishNotReadyAddresses"] is True
+        if values is not MINIMAL:
+            allowed = one_of_kind(found, "NetworkPolicy", f"mcs-{command}")["spec"]["ingress"]
+            named = {port["port"] for rule in allowed for port in rule["ports"]}
+            assert named == set(ports)
+
+
+def test_what_prometheus_and_grafana_take_is_made_of_the_charts_files() -> None:
+    assert of_kind(render(MEMBER, {}), "ServiceMonitor", "PrometheusRule", "ConfigMap") == []
+    found = render(MEMBER, EVERYTHING)
+    monitor = one_of_kind(found, "ServiceMonitor", "mcs-controller")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["relabelings"] == [{"targetLabel": "cluster", "replacement": "east"}]
+    selected = monitor["spec"]["selector"]["matchLabels"].items()
+    services = [one for one in of_kind(found, "Service") if selected <= one["metadata"]["labels"].items()]
+    with_port = [
+        one for one in services if endpoint["port"] in {port["name"] for port in one["spec"]["ports"]}
+    ]
+    assert {one["metadata"]["name"] for one in with_port} == {"mcs-agent-metrics", "mcs-dns-metrics"}
+
+    files = CHARTS / MEMBER / "files"
+    rule = one_of_kind(found, "PrometheusRule", "mcs-controller")
+    assert rule["spec"] == yaml.safe_load((files / "alerts.yaml").read_text())
+    dashboard = one_of_kind(found, "ConfigMap", "mcs-controller-dashboard")
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    ((name, text),) = dashboard["data"].items()
+    assert name.endswith(".json")
+    assert json.loads(text) == json.loads((files / "dashboard.json").read_text())
+
+
+def test_a_member_of_the_broker_gets_what_only_it_may_use() -> None:
+    found = render(BROKER, BROKER_CASES["members"])
+    for member in ("east", "west-1"):
+        namespace = f"mcs-member-{member}"
+        kept = one_of_kind(found, "Namespace", namespace)["metadata"]["annotations"]
+        assert kept == {"helm.sh/resource-policy": "keep"}
+        account = {"kind": "ServiceAccount", "name": "member", "namespace": namespace}
+        reader = one_of_kind(found, "ClusterRoleBinding", namespace)
+        assert (reader["roleRef"]["name"], reader["subjects"]) == ("mcs-broker-reader", [account])
+        (writer,) = (
+            one for one in of_kind(found, "RoleBinding") if one["metadata"]["namespace"] == namespace
+        )
+        assert (writer["roleRef"]["name"], writer["subjects"]) == ("mcs-broker-member", [account])
+    writers = {one["roleRef"]["name"] for one in of_kind(found, "ClusterRoleBinding") if not is_hook(one)}
+    assert writers == {"mcs-broker-reader"}
+
+
+REFUSED = [
+    (MEMBER, {"agents": {}}, "'agents' not allowed"),
+    (MEMBER, {"agent": {"config": {"clusterID": "east"}}}, "'clusterID' not allowed"),
+    (
+        MEMBER,
+        {"agent": {"config": {"clusterId": "East_1"}}},
+        "at '/agent/config/clusterId': 'East_1' does not match",
+    ),
+    (MEMBER, {"agent": {"config": {"clusterId": "e" * 53}}}, "at '/agent/config/clusterId'"),
+    (MEMBER, {"agent": {"config": {"deadMemberPolicy": "drop"}}}, "value must be one of 'withdraw', 'keep'"),
+    (MEMBER, {"agent": {"config": {"fuseShare": 2}}}, "at '/agent/config/fuseShare': maximum: got 2, want 1"),
+    (MEMBER, {"agent": {"config": {"heartbeatIntervalSeconds": "10s"}}}, "got string, want number"),
+    (MEMBER, {"agent": {"replicas": 0}}, "at '/agent/replicas': minimum: got 0, want 1"),
+    (MEMBER, {"agent": {"config": {"leaderElect": False}}}, "set agent.replicas to 1"),
+    (MEMBER, {"dns": {"config": {"listen": []}}}, "at '/dns/config/listen'"),
+    (MEMBER, {"dns": {"config": {"listen": ["10.0.0.1:53", "[::1]:54"]}}}, "more than one port"),
+    (MEMBER, {"dns": {"service": {"ipFamilyPolicy": "DualStack"}}}, "at '/dns/service/ipFamilyPolicy'"),
+    (MEMBER, {"image": {"digest": "latest"}}, "at '/image/digest'"),
+    (BROKER, {"members": ["East"]}, "at '/members/0'"),
+    (BROKER, {"members": ["east", "east"]}, "at '/members'"),
+]
+
+
+@pytest.mark.parametrize(("chart", "values", "said"), REFUSED, ids=[said for _, _, said in REFUSED])
+def test_bad_values_are_refused_with_the_place_and_the_reason(
+    chart: str, values: JsonObject, said: str
+) -> None:
+    ended = template(chart, values)
+    assert ended.exit_code != 0
+    assert said in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_the_notes_say_what_comes_next() -> None:
+    told = template(MEMBER, {}, notes=True).stdout
+    assert "agent.config.clusterId is empty" in told
+    assert "get secret mcs-broker" in told
+    assert f"mcs-controller dns install --dns-service {NAMESPACE}/mcs-dns --dry-run" in told
+    other = template(MEMBER, EVERYTHING | {"dns": {"config": {"zone": "set.example"}}}, notes=True).stdout
+    assert "clusterId is empty" not in other
+    assert "--zone set.example" in other
+    assert "kind: MemberCluster" in template(BROKER, BROKER_CASES["members"], notes=True).stdout

@@ -1,0 +1,180 @@
+"""A real kube-apiserver takes what the charts make, and holds it to the restricted Pod Security level."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from mcs_controller.api.crd import all_crds
+from tests.charts.rendering import (
+    BROKER,
+    CHARTS,
+    MEMBER,
+    JsonObject,
+    helm,
+    is_hook,
+    of_kind,
+    pod_templates,
+    render,
+)
+from tests.charts.values import BROKER_CASES, CASES
+from tests.cli.program import run
+from tests.realkube.controlplane import ControlPlane, KubectlError
+
+pytestmark = [pytest.mark.realkube, pytest.mark.usefixtures("helm_program")]
+
+NO_NAMESPACE = ("ClusterRole", "ClusterRoleBinding", "Namespace")
+MONITORING = ("ServiceMonitor", "PrometheusRule")
+"""Kinds of the Prometheus operator, which this API server does not have."""
+
+
+async def restricted_namespace(plane: ControlPlane, name: str) -> None:
+    labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+    metadata = {"name": name, "labels": labels}
+    await plane.call("POST", "/api/v1/namespaces", {"metadata": metadata})
+
+
+async def dry_run(plane: ControlPlane, objects: list[JsonObject]) -> str:
+    """What the API server says of them; raises if it refuses one, or does not know a field."""
+    command = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-")
+    done = await plane.kubectl(*command, stdin=yaml.safe_dump_all(objects))
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_an_api_server_takes_every_manifest_of_a_member(empty_cluster: ControlPlane, name: str) -> None:
+    namespace = f"mcs-{uuid4().hex[:8]}"
+    await restricted_namespace(empty_cluster, namespace)
+    found = render(MEMBER, CASES[name], namespace=namespace)
+    if name == "openshift":
+        await empty_cluster.kubectl("create", "namespace", "leases")
+    known = [one for one in found if one["kind"] not in MONITORING]
+    told = await dry_run(empty_cluster, known)
+    assert len(told.splitlines()) == len(known)
+
+
+@pytest.mark.parametrize("name", BROKER_CASES)
+async def test_an_api_server_takes_every_manifest_of_a_broker(empty_cluster: ControlPlane, name: str) -> None:
+    namespace = f"mcs-{uuid4().hex[:8]}"
+    await restricted_namespace(empty_cluster, namespace)
+    found = render(BROKER, BROKER_CASES[name], namespace=namespace)
+    for made in of_kind(found, "Namespace"):
+        await empty_cluster.kubectl("create", "namespace", made["metadata"]["name"])
+    told = await dry_run(empty_cluster, found)
+    assert len(told.splitlines()) == len(found)
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_pods_are_let_into_a_restricted_namespace(empty_cluster: ControlPlane, name: str) -> None:
+    namespace = f"mcs-{uuid4().hex[:8]}"
+    await restricted_namespace(empty_cluster, namespace)
+    found = render(MEMBER, CASES[name], namespace=namespace)
+    for account in of_kind(found, "ServiceAccount"):
+        made = {"metadata": {"name": account["metadata"]["name"]}}
+        await empty_cluster.call("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", made)
+    pods = [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {**template["metadata"], "name": f"pod-{number}", "namespace": namespace},
+            "spec": template["spec"],
+        }
+        for number, template in enumerate(pod_templates(found))
+    ]
+    told = await dry_run(empty_cluster, pods)
+    assert told.splitlines() == [
+        f"pod/pod-{number} serverside-applied (server dry run)" for number in range(len(pods))
+    ]
+    with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
+        await dry_run(empty_cluster, [{**pods[0], "spec": {**pods[0]["spec"], "securityContext": {}}}])
+
+
+async def everything(plane: ControlPlane) -> dict[tuple[str, str, str], str]:
+    """Each object that the API server has, with its resource version, apart from its own that come and go."""
+    listed = await plane.kubectl("api-resources", "--verbs=list", "--output=name")
+    passing = ("events", "leases.coordination", "componentstatuses")
+    names = [one for one in listed.stdout.split() if not one.startswith(passing)]
+    found = json.loads((await plane.kubectl("get", ",".join(names), "-A", "--output=json")).stdout)
+    return {
+        (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]): one["metadata"][
+            "resourceVersion"
+        ]
+        for one in found["items"]
+    }
+
+
+@pytest.mark.parametrize("chart", [MEMBER, BROKER])
+async def test_a_second_install_changes_nothing_and_an_uninstall_leaves_nothing(
+    empty_cluster: ControlPlane, chart: str
+) -> None:
+    """Without the hooks: no node here could run their Job."""
+    namespace = f"mcs-{uuid4().hex[:8]}"
+    await restricted_namespace(empty_cluster, namespace)
+    where = ("--namespace", namespace, "--kubeconfig", empty_cluster.kubeconfig())
+
+    async def done(*command: str | Path) -> None:
+        ended = await asyncio.to_thread(helm, *command, *where)
+        assert ended.exit_code == 0, ended.stderr
+
+    before = await everything(empty_cluster)
+    await done("install", "mcs", CHARTS / chart, "--no-hooks")
+    installed = await everything(empty_cluster)
+    made = {(one["kind"], one["metadata"]["name"]) for one in render(chart, {}) if not is_hook(one)}
+    assert made <= {(kind, name) for kind, _, name in set(installed) - set(before)}
+
+    await done("upgrade", "mcs", CHARTS / chart, "--no-hooks")
+    upgraded = await everything(empty_cluster)
+    assert {key: upgraded[key] for key in installed if key[0] != "Secret"} == {
+        key: version for key, version in installed.items() if key[0] != "Secret"
+    }
+    await done("uninstall", "mcs", "--no-hooks")
+    assert set(await everything(empty_cluster)) == set(before)
+
+
+@pytest.mark.parametrize(("chart", "role"), [(MEMBER, "member"), (BROKER, "broker")])
+async def test_the_job_can_do_its_work_and_needs_every_rule_for_it(
+    empty_cluster: ControlPlane, chart: str, role: str
+) -> None:
+    namespace = f"mcs-{uuid4().hex[:8]}"
+    await restricted_namespace(empty_cluster, namespace)
+    hooks = [one for one in render(chart, {}, namespace=namespace) if is_hook(one) and one["kind"] != "Job"]
+    await empty_cluster.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(hooks))
+    (account,) = (one["metadata"]["name"] for one in of_kind(hooks, "ServiceAccount"))
+    kubeconfig = await empty_cluster.service_account_kubeconfig(namespace, account)
+    command = ("crds", "--apply", "--for", role, "--kubeconfig", kubeconfig)
+    names = [
+        crd["metadata"]["name"]
+        for crd in all_crds()
+        if crd["spec"]["group"].startswith("broker.") == (role == "broker")
+    ]
+
+    installed = await run(*command)
+    assert installed.exit_code == 0, installed.stderr
+    assert installed.stdout.splitlines() == [f"{name}: installed" for name in names]
+    label = next(
+        key
+        for crd in all_crds()
+        if crd["metadata"]["name"] == names[0]
+        for key in crd["metadata"]["labels"]
+        if key.endswith("crd-schema-revision")
+    )
+    await empty_cluster.kubectl("label", "--overwrite", "crd", names[0], f"{label}-")
+    updated = await run(*command)
+    assert updated.exit_code == 0, updated.stderr
+    assert f"{names[0]}: updated" in updated.stdout
+
+    (granted,) = of_kind(hooks, "ClusterRole")
+    await empty_cluster.kubectl("label", "crd", names[0], f"{label}-")
+    await empty_cluster.kubectl("delete", "crd", names[1])
+    for number in range(len(granted["rules"])):
+        less = {**granted, "rules": [rule for at, rule in enumerate(granted["rules"]) if at != number]}
+        await empty_cluster.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(less))
+        refused = await run(*command)
+        assert refused.exit_code == 1
+        assert "forbidden" in refused.stderr
