@@ -27,9 +27,9 @@ from mcs_controller.install.joining import agreed_id, check_free, check_same_mem
 from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
 from mcs_controller.install.objects import SECRET, SECRET_KEY, join_objects
 from mcs_controller.install.planning import JsonObject, Wanted
-from mcs_controller.install.tokens import expiry_of
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.connection.lifetime import lifetime_of
 from mcs_controller.kube.errors import Forbidden, NotFound, TransportError, Unauthorized
 
 
@@ -82,8 +82,8 @@ def _kubeconfig(file: Path, context: str | None) -> MemberKubeconfig:
 
 async def _check_broker(local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig) -> None:
     """Raise unless this cluster can be the member `cluster_id`."""
-    expiry = expiry_of(given.token)
-    if expiry is not None and expiry <= SystemClock().now().timestamp():
+    lifetime = lifetime_of(given.token)
+    if lifetime is not None and lifetime.expires <= SystemClock().now().timestamp():
         raise CliError(
             f"the credential has expired: `broker create-member {cluster_id} --renew` makes another"
         )

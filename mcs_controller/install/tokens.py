@@ -3,9 +3,6 @@
 It ends with its time, or with the ServiceAccount. Nothing is stored on the server.
 """
 
-import base64
-import binascii
-import json
 from dataclasses import dataclass, field
 
 from mcs_controller.api.resources import SERVICE_ACCOUNTS
@@ -37,16 +34,3 @@ async def request_token(client: Client, namespace: str, account: str, seconds: i
         raise DecodeError(f"the answer to the TokenRequest of {namespace}/{account} has no token")
     remember_secret(text)
     return Token(text, str(status.get("expirationTimestamp", "")))
-
-
-def expiry_of(token: str) -> float | None:
-    """When a token says that it expires, in seconds since the epoch; None if it is no JWT or never does."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (binascii.Error, ValueError):
-        return None
-    expiry = claims.get("exp") if isinstance(claims, dict) else None
-    return float(expiry) if isinstance(expiry, int | float) and not isinstance(expiry, bool) else None

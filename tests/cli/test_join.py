@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -115,6 +115,18 @@ async def test_a_broker_that_does_not_answer_or_refuses_is_named(scene: Scene) -
             assert message in refused
             assert TOKEN not in refused
             faults.clear()
+
+
+async def test_a_credential_that_has_expired_is_refused_before_the_broker_is_asked(scene: Scene) -> None:
+    async with scene.serving():
+        file = await scene.member()
+        claims = urlsafe_b64encode(b'{"iat": 1700000000, "exp": 1700086400}').decode().rstrip("=")
+        file.write_text(file.read_text().replace(TOKEN, f"e30.{claims}.c2ln"))
+        asked = scene.clusters["broker"].requests.total()
+        assert "the credential has expired: `broker create-member east --renew`" in told(
+            await scene.join(file)
+        )
+        assert scene.clusters["broker"].requests.total() == asked
 
 
 async def test_a_file_that_says_too_little_or_something_else_is_refused(scene: Scene) -> None:

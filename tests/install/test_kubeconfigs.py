@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from mcs_controller.install.kubeconfigs import (
     member_kubeconfig,
     read_member_kubeconfig,
 )
-from mcs_controller.install.tokens import expiry_of
 from tests.support.kubeconfigs import kubeconfig
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -75,25 +73,3 @@ def test_text_that_is_no_yaml_is_not_quoted() -> None:
     with pytest.raises(UnusableKubeconfig) as refused:
         read_member_kubeconfig(f"users: [token: {SECRET}")
     assert SECRET not in str(refused.value)
-
-
-def jwt(claims: object) -> str:
-    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-    return f"e30.{part}.c2ln"
-
-
-@pytest.mark.parametrize(
-    ("token", "expiry"),
-    [
-        (jwt({"exp": 1_800_000_000}), 1_800_000_000.0),
-        (jwt({"sub": "someone"}), None),
-        (jwt({"exp": "soon"}), None),
-        (jwt(["exp"]), None),
-        ("not.a.token", None),
-        ("a.\x80.b", None),
-        ("opaque", None),
-        ("", None),
-    ],
-)
-def test_a_token_may_say_when_it_expires(token: str, expiry: float | None) -> None:
-    assert expiry_of(token) == expiry
