@@ -24,6 +24,10 @@ LABEL_INSTALLED_BY: Final = "app.kubernetes.io/managed-by"
 INSTALLED_BY: Final = "mcs-controller-cli"
 """On what the commands that install something made: they change and delete nothing else."""
 
+LABEL_CHART: Final = "app.kubernetes.io/name"
+CHART_OF_BROKER: Final = "mcs-broker"
+"""On what the chart charts/mcs-broker made, beside `LABEL_INSTALLED_BY` with the value Helm."""
+
 ANNOTATION_WITHDRAW: Final = "mcs-controller.io/withdraw"
 WITHDRAW_ALLOWED: Final = "allowed"
 """What an operator writes on a held ServiceImport, or on a silent MemberCluster, to let it go."""

@@ -63,8 +63,10 @@ async def run(arguments: argparse.Namespace) -> int:
         await local.close()
     print(result_text(settings.output, rows_of(steps)))
     say(
-        f"next: start the agent with --cluster-id {cluster_id} and the kubeconfig in Secret "
-        f"{settings.namespace}/{SECRET} (key {SECRET_KEY}); then {arguments.program} members shows it"
+        f"next: helm install mcs-controller charts/mcs-controller --namespace {settings.namespace} "
+        f"--set agent.config.clusterId={cluster_id} --set image.repository=IMAGE; or start the agent "
+        f"yourself, with the kubeconfig in Secret {settings.namespace}/{SECRET} (key {SECRET_KEY}). "
+        f"`{arguments.program} members` shows when it has joined"
     )
     return 0
 

@@ -56,7 +56,7 @@ def member_objects(
         spec["namespaces"] = list(namespaces)
     return [
         _wanted(NAMESPACES, namespace, exclusive=True),
-        _wanted(SERVICE_ACCOUNTS, ACCOUNT, namespace),
+        _wanted(SERVICE_ACCOUNTS, ACCOUNT, namespace, automountServiceAccountToken=False),
         _wanted(ROLE_BINDINGS, ACCOUNT, namespace, roleRef=_role(ROLE_MEMBER), subjects=subjects),
         _wanted(CLUSTER_ROLE_BINDINGS, namespace, roleRef=_role(ROLE_READER), subjects=subjects),
         _wanted(MEMBER_CLUSTERS, cluster_id, namespace, spec=spec),

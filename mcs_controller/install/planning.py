@@ -2,14 +2,14 @@
 
 Wanted are the fields of `Wanted.body`, one by one below `spec` and `metadata.labels`; what others added
 there stays. An object that does not carry our label belongs to somebody else: it is used as it is if it says
-what is wanted, and never changed.
+what is wanted, and never changed. So is what the chart of the broker made, also where nobody else's would do.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
+from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
 from mcs_controller.api.resources import Resource
 from mcs_controller.install.errors import InstallError, NotOurs
 
@@ -53,6 +53,12 @@ def is_ours(found: Mapping[str, Any]) -> bool:
     return _labels(found).get(LABEL_INSTALLED_BY) == INSTALLED_BY
 
 
+def is_of_our_chart(found: Mapping[str, Any]) -> bool:
+    """Whether the chart of the broker made the object: Helm may change it, but it is meant for the same."""
+    labels = _labels(found)
+    return labels.get(LABEL_INSTALLED_BY) == "Helm" and labels.get(LABEL_CHART) == CHART_OF_BROKER
+
+
 def step_for(wanted: Wanted, found: JsonObject | None) -> Step:
     """What has to be done, given what the API server has. Raises `InstallError`."""
     if found is None:
@@ -61,7 +67,8 @@ def step_for(wanted: Wanted, found: JsonObject | None) -> Step:
         raise InstallError(f"{wanted} is being deleted: run the command again when it is gone")
     ours = is_ours(found)
     as_wanted = _says(found, wanted.body)
-    if not ours and (wanted.exclusive or not as_wanted):
+    stranger = not ours and not is_of_our_chart(found)
+    if (stranger and wanted.exclusive) or (not ours and not as_wanted):
         raise NotOurs(_in_the_way(wanted, found))
     if as_wanted:
         return Step(wanted, "unchanged", found)
@@ -92,7 +99,8 @@ def _says(found: JsonObject, wanted: JsonObject) -> bool:
 def _has(there: Any, key: str, value: Any) -> bool:
     if key == "spec" and isinstance(there, dict):
         return all(there.get(name) == one for name, one in value.items())
-    return bool(there == value) or (not there and not value)
+    # What is empty is not stored.
+    return bool(there == value) or (there is None and value in ({}, []))
 
 
 def _merged(found: JsonObject, wanted: JsonObject) -> JsonObject:

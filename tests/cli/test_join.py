@@ -30,7 +30,8 @@ async def test_a_cluster_gets_its_credential_and_a_second_run_changes_nothing(sc
         file = await scene.member()
         ended = await scene.join(file)
         assert results(ended) == ["created", "created"]
-        assert ended.stderr.startswith("next: start the agent with --cluster-id east")
+        chart = "helm install mcs-controller charts/mcs-controller --namespace mcs-system"
+        assert ended.stderr.startswith(f"next: {chart} --set agent.config.clusterId=east ")
         assert TOKEN not in ended.stdout + ended.stderr
         secret = await scene.api["east"].get(SECRETS, "mcs-broker", "mcs-system")
         assert b64decode(secret["data"]["kubeconfig"]).decode() == file.read_text()

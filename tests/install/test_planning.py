@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
+from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
 from mcs_controller.install.errors import InstallError, NotOurs
 from mcs_controller.install.objects import broker_objects, join_objects, member_objects
 from mcs_controller.install.planning import Wanted, is_ours, step_for
@@ -79,6 +79,15 @@ def test_what_others_made_and_is_different_is_refused_with_what_to_do() -> None:
 def test_a_members_namespace_that_others_made_is_refused_whatever_it_says() -> None:
     with pytest.raises(NotOurs, match="kubectl label namespaces mcs-member-east --overwrite"):
         step_for(NAMESPACE, stored(NAMESPACE, ours=False))
+
+
+def test_a_members_namespace_that_our_chart_made_is_used_and_left_to_the_chart() -> None:
+    theirs = stored(NAMESPACE, ours=False)
+    theirs["metadata"]["labels"] |= {LABEL_INSTALLED_BY: "Helm", LABEL_CHART: CHART_OF_BROKER}
+    assert step_for(NAMESPACE, theirs).result == "unchanged"
+    theirs["metadata"]["labels"][LABEL_CHART] = "another-chart"
+    with pytest.raises(NotOurs, match="managed by Helm"):
+        step_for(NAMESPACE, theirs)
 
 
 def test_what_is_being_deleted_is_waited_for() -> None:
