@@ -11,6 +11,8 @@ import yaml
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP
 from mcs_controller.cli.main import main
+from mcs_controller.install.cluster_dns.config_maps import NAMES
+from mcs_controller.install.cluster_dns.editing import BACKUP
 from mcs_controller.install.rights import COMPONENTS, NAMESPACE, rights_of
 from mcs_controller.install.rules import rules_of
 from tests.api.rbac import RULES, Right, granted_by, roles
@@ -18,6 +20,8 @@ from tests.api.rbac import RULES, Right, granted_by, roles
 READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "delete"}
 READ_AND_WRITE = READ | WRITE
+JOBS = ("crds", "cluster-dns", "cluster-dns-service")
+"""Of the chart mcs-controller: their rights are there only while they run."""
 
 
 def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
@@ -25,7 +29,7 @@ def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
 
 
 def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
-    names = ("agent", "agent-lease", "agent-properties", "crds", "dns", "viewer", "editor")
+    names = ("agent", "agent-lease", "agent-properties", "dns", "viewer", "editor", *JOBS)
     assert {(path.parents[2].name, path.stem) for path in RULES} == {
         *(("mcs-broker", name) for name in ("broker-crds", "broker-member", "broker-reader")),
         *(("mcs-controller", name) for name in names),
@@ -34,9 +38,10 @@ def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_no_role_has_a_wildcard_or_a_right_to_secrets_or_to_more_rights(path: Path) -> None:
+    others = ["secrets", "pods", "nodes", *(["configmaps"] if path.stem != "cluster-dns" else [])]
     for right in granted_by(path.stem):
         assert "*" not in "".join(right), right
-        assert right.resource not in ("secrets", "pods", "nodes", "configmaps"), right
+        assert right.resource not in others, right
         assert right.group != "rbac.authorization.k8s.io", right
         assert right.verb not in ("escalate", "bind", "impersonate", "deletecollection"), right
     assert all("nonResourceURLs" not in rule for rule in rules_of(path.stem))
@@ -55,10 +60,10 @@ def test_a_role_that_there_is_not_is_an_error() -> None:
         rules_of("agents")
 
 
-def test_each_rule_reaches_some_component_or_the_job_that_installs_the_kinds() -> None:
+def test_each_rule_reaches_some_component_or_a_job_of_helm() -> None:
     given = [role["rules"] for component in COMPONENTS for role in roles(component)]
     of_jobs = [path.stem for path in RULES if rules_of(path.stem) not in given]
-    assert of_jobs == ["broker-crds", "crds"]
+    assert set(of_jobs) == {"broker-crds", *JOBS}
     assert len(given) == len(RULES) - len(of_jobs)
 
 
@@ -69,6 +74,20 @@ def test_the_job_that_installs_the_kinds_changes_those_and_no_others(role: str, 
     assert (set(named["resourceNames"]), named["verbs"]) == (ours, ["get", "update"])
     assert create["verbs"] == ["create"]
     assert {right.resource for right in granted_by(role)} == {"customresourcedefinitions"}
+
+
+def test_the_jobs_for_the_clusters_dns_change_its_config_maps_and_no_others() -> None:
+    edit, create, delete = rules_of("cluster-dns")
+    assert (set(edit["resourceNames"]), edit["verbs"]) == ({*NAMES, BACKUP}, ["get", "update"])
+    assert create["verbs"] == ["create"]
+    assert set(delete["resourceNames"]) < set(edit["resourceNames"])
+    assert {right.resource for right in granted_by("cluster-dns")} == {"configmaps"}
+    (service,) = rules_of("cluster-dns-service")
+    assert (service["resources"], service["resourceNames"], service["verbs"]) == (
+        ["services"],
+        ["mcs-dns"],
+        ["get"],
+    )
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

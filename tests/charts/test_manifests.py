@@ -62,7 +62,7 @@ def test_no_object_is_there_twice_and_all_are_in_the_releases_namespace(
     found = render(chart, values, namespace="elsewhere")
     names = [(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in found]
     assert len(set(names)) == len(names)
-    allowed = {None, "elsewhere", "leases", "mcs-member-east", "mcs-member-west-1"}
+    allowed = {None, "elsewhere", "leases", "dns-system", "mcs-member-east", "mcs-member-west-1"}
     assert {namespace for _, namespace, _ in names} <= allowed
     assert all(
         subject["namespace"] in ("elsewhere", *allowed)
@@ -160,6 +160,30 @@ def test_the_job_that_installs_the_kinds_has_its_own_rights_and_goes_with_them(c
         "mcs-controller", "crds", "--apply", "--for", role,
     ]  # fmt: skip
     assert [one for one in render(chart, {"crds": {"install": False}}) if is_hook(one)] == []
+
+
+def test_jobs_connect_the_clusters_dns_only_if_asked_to() -> None:
+    assert "mcs-cluster-dns" not in str(render(MEMBER, {}))
+    values = {"clusterDns": {"install": True}, "dns": {"config": {"zone": "set.example"}}}
+    hooks = [one for one in render(MEMBER, values) if "cluster-dns" in one["metadata"]["name"]]
+    assert all(map(is_hook, hooks))
+    moments = {
+        one["metadata"]["name"]: one["metadata"]["annotations"]["helm.sh/hook"]
+        for one in of_kind(hooks, "Job")
+    }
+    assert moments == {
+        "mcs-cluster-dns-install": "post-install,post-upgrade",
+        "mcs-cluster-dns-uninstall": "pre-delete",
+    }
+    for one in hooks:
+        if one["kind"] != "Job":
+            assert one["metadata"]["annotations"]["helm.sh/hook"] == ",".join(moments.values())
+    where = {one["metadata"]["namespace"]: one["rules"] for one in of_kind(hooks, "Role")}
+    assert where == {"kube-system": rules_of("cluster-dns"), NAMESPACE: rules_of("cluster-dns-service")}
+    for action, more in (("install", [f"--dns-service={NAMESPACE}/mcs-dns"]), ("uninstall", [])):
+        pod = one_of_kind(hooks, "Job", f"mcs-cluster-dns-{action}")["spec"]["template"]["spec"]
+        asked = ["dns", action, "--zone=set.example", "--dns-namespace=kube-system", *more]
+        assert pod["containers"][0]["args"] == asked
 
 
 def test_rights_follow_what_runs() -> None:
@@ -403,6 +427,7 @@ REFUSED = [
     (MEMBER, {"agent": {"config": {"heartbeatIntervalSeconds": "10s"}}}, "got string, want number"),
     (MEMBER, {"agent": {"replicas": 0}}, "at '/agent/replicas': minimum: got 0, want 1"),
     (MEMBER, {"agent": {"config": {"leaderElect": False}}}, "set agent.replicas to 1"),
+    (MEMBER, {"dns": {"config": {"http": ":0"}}}, "at '/dns/config/http'"),
     (MEMBER, {"dns": {"config": {"listen": []}}}, "at '/dns/config/listen'"),
     (MEMBER, {"dns": {"config": {"listen": ["10.0.0.1:53", "[::1]:54"]}}}, "more than one port"),
     (MEMBER, {"dns": {"service": {"ipFamilyPolicy": "DualStack"}}}, "at '/dns/service/ipFamilyPolicy'"),
@@ -422,12 +447,22 @@ def test_bad_values_are_refused_with_the_place_and_the_reason(
     assert ended.stdout == ""
 
 
+def notes(chart: str, values: JsonObject) -> str:
+    """What the user is told after an install."""
+    _, found, told = template(chart, values, notes=True).stdout.partition("\nNOTES:\n")
+    assert found
+    return told
+
+
 def test_the_notes_say_what_comes_next() -> None:
-    told = template(MEMBER, {}, notes=True).stdout
+    told = notes(MEMBER, {})
     assert "agent.config.clusterId is empty" in told
     assert "get secret mcs-broker" in told
     assert f"mcs-controller dns install --dns-service {NAMESPACE}/mcs-dns --dry-run" in told
-    other = template(MEMBER, EVERYTHING | {"dns": {"config": {"zone": "set.example"}}}, notes=True).stdout
+    connected = notes(MEMBER, {"clusterDns": {"install": True}})
+    assert "mcs-controller dns install" not in connected
+    config = {"agent": {"config": {"clusterId": "east"}}}
+    other = notes(MEMBER, config | {"dns": {"config": {"zone": "set.example"}}})
     assert "clusterId is empty" not in other
     assert "--zone set.example" in other
-    assert "kind: MemberCluster" in template(BROKER, BROKER_CASES["members"], notes=True).stdout
+    assert "kind: MemberCluster" in notes(BROKER, BROKER_CASES["members"])

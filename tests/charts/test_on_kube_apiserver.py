@@ -19,16 +19,18 @@ from tests.charts.rendering import (
     helm,
     is_hook,
     of_kind,
+    one_of_kind,
     pod_templates,
     render,
 )
 from tests.charts.values import BROKER_CASES, CASES
-from tests.cli.program import run
+from tests.cli.program import Ended, run
+from tests.install.cluster_dns.corefiles import KUBEADM
 from tests.realkube.controlplane import ControlPlane, KubectlError
 
 pytestmark = [pytest.mark.realkube, pytest.mark.usefixtures("helm_program")]
 
-NO_NAMESPACE = ("ClusterRole", "ClusterRoleBinding", "Namespace")
+SERVICE = ("Service", "mcs-dns")
 MONITORING = ("ServiceMonitor", "PrometheusRule")
 """Kinds of the Prometheus operator, which this API server does not have."""
 
@@ -52,8 +54,8 @@ async def test_an_api_server_takes_every_manifest_of_a_member(empty_cluster: Con
     namespace = f"mcs-{uuid4().hex[:8]}"
     await restricted_namespace(empty_cluster, namespace)
     found = render(MEMBER, CASES[name], namespace=namespace)
-    if name == "openshift":
-        await empty_cluster.kubectl("create", "namespace", "leases")
+    for other in ("leases", "dns-system"):
+        await empty_cluster.kubectl("create", "namespace", other, check=False)
     known = [one for one in found if one["kind"] not in MONITORING]
     told = await dry_run(empty_cluster, known)
     assert len(told.splitlines()) == len(known)
@@ -147,7 +149,7 @@ async def test_the_job_can_do_its_work_and_needs_every_rule_for_it(
     await empty_cluster.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(hooks))
     (account,) = (one["metadata"]["name"] for one in of_kind(hooks, "ServiceAccount"))
     kubeconfig = await empty_cluster.service_account_kubeconfig(namespace, account)
-    command = ("crds", "--apply", "--for", role, "--kubeconfig", kubeconfig)
+    command: tuple[str | Path, ...] = ("crds", "--apply", "--for", role, "--kubeconfig", kubeconfig)
     names = [
         crd["metadata"]["name"]
         for crd in all_crds()
@@ -178,3 +180,54 @@ async def test_the_job_can_do_its_work_and_needs_every_rule_for_it(
         refused = await run(*command)
         assert refused.exit_code == 1
         assert "forbidden" in refused.stderr
+
+
+async def test_the_jobs_for_the_clusters_dns_need_every_rule_for_their_work(
+    empty_cluster: ControlPlane,
+) -> None:
+    namespace, place = f"mcs-{uuid4().hex[:8]}", f"dns-{uuid4().hex[:8]}"
+    for name in (namespace, place):
+        await restricted_namespace(empty_cluster, name)
+    found = render(MEMBER, {"clusterDns": {"install": True, "dnsNamespace": place}}, namespace=namespace)
+    ours = [
+        one
+        for one in found
+        if "cluster-dns" in one["metadata"]["name"] or (one["kind"], one["metadata"]["name"]) == SERVICE
+    ]
+    corefile = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "coredns", "namespace": place},
+        "data": {"Corefile": KUBEADM},
+    }
+    made = [one for one in ours if one["kind"] != "Job"]
+    await empty_cluster.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all([*made, corefile]))
+    kubeconfig = await empty_cluster.service_account_kubeconfig(namespace, "mcs-cluster-dns")
+
+    async def does(action: str) -> Ended:
+        pod = one_of_kind(ours, "Job", f"mcs-cluster-dns-{action}")["spec"]["template"]["spec"]
+        return await run(*pod["containers"][0]["args"], "--kubeconfig", kubeconfig)
+
+    async def maps() -> dict[str, JsonObject]:
+        listed = await empty_cluster.call("GET", f"/api/v1/namespaces/{place}/configmaps")
+        return {one["metadata"]["name"]: one["data"] for one in listed["items"]}
+
+    before = await maps()
+    for role, number, action in (
+        ("mcs-cluster-dns", 0, "install"),
+        ("mcs-cluster-dns", 1, "install"),
+        ("mcs-cluster-dns-service", 0, "install"),
+        ("mcs-cluster-dns", 2, "uninstall"),
+    ):
+        granted = one_of_kind(ours, "Role", role)
+        less = {**granted, "rules": [rule for at, rule in enumerate(granted["rules"]) if at != number]}
+        if action == "uninstall":
+            assert (await does("install")).exit_code == 0
+            assert "clusterset.local" in (await maps())["coredns"]["Corefile"]
+        await empty_cluster.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(less))
+        refused = await does(action)
+        assert refused.exit_code == 1
+        assert "forbidden" in refused.stderr
+        await empty_cluster.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(granted))
+    assert (await does("uninstall")).exit_code == 0
+    assert await maps() == before

@@ -9,6 +9,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 EVERYTHING: JsonObject = {
     "image": {"repository": "example.com/mcs-controller", "digest": DIGEST, "pullSecrets": ["pull"]},
     "broker": {"secretName": "east-on-broker", "secretKey": "config"},
+    "clusterDns": {"install": True, "dnsNamespace": "dns-system"},
     "rbac": {
         "agentExtraRules": [
             {

@@ -11,6 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 NEEDS_A_CLUSTER = """
 def test_with_a_cluster(real_cluster): ...
 """
+NEEDS_HELM = """
+def test_with_helm(helm_program): ...
+"""
+CONTROL_PLANE_PROGRAMS = (
+    "etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controller-manager", "kubectl",
+)  # fmt: skip
 PLAIN = """
 import pytest
 def test_passes(): ...
@@ -24,11 +30,13 @@ def test_skipped(): ...
 )
 
 
-def run_pytest(folder: Path, module: str, *args: str, ci: bool = False) -> subprocess.CompletedProcess[str]:
+def run_pytest(
+    folder: Path, module: str, *args: str, ci: bool = False, **variables: str
+) -> subprocess.CompletedProcess[str]:
     (folder / "test_inner.py").write_text(module)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = realkube\n")
     environment = {name: value for name, value in os.environ.items() if name != "CI"}
-    environment |= {"PYTHONPATH": str(ROOT), "KUBEBUILDER_ASSETS": str(folder)}
+    environment |= {"PYTHONPATH": str(ROOT), "KUBEBUILDER_ASSETS": str(folder), **variables}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     if ci:
         environment["CI"] = "true"
@@ -55,6 +63,15 @@ def test_under_ci_missing_programs_fail_the_tests_that_need_them(tmp_path: Path)
     run = run_pytest(tmp_path, NEEDS_A_CLUSTER, ci=True)
     assert run.returncode == 1
     assert "has no etcd, etcdctl, etcdutl, kube-apiserver, kube-controller-manager, kubectl" in run.stdout
+
+
+def test_without_helm_the_run_says_which_tests_of_charts_it_did_not_run(tmp_path: Path) -> None:
+    for name in CONTROL_PLANE_PROGRAMS:
+        (tmp_path / name).touch(mode=0o755)
+    for ci, code in ((False, 0), (True, 1)):
+        run = run_pytest(tmp_path, NEEDS_HELM, ci=ci, MCS_CACHE_DIR=str(tmp_path / "empty"))
+        assert run.returncode == code
+        assert "1 tests against Helm: Helm is not built: run `make kube`" in run.stdout
 
 
 def test_under_ci_any_skipped_test_fails_the_run_and_is_named(tmp_path: Path) -> None:

@@ -127,9 +127,9 @@ readinessProbe:
 {{- if $chosen }}true{{ end }}
 {{- end }}
 
-{{/* Before install and upgrade, in the order of the weights, and gone afterwards; a Job that failed stays, with its log. */}}
+{{/* Run at certain moments, in the order of the weights, and gone afterwards; a Job that failed stays, with its log. */}}
 {{- define "mcs.hook" -}}
-helm.sh/hook: pre-install,pre-upgrade
-helm.sh/hook-weight: {{ quote . }}
+helm.sh/hook: {{ .on }}
+helm.sh/hook-weight: {{ quote .weight }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
