@@ -61,6 +61,9 @@ async def serves_broker(client: Client) -> bool:
 
 async def wait_until_served(client: Client) -> None:
     """Return when the broker's kinds can be used. Raises `CliError`, `KubeError`."""
+    if await serves_broker(client):
+        return
+    say(f"waiting until the API server serves its new kinds, at most {SERVED_WITHIN_SECONDS:g} s ...")
     try:
         async with asyncio.timeout(SERVED_WITHIN_SECONDS):
             while not await serves_broker(client):  # noqa: ASYNC110 - nobody here to set an event
