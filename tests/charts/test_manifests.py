@@ -465,4 +465,6 @@ def test_the_notes_say_what_comes_next() -> None:
     other = notes(MEMBER, config | {"dns": {"config": {"zone": "set.example"}}})
     assert "clusterId is empty" not in other
     assert "--zone set.example" in other
-    assert "kind: MemberCluster" in notes(BROKER, BROKER_CASES["members"])
+    assert "mcs-controller broker create-member west-1 --broker-kubeconfig" in notes(
+        BROKER, BROKER_CASES["members"]
+    )
