@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test test-fast test-faults simulate test-real lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup pages demo test test-fast test-faults simulate test-real test-install lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,13 @@ SEED ?= 1
 SEEDS ?= 200
 simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLANTED=1: with each of the planted bugs
 	$(BIN)/python -m $(if $(PLANTED),tests.simulation.planted,tests.simulation --seed $(SEED)) --seeds $(SEEDS) $(SIMULATE_ARGS)
+
+# Charts, rights, commands that set up and connect, what watches it all, and what is packed.
+INSTALL := tests/charts tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
+  tests/cli/test_broker.py tests/cli/test_crds.py tests/cli/test_dns_install.py tests/cli/test_join.py \
+  tests/test_packaging.py tests/test_wheel.py
+test-install: $(STAMP) packages kube ## installing: charts, rights, commands that set up a clusterset, alerts, packages
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(INSTALL)
 
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
 	$(BIN)/python -m pytest $(FAST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=xml $(PYTEST_ARGS)
