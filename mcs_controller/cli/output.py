@@ -40,22 +40,23 @@ def check_may_write(path: Path, *, force: bool) -> None:
 
 
 def write_private(path: Path, text: str, *, force: bool) -> None:
-    """Write a file that only its owner can read, whole or not at all. Raises `CliError`."""
-    check_may_write(path, force=force)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file that only its owner can read; with `force` one that is there is replaced as a whole.
+
+    Raises `CliError`, and leaves no part of the text behind.
+    """
+    made = path.with_name(f".{path.name}.{os.getpid()}") if force else path
     try:
         # Made anew with these rights: it is never readable by others, not for a moment.
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(text)
-            if force:
-                staged.replace(path)
-            else:
-                os.link(staged, path)
-        finally:
-            staged.unlink(missing_ok=True)
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise CliError(f"{path} exists: name another file, or give --force to replace it") from None
+        raise CliError(f"{made} exists: name another file, or give --force to replace it") from None
     except OSError as error:
+        raise CliError(f"{path} cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        if force:
+            made.replace(path)
+    except OSError as error:
+        made.unlink(missing_ok=True)
         raise CliError(f"{path} cannot be written: {error.strerror}") from error
