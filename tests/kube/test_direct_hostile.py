@@ -227,6 +227,25 @@ async def test_a_lookup_that_hangs_is_waited_for_by_all_and_is_not_begun_again(
         assert transport._direct._pool._lookup is not None
 
 
+async def test_closing_ends_a_lookup_that_hangs_and_those_who_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang(*_: Any, **__: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async with serving(say_which) as server, transport_to(server) as transport:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
+        before = asyncio.all_tasks()
+        given_up, waiting = asyncio.create_task(ask(transport)), asyncio.create_task(ask(transport))
+        await until(lambda: len(asyncio.all_tasks() - before) == 3)
+        given_up.cancel()
+        await transport.close()
+        with pytest.raises(Unreachable, match="closed by this program"):
+            await waiting
+        assert given_up.cancelled()
+        assert asyncio.all_tasks() == before
+
+
 async def test_a_lookup_that_fails_is_begun_again_by_the_next_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

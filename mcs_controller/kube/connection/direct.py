@@ -68,7 +68,7 @@ class Direct:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        await self._pool.close()
 
     def _request(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
         for name, value in headers.items():

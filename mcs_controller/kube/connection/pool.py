@@ -19,6 +19,7 @@ CONNECT_TIMEOUT_SECONDS: Final = 10.0
 KEEPALIVE_SECONDS: Final = 75.0
 NEXT_ADDRESS_SECONDS: Final = 0.25
 """RFC 8305, section 5: so long after one address the next one is tried beside it."""
+_CLOSED: Final = "the connection has been closed by this program"
 
 
 class CannotConnect(ExchangeError):
@@ -72,7 +73,7 @@ class Pool:
         """A new connection. Raises `ExchangeError`, `TimeoutError`."""
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):
-                addresses = list(await asyncio.shield(self._looked_up()))
+                addresses = list(await self._addresses())
                 while True:
                     try:
                         return await self._connect_to(addresses, context)
@@ -91,13 +92,16 @@ class Pool:
         for _, connection in tuple(self._idle):
             connection.abort()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close all, those that are in use and those that are being made, too."""
         self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in tuple(self._open):
             connection.abort()
+        if self._lookup is not None and not self._lookup.done():
+            self._lookup.cancel()
+            await asyncio.wait([self._lookup])
 
     async def _connect_to(self, addresses: list[AddrInfoType], context: ssl.SSLContext | None) -> Connection:
         loop = asyncio.get_running_loop()
@@ -112,9 +116,17 @@ class Pool:
         )
         if self._closed:
             connection.abort()
-            raise ExchangeError("the connection has been closed by this program")
+            raise ExchangeError(_CLOSED)
         self._open.add(connection)
         return connection
+
+    async def _addresses(self) -> list[AddrInfoType]:
+        if not self._closed:
+            lookup = self._looked_up()
+            await asyncio.wait([lookup])
+            if not lookup.cancelled():
+                return lookup.result()
+        raise ExchangeError(_CLOSED)
 
     def _looked_up(self) -> asyncio.Task[list[AddrInfoType]]:
         """The addresses of the host.
