@@ -1,130 +1,14 @@
 """The fuse of imports, look by look: what counts as missing, what trips it, and what it holds."""
 
-from __future__ import annotations
-
 import asyncio
-from collections import Counter
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
-from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
-from mcs_controller.clusterset.fuse import MASS_WITHDRAWAL
-from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport, ServiceKey, StringMap
-from mcs_controller.controllers.membership.members import Membership
-from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.imports.fuse import WINDOW_SECONDS
-from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
-from mcs_controller.controllers.services.stores.stores import Stores
-from mcs_controller.kube.store import Entry, Store
-from tests.support.agents import LoopClock
+from mcs_controller.kube.store import Entry
+from tests.controllers.fusing import HELD, RELEASED, World, service
 
 pytestmark = pytest.mark.looptime
-
-SHARE, MINIMUM, HOLD_SECONDS = 0.5, 3, 1800.0
-RELEASED = ((ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED),)
-HELD = Condition(CONDITION_HELD, "True", MASS_WITHDRAWAL)
-
-
-class World:
-    """Imports s0, s1, ... of one cluster, and which of the services are exported."""
-
-    def __init__(self) -> None:
-        self.imports: Store[LocalImport] = Store()
-        self.exports: Store[object] = Store()
-        self.exported: set[ServiceKey] = set()
-        self.unaccounted: set[ServiceKey] = set()
-        self.removed: set[str] = set()
-        self.released: set[str] = set()
-        self.refused: set[str] = set()
-        self.words: Counter[str] = Counter()
-        self.synced = self.complete = self.loaded = True
-        local = SimpleNamespace(
-            imports=self.imports,
-            exports=self.exports,
-            synced=lambda: self.synced,
-            loaded=lambda key: self.loaded,
-        )
-        view = SimpleNamespace(
-            complete=lambda: self.complete,
-            exported=lambda key: key in self.exported,
-            unaccounted=lambda key, imported: {"east"} if key in self.unaccounted else set(),
-            refuses=lambda cluster, key: cluster in self.refused,
-        )
-        members = SimpleNamespace(
-            removed=lambda cluster: cluster in self.removed,
-            released=self.released,
-            word_seconds=lambda cluster: self.words[cluster],
-        )
-        self.fuse = a_fuse(local, view, members)
-
-    def imported(
-        self,
-        *numbers: int,
-        clusters: tuple[str, ...] = ("east",),
-        annotations: StringMap = (),
-        conditions: tuple[Condition, ...] = (),
-        managed: bool = True,
-        deleting: bool = False,
-        exported: bool = True,
-    ) -> None:
-        """These are imported, of services that these clusters exported."""
-        for number in numbers:
-            key = service(number)
-            value = LocalImport(
-                key,
-                key.name,
-                1,
-                ImportSpec("ClusterSetIP", ()),
-                annotations=annotations,
-                clusters=clusters,
-                conditions=conditions,
-                managed=managed,
-                deleting=deleting,
-            )
-            self.imports.remove(*key)
-            self.imports.apply(Entry(key.namespace, key.name, key.name, "1", value))
-            if exported:
-                self.exported.add(key)
-            self.fuse.look(key)
-
-    def vanish(self, *numbers: int) -> None:
-        """Nobody exports these any more."""
-        for number in numbers:
-            self.exported.discard(service(number))
-            self.fuse.look(service(number))
-
-    def withdraw(self, *numbers: int) -> None:
-        """The importer withdraws these, as it may."""
-        for number in numbers:
-            key = service(number)
-            assert not self.fuse.holds(key)
-            entry = self.imports.get(*key)
-            assert entry is not None
-            self.fuse.withdraws(key, entry.value)
-            self.imports.remove(*key)
-            self.fuse.look(key)
-
-    def state(self) -> tuple[bool, int]:
-        """Whether it holds, and how many."""
-        return self.fuse.holding, self.fuse.held
-
-    def holds(self, *numbers: int) -> list[bool]:
-        return [self.fuse.holds(service(number)) for number in numbers]
-
-
-def a_fuse(local: SimpleNamespace, view: SimpleNamespace, members: SimpleNamespace) -> ImportFuse:
-    config = SimpleNamespace(fuse_share=SHARE, fuse_minimum=MINIMUM, fuse_hold_seconds=HOLD_SECONDS)
-    return ImportFuse(
-        cast(Context, SimpleNamespace(config=config, clock=LoopClock())),
-        cast(Stores, SimpleNamespace(local=local, view=view)),
-        cast(Membership, members),
-    )
-
-
-def service(number: int) -> ServiceKey:
-    return ServiceKey("shop", f"s{number}")
 
 
 async def test_more_than_half_and_at_least_so_many_trip_it_and_the_last_that_comes_back_closes_it(
@@ -337,31 +221,3 @@ async def test_losses_of_a_cluster_that_were_made_good_count_no_more() -> None:
     world.imported(*range(4), clusters=("mars",))
     assert world.holds(4, 5) == [True, True]
     assert world.fuse.held == 2
-
-
-async def test_a_lost_import_that_somebody_deleted_makes_no_loss_of_others_look_harmless() -> None:
-    world = World()
-    world.imported(0, 1, 2, clusters=("mars",))
-    world.imported(*range(3, 8))
-    world.vanish(0, 1, 2)
-    assert not world.state()[0]
-    for number in range(3):
-        world.imports.remove(*service(number))
-        world.fuse.look(service(number))
-    world.vanish(3, 4, 5)
-    assert world.holds(3, 4, 5) == [True] * 3
-
-
-async def test_the_time_of_a_hold_begins_anew_when_the_exporter_was_back_meanwhile() -> None:
-    world = World()
-    world.imported(*range(4))
-    world.vanish(*range(4))
-    assert world.holds(*range(4)) == [True] * 4
-    world.words["east"] = int(HOLD_SECONDS) - 1
-    world.imported(*range(4))
-    world.vanish(*range(4))
-    assert world.holds(*range(4)) == [True] * 4
-    world.words["east"] += int(HOLD_SECONDS) - 1
-    assert world.holds(*range(4)) == [True] * 4
-    world.words["east"] += 1
-    assert world.holds(*range(4)) == [False] * 4

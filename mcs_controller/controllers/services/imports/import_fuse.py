@@ -81,14 +81,16 @@ class ImportFuse(Fuse):
         return key in self._holds
 
     def withdraws(self, key: ServiceKey, imported: LocalImport) -> None:
-        """The import is about to be deleted. One that an operator released does not count."""
+        """The import is about to be deleted. One whose loss is meant does not count.
+
+        Its hold ends with the import: if the deletion fails, a hold that is over does not begin anew.
+        """
         self._ours.discard(key)
         self._missing.discard(key)
         self._found(key)
         if not self._may_go(key, imported):
             self._lost(key, imported)
             self._recent.add(key)
-        self._holds.end(key)
 
     def end_holds(self) -> None:
         """Enqueue what has been held for long enough."""
