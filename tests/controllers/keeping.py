@@ -33,6 +33,7 @@ class World:
         self.heard: dict[str, Heard] = {}
         self.current = True
         self.read_at_seconds = -math.inf
+        self.unread: set[str] = set()
         self.left_out: set[str] = set()
         self.told: list[str] = []
         self.hurried = 0
@@ -55,7 +56,9 @@ class World:
             imports_current=lambda: self.current,
             relist_imports=lambda: self.told.append("list again"),
             read_again=lambda entry: self.told.append(f"read again {entry.namespace} {entry.name}"),
-            read_since=lambda entry, since_seconds: self.read_at_seconds >= since_seconds,
+            read_since=lambda entry, since_seconds: (
+                entry.name not in self.unread and self.read_at_seconds >= since_seconds
+            ),
         )
         self.retained = Retained(cast(BrokerStores, broker), cast(Membership, membership))
         self.retained.on_release(lambda key: self.told.append(f"released {key.name}"))

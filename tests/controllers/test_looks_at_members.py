@@ -1,4 +1,4 @@
-"""One look at the members after the other: who is dead, held, removed, or may have something else."""
+"""One look at the members after the other: who is there, was removed, or may have something else."""
 
 from __future__ import annotations
 
@@ -86,6 +86,7 @@ async def test_a_release_goes_on_while_the_released_member_is_missing_together_w
         await one.patch("east", annotated(in_seconds(3600)))
         await one.look()
         assert one.members.released == {"east"}
+        assert one.news() == ["east"]
         await one.remove("east", "north")
         await one.look(3)
         assert one.members.released == {"east"}
@@ -141,92 +142,6 @@ async def test_a_member_that_said_it_may_go_is_removed_at_the_first_look_without
         await one.remove("east")
         await one.look()
         assert one.members.removed("east")
-
-
-async def test_a_dead_member_whose_record_goes_missing_stays_dead_until_it_is_removed() -> None:
-    async with north("east", "west", "south", "mars") as one:
-        one.silent.add("east")
-        await one.look(7)
-        assert one.members.dead == {"east"}
-        assert one.news() == ["east"]
-
-        await one.remove("east")
-        await one.look(2)
-
-        assert one.members.dead == {"east"}
-        assert one.news() == []
-
-
-async def test_members_that_fall_silent_together_are_held_and_told_as_they_come_back() -> None:
-    others = ("east", "west", "south", "mars")
-    async with north(*others) as one:
-        one.silent.update(others)
-        await one.look(8)
-        assert one.members.dead == frozenset()
-        assert one.members.held == set(others)
-        assert one.news() == sorted(others)
-
-        one.silent.clear()
-        await one.look()
-
-        assert one.members.held == frozenset()
-        assert one.news() == sorted(others)
-
-
-async def test_the_first_of_many_that_fall_silent_half_a_minute_apart_is_not_taken_for_a_single_one() -> None:
-    others = ("east", "west", "south", "mars")
-    async with north(*others) as one:
-        one.silent.add("east")
-        await one.look(2)
-        one.silent.update(others)
-        await one.look(5)
-        assert one.members.dead == frozenset()
-        assert one.members.held == {"east"}
-
-
-async def test_a_member_that_died_alone_stays_dead_when_the_others_fall_silent_together() -> None:
-    others = ("east", "west", "south", "mars", "pluto")
-    async with north(*others) as one:
-        one.silent.add("east")
-        await one.look(7)
-        one.silent.update(others)
-        await one.look(8)
-        assert one.members.dead == {"east"}
-        assert one.members.held == set(others) - {"east"}
-
-
-async def test_the_silent_member_that_the_administrator_lets_go_is_dead_and_the_others_are_held() -> None:
-    others = ("east", "west", "south", "mars")
-    async with north(*others) as one:
-        one.silent.update(others)
-        await one.look(8)
-        await one.patch("east", annotated(in_seconds(3600)))
-        await one.look()
-        assert one.members.dead == {"east"}
-        assert one.members.held == {"west", "south", "mars"}
-
-
-async def test_under_the_policy_keep_nobody_is_dead_held_or_doubtful() -> None:
-    async with north("east", "west", "south", "mars", dead_member_policy="keep") as one:
-        one.silent.update({"east"})
-        await one.look(10)
-        assert (one.members.dead, one.members.held, one.members.doubtful) == (frozenset(),) * 3
-
-
-async def test_a_member_is_doubtful_until_its_first_heartbeat_here_which_is_told() -> None:
-    async with Clusterset("east", "west", "north", start=False) as world:
-        one = North(world)
-        one.silent.add("east")
-        await one.presence.step()
-        await one.look(3)
-        assert one.members.doubtful == {"east"}
-        one.news()
-
-        one.silent.clear()
-        await one.look()
-
-        assert one.members.doubtful == frozenset()
-        assert one.news() == ["east"]
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,20 @@ async def test_versions_that_went_back_are_told_once_until_they_are_in_order_aga
         assert east.breaks == ["its resource versions went back from 999999"] * 2
 
 
+async def test_what_is_seen_of_the_broker_while_the_heartbeat_is_written_breaks_no_history() -> None:
+    async with east_alone() as east:
+        await east.step()
+        seen = {"version": "0"}
+        east.presence.newest_version = lambda: seen["version"]
+
+        async def others_write() -> None:
+            seen["version"] = "999999"
+
+        east.wire.before_write = others_write
+        await east.step()
+        assert east.breaks == []
+
+
 async def test_only_a_round_with_another_end_is_told_and_only_who_still_listens() -> None:
     async with east_alone() as east:
         for _ in range(3):

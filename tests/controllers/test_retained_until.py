@@ -78,6 +78,7 @@ async def test_after_a_statement_that_agrees_older_contents_are_read_once_more_b
     assert world.kept() == {("slice", "older"): 1}
 
     # Then one that is older still: the read was before it.
+    world.read_at_seconds = asyncio.get_running_loop().time()
     world.slice(version=4, at_seconds=2.0)
     await asyncio.sleep(1)
     for _ in range(2):
@@ -86,10 +87,37 @@ async def test_after_a_statement_that_agrees_older_contents_are_read_once_more_b
     assert world.kept() == {("slice", "older"): 1}
 
     world.read_at_seconds = asyncio.get_running_loop().time()
+    await asyncio.sleep(1)
     world.news()
     world.look_again()
     assert world.news() == ["let go mcs-member-east shop.web-abc", "released web"]
     assert [one.changed_at_seconds for one in world.retained.slices(WEB)] == [2.0]
+
+    # What was read in that time proves nothing of what becomes older later.
+    world.slice(at_seconds=7.0)
+    world.slice(version=3, at_seconds=6.0)
+    for _ in range(2):
+        world.look()
+    world.look("east", records=1, slices=1)
+    assert world.kept() == {("slice", "older"): 1}
+
+
+async def test_all_that_is_older_has_to_be_read_once_more() -> None:
+    world = exported("east")
+    world.slice(at_seconds=5.0)
+    world.slice(version=5, at_seconds=3.0)
+    world.slice(name="web-def", at_seconds=5.0)
+    world.slice(name="web-def", version=4, at_seconds=3.0)
+    world.look_again(3)
+    world.look("east", records=1, slices=2)
+    world.unread = {"shop.web-def"}
+    world.read_at_seconds = asyncio.get_running_loop().time()
+    world.look_again()
+    assert world.kept() == {("slice", "older"): 2}
+
+    world.unread = set()
+    world.look_again()
+    assert world.kept() == {}
 
 
 async def test_after_a_start_slices_older_than_imported_are_read_once_more_before_they_count() -> None:
@@ -225,6 +253,21 @@ async def test_as_long_as_the_stores_are_not_current_nobody_is_heard() -> None:
     world.look_again()
     assert world.news() == [], "it counts from when the stores are current again"
     world.look_again()
+    world.look("east", records=1, slices=1)
+    assert world.news() == ["accounted east"]
+
+
+async def test_after_the_stores_were_not_current_for_a_while_statements_are_heard_anew() -> None:
+    world = exported()
+    world.look_again(3)
+    world.current = False
+    world.look("east", records=1, slices=1)
+    world.look_again(3)
+    assert world.news() == []
+    world.current = True
+    world.look_again()
+    world.look("east", records=1, slices=1)
+    assert world.news() == []
     world.look("east", records=1, slices=1)
     assert world.news() == ["accounted east"]
 

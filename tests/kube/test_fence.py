@@ -83,6 +83,15 @@ async def test_others_of_the_process_write_over_the_same_connections_without_a_f
     assert len(server.requests) == 1
 
 
+async def test_at_the_very_end_of_the_lease_nothing_is_written_any_more() -> None:
+    fence = led_for(10)
+    await asyncio.sleep(10)
+    with pytest.raises(NotLeading):
+        fence.check()
+    with pytest.raises(NotLeading):
+        await fence.opened()
+
+
 async def test_a_replica_that_does_not_lead_reads() -> None:
     client = Client(ScriptedTransport(answer)).fenced(LeaseFence(LoopClock()))
     assert await client.get(WIDGETS, "a", "shop") == WIDGET
@@ -202,6 +211,16 @@ async def test_after_a_refused_renewal_the_lease_is_read_before_anything_is_writ
         with pytest.raises(NotLeading):
             await write_all_the_time()
         assert now() < 2.1, "it wrote for longer than until the renewal that was refused"
+
+
+async def test_after_a_refused_renewal_it_is_found_at_once_who_leads_also_if_nothing_is_written() -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a", clock=LoopClock())
+    async with replica.running():
+        await asyncio.sleep(1.1)
+        server.write_over(holderIdentity="b")
+        await asyncio.sleep(2.2 - now())
+        assert not replica.leads()
 
 
 async def test_a_harmless_foreign_change_to_the_lease_stops_no_write() -> None:

@@ -277,7 +277,7 @@ class Membership:
         held: frozenset[str] = frozenset()
         doubtful: frozenset[str] = frozenset()
         if self._config.dead_member_policy == "withdraw":
-            dead = self._believed_dead(members) | (self.dead & missing.keys())
+            dead = self._believed_dead() | (self.dead & missing.keys())
             held = self._liveness.stale(self._config.member_timeout_seconds) - dead
             doubtful = self._liveness.unproven()
         changed = _rights_changed(self._members, known) | (self.dead ^ dead) | (self.doubtful - doubtful)
@@ -349,7 +349,7 @@ class Membership:
             if cluster not in self._present and not self.removed(cluster)
         }
 
-    def _believed_dead(self, members: Mapping[str, Member]) -> frozenset[str]:
+    def _believed_dead(self) -> frozenset[str]:
         """The silent members without those that the fuse holds (docs/decisions/0007-fuse.md).
 
         Members that have been silent for half of the time-out count, too: members that fall silent together
@@ -357,7 +357,7 @@ class Membership:
         """
         timeout_seconds = self._config.member_timeout_seconds
         silent = self._liveness.stale(timeout_seconds)
-        known = (self.dead & silent) | (silent & self.released & members.keys())
+        known = silent & (self.dead | self.released)
         suspected = self._liveness.stale(timeout_seconds / 2) - known
         tripping = fuse.would_trip(
             len(self._liveness.members.keys() - known),
