@@ -6,7 +6,6 @@ losses of one event are counted before the first slice is written. Endpoints of 
 never held: it knows about them first-hand. What an administrator takes from a member is no loss.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Collection, Set
 from typing import Final
@@ -23,11 +22,11 @@ from mcs_controller.kube.store import Entry
 
 _NOBODY: Final[frozenset[str]] = frozenset()
 
-_log = logging.getLogger(__name__)
-
 
 class EndpointFuse(Fuse):
     """Says of which clusters the last known endpoints of a service are kept."""
+
+    _things = "endpoints"
 
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         super().__init__(context, stores, membership)
@@ -105,17 +104,19 @@ class EndpointFuse(Fuse):
         if told is None and not self._trips(losers):
             self._recent.add(key)
             return _NOBODY
-        if not self._holds:
-            _log.error(
-                "the ready endpoints of %d of %d imported services vanished at once, and their exports did "
-                "not: holding the last known ones until endpoints return, the hold is over, or somebody "
-                "releases them: see `mcs-controller fuse status`",
-                len(self._losers),
-                len(self._clusters),
-            )
         self._recent.discard(key)
         self._holds.begin(key, losers, told)
+        self._tell()
         return losers
+
+    def _what_is_held(self) -> str:
+        if not self._holds:
+            return ""
+        return (
+            f"the ready endpoints of {len(self._losers)} of {len(self._clusters)} imported services vanished "
+            "at once, and their exports did not: holding the last known ones until endpoints return, the "
+            "hold is over, or somebody releases them"
+        )
 
     def _look(
         self,
@@ -198,10 +199,9 @@ class EndpointFuse(Fuse):
         """The service has lost nothing."""
         self._meant.discard(key)
         self._recent.discard(key)
-        was_held = key in self._holds
-        self._holds.end(key)
-        if was_held and not self._holds:
-            _log.warning("recovered: no endpoints are held any more")
+        if key in self._holds:
+            self._holds.end(key)
+            self._tell()
         losers = self._losers.pop(key, None)
         if losers is not None:
             self._lost.subtract(losers)

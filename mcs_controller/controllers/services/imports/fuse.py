@@ -1,8 +1,10 @@
 """What the two fuses of a cluster share: their bounds, what they hold, and what they let go a moment ago."""
 
 import asyncio
+import logging
+import math
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 from mcs_controller.clusterset.fuse import Hold
 from mcs_controller.clusterset.model import ServiceKey
@@ -12,6 +14,10 @@ from mcs_controller.controllers.services.imports.holds import Holds
 from mcs_controller.controllers.services.stores.stores import Stores
 
 WINDOW_SECONDS: Final = 60.0
+TELL_SECONDS: Final = 60.0
+"""A member whose services go and return all the time is told of once in this time."""
+
+_log = logging.getLogger(__name__)
 
 
 class Recent:
@@ -48,6 +54,8 @@ class Recent:
 class Fuse:
     """A fuse of one cluster. `enqueue` is called with a service whose hold is over."""
 
+    _things: ClassVar[str]
+
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         config = context.config
         self.enqueue: Callable[[ServiceKey], None] = lambda key: None
@@ -58,6 +66,8 @@ class Fuse:
         self._minimum = config.fuse_minimum
         self._holds = Holds(membership, context.clock, hold_seconds=config.fuse_hold_seconds)
         self._recent = Recent()
+        self._is_told = False
+        self._told_at_seconds = -math.inf
 
     def hold(self, key: ServiceKey) -> Hold | None:
         """The hold of a service; None if it is not held."""
@@ -71,3 +81,20 @@ class Fuse:
         """Enqueue what has been held for long enough."""
         for key in self._holds.over():
             self.enqueue(key)
+        self._tell()
+
+    def _what_is_held(self) -> str:
+        """What was lost, and what is held now, in words; "" if nothing is."""
+        raise NotImplementedError
+
+    def _tell(self) -> None:
+        """Log that something is held, but not again and again; and that nothing is any more."""
+        if not self._is_told and asyncio.get_running_loop().time() < self._told_at_seconds + TELL_SECONDS:
+            return
+        held = self._what_is_held()
+        if held and not self._is_told:
+            self._is_told, self._told_at_seconds = True, asyncio.get_running_loop().time()
+            _log.error("%s: see `mcs-controller fuse status`", held)
+        elif self._is_told and not held:
+            self._is_told = False
+            _log.warning("recovered: no %s are held any more", self._things)

@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 class ImportFuse(Fuse):
     """Says whether an import that nobody exports must be held, or may be withdrawn."""
 
+    _things = "imports"
+
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         super().__init__(context, stores, membership)
         self.holding = False
@@ -153,18 +155,19 @@ class ImportFuse(Fuse):
             len(self._ours) + recent, len(self._missing) + recent, share=self._share, minimum=self._minimum
         )
         holding = fuse.holds(held_before, missing=len(self._missing), tripping=tripping)
-        if holding and not self.holding:
-            _log.error(
-                "%d of %d imported services have no exporter any more (%d withdrawn within the last minute): "
-                "holding the rest until exports return, the hold is over, or somebody releases them: see "
-                "`mcs-controller fuse status`",
-                len(self._missing) + recent,
-                len(self._ours) + recent,
-                recent,
-            )
-        elif self.holding and not holding:
-            _log.warning("recovered: no imports are held any more")
-        self.holding = holding
+        if self.holding != holding:
+            self.holding = holding
+            self._tell()
+
+    def _what_is_held(self) -> str:
+        if not self.holding:
+            return ""
+        recent = len(self._recent)
+        return (
+            f"{len(self._missing) + recent} of {len(self._ours) + recent} imported services have no exporter "
+            f"any more ({recent} withdrawn within the last minute): holding the rest until exports return, "
+            "the hold is over, or somebody releases them"
+        )
 
     def _recently_withdrawn(self) -> int:
         for key in self._recent.expired():
