@@ -19,6 +19,7 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
+from tests.api.rbac import as_yaml
 from tests.controllers.test_identity import about_crd, cluster_property
 from tests.realkube import product, workloads
 from tests.realkube.clusterset import RealClusterset
@@ -51,7 +52,7 @@ async def install(plane: ControlPlane) -> None:
     for crd in older_crds():
         await plane.kubectl("apply", "-f", "-", stdin=json.dumps(crd))
     await plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
-    await plane.kubectl("apply", "-f", str(product.ROOT / "hack" / "rbac" / "agent.yaml"))
+    await plane.kubectl("apply", "-f", "-", stdin=as_yaml("agent"))
 
 
 async def get(plane: ControlPlane, resource: Resource, name: str) -> dict[str, Any]:
