@@ -1,12 +1,16 @@
 """The fuse of imports: for how long it holds, and which losses still count later."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.controllers.services.imports.fuse import WINDOW_SECONDS, Recent
-from tests.controllers.fusing import HOLD_SECONDS, World, service
+from mcs_controller.kube.clock import rfc3339
+from tests.controllers.fusing import HELD, HOLD_SECONDS, World, service
+from tests.support.agents import LoopClock
 
 pytestmark = pytest.mark.looptime
 
@@ -98,3 +102,15 @@ async def test_the_time_of_a_hold_begins_anew_when_the_exporter_was_back_meanwhi
     assert world.holds(*range(4)) == [True] * 4
     world.words["east"] += 1
     assert world.holds(*range(4)) == [False] * 4
+
+
+async def test_after_a_restart_the_told_end_of_a_hold_counts_what_passed_before() -> None:
+    world = World()
+    now = LoopClock().now()
+    told = replace(HELD, last_transition_at=rfc3339(now - timedelta(seconds=1000)))
+    world.imported(0, conditions=(told,))
+    world.vanish(0)
+    assert world.holds(0) == [True]
+    hold = world.fuse.hold(service(0))
+    assert hold is not None
+    assert hold.ends_at == rfc3339(now + timedelta(seconds=HOLD_SECONDS - 1000))
