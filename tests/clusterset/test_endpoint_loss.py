@@ -132,3 +132,10 @@ def test_other_clusters_slices_other_families_and_refused_endpoints_are_not_kept
     assert kept(replace(HELD, content=replace(HELD.content, address_type="IPv6")), "east") == ()
     assert kept(HELD, "east", admitted=0) == ()
     assert kept(HELD, "east", admitted=1)[0].content.endpoints == HELD.content.endpoints[:1]
+
+
+def test_of_all_losses_only_those_of_one_other_cluster_are_left_out_with_its_services() -> None:
+    had, lost = {"a": 8, "b": 10, "c": 8}, {"a": 3, "b": 10, "c": 3}
+    assert holds_loss({"a"}, had=had, lost=lost, had_in_all=18, lost_in_all=16, share=0.5, minimum=3)
+    had, lost = {"a": 6, "b": 1}, {"a": 3, "b": 1}
+    assert holds_loss({"a"}, had=had, lost=lost, had_in_all=6, lost_in_all=4, share=0.5, minimum=3)
