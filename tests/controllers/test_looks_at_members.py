@@ -40,6 +40,9 @@ async def test_a_member_that_goes_missing_is_removed_after_a_minute_of_looks_and
         assert one.members.others() == {"west"}
         assert one.members.member("east") is None
         assert one.news() == ["east"]
+        await one.look(3)
+        assert one.members.removed("east"), "also later"
+        assert one.news() == []
 
 
 async def test_of_an_outage_of_the_broker_two_looks_at_most_count_towards_a_removal() -> None:

@@ -213,6 +213,32 @@ async def test_after_a_refused_renewal_the_lease_is_read_before_anything_is_writ
         assert now() < 2.1, "it wrote for longer than until the renewal that was refused"
 
 
+async def test_while_the_lease_is_read_again_after_a_refused_renewal_nothing_is_written() -> None:
+    server = LeaseServer()
+    replica = Replica(server, "a", clock=LoopClock())
+    sent_in_doubt: list[float] = []
+
+    def note(request: Request) -> Answer:
+        if replica.elector.problem is not None:
+            sent_in_doubt.append(now())
+        return ok(WIDGET)
+
+    leader = Client(ScriptedTransport(note)).fenced(replica.elector.fence)
+    async with replica.running():
+        await asyncio.sleep(1.1)
+        server.write_over(holderIdentity="b")
+        server.answers_after_seconds["a"] = 0.3
+
+        async def write_all_the_time() -> None:
+            while now() < 5:
+                await leader.update(WIDGETS, WIDGET)
+                await asyncio.sleep(0.005)
+
+        with pytest.raises(NotLeading):
+            await write_all_the_time()
+        assert sent_in_doubt == []
+
+
 async def test_after_a_refused_renewal_it_is_found_at_once_who_leads_also_if_nothing_is_written() -> None:
     server = LeaseServer()
     replica = Replica(server, "a", clock=LoopClock())
