@@ -3,6 +3,7 @@
 import argparse
 
 from mcs_controller.cli import broker_init, broker_member
+from mcs_controller.cli.subcommands import add_subcommands
 
 _INIT = "install what a broker needs: its kinds, and the roles of its members"
 _CREATE_MEMBER = "make a cluster's place on the broker, and the credential for it"
@@ -10,15 +11,14 @@ _CREATE_MEMBER = "make a cluster's place on the broker, and the credential for i
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The two commands and their options."""
-    commands = parser.add_subparsers(dest="action", metavar="init|create-member", required=True)
-    for name, module, help_ in (
-        ("init", broker_init, _INIT),
-        ("create-member", broker_member, _CREATE_MEMBER),
-    ):
-        command = commands.add_parser(
-            name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
-        )
-        module.add_arguments(command)
+    add_subcommands(
+        parser,
+        "init|create-member",
+        (
+            ("init", _INIT, broker_init.add_arguments),
+            ("create-member", _CREATE_MEMBER, broker_member.add_arguments),
+        ),
+    )
 
 
 async def run(arguments: argparse.Namespace) -> int:

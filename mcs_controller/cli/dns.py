@@ -20,6 +20,7 @@ from mcs_controller.cli.drain import Drain
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.process import freeze_after_sync, serving_metrics_and_health
 from mcs_controller.cli.settings import DnsSettings
+from mcs_controller.cli.subcommands import add_subcommands
 from mcs_controller.dns.server.dns_server import DnsServer
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.kube.metrics import KubeMetrics
@@ -31,21 +32,24 @@ GC_THRESHOLDS: Final = (50_000, 20, 100)
 """Reading objects makes garbage but no cycles, and Python's own thresholds cost a third more time."""
 
 
+_CHECK: Final = "compare what a DNS server answers with what the specification asks for this cluster"
+_INSTALL: Final = "make this cluster's DNS forward the zone to our DNS servers"
+_UNINSTALL: Final = "take that out of this cluster's DNS again"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options, and those of the commands below it."""
     add_options(parser, DnsSettings)
-    commands = parser.add_subparsers(dest="action", metavar="[check|install|uninstall]")
-    for name, help_, add in (
+    add_subcommands(
+        parser,
+        "[check|install|uninstall]",
         (
-            "check",
-            "compare what a DNS server answers with what the specification asks for this cluster",
-            dns_check.add_arguments,
+            ("check", _CHECK, dns_check.add_arguments),
+            ("install", _INSTALL, dns_install.add_install),
+            ("uninstall", _UNINSTALL, dns_install.add_uninstall),
         ),
-        ("install", "make this cluster's DNS forward the zone to our DNS servers", dns_install.add_install),
-        ("uninstall", "take that out of this cluster's DNS again", dns_install.add_uninstall),
-    ):
-        description = f"{help_[0].upper()}{help_[1:]}."
-        add(commands.add_parser(name, help=help_, description=description, allow_abbrev=False))
+        required=False,
+    )
 
 
 async def run(arguments: argparse.Namespace) -> int:

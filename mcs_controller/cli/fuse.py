@@ -7,19 +7,22 @@ annotation (docs/decisions/0007-fuse.md).
 import argparse
 
 from mcs_controller.cli import fuse_release, fuse_status
+from mcs_controller.cli.subcommands import add_subcommands
+
+_STATUS = "list what is held in a cluster, since when, and when it ends by itself"
+_RELEASE = "say that what is held is gone for good"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The two commands and their options."""
-    commands = parser.add_subparsers(dest="action", metavar="status|release", required=True)
-    for name, module, help_ in (
-        ("status", fuse_status, "list what is held in a cluster, since when, and when it ends by itself"),
-        ("release", fuse_release, "say that what is held is gone for good"),
-    ):
-        command = commands.add_parser(
-            name, help=help_, description=f"{help_[0].upper()}{help_[1:]}.", allow_abbrev=False
-        )
-        module.add_arguments(command)
+    add_subcommands(
+        parser,
+        "status|release",
+        (
+            ("status", _STATUS, fuse_status.add_arguments),
+            ("release", _RELEASE, fuse_release.add_arguments),
+        ),
+    )
 
 
 async def run(arguments: argparse.Namespace) -> int:
