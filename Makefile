@@ -83,14 +83,16 @@ schemas: $(STAMP) kube ## take the schemas of simcluster's built-in kinds from t
 packages: ## the Debian packages that the tests use
 	@hack/packages
 
-kube: ## build the real Kubernetes programs and Helm, which the tests use (cached outside the checkout)
+kube: ## build the real Kubernetes programs and Helm, and get what else the tests use (cached outside the checkout)
 	@hack/kube/build.py
 	@hack/kube/build.py --helm
+	@hack/kube/build.py --operator
 
 # Exit code 3 means that there is no Go: then the end of the test run says what was not run.
 kube-if-possible:
 	@hack/kube/build.py || test $$? -eq 3
 	@hack/kube/build.py --helm || test $$? -eq 3
+	@hack/kube/build.py --operator || test $$? -eq 3
 
 pages: $(STAMP) ## write the tables of options and metrics into docs/
 	$(BIN)/python -m tests.cli.reference

@@ -9,7 +9,9 @@ built under another name and then renamed, with one builder at a time.
 The folder is printed as the last line; KUBEBUILDER_ASSETS, where set, is taken instead of it. It need
 have no more than the control plane's programs: tests of whole clusters then say what they miss.
 With --helm all of this is about Helm, from hack/helm, in a folder of its own: a new Helm costs nobody the
-minutes of Kubernetes. Exit code 3: there is no Go toolchain (new enough) to build with.
+minutes of Kubernetes. With --operator it is about the CustomResourceDefinitions of the Prometheus operator:
+files of the module pinned in hack/operator, which Go only downloads.
+Exit code 3: there is no Go toolchain (new enough) to do it with.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -31,11 +34,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 COREDNS = HERE.parent / "coredns"
 HELM = HERE.parent / "helm"
+OPERATOR = HERE.parent / "operator"
 KUBERNETES = "v1.36.4"
 ETCD_MODULES = {"etcd": "server", "etcdctl": "etcdctl", "etcdutl": "etcdutl"}
 CONTROL_PLANE_PROGRAMS = (*ETCD_MODULES, "kube-apiserver", "kube-controller-manager", "kubectl")
 NODE_PROGRAMS = ("kube-scheduler", "kubelet", "kube-proxy", "agnhost", "coredns")
 PROGRAMS = (*CONTROL_PLANE_PROGRAMS, *NODE_PROGRAMS)
+OPERATOR_MODULE = "github.com/prometheus-operator/prometheus-operator"
+OPERATOR_KINDS = ("prometheusrules", "servicemonitors")
 NO_GO_EXIT_CODE = 3
 OUTPUT_TAIL_LINES = 40
 
@@ -62,6 +68,22 @@ class Step:
         ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A file of a module, instead of a program that is compiled."""
+
+    program: str
+    """The file's name."""
+    module: Path
+    package: str
+    folder: str
+
+    def command(self, output: Path | str) -> list[str]:
+        del output
+        # In the folder of a go.mod: its version, and only with the checksum of its go.sum.
+        return ["go", "mod", "download", "-json", self.package]
+
+
 def _kubernetes_ldflags() -> str:
     """Without these the programs report a nonsense version, and clients act on it."""
     major, minor, _ = KUBERNETES.removeprefix("v").split(".")
@@ -85,7 +107,7 @@ class Set:
 
     title: str
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Copy, ...]
     sources: tuple[Path, ...]
     assets: tuple[str, ...]
     """What a folder named by KUBEBUILDER_ASSETS must have, to be taken instead; with none it never is."""
@@ -122,6 +144,18 @@ HELM_SET = Set(
     sources=_pinned(HELM),
     assets=(),
 )
+OPERATOR_SET = Set(
+    title="the kinds of the Prometheus operator",
+    name="operator",
+    steps=tuple(
+        Copy(
+            f"monitoring.coreos.com_{kind}.yaml", OPERATOR, OPERATOR_MODULE, "example/prometheus-operator-crd"
+        )
+        for kind in OPERATOR_KINDS
+    ),
+    sources=_pinned(OPERATOR),
+    assets=(),
+)
 
 
 def go_version(wanted: Set) -> str:
@@ -152,7 +186,11 @@ def target_folder(wanted: Set) -> Path:
 
 
 def missing_programs(folder: Path, programs: Sequence[str]) -> list[str]:
-    return [name for name in programs if not os.access(folder / name, os.X_OK)]
+    return [
+        name
+        for name in programs
+        if not os.access(folder / name, os.R_OK if name.endswith(".yaml") else os.X_OK)
+    ]
 
 
 def existing_folder(wanted: Set) -> Path | None:
@@ -187,20 +225,24 @@ def only_builder(root: Path) -> Iterator[None]:
         yield
 
 
-def build_step(step: Step, folder: Path) -> None:
+def build_step(step: Step | Copy, folder: Path) -> None:
     started = time.monotonic()
     done = subprocess.run(
         step.command(folder / step.program),
         cwd=step.module,
         env={**os.environ, "CGO_ENABLED": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        print("\n".join(done.stdout.splitlines()[-OUTPUT_TAIL_LINES:]), file=sys.stderr)
+        told = (done.stdout + done.stderr).splitlines()
+        print("\n".join(told[-OUTPUT_TAIL_LINES:]), file=sys.stderr)
         raise BuildError(f"building {step.program} failed")
+    if isinstance(step, Copy):
+        shutil.copyfile(
+            Path(json.loads(done.stdout)["Dir"]) / step.folder / step.program, folder / step.program
+        )
     size_mib = (folder / step.program).stat().st_size / 2**20
     seconds = time.monotonic() - started
     print(f"built {step.program:<24} {seconds:6.1f} s {size_mib:6.0f} MiB", flush=True)
@@ -232,9 +274,23 @@ def main() -> int:
         action="store_true",
         help="build nothing: print where the programs are, or would be (exit code 1)",
     )
-    parser.add_argument("--helm", action="store_true", help="Helm, instead of the Kubernetes programs")
+    parser.add_argument(
+        "--helm",
+        dest="wanted",
+        action="store_const",
+        const=HELM_SET,
+        default=KUBERNETES_SET,
+        help="Helm, instead of the Kubernetes programs",
+    )
+    parser.add_argument(
+        "--operator",
+        dest="wanted",
+        action="store_const",
+        const=OPERATOR_SET,
+        help="the definitions of the Prometheus operator's kinds, instead",
+    )
     arguments = parser.parse_args()
-    wanted = HELM_SET if arguments.helm else KUBERNETES_SET
+    wanted: Set = arguments.wanted
     try:
         folder = given_folder(wanted) or existing_folder(wanted)
         if folder is None and arguments.print_dir:

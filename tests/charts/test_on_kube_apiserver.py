@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.realkube, pytest.mark.usefixtures("helm_program")]
 
 SERVICE = ("Service", "mcs-dns")
 MONITORING = ("ServiceMonitor", "PrometheusRule")
-"""Kinds of the Prometheus operator, which this API server does not have."""
+"""Kinds of the Prometheus operator, which this API server does not have from the start."""
 
 
 async def restricted_namespace(plane: ControlPlane, name: str) -> None:
@@ -59,6 +59,32 @@ async def test_an_api_server_takes_every_manifest_of_a_member(empty_cluster: Con
     known = [one for one in found if one["kind"] not in MONITORING]
     told = await dry_run(empty_cluster, known)
     assert len(told.splitlines()) == len(known)
+
+
+async def test_an_api_server_with_the_operators_kinds_takes_what_it_is_to_read(
+    empty_cluster: ControlPlane, operator_kinds: tuple[Path, ...]
+) -> None:
+    for path in operator_kinds:
+        await empty_cluster.kubectl("create", f"--filename={path}")
+    try:
+        names = [f"crd/{kind.lower()}s.monitoring.coreos.com" for kind in MONITORING]
+        await empty_cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)
+        namespace = f"mcs-{uuid4().hex[:8]}"
+        await restricted_namespace(empty_cluster, namespace)
+        found = of_kind(render(MEMBER, CASES["everything"], namespace=namespace), *MONITORING)
+        told = await dry_run(empty_cluster, found)
+        assert len(told.splitlines()) == len(found) == len(MONITORING)
+        monitor, rule = (one_of_kind(found, kind, "mcs-controller") for kind in MONITORING)
+        (endpoint,) = monitor["spec"]["endpoints"]
+        for refused, reason in (
+            ({**monitor, "spec": {**monitor["spec"], "endpoints": [{**endpoint, "prot": "http"}]}}, "prot"),
+            ({**rule, "spec": {"groups": [{"name": "mcs", "rules": [{"alert": "NoExpression"}]}]}}, "expr"),
+        ):
+            with pytest.raises(KubectlError, match=reason):
+                await dry_run(empty_cluster, [refused])
+    finally:
+        for path in operator_kinds:
+            await empty_cluster.kubectl("delete", f"--filename={path}")
 
 
 @pytest.mark.parametrize("name", BROKER_CASES)

@@ -52,6 +52,13 @@ def locate_helm() -> Path:
     return _folder("Helm is not built: run `make kube`", "--helm") / "helm"
 
 
+@functools.cache
+def locate_operator_kinds() -> tuple[Path, ...]:
+    """The definitions of the Prometheus operator's kinds, a file each. Raises BinariesMissingError."""
+    folder = _folder("the kinds of the Prometheus operator are not there: run `make kube`", "--operator")
+    return tuple(sorted(folder.glob("*.yaml")))
+
+
 def _folder(not_built: str, *options: str) -> Path:
     asked = subprocess.run(
         [sys.executable, str(BUILD_SCRIPT), "--print-dir", *options],

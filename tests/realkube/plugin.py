@@ -11,12 +11,17 @@ import asyncio
 import functools
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.realkube.binaries import BinariesMissingError, locate_binaries, locate_helm
+from tests.realkube.binaries import (
+    BinariesMissingError,
+    locate_binaries,
+    locate_helm,
+    locate_operator_kinds,
+)
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec
 from tests.realkube.credentials import new_credential
@@ -25,8 +30,12 @@ from tests.realkube.workloads import namespace_in
 MARK = "realkube"
 MEMBERS = ("east", "west", "north")
 BROKER = "broker"
-HELM_FIXTURE = "helm_program"
-FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace", HELM_FIXTURE})
+OTHER_PROGRAMS: dict[str, tuple[str, Callable[[], object]]] = {
+    "helm_program": ("Helm", locate_helm),
+    "operator_kinds": ("the Prometheus operator's kinds", locate_operator_kinds),
+}
+"""Fixtures for what is built apart from the control planes: what it is called, and what finds it."""
+FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace", *OTHER_PROGRAMS})
 _skipped = pytest.StashKey[Counter[str]]()
 _not_run = pytest.StashKey[Counter[str]]()
 
@@ -83,6 +92,12 @@ def helm_program() -> Path:
     return locate_helm()
 
 
+@pytest.fixture(scope="session")
+def operator_kinds() -> tuple[Path, ...]:
+    """Files with the definitions of ServiceMonitor and PrometheusRule."""
+    return locate_operator_kinds()
+
+
 @pytest.fixture
 def real_cluster(real_clusterset: RealClusterset) -> ControlPlane:
     """For tests that need only one (dual-stack) cluster."""
@@ -115,11 +130,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     reason = why_not()
     if reason is not None:
         do_not_run(item, "real control planes", reason)
-    if HELM_FIXTURE in getattr(item, "fixturenames", ()):
+    for fixture in OTHER_PROGRAMS.keys() & set(getattr(item, "fixturenames", ())):
+        what, locate = OTHER_PROGRAMS[fixture]
         try:
-            locate_helm()
+            locate()
         except BinariesMissingError as missing:
-            do_not_run(item, "Helm", str(missing))
+            do_not_run(item, what, str(missing))
 
 
 def do_not_run(item: pytest.Item, what: str, reason: str) -> None:

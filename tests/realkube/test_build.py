@@ -14,6 +14,7 @@ CONTROL_PLANE = ("etcd", "etcdctl", "etcdutl", "kube-apiserver", "kube-controlle
 PROGRAMS = (*CONTROL_PLANE, "kube-scheduler", "kubelet", "kube-proxy", "agnhost", "coredns")
 GO = """#!/bin/sh
 if [ "$1" = env ]; then echo go1.99.0; exit; fi
+if [ "$1" = mod ]; then echo "{\\"Dir\\": \\"$DOWNLOADED\\"}"; exit; fi
 [ -z "$BREAK" ] || { case "$*" in *"$BREAK"*) echo "cannot compile"; exit 1;; esac; }
 while [ "$1" != -o ]; do shift; done
 echo "CGO_ENABLED=$CGO_ENABLED" >"$2"; chmod +x "$2"; echo "$2" >>"$BUILT"
@@ -158,3 +159,20 @@ def test_kubebuilder_assets_are_not_asked_for_helm(machine: Machine, tmp_path: P
     assert machine.build("--helm").stderr == (
         "hack/kube/build.py: Go is not installed (https://go.dev/dl, 1.26 or newer): cannot build Helm.\n"
     )
+
+
+def test_the_operators_kinds_are_files_of_its_module(machine: Machine, tmp_path: Path) -> None:
+    machine.install_go()
+    machine.environment["DOWNLOADED"] = str(tmp_path)
+    place = tmp_path / "example" / "prometheus-operator-crd"
+    place.mkdir(parents=True)
+    names = [f"monitoring.coreos.com_{kind}.yaml" for kind in ("prometheusrules", "servicemonitors")]
+    for name in (*names, "monitoring.coreos.com_probes.yaml"):
+        (place / name).write_text(name)
+    run = machine.build("--operator")
+    assert run.returncode == 0, run.stderr
+    (folder,) = machine.folders("operator")
+    assert run.stdout.splitlines()[-1] == str(folder)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {name: name for name in names}
+    assert not machine.built.exists()
+    assert machine.build("--operator").stdout == f"{folder}\n"
