@@ -2,7 +2,8 @@
 
 `make crds` writes them into crds/, where installers and the simulated API server find them; nothing reads
 this module at run time except to know the same shapes. Raise `MCS_SCHEMA_REVISION` with every change of the
-MCS kinds' schemas, and set it back to "0" with a new `MCS_RELEASE` (MCS-API-06): installers compare the two.
+MCS kinds' definitions, also of their columns, and set it back to "0" with a new `MCS_RELEASE` (MCS-API-06):
+installers compare the two.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Final
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
+from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.api.resources import (
     BROKER_GROUP,
     BROKER_VERSION,
@@ -26,9 +28,12 @@ from mcs_controller.api.resources import (
 from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE: Final = "v0.5.0"
-MCS_SCHEMA_REVISION: Final = "0"
-BROKER_SCHEMA_REVISION: Final = "1"
-"""Of our own kinds, which have no release of their own; raise it with every change of their schemas."""
+MCS_SCHEMA_REVISION: Final = "1"
+BROKER_SCHEMA_REVISION: Final = "2"
+"""Of our own kinds, which have no release of their own; raise it with every change of their definitions."""
+
+_CATEGORY: Final = "multicluster"
+"""`kubectl get multicluster -A` lists all that a cluster, or a broker, has of our kinds."""
 
 _LABELS: Final = {
     MCS_GROUP: {
@@ -56,6 +61,13 @@ class _Column:
         if self.wide:
             column["priority"] = 1
         return column
+
+
+def _condition(name: str, type: str, description: str, *, wide: bool = False) -> _Column:
+    """The status of a condition."""
+    return _Column(
+        name, f'.status.conditions[?(@.type=="{type}")].status', description=description, wide=wide
+    )
 
 
 _AGE: Final = _Column("Age", ".metadata.creationTimestamp", "date")
@@ -94,6 +106,7 @@ class _Definition:
                     "plural": self.resource.plural,
                     "singular": self.resource.kind.lower(),
                     "shortNames": list(self.short_names),
+                    "categories": [_CATEGORY],
                 },
                 "versions": [self._version(name) for name in self.versions],
             },
@@ -121,7 +134,12 @@ _DEFINITIONS: Final = (
         service_exports(),
         _MCS_VERSIONS,
         ("svcex", "svcexport"),
-        (_AGE,),
+        (
+            _condition("Valid", "Valid", "Whether the Service exists and can be exported."),
+            _condition("Ready", "Ready", "Whether the broker holds the export."),
+            _condition("Conflict", "Conflict", "Whether the clusters that export this name disagree."),
+            _AGE,
+        ),
     ),
     _Definition(
         ServiceImport,
@@ -131,6 +149,18 @@ _DEFINITIONS: Final = (
         (
             _Column("Type", ".spec.type", description="ClusterSetIP or Headless."),
             _Column("IP", ".spec.ips", description="Clusterset IPs of the service."),
+            _condition("Ready", "Ready", "Whether the service can be used in this cluster."),
+            # The list as it is: of a path such as [*].cluster, an API server shows the first only.
+            _Column("Clusters", ".status.clusters", description="Clusters that export the service."),
+            _condition(
+                "Held", CONDITION_HELD, "Whether something is kept that is no longer exported.", wide=True
+            ),
+            _Column(
+                "Slices",
+                ".status.endpointSliceObjects",
+                description="Whether EndpointSlices of this cluster have the imported endpoints.",
+                wide=True,
+            ),
             _AGE,
         ),
     ),
@@ -140,9 +170,21 @@ _DEFINITIONS: Final = (
         _BROKER_VERSIONS,
         ("mcluster",),
         (
-            _Column("UID", ".status.clusterUID", description="UID of the cluster's kube-system namespace."),
-            _Column("Version", ".status.version", description="Version of the cluster's controller."),
             _Column("Heartbeat", ".status.heartbeat", "date", "Time since the last sign of life."),
+            _Column("Exports", ".status.exported.services", "integer", "Services that the cluster exports."),
+            _Column("Version", ".status.version", description="Version of the cluster's controller."),
+            _Column(
+                "Kubernetes",
+                ".status.kubernetesVersion",
+                description="Version of the cluster's API server.",
+                wide=True,
+            ),
+            _Column(
+                "UID",
+                ".status.clusterUID",
+                description="UID of the cluster's kube-system namespace.",
+                wide=True,
+            ),
             _AGE,
         ),
     ),

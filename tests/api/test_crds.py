@@ -80,7 +80,14 @@ def test_the_mcs_kinds_have_the_names_that_the_mcs_api_gives_them() -> None:
             "plural": plural,
             "singular": singular,
             "shortNames": short_names,
+            "categories": ["multicluster"],
         }
+
+
+def test_one_category_lists_all_kinds() -> None:
+    assert {kind: crd["spec"]["names"]["categories"] for kind, crd in CRDS.items()} == {
+        kind: ["multicluster"] for kind in MODELS
+    }
 
 
 def test_no_two_kinds_share_a_name() -> None:
@@ -112,18 +119,35 @@ def test_status_is_a_subresource_in_every_version(kind: str) -> None:
 
 @pytest.mark.requirement("MCS-API-05")
 def test_printer_columns_of_the_mcs_kinds() -> None:
-    def columns(kind: str) -> list[list[tuple[str, str, str]]]:
-        return [
+    """Those of the MCS API are there as it has them; between them are ours."""
+
+    def columns(kind: str) -> list[tuple[str, str, str]]:
+        of_versions = [
             [(one["name"], one["jsonPath"], one["type"]) for one in version["additionalPrinterColumns"]]
             for version in versions(kind).values()
         ]
+        assert of_versions == of_versions[:1] * 2
+        return of_versions[0]
+
+    def status(type: str) -> str:
+        return f'.status.conditions[?(@.type=="{type}")].status'
 
     age = ("Age", ".metadata.creationTimestamp", "date")
-    assert columns("ServiceExport") == [[age]] * 2
-    assert (
-        columns("ServiceImport")
-        == [[("Type", ".spec.type", "string"), ("IP", ".spec.ips", "string"), age]] * 2
-    )
+    assert columns("ServiceExport") == [
+        ("Valid", status("Valid"), "string"),
+        ("Ready", status("Ready"), "string"),
+        ("Conflict", status("Conflict"), "string"),
+        age,
+    ]
+    assert columns("ServiceImport") == [
+        ("Type", ".spec.type", "string"),
+        ("IP", ".spec.ips", "string"),
+        ("Ready", status("Ready"), "string"),
+        ("Clusters", ".status.clusters", "string"),
+        ("Held", status("mcs-controller.io/Held"), "string"),
+        ("Slices", ".status.endpointSliceObjects", "string"),
+        age,
+    ]
 
 
 @pytest.mark.requirement("MCS-API-06")
@@ -131,11 +155,11 @@ def test_mcs_crds_carry_release_and_revision_and_no_annotations() -> None:
     for kind in MCS_KINDS:
         assert CRDS[kind]["metadata"]["labels"] == {
             "multicluster.x-k8s.io/release-version": "v0.5.0",
-            "multicluster.x-k8s.io/crd-schema-revision": "0",
+            "multicluster.x-k8s.io/crd-schema-revision": "1",
         }
     assert all("annotations" not in crd["metadata"] for crd in CRDS.values())
     for kind in CRDS.keys() - MCS_KINDS:
-        assert CRDS[kind]["metadata"]["labels"] == {"broker.mcs-controller.io/crd-schema-revision": "1"}
+        assert CRDS[kind]["metadata"]["labels"] == {"broker.mcs-controller.io/crd-schema-revision": "2"}
 
 
 @pytest.mark.requirement("MCS-API-07")

@@ -187,16 +187,42 @@ async def test_two_controllers_that_apply_conditions_keep_each_others(
     assert {one["type"] for one in found["status"]["conditions"]} == {"Valid", "Ready"}
 
 
+async def shown(plane: ControlPlane, kind: str, namespace: str, *options: str) -> dict[str, str]:
+    """The one row of what kubectl prints, by column."""
+    table = (await plane.kubectl("get", kind, "--namespace", namespace, *options)).stdout
+    header, row = (line.split() for line in table.splitlines())
+    return dict(zip(header, row, strict=True))
+
+
 @pytest.mark.requirement("MCS-API-05")
 async def test_kubectl_get_shows_the_columns_of_the_mcs_kinds(crds: ControlPlane, namespace: str) -> None:
-    await create(crds, namespace, SERVICE_EXPORT)
-    await create(crds, namespace, SERVICE_IMPORT)
-    exports = await crds.kubectl("get", "serviceexports", "--namespace", namespace)
-    imports = await crds.kubectl("get", "serviceimports", "--namespace", namespace)
-    assert exports.stdout.splitlines()[0].split() == ["NAME", "AGE"]
-    header, row = (line.split() for line in imports.stdout.splitlines())
-    assert header == ["NAME", "TYPE", "IP", "AGE"]
-    assert row[:3] == ["web", "ClusterSetIP", '["10.96.0.9","fd00::9"]']
+    conditions = [
+        condition(type="Conflict", status="True"),
+        condition(type="Valid", status="True"),
+        condition(type="Ready", status="False"),
+    ]
+    for document in (SERVICE_EXPORT, SERVICE_IMPORT):
+        await create(crds, namespace, document)
+    await merge_status(crds, namespace, SERVICE_EXPORT, {"conditions": conditions})
+    held = condition(type="mcs-controller.io/Held", status="True", reason="MassWithdrawal")
+    status = merge(SERVICE_IMPORT["status"], {"conditions": [*conditions, held]})
+    await merge_status(crds, namespace, SERVICE_IMPORT, status)
+
+    export = await shown(crds, "serviceexports", namespace)
+    assert list(export) == ["NAME", "VALID", "READY", "CONFLICT", "AGE"]
+    assert list(export.values())[:4] == ["web", "True", "False", "True"]
+    imported = await shown(crds, "serviceimports", namespace)
+    assert list(imported) == ["NAME", "TYPE", "IP", "READY", "CLUSTERS", "AGE"]
+    clusters = '[{"cluster":"east"},{"cluster":"west"}]'
+    assert list(imported.values())[:5] == [
+        "web",
+        "ClusterSetIP",
+        '["10.96.0.9","fd00::9"]',
+        "False",
+        clusters,
+    ]
+    wide = await shown(crds, "serviceimports", namespace, "--output=wide")
+    assert (wide["HELD"], wide["SLICES"]) == ("True", "Present")
 
 
 async def test_kubectl_get_shows_who_is_alive_and_what_is_exported_on_the_broker(
@@ -206,21 +232,29 @@ async def test_kubectl_get_shows_who_is_alive_and_what_is_exported_on_the_broker
         await create(crds, namespace, document)
     await merge_status(crds, namespace, MEMBER_CLUSTER, MEMBER_CLUSTER["status"])
 
-    async def shown(kind: str, *options: str) -> dict[str, str]:
-        table = (await crds.kubectl("get", kind, "--namespace", namespace, *options)).stdout
-        header, row = (line.split() for line in table.splitlines())
-        return dict(zip(header, row, strict=True))
-
-    member = await shown("memberclusters")
-    assert list(member) == ["NAME", "UID", "VERSION", "HEARTBEAT", "AGE"]
-    assert member["UID"] == MEMBER_CLUSTER["status"]["clusterUID"]
+    member = await shown(crds, "memberclusters", namespace)
+    assert list(member) == ["NAME", "HEARTBEAT", "EXPORTS", "VERSION", "AGE"]
+    assert member["EXPORTS"] == str(MEMBER_CLUSTER["status"]["exported"]["services"])
     # An age made from a MicroTime, not the text of it nor a complaint that it is no time.
     assert member["HEARTBEAT"][-1] in "smhdy"
-    service = await shown("exportedservices")
+    member = await shown(crds, "memberclusters", namespace, "--output=wide")
+    assert list(member) == ["NAME", "HEARTBEAT", "EXPORTS", "VERSION", "KUBERNETES", "UID", "AGE"]
+    assert member["UID"] == MEMBER_CLUSTER["status"]["clusterUID"]
+    service = await shown(crds, "exportedservices", namespace)
     assert list(service) == ["NAME", "SERVICE-NAMESPACE", "SERVICE", "TYPE", "EXPORTED", "AGE"]
     assert (service["SERVICE-NAMESPACE"], service["SERVICE"]) == ("shop", "web")
-    found = await shown("exportedendpointslices", "--output=wide")
+    found = await shown(crds, "exportedendpointslices", namespace, "--output=wide")
     assert list(found) == ["NAME", "SERVICE-NAMESPACE", "SERVICE", "ADDRESSTYPE", "SLICE", "AGE"]
+
+
+async def test_one_category_lists_everything_of_the_clusterset(crds: ControlPlane, namespace: str) -> None:
+    for document in VALID:
+        await create(crds, namespace, document)
+    listed = await crds.kubectl("get", "multicluster", "--namespace", namespace, "--output=name")
+    assert sorted(listed.stdout.split()) == sorted(
+        f"{document['kind'].lower()}.{document['apiVersion'].partition('/')[0]}/{document['metadata']['name']}"
+        for document in VALID
+    )
 
 
 @pytest.mark.requirement("MCS-API-02")

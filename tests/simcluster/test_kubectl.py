@@ -115,6 +115,18 @@ async def test_get_describe_and_explain(kubectl: Kubectl) -> None:
     assert "serviceexports" in await kubectl("get", "crd")
 
 
+async def test_one_category_lists_everything_with_its_columns(kubectl: Kubectl) -> None:
+    await kubectl("apply", "-f", "-", stdin=EXPORT)
+    condition = {"type": "Ready", "status": "False", "reason": "Pending", "message": "not yet"}
+    condition["lastTransitionTime"] = "2026-11-22T10:00:00Z"
+    status = json.dumps({"status": {"conditions": [condition]}})
+    patch = ("patch", "serviceexport", "web", "-n", "shop", "--subresource=status", "--type=merge")
+    await kubectl(*patch, "-p", status)
+    header, row = (line.split() for line in (await kubectl("get", "multicluster", "-A")).splitlines())
+    assert header == ["NAMESPACE", "NAME", "VALID", "READY", "CONFLICT", "AGE"]
+    assert row[:4] == ["shop", "serviceexport.multicluster.x-k8s.io/web", "False", row[3]]
+
+
 async def test_get_watches(kubectl: Kubectl) -> None:
     process = await kubectl.start("get", "serviceexports", "-A", "-w", "--output-watch-events")
     assert process.stdout is not None

@@ -1,7 +1,7 @@
 """Server-side tables: what `kubectl get` prints.
 
-Built-in kinds have getters for their cells, custom ones JSONPaths. Of these only plain fields are understood,
-such as `.spec.type`; the cell of any other path stays empty.
+Built-in kinds have getters for their cells, custom ones JSONPaths of the forms that `json_path` reads; the
+cell of any other path stays empty.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from mcs_controller.simcluster.kinds.kind import Column, Kind
+from mcs_controller.simcluster.kubectl import json_path
 from mcs_controller.simcluster.kubectl.ages import age_since
 
 API_VERSION = "meta.k8s.io/v1"
@@ -85,9 +86,7 @@ def _row(kind: Kind, obj: Mapping[str, Any], include_object: str, now: datetime)
 def _cell(column: Column, obj: Mapping[str, Any], now: datetime) -> Any:
     if column.getter is not None:
         return column.getter(obj, now)
-    value: Any = obj
-    for field in column.json_path.strip(".").split("."):
-        value = value.get(field) if isinstance(value, dict) else None
+    value = json_path.find(column.json_path, obj)
     return None if value is None else _custom_cell(column.type, value, now)
 
 

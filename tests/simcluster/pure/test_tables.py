@@ -140,12 +140,29 @@ def test_every_built_in_kind_can_show_an_object_that_has_only_its_metadata(kind:
 
 
 @pytest.mark.requirement("MCS-API-05")
-def test_service_imports_show_their_type_addresses_and_age() -> None:
+def test_service_imports_and_exports_show_how_they_are() -> None:
     spec = {"type": "ClusterSetIP", "ips": ["10.0.0.1", "fd00::1"]}
+    conditions = [{"type": "Ready", "status": "True"}, {"type": "Valid", "status": "False"}]
+    status = {"clusters": [{"cluster": "east"}], "conditions": conditions}
     kind = shipped("serviceimports")
-    assert [column.name for column in kind.columns] == ["Name", "Type", "IP", "Age"]
-    assert cells(kind, named(spec=spec)) == ["web", "ClusterSetIP", '["10.0.0.1","fd00::1"]', "5m"]
-    assert [column.name for column in shipped("serviceexports").columns] == ["Name", "Age"]
+    assert cells(kind, named(spec=spec, status=status)) == [
+        "web",
+        "ClusterSetIP",
+        '["10.0.0.1","fd00::1"]',
+        "True",
+        '[{"cluster":"east"}]',
+        "5m",
+    ]
+    assert cells(kind, named(spec=spec)) == [
+        "web",
+        "ClusterSetIP",
+        '["10.0.0.1","fd00::1"]',
+        None,
+        None,
+        "5m",
+    ]
+    export = named(status={"conditions": conditions})
+    assert cells(shipped("serviceexports"), export) == ["web", "False", "True", None, "5m"]
 
 
 def test_a_column_shows_only_values_of_its_type() -> None:
@@ -179,10 +196,20 @@ def test_rows_carry_as_much_of_the_object_as_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "shown"), [(".spec.a", "1"), ("spec.a", "1"), (".spec.none.a", None), (".spec.list[0].k", None)]
+    ("path", "shown"),
+    [
+        (".spec.a", "1"),
+        ("spec.a", "1"),
+        (".spec.none.a", None),
+        (".spec.list[0].k", None),
+        ('.spec.list[?(@.k=="x")].v', "first"),
+        ('.spec.list[?(@.k=="y")].v', None),
+        ('.spec.a[?(@.k=="x")].v', None),
+    ],
 )
-def test_a_column_shows_a_plain_field(path: str, shown: str | None) -> None:
+def test_a_column_shows_a_field_and_one_of_the_first_item_that_matches(path: str, shown: str | None) -> None:
+    items = ["odd", {"k": "x", "v": "first"}, {"k": "x", "v": "second"}]
     (kind,) = kinds_of_crd(
         crd({"type": "object"}, additionalPrinterColumns=[{"name": "x", "type": "string", "jsonPath": path}])
     )
-    assert cells(kind, named(spec={"a": 1, "list": [{"k": "x"}]}))[1] == shown
+    assert cells(kind, named(spec={"a": 1, "list": items}))[1] == shown
