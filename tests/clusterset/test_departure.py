@@ -59,6 +59,21 @@ def test_after_history_broke_it_takes_ten_minutes_also_for_one_that_was_missing_
     assert pass_time(unseen_since, 600, WEST, BOTH).removed("east", WEST)
 
 
+def test_what_a_member_was_missing_before_history_broke_does_not_count_towards_the_ten_minutes() -> None:
+    gone = pass_time(observe(seen_both(), BOTH, WEST, passed_seconds=0.0), 50, WEST, BOTH)
+    broke = distrust(gone)
+    assert broke.needed_seconds("east") == UNSEEN_SECONDS
+    assert not pass_time(broke, 590, WEST, BOTH).removed("east", WEST)
+    assert pass_time(broke, 600, WEST, BOTH).removed("east", WEST)
+
+
+def test_who_was_never_seen_takes_ten_minutes_from_the_last_break_of_the_history() -> None:
+    listening = pass_time(Departures(), 590, WEST, WEST)
+    broke = distrust(listening)
+    assert not pass_time(broke, 590, WEST, WEST).removed("east", WEST)
+    assert pass_time(broke, 600, WEST, WEST).removed("east", WEST)
+
+
 def test_seen_again_since_history_broke_a_minute_will_do() -> None:
     seen = observe(distrust(seen_both()), BOTH, BOTH, passed_seconds=10.0)
     gone = observe(seen, BOTH, WEST, passed_seconds=10.0)

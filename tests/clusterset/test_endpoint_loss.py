@@ -134,6 +134,21 @@ def test_other_clusters_slices_other_families_and_refused_endpoints_are_not_kept
     assert kept(HELD, "east", admitted=1)[0].content.endpoints == HELD.content.endpoints[:1]
 
 
+@pytest.mark.parametrize("owners", [frozenset[str](), frozenset({"west"}), frozenset({"east", "west"})])
+def test_of_an_export_that_does_not_fit_its_owners_nothing_is_kept(owners: frozenset[str]) -> None:
+    """Its endpoints would have had no part in the service either."""
+    records = {"west": record("west"), "east": record("east", 1, type="Headless")}
+    kept = kept_slices(
+        merge(list(records.values()), owners),
+        records,
+        [HELD, replace(HELD, name="web-west-abc", source_cluster="west")],
+        {"east", "west"},
+        owner_uid="new",
+        admit=lambda cluster, endpoints: endpoints,
+    )
+    assert [one.source_cluster for one in kept] == (["west"] if owners == {"west"} else ["east", "west"])
+
+
 def test_of_all_losses_only_those_of_one_other_cluster_are_left_out_with_its_services() -> None:
     had, lost = {"a": 8, "b": 10, "c": 8}, {"a": 3, "b": 10, "c": 3}
     assert holds_loss({"a"}, had=had, lost=lost, had_in_all=18, lost_in_all=16, share=0.5, minimum=3)

@@ -7,7 +7,7 @@ import pytest
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, WITHDRAW_ALLOWED
 from mcs_controller.clusterset.fuse import MASS_ENDPOINT_LOSS
-from mcs_controller.clusterset.model import Condition, Endpoint, ServiceKey
+from mcs_controller.clusterset.model import Condition, Endpoint, Member, ServiceKey
 from mcs_controller.controllers.services.imports.fuse import WINDOW_SECONDS
 from tests.controllers.losing import HOLD_SECONDS, READY, UNREADY, World, service
 
@@ -181,6 +181,20 @@ async def test_own_endpoints_are_never_kept_nor_counted() -> None:
     world.imported(4, 5, 6, 7, 8, 9, clusters=("west",))
     world.says(0, 1, 2)
     assert world.kept_of(0, 1, 2) == [EAST] * 3
+
+
+async def test_own_services_are_none_of_those_that_all_clusters_together_lost_a_part_of() -> None:
+    """No single one lost enough: only of all together are four of four too many."""
+    world = World()
+    world.members["south"] = Member("south")
+    world.imported(0, 1)
+    world.imported(2, 3, clusters=("north",))
+    world.imported(4, 5, clusters=("south",))
+    world.imported(*range(6, 16), clusters=("west",))
+    world.says(0, 1)
+    world.says(2, 3, cluster="north")
+    world.says(4, 5, cluster="south")
+    assert world.kept_of(0, 1, 2, 3, 4, 5) == [EAST, EAST, {"north"}, {"north"}, {"south"}, {"south"}]
 
 
 async def test_a_member_that_was_released_lost_nothing(world: World) -> None:

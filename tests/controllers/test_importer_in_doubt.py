@@ -86,6 +86,16 @@ async def test_what_another_exports_is_imported_though_somebody_has_not_spoken()
         assert one.addresses() == {"east": OLD}
 
 
+async def test_while_somebody_has_not_spoken_who_came_is_used_and_who_went_is_not() -> None:
+    """What went is proven gone; of who has not spoken nothing is known."""
+    async with importing("north", "south") as one:
+        one.records = [record("north"), record("mars", 2)]
+        fresh(one, "north", "mars")
+        one.unaccounted = {"east"}
+        await one.look()
+        assert one.addresses() == {"east": OLD, "north": FRESH, "mars": FRESH}
+
+
 # This cluster's own exports
 
 
@@ -111,6 +121,25 @@ async def test_our_own_endpoints_go_if_we_saw_the_export_and_stay_if_that_is_not
             one.evidence.confirm()
             assert await one.look() is None
             assert one.addresses() == {"east": OLD}
+
+
+@pytest.mark.parametrize("by", ["the import names it", "its slices lie here"])
+async def test_after_a_start_whatever_is_left_of_our_own_export_says_that_there_was_one(by: str) -> None:
+    """It had no endpoints, or its import was not told yet whose it is."""
+    async with west() as one:
+        one.own, one.records = record("west"), []
+        one.sources = [source_slice("west")] if by == "its slices lie here" else []
+        await one.look()
+        one.changed(clusters=("west",) if by == "the import names it" else ())
+        one.writes()
+        one.restart()
+        one.own, one.sources = None, []
+        assert await one.look() == TELL_UNSURE_AFTER_SECONDS
+        assert one.writes() == []
+
+        one.evidence.confirm()
+        await one.look()
+        assert "fuse withdraws" in one.called()
 
 
 async def test_until_the_broker_has_been_read_our_own_endpoints_follow_and_nothing_else() -> None:
@@ -151,6 +180,30 @@ async def test_until_our_export_has_been_read_our_part_stays_and_the_others_foll
         assert one.addresses() == {"west": {"10.2.0.1"}}
         assert one.called() == []
         assert one.imported().value.spec.type == "ClusterSetIP"
+
+
+async def test_until_our_export_has_been_read_who_came_to_export_it_meanwhile_is_used() -> None:
+    async with importing() as one:
+        await exporting(one)
+        one.is_unread, one.own = True, None
+        one.evidence.confirm()
+        one.records = [record("north")]
+        fresh(one, "north")
+        await one.look()
+        assert one.addresses() == {"north": FRESH, "west": {"10.2.0.1"}}
+
+
+async def test_an_import_that_only_our_unread_export_may_still_want_stays_without_the_others_endpoints() -> (
+    None
+):
+    """Made anew a moment later, it could have another clusterset IP."""
+    async with importing() as one:
+        one.is_unread = True
+        one.records, one.sources = [], []
+        assert await one.look() is None
+        assert one.called() == []
+        assert one.imported().value.clusters == ("east",)
+        assert one.addresses() == {}
 
 
 async def test_while_our_export_is_read_what_others_export_is_imported_beside_what_lies_here() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mcs_controller.clusterset.membership.statement import statement
 from tests.controllers.looks import North, north
 from tests.controllers.releasing import annotated, in_seconds
 from tests.support.clusterset import Clusterset
@@ -105,6 +106,26 @@ async def test_where_nobodys_word_is_needed_plain_time_counts() -> None:
         await one.look(3)
         passed = {name: one.members.word_seconds(name) - seconds for name, seconds in before.items()}
         assert passed == {"": pytest.approx(30, abs=1), "north": pytest.approx(30, abs=1), "east": 0}
+
+
+async def test_a_members_words_count_only_from_the_second_after_the_history_broke() -> None:
+    """What it said before may be of a state that is gone: no hold of the fuse ends by it."""
+    async with north() as one:
+
+        async def says(*seconds: int) -> float:
+            """Its word counts for so much more, after it stated what it exports at these seconds."""
+            before = one.members.word_seconds("east")
+            for at in seconds:
+                said = statement(f"2026-01-01T00:00:{at:02d}.000000Z", (), ())
+                exported = {"at": said.at, "services": 0, "endpointSlices": 0, "digest": said.digest}
+                await one.status("east", exported=exported)
+                await one.look()
+            return round(one.members.word_seconds("east") - before)
+
+        assert await says(1, 2, 3) == 20
+        one.members.distrust()
+        assert await says(4) == 0
+        assert await says(5) == 10
 
 
 async def test_under_the_policy_keep_nobody_is_dead_held_or_doubtful() -> None:
