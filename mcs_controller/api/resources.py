@@ -100,6 +100,14 @@ CLUSTER_ROLE_BINDINGS: Final = Resource(
     RBAC_GROUP, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
 )
 ROLE_BINDINGS: Final = Resource(RBAC_GROUP, "v1", "rolebindings", "RoleBinding")
+NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
+AUTHORIZATION_GROUP: Final = "authorization.k8s.io"
+SUBJECT_ACCESS_REVIEWS: Final = Resource(
+    AUTHORIZATION_GROUP, "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
+SELF_SUBJECT_ACCESS_REVIEWS: Final = Resource(
+    AUTHORIZATION_GROUP, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",

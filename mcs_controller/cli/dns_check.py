@@ -65,14 +65,14 @@ async def _check(settings: DnsCheckSettings, checker: Checker, random: Random) -
     zone = Zone(settings.zone).name
     client = connect(settings.kubeconfig, settings.context, name="local")
     try:
-        expectations = await _expectations(client, zone, random)
+        expectations = await expectations_of(client, zone, random)
         differences = await checker.check(expectations)
         for _ in range(LOOKS - 1):
             if not differences:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
             suspects = {(difference.name, difference.type) for difference in differences}
-            again = await _expectations(client, zone, random)
+            again = await expectations_of(client, zone, random)
             differences = await checker.check(each for each in again if (each.name, each.type) in suspects)
     finally:
         await client.close()
@@ -87,7 +87,8 @@ async def _check(settings: DnsCheckSettings, checker: Checker, random: Random) -
     return 0
 
 
-async def _expectations(client: Client, zone: str, random: Random) -> list[Expectation]:
+async def expectations_of(client: Client, zone: str, random: Random) -> list[Expectation]:
+    """What is to be asked about the cluster; `zone` ends with a dot. Raises `KubeError`."""
     served_imports = await served_resource(client, MCS_API, service_imports)
     slices: dict[ServiceKey, list[ImportedSlice]] = {}
     listed = await client.list(ENDPOINT_SLICES, label_selector=LABEL_SERVICE_NAME)

@@ -32,13 +32,19 @@ class Difference:
 
 
 class Checker:
-    """Asks one server. `asked` counts the questions; `partial` are those answered rightly, but in part."""
+    """Asks one server, with `tcp` over TCP only.
 
-    def __init__(self, address: tuple[str, int], *, random: Random, timeout_seconds: float = 2.0) -> None:
+    `asked` counts the questions; `partial` are those answered rightly, but in part.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], *, random: Random, tcp: bool = False, timeout_seconds: float = 2.0
+    ) -> None:
         self.asked = 0
         self.partial: set[tuple[str, str]] = set()
         self._address = address
         self._random = random
+        self._tcp = tcp
         self._timeout_seconds = timeout_seconds
 
     async def check(self, expectations: Iterable[Expectation]) -> list[Difference]:
@@ -66,8 +72,10 @@ class Checker:
         self.asked += 1
         for left in reversed(range(TRIES)):
             try:
-                answer = await self._query(name, rtype, tcp=False)
-                return await self._query(name, rtype, tcp=True) if answer.truncated else answer
+                answer = await self._query(name, rtype, tcp=self._tcp)
+                if answer.truncated and not self._tcp:
+                    return await self._query(name, rtype, tcp=True)
+                return answer
             except QueryFailed:
                 if not left:
                     raise

@@ -58,13 +58,17 @@ async def query(
     type: str,
     *,
     tcp: bool = False,
+    recurse: bool = False,
     timeout_seconds: float = 2.0,
     random: Random = _SYSTEM_RANDOM,
 ) -> Answer:
-    """Ask the server at `address` for the records of `type` at `name`. Raises `QueryFailed`."""
+    """Ask the server at `address` for the records of `type` at `name`; `recurse` says that it may ask others.
+
+    Raises `QueryFailed`.
+    """
     question = DNSRecord(q=DNSQuestion(name, getattr(QTYPE, type)))
     question.header.id = random.getrandbits(16)
-    question.header.rd = 0
+    question.header.rd = int(recurse)
     question.add_ar(EDNS0(udp_len=PAYLOAD_BYTES))
     ask = _over_tcp if tcp else _over_udp
     try:

@@ -77,6 +77,11 @@ def read_settings(path: Path, context: str | None = None) -> ConnectionSettings:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
 
 
+def load_kubeconfig_text(text: str) -> Transport:
+    """The API server of a kubeconfig that stands by itself: its current context, and no other files."""
+    return _transport(_settings(_parse_text(text, "kubeconfig"), None, Path("/")))
+
+
 def load_in_cluster(
     *,
     token_file: Path = _SERVICE_ACCOUNT / "token",
@@ -151,9 +156,6 @@ def _proxy_of_environment(scheme: str, host: str) -> str | None:
 
 
 def _parse(path: Path) -> Mapping[str, Any]:
-    # A pod has no kubeconfig, and its start need not pay for a parser.
-    import yaml
-
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -164,17 +166,22 @@ def _parse(path: Path) -> Mapping[str, Any]:
         ) from error
     except UnicodeDecodeError:
         raise ConfigError(f"kubeconfig {path} is not text: give the path of a kubeconfig file") from None
+    return _parse_text(text, f"kubeconfig {path}")
+
+
+def _parse_text(text: str, what: str) -> Mapping[str, Any]:
+    # A pod has no kubeconfig, and its start need not pay for a parser.
+    import yaml
+
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as error:
         # The error's own text quotes the file, which holds secrets.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise ConfigError(
-            f"kubeconfig {path} is not valid YAML{where}: correct it or create it again"
-        ) from None
+        raise ConfigError(f"{what} is not valid YAML{where}: correct it or create it again") from None
     if not isinstance(config, dict) or not isinstance(config.get("clusters"), list):
-        raise ConfigError(f"kubeconfig {path} is no kubeconfig: it has no list of clusters")
+        raise ConfigError(f"{what} is no kubeconfig: it has no list of clusters")
     return config
 
 
