@@ -40,7 +40,7 @@ simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLA
 
 # Charts, rights, commands that set up and connect, what watches it all, and what is packed.
 INSTALL := tests/charts tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
-  tests/cli/test_broker.py tests/cli/test_crds.py tests/cli/test_dns_install.py tests/cli/test_join.py \
+  tests/cli/test_broker.py tests/cli/test_check.py tests/cli/test_crds.py tests/cli/test_dns_install.py tests/cli/test_join.py \
   tests/test_packaging.py tests/test_wheel.py
 test-install: $(STAMP) packages kube ## installing: charts, rights, commands that set up a clusterset, alerts, packages
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(INSTALL)
@@ -65,6 +65,7 @@ lint: $(STAMP) ## style, types, layers, dead code, generated files, the lock
 	$(BIN)/python hack/lock/check.py
 	$(BIN)/python hack/crds.py --check
 	$(BIN)/python hack/monitoring/write.py --check
+	$(BIN)/python hack/checks.py --check
 	$(BIN)/python hack/requirements.py --check-page
 
 format: $(STAMP) ## let ruff lay the code out
@@ -94,9 +95,10 @@ kube-if-possible:
 	@hack/kube/build.py --helm || test $$? -eq 3
 	@hack/kube/build.py --operator || test $$? -eq 3
 
-pages: $(STAMP) ## write the tables of options and metrics into docs/
+pages: $(STAMP) ## write the tables of options and metrics, and the checks, into docs/
 	$(BIN)/python -m tests.cli.reference
 	$(BIN)/python -m tests.cli.metrics_reference
+	$(BIN)/python hack/checks.py
 
 conformance: $(STAMP) ## write docs/conformance.md: each requirement and its tests
 	$(BIN)/python hack/requirements.py --page

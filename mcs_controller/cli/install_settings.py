@@ -1,4 +1,4 @@
-"""The options of the commands that set a clusterset up: `broker`, `join` and `members`."""
+"""The options of the commands that set a clusterset up: `broker`, `join`, `members` and `check`."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -12,9 +12,15 @@ from mcs_controller.cli.settings import (
     Context,
     DryRun,
     Kubeconfig,
+    lease_name,
     namespace_name,
+    service_name,
 )
-from mcs_controller.options import Option, count_up_to, one_of, switch
+from mcs_controller.clusterset.identity import check_cluster_id
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
+from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.options import Option, count_up_to, one_of, seconds, seconds_or_0, switch
 
 ResultFormat = Literal["table", "json", "yaml"]
 
@@ -37,6 +43,16 @@ def server_url(text: str) -> str:
     if not usable or "@" in text:
         raise ValueError("the value is no URL of an API server: write https://host:port")
     return text.rstrip("/")
+
+
+def server_address(text: str) -> ListenAddress:
+    """The IP address and port of a DNS server. Raises ValueError with what would be right."""
+    address = ListenAddress.parse(text)
+    try:
+        ipaddress.ip_address(address.host)
+    except ValueError:
+        raise ValueError(f"{address.host!r} is not an IP address: write 10.96.0.53:53") from None
+    return address
 
 
 _Output = Annotated[
@@ -184,3 +200,88 @@ class MembersSettings:
         ),
     ]
     broker_context: BrokerContext
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """`mcs-controller check`."""
+
+    output: _Output
+    broker: Annotated[
+        bool,
+        Option("look at the broker only, not at a member cluster", parse=switch, default="false"),
+    ]
+    kubeconfig: Kubeconfig
+    context: Context
+    broker_kubeconfig: Annotated[
+        Path | None,
+        Option(
+            "kubeconfig file of the broker, of its administrator or of this cluster; without it, what the "
+            "Secret mcs-broker of this cluster says",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    broker_context: BrokerContext
+    cluster_id: Annotated[
+        str | None,
+        Option(
+            "this cluster's id; without it, what its credential for the broker says, or its ClusterProperty",
+            parse=check_cluster_id,
+        ),
+    ]
+    namespace: Annotated[
+        str,
+        Option(
+            "namespace of agent and DNS server in this cluster", parse=namespace_name, default="mcs-system"
+        ),
+    ]
+    lease_name: Annotated[
+        str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
+    ]
+    member_timeout_seconds: Annotated[
+        float,
+        Option(
+            "from which age of its heartbeat a member counts as dead, as the agents have it",
+            parse=seconds,
+            default="60",
+        ),
+    ]
+    zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
+    dns_service: Annotated[
+        ServiceKey | None,
+        Option(
+            "the Service of our DNS servers; without it, mcs-dns in --namespace",
+            parse=service_name,
+            metavar="NAMESPACE/NAME",
+        ),
+    ]
+    dns_server: Annotated[
+        ListenAddress | None,
+        Option(
+            "a DNS server of ours that can be reached from here, instead of the address of --dns-service",
+            parse=server_address,
+            metavar="ADDR:PORT",
+        ),
+    ]
+    dns_namespace: Annotated[
+        str,
+        Option("namespace of the cluster's own DNS", parse=namespace_name, default="kube-system"),
+    ]
+    cluster_dns: Annotated[
+        ListenAddress | None,
+        Option(
+            "the cluster's own DNS where it can be reached from here, instead of the address of its Service",
+            parse=server_address,
+            metavar="ADDR:PORT",
+        ),
+    ]
+    again_after_seconds: Annotated[
+        float,
+        Option(
+            "after how long that is looked at again which may be over by then, such as a late heartbeat; "
+            "0: never",
+            parse=seconds_or_0,
+            default="12",
+        ),
+    ]

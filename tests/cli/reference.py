@@ -6,6 +6,7 @@
 from mcs_controller.cli.demo.settings import DemoSettings
 from mcs_controller.cli.install_settings import (
     BrokerInitSettings,
+    CheckSettings,
     CreateMemberSettings,
     JoinSettings,
     MembersSettings,
@@ -37,6 +38,7 @@ SETTINGS = {
     "options:broker-create-member": CreateMemberSettings,
     "options:join": JoinSettings,
     "options:members": MembersSettings,
+    "options:check": CheckSettings,
     "options:leave": LeaveSettings,
     "options:fuse-status": FuseStatusSettings,
     "options:fuse-release": FuseReleaseSettings,

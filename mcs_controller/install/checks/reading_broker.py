@@ -1,0 +1,201 @@
+"""Reads what the checks want to know of the broker: with the member's own credential, and a given one."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from mcs_controller.api.names import MEMBER_NAMESPACE_PREFIX
+from mcs_controller.api.resources import (
+    BROKER_GROUP,
+    BROKER_VERSION,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    SERVICE_ACCOUNTS,
+)
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.identity import cluster_of_namespace, member_namespace
+from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.model import Member, ServiceKey
+from mcs_controller.clusterset.services import decode
+from mcs_controller.install.checks.facts import BrokerFacts, JsonObject, Reached, Review, SliceFacts
+from mcs_controller.install.checks.model import Unknown
+from mcs_controller.install.checks.reading import ahead_seconds, get, known, listed
+from mcs_controller.install.checks.reviews import Account, Right, reviewed, rights_of_rules
+from mcs_controller.install.objects import ACCOUNT
+from mcs_controller.install.rules import rules_of
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError, Unauthorized
+
+KINDS: Final = (MEMBER_CLUSTERS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES)
+MEMBERS_REVIEWED_MAX: Final = 20
+"""Of so many members the rights are looked at when the broker's administrator asks."""
+
+
+async def reach(own: Client, cluster_id: str | None) -> Reached:
+    """What the broker says to the member's own credential."""
+    try:
+        if cluster_id is None:
+            await own.list(MEMBER_CLUSTERS)
+        else:
+            await own.get(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id))
+    except TransportError as error:
+        return Reached("unreachable", str(error))
+    except Unauthorized as error:
+        return Reached("refused", str(error))
+    except Forbidden as error:
+        return Reached("forbidden", str(error))
+    except NotFound as error:
+        return Reached("no member", str(error))
+    except KubeError as error:
+        return Reached("error", str(error))
+    return Reached("member")
+
+
+async def read_broker(
+    client: Client, own: Client | None, cluster_id: str | None, clock: Clock
+) -> BrokerFacts:
+    """All facts that `client` can read; `own` is the member's own way to the broker, None if unknown."""
+    answers = await known(client.get_raw("/version"))
+    if isinstance(answers, Unknown):
+        return unread(Unknown(f"the broker: {answers.reason}"))
+    async with asyncio.TaskGroup() as group:
+        start = group.create_task
+        ahead = start(known(ahead_seconds(client, clock)))
+        kinds = start(known(_kinds(client)))
+        crds = start(known(_crds(client)))
+        members = start(known(_members(client)))
+        namespaces = start(known(_namespaces(client)))
+        records = start(known(_records(client)))
+        slices = start(known(_slices(client)))
+    listed_members = members.result()
+    found, unreadable = ((), ()) if isinstance(listed_members, Unknown) else listed_members
+    facts = BrokerFacts(
+        ahead_seconds=ahead.result(),
+        kinds=kinds.result(),
+        crds=crds.result(),
+        members=listed_members if isinstance(listed_members, Unknown) else found,
+        unreadable_members=unreadable,
+        namespaces=namespaces.result(),
+        records=records.result(),
+        slices=slices.result(),
+    )
+    if own is not None and cluster_id is not None:
+        rights = await known(reviewed(own, None, _member_rights(cluster_id)))
+        too_many = await known(reviewed(own, None, _too_many(cluster_id)))
+        return replace(facts, rights=rights, too_many=too_many)
+    rights, too_many = await _rights_of_members(client, found)
+    return replace(facts, rights=rights, too_many=too_many)
+
+
+def unread(why: Unknown) -> BrokerFacts:
+    """Nothing is known, for one reason."""
+    return BrokerFacts(
+        ahead_seconds=why,
+        kinds=why,
+        crds=why,
+        members=why,
+        namespaces=why,
+        records=why,
+        slices=why,
+        rights=why,
+        too_many=why,
+    )
+
+
+def _member_rights(cluster_id: str) -> list[Right]:
+    namespace = member_namespace(cluster_id)
+    return [
+        *rights_of_rules(rules_of("broker-reader")),
+        *rights_of_rules(rules_of("broker-member"), namespace),
+    ]
+
+
+def _too_many(cluster_id: str) -> list[Right]:
+    """What would let a member act for others, or give itself more."""
+    return [
+        Right("create", BROKER_GROUP, "exportedservices"),
+        Right("update", BROKER_GROUP, "memberclusters", namespace=member_namespace(cluster_id)),
+        Right("get", "", "secrets"),
+    ]
+
+
+async def _rights_of_members(
+    client: Client, members: tuple[Member, ...]
+) -> tuple[tuple[Review, ...] | Unknown, tuple[Review, ...] | Unknown]:
+    """Of the accounts that `broker create-member` makes; members may have other credentials."""
+    rights: list[Review] = []
+    too_many: list[Review] = []
+
+    async def review(member: Member) -> None:
+        account = Account(member_namespace(member.cluster), ACCOUNT)
+        if await get(client, SERVICE_ACCOUNTS, account.name, account.namespace) is None:
+            return
+        rights.extend(await reviewed(client, account, _member_rights(member.cluster)))
+        too_many.extend(await reviewed(client, account, _too_many(member.cluster)))
+
+    for member in members[:MEMBERS_REVIEWED_MAX]:
+        done = await known(review(member))
+        if isinstance(done, Unknown):
+            return done, done
+    if not rights:
+        nobody = Unknown(
+            f"no member has a ServiceAccount {ACCOUNT}: its rights can be asked with its own credential"
+        )
+        return nobody, nobody
+    return tuple(rights), tuple(too_many)
+
+
+async def _kinds(client: Client) -> frozenset[str]:
+    try:
+        found = await client.get_raw(f"/apis/{BROKER_GROUP}/{BROKER_VERSION}")
+    except NotFound:
+        return frozenset()
+    return frozenset(str(one.get("name")) for one in found.get("resources") or ())
+
+
+async def _crds(client: Client) -> dict[str, JsonObject | None]:
+    return {kind.crd_name: await get(client, CUSTOM_RESOURCE_DEFINITIONS, kind.crd_name) for kind in KINDS}
+
+
+async def _members(client: Client) -> tuple[tuple[Member, ...], tuple[str, ...]]:
+    """Those that can be read, and the names of the others."""
+    found: list[Member] = []
+    unreadable: list[str] = []
+    for body in await listed(client, MEMBER_CLUSTERS):
+        try:
+            found.append(decode_member(body))
+        except MalformedObject:
+            unreadable.append(f"{body['metadata'].get('namespace')}/{body['metadata'].get('name')}")
+    return tuple(sorted(found, key=lambda one: one.cluster)), tuple(unreadable)
+
+
+async def _namespaces(client: Client) -> frozenset[str]:
+    names = (str(one["metadata"]["name"]) for one in await listed(client, NAMESPACES))
+    return frozenset(name for name in names if name.startswith(MEMBER_NAMESPACE_PREFIX))
+
+
+async def _records(client: Client) -> frozenset[tuple[str, ServiceKey]]:
+    found = set()
+    for body in await listed(client, EXPORTED_SERVICES):
+        spec = body.get("spec") or {}
+        cluster = cluster_of_namespace(str(body["metadata"].get("namespace", "")))
+        if cluster is not None and not spec.get("withdrawn"):
+            key = ServiceKey(str(spec.get("serviceNamespace", "")), str(spec.get("serviceName", "")))
+            found.add((cluster, key))
+    return frozenset(found)
+
+
+async def _slices(client: Client) -> tuple[SliceFacts, ...]:
+    found = []
+    for body in await listed(client, EXPORTED_ENDPOINT_SLICES):
+        try:
+            piece = decode.exported_slice(body)
+        except MalformedObject:
+            continue
+        addresses = [address for one in piece.content.endpoints for address in one.addresses]
+        found.append(SliceFacts(piece.service, piece.name, piece.cluster, tuple(addresses)))
+    return tuple(found)

@@ -1,0 +1,239 @@
+"""Reads what the checks want to know of a member cluster, all of it at once."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mcs_controller.api.names import (
+    LABEL_KUBERNETES_SERVICE_NAME,
+    LABEL_MANAGED_BY,
+    LABEL_SERVICE_NAME,
+    LABEL_SLICE_MANAGED_BY,
+    MANAGED_BY,
+)
+from mcs_controller.api.resources import (
+    ABOUT_API,
+    CONFIG_MAPS,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    ENDPOINT_SLICES,
+    LEASES,
+    MCS_API,
+    MCS_GROUP,
+    NAMESPACES,
+    NODES,
+    SERVICES,
+    cluster_properties,
+    service_exports,
+    service_imports,
+)
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
+from mcs_controller.clusterset.model import LocalImport, ServiceKey
+from mcs_controller.clusterset.services import decode
+from mcs_controller.install.checks.facts import (
+    CheckConfig,
+    ClusterFacts,
+    DerivedService,
+    JsonObject,
+    Lease,
+    Review,
+    SliceFacts,
+)
+from mcs_controller.install.checks.model import Unknown
+from mcs_controller.install.checks.reading import ahead_seconds, get, known, listed
+from mcs_controller.install.checks.reviews import Account, reviewed, rights_of_rules
+from mcs_controller.install.cluster_dns.config_maps import NAMES
+from mcs_controller.install.rules import rules_of
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.discovery import served_resource, served_versions
+from mcs_controller.kube.errors import NotFound
+
+MCS_CRDS: Final = tuple(kind().crd_name for kind in (service_exports, service_imports))
+CLUSTER_DNS_SERVICES: Final = ("kube-dns", "coredns", "rke2-coredns-rke2-coredns")
+"""What the Service of a cluster's own DNS is called: the first by convention, the others by some."""
+
+_AGENT, _DNS, _KUBE_PROXY = "mcs-agent", "mcs-dns", "kube-proxy"
+_OURS: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+_OUR_SLICES: Final = f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}"
+
+
+async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> ClusterFacts:
+    """All facts of this cluster; `version` is Unknown if its API server does not answer."""
+    version = await known(_version(client))
+    if isinstance(version, Unknown):
+        return unread(Unknown(f"this cluster: {version.reason}", tried=True))
+    service = config.dns_service
+    async with asyncio.TaskGroup() as group:
+        start = group.create_task
+        uid = start(known(_uid(client)))
+        property_id = start(known(_property_id(client)))
+        ahead = start(known(ahead_seconds(client, clock)))
+        crds = start(known(_crds(client)))
+        served = start(known(served_versions(client, MCS_GROUP)))
+        agent = start(known(_agent_rights(client, config)))
+        properties = start(known(_rights(client, config, _AGENT, "agent-properties")))
+        dns = start(known(_rights(client, config, _DNS, "dns")))
+        lease = start(known(_lease(client, config)))
+        imports = start(known(_imports(client)))
+        exports = start(known(_exports(client)))
+        derived = start(known(_derived(client)))
+        slices = start(known(_slices(client)))
+        config_maps = start(known(_config_maps(client, config.dns_namespace)))
+        dns_service = start(known(get(client, SERVICES, service.name, service.namespace)))
+        dns_slices = start(known(_slices_of(client, service)))
+        cluster_dns = start(known(_cluster_dns_service(client, config.dns_namespace)))
+        pod_cidrs = start(known(_pod_cidrs(client)))
+        kube_proxy = start(known(get(client, CONFIG_MAPS, _KUBE_PROXY, "kube-system")))
+    return ClusterFacts(
+        version=version,
+        uid=uid.result(),
+        property_id=property_id.result(),
+        ahead_seconds=ahead.result(),
+        crds=crds.result(),
+        served=served.result(),
+        agent_rights=agent.result(),
+        properties_rights=properties.result(),
+        dns_rights=dns.result(),
+        lease=lease.result(),
+        imports=imports.result(),
+        exports=exports.result(),
+        derived=derived.result(),
+        slices=slices.result(),
+        config_maps=config_maps.result(),
+        dns_service=dns_service.result(),
+        dns_slices=dns_slices.result(),
+        cluster_dns_service=cluster_dns.result(),
+        pod_cidrs=pod_cidrs.result(),
+        kube_proxy=kube_proxy.result(),
+    )
+
+
+def unread(why: Unknown) -> ClusterFacts:
+    """Nothing is known, for one reason."""
+    return ClusterFacts(*[why] * len(ClusterFacts.__slots__))
+
+
+async def _version(client: Client) -> str:
+    return str((await client.get_raw("/version")).get("gitVersion", ""))
+
+
+async def _uid(client: Client) -> str:
+    return str((await client.get(NAMESPACES, "kube-system"))["metadata"]["uid"])
+
+
+async def _property_id(client: Client) -> str | None:
+    try:
+        properties = await served_resource(client, ABOUT_API, cluster_properties)
+        found = await client.get(properties, CLUSTER_ID_PROPERTY)
+    except NotFound:
+        return None
+    value = (found.get("spec") or {}).get("value")
+    return value if isinstance(value, str) else ""
+
+
+async def _crds(client: Client) -> dict[str, JsonObject | None]:
+    return {name: await get(client, CUSTOM_RESOURCE_DEFINITIONS, name) for name in MCS_CRDS}
+
+
+async def _agent_rights(client: Client, config: CheckConfig) -> tuple[Review, ...]:
+    everywhere = await _rights(client, config, _AGENT, "agent")
+    rules = [_named(rule, config.lease_name) for rule in rules_of("agent-lease")]
+    own = list(rights_of_rules(rules, config.namespace))
+    return (*everywhere, *await reviewed(client, Account(config.namespace, _AGENT), own))
+
+
+def _named(rule: dict[str, Any], lease_name: str) -> dict[str, Any]:
+    """The rule for the Lease that the agent uses."""
+    of_lease = rule["resources"] == ["leases"] and rule.get("resourceNames")
+    return {**rule, "resourceNames": [lease_name]} if of_lease else rule
+
+
+async def _rights(client: Client, config: CheckConfig, account: str, role: str) -> tuple[Review, ...]:
+    rights = list(rights_of_rules(rules_of(role)))
+    return await reviewed(client, Account(config.namespace, account), rights)
+
+
+async def _lease(client: Client, config: CheckConfig) -> Lease | None:
+    found = await get(client, LEASES, config.lease_name, config.namespace)
+    if found is None:
+        return None
+    spec = found.get("spec") or {}
+    seconds = spec.get("leaseDurationSeconds")
+    return Lease(
+        holder=str(spec.get("holderIdentity") or ""),
+        renewed=str(spec.get("renewTime") or ""),
+        duration_seconds=float(seconds) if isinstance(seconds, int) else 15.0,
+    )
+
+
+async def _imports(client: Client) -> tuple[LocalImport, ...]:
+    found = []
+    for body in await listed(client, await served_resource(client, MCS_API, service_imports)):
+        try:
+            found.append(decode.service_import(body))
+        except MalformedObject:
+            continue  # The agent cannot read it either, and so holds nothing of it.
+    return tuple(found)
+
+
+async def _exports(client: Client) -> frozenset[ServiceKey]:
+    exports = await served_resource(client, MCS_API, service_exports)
+    return frozenset(map(_key, await listed(client, exports)))
+
+
+async def _derived(client: Client) -> tuple[DerivedService, ...]:
+    found = []
+    for body in await listed(client, SERVICES, _OURS):
+        key = _key(body)
+        imported = ServiceKey(key.namespace, _labels(body).get(LABEL_SERVICE_NAME, ""))
+        if not body["metadata"].get("deletionTimestamp"):
+            found.append(DerivedService(key, imported))
+    return tuple(found)
+
+
+async def _slices(client: Client) -> tuple[SliceFacts, ...]:
+    found = []
+    for body in await listed(client, ENDPOINT_SLICES, _OUR_SLICES):
+        try:
+            piece = decode.imported_slice(body)
+        except MalformedObject:
+            continue
+        if piece is not None and not body["metadata"].get("deletionTimestamp"):
+            addresses = [address for one in piece.content.endpoints for address in one.addresses]
+            found.append(SliceFacts(piece.service, piece.name, piece.source_cluster, tuple(addresses)))
+    return tuple(found)
+
+
+async def _slices_of(client: Client, service: ServiceKey) -> tuple[JsonObject, ...]:
+    selector = f"{LABEL_KUBERNETES_SERVICE_NAME}={service.name}"
+    return tuple(await listed(client, ENDPOINT_SLICES, selector, service.namespace))
+
+
+async def _config_maps(client: Client, namespace: str) -> Mapping[str, JsonObject]:
+    found = [(name, await get(client, CONFIG_MAPS, name, namespace)) for name in NAMES]
+    return {name: body for name, body in found if body is not None}
+
+
+async def _cluster_dns_service(client: Client, namespace: str) -> JsonObject | None:
+    for name in CLUSTER_DNS_SERVICES:
+        found = await get(client, SERVICES, name, namespace)
+        if found is not None:
+            return found
+    return None
+
+
+async def _pod_cidrs(client: Client) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for node in await listed(client, NODES):
+        spec = node.get("spec") or {}
+        found |= dict.fromkeys(spec.get("podCIDRs") or [spec.get("podCIDR")])
+    return tuple(cidr for cidr in found if cidr)
+
+
+def _key(body: JsonObject) -> ServiceKey:
+    return ServiceKey(str(body["metadata"].get("namespace", "")), str(body["metadata"]["name"]))
+
+
+def _labels(body: JsonObject) -> dict[str, str]:
+    return body["metadata"].get("labels") or {}
