@@ -88,6 +88,7 @@ def cluster_properties(version: str = "v1beta1") -> Resource:
 
 
 SERVICES: Final = Resource("", "v1", "services", "Service")
+PODS: Final = Resource("", "v1", "pods", "Pod")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 ENDPOINT_SLICES: Final = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")

@@ -29,6 +29,7 @@ RUNNING_COMMANDS: Final = {
     "broker": "set up a broker, and the place and credential of each member on it",
     "join": "give this cluster the credential with which its agent becomes a member",
     "check": "look whether all is well, in this cluster and on its broker, and say what to do",
+    "status": "show the clusterset at a glance: members, exports, imports, and what is not well",
     "members": "list the clusters of the clusterset, as the broker knows them",
     "leave": "take this cluster out of the clusterset, once its agent has been stopped",
     "fuse": "list what is held in a cluster since too much was lost at once, or release it",

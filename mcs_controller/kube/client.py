@@ -45,6 +45,7 @@ from mcs_controller.kube.requests import (
     patch_request,
     path_of,
     selectors,
+    text_request,
     watch_request,
     write_request,
 )
@@ -133,6 +134,10 @@ class Client:
     async def get_raw(self, path: str, query: Query = ()) -> JsonObject:
         """What lies at a path that is no resource, such as `/version`."""
         return await self._send("get", "", get_request(path, query))
+
+    async def get_text(self, path: str) -> str:
+        """What lies at a path that answers with text, such as a pod's metrics behind the API server."""
+        return await self._ask("get", "", text_request(path), _text)
 
     async def date(self) -> datetime | None:
         """What time it is for the API server, to the second; None if it does not say. Raises `KubeError`."""
@@ -371,3 +376,7 @@ class Client:
         if response.status == 401 and await self._transport.renew_credential():
             response = await self._transport.request(request, timeout_seconds=timeout_seconds)
         return response
+
+
+async def _text(body: bytes) -> str:
+    return body.decode()

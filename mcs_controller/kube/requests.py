@@ -14,6 +14,7 @@ from mcs_controller.kube.connection.transport import Request
 Query = tuple[tuple[str, str], ...]
 
 _JSON: Final = {"accept": "application/json", "accept-encoding": "identity"}
+_TEXT: Final = {"accept": "text/plain", "accept-encoding": "identity"}
 _JSON_LIST: Final = {"accept": "application/json", "accept-encoding": "gzip"}
 _JSON_BODY: Final = {**_JSON, "content-type": "application/json"}
 
@@ -21,6 +22,11 @@ _JSON_BODY: Final = {**_JSON, "content-type": "application/json"}
 def get_request(path: str, query: Query = ()) -> Request:
     """One object, or what lies at a path that is no resource."""
     return Request("GET", path, query, _JSON)
+
+
+def text_request(path: str) -> Request:
+    """What lies at a path that answers with text."""
+    return Request("GET", path, (), _TEXT)
 
 
 def list_request(path: str, query: Query, answer_max_bytes: int) -> Request:

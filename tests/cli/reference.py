@@ -24,6 +24,7 @@ from mcs_controller.cli.settings import (
     LeaveSettings,
     RbacSettings,
 )
+from mcs_controller.cli.status.settings import StatusSettings
 from mcs_controller.options import Option
 from tests.cli.pages import DOCS, with_table
 
@@ -37,6 +38,7 @@ SETTINGS = {
     "options:broker-init": BrokerInitSettings,
     "options:broker-create-member": CreateMemberSettings,
     "options:join": JoinSettings,
+    "options:status": StatusSettings,
     "options:members": MembersSettings,
     "options:check": CheckSettings,
     "options:leave": LeaveSettings,

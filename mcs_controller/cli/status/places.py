@@ -1,0 +1,241 @@
+"""Reads a cluster, or the broker, again and again. Each read is bounded, and no failure is raised but shown.
+
+What lies on one place is asked for side by side. A place is away when its API server gave no answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from mcs_controller.api.resources import (
+    ABOUT_API,
+    EXPORTED_SERVICES,
+    LEASES,
+    MCS_API,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    Api,
+    Resource,
+    cluster_properties,
+    service_exports,
+    service_imports,
+)
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.fuse_status import check_is_broker
+from mcs_controller.cli.status.scraping import Scraper
+from mcs_controller.cli.status.settings import MetricsOf, StatusSettings
+from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
+from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.model import LocalExport
+from mcs_controller.clusterset.overview.figures import agent_seen, dns_rate
+from mcs_controller.clusterset.overview.model import (
+    BrokerSeen,
+    ClusterAway,
+    ClusterSeen,
+    ImportsSeen,
+    Leader,
+    Unknown,
+)
+from mcs_controller.clusterset.overview.reading import broker_seen, exports_seen, imports_seen, leader_seen
+from mcs_controller.clusterset.services import decode
+from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.discovery import served_resource
+from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError
+
+_SYSTEM: Final = "kube-system"
+_FROM_CACHE: Final = "0"
+_ERROR_MAX_CHARS: Final = 200
+
+_T = TypeVar("_T")
+
+
+class Cluster:
+    """One member cluster; `called` is the name that the user has for it."""
+
+    def __init__(self, called: str, client: Client, settings: StatusSettings, *, is_first: bool) -> None:
+        self.called = called
+        self.uid = ""
+        self.id = ""
+        self._client = client
+        self._settings = settings
+        self._is_first = is_first
+        self._agents = Scraper(client, "agent", settings.namespace, settings.timeout_seconds)
+        self._dns = Scraper(client, "dns", settings.namespace, settings.timeout_seconds)
+        self._leader: Leader | Unknown = Unknown("it has not been asked yet")
+        self._exports: tuple[LocalExport, ...] | Unknown = Unknown("it has not been asked yet")
+        self._imports: ImportsSeen | Unknown = Unknown("it has not been asked yet")
+        self._away = ""
+        self._away_since_seconds = 0.0
+
+    async def read(self) -> None:
+        """One round."""
+        identity, exports, imports, leader, _, _ = await asyncio.gather(
+            self._ask(self._read_identity()),
+            self._ask(self._read_exports()),
+            self._ask(self._read_imports()),
+            self._ask(self._read_leader()),
+            self.read_metrics(self._agents, self._settings.agent_metrics),
+            self.read_metrics(self._dns, self._settings.dns_metrics),
+        )
+        if isinstance(imports, _NoAnswer) and isinstance(exports, _NoAnswer):
+            if not self._away:
+                self._away_since_seconds = asyncio.get_running_loop().time()
+            self._away = imports.reason
+            return
+        self._away = ""
+        if not isinstance(identity, Unknown):
+            self.uid, self.id = identity
+        self._exports, self._imports, self._leader = exports, imports, leader
+
+    async def read_dns(self) -> None:
+        """The metrics of its DNS servers once more, for a rate."""
+        await self.read_metrics(self._dns, self._settings.dns_metrics)
+
+    @property
+    def has_dns_metrics(self) -> bool:
+        """Whether some DNS server answered in the last round."""
+        return bool(self._dns.readings())
+
+    async def read_metrics(self, scraper: Scraper, given: Sequence[MetricsOf]) -> None:
+        """One round of the metrics of a component."""
+        names = {self.called, self.id} - {""} | ({""} if self._is_first else set())
+        await scraper.read([one for one in given if one.cluster in names])
+
+    async def close(self) -> None:
+        """Give the connections up."""
+        await self._client.close()
+
+    def view(self, name: str) -> ClusterSeen | ClusterAway:
+        """What the last round found; `name` is the one to be shown."""
+        if self._away:
+            away_seconds = asyncio.get_running_loop().time() - self._away_since_seconds
+            return ClusterAway(name, self._away, away_seconds)
+        return ClusterSeen(
+            name,
+            self.id,
+            self.uid,
+            self._leader,
+            self._exports if isinstance(self._exports, Unknown) else exports_seen(self._exports, name),
+            self._imports,
+            self._agents.unknown or agent_seen(self._agents.readings()),
+            self._dns.unknown or dns_rate(self._dns.readings()),
+        )
+
+    async def _ask(self, reading: Awaitable[_T]) -> _T | Unknown:
+        return await _asked(reading, self._settings.timeout_seconds)
+
+    async def _read_identity(self) -> tuple[str, str]:
+        """The UID of kube-system, and the id that the cluster says it has; "" for what is not there."""
+        try:
+            uid = str((await self._client.get(NAMESPACES, _SYSTEM))["metadata"].get("uid", ""))
+        except (Forbidden, NotFound):
+            uid = ""
+        try:
+            properties = await served_resource(self._client, ABOUT_API, cluster_properties)
+            found = await self._client.get(properties, CLUSTER_ID_PROPERTY)
+        except (Forbidden, NotFound):
+            return uid, ""
+        return uid, str((found.get("spec") or {}).get("value", ""))
+
+    async def _read_exports(self) -> tuple[LocalExport, ...]:
+        return tuple(await self._list(MCS_API, service_exports, decode.service_export))
+
+    async def _read_imports(self) -> ImportsSeen:
+        return imports_seen(await self._list(MCS_API, service_imports, decode.service_import))
+
+    async def _list(
+        self, api: Api, kind: Callable[[str], Resource], read: Callable[[JsonObject], _T]
+    ) -> list[_T]:
+        return await _listed(self._client, await served_resource(self._client, api, kind), read)
+
+    async def _read_leader(self) -> Leader:
+        name = self._settings.lease_name
+        try:
+            lease = await self._client.get(LEASES, name, self._settings.namespace)
+        except NotFound:
+            raise _Lacking(
+                f"there is no Lease {self._settings.namespace}/{name}: its agent does not run, or without "
+                "--leader-elect, or elsewhere (--namespace, --lease-name)"
+            ) from None
+        return leader_seen(lease, SystemClock().now().timestamp())
+
+
+class Broker:
+    """The broker."""
+
+    def __init__(self, client: Client, timeout_seconds: float) -> None:
+        self._client = client
+        self._timeout_seconds = timeout_seconds
+        self._seen: BrokerSeen | Unknown = Unknown("it has not been asked yet")
+        self._away = ""
+        self._away_since_seconds = 0.0
+
+    async def read(self) -> None:
+        """One round."""
+        seen = await _asked(self._read(), self._timeout_seconds)
+        if isinstance(seen, _NoAnswer) and isinstance(self._seen, BrokerSeen):
+            if not self._away:
+                self._away_since_seconds = asyncio.get_running_loop().time()
+            self._away = seen.reason
+            return
+        self._away = ""
+        self._seen = seen
+
+    async def close(self) -> None:
+        """Give the connections up."""
+        await self._client.close()
+
+    def view(self) -> BrokerSeen | Unknown:
+        """What the last round found; what it held before, if it is away."""
+        if isinstance(self._seen, Unknown) or not self._away:
+            return self._seen
+        away_seconds = asyncio.get_running_loop().time() - self._away_since_seconds
+        return replace(self._seen, away=self._away, away_seconds=away_seconds)
+
+    async def _read(self) -> BrokerSeen:
+        try:
+            members, records = await asyncio.gather(
+                _listed(self._client, MEMBER_CLUSTERS, decode_member),
+                _listed(self._client, EXPORTED_SERVICES, decode.exported_service),
+            )
+        except NotFound:
+            try:
+                await check_is_broker(self._client)
+            except CliError as error:
+                raise _Lacking(str(error)) from None
+            raise
+        return broker_seen(members, records, SystemClock().now().timestamp())
+
+
+class _NoAnswer(Unknown):
+    """The API server gave none."""
+
+
+class _Lacking(Exception):
+    """What was to be read is not there; the text says what to do."""
+
+
+async def _asked(reading: Awaitable[_T], timeout_seconds: float) -> _T | Unknown:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await reading
+    except TimeoutError:
+        return _NoAnswer(f"no answer within {timeout_seconds:g} s")
+    except TransportError as error:
+        return _NoAnswer(cut(str(error), _ERROR_MAX_CHARS))
+    except (KubeError, MalformedObject, _Lacking) as error:
+        return Unknown(cut(str(error), _ERROR_MAX_CHARS))
+
+
+async def _listed(client: Client, resource: Resource, read: Callable[[JsonObject], _T]) -> list[_T]:
+    """All that can be read; what cannot be is read by no agent either."""
+    found = []
+    for body in (await client.list(resource, resource_version=_FROM_CACHE)).items:
+        try:
+            found.append(read(body))
+        except MalformedObject:
+            continue
+    return found

@@ -1,0 +1,136 @@
+"""What is not as it should be, the worst first: where, what, and why, each on one line."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.overview.model import (
+    ClusterAway,
+    ClusterSeen,
+    MemberSeen,
+    Overview,
+    Unknown,
+)
+
+SILENT_SECONDS: Final = 30.0
+"""Three heartbeats of the usual interval (`--heartbeat-interval-seconds`)."""
+DEAD_SECONDS: Final = 60.0
+"""The usual `--member-timeout-seconds`."""
+
+
+class Severity(IntEnum):
+    """How bad it is: `PROBLEM` takes something from users, `WARNING` may."""
+
+    PROBLEM = 0
+    WARNING = 1
+
+
+class Finding(NamedTuple):
+    """One thing: `place` is a member or a service, `text` says what and why."""
+
+    severity: Severity
+    what: str
+    place: str
+    text: str
+
+
+def findings(overview: Overview) -> list[Finding]:
+    """All of them, the worst first."""
+    found = [*_of_members(overview), *_of_clusters(overview), *_of_services(overview)]
+    return sorted(found, key=lambda one: (one.severity, one.what, one.place))
+
+
+def age_text(seconds: float) -> str:
+    """How long ago something was, in its largest whole unit."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"
+
+
+def heard_by_agents(overview: Overview) -> dict[str, float]:
+    """How long ago the heartbeat of each member changed, by what the agents say that were asked."""
+    ages: dict[str, float] = {}
+    for cluster in overview.clusters:
+        if isinstance(cluster, ClusterSeen) and not isinstance(cluster.agent, Unknown):
+            for name, seconds in cluster.agent.members:
+                ages[name] = min(seconds, ages.get(name, seconds))
+    return ages
+
+
+def _of_members(overview: Overview) -> Iterator[Finding]:
+    broker = overview.broker
+    if not isinstance(broker, Unknown):
+        if broker.away:
+            text = f"for {age_text(broker.away_seconds)} (what it held before is shown): {broker.away}"
+            yield Finding(Severity.PROBLEM, "away", "the broker", text)
+        for member in broker.members:
+            yield from _of_member(member)
+        return
+    for name, age_seconds in sorted(heard_by_agents(overview).items()):
+        yield from _silence(name, age_seconds)
+
+
+def _of_member(member: MemberSeen) -> Iterator[Finding]:
+    if member.heartbeat_age_seconds is None:
+        text = "has a MemberCluster on the broker and has not joined: run `mcs-controller join` there"
+        yield Finding(Severity.WARNING, "never joined", member.name, text)
+    else:
+        yield from _silence(member.name, member.heartbeat_age_seconds)
+
+
+def _silence(name: str, age_seconds: float) -> Iterator[Finding]:
+    if age_seconds < SILENT_SECONDS:
+        return
+    since, look = f"no heartbeat for {age_text(age_seconds)}", "look at its agent, and its way to the broker"
+    if age_seconds < DEAD_SECONDS:
+        yield Finding(Severity.WARNING, "silent", name, f"{since}: {look}")
+    else:
+        yield Finding(Severity.PROBLEM, "dead", name, f"{since}, its endpoints are withdrawn: {look}")
+
+
+def _of_clusters(overview: Overview) -> Iterator[Finding]:
+    for cluster in overview.clusters:
+        if isinstance(cluster, ClusterAway):
+            text = f"for {age_text(cluster.away_seconds)}: {cluster.reason}"
+            yield Finding(Severity.PROBLEM, "away", cluster.name, text)
+            continue
+        if not isinstance(cluster.leader, Unknown):
+            holder, late_seconds = cluster.leader
+            if not holder or late_seconds:
+                late = f"{holder} should have renewed the Lease {age_text(late_seconds)} ago"
+                text = f"{late if holder else 'no agent holds the Lease'}: look at its pods"
+                yield Finding(Severity.PROBLEM, "no leader", cluster.name, text)
+        if not isinstance(cluster.agent, Unknown) and cluster.agent.reaches_broker is False:
+            text = "its agent does not reach the broker: the agent's log says why"
+            yield Finding(Severity.PROBLEM, "no broker", cluster.name, text)
+        if not isinstance(cluster.dns, Unknown) and cluster.dns.servfail_per_second > 0.0:
+            text = f"{cluster.dns.servfail_per_second:.1f} answers a second are SERVFAIL: /readyz says why"
+            yield Finding(Severity.PROBLEM, "DNS", cluster.name, text)
+
+
+def _of_services(overview: Overview) -> Iterator[Finding]:
+    disputes: dict[ServiceKey, tuple[str, set[str]]] = {}
+    if not isinstance(overview.broker, Unknown):
+        disputes = {one.service: (one.reason, set(one.clusters)) for one in overview.broker.disputes}
+    troubles: dict[tuple[str, ServiceKey, str, str], list[str]] = defaultdict(list)
+    for cluster in overview.clusters:
+        if isinstance(cluster, ClusterAway):
+            continue
+        if not isinstance(cluster.exports, Unknown):
+            for dispute in cluster.exports.conflicts:
+                reason, clusters = disputes.setdefault(dispute.service, (dispute.reason, set()))
+                clusters.update(dispute.clusters)
+        for seen in (cluster.exports, cluster.imports):
+            if not isinstance(seen, Unknown):
+                for one in seen.troubles:
+                    troubles[one.what, one.service, one.reason, one.message].append(cluster.name)
+    for service, (reason, clusters) in disputes.items():
+        text = f"{reason} ({', '.join(sorted(clusters))}): conditions of the ServiceExports say what is used"
+        yield Finding(Severity.WARNING, "conflict", str(service), text)
+    for (what, service, reason, message), names in troubles.items():
+        severity = Severity.WARNING if what == "held" else Severity.PROBLEM
+        where = f" in {', '.join(sorted(names))}"
+        yield Finding(severity, what, str(service) + where, f"{reason}: {message}" if message else reason)

@@ -1,0 +1,198 @@
+"""From what lies on API servers to an overview: what counts, what is not well, and how each is called."""
+
+from dataclasses import replace
+
+import pytest
+
+from mcs_controller.api.names import CONDITION_HELD
+from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport, Member, ServiceKey, Statement
+from mcs_controller.clusterset.overview.findings import Severity, findings
+from mcs_controller.clusterset.overview.model import (
+    AgentSeen,
+    BrokerSeen,
+    ClusterAway,
+    ClusterSeen,
+    Dispute,
+    DnsRate,
+    Leader,
+    MemberSeen,
+    Overview,
+    Trouble,
+    Unknown,
+)
+from mcs_controller.clusterset.overview.reading import (
+    broker_seen,
+    exports_seen,
+    imports_seen,
+    leader_seen,
+    shown_name,
+)
+from tests.clusterset.builders import HTTP, WEB, local_export, record
+
+NOW = "2026-01-01T12:00:00Z"
+NOW_SECONDS = 1_767_268_800.0
+API = ServiceKey("shop", "api")
+NOT_ASKED = Unknown("it was not asked")
+
+
+def imported(name: str, *conditions: Condition, **fields: object) -> LocalImport:
+    base = LocalImport(ServiceKey("shop", name), "uid", 1, ImportSpec("ClusterSetIP", ()), managed=True)
+    return replace(base, conditions=conditions, **fields)  # type: ignore[arg-type]
+
+
+def cluster(name: str = "east", **fields: object) -> ClusterSeen:
+    base = ClusterSeen(name, "", "", NOT_ASKED, NOT_ASKED, NOT_ASKED, NOT_ASKED, NOT_ASKED)
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def overview(*clusters: ClusterSeen | ClusterAway, broker: BrokerSeen | Unknown = NOT_ASKED) -> Overview:
+    return Overview("now", broker, clusters)
+
+
+def told(view: Overview) -> list[tuple[str, str]]:
+    return [(one.what, one.place) for one in findings(view)]
+
+
+def test_the_broker_is_counted_as_importers_see_it() -> None:
+    members = [
+        Member("west", heartbeat=NOW, allowed_namespaces=("shop",), exported=Statement(NOW, 2, 3, "0" * 16)),
+        Member("east", cluster_uid="u1", version="0.1.0"),
+    ]
+    other_port = (replace(HTTP, port=81),)
+    records = [
+        record("east"),
+        record("west", 1, ports=other_port),
+        record("west", service=API),
+        record("east", service=API, withdrawn=True),
+        record("west", service=ServiceKey("bank", "ledger")),
+        record("gone"),
+    ]
+    seen = broker_seen(members, records, NOW_SECONDS + 5)
+    assert (seen.exports, seen.services) == (3, 2)
+    assert seen.members == (
+        MemberSeen("east", "u1", None, None, "0.1.0"),
+        MemberSeen("west", "", 5.0, 2, ""),
+    )
+    assert seen.disputes == (Dispute(WEB, "PortConflict", ("east", "west")),)
+
+
+def test_owners_settle_what_would_be_told_of_as_a_conflict_the_same_way_as_for_importers() -> None:
+    members = [Member("east"), Member("west", owns=frozenset({"shop"}))]
+    records = [record("east"), record("west", 1, traffic_distribution="PreferClose")]
+    (dispute,) = broker_seen(members, records, NOW_SECONDS).disputes
+    assert dispute.reason == "TrafficDistributionConflict"
+
+
+def test_an_export_that_is_not_valid_is_told_of_once() -> None:
+    conditions = (
+        Condition("Valid", "False", "NoService", "there is none"),
+        Condition("Ready", "False", "Pending", "not valid"),
+        Condition("Conflict", "True", "PortConflict"),
+    )
+    going = local_export(service=API, deleting=True)
+    seen = exports_seen([local_export(conditions=conditions), going], "east")
+    assert seen.count == 1
+    assert seen.troubles == (Trouble(WEB, "export not valid", "NoService", "there is none"),)
+    assert seen.conflicts == (Dispute(WEB, "PortConflict", ("east",)),)
+
+
+def test_imports_of_others_are_left_out_and_held_ones_counted() -> None:
+    held = Condition(CONDITION_HELD, "True", "MassWithdrawal", f"it ends by itself at {NOW}, or later")
+    waiting = Condition("Ready", "False", "Pending", "waiting for the clusterset IP")
+    seen = imports_seen(
+        [
+            imported("web", held),
+            imported("api", waiting),
+            imported("well", Condition("Ready", "True", "Ready")),
+            imported("theirs", waiting, managed=False),
+            imported("going", waiting, deleting=True),
+        ]
+    )
+    assert (seen.count, seen.held) == (3, 1)
+    assert seen.troubles == (
+        Trouble(API, "import not ready", "Pending", "waiting for the clusterset IP"),
+        Trouble(WEB, "held", "MassWithdrawal", f"ends by itself at {NOW}"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"holderIdentity": "agent-1_ab12", "renewTime": NOW, "leaseDurationSeconds": 15}, ("agent-1", 0.0)),
+        ({"holderIdentity": "agent-1", "renewTime": NOW, "leaseDurationSeconds": 4}, ("agent-1", 6.0)),
+        ({"holderIdentity": "", "renewTime": NOW, "leaseDurationSeconds": 1}, ("", 0.0)),
+        ({}, ("", 0.0)),
+    ],
+)
+def test_a_lease_says_who_leads_and_whether_it_is_late(
+    spec: dict[str, object], expected: tuple[str, float]
+) -> None:
+    assert leader_seen({"spec": spec}, NOW_SECONDS + 10) == expected
+
+
+def test_a_cluster_is_called_as_the_member_that_it_is() -> None:
+    broker = BrokerSeen((MemberSeen("east", "u1", None, None, ""),), 0, 0, ())
+    assert shown_name("u1", "id", "file", broker) == "east"
+    assert shown_name("u2", "id", "file", broker) == "id"
+    assert shown_name("", "", "file", NOT_ASKED) == "file"
+
+
+def test_members_are_judged_by_their_heartbeat() -> None:
+    ages = {"a": 1.0, "b": 45.0, "c": 3600.0, "d": None}
+    members = tuple(MemberSeen(name, "", age, None, "") for name, age in ages.items())
+    view = overview(broker=BrokerSeen(members, 0, 0, ()))
+    assert told(view) == [("dead", "c"), ("never joined", "d"), ("silent", "b")]
+    assert "no heartbeat for 1h" in findings(view)[0].text
+
+
+def test_without_the_broker_members_are_judged_by_what_agents_say() -> None:
+    agent = AgentSeen(Unknown("nothing yet"), True, (("north", 90.0), ("west", 2.0)))
+    view = overview(cluster(agent=agent), cluster("south", agent=replace(agent, members=(("north", 80.0),))))
+    assert told(view) == [("dead", "north")]
+    assert "80" not in findings(view)[0].text
+    assert "no heartbeat for 1m" in findings(view)[0].text
+
+
+def test_what_is_wrong_with_clusters_and_the_broker() -> None:
+    broker = BrokerSeen((), 0, 0, (), away="connection refused", away_seconds=61.0)
+    view = overview(
+        ClusterAway("west", "no answer within 5 s", 3.0),
+        cluster(
+            leader=Leader("", 0.0),
+            agent=AgentSeen(NOT_ASKED, False, ()),
+            dns=DnsRate(10.0, 2.5),
+        ),
+        cluster("north", leader=Leader("agent-1", 20.0)),
+        broker=broker,
+    )
+    assert told(view) == [
+        ("DNS", "east"),
+        ("away", "the broker"),
+        ("away", "west"),
+        ("no broker", "east"),
+        ("no leader", "east"),
+        ("no leader", "north"),
+    ]
+    assert all(one.severity is Severity.PROBLEM for one in findings(view))
+    assert "agent-1 should have renewed the Lease 20s ago" in findings(view)[-1].text
+
+
+def test_one_trouble_in_several_clusters_is_one_finding() -> None:
+    waiting = imported("web", Condition("Ready", "False", "Pending", "waiting"))
+    both = [cluster(name, imports=imports_seen([waiting])) for name in ("west", "east")]
+    (found,) = findings(overview(*both))
+    assert (found.what, found.place, found.text) == (
+        "import not ready",
+        "shop/web in east, west",
+        "Pending: waiting",
+    )
+
+
+def test_a_conflict_is_told_of_once_with_all_of_its_clusters() -> None:
+    conflict = local_export(conditions=(Condition("Conflict", "True", "PortConflict"),))
+    east = cluster(exports=exports_seen([conflict], "east"))
+    broker = BrokerSeen((), 2, 1, (Dispute(WEB, "PortConflict", ("east", "west")),))
+    for view, clusters in ((overview(east), "(east)"), (overview(east, broker=broker), "(east, west)")):
+        (found,) = findings(view)
+        assert (found.what, found.place) == ("conflict", "shop/web")
+        assert clusters in found.text
