@@ -8,6 +8,7 @@ import pty
 import signal
 import struct
 import termios
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.names import LABEL_MANAGED_BY, MANAGED_BY
-from mcs_controller.api.resources import LEASES, MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.api.resources import LEASES, MEMBER_CLUSTERS, NAMESPACES, SECRETS
 from mcs_controller.cli.status.settings import metrics_url
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.cli.program import PROGRAM, Ended, run
@@ -172,6 +173,20 @@ async def test_nothing_that_answers_is_an_exit_code_of_1(tmp_path: Path) -> None
     ended = await run("status", "--kubeconfig", file, "--broker-kubeconfig", file)
     assert (ended.exit_code, ended.stderr) == (1, "")
     assert "away             dead: for 0s: " in ended.stdout
+
+
+async def test_without_a_named_broker_the_agents_credential_is_taken(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        without = await scene.status("-o", "json", broker=False)
+        client = scene.east.client()
+        data = {"kubeconfig": b64encode(scene.broker.kubeconfig().encode()).decode()}
+        await client.create(SECRETS, body(SECRETS, "mcs-broker", "mcs-system", data=data))
+        with_secret = await scene.status("-o", "json", broker=False)
+    assert json.loads(without.stdout)["notKnown"]["broker"] == (
+        "there is no Secret mcs-system/mcs-broker: give --broker-kubeconfig or --broker-context"
+    )
+    broker = json.loads(with_secret.stdout)["broker"]
+    assert [one["name"] for one in broker["members"]] == ["east", "north"]
 
 
 async def test_what_is_named_as_the_broker_and_is_none_is_said(tmp_path: Path) -> None:

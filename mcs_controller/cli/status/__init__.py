@@ -8,27 +8,28 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, read_options
-from mcs_controller.cli.status.places import Broker, Cluster
+from mcs_controller.cli.status.places import Broker, Cluster, broker_of
 from mcs_controller.cli.status.settings import StatusSettings
 from mcs_controller.cli.status.terminal import Terminal
 from mcs_controller.clusterset.overview.document import document
 from mcs_controller.clusterset.overview.model import ClusterSeen, Overview, Unknown
 from mcs_controller.clusterset.overview.reading import shown_name
 from mcs_controller.clusterset.overview.text import screen
+from mcs_controller.kube.client import Client
 from mcs_controller.kube.tasks import Tasks
 
 RATE_SECONDS: Final = 1.0
 """Between the two readings that a rate takes where the command looks only once."""
 REDRAW_SECONDS: Final = 1.0
-_NO_BROKER: Final = "no broker was named: give --broker-kubeconfig or --broker-context"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,22 +53,16 @@ class Glance:
     """All places that are read."""
 
     def __init__(self, settings: StatusSettings) -> None:
-        self.broker: Broker | None = None
-        if settings.broker_kubeconfig is not None or settings.broker_context is not None:
-            only = settings.kubeconfig[0] if len(settings.kubeconfig) == 1 else None
-            file = file_of_broker(only, settings.broker_kubeconfig, settings.broker_context)
-            self.broker = Broker(
-                connect(file, settings.broker_context, name="broker"), settings.timeout_seconds
-            )
         self.clusters = [
             Cluster(called, connect(file, context, name=called), settings, is_first=position == 0)
             for position, (called, file, context) in enumerate(_chosen(settings))
         ]
+        self.broker = Broker(_way_to_broker(settings, self.clusters[0].client), settings.timeout_seconds)
 
     @property
     def places(self) -> list[Cluster | Broker]:
         """All of them."""
-        return [*self.clusters, self.broker] if self.broker is not None else [*self.clusters]
+        return [*self.clusters, self.broker]
 
     async def read(self) -> None:
         """Everything once, side by side."""
@@ -75,7 +70,7 @@ class Glance:
 
     def view(self) -> Overview:
         """What the last rounds found."""
-        broker = Unknown(_NO_BROKER) if self.broker is None else self.broker.view()
+        broker = self.broker.view()
         return Overview(
             f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
             broker,
@@ -86,6 +81,19 @@ class Glance:
         """Give all connections up."""
         for place in self.places:
             await place.close()
+
+
+def _way_to_broker(settings: StatusSettings, member: Client) -> Callable[[], Awaitable[Client]]:
+    """As the options name it, or else with the credential of the agent of the first cluster."""
+    if settings.broker_kubeconfig is None and settings.broker_context is None:
+        return partial(broker_of, member, settings.namespace)
+    only = settings.kubeconfig[0] if len(settings.kubeconfig) == 1 else None
+    file = file_of_broker(only, settings.broker_kubeconfig, settings.broker_context)
+
+    async def open_() -> Client:
+        return connect(file, settings.broker_context, name="broker")
+
+    return open_
 
 
 def _chosen(settings: StatusSettings) -> Sequence[tuple[str, Path | None, str | None]]:

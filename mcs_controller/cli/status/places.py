@@ -40,10 +40,14 @@ from mcs_controller.clusterset.overview.model import (
 )
 from mcs_controller.clusterset.overview.reading import broker_seen, exports_seen, imports_seen, leader_seen
 from mcs_controller.clusterset.services import decode
+from mcs_controller.install.checks import model as checks
+from mcs_controller.install.checks.credential import of_secret
+from mcs_controller.install.objects import SECRET
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.connection.config import load_kubeconfig_text
 from mcs_controller.kube.discovery import served_resource
-from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError
+from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError, Unauthorized
 
 _SYSTEM: Final = "kube-system"
 _FROM_CACHE: Final = "0"
@@ -59,7 +63,7 @@ class Cluster:
         self.called = called
         self.uid = ""
         self.id = ""
-        self._client = client
+        self.client = client
         self._settings = settings
         self._is_first = is_first
         self._agents = Scraper(client, "agent", settings.namespace, settings.timeout_seconds)
@@ -106,7 +110,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Give the connections up."""
-        await self._client.close()
+        await self.client.close()
 
     def view(self, name: str) -> ClusterSeen | ClusterAway:
         """What the last round found; `name` is the one to be shown."""
@@ -130,12 +134,12 @@ class Cluster:
     async def _read_identity(self) -> tuple[str, str]:
         """The UID of kube-system, and the id that the cluster says it has; "" for what is not there."""
         try:
-            uid = str((await self._client.get(NAMESPACES, _SYSTEM))["metadata"].get("uid", ""))
+            uid = str((await self.client.get(NAMESPACES, _SYSTEM))["metadata"].get("uid", ""))
         except (Forbidden, NotFound):
             uid = ""
         try:
-            properties = await served_resource(self._client, ABOUT_API, cluster_properties)
-            found = await self._client.get(properties, CLUSTER_ID_PROPERTY)
+            properties = await served_resource(self.client, ABOUT_API, cluster_properties)
+            found = await self.client.get(properties, CLUSTER_ID_PROPERTY)
         except (Forbidden, NotFound):
             return uid, ""
         return uid, str((found.get("spec") or {}).get("value", ""))
@@ -149,14 +153,14 @@ class Cluster:
     async def _list(
         self, api: Api, kind: Callable[[str], Resource], read: Callable[[JsonObject], _T]
     ) -> list[_T]:
-        return await _listed(self._client, await served_resource(self._client, api, kind), read)
+        return await _listed(self.client, await served_resource(self.client, api, kind), read)
 
     async def _read_leader(self) -> Leader:
         name = self._settings.lease_name
         try:
-            lease = await self._client.get(LEASES, name, self._settings.namespace)
+            lease = await self.client.get(LEASES, name, self._settings.namespace)
         except NotFound:
-            raise _Lacking(
+            raise Lacking(
                 f"there is no Lease {self._settings.namespace}/{name}: its agent does not run, or without "
                 "--leader-elect, or elsewhere (--namespace, --lease-name)"
             ) from None
@@ -164,10 +168,11 @@ class Cluster:
 
 
 class Broker:
-    """The broker."""
+    """The broker; `open_` connects to it, and raises `Lacking` while nothing says how."""
 
-    def __init__(self, client: Client, timeout_seconds: float) -> None:
-        self._client = client
+    def __init__(self, open_: Callable[[], Awaitable[Client]], timeout_seconds: float) -> None:
+        self._open = open_
+        self._client: Client | None = None
         self._timeout_seconds = timeout_seconds
         self._seen: BrokerSeen | Unknown = Unknown("it has not been asked yet")
         self._away = ""
@@ -186,7 +191,8 @@ class Broker:
 
     async def close(self) -> None:
         """Give the connections up."""
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
 
     def view(self) -> BrokerSeen | Unknown:
         """What the last round found; what it held before, if it is away."""
@@ -196,6 +202,8 @@ class Broker:
         return replace(self._seen, away=self._away, away_seconds=away_seconds)
 
     async def _read(self) -> BrokerSeen:
+        if self._client is None:
+            self._client = await self._open()
         try:
             members, records = await asyncio.gather(
                 _listed(self._client, MEMBER_CLUSTERS, decode_member),
@@ -205,16 +213,32 @@ class Broker:
             try:
                 await check_is_broker(self._client)
             except CliError as error:
-                raise _Lacking(str(error)) from None
+                raise Lacking(str(error)) from None
+            raise
+        except Unauthorized:
+            # The next round begins anew: a credential from a Secret may have been replaced there.
+            await self.close()
+            self._client = None
             raise
         return broker_seen(members, records, SystemClock().now().timestamp())
+
+
+async def broker_of(client: Client, namespace: str) -> Client:
+    """The broker, with the credential that a member's agent has for it. Raises `KubeError`, `Lacking`."""
+    found = await of_secret(client, namespace)
+    give = "give --broker-kubeconfig or --broker-context"
+    if isinstance(found.fact, checks.Unknown):
+        raise Lacking(f"you may not read Secret {namespace}/{SECRET}, or it was not answered: {give}")
+    if not found.text:
+        raise Lacking(f"{found.problem or f'there is no Secret {namespace}/{SECRET}'}: {give}")
+    return Client(load_kubeconfig_text(found.text), name="broker")
 
 
 class _NoAnswer(Unknown):
     """The API server gave none."""
 
 
-class _Lacking(Exception):
+class Lacking(Exception):
     """What was to be read is not there; the text says what to do."""
 
 
@@ -226,7 +250,7 @@ async def _asked(reading: Awaitable[_T], timeout_seconds: float) -> _T | Unknown
         return _NoAnswer(f"no answer within {timeout_seconds:g} s")
     except TransportError as error:
         return _NoAnswer(cut(str(error), _ERROR_MAX_CHARS))
-    except (KubeError, MalformedObject, _Lacking) as error:
+    except (KubeError, MalformedObject, Lacking) as error:
         return Unknown(cut(str(error), _ERROR_MAX_CHARS))
 
 

@@ -78,7 +78,7 @@ class StatusSettings:
         Path | None,
         Option(
             "kubeconfig file of the broker, of its administrator or of a member; without it and without "
-            "--broker-context, only what the clusters know is shown",
+            "--broker-context, the one in the Secret mcs-broker of the first cluster, if you may read that",
             parse=Path,
             metavar="FILE",
         ),
