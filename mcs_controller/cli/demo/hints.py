@@ -1,11 +1,12 @@
 """What a running demo prints: where everything is, and commands to try, each ready to be pasted.
 
 Every command stands on one line of its own, works as printed in any directory, and needs nothing but `dig`,
-`kubectl` and `curl`. Lines that begin with # are for people; a shell takes them for comments.
+`kubectl`, `curl` and this program. Lines that begin with # are for people; a shell takes them for comments.
 """
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,7 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
             _kubectl(east, "explain serviceexport.status.conditions"),
         ),
     )
+    yield Hint("all of it at a glance; with --watch it is kept up to date", (_status(members[:3], broker),))
     yield Hint(
         "a conflict that both exporters are told of; it ends when one of them unexports, and comes back",
         (
@@ -126,3 +128,12 @@ def _dig(place: Place, name: str, type: str = "") -> str:
 
 def _kubectl(place: Place, command: str) -> str:
     return f"kubectl --kubeconfig {shlex.quote(str(place.kubeconfig))} {command}"
+
+
+def _status(members: Sequence[Place], broker: Place) -> str:
+    words = [sys.executable, "-m", "mcs_controller", "status", "--broker-kubeconfig", str(broker.kubeconfig)]
+    for place in members:
+        metrics = f"{place.name}=http://127.0.0.1:{place.http_port}/metrics"
+        words += ["--kubeconfig", str(place.kubeconfig)]
+        words += ["--agent-metrics", metrics, "--dns-metrics", metrics]
+    return shlex.join(words)

@@ -35,6 +35,7 @@ EXPECTED = [
     Expected(" -w", ("NAMESPACE", "shop        web    ClusterSetIP")),
     Expected("get memberclusters", ("HEARTBEAT", "exportedservice.broker.mcs-controller.io/shop.web")),
     Expected("explain", ("FIELD: conditions", "lastTransitionTime")),
+    Expected(" status ", ("MEMBER  HEARTBEAT", "north", "conflict", "PortConflict (east, west)")),
     Expected("describe", ("PortConflict", "Events:", "mcs-controller.io/agent")),
     Expected("delete", ('serviceexport.multicluster.x-k8s.io "cart" deleted',)),
     Expected("get serviceexport cart", ("reason: NoConflicts",), ("reason: PortConflict",)),
@@ -60,7 +61,7 @@ async def test_every_printed_command_works_and_shows_what_it_is_said_to_show(tmp
 
 async def assert_shows(command: str, expected: Expected, cwd: Path) -> None:
     """What only looks is looked at again for a while, since what was done before takes its time."""
-    only_looks = expected.words in ("dig", "SRV", "curl") or "get" in expected.words
+    only_looks = expected.words in ("dig", "SRV", "curl", " status ") or "get" in expected.words
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             output = await shell(command, cwd)
