@@ -23,7 +23,8 @@ def judge(facts: Facts) -> Outcome:
     notes = Notes()
     cluster, broker = facts.cluster.ahead_seconds, facts.broker.ahead_seconds
     told = {"this cluster's API server": cluster, "the broker": broker}
-    notes.unknown(*told.values())
+    silent = [Unknown(f"{name} tells no time") for name, value in told.items() if value is None]
+    notes.unknown(*told.values(), *silent)
     ahead = {name: value for name, value in told.items() if isinstance(value, float)}
     if len(ahead) == 2:
         difference = ahead["this cluster's API server"] - ahead["the broker"]

@@ -184,12 +184,16 @@ class Facts:
 
     @property
     def cluster_id(self) -> str | None:
-        """Whose checks these are: by option, by the credential for the broker, or by the ClusterProperty."""
+        """This cluster's: by option, credential, ClusterProperty, or by its UID on the broker."""
         if self.config.cluster_id is not None:
             return self.config.cluster_id
         if isinstance(self.broker.credential, Credential) and self.broker.credential.cluster_id:
             return self.broker.credential.cluster_id
-        return self.cluster.property_id if isinstance(self.cluster.property_id, str) else None
+        if isinstance(self.cluster.property_id, str):
+            return self.cluster.property_id
+        if isinstance(self.broker.members, Unknown) or not isinstance(self.cluster.uid, str):
+            return None
+        return next((one.cluster for one in self.broker.members if one.cluster_uid == self.cluster.uid), None)
 
     @property
     def has_cluster(self) -> bool:

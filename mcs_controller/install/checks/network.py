@@ -33,13 +33,11 @@ def judge_pod_networks(facts: Facts) -> Outcome:
     addresses = _addresses(facts)
     if facts.has_cluster:
         _judge_own(notes, facts, allowed, addresses, own_id)
-    _judge_pairs(
-        notes, {name: cidrs for name, cidrs in allowed.items() if name != own_id or not facts.has_cluster}
-    )
+    _judge_pairs(notes, {name: cidrs for name, cidrs in allowed.items() if name != own_id})
     _judge_shared_addresses(notes, addresses)
     compared = sorted(name for name in {*allowed, *addresses} if name != own_id)
     if compared and notes.outcome().result == "skipped":
-        notes.ok(f"no two clusters share a pod address, as far as {some(compared)} say")
+        notes.ok(f"no two of these share an address of a pod: {some(compared)}")
     return notes.outcome()
 
 
@@ -52,6 +50,9 @@ def _judge_own(
 ) -> None:
     cidrs = facts.cluster.pod_cidrs
     if notes.unknown(cidrs) or isinstance(cidrs, Unknown):
+        return
+    if own_id is None:
+        notes.unknown(Unknown("nothing says which member this cluster is: give --cluster-id"))
         return
     own = list(_networks(cidrs))
     if not own:
@@ -71,7 +72,7 @@ def _judge_own(
                 f"{some(inside, 3)}",
                 _OVERLAP_TODO,
             )
-    limits = allowed.get(own_id or "", [])
+    limits = allowed.get(own_id, [])
     outside = [str(one) for one in own if limits and not any(_contains(limit, one) for limit in limits)]
     if outside:
         notes.warning(

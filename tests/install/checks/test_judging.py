@@ -70,6 +70,11 @@ def credential(lifetime: Lifetime | None) -> Facts:
     return broker(credential=replace(FACTS.broker.credential, lifetime=lifetime))
 
 
+def no_id(**changes: Any) -> Facts:
+    """Nothing but its UID says which member this cluster is."""
+    return broker(credential=None, slices=(), **changes)
+
+
 def lifetime(*, issued: float, expires: float) -> Facts:
     return credential(Lifetime(issued, expires))
 
@@ -103,7 +108,7 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
         "failed",
         "serviceimports.multicluster.x-k8s.io is not inst",
     ),
-    ("02", cluster(crds=OLDER), "warning", "v0.4.0 revision 0, older than ours (v0.5.0 revision 0)"),
+    ("02", cluster(crds=OLDER), "warning", "older than ours (v0.5.0 revision"),
     ("02", cluster(crds=broken_definition(IMPORTS, status=NOT_ESTABLISHED)), "failed", "names clash"),
     (
         "02",
@@ -339,6 +344,9 @@ def unknown(kind: type[Any]) -> Any:
             "does not say",
         ),
         ("10", members(replace(member("x"), cluster_uid="")), "this cluster is east"),
+        ("10", no_id(), "this cluster is east, and no other uses that id"),
+        ("22", no_id(members=()), "not looked at: nothing says which member this cluster is"),
+        ("22", no_id(), "pods of this cluster use 10.1.0.0/24"),
         ("11", after(members(member("west", FRESH)), members(member("west", DEAD))), "2 members alive"),
         ("13", after(cluster(lease=Lease("a", DEAD, 15.0)), FACTS), "a leads"),
         ("15", after(cluster(imports=(imported(), imported(ORPHAN))), FACTS), "belongs to one of 2 imports"),
@@ -370,6 +378,7 @@ def test_what_looks_wrong_and_is_not_is_ok(id: str, facts: Facts, says: str) -> 
     [
         ("05", broker(reached=WHY), "for a reason"),
         ("06", broker(credential=None), "see MCS-CHK-05"),
+        ("09", replace(cluster(ahead_seconds=None), broker=BrokerFacts(ahead_seconds=None)), "tells no time"),
         ("12", broker(members=(member("east", version=""),)), "no agent has told its version yet"),
         ("17", cluster(config_maps={}), "has no ConfigMap of a cluster DNS that is known"),
         ("17", cluster(dns_service=None), "no cluster IP to compare with: see MCS-CHK-18"),
