@@ -13,7 +13,9 @@ HALF = Endpoint(("10.1.0.2", "10.2.0.2"))
 
 @pytest.mark.requirement("MCS-RBAC-06")
 def test_a_record_of_a_cluster_that_is_no_member_is_refused() -> None:
-    assert admit_record(record(), None) == "cluster east has no MemberCluster on the broker"
+    assert admit_record(record(), None) == (
+        "cluster east has no MemberCluster on the broker: the broker's administrator must create it"
+    )
     assert admit_slice(source_slice(), None) == (None, 1)
 
 
@@ -28,7 +30,10 @@ def test_a_namespace_that_the_member_may_not_export_from_is_refused() -> None:
     allowed = Member("east", allowed_namespaces=("shop",))
     denied = Member("east", allowed_namespaces=("kube-system",))
     assert admit_record(record(), allowed) is None
-    assert admit_record(record(), denied) == "cluster east may not export from namespace shop"
+    assert admit_record(record(), denied) == (
+        "cluster east may not export from namespace shop: the broker's administrator can allow it in "
+        "spec.namespaces of its MemberCluster"
+    )
     assert admit_slice(source_slice(), denied) == (None, 1)
 
 

@@ -109,7 +109,8 @@ def test_what_makes_an_export_invalid_is_said_in_its_valid_condition() -> None:
     assert deleting.valid == Condition("Valid", "False", "Deleting", "the ServiceExport is being deleted", 3)
     assert deleting.record is None
     missing = evaluate_export(local_export(), None, "east")
-    assert missing.valid == Condition("Valid", "False", "NoService", "there is no Service shop/web", 3)
+    told = "there is no Service shop/web: create it, or delete this ServiceExport"
+    assert missing.valid == Condition("Valid", "False", "NoService", told, 3)
 
 
 def test_a_service_without_families_is_exported_as_ipv4() -> None:

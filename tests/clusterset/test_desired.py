@@ -165,13 +165,18 @@ def test_a_headless_import_is_ready_without_an_ip() -> None:
     assert ready(merged(type="Headless"), ips=()).status == "True"
 
 
+IPV6_NOT_SERVED = (
+    "IPv6 is not served in this cluster, so no client here reaches endpoints that have only IPv6"
+)
+
+
 @pytest.mark.requirement("MCS-IMP-14")
 def test_a_family_that_the_cluster_does_not_serve_is_reported() -> None:
     none = ready(merged(ip_families=("IPv6",)), ips=(), families=("IPv4",))
     assert (none.status, none.reason) == ("False", "IPFamilyNotSupported")
-    assert none.message == "IPv6 is not served in this cluster"
+    assert none.message == IPV6_NOT_SERVED
     some = ready(merged(ip_families=("IPv4", "IPv6")))
-    assert (some.status, some.message) == ("True", "IPv6 is not served in this cluster")
+    assert (some.status, some.message) == ("True", IPV6_NOT_SERVED)
 
 
 @pytest.mark.requirement("MCS-IMP-14")
@@ -186,8 +191,8 @@ def test_withdrawn_clusters_are_named_while_the_import_stays_ready() -> None:
     found = ready(merged(), withdrawn={"west", "north"})
     assert found.status == "True"
     assert found.message == (
-        "no heartbeat from cluster north: its endpoints are withdrawn; "
-        "no heartbeat from cluster west: its endpoints are withdrawn"
+        "no heartbeat from cluster north: its endpoints are withdrawn until its agent is heard again; "
+        "no heartbeat from cluster west: its endpoints are withdrawn until its agent is heard again"
     )
 
 

@@ -80,7 +80,9 @@ def test_a_service_that_does_not_fit_an_export_is_not_exported_and_says_why() ->
     found = evaluate_export(local_export(), local_service(unreadable="ports has 101 items"), "east")
     assert found.record is None
     assert (found.valid.status, found.valid.reason) == ("False", "InvalidService")
-    assert found.valid.message == "Service shop/web cannot be exported: ports has 101 items"
+    assert found.valid.message == (
+        "Service shop/web cannot be exported: ports has 101 items; change that in the Service"
+    )
 
 
 @pytest.mark.requirement("MCS-EXP-06", "MCS-CON-08")
@@ -123,7 +125,8 @@ def test_the_exporting_user_is_told_what_is_not_carried() -> None:
         "Valid",
         "True",
         "Valid",
-        "not carried to imports: label helm.sh/chart, annotation note, annotation spelt\\nwrong",
+        "not carried to imports, since reserved, not valid or too many: label helm.sh/chart, "
+        "annotation note, annotation spelt\\nwrong",
         3,
     )
 
@@ -154,7 +157,9 @@ def test_several_reasons_are_joined_with_a_comma_and_no_space() -> None:
     found = conflict_condition(merged)
     assert (found.status, found.reason) == ("True", "PortConflict,TypeConflict,LabelsConflict")
     assert REASON.fullmatch(found.reason)
-    assert found.message == "; ".join(conflict.message for conflict in merged.conflicts)
+    *told, advice = found.message.split("; this ends ")
+    assert told == ["; ".join(conflict.message for conflict in merged.conflicts)]
+    assert advice == "when all clusters that export shop/web agree, or those that do not unexport it"
 
 
 @pytest.mark.requirement("MCS-API-12")

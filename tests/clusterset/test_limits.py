@@ -118,8 +118,9 @@ def test_what_is_over_the_limits_is_summed_up_with_the_limits() -> None:
         "3 EndpointSlices are not published, over the limit on endpoints (9)",
         "2 EndpointSlices are not published, over the limit on objects (8)",
         "6 services are not published, over the limit on object_size (512 KiB for one object)",
-        "1 services are not published, over the limit on objects (7)",
+        "1 service is not published, over the limit on objects (7)",
         "6 services are exported, but each cluster imports at most 5",
+        "export less, or ask the broker's administrator for higher spec.limits",
     ]
 
 

@@ -5,6 +5,8 @@ import pytest
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.properties.well_known import decode_property, properties_condition
 
+NOT_SET = " is not set (create that ClusterProperty)"
+
 
 def raw(name: str, value: object) -> dict[str, object]:
     return {"metadata": {"name": name}, "spec": {"value": value}}
@@ -31,7 +33,7 @@ def test_the_condition_says_both_values_and_is_true_when_both_are_set() -> None:
     assert both.message == "cluster.clusterset.k8s.io is east; clusterset.k8s.io is prod"
     one = properties_condition({"clusterset.k8s.io": "prod"})
     assert (one.status, one.reason) == ("False", "PropertyMissing")
-    assert one.message == "clusterset.k8s.io is prod; cluster.clusterset.k8s.io is not set"
+    assert one.message == f"clusterset.k8s.io is prod; cluster.clusterset.k8s.io{NOT_SET}"
 
 
 def test_a_long_or_unprintable_value_does_not_make_the_condition_unfit() -> None:

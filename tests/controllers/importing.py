@@ -93,6 +93,7 @@ class West:
     def _importer(self) -> Importer:
         view = SimpleNamespace(
             complete=lambda: self.complete,
+            exported=lambda key: bool(self._all_records()),
             merge_of=lambda key, records: merge(records, frozenset()) if records else None,
             records=lambda key: tuple(self._all_records()),
             slices=lambda key: tuple(self.sources),
@@ -119,6 +120,7 @@ class West:
         status = SimpleNamespace(
             want=lambda key, wanted: self.statuses.append(wanted),
             hold=lambda key, imported, condition: self.holding.append(condition),
+            tell_not_ours=lambda entry: self._called("told that it is not ours", WEB),
             slice_objects_pruned=False,
         )
         context = Context.of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mcs_controller.clusterset.services.export import NOT_VALID
 from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.controllers.services.stores.own_limits import LOOK_AGAIN_SECONDS
 from mcs_controller.kube.errors import ServerError
@@ -174,7 +175,7 @@ async def test_an_export_that_is_not_valid_or_not_allowed_is_taken_back_and_says
         one.export(type="ExternalName")
         await one.look()
         assert await one.there() == (frozenset(), frozenset())
-        assert one.said()["Ready"] == ("False", "Pending", "the export is not valid")
+        assert one.said()["Ready"] == ("False", "Pending", NOT_VALID)
         assert one.said()["Valid"][:2] == ("False", "InvalidServiceType")
         assert one.said()["Conflict"] == ("False", "NoConflicts", "")
 
@@ -207,7 +208,11 @@ async def test_before_the_broker_was_read_what_was_said_stays_and_something_is_s
 
         one.has_ready = False
         await one.look()
-        assert one.said()["Ready"] == ("False", "Pending", "waiting for the broker")
+        assert one.said()["Ready"] == (
+            "False",
+            "Pending",
+            "the agent has not heard yet whether the broker has the export",
+        )
         assert one.writes() == []
 
 
@@ -229,7 +234,11 @@ async def test_of_an_export_that_is_not_read_yet_nothing_is_said_but_that_it_can
         one.load_problem = "403"
         assert await one.look() is None
         assert one.said() == {
-            "Ready": ("False", "Failed", "the Service and its EndpointSlices cannot be read: 403")
+            "Ready": (
+                "False",
+                "Failed",
+                "the agent cannot read the Service and its EndpointSlices, and tries again: 403",
+            )
         }
         assert one.writes() == []
 
@@ -240,7 +249,7 @@ async def test_what_the_broker_says_when_it_fails_is_told() -> None:
         await one.fails(ServerError)
         status, reason, message = one.said()["Ready"]
         assert (status, reason) == ("False", "Failed")
-        assert message.startswith("500 ")
+        assert message.startswith("the broker did not take the export; the agent tries again: 500 ")
         fault.lift()
         await one.look()
         assert one.said()["Ready"] == READY

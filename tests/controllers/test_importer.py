@@ -79,6 +79,16 @@ async def test_an_import_that_is_not_ours_is_counted_and_left_alone() -> None:
         assert (one.writes(), one.called()) == ([], [])
 
 
+async def test_an_import_that_is_not_ours_is_told_so_if_the_service_is_exported() -> None:
+    async with importing() as one:
+        one.changed(managed=False)
+        await one.look()
+        assert (one.writes(), one.called()) == ([], ["told that it is not ours"])
+        one.complete = False
+        await one.look()
+        assert one.called() == []
+
+
 async def test_what_finds_no_place_is_not_imported_and_what_has_one_follows() -> None:
     async with west() as one:
         one.permitted = False
@@ -209,7 +219,9 @@ async def test_a_slice_that_is_refused_keeps_no_other_and_no_service_and_is_told
         assert one.addresses()["north"] == {"10.1.0.9"}
         status, reason, message = one.said()["Ready"]
         assert (status, reason) == ("False", "Pending")
-        assert message.startswith("422 ")
+        assert message.startswith(
+            "this cluster's API server did not take a part of the import; the agent tries again: 422 "
+        )
 
         await one.look()
         assert one.said()["Ready"] == ("True", "Ready", "")

@@ -283,7 +283,7 @@ async def test_the_endpoints_of_the_dead_are_withdrawn_and_told_and_of_nobody_el
         assert one.said()["Ready"] == (
             "True",
             "Ready",
-            "no heartbeat from cluster east: its endpoints are withdrawn",
+            "no heartbeat from cluster east: its endpoints are withdrawn until its agent is heard again",
         )
         one.sources = [source_slice("north")]
         await one.look()

@@ -145,7 +145,8 @@ async def test_a_service_of_too_many_ports_is_told_so_and_exported_once_it_has_f
 
         await is_("False", "InvalidService")
         assert await message_of(east, "Valid") == (
-            "Service shop/web cannot be exported: ports has 101 items, more than 100"
+            "Service shop/web cannot be exported: ports has 101 items, more than 100; change that in the "
+            "Service"
         )
         assert ("ServiceExport", "web", "Warning", "InvalidService") in east.agent.told.events
         await world.settle()

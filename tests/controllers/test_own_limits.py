@@ -83,7 +83,10 @@ async def test_exports_beyond_the_number_that_is_read_wait_for_room_and_say_so()
         assert await published(world) == 4
         says = [await ready(east, name) for name in NAMES]
         assert [status for status, _ in says] == ["True"] * 4 + ["False"] * 2
-        assert says[5][1] == "1 services are not published, over the limit on objects (4)"
+        assert says[5][1] == (
+            "1 service is not published, over the limit on objects (4); export less, or ask the broker's "
+            "administrator for higher spec.limits"
+        )
         assert (await condition(world))["status"] == "False"
         assert (await condition(world))["message"].startswith("2 services are not published")
 
@@ -106,7 +109,8 @@ async def test_slices_beyond_the_endpoints_that_are_read_are_not_published_and_t
         status, message = await ready(east, "s2")
         assert (status, message) == (
             "False",
-            "1 EndpointSlices are not published, over the limit on endpoints (5)",
+            "1 EndpointSlice is not published, over the limit on endpoints (5); export less, or ask the "
+            "broker's administrator for higher spec.limits",
         )
         assert "4 EndpointSlices" in (await condition(world))["message"]
 
@@ -134,11 +138,13 @@ async def test_exports_beyond_the_places_that_importers_have_say_that_they_may_h
         assert [status for status, _ in says] == ["True"] * 6
         waiting = (
             "each cluster imports at most 4 services of this cluster, but 6 are exported: "
-            "this one may have to wait"
+            "this one may have to wait until others are unexported, or the broker's administrator allows "
+            "more (spec.limits.imports)"
         )
         assert [message for _, message in says] == [""] * 4 + [waiting] * 2
         assert (await condition(world))["message"] == (
-            "6 services are exported, but each cluster imports at most 4"
+            "6 services are exported, but each cluster imports at most 4; export less, or ask the broker's "
+            "administrator for higher spec.limits"
         )
 
         await allow(world, imports=6)

@@ -10,6 +10,8 @@ from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
 from tests.support.objects import Object
 
+NOT_SET = " is not set (create that ClusterProperty)"
+
 pytestmark = pytest.mark.looptime
 
 PROPERTIES = cluster_properties("v1beta1")
@@ -52,7 +54,8 @@ async def test_both_properties_are_reported_to_the_broker_and_follow_what_the_cl
         await install(east)
         await east.api.create(PROPERTIES, cluster_property("v1beta1", "east"))
         await until_reported(
-            world, ("False", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set")
+            world,
+            ("False", f"cluster.clusterset.k8s.io is east; clusterset.k8s.io{NOT_SET}"),
         )
         made = await east.api.create(PROPERTIES, clusterset_property("prod"))
         await until_reported(world, ("True", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is prod"))
@@ -64,11 +67,15 @@ async def test_both_properties_are_reported_to_the_broker_and_follow_what_the_cl
 
         await east.api.delete(PROPERTIES, "clusterset.k8s.io")
         await until_reported(
-            world, ("False", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set")
+            world,
+            ("False", f"cluster.clusterset.k8s.io is east; clusterset.k8s.io{NOT_SET}"),
         )
 
 
-ONE_IS_SET = ("False", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set")
+ONE_IS_SET = (
+    "False",
+    f"cluster.clusterset.k8s.io is east; clusterset.k8s.io{NOT_SET}",
+)
 
 
 async def begin(world: Clusterset) -> Object:
@@ -131,7 +138,8 @@ async def test_an_agent_needs_no_cluster_properties_and_finds_them_when_they_are
 
         await install(east)
         await until_reported(
-            world, ("False", "cluster.clusterset.k8s.io is not set; clusterset.k8s.io is not set")
+            world,
+            ("False", f"cluster.clusterset.k8s.io{NOT_SET}; clusterset.k8s.io{NOT_SET}"),
         )
         assert east.agent.registry.get_sample_value("mcs_watch_healthy", unknown) == 1
 
@@ -157,7 +165,8 @@ async def test_properties_of_other_names_are_nobodys_business_and_unreadable_one
         await east.api.create(PROPERTIES, clusterset_property("x" * 128_001))
         await east.api.create(PROPERTIES, cluster_property("v1beta1", "east"))
         await until_reported(
-            world, ("False", "cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set")
+            world,
+            ("False", f"cluster.clusterset.k8s.io is east; clusterset.k8s.io{NOT_SET}"),
         )
         assert sample(east, "colour.example.com", "blue") is None
 
@@ -190,7 +199,8 @@ async def test_conditions_of_others_on_the_member_cluster_survive_the_report() -
         )
         await install(world["east"])
         await until_reported(
-            world, ("False", "cluster.clusterset.k8s.io is not set; clusterset.k8s.io is not set")
+            world,
+            ("False", f"cluster.clusterset.k8s.io{NOT_SET}; clusterset.k8s.io{NOT_SET}"),
         )
         raw = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
         assert other in raw["status"]["conditions"]

@@ -14,7 +14,7 @@ import pytest
 
 from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.api.resources import service_exports, service_imports
-from mcs_controller.clusterset.model import Condition, LocalExport, LocalImport
+from mcs_controller.clusterset.model import Condition, ConditionStatus, LocalExport, LocalImport
 from mcs_controller.clusterset.services import decode
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.exports.export_status import ExportStatus
@@ -148,6 +148,8 @@ def held(status: Any, reason: str, message: str = "") -> Condition:
     return Condition(CONDITION_HELD, status, reason, message, 1)
 
 
+EXPORTED = "the broker has the export, and other clusters import it where they have the namespace"
+AGREED = "the clusters that export this service agree"
 GOOD = Condition("Ready", "True", "Ready", "", 1)
 
 
@@ -195,11 +197,11 @@ async def test_what_is_news_to_the_exporting_user_is_an_event_and_nothing_else_i
         await one.say(valid(), ready("False", "Pending", "wait"), conflict("False", "NoConflicts"))
         assert one.events.news() == []
         await one.say(valid(), ready(), conflict("False", "NoConflicts"))
-        assert one.events.news() == [("Normal", "Exported", "Exported")]
+        assert one.events.news() == [("Normal", "Exported", EXPORTED)]
         await one.say(valid(), ready(message="may have to wait"), conflict("True", "PortConflict", "80"))
         assert one.events.news() == [("Warning", "PortConflict", "80")]
         await one.say(valid(), ready("False", "Failed", "500"), conflict("False", "NoConflicts"))
-        assert one.events.news() == [("Warning", "Failed", "500"), ("Normal", "NoConflicts", "NoConflicts")]
+        assert one.events.news() == [("Warning", "Failed", "500"), ("Normal", "NoConflicts", AGREED)]
         await one.say(valid("False", "NoService", "there is no Service"), ready("False", "Failed", "503"))
         assert one.events.news() == [("Warning", "NoService", "there is no Service")]
         await one.say(valid())
@@ -301,7 +303,47 @@ async def test_that_an_import_is_held_leaves_everything_else_of_its_status_and_i
 
         for _ in range(2):
             await one.want(GOOD, held("False", "NotHeld"))
-        assert one.events.news() == [("Normal", "NotHeld", "NotHeld")]
+        assert one.events.news() == [("Normal", "NotHeld", "nothing of it is held any more")]
+
+
+async def test_that_an_import_can_be_used_no_more_or_again_is_an_event_but_not_that_a_new_one_waits() -> None:
+    def ready(status: ConditionStatus, reason: str, message: str = "") -> Condition:
+        return Condition("Ready", status, reason, message, 1)
+
+    async with west() as one:
+        await one.want(ready("False", "Pending", "waiting for the clusterset IP"))
+        assert one.events.news() == []
+        await one.want(GOOD)
+        usable = ("Normal", "Ready", "the service can be used in this cluster")
+        assert one.events.news() == [usable]
+        await one.want(ready("True", "Ready", "one more thing"))
+        assert one.events.news() == []
+        for message in ("422", "423"):
+            await one.want(ready("False", "Pending", message))
+        assert one.events.news() == [("Warning", "Pending", "422")]
+        # One object's status is written again and again only at its pace.
+        await asyncio.sleep(600)
+        await one.want(ready("False", "IPFamilyNotSupported", "no IPv6"))
+        assert one.events.news() == [("Warning", "IPFamilyNotSupported", "no IPv6")]
+        await one.want(GOOD)
+        assert one.events.news() == [usable]
+
+
+async def test_a_new_import_that_can_never_be_used_is_an_event() -> None:
+    async with west() as one:
+        await one.want(Condition("Ready", "False", "IPFamilyNotSupported", "no IPv6", 1))
+        assert one.events.news() == [("Warning", "IPFamilyNotSupported", "no IPv6")]
+
+
+async def test_an_import_of_somebody_else_is_told_what_it_stands_in_the_way_of() -> None:
+    async with west() as one:
+        entry = one.imports.get(*WEB)
+        assert entry is not None
+        one.import_status.tell_not_ours(entry)
+        ((kind, reason, note),) = one.events.news()
+        assert (kind, reason) == ("Warning", "NotOurs")
+        assert note.startswith("shop/web is exported and not imported here")
+        assert note.endswith("delete it, and the agent makes its own")
 
 
 async def test_that_an_import_is_not_held_is_written_only_over_a_word_that_it_is() -> None:

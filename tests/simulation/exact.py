@@ -22,7 +22,12 @@ from mcs_controller.clusterset.model import (
     ServiceKey,
 )
 from mcs_controller.clusterset.services import decode, desired
-from mcs_controller.clusterset.services.export import conflict_condition, published_slice, ready_condition
+from mcs_controller.clusterset.services.export import (
+    NOT_VALID,
+    conflict_condition,
+    published_slice,
+    ready_condition,
+)
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.simulation.rules import EXPORTS, IMPORTS, Wanted, held
@@ -128,7 +133,7 @@ def _export_problems(place: str, server: SimCluster, wanted: Wanted) -> Iterator
         evaluation = wanted.exports[place, export.service][1]
         generation = evaluation.valid.observed_generation
         if evaluation.record is None:
-            ready = ready_condition("Pending", "the export is not valid", observed_generation=generation)
+            ready = ready_condition("Pending", NOT_VALID, observed_generation=generation)
             conflict = Condition("Conflict", "False", "NoConflicts", "", generation)
         else:
             ready = ready_condition("Exported", observed_generation=generation)

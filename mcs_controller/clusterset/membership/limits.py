@@ -117,11 +117,14 @@ def sum_up(unpublished: Mapping[tuple[str, str], int], *, exported: int, limits:
     problems = []
     for (kind, reason), number in sorted(unpublished.items()):
         limit = values.get(reason) or (limits.endpoints if reason == ENDPOINTS else _objects(kind, limits))
-        problems.append(f"{number} {kind} are not published, over the limit on {reason} ({limit})")
+        what = f"1 {kind.removesuffix('s')} is" if number == 1 else f"{number} {kind} are"
+        problems.append(f"{what} not published, over the limit on {reason} ({limit})")
     if exported > limits.imports:
         problems.append(
             f"{exported} services are exported, but each cluster imports at most {limits.imports}"
         )
+    if problems:
+        problems.append("export less, or ask the broker's administrator for higher spec.limits")
     return "; ".join(problems)
 
 

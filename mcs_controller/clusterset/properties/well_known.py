@@ -29,7 +29,7 @@ def properties_condition(values: Mapping[str, str]) -> Condition:
     """The MemberCluster's condition about `values` (by name); a property that is not set is not in there."""
     missing = [name for name in WELL_KNOWN if name not in values]
     texts = [f"{name} is {_in_ascii(values[name])}" for name in WELL_KNOWN if name in values]
-    texts += [f"{name} is not set" for name in missing]
+    texts += [f"{name} is not set (create that ClusterProperty)" for name in missing]
     return Condition(
         CONDITION_PROPERTIES,
         "False" if missing else "True",

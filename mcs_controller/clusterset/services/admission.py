@@ -48,9 +48,14 @@ def admitted_endpoints(endpoints: tuple[Endpoint, ...], member: Member) -> tuple
 
 def _refusal(cluster: str, service: ServiceKey, member: Member | None) -> str | None:
     if member is None:
-        return f"cluster {cluster} has no MemberCluster on the broker"
+        return (
+            f"cluster {cluster} has no MemberCluster on the broker: the broker's administrator must create it"
+        )
     if member.allowed_namespaces and service.namespace not in member.allowed_namespaces:
-        return f"cluster {cluster} may not export from namespace {service.namespace}"
+        return (
+            f"cluster {cluster} may not export from namespace {service.namespace}: the broker's "
+            "administrator can allow it in spec.namespaces of its MemberCluster"
+        )
     return None
 
 

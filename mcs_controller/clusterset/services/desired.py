@@ -288,12 +288,13 @@ def import_conditions(
     """
     notes = [note] if note else []
     notes += [
-        f"{family} is not served in this cluster"
+        f"{family} is not served in this cluster, so no client here reaches endpoints that have only {family}"
         for family in merged.ip_families
         if (families and family not in families) or (spec.ips and family not in spec.ip_families)
     ]
     notes += [
-        f"no heartbeat from cluster {cluster}: its endpoints are withdrawn" for cluster in sorted(withdrawn)
+        f"no heartbeat from cluster {cluster}: its endpoints are withdrawn until its agent is heard again"
+        for cluster in sorted(withdrawn)
     ]
     message = cut("; ".join(notes), MAX_MESSAGE_CHARS)
 

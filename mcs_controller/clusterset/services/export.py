@@ -22,6 +22,7 @@ from mcs_controller.clusterset.services.exported_content import published_slice
 from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
 
 __all__ = [
+    "NOT_VALID",
     "ExportEvaluation",
     "ReadyReason",
     "conflict_condition",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 ReadyReason = Literal["Exported", "Pending", "Failed"]
+NOT_VALID: Final = "the export is not valid: the condition Valid says why"
+"""What Ready says then."""
+
 EXPORTABLE_TYPES: Final = frozenset({"ClusterIP", "NodePort", "LoadBalancer"})
 
 
@@ -47,18 +51,30 @@ def evaluate_export(export: LocalExport, service: LocalService | None, cluster: 
     if export.deleting:
         return _invalid(export, "Deleting", "the ServiceExport is being deleted")
     if service is None or service.deleting:
-        return _invalid(export, "NoService", f"there is no Service {export.service}")
+        return _invalid(
+            export,
+            "NoService",
+            f"there is no Service {export.service}: create it, or delete this ServiceExport",
+        )
     if service.managed:
         return _invalid(
-            export, "InvalidServiceType", f"Service {export.service} is derived from a ServiceImport"
+            export,
+            "InvalidServiceType",
+            f"Service {export.service} is derived from a ServiceImport, and is not exported again: delete "
+            "this ServiceExport",
         )
     if service.type not in EXPORTABLE_TYPES:
         return _invalid(
-            export, "InvalidServiceType", f"a Service of type {cut(service.type)} cannot be exported"
+            export,
+            "InvalidServiceType",
+            f"a Service of type {cut(service.type)} cannot be exported: change its type (ClusterIP, NodePort "
+            "and LoadBalancer can, also headless), or delete this ServiceExport",
         )
     if service.unreadable:
         return _invalid(
-            export, "InvalidService", f"Service {export.service} cannot be exported: {service.unreadable}"
+            export,
+            "InvalidService",
+            f"Service {export.service} cannot be exported: {service.unreadable}; change that in the Service",
         )
     labels, annotations = exportable_labels(export.labels), exportable_annotations(export.annotations)
     return ExportEvaluation(
@@ -83,7 +99,9 @@ def _not_carried(export: LocalExport, labels: StringMap, annotations: StringMap)
     """Names the exported labels and annotations that imports will not have; "" if they will have all."""
     left_out = [f"label {pair[0]}" for pair in export.labels if pair not in labels]
     left_out += [f"annotation {pair[0]}" for pair in export.annotations if pair not in annotations]
-    return cut("not carried to imports: " + ", ".join(left_out)) if left_out else ""
+    if not left_out:
+        return ""
+    return cut(f"not carried to imports, since reserved, not valid or too many: {', '.join(left_out)}")
 
 
 def _invalid(export: LocalExport, reason: str, message: str) -> ExportEvaluation:
@@ -113,4 +131,7 @@ def conflict_condition(merged: MergedService, *, observed_generation: int | None
         return Condition("Conflict", "False", "NoConflicts", "", observed_generation)
     reason = ",".join(conflict.reason for conflict in merged.conflicts)
     message = "; ".join(conflict.message for conflict in merged.conflicts)
+    message += (
+        f"; this ends when all clusters that export {merged.service} agree, or those that do not unexport it"
+    )
     return Condition("Conflict", "True", reason, cut(message, MAX_MESSAGE_CHARS), observed_generation)

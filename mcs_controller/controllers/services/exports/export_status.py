@@ -19,6 +19,11 @@ from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry
 
 _WORTH_A_WARNING: Final = {("Valid", "False"), ("Conflict", "True"), ("Ready", "False")}
+_SAID_OF: Final = {
+    "Exported": "the broker has the export, and other clusters import it where they have the namespace",
+    "NoConflicts": "the clusters that export this service agree",
+}
+"""In an Event, of a condition without a message."""
 _WORTH_A_NOTE: Final = {("Conflict", "False"), ("Ready", "True")}
 
 
@@ -72,7 +77,8 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
                 continue
             kind = _event_type(old, condition)
             if kind is not None:
-                self._events.event(regarding, kind, condition.reason, condition.message or condition.reason)
+                note = condition.message or _SAID_OF.get(condition.reason, condition.reason)
+                self._events.event(regarding, kind, condition.reason, note)
 
 
 def _finds_no_service(entry: Entry[LocalExport], merged: Sequence[Condition]) -> bool:

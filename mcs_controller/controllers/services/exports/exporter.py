@@ -19,6 +19,7 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.services import encode
 from mcs_controller.clusterset.services.export import (
+    NOT_VALID,
     ExportEvaluation,
     conflict_condition,
     published_slice,
@@ -136,7 +137,7 @@ class Exporter:
             if (problem := self._local.load_problem(key)) is not None:
                 unreadable = ready_condition(
                     "Failed",
-                    f"the Service and its EndpointSlices cannot be read: {problem}",
+                    f"the agent cannot read the Service and its EndpointSlices, and tries again: {problem}",
                     observed_generation=evaluation.valid.observed_generation,
                 )
                 self.status.want(key, [unreadable])
@@ -146,7 +147,8 @@ class Exporter:
         try:
             ready = await self._publish(key, evaluation)
         except KubeError as error:
-            self._report(key, evaluation, ready_condition("Failed", str(error)))
+            failed = f"the broker did not take the export; the agent tries again: {error}"
+            self._report(key, evaluation, ready_condition("Failed", failed))
             raise
         self._report(key, evaluation, ready, reported)
         return LOOK_AGAIN_SECONDS if self._own_limits.unpublished(key) else None
@@ -157,7 +159,7 @@ class Exporter:
             return ready_condition("Pending", self._membership.problem or "")
         if not self._broker.exports_synced() or not self._membership.verified:
             return None
-        refusal = "the export is not valid"
+        refusal = NOT_VALID
         if evaluation.record is not None:
             refusal = self._view.refusal(evaluation.record) or ""
         if evaluation.record is None or refusal:
@@ -269,7 +271,9 @@ class Exporter:
         generation = evaluation.valid.observed_generation
         wanted = [evaluation.valid]
         if ready is None and not self.status.has(key, "Ready"):
-            ready = ready_condition("Pending", "waiting for the broker")
+            ready = ready_condition(
+                "Pending", "the agent has not heard yet whether the broker has the export"
+            )
         if ready is not None:
             wanted.append(replace(ready, observed_generation=generation))
         if evaluation.record is None:

@@ -6,7 +6,7 @@ prunes it. After that, a difference in this field alone causes no write.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
@@ -29,6 +29,12 @@ class WantedStatus:
     conditions: tuple[Condition, ...]
     slices_exist: bool
 
+
+_SAID_OF: Final = {
+    "NotHeld": "nothing of it is held any more",
+    "Ready": "the service can be used in this cluster",
+}
+"""In an Event, of a condition without a message."""
 
 _Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
 """The import, the status to write, and the import's value after that."""
@@ -60,7 +66,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
             entry, {"status": status}, subresource="status", expected=expected
         )
         self.slice_objects_pruned = not written.value.slice_objects
-        self._emit_event(entry, written.value.conditions)
+        self._emit_events(entry, written.value.conditions)
 
     def _difference(self, key: ServiceKey, wanted: WantedStatus) -> _Difference | None:
         entry = self._local.imports.get(*key)
@@ -82,21 +88,39 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         expected = replace(held, clusters=wanted.clusters, conditions=conditions, slice_objects=kept)
         return entry, status, expected
 
-    def _emit_event(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
-        """Emit an Event when an import becomes held, and when it is no longer held."""
-        was_held = any(_is_held(one) for one in before.value.conditions)
+    def tell_not_ours(self, entry: Entry[LocalImport]) -> None:
+        """Emit an Event on a ServiceImport of somebody else that stands where one of ours should."""
+        self._events.event(
+            self._about(entry),
+            "Warning",
+            "NotOurs",
+            f"{entry.value.service} is exported and not imported here, since the agent did not make this "
+            "ServiceImport: delete it, and the agent makes its own",
+        )
+
+    def _emit_events(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
+        """Emit an Event when an import becomes held or not ready, and when that is over."""
+        earlier = {one.type: one for one in before.value.conditions}
         for condition in conditions:
-            if condition.type == CONDITION_HELD and _is_held(condition) != was_held:
-                resource = self._local.imports_resource()
-                regarding = ObjectRef(
-                    resource.api_version, resource.kind, before.namespace, before.name, before.uid
-                )
-                self._events.event(
-                    regarding,
-                    "Normal" if was_held else "Warning",
-                    condition.reason,
-                    condition.message or condition.reason,
-                )
+            old = earlier.get(condition.type)
+            if condition.type == CONDITION_HELD:
+                if _is_held(condition) == (old is not None and _is_held(old)):
+                    continue
+                is_good = not _is_held(condition)
+            elif condition.type == "Ready" and _is_news(old, condition):
+                is_good = condition.status == "True"
+            else:
+                continue
+            self._events.event(
+                self._about(before),
+                "Normal" if is_good else "Warning",
+                condition.reason,
+                condition.message or _SAID_OF.get(condition.reason, condition.reason),
+            )
+
+    def _about(self, entry: Entry[LocalImport]) -> ObjectRef:
+        resource = self._local.imports_resource()
+        return ObjectRef(resource.api_version, resource.kind, entry.namespace, entry.name, entry.uid)
 
 
 def _worth_saying(existing: Sequence[Condition], wanted: Sequence[Condition]) -> list[Condition]:
@@ -110,3 +134,10 @@ def _worth_saying(existing: Sequence[Condition], wanted: Sequence[Condition]) ->
 
 def _is_held(condition: Condition) -> bool:
     return condition.type == CONDITION_HELD and condition.status == "True"
+
+
+def _is_news(old: Condition | None, new: Condition) -> bool:
+    """Whether users should hear of Ready: not of an import that is new, and waits for its clusterset IP."""
+    if old is None:
+        return new.status == "False" and new.reason != "Pending"
+    return (old.status, old.reason) != (new.status, new.reason)

@@ -101,6 +101,8 @@ class Importer:
         imported = self._local.imports.get(*key)
         if imported is not None and not imported.value.managed:
             self._metrics.foreign.inc()
+            if self._view.complete() and self._view.exported(key):
+                self.status.tell_not_ours(imported)
             return None
         own = self._local.cluster_id
         if not self._view.complete():
@@ -281,7 +283,7 @@ class Importer:
                         families=done.served,
                         withdrawn=ground.withdrawn,
                         waiting="" if ground.wants_ip else desired.NO_ENDPOINT_YET,
-                        error=str(done.problem) if done.problem else "",
+                        error=_not_in_step(done.problem) if done.problem else "",
                         note=self.reserved.note(key),
                         observed_generation=generation,
                     ),
@@ -361,3 +363,7 @@ class Importer:
 
     def _import_body(self, wanted: desired.DesiredImport) -> encode.Body:
         return encode.service_import(wanted, self._local.imports_resource().api_version)
+
+
+def _not_in_step(problem: KubeError) -> str:
+    return f"this cluster's API server did not take a part of the import; the agent tries again: {problem}"

@@ -87,7 +87,8 @@ class OwnLimits:
             return ""
         return (
             f"each cluster imports at most {places} services of this cluster, but {len(records)} are "
-            "exported: this one may have to wait"
+            "exported: this one may have to wait until others are unexported, or the broker's administrator "
+            "allows more (spec.limits.imports)"
         )
 
     def write_again(self) -> None:
