@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test test-fast test-faults simulate test-real test-install lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean
+.PHONY: help setup pages demo test test-fast test-faults simulate test-real test-install lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean image image-if-possible
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ $(STAMP): hack/lock/requirements.txt pyproject.toml
 demo: $(STAMP) ## a broker and three simulated clusters on this machine, until Ctrl-C
 	@$(BIN)/mcs-controller demo $(DEMO_ARGS)
 
-test: $(STAMP) packages kube-if-possible ## every test, real control planes included
+test: $(STAMP) packages kube-if-possible image-if-possible ## every test, real control planes included
 	$(BIN)/python hack/test.py $(PYTEST_ARGS)
 
 test-fast: $(STAMP) ## the tests that need no real control plane, in about two minutes
@@ -39,10 +39,10 @@ simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLA
 	$(BIN)/python -m $(if $(PLANTED),tests.simulation.planted,tests.simulation --seed $(SEED)) --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 # Charts, rights, commands that set up and connect, what watches it all, and what is packed.
-INSTALL := tests/charts tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
+INSTALL := tests/charts tests/image tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
   tests/cli/test_broker.py tests/cli/test_check.py tests/cli/test_crds.py tests/cli/test_dns_install.py tests/cli/test_join.py \
   tests/test_packaging.py tests/test_wheel.py
-test-install: $(STAMP) packages kube ## installing: charts, rights, commands that set up a clusterset, alerts, packages
+test-install: $(STAMP) packages kube image ## installing: charts, rights, commands that set up a clusterset, alerts, packages
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(INSTALL)
 
 coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages in build/coverage/
@@ -53,7 +53,7 @@ test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, 
 	$(BIN)/python -m pytest -m faults -n $(WORLDS) --dist worksteal $(PYTEST_ARGS) tests/faults
 	$(BIN)/python -m tests.faults.report
 
-test-real: $(STAMP) packages kube ## whole clusters only: nodes, pods, and traffic through the clusterset IP
+test-real: $(STAMP) packages kube image ## whole clusters only: nodes, pods, and traffic through the clusterset IP
 	$(BIN)/python -m pytest -m realnode $(PYTEST_ARGS)
 
 lint: $(STAMP) ## style, types, layers, dead code, generated files, the lock
@@ -63,6 +63,7 @@ lint: $(STAMP) ## style, types, layers, dead code, generated files, the lock
 	$(BIN)/lint-imports
 	$(BIN)/vulture
 	$(BIN)/python hack/lock/check.py
+	$(BIN)/python hack/image/lint.py
 	$(BIN)/python hack/crds.py --check
 	$(BIN)/python hack/monitoring/write.py --check
 	$(BIN)/python hack/checks.py --check
@@ -103,7 +104,7 @@ pages: $(STAMP) ## write the tables of options and metrics, and the checks, into
 conformance: $(STAMP) ## write docs/conformance.md: each requirement and its tests
 	$(BIN)/python hack/requirements.py --page
 
-requirements: $(STAMP) packages kube-if-possible ## run the tests of each requirement; print their results
+requirements: $(STAMP) packages kube-if-possible image-if-possible ## run the tests of each requirement; print their results
 	$(BIN)/python hack/requirements.py --strict $(if $(PYTEST_ARGS),-- $(PYTEST_ARGS))
 
 bench-sync: $(STAMP) kube ## agents against a bare program, on real API servers; JSON=FILE keeps the figures

@@ -64,3 +64,19 @@ def test_each_way_in_which_a_lock_does_not_fit_is_named(
 def test_a_requirement_that_was_dropped_leaves_a_pin_that_is_told(check: ModuleType) -> None:
     dropped = {**PROJECT, "dependency-groups": {"dev": []}}
     assert list(check.problems(dropped, LOCK)) == ["four: pinned, and needed by nothing"]
+
+
+def test_a_subset_is_what_the_named_packages_need_and_nothing_of_the_group_dev() -> None:
+    subset = load_script("lock/subset").subset
+    program = "\n".join(subset(LOCK, {"mcs-controller"}))
+    assert [line.partition("=")[0] for line in program.splitlines() if "==" in line] == [
+        "one",
+        "three",
+        "two-name",
+    ]
+    assert program.count("--hash=") == 4
+    assert [line for line in subset(LOCK, {"four"}) if "==" in line] == [
+        "four==4.1 ; python_full_version < '4' \\",
+        "one==1.9 \\",
+        "under-four==7 \\",
+    ]

@@ -17,8 +17,6 @@ Exit code 3: there is no Go toolchain (new enough) to do it with.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -27,11 +25,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from cache import BuildError, cache_root, only_builder  # noqa: E402
+
 COREDNS = HERE.parent / "coredns"
 HELM = HERE.parent / "helm"
 OPERATOR = HERE.parent / "operator"
@@ -44,14 +46,6 @@ OPERATOR_MODULE = "github.com/prometheus-operator/prometheus-operator"
 OPERATOR_KINDS = ("prometheusrules", "servicemonitors")
 NO_GO_EXIT_CODE = 3
 OUTPUT_TAIL_LINES = 40
-
-
-class BuildError(Exception):
-    """One line for the user, and the exit code that goes with it."""
-
-    def __init__(self, message: str, exit_code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 @dataclass(frozen=True)
@@ -172,17 +166,9 @@ def go_version(wanted: Set) -> str:
     return asked.stdout.strip()
 
 
-def cache_root(wanted: Set) -> Path:
-    own = os.environ.get("MCS_CACHE_DIR")
-    if own:
-        return Path(own).absolute() / wanted.name
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "mcs-controller" / wanted.name
-
-
 def target_folder(wanted: Set) -> Path:
     """Where the programs are once they are built."""
-    return cache_root(wanted) / f"{wanted.source_key()}-{go_version(wanted)}"
+    return cache_root(wanted.name) / f"{wanted.source_key()}-{go_version(wanted)}"
 
 
 def missing_programs(folder: Path, programs: Sequence[str]) -> list[str]:
@@ -198,7 +184,7 @@ def existing_folder(wanted: Set) -> Path | None:
     try:
         candidates = [target_folder(wanted)]
     except BuildError:
-        candidates = sorted(cache_root(wanted).glob(f"{wanted.source_key()}-go*"), reverse=True)
+        candidates = sorted(cache_root(wanted.name).glob(f"{wanted.source_key()}-go*"), reverse=True)
     return next((folder for folder in candidates if not missing_programs(folder, wanted.programs)), None)
 
 
@@ -211,18 +197,6 @@ def given_folder(wanted: Set) -> Path | None:
     if missing:
         raise BuildError(f"KUBEBUILDER_ASSETS={assets} has no {', '.join(missing)}")
     return folder
-
-
-@contextlib.contextmanager
-def only_builder(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("waiting for another build to end", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def build_step(step: Step | Copy, folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""Where the real Kubernetes programs are.
+"""Where the real Kubernetes programs are, and the container image.
 
-hack/kube/build.py owns the answer (KUBEBUILDER_ASSETS, or its cache); this only asks. It never
-builds: minutes of compiling belong to `make kube`, not into the first test that happens to run.
+hack/kube/build.py owns the answer (KUBEBUILDER_ASSETS, or its cache), hack/image/build_image.py that for
+the image; this only asks. It never builds: minutes of compiling belong to `make kube` and `make image`,
+not into the first test that happens to run.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-BUILD_SCRIPT = Path(__file__).resolve().parents[2] / "hack" / "kube" / "build.py"
+HACK = Path(__file__).resolve().parents[2] / "hack"
+BUILD_SCRIPT = HACK / "kube" / "build.py"
+IMAGE_SCRIPT = HACK / "image" / "build_image.py"
 
 
 class BinariesMissingError(Exception):
@@ -59,9 +62,19 @@ def locate_operator_kinds() -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("*.yaml")))
 
 
+@functools.cache
+def locate_image() -> Path:
+    """The container image of this checkout, an archive. Raises BinariesMissingError."""
+    return _told(IMAGE_SCRIPT, "the container image is not built: run `make image`", "--print-path")
+
+
 def _folder(not_built: str, *options: str) -> Path:
+    return _told(BUILD_SCRIPT, not_built, "--print-dir", *options)
+
+
+def _told(script: Path, not_built: str, *options: str) -> Path:
     asked = subprocess.run(
-        [sys.executable, str(BUILD_SCRIPT), "--print-dir", *options],
+        [sys.executable, str(script), *options],
         capture_output=True,
         text=True,
         check=False,

@@ -20,6 +20,7 @@ from tests.realkube.binaries import (
     BinariesMissingError,
     locate_binaries,
     locate_helm,
+    locate_image,
     locate_operator_kinds,
 )
 from tests.realkube.clusterset import RealClusterset
@@ -31,6 +32,7 @@ MARK = "realkube"
 MEMBERS = ("east", "west", "north")
 BROKER = "broker"
 OTHER_PROGRAMS: dict[str, tuple[str, Callable[[], object]]] = {
+    "container_image": ("the container image", locate_image),
     "helm_program": ("Helm", locate_helm),
     "operator_kinds": ("the Prometheus operator's kinds", locate_operator_kinds),
 }
@@ -90,6 +92,12 @@ def real_clusterset(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCl
 def helm_program() -> Path:
     """Helm, for tests of the charts."""
     return locate_helm()
+
+
+@pytest.fixture(scope="session")
+def container_image() -> Path:
+    """The archive with the container image of this checkout."""
+    return locate_image()
 
 
 @pytest.fixture(scope="session")
