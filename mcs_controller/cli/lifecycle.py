@@ -10,8 +10,7 @@ import os
 import signal
 from collections.abc import Coroutine
 
-import uvloop
-
+from mcs_controller.kube.event_loop import EventLoop
 from mcs_controller.kube.tasks import SLOW_STOP_SECONDS, stopping_tasks
 
 _log = logging.getLogger(__name__)
@@ -19,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 def run_command(work: Coroutine[None, None, int]) -> int:
     """Run a command until it ends or is asked to."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=EventLoop) as runner:
         return runner.run(_until_signalled(work))
 
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvloop
 
 from mcs_controller.kube.connection.credentials import StaticCredential
 from mcs_controller.kube.connection.http_connection import HEAD_MAX_BYTES
@@ -17,6 +16,7 @@ from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import ConfigError, Timeout, TooLarge, Unreachable
 from tests.kube.pki import Pki
+from tests.support.loops import EITHER_LOOP
 from tests.support.waiting import until
 
 Handle = Callable[["Exchange"], Awaitable[None]]
@@ -386,7 +386,7 @@ async def test_the_next_address_is_tried_where_something_else_answers(
         assert await ask(transport) == b"1"
 
 
-@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@EITHER_LOOP
 def test_on_either_loop_requests_and_streams_come_over_tls(run: Callable[..., Any], pki: Pki) -> None:
     async def handle(exchange: Exchange) -> None:
         if b"GET /watch" in exchange.head:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-import uvloop
 
 from mcs_controller.kube.connection.credentials import StaticCredential
 from mcs_controller.kube.connection.direct import Direct
@@ -20,11 +19,11 @@ from mcs_controller.kube.connection.transport import LineStream, Request
 from mcs_controller.kube.errors import Timeout, Unreachable
 from tests.kube.pki import Pki
 from tests.kube.test_direct import PLAIN, Exchange, ask, say_which, serving, transport_to
+from tests.support.loops import EITHER_LOOP
 from tests.support.waiting import until
 
 GET = Request("GET", "/x", headers=PLAIN)
 CHUNKED = b"HTTP/1.1 200 OK\r\nA: header\r\nTransfer-Encoding: chunked\r\n\r\n"
-EITHER_LOOP = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 
 
 async def read_stream(transport: HttpTransport) -> tuple[LineStream, bytes]:

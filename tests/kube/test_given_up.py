@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-import uvloop
 from aiohttp import web
 
 from mcs_controller.kube.connection.http_transport import HttpTransport
@@ -20,12 +19,12 @@ from mcs_controller.kube.connection.transport import Request
 from mcs_controller.kube.errors import NotLeading, Timeout
 from tests.kube.http_servers import serving, transport_to
 from tests.kube.pki import Pki
+from tests.support.loops import EITHER_LOOP
 
 PLAIN = {"accept-encoding": "identity"}
 BODY = b"x" * 300_000
 """More than a server that does not read takes, and less than the kernel does of a client."""
 
-EITHER_LOOP = pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 

@@ -1,0 +1,113 @@
+"""Connections that are gone while uvloop takes them over: their numbers belong to nobody then."""
+
+import asyncio
+import gc
+import select
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from mcs_controller.kube.connection.tls import TlsSettings
+from mcs_controller.kube.connection.transport import Request
+from mcs_controller.kube.errors import Unreachable
+from mcs_controller.kube.event_loop import EventLoop
+from tests.kube.http_servers import transport_to
+from tests.kube.pki import Pki
+
+TRIES = 20
+
+
+class Late(EventLoop):
+    """Connects, and then waits until the server has reset the connection."""
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        await super().sock_connect(sock, address)
+        gone = select.poll()
+        gone.register(sock, select.POLLHUP)
+        await asyncio.to_thread(gone.poll, 1000)
+
+
+@pytest.fixture
+def resetting() -> Iterator[socket.socket]:
+    """A server that resets each connection as soon as it is there."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def reset_all() -> None:
+        while True:
+            try:
+                peer, _ = listening.accept()
+            except OSError:
+                return
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.close()
+
+    thread = threading.Thread(target=reset_all, daemon=True)
+    thread.start()
+    yield listening
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join(10)
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["TLS", "plain"])
+def test_a_socket_whose_connection_is_gone_loses_its_number(resetting: socket.socket, tls: bool) -> None:
+    async def give() -> None:
+        loop = asyncio.get_running_loop()
+        context = ssl.create_default_context() if tls else None
+        name = "somebody" if tls else None
+        given = socket.socket()
+        given.setblocking(False)
+        await loop.sock_connect(given, resetting.getsockname())
+        with suppress(OSError):
+            await loop.create_connection(asyncio.Protocol, sock=given, ssl=context, server_hostname=name)
+        assert given.fileno() == -1
+
+    with asyncio.Runner(loop_factory=Late) as runner:
+        runner.run(give())
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"], ids=["our connections", "aiohttp"])
+def test_requests_that_a_server_resets_cut_no_other_connection_later(
+    resetting: socket.socket, coding: str, pki: Pki
+) -> None:
+    """What has failed is kept at first, as a log or a cycle of references does."""
+
+    async def repeat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(line)
+        writer.close()
+
+    async def talk() -> None:
+        echo = await asyncio.start_server(repeat, "127.0.0.1", 0)
+        request = Request("GET", "/x", headers={"accept-encoding": coding})
+        failed: list[Unreachable] = []
+        async with (
+            echo,
+            transport_to(
+                f"https://127.0.0.1:{resetting.getsockname()[1]}", tls=TlsSettings(ca=pki.path("ca.crt"))
+            ) as transport,
+        ):
+            for _ in range(TRIES):
+                try:
+                    await transport.request(request, timeout_seconds=5)
+                except Unreachable as error:
+                    failed.append(error)
+            assert len(failed) == TRIES
+            host, port = echo.sockets[0].getsockname()
+            others = [await asyncio.open_connection(host, port) for _ in range(TRIES)]
+            failed.clear()
+            gc.collect()
+            for reader, writer in others:
+                writer.write(b"still there?\n")
+                async with asyncio.timeout(10):
+                    assert await reader.readline() == b"still there?\n"
+                writer.close()
+
+    with asyncio.Runner(loop_factory=Late) as runner:
+        runner.run(talk())
