@@ -96,6 +96,13 @@ kube-if-possible:
 	@hack/kube/build.py --helm || test $$? -eq 3
 	@hack/kube/build.py --operator || test $$? -eq 3
 
+image: $(STAMP) packages ## build the container image, which the tests use, without a registry (Debian, as root)
+	@$(BIN)/python hack/image/build_image.py
+
+# Exit code 3 means that this machine cannot: then the end of the test run says what was not run.
+image-if-possible: $(STAMP) packages
+	@$(BIN)/python hack/image/build_image.py || test $$? -eq 3
+
 pages: $(STAMP) ## write the tables of options and metrics, and the checks, into docs/
 	$(BIN)/python -m tests.cli.reference
 	$(BIN)/python -m tests.cli.metrics_reference
