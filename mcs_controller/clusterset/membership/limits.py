@@ -36,6 +36,7 @@ SERVICES, SLICES = "services", "EndpointSlices"
 _JSON: Final = msgspec.json.Encoder()
 
 METADATA_BYTES: Final = 1024
+_NOT_PUBLISHED: Final = "not published, over the limit on"
 _KEY_BYTES: Final = 8
 """`"f:key":{}` in managedFields for each `key`."""
 
@@ -118,7 +119,7 @@ def sum_up(unpublished: Mapping[tuple[str, str], int], *, exported: int, limits:
     for (kind, reason), number in sorted(unpublished.items()):
         limit = values.get(reason) or (limits.endpoints if reason == ENDPOINTS else _objects(kind, limits))
         what = f"1 {kind.removesuffix('s')} is" if number == 1 else f"{number} {kind} are"
-        problems.append(f"{what} not published, over the limit on {reason} ({limit})")
+        problems.append(f"{what} {_NOT_PUBLISHED} {reason} ({limit})")
     if exported > limits.imports:
         problems.append(
             f"{exported} services are exported, but each cluster imports at most {limits.imports}"
@@ -126,6 +127,12 @@ def sum_up(unpublished: Mapping[tuple[str, str], int], *, exported: int, limits:
     if problems:
         problems.append("export less, or ask the broker's administrator for higher spec.limits")
     return "; ".join(problems)
+
+
+def says_not_published(message: str, kind: str) -> bool:
+    """Whether `sum_up` said in a message that objects of the kind are not published."""
+    said = (f"{kind} are {_NOT_PUBLISHED}", f"{kind.removesuffix('s')} is {_NOT_PUBLISHED}")
+    return any(one in message for one in said)
 
 
 def _objects(kind: str, limits: Limits) -> int:

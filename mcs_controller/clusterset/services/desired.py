@@ -5,6 +5,7 @@ derived Service, the families that the cluster serves. The wanted imported slice
 and exported here, too.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -60,6 +61,10 @@ __all__ = [
 
 NO_ENDPOINT_YET: Final = "no cluster has an endpoint yet: the clusterset IP comes with the first"
 
+_NO_HEARTBEAT: Final = (
+    "no heartbeat from cluster {}: its endpoints are withdrawn until its agent is heard again"
+)
+_named_without_heartbeat = re.compile(_NO_HEARTBEAT.format("([-a-z0-9]+)")).findall
 
 IDLE_SECONDS: Final = 3600.0
 """How long the clusterset IP of an import that became headless is retained, in case the type changes back."""
@@ -292,10 +297,7 @@ def import_conditions(
         for family in merged.ip_families
         if (families and family not in families) or (spec.ips and family not in spec.ip_families)
     ]
-    notes += [
-        f"no heartbeat from cluster {cluster}: its endpoints are withdrawn until its agent is heard again"
-        for cluster in sorted(withdrawn)
-    ]
+    notes += [_NO_HEARTBEAT.format(cluster) for cluster in sorted(withdrawn)]
     message = cut("; ".join(notes), MAX_MESSAGE_CHARS)
 
     def ready(status: ConditionStatus, reason: str, text: str) -> tuple[Condition, ...]:
@@ -308,3 +310,13 @@ def import_conditions(
     if merged.type == "ClusterSetIP" and not spec.ips:
         return ready("False", "Pending", waiting or "waiting for the clusterset IP")
     return ready("True", "Ready", message)
+
+
+def withdrawn_by_conditions(conditions: Iterable[Condition]) -> frozenset[str]:
+    """The clusters of which `import_conditions` said that their endpoints are withdrawn."""
+    return frozenset(
+        cluster
+        for one in conditions
+        if one.type == "Ready"
+        for cluster in _named_without_heartbeat(one.message)
+    )

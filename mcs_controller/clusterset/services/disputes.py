@@ -83,11 +83,12 @@ def _message(order: Precedence, field: str, in_use: str, dissenters: int, note: 
     """Field, value in use, the winner and why it won, and how many disagree (MCS-CON-04)."""
     return (
         f"conflicting {field}: using {cut(in_use)}, by precedence of cluster {order.winner.cluster} "
-        f"({_why(order)}); {note}{dissenters} of {len(order.records)} clusters disagree"
+        f"({why_it_decides(order)}); {note}{dissenters} of {len(order.records)} clusters disagree"
     )
 
 
-def _why(order: Precedence) -> str:
+def why_it_decides(order: Precedence) -> str:
+    """Why the winner's values are used, as it stands in messages: its age, or that it owns the name."""
     winner, *others = order.deciding
     if not others:
         return f"the owner of {winner.service}"
@@ -113,7 +114,7 @@ def _ports_conflict(order: Precedence, union: tuple[ServicePort, ...]) -> Confli
     unfit = [one.cluster for one in order.guests if one.type == kind and not ports_fit(kind, union, one)]
     if unfit:
         note += f"endpoints left out, since their ports do not fit: {_listed(unfit)}; "
-    in_use = "the union " + ", ".join(map(_port, union))
+    in_use = "the union " + ", ".join(map(port_text, union))
     return Conflict("PortConflict", _message(order, "ports", in_use, dissenters, note))
 
 
@@ -164,19 +165,21 @@ def _listed(items: Sequence[str]) -> str:
     return f"{shown} and {left} more" if left > 0 else shown
 
 
-def _port(port: ServicePort) -> str:
+def port_text(port: ServicePort) -> str:
+    """A port as messages show it: `http 80/TCP`."""
     name = f"{port.name} " if port.name else ""
     app_protocol = f" ({port.app_protocol})" if port.app_protocol else ""
     return f"{name}{port.port}/{port.protocol}{app_protocol}"
 
 
 def _labels(record: ExportRecord) -> str:
-    return _map(record.labels)
+    return map_text(record.labels)
 
 
 def _annotations(record: ExportRecord) -> str:
-    return _map(record.annotations)
+    return map_text(record.annotations)
 
 
-def _map(pairs: StringMap) -> str:
+def map_text(pairs: StringMap) -> str:
+    """Labels or annotations as messages show them."""
     return "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"

@@ -21,13 +21,18 @@ def by_precedence(
     return sorted(records, key=lambda one: (one.cluster not in owners, one.exported_at, one.cluster))
 
 
+def precedence(records: Collection[ExportRecord], owners: AbstractSet[str] = frozenset()) -> Precedence:
+    """The order that `merge` decides by; `owners` are the clusters that own the name."""
+    exporting_owners = sum(record.cluster in owners for record in records)
+    return Precedence(tuple(by_precedence(records, owners)), exporting_owners)
+
+
 def merge(records: Collection[ExportRecord], owners: AbstractSet[str] = frozenset()) -> MergedService:
     """The merge of one service's records: at least one, and at most one per cluster.
 
     `owners` are the clusters that own the name, whether or not they export it.
     """
-    exporting_owners = frozenset(record.cluster for record in records if record.cluster in owners)
-    order = Precedence(tuple(by_precedence(records, owners)), len(exporting_owners))
+    order = precedence(records, owners)
     winner = order.winner
     ports = merge_ports(order.deciding)
     return MergedService(
@@ -43,5 +48,5 @@ def merge(records: Collection[ExportRecord], owners: AbstractSet[str] = frozense
         clusters=tuple(sorted(record.cluster for record in records)),
         winner=winner.cluster,
         conflicts=conflicts(order, ports),
-        owners=tuple(sorted(exporting_owners)),
+        owners=tuple(sorted(record.cluster for record in order.records[: order.owners])),
     )

@@ -1,0 +1,101 @@
+"""The options of `explain`."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from mcs_controller.cli.settings import BrokerContext, ClusterId, Context, Kubeconfig, service_name
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
+from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.options import Option, one_of, seconds
+
+ExplainFormat = Literal["text", "json"]
+
+
+def dns_address(text: str) -> ListenAddress:
+    """An IP address and a port. Raises ValueError with what would be right."""
+    address = ListenAddress.parse(text if text.count(":") and not text.endswith(":") else f"{text}:53")
+    try:
+        ipaddress.ip_address(address.host)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no address of a DNS server: write 10.96.0.53 or 10.96.0.53:53"
+        ) from None
+    return address
+
+
+def lease_name(text: str) -> ServiceKey:
+    """The namespace and name of a Lease. Raises ValueError with what would be right."""
+    try:
+        return service_name(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not the namespace and name of a Lease: write NAMESPACE/NAME") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainSettings:
+    """`mcs-controller explain NAMESPACE/NAME`."""
+
+    output: Annotated[
+        ExplainFormat,
+        Option("text (for people) or json", parse=one_of("text", "json"), default="text", short="-o"),
+    ]
+    from_: Annotated[
+        str | None,
+        Option(
+            "look at nothing but the broker: its kubeconfig file, or a context of --kubeconfig or KUBECONFIG",
+            metavar="BROKER",
+        ),
+    ]
+    dns: Annotated[
+        ListenAddress | None,
+        Option(
+            "the DNS server to ask; without it, the cluster IP of --dns-service, which often cannot be "
+            "reached from outside of the cluster",
+            parse=dns_address,
+            metavar="ADDRESS[:PORT]",
+        ),
+    ]
+    dns_service: Annotated[
+        ServiceKey,
+        Option(
+            "the Service of our DNS servers",
+            parse=service_name,
+            metavar="NAMESPACE/NAME",
+            default="mcs-system/mcs-dns",
+        ),
+    ]
+    zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
+    lease: Annotated[
+        ServiceKey,
+        Option(
+            "the Lease of the agents of the cluster, which tells whether one leads",
+            parse=lease_name,
+            metavar="NAMESPACE/NAME",
+            default="mcs-system/mcs-agent",
+        ),
+    ]
+    member_timeout_seconds: Annotated[
+        float,
+        Option(
+            "how long the agents wait for a heartbeat: as their own option of this name",
+            parse=seconds,
+            default="60",
+        ),
+    ]
+    cluster_id: ClusterId
+    kubeconfig: Kubeconfig
+    context: Context
+    broker_kubeconfig: Annotated[
+        Path | None,
+        Option(
+            "kubeconfig file of the broker, of its administrator or of a member; without it and "
+            "--broker-context, the credential of the cluster's agent (Secret mcs-system/mcs-broker), if "
+            "you may read that",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    broker_context: BrokerContext

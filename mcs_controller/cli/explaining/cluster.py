@@ -1,0 +1,143 @@
+"""What one cluster holds of a service, and which member it is."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable
+
+from mcs_controller.api.names import LABEL_KUBERNETES_SERVICE_NAME, LABEL_SERVICE_NAME
+from mcs_controller.api.resources import (
+    ABOUT_API,
+    ENDPOINT_SLICES,
+    LEASES,
+    MCS_API,
+    NAMESPACES,
+    SERVICES,
+    cluster_properties,
+    service_exports,
+    service_imports,
+)
+from mcs_controller.cli.explaining.reading import Reading
+from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState
+from mcs_controller.clusterset.fields import child
+from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
+from mcs_controller.clusterset.model import Member, ServiceKey
+from mcs_controller.clusterset.namespaces import namespace_active
+from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource
+
+_NOT_KNOWN = "not known"
+
+
+async def cluster_id(reading: Reading, members: Iterable[Member]) -> str:
+    """The id under which the cluster is a member, "" if nothing tells.
+
+    Each member says on the broker which UID its kube-system has. One that had another id before is there
+    twice; the one with the later heartbeat is it now.
+    """
+    body = await reading.one("namespace kube-system", NAMESPACES, "kube-system")
+    uid = str(child(body or {}, "metadata").get("uid") or "")
+    same = [member for member in members if uid and member.cluster_uid == uid]
+    if same:
+        return max(same, key=lambda member: member.heartbeat).cluster
+
+    async def from_property() -> str:
+        try:
+            resource = await served_resource(reading.client, ABOUT_API, cluster_properties)
+        except NotServed:
+            return ""
+        found = await reading.one(f"ClusterProperty {CLUSTER_ID_PROPERTY}", resource, CLUSTER_ID_PROPERTY)
+        value = child(found or {}, "spec").get("value")
+        return value if isinstance(value, str) else ""
+
+    return await reading.attempt("the ClusterProperty", from_property, "")
+
+
+async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: ServiceKey) -> InCluster:
+    """What the cluster holds of the service. `cluster` is its id, `lease` the one of its agents."""
+    namespace, name = key
+    version = await reading.attempt(
+        "whether the MCS API is installed", lambda: _version(reading.client), _NOT_KNOWN
+    )
+    serves = version not in ("", _NOT_KNOWN)
+
+    async def nothing() -> JsonObject | None:
+        return None
+
+    (export, imported, service, derived, leader), (own, of_import), state = await asyncio.gather(
+        asyncio.gather(
+            reading.one("the ServiceExport", service_exports(version), name, namespace)
+            if serves
+            else nothing(),
+            reading.one("the ServiceImport", service_imports(version), name, namespace)
+            if serves
+            else nothing(),
+            reading.one("the Service", SERVICES, name, namespace),
+            reading.one("the derived Service", SERVICES, derived_service_name(key), namespace),
+            reading.one("the agents' Lease", LEASES, lease.name, lease.namespace),
+        ),
+        asyncio.gather(
+            reading.many(
+                "the EndpointSlices of the Service",
+                ENDPOINT_SLICES,
+                namespace=namespace,
+                label_selector=f"{LABEL_KUBERNETES_SERVICE_NAME}={name},!{LABEL_SERVICE_NAME}",
+            ),
+            reading.many(
+                "the imported EndpointSlices",
+                ENDPOINT_SLICES,
+                namespace=namespace,
+                label_selector=f"{LABEL_SERVICE_NAME}={name}",
+            ),
+        ),
+        _namespace_state(reading, namespace),
+    )
+    local_import = reading.decoded(decode.service_import, imported)
+    is_foreign = local_import is not None and not local_import.managed
+    imported_slice = decode.imported_slice_any_manager if is_foreign else decode.own_imported_slice
+    return InCluster(
+        cluster=cluster,
+        namespace=state,
+        export=reading.decoded(decode.service_export, export),
+        service=reading.decoded(decode.service, service),
+        slices=reading.all_decoded(lambda body: decode.source_slice(body, cluster), own),
+        imported=local_import,
+        imported_at=str(child(imported or {}, "metadata").get("creationTimestamp") or ""),
+        imported_slices=reading.all_decoded(imported_slice, of_import),
+        derived=reading.decoded(decode.service, derived),
+        leader_at=str(child(leader or {}, "spec").get("renewTime") or ""),
+        serves_api=version != "",
+        imports_of=await _imports_of(reading, cluster, version) if serves and imported is None else None,
+        unreadable=tuple(reading.unreadable),
+    )
+
+
+async def _version(client: Client) -> str:
+    """The version of the MCS API that is served, "" for none."""
+    try:
+        return await preferred_version(client, MCS_API)
+    except NotServed:
+        return ""
+
+
+async def _namespace_state(reading: Reading, name: str) -> NamespaceState:
+    before = len(reading.unknown)
+    body = await reading.one(f"namespace {name}", NAMESPACES, name)
+    if body is None:
+        return "missing" if len(reading.unknown) == before else "unknown"
+    return "active" if namespace_active(body) else "ending"
+
+
+async def _imports_of(reading: Reading, cluster: str, version: str) -> tuple[tuple[str, int], ...] | None:
+    """How many imports each other cluster takes a place for, as `controllers/services/imports/import_cap.py`
+    counts them; None if they could not be read."""
+    before = len(reading.unknown)
+    bodies = await reading.many("the other ServiceImports", service_imports(version))
+    if len(reading.unknown) != before:
+        return None
+    counts: Counter[str] = Counter()
+    for one in reading.all_decoded(decode.service_import, bodies):
+        if one.managed and cluster not in one.clusters:
+            counts.update(set(one.clusters))
+    return tuple(sorted(counts.items()))

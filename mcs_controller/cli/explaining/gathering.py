@@ -1,0 +1,126 @@
+"""Everything that is read for an explanation, in order: the broker, the cluster, DNS.
+
+The cluster that was named, or the broker with `--from`, must answer. Whatever else cannot be read is named in
+the picture.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from mcs_controller.cli.connecting import connect, file_of_broker, kubeconfig_files
+from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.explain_settings import ExplainSettings
+from mcs_controller.cli.explaining.broker import read_broker
+from mcs_controller.cli.explaining.cluster import cluster_id, read_cluster
+from mcs_controller.cli.explaining.credential import NoCredential, as_file, kubeconfig_of_agent
+from mcs_controller.cli.explaining.dns import ask_dns
+from mcs_controller.cli.explaining.reading import Reading
+from mcs_controller.clusterset.explain.picture import Assumed, OnBroker, Picture, Unknown
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import SystemClock
+
+_GIVE_BROKER = "give the broker's kubeconfig with --broker-kubeconfig, or its context with --broker-context"
+
+
+async def gather(settings: ExplainSettings, key: ServiceKey) -> Picture:
+    """The picture of a service, now. Raises `CliError`, `KubeError`."""
+    if settings.from_ is not None:
+        return await _from_broker(settings, settings.from_, key)
+    local = connect(settings.kubeconfig, settings.context, name="local")
+    try:
+        await local.get_raw("/version")
+        async with _broker_of(settings, local) as (broker, problem):
+            on_broker, unknown = await _read_broker(broker, problem, key)
+            return await _picture(settings, local, key, on_broker, unknown)
+    finally:
+        await local.close()
+
+
+async def _picture(
+    settings: ExplainSettings,
+    local: Client,
+    key: ServiceKey,
+    on_broker: tuple[OnBroker, ...] | None,
+    unknown: list[Unknown],
+) -> Picture:
+    asking = Reading(local, "in this cluster")
+    members = [one.member for one in on_broker or () if one.member is not None]
+    cluster = settings.cluster_id or await cluster_id(asking, members)
+    if not cluster:
+        asking.unknown.append(
+            Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
+        )
+    here = await read_cluster(asking, key, cluster, settings.lease)
+    dns = await ask_dns(
+        asking, here, key, server=settings.dns, service=settings.dns_service, zone=settings.zone
+    )
+    return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here, dns=dns)
+
+
+async def _from_broker(settings: ExplainSettings, named: str, key: ServiceKey) -> Picture:
+    broker = _named_broker(settings, named)
+    try:
+        await broker.get_raw("/version")
+        on_broker, unknown = await _read_broker(broker, None, key)
+    finally:
+        await broker.close()
+    return _made(settings, key, on_broker, unknown)
+
+
+def _named_broker(settings: ExplainSettings, named: str) -> Client:
+    path = Path(named).expanduser()
+    if path.is_file():
+        return connect(path, settings.broker_context, name="broker")
+    if settings.kubeconfig is not None or kubeconfig_files():
+        return connect(settings.kubeconfig, named, name="broker")
+    raise UsageError(f"--from: {named} is no file, and no kubeconfig is given that has such a context")
+
+
+def _made(
+    settings: ExplainSettings,
+    key: ServiceKey,
+    on_broker: tuple[OnBroker, ...] | None,
+    unknown: list[Unknown],
+    **more: Any,
+) -> Picture:
+    assumed = Assumed(member_timeout_seconds=settings.member_timeout_seconds)
+    now_seconds = SystemClock().now().timestamp()
+    return Picture(key, now_seconds, broker=on_broker, unknown=tuple(unknown), assumed=assumed, **more)
+
+
+async def _read_broker(
+    broker: Client | None, problem: str | None, key: ServiceKey
+) -> tuple[tuple[OnBroker, ...] | None, list[Unknown]]:
+    if broker is None:
+        return None, [Unknown("what the broker holds", problem or "")]
+    reading = Reading(broker, "on the broker")
+    return await read_broker(reading, key), reading.unknown
+
+
+@asynccontextmanager
+async def _broker_of(
+    settings: ExplainSettings, local: Client
+) -> AsyncIterator[tuple[Client | None, str | None]]:
+    """The broker, or why there is none to ask."""
+    if settings.broker_kubeconfig is not None or settings.broker_context is not None:
+        file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
+        broker = connect(file, settings.broker_context, name="broker")
+        try:
+            yield broker, None
+        finally:
+            await broker.close()
+        return
+    try:
+        kubeconfig = await kubeconfig_of_agent(local, settings.lease.namespace)
+    except NoCredential as error:
+        yield None, f"{error}; {_GIVE_BROKER}"
+        return
+    with as_file(kubeconfig) as path:
+        broker = connect(path, None, name="broker")
+        try:
+            yield broker, None
+        finally:
+            await broker.close()

@@ -1,0 +1,247 @@
+"""An explanation as text: at most 100 columns, colours only for a terminal.
+
+The order is that of a change's way: exports, what they make of the service, this cluster, DNS. The first line
+says whether it works, and the findings come last, next to the reader's prompt.
+"""
+
+import os
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final, TextIO
+
+from mcs_controller.clusterset.errors import visible
+from mcs_controller.clusterset.explain.ages import age_text
+from mcs_controller.clusterset.explain.endpoints import EndpointUse
+from mcs_controller.clusterset.explain.explanation import Dns, Explanation, Exporter, Here
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.syntax import seconds_of_time
+
+COLUMNS: Final = 100
+_ADDRESSES: Final = 6
+_WHY: Final = {
+    "not-exported": "no cluster exports them",
+    "export-not-valid": "the export is not valid",
+    "not-admitted": "the export is not admitted",
+    "not-published": "the export is over a limit",
+    "unreadable": "the export cannot be read",
+    "withdrawing": "the export is withdrawn",
+    "namespace-missing": "the namespace does not exist here",
+    "namespace-ending": "the namespace is being deleted here",
+    "no-api": "the MCS API is not installed here",
+    "foreign-import": "somebody else's ServiceImport is here",
+    "reserved": "the namespace is reserved here",
+    "name-taken": "the derived Service's name is taken here",
+    "no-room": "no room for another import here",
+    "not-ready": "not ready",
+    "terminating": "being deleted",
+    "address-not-admitted": "the address is not allowed (podCIDRs)",
+    "member-silent": "withdrawn, the cluster is silent",
+    "family": "IP family that the service does not have",
+    "not-as-owners": "type or ports are not those of the name's owner",
+    "no-zone": "without a zone",
+    "conflicting-port": "conflicting ports",
+    "held": "held",
+}
+_RESET: Final = "\x1b[0m"
+_COLOURS: Final = {"problem": "\x1b[31m", "warning": "\x1b[33m", "note": "\x1b[36m", "good": "\x1b[32m"}
+_STATES: Final = {
+    "works": "good",
+    "works in part": "warning",
+    "does not work": "problem",
+    "not known": "warning",
+}
+_BOLD: Final = "\x1b[1m"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """Whether there are colours."""
+
+    colours: bool = False
+
+    @classmethod
+    def of(cls, output: TextIO, environment: Mapping[str, str] = os.environ) -> "Style":
+        """Colours only for a terminal, and only if NO_COLOR is not set (https://no-color.org)."""
+        return cls(output.isatty() and not environment.get("NO_COLOR"))
+
+    def paint(self, text: str, colour: str) -> str:
+        """The text in a colour."""
+        return f"{_COLOURS[colour]}{text}{_RESET}" if self.colours else text
+
+    def bold(self, text: str) -> str:
+        """A headline."""
+        return f"{_BOLD}{text}{_RESET}" if self.colours else text
+
+
+def as_text(explanation: Explanation, style: Style) -> Iterator[str]:
+    """The lines."""
+    verdict = explanation.verdict
+    for line in _wrapped(verdict.text):
+        yield style.paint(line, _STATES[verdict.state])
+    now_seconds = seconds_of_time(explanation.at) or 0.0
+    yield from _section("Exports", _exporters(explanation, now_seconds), style)
+    yield from _section("Service", _service(explanation), style)
+    if explanation.here is not None:
+        title = f"Here, in {explanation.here.cluster}" if explanation.here.cluster else "Here"
+        yield from _section(title, _here(explanation.here, now_seconds), style)
+    if explanation.dns is not None and not explanation.dns.problem:
+        yield from _section(f"DNS, {explanation.dns.server}", _dns(explanation.dns), style)
+    yield from _section("Findings", _findings(explanation.findings, style), style)
+    if not explanation.findings:
+        yield ""
+        yield "Nothing was found that should be otherwise."
+
+
+def _section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:
+    held = list(lines)
+    if held:
+        yield ""
+        yield style.bold(title)
+        yield from held
+
+
+def _exporters(explanation: Explanation, now_seconds: float) -> Iterator[str]:
+    width = max((len(one.cluster) for one in explanation.exporters), default=0)
+    for one in explanation.exporters:
+        head = f"  {one.cluster.ljust(width)}  "
+        yield from _wrapped(_headline(explanation, one, now_seconds), head, " " * len(head))
+        for line in _endpoints(one.endpoints):
+            yield from _wrapped(line, " " * len(head), " " * (len(head) + 2))
+
+
+def _headline(explanation: Explanation, one: Exporter, now_seconds: float) -> str:
+    parts = []
+    if one.why_not:
+        parts.append(f"does not count: {one.text or _WHY[one.why_not]}")
+    elif one.rank == 1 and len(explanation.exporters) > 1:
+        parts.append("decides")
+    if one.owns_name:
+        parts.append("owns the name")
+    if one.exported_at:
+        parts.append(f"exported {_ago(one.exported_at, now_seconds)} ago ({one.exported_at})")
+    if one.changed_at:
+        parts.append(f"last change {_ago(one.changed_at, now_seconds)} ago")
+    if one.heartbeat_at:
+        parts.append(f"heartbeat {_ago(one.heartbeat_at, now_seconds)} ago")
+    if one.type:
+        parts.append(f"{one.type}, {', '.join(one.ports) or 'no ports'}, {'+'.join(one.ip_families)}")
+    return "; ".join(parts) or "named by the import"
+
+
+def _endpoints(uses: Sequence[EndpointUse]) -> Iterator[str]:
+    def order(use: EndpointUse) -> tuple[int, str]:
+        return ("in", "not ready", "out").index(use.state), use.why
+
+    if not uses:
+        yield "no endpoints"
+    for (rank, why), group in groupby(sorted(uses, key=order), key=order):
+        found = list(group)
+        number = f"{len(found)} endpoint{'s' * (len(found) != 1)}"
+        said = {
+            0: f"{number} in",
+            1: f"{number} imported, no traffic",
+            2: f"{number} left out",
+        }[rank]
+        reason = f" ({_WHY[why]})" if why else ""
+        addresses = [use.addresses[0] for use in found if use.addresses]
+        left = len(addresses) - _ADDRESSES
+        more = f" and {left} more" if left > 0 else ""
+        yield f"{said}{reason}: {', '.join(addresses[:_ADDRESSES])}{more}"
+
+
+def _service(explanation: Explanation) -> Iterator[str]:
+    if not explanation.type:
+        return
+    if explanation.is_recorded:
+        yield from _wrapped(f"{explanation.type}, as the import says; the broker was not read", "  ", "  ")
+    agreed = [f"{one.field} {one.value}" for one in explanation.decisions if not one.dissent]
+    for port in explanation.ports:
+        clusters = f"  served by {', '.join(port.clusters)}" if port.clusters else ""
+        yield from _wrapped(f"port {port.port}{clusters}", "  ", "    ")
+        for other in port.otherwise:
+            yield from _wrapped(f"{other.cluster} has {other.value} instead", "    ", "      ")
+    for one in explanation.decisions:
+        if one.dissent:
+            yield from _wrapped(
+                f"{one.field} {one.value}, by the export of {one.decided_by} ({one.why})", "  ", "    "
+            )
+            for other in one.dissent:
+                yield from _wrapped(f"{other.cluster} has {other.value}", "    ", "      ")
+    if agreed:
+        exporting = sum(one.rank > 0 for one in explanation.exporters)
+        whose = "all agree on" if exporting > 1 else "has"
+        yield from _wrapped(f"{whose} {'; '.join(agreed)}", "  ", "    ")
+
+
+def _here(here: Here, now_seconds: float) -> Iterator[str]:
+    state = {
+        "active": "the namespace is there",
+        "missing": "the namespace is missing",
+        "ending": "the namespace is being deleted",
+        "unknown": "the namespace could not be read",
+    }[here.namespace]
+    own = "no Service of that name" if not here.has_service else "a Service"
+    exported = "exported by a ServiceExport" if here.has_export else "no ServiceExport"
+    yield from _wrapped(f"{state}; {own}, {exported}", "  ", "    ")
+    if here.has_import:
+        ready = "ready" if here.ready == "True" else f"not ready ({here.ready or 'no condition'})"
+        since = f", created {_ago(here.imported_at, now_seconds)} ago" if here.imported_at else ""
+        held = f", held ({here.held})" if here.held else ""
+        yield from _wrapped(f"ServiceImport: {ready}{held}{since}", "  ", "    ")
+    else:
+        yield "  ServiceImport: none"
+    if here.ips:
+        yield from _wrapped(f"clusterset IP: {', '.join(here.ips)}", "  ", "    ")
+    if here.derived_service:
+        ips, ports = ", ".join(here.derived_ips), ", ".join(here.derived_ports)
+        yield from _wrapped(
+            f"derived Service: {here.derived_service}, {ips or 'no IP'}, {ports}", "  ", "    "
+        )
+    if here.leader_at:
+        yield from _wrapped(
+            f"agent: leads, by a Lease renewed {_ago(here.leader_at, now_seconds)} ago", "  ", "    "
+        )
+
+
+def _dns(dns: Dns) -> Iterator[str]:
+    wrong = [one for one in dns.answers if not one.right]
+    shown = [*wrong, *(one for one in dns.answers if one.right)][:_ADDRESSES]
+    for one in shown:
+        verdict = "as it should" if one.right else f"should be {one.should}"
+        yield from _wrapped(f"{one.name} {one.type}: {one.said} ({verdict})", "  ", "    ")
+    left = len(dns.answers) - len(shown)
+    if left > 0:
+        yield f"  and {left} more questions, all answered as they should be"
+
+
+def _findings(found: Sequence[Finding], style: Style) -> Iterator[str]:
+    for one in found:
+        where = f" in {one.cluster}" if one.cluster else ""
+        head = f"  {_LABELS[one.severity]} {one.id}{where}: "
+        lines = list(_wrapped(one.what, head, "    "))
+        first = lines[0].replace(_LABELS[one.severity], style.paint(_LABELS[one.severity], one.severity), 1)
+        yield from (first, *lines[1:])
+        yield from _wrapped(one.why, "    why: ", "         ")
+        yield from _wrapped(one.do, "    do:  ", "         ")
+
+
+_LABELS: Final[dict[Severity, str]] = {"problem": "PROBLEM", "warning": "WARNING", "note": "NOTE"}
+
+
+def _ago(time: str, now_seconds: float) -> str:
+    seconds = seconds_of_time(time)
+    return "an unknown time" if seconds is None else age_text(max(0.0, now_seconds - seconds))
+
+
+def _wrapped(text: str, first: str = "", other: str = "") -> Iterator[str]:
+    """Lines of at most `COLUMNS`; commands and names are not broken at dashes."""
+    yield from textwrap.wrap(
+        visible(text),
+        COLUMNS,
+        initial_indent=first,
+        subsequent_indent=other,
+        break_on_hyphens=False,
+        break_long_words=False,
+    ) or [first.rstrip()]

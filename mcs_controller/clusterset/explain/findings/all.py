@@ -1,0 +1,48 @@
+"""All findings of a case, the worst first."""
+
+from collections.abc import Iterator
+
+from mcs_controller.clusterset.explain.case import Case
+from mcs_controller.clusterset.explain.findings.conflicts import conflict_findings
+from mcs_controller.clusterset.explain.findings.dns import dns_findings
+from mcs_controller.clusterset.explain.findings.endpoints import endpoint_findings
+from mcs_controller.clusterset.explain.findings.exports import export_findings
+from mcs_controller.clusterset.explain.findings.finding import SEVERITIES, Finding
+from mcs_controller.clusterset.explain.findings.imports import import_findings
+from mcs_controller.clusterset.explain.findings.members import member_findings
+
+
+def findings(case: Case) -> tuple[Finding, ...]:
+    """The worst first; of equal ones those that are nearer to the cause."""
+    found = [
+        *import_findings(case),
+        *export_findings(case),
+        *member_findings(case),
+        *conflict_findings(case),
+        *endpoint_findings(case),
+        *dns_findings(case),
+        *_unread(case),
+    ]
+    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def _unread(case: Case) -> Iterator[Finding]:
+    for one in case.picture.unknown:
+        yield Finding(
+            "MCS-WHY-60",
+            "warning" if case.picture.broker is None else "note",
+            "",
+            f"not known: {one.what}",
+            one.why,
+            "what is shown does not count it; mend the reason, or ask with other rights",
+        )
+    here = case.here
+    for text in here.unreadable if here is not None else ():
+        yield Finding(
+            "MCS-WHY-07",
+            "problem",
+            here.cluster if here is not None else "",
+            "the agent leaves out an object of this cluster, since it cannot be read",
+            text,
+            "correct that object",
+        )

@@ -1,0 +1,40 @@
+"""Findings about DNS: whether the answers are those that the objects of the cluster ask for."""
+
+from collections.abc import Iterator
+
+from mcs_controller.clusterset.explain.case import Case
+from mcs_controller.clusterset.explain.findings.finding import Finding
+
+
+def dns_findings(case: Case) -> Iterator[Finding]:
+    """None if DNS was not asked."""
+    dns = case.picture.dns
+    if dns is None:
+        return
+    cluster = case.here.cluster if case.here is not None else ""
+    if dns.problem:
+        yield Finding(
+            "MCS-WHY-70",
+            "note",
+            cluster,
+            "it is not known what DNS answers",
+            dns.problem,
+            "ask from where the server can be reached: --dns ADDRESS:PORT names another server, and "
+            "`kubectl port-forward` carries no UDP; from a pod of the cluster: dig @ADDRESS NAME",
+        )
+        return
+    wrong = [one for one in dns.answers if not one.right]
+    if not wrong:
+        return
+    first = wrong[0]
+    more = f" ({len(wrong)} of {len(dns.answers)} questions differ)" if len(dns.answers) > 1 else ""
+    yield Finding(
+        "MCS-WHY-71",
+        "problem",
+        cluster,
+        f"DNS says {first.said} for {first.name} {first.type}, and should say {first.should}{more}",
+        f"the server {dns.server} has not read what this cluster's ServiceImport and EndpointSlices say "
+        "(yet), or it serves another cluster",
+        "changes take a second, and answers may be kept for 5 s by others, so ask again; then look at the "
+        "DNS server (/readyz, its log): does it reach the cluster's API server?",
+    )

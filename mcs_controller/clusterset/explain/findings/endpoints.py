@@ -1,0 +1,108 @@
+"""Findings about endpoints: why fewer take traffic than somebody expects."""
+
+from collections.abc import Callable, Iterator
+
+from mcs_controller.clusterset.explain.case import Case
+from mcs_controller.clusterset.explain.endpoints import EndpointUse
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+
+_SHOWN = 5
+
+
+def endpoint_findings(case: Case) -> Iterator[Finding]:
+    """All of them."""
+    if case.merged is None:
+        return
+    if not case.uses and (case.exporters or case.is_recorded):
+        clusters = ", ".join(part.cluster for part in case.exporters) or ", ".join(case.merged.clusters)
+        yield Finding(
+            "MCS-WHY-20",
+            "problem",
+            "",
+            "the service is exported, and no cluster offers an endpoint of it",
+            f"in {clusters} the Service has no EndpointSlice with endpoints: most often its selector "
+            "matches no pod, or its workload is scaled to zero",
+            f"in {clusters}: kubectl get endpointslices --namespace {case.picture.service.namespace} "
+            f"--selector kubernetes.io/service-name={case.picture.service.name}",
+        )
+        return
+    for find in (_not_ready, _not_admitted, _family, _no_zone):
+        yield from find(case)
+
+
+def _not_ready(case: Case) -> Iterator[Finding]:
+    for cluster, uses in _by_cluster(case, lambda use: use.state == "not ready"):
+        all_of_it = [one for one in case.uses if one.cluster == cluster]
+        whole = len(uses) == len(all_of_it)
+        nothing_else = not any(one.state == "in" for one in case.uses)
+        severity: Severity = "problem" if nothing_else else "warning" if whole else "note"
+        going = sum(one.why == "terminating" for one in uses)
+        how = f" ({going} of them are being deleted)" if going else ""
+        yield Finding(
+            "MCS-WHY-21",
+            severity,
+            cluster,
+            f"{len(uses)} of {len(all_of_it)} endpoints of {cluster} are not ready{how}: {_addresses(uses)}",
+            "their own cluster says so, by the readiness of the pods; clients and DNS do not get them",
+            f"look at the pods behind the Service in {cluster}: kubectl describe pod, their readiness "
+            "probes and events",
+        )
+
+
+def _not_admitted(case: Case) -> Iterator[Finding]:
+    for cluster, uses in _by_cluster(case, lambda use: use.why == "address-not-admitted"):
+        member = case.member(cluster)
+        allowed = ", ".join(member.allowed_cidrs) if member is not None else ""
+        yield Finding(
+            "MCS-WHY-22",
+            "problem",
+            cluster,
+            f"{len(uses)} endpoints of {cluster} are left out, their addresses are not allowed: "
+            f"{_addresses(uses)}",
+            f"the MemberCluster {cluster} allows endpoints only in {allowed} (spec.podCIDRs)",
+            f"if these are pods of {cluster}, the broker's administrator adds their network to "
+            f"spec.podCIDRs of its MemberCluster; else find out who wrote them in {cluster}",
+        )
+
+
+def _family(case: Case) -> Iterator[Finding]:
+    merged = case.merged
+    assert merged is not None, "checked by the caller"
+    for cluster, uses in _by_cluster(case, lambda use: use.why == "family"):
+        other = {one.family for one in uses}
+        yield Finding(
+            "MCS-WHY-23",
+            "note",
+            cluster,
+            f"{len(uses)} endpoints of {cluster} are left out, they are {' and '.join(sorted(other))}",
+            f"the service has only {', '.join(merged.ip_families)}, as the export of {merged.winner} has",
+            f"give the Service in {merged.winner} both families (ipFamilyPolicy: PreferDualStack) if "
+            "clients should use them",
+        )
+
+
+def _no_zone(case: Case) -> Iterator[Finding]:
+    for cluster, uses in _by_cluster(case, lambda use: use.why == "no-zone"):
+        yield Finding(
+            "MCS-WHY-24",
+            "warning",
+            cluster,
+            f"{len(uses)} endpoints of {cluster} are left out, they have no zone: {_addresses(uses)}",
+            "the service prefers endpoints of the client's zone (trafficDistribution), and kube-proxy "
+            "would ignore that for all endpoints because of these",
+            f"label the nodes of {cluster} with topology.kubernetes.io/zone",
+        )
+
+
+def _by_cluster(case: Case, holds: Callable[[EndpointUse], bool]) -> Iterator[tuple[str, list[EndpointUse]]]:
+    found: dict[str, list[EndpointUse]] = {}
+    for use in case.uses:
+        if holds(use):
+            found.setdefault(use.cluster, []).append(use)
+    yield from found.items()
+
+
+def _addresses(uses: list[EndpointUse]) -> str:
+    addresses = [use.addresses[0] for use in uses if use.addresses]
+    left = len(addresses) - _SHOWN
+    return ", ".join(addresses[:_SHOWN]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,209 @@
+"""Findings about exports: whether the service is exported, validly, and whether others can see it."""
+
+from collections.abc import Iterator
+
+from mcs_controller.clusterset.explain.case import Case
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.parts import Part, condition_of, is_silent
+from mcs_controller.clusterset.explain.picture import InCluster
+from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.model import LocalExport, ServiceKey
+from mcs_controller.clusterset.services.export import evaluate_export
+
+
+def export_findings(case: Case) -> Iterator[Finding]:
+    """All of them."""
+    if case.merged is None and case.picture.broker is not None:
+        yield _nobody(case)
+    elif case.merged is None and case.here is not None and case.here.export is None:
+        yield _nobody_known(case)
+    for part in case.parts:
+        yield from _of_part(case, part)
+    if case.here is not None and case.here.export is not None:
+        yield from _published(case, case.here, case.here.export)
+    for held in case.picture.broker or ():
+        if held.unreadable and held.record is not None:
+            yield _unreadable(held.cluster, held.unreadable[0])
+
+
+def export_command(key: ServiceKey) -> str:
+    """How a user exports a Service."""
+    return (
+        f"create a ServiceExport named {key.name} in namespace {key.namespace} of a cluster that has the "
+        "Service"
+    )
+
+
+def _nobody(case: Case) -> Finding:
+    key, here = case.picture.service, case.here
+    invalid = [part.cluster for part in case.parts if part.why_not not in ("", "withdrawing")]
+    has_service = here is not None and here.service is not None and not here.service.managed
+    if invalid:
+        why = f"{_listed(invalid)} would export it, but that export does not count: see the findings below"
+        do = "mend what these findings say"
+    elif has_service and here is not None and here.export is None:
+        why = f"Service {key} exists in {here.cluster or 'this cluster'}, and no ServiceExport names it"
+        do = f"create a ServiceExport named {key.name} in namespace {key.namespace} there"
+    else:
+        why = "no member has an export of it on the broker"
+        do = f"{export_command(key)}; check the spelling of {key}"
+    severity: Severity = "warning" if case.held is not None else "problem"
+    return Finding("MCS-WHY-01", severity, "", f"no cluster exports {key}", why, do)
+
+
+def _nobody_known(case: Case) -> Finding:
+    key = case.picture.service
+    return Finding(
+        "MCS-WHY-01",
+        "problem",
+        "",
+        f"nothing is known of an export of {key}",
+        "this cluster neither exports nor imports it, and the broker was not read",
+        "give the broker's kubeconfig with --broker-kubeconfig to see what the other clusters export; if "
+        f"none does, {export_command(key)}",
+    )
+
+
+def _of_part(case: Case, part: Part) -> Iterator[Finding]:
+    key, cluster = case.picture.service, part.cluster
+    match part.why_not:
+        case "export-not-valid":
+            yield _not_valid(case, part)
+        case "not-admitted" if part.member is None:
+            yield Finding(
+                "MCS-WHY-05",
+                "problem",
+                cluster,
+                f"the export of {cluster} does not count",
+                part.text,
+                f"if {cluster} is a member, the broker's administrator runs `mcs-controller broker "
+                f"create-member {cluster}`; if it left, its namespace {member_namespace(cluster)} on the "
+                "broker can be deleted",
+            )
+        case "not-admitted":
+            yield Finding(
+                "MCS-WHY-05",
+                "problem",
+                cluster,
+                f"the export of {cluster} does not count",
+                part.text,
+                f"the broker's administrator adds {key.namespace} to spec.namespaces of the MemberCluster "
+                f"{cluster} in {member_namespace(cluster)}, or the service is exported from another "
+                "namespace",
+            )
+        case "not-published":
+            yield Finding(
+                "MCS-WHY-06",
+                "problem",
+                cluster,
+                f"{cluster} does not publish its export",
+                part.text,
+                f"unexport what {cluster} need not export, or the broker's administrator raises spec.limits "
+                f"of its MemberCluster in {member_namespace(cluster)}",
+            )
+        case "unreadable":
+            yield _unreadable(cluster, part.text)
+        case "withdrawing":
+            yield Finding(
+                "MCS-WHY-08",
+                "note",
+                cluster,
+                f"the export of {cluster} does not count any more",
+                part.text,
+                f"nothing, if that is intended; if it stays so for minutes, look at the agent of {cluster}: "
+                "only that agent removes it",
+            )
+        case "not-exported":
+            yield Finding(
+                "MCS-WHY-08",
+                "note",
+                cluster,
+                f"{cluster} has endpoints on the broker and no export",
+                part.text,
+                f"nothing, if it lasts only seconds; else look at the agent of {cluster}",
+            )
+
+
+def _not_valid(case: Case, part: Part) -> Finding:
+    here, key = case.here, case.picture.service
+    assert here is not None and here.export is not None, "only the export of this cluster is evaluated"  # noqa: PT018
+    valid = evaluate_export(here.export, here.service, part.cluster).valid
+    if valid.reason == "NoService":
+        return Finding(
+            "MCS-WHY-02",
+            "problem",
+            part.cluster,
+            f"{part.cluster} has a ServiceExport {key}, but no Service of that name",
+            "a ServiceExport exports the Service that has its own name and namespace",
+            f"create the Service {key.name} in namespace {key.namespace}, or delete the ServiceExport: "
+            f"kubectl delete serviceexport --namespace {key.namespace} {key.name}",
+        )
+    do = {
+        "InvalidServiceType": "export a Service of type ClusterIP, NodePort or LoadBalancer (headless ones "
+        "too); one of type ExternalName has no endpoints to export",
+        "Deleting": "nothing, if the deletion is intended; create the ServiceExport again when it is gone",
+    }.get(valid.reason, "correct the Service, as the reason says")
+    return Finding(
+        "MCS-WHY-03",
+        "note" if valid.reason == "Deleting" else "problem",
+        part.cluster,
+        f"the ServiceExport {key} in {part.cluster} is not valid ({valid.reason})",
+        valid.message,
+        do,
+    )
+
+
+def _published(case: Case, here: InCluster, export: LocalExport) -> Iterator[Finding]:
+    """Whether the other clusters can see a valid export of this one."""
+    own = case.own
+    if own is not None and own.why_not:
+        return
+    where = here.cluster or "this cluster"
+    ready = condition_of(export, "Ready")
+    held = case.on_broker(here.cluster)
+    says = f"{ready.reason}: {ready.message}" if ready is not None and ready.status != "True" else ""
+    absent = case.picture.broker is not None and here.cluster != "" and (held is None or held.record is None)
+    differs = False
+    if held is not None and held.record is not None and own is not None:
+        differs = held.record != own.record
+    if not absent and not differs and not says:
+        return
+    silent = is_silent(held.member if held is not None else None, case.picture)
+    if absent:
+        what = f"the export of {where} is not on the broker: the other clusters do not see it"
+    elif differs:
+        what = f"the broker has another version of the export of {where}"
+    else:
+        what = f"the agent says that the export of {where} is not published completely"
+    why = says or (
+        "its ServiceExport has no condition Ready: no agent has looked at it"
+        if ready is None
+        else "the agent has written that it is exported, and the broker has something else"
+    )
+    if "over the limit" in says:
+        do = f"unexport what {where} need not export, or the broker's administrator raises its limits"
+        yield Finding("MCS-WHY-06", "problem", where, what, why, do)
+        return
+    do = (
+        f"look at the agent of {where}: does it run, does it reach the broker (its log, /readyz), and has "
+        "it the right to read Services here? A change takes seconds, so ask again first"
+    )
+    if silent:
+        do = f"start the agent of {where} again, or mend its way to the broker (see MCS-WHY-33)"
+    yield Finding("MCS-WHY-04", "problem" if absent else "warning", where, what, why, do)
+
+
+def _unreadable(cluster: str, why: str) -> Finding:
+    return Finding(
+        "MCS-WHY-07",
+        "problem",
+        cluster,
+        f"every cluster leaves out an object of {cluster}, since it cannot be read",
+        why,
+        f"look at it on the broker in namespace {member_namespace(cluster)}; a healthy agent of {cluster} "
+        "writes it again as it should be: delete it, or update that agent",
+    )
+
+
+def _listed(clusters: list[str]) -> str:
+    return ", ".join(clusters)
