@@ -4,6 +4,7 @@
 """
 
 from mcs_controller.cli.demo.settings import DemoSettings
+from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.install_settings import (
     BrokerInitSettings,
     CheckSettings,
@@ -41,6 +42,7 @@ SETTINGS = {
     "options:status": StatusSettings,
     "options:members": MembersSettings,
     "options:check": CheckSettings,
+    "options:explain": ExplainSettings,
     "options:leave": LeaveSettings,
     "options:fuse-status": FuseStatusSettings,
     "options:fuse-release": FuseReleaseSettings,

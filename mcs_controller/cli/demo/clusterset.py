@@ -8,6 +8,7 @@ come last and go first.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import (
@@ -23,6 +24,9 @@ from mcs_controller.cli.demo.kubeconfigs import KubeconfigFolder
 from mcs_controller.cli.demo.servers import ApiServer, api_server
 from mcs_controller.cli.demo.sites import BROKER, BROKER_SERVICE_CIDR, NAMESPACE, Site
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.install import rights
+from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
+from mcs_controller.install.objects import join_objects
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.tasks import Tasks
 
@@ -54,11 +58,13 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
         await _install(broker.admin, BROKER_GROUP)
         for name in names:
             await _admit(broker.admin, name)
+        credentials = _text(broker.kubeconfig)
         servers = []
         for site in sites:
             server = await stack.enter_async_context(api_server(site.name, site.service_cidr, folder))
             await _install(server.admin, MCS_GROUP)
             await server.admin.create(NAMESPACES, _named(NAMESPACE))
+            await _join(server.admin, read_member_kubeconfig(credentials, site.name))
             servers.append(server)
         tasks = await stack.enter_async_context(Tasks("demo"))
         clusters = [
@@ -85,6 +91,16 @@ async def _admit(admin: Client, cluster: str) -> None:
         "metadata": {"name": cluster},
     }
     await admin.create(MEMBER_CLUSTERS, member, namespace=namespace)
+
+
+def _text(file: Path) -> str:
+    return file.read_text()
+
+
+async def _join(admin: Client, credential: MemberKubeconfig) -> None:
+    """What `mcs-controller join` writes: the cluster's credential for the broker, in its Secret."""
+    for wanted in join_objects(rights.NAMESPACE, credential.text):
+        await admin.create(wanted.resource, wanted.body)
 
 
 def _named(name: str) -> dict[str, object]:

@@ -81,6 +81,10 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
     )
     yield Hint("all of it at a glance; with --watch it is kept up to date", (_status(members[:3], broker),))
     yield Hint(
+        "why a service works in a cluster, or does not, and what to do about it",
+        (_explain(last, "web"), _explain(last, "cart")),
+    )
+    yield Hint(
         "a conflict that both exporters are told of; it ends when one of them unexports, and comes back",
         (
             _kubectl(east, f"describe serviceexport cart -n {NAMESPACE}"),
@@ -124,6 +128,12 @@ def lines(all_places: Sequence[Place]) -> Iterator[str]:
 def _dig(place: Place, name: str, type: str = "") -> str:
     words = [f"dig @127.0.0.1 -p {place.dns_port}", type, f"{name}.{NAMESPACE}.svc.{ZONE}", "+short"]
     return " ".join(word for word in words if word)
+
+
+def _explain(place: Place, name: str) -> str:
+    program = f"{shlex.quote(sys.executable)} -m mcs_controller"
+    options = f"--kubeconfig {shlex.quote(str(place.kubeconfig))} --dns 127.0.0.1:{place.dns_port}"
+    return f"{program} explain {NAMESPACE}/{name} {options}"
 
 
 def _kubectl(place: Place, command: str) -> str:

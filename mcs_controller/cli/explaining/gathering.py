@@ -49,7 +49,7 @@ async def _picture(
     asking = Reading(local, "in this cluster")
     members = [one.member for one in on_broker or () if one.member is not None]
     cluster = settings.cluster_id or await cluster_id(asking, members)
-    if not cluster:
+    if not cluster and on_broker is not None:
         asking.unknown.append(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )

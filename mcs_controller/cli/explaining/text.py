@@ -5,6 +5,7 @@ says whether it works, and the findings come last, next to the reader's prompt.
 """
 
 import os
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from mcs_controller.clusterset.syntax import seconds_of_time
 
 COLUMNS: Final = 100
 _ADDRESSES: Final = 6
+_NOTHING: Final = ("none", "{}")
 _WHY: Final = {
     "not-exported": "no cluster exports them",
     "export-not-valid": "the export is not valid",
@@ -52,6 +54,8 @@ _STATES: Final = {
     "does not work": "problem",
     "not known": "warning",
 }
+_before_ago: Final = re.compile(r"(\d+) (\w+) ago").sub
+"""An age stays on one line."""
 _BOLD: Final = "\x1b[1m"
 
 
@@ -107,6 +111,9 @@ def _exporters(explanation: Explanation, now_seconds: float) -> Iterator[str]:
     for one in explanation.exporters:
         head = f"  {one.cluster.ljust(width)}  "
         yield from _wrapped(_headline(explanation, one, now_seconds), head, " " * len(head))
+        if one.type:
+            offers = f"{one.type}, {', '.join(one.ports) or 'no ports'}, {'+'.join(one.ip_families)}"
+            yield from _wrapped(offers, " " * len(head), " " * (len(head) + 2))
         for line in _endpoints(one.endpoints):
             yield from _wrapped(line, " " * len(head), " " * (len(head) + 2))
 
@@ -125,8 +132,6 @@ def _headline(explanation: Explanation, one: Exporter, now_seconds: float) -> st
         parts.append(f"last change {_ago(one.changed_at, now_seconds)} ago")
     if one.heartbeat_at:
         parts.append(f"heartbeat {_ago(one.heartbeat_at, now_seconds)} ago")
-    if one.type:
-        parts.append(f"{one.type}, {', '.join(one.ports) or 'no ports'}, {'+'.join(one.ip_families)}")
     return "; ".join(parts) or "named by the import"
 
 
@@ -156,7 +161,11 @@ def _service(explanation: Explanation) -> Iterator[str]:
         return
     if explanation.is_recorded:
         yield from _wrapped(f"{explanation.type}, as the import says; the broker was not read", "  ", "  ")
-    agreed = [f"{one.field} {one.value}" for one in explanation.decisions if not one.dissent]
+    agreed = [
+        f"{one.field} {one.value}"
+        for one in explanation.decisions
+        if not one.dissent and one.value not in _NOTHING
+    ]
     for port in explanation.ports:
         clusters = f"  served by {', '.join(port.clusters)}" if port.clusters else ""
         yield from _wrapped(f"port {port.port}{clusters}", "  ", "    ")
@@ -225,8 +234,19 @@ def _findings(found: Sequence[Finding], style: Style) -> Iterator[str]:
         yield from (first, *lines[1:])
         yield from _wrapped(one.why, "    why: ", "         ")
         yield from _wrapped(one.do, "    do:  ", "         ")
+        yield from _command(one.command)
 
 
+def _command(command: str) -> Iterator[str]:
+    """Ready to be pasted, on several lines if need be."""
+    room = COLUMNS - len(_INDENT) - len(_GOES_ON)
+    lines = textwrap.wrap(visible(command), room, break_on_hyphens=False, break_long_words=False)
+    for number, line in enumerate(lines, 1):
+        yield f"{_INDENT}{line}{_GOES_ON if number < len(lines) else ''}"
+
+
+_INDENT: Final = "         "
+_GOES_ON: Final = " \\"
 _LABELS: Final[dict[Severity, str]] = {"problem": "PROBLEM", "warning": "WARNING", "note": "NOTE"}
 
 
@@ -237,11 +257,12 @@ def _ago(time: str, now_seconds: float) -> str:
 
 def _wrapped(text: str, first: str = "", other: str = "") -> Iterator[str]:
     """Lines of at most `COLUMNS`; commands and names are not broken at dashes."""
-    yield from textwrap.wrap(
-        visible(text),
+    lines = textwrap.wrap(
+        _before_ago("\\1\u00a0\\2\u00a0ago", visible(text)),
         COLUMNS,
         initial_indent=first,
         subsequent_indent=other,
         break_on_hyphens=False,
         break_long_words=False,
-    ) or [first.rstrip()]
+    )
+    yield from (line.replace("\u00a0", " ") for line in lines or [first.rstrip()])

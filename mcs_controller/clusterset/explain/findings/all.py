@@ -7,7 +7,7 @@ from mcs_controller.clusterset.explain.findings.conflicts import conflict_findin
 from mcs_controller.clusterset.explain.findings.dns import dns_findings
 from mcs_controller.clusterset.explain.findings.endpoints import endpoint_findings
 from mcs_controller.clusterset.explain.findings.exports import export_findings
-from mcs_controller.clusterset.explain.findings.finding import SEVERITIES, Finding
+from mcs_controller.clusterset.explain.findings.finding import SEVERITIES, Finding, finding
 from mcs_controller.clusterset.explain.findings.imports import import_findings
 from mcs_controller.clusterset.explain.findings.members import member_findings
 
@@ -27,19 +27,22 @@ def findings(case: Case) -> tuple[Finding, ...]:
 
 
 def _unread(case: Case) -> Iterator[Finding]:
+    by_reason: dict[str, list[str]] = {}
     for one in case.picture.unknown:
-        yield Finding(
-            "MCS-WHY-60",
+        by_reason.setdefault(one.why, []).append(one.what)
+    for why, what in by_reason.items():
+        yield finding(
+            "60",
             "warning" if case.picture.broker is None else "note",
             "",
-            f"not known: {one.what}",
-            one.why,
-            "what is shown does not count it; mend the reason, or ask with other rights",
+            f"not known: {'; '.join(what)}",
+            why,
+            "mend that, or ask with other rights; until then it is not taken into account here",
         )
     here = case.here
     for text in here.unreadable if here is not None else ():
-        yield Finding(
-            "MCS-WHY-07",
+        yield finding(
+            "07",
             "problem",
             here.cluster if here is not None else "",
             "the agent leaves out an object of this cluster, since it cannot be read",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcs_controller.clusterset.explain.case import Case
-from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.model import MergedService
 from mcs_controller.clusterset.services.disputes import port_text
@@ -32,8 +32,8 @@ def conflict_findings(case: Case) -> Iterator[Finding]:
         return
     for conflict in merged.conflicts:
         number = _IDS.get(conflict.reason, "13")
-        yield Finding(
-            f"MCS-WHY-{number}",
+        yield finding(
+            number,
             _severity(conflict.reason),
             "",
             f"{conflict.reason}: {_who(case, conflict.reason)}",
@@ -71,8 +71,8 @@ def _told(case: Case) -> Iterator[Finding]:
     if conflict is None or conflict.status != "True":
         return
     first = conflict.reason.partition(",")[0]
-    yield Finding(
-        f"MCS-WHY-{_IDS.get(first, '13')}",
+    yield finding(
+        _IDS.get(first, "13"),
         _severity(first),
         "",
         f"the exports do not agree: {conflict.reason}",
@@ -89,8 +89,8 @@ def _unused_exporters(case: Case, merged: MergedService) -> Iterator[Finding]:
             continue
         if not takes_part(merged, record):
             owners = ", ".join(merged.owners)
-            yield Finding(
-                "MCS-WHY-15",
+            yield finding(
+                "15",
                 "warning",
                 part.cluster,
                 f"no endpoint of {part.cluster} is used",
@@ -100,9 +100,9 @@ def _unused_exporters(case: Case, merged: MergedService) -> Iterator[Finding]:
                 "unexport it there",
             )
         elif merged.type == "ClusterSetIP" and not declared(merged.ports, record):
-            yield Finding(
-                "MCS-WHY-14",
-                "problem",
+            yield finding(
+                "14",
+                "warning" if any(use.state == "in" for use in case.uses) else "problem",
                 part.cluster,
                 f"no endpoint of {part.cluster} takes traffic",
                 "each of its ports has the name or the number of a port of another export that decides, "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mcs_controller.clusterset.explain.case import Case
-from mcs_controller.clusterset.explain.findings.finding import Finding
+from mcs_controller.clusterset.explain.findings.finding import Finding, finding
 
 
 def dns_findings(case: Case) -> Iterator[Finding]:
@@ -13,8 +13,8 @@ def dns_findings(case: Case) -> Iterator[Finding]:
         return
     cluster = case.here.cluster if case.here is not None else ""
     if dns.problem:
-        yield Finding(
-            "MCS-WHY-70",
+        yield finding(
+            "70",
             "note",
             cluster,
             "it is not known what DNS answers",
@@ -28,8 +28,8 @@ def dns_findings(case: Case) -> Iterator[Finding]:
         return
     first = wrong[0]
     more = f" ({len(wrong)} of {len(dns.answers)} questions differ)" if len(dns.answers) > 1 else ""
-    yield Finding(
-        "MCS-WHY-71",
+    yield finding(
+        "71",
         "problem",
         cluster,
         f"DNS says {first.said} for {first.name} {first.type}, and should say {first.should}{more}",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.endpoints import EndpointUse
-from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 
 _SHOWN = 5
 
@@ -15,15 +15,16 @@ def endpoint_findings(case: Case) -> Iterator[Finding]:
         return
     if not case.uses and (case.exporters or case.is_recorded):
         clusters = ", ".join(part.cluster for part in case.exporters) or ", ".join(case.merged.clusters)
-        yield Finding(
-            "MCS-WHY-20",
+        yield finding(
+            "20",
             "problem",
             "",
             "the service is exported, and no cluster offers an endpoint of it",
             f"in {clusters} the Service has no EndpointSlice with endpoints: most often its selector "
             "matches no pod, or its workload is scaled to zero",
-            f"in {clusters}: kubectl get endpointslices --namespace {case.picture.service.namespace} "
-            f"--selector kubernetes.io/service-name={case.picture.service.name}",
+            f"look in {clusters}",
+            f"kubectl get endpointslices --namespace {case.picture.service.namespace} --selector "
+            f"kubernetes.io/service-name={case.picture.service.name}",
         )
         return
     for find in (_not_ready, _not_admitted, _family, _no_zone):
@@ -38,8 +39,8 @@ def _not_ready(case: Case) -> Iterator[Finding]:
         severity: Severity = "problem" if nothing_else else "warning" if whole else "note"
         going = sum(one.why == "terminating" for one in uses)
         how = f" ({going} of them are being deleted)" if going else ""
-        yield Finding(
-            "MCS-WHY-21",
+        yield finding(
+            "21",
             severity,
             cluster,
             f"{len(uses)} of {len(all_of_it)} endpoints of {cluster} are not ready{how}: {_addresses(uses)}",
@@ -53,8 +54,8 @@ def _not_admitted(case: Case) -> Iterator[Finding]:
     for cluster, uses in _by_cluster(case, lambda use: use.why == "address-not-admitted"):
         member = case.member(cluster)
         allowed = ", ".join(member.allowed_cidrs) if member is not None else ""
-        yield Finding(
-            "MCS-WHY-22",
+        yield finding(
+            "22",
             "problem",
             cluster,
             f"{len(uses)} endpoints of {cluster} are left out, their addresses are not allowed: "
@@ -70,8 +71,8 @@ def _family(case: Case) -> Iterator[Finding]:
     assert merged is not None, "checked by the caller"
     for cluster, uses in _by_cluster(case, lambda use: use.why == "family"):
         other = {one.family for one in uses}
-        yield Finding(
-            "MCS-WHY-23",
+        yield finding(
+            "23",
             "note",
             cluster,
             f"{len(uses)} endpoints of {cluster} are left out, they are {' and '.join(sorted(other))}",
@@ -83,8 +84,8 @@ def _family(case: Case) -> Iterator[Finding]:
 
 def _no_zone(case: Case) -> Iterator[Finding]:
     for cluster, uses in _by_cluster(case, lambda use: use.why == "no-zone"):
-        yield Finding(
-            "MCS-WHY-24",
+        yield finding(
+            "24",
             "warning",
             cluster,
             f"{len(uses)} endpoints of {cluster} are left out, they have no zone: {_addresses(uses)}",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mcs_controller.clusterset.explain.case import Case
-from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 from mcs_controller.clusterset.explain.parts import Part, condition_of, is_silent
 from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.identity import member_namespace
@@ -24,6 +24,8 @@ def export_findings(case: Case) -> Iterator[Finding]:
     for held in case.picture.broker or ():
         if held.unreadable and held.record is not None:
             yield _unreadable(held.cluster, held.unreadable[0])
+        if held.over_limits:
+            yield _over_limits(held.cluster, held.over_limits)
 
 
 def export_command(key: ServiceKey) -> str:
@@ -48,13 +50,13 @@ def _nobody(case: Case) -> Finding:
         why = "no member has an export of it on the broker"
         do = f"{export_command(key)}; check the spelling of {key}"
     severity: Severity = "warning" if case.held is not None else "problem"
-    return Finding("MCS-WHY-01", severity, "", f"no cluster exports {key}", why, do)
+    return finding("01", severity, "", f"no cluster exports {key}", why, do)
 
 
 def _nobody_known(case: Case) -> Finding:
     key = case.picture.service
-    return Finding(
-        "MCS-WHY-01",
+    return finding(
+        "01",
         "problem",
         "",
         f"nothing is known of an export of {key}",
@@ -70,8 +72,8 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
         case "export-not-valid":
             yield _not_valid(case, part)
         case "not-admitted" if part.member is None:
-            yield Finding(
-                "MCS-WHY-05",
+            yield finding(
+                "05",
                 "problem",
                 cluster,
                 f"the export of {cluster} does not count",
@@ -81,8 +83,8 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
                 "broker can be deleted",
             )
         case "not-admitted":
-            yield Finding(
-                "MCS-WHY-05",
+            yield finding(
+                "05",
                 "problem",
                 cluster,
                 f"the export of {cluster} does not count",
@@ -92,8 +94,8 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
                 "namespace",
             )
         case "not-published":
-            yield Finding(
-                "MCS-WHY-06",
+            yield finding(
+                "06",
                 "problem",
                 cluster,
                 f"{cluster} does not publish its export",
@@ -104,8 +106,8 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
         case "unreadable":
             yield _unreadable(cluster, part.text)
         case "withdrawing":
-            yield Finding(
-                "MCS-WHY-08",
+            yield finding(
+                "08",
                 "note",
                 cluster,
                 f"the export of {cluster} does not count any more",
@@ -114,8 +116,8 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
                 "only that agent removes it",
             )
         case "not-exported":
-            yield Finding(
-                "MCS-WHY-08",
+            yield finding(
+                "08",
                 "note",
                 cluster,
                 f"{cluster} has endpoints on the broker and no export",
@@ -129,13 +131,13 @@ def _not_valid(case: Case, part: Part) -> Finding:
     assert here is not None and here.export is not None, "only the export of this cluster is evaluated"  # noqa: PT018
     valid = evaluate_export(here.export, here.service, part.cluster).valid
     if valid.reason == "NoService":
-        return Finding(
-            "MCS-WHY-02",
+        return finding(
+            "02",
             "problem",
             part.cluster,
             f"{part.cluster} has a ServiceExport {key}, but no Service of that name",
             "a ServiceExport exports the Service that has its own name and namespace",
-            f"create the Service {key.name} in namespace {key.namespace}, or delete the ServiceExport: "
+            f"create the Service {key.name} in namespace {key.namespace}, or delete the ServiceExport",
             f"kubectl delete serviceexport --namespace {key.namespace} {key.name}",
         )
     do = {
@@ -143,8 +145,8 @@ def _not_valid(case: Case, part: Part) -> Finding:
         "too); one of type ExternalName has no endpoints to export",
         "Deleting": "nothing, if the deletion is intended; create the ServiceExport again when it is gone",
     }.get(valid.reason, "correct the Service, as the reason says")
-    return Finding(
-        "MCS-WHY-03",
+    return finding(
+        "03",
         "note" if valid.reason == "Deleting" else "problem",
         part.cluster,
         f"the ServiceExport {key} in {part.cluster} is not valid ({valid.reason})",
@@ -182,7 +184,7 @@ def _published(case: Case, here: InCluster, export: LocalExport) -> Iterator[Fin
     )
     if "over the limit" in says:
         do = f"unexport what {where} need not export, or the broker's administrator raises its limits"
-        yield Finding("MCS-WHY-06", "problem", where, what, why, do)
+        yield finding("06", "problem", where, what, why, do)
         return
     do = (
         f"look at the agent of {where}: does it run, does it reach the broker (its log, /readyz), and has "
@@ -190,12 +192,24 @@ def _published(case: Case, here: InCluster, export: LocalExport) -> Iterator[Fin
     )
     if silent:
         do = f"start the agent of {where} again, or mend its way to the broker (see MCS-WHY-33)"
-    yield Finding("MCS-WHY-04", "problem" if absent else "warning", where, what, why, do)
+    yield finding("04", "problem" if absent else "warning", where, what, why, do)
+
+
+def _over_limits(cluster: str, message: str) -> Finding:
+    return finding(
+        "06",
+        "note",
+        cluster,
+        f"{cluster} exports more than the others take of one cluster; this service may be part of that",
+        message,
+        f"unexport what {cluster} need not export, or the broker's administrator raises spec.limits of its "
+        f"MemberCluster in {member_namespace(cluster)}",
+    )
 
 
 def _unreadable(cluster: str, why: str) -> Finding:
-    return Finding(
-        "MCS-WHY-07",
+    return finding(
+        "07",
         "problem",
         cluster,
         f"every cluster leaves out an object of {cluster}, since it cannot be read",

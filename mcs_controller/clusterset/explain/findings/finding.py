@@ -58,11 +58,24 @@ CATALOGUE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One judgement. `cluster` is where, "" for the clusterset as a whole. `do` is what to do about it."""
+    """One judgement. `title` is that of its id. `cluster` is where, "" for the clusterset as a whole.
+
+    `do` is what to do about it, `command` what to type for that, "" for nothing.
+    """
 
     id: str
+    title: str
     severity: Severity
     cluster: str
     what: str
     why: str
     do: str
+    command: str = ""
+
+
+def finding(
+    number: str, severity: Severity, cluster: str, what: str, why: str, do: str, command: str = ""
+) -> Finding:
+    """The finding `MCS-WHY-<number>`, which must be in the catalogue."""
+    id_ = f"MCS-WHY-{number}"
+    return Finding(id_, CATALOGUE[id_], severity, cluster, what, why, do, command)

@@ -7,7 +7,7 @@ from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.endpoints import Place
-from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.model import LocalImport
@@ -43,55 +43,58 @@ def import_findings(case: Case) -> Iterator[Finding]:
 
 
 def _no_api(case: Case, here: InCluster) -> Finding:
-    return _finding(
+    return _here_finding(
         "51",
         here,
         "this cluster does not serve the MCS API",
         "without the CRDs of ServiceExport and ServiceImport nothing can be exported or imported",
-        "install them: mcs-controller crds --for member | kubectl apply -f -",
+        "install them",
+        command="mcs-controller crds --for member | kubectl apply -f -",
     )
 
 
 def _missing(case: Case, here: InCluster) -> Finding:
     key = case.picture.service
-    return _finding(
+    return _here_finding(
         "40",
         here,
         f"{_where(here)} does not import {key}: it has no namespace {key.namespace}",
         "a service is imported only into clusters that have its namespace; the name means the same there "
         "for all",
-        f"if {_where(here)} should use it: kubectl create namespace {key.namespace}",
+        f"create it, if {_where(here)} should use the service",
+        command=f"kubectl create namespace {key.namespace}",
     )
 
 
 def _ending(case: Case, here: InCluster) -> Finding:
     namespace = case.picture.service.namespace
-    return _finding(
+    return _here_finding(
         "41",
         here,
         f"namespace {namespace} is being deleted in {_where(here)}",
         "nothing can be created in it any more",
         "nothing, if that is intended; else create it again when it is gone. If the deletion does not end, "
-        f"its conditions say why: kubectl get namespace {namespace} -o yaml",
+        "its conditions say why",
+        command=f"kubectl get namespace {namespace} -o yaml",
     )
 
 
 def _foreign(case: Case, here: InCluster) -> Finding:
     key = case.picture.service
-    return _finding(
+    return _here_finding(
         "43",
         here,
         f"{_where(here)} has a ServiceImport {key} that this program did not write, and leaves alone",
         "it lacks the label mcs-controller.io/managed-by: somebody wrote it by hand, or another "
         "implementation did",
-        "if nobody needs it, delete it, and the agent creates its own: kubectl delete serviceimport "
-        f"--namespace {key.namespace} {key.name}",
+        "if nobody needs it, delete it, and the agent creates its own",
+        command=f"kubectl delete serviceimport --namespace {key.namespace} {key.name}",
     )
 
 
 def _reserved(case: Case, here: InCluster) -> Finding:
     namespace = case.picture.service.namespace
-    return _finding(
+    return _here_finding(
         "42",
         here,
         f"{_where(here)} creates no imports in namespace {namespace}",
@@ -103,7 +106,7 @@ def _reserved(case: Case, here: InCluster) -> Finding:
 
 def _taken(case: Case, here: InCluster) -> Finding:
     other = here.derived.import_name if here.derived is not None else ""
-    return _finding(
+    return _here_finding(
         "44",
         here,
         f"{_where(here)} cannot import {case.picture.service}: its derived Service would have the name of "
@@ -115,7 +118,7 @@ def _taken(case: Case, here: InCluster) -> Finding:
 
 def _no_room(case: Case, here: InCluster) -> Finding:
     clusters = ", ".join(case.merged.clusters) if case.merged is not None else ""
-    return _finding(
+    return _here_finding(
         "45",
         here,
         f"{_where(here)} has no room for another import of {clusters}",
@@ -138,7 +141,7 @@ _PLACES: Final[dict[Place, Callable[[Case, InCluster], Finding]]] = {
 
 
 def _not_there(here: InCluster) -> Finding:
-    return _finding(
+    return _here_finding(
         "46",
         here,
         f"{_where(here)} should import the service, and has no ServiceImport of it",
@@ -164,21 +167,22 @@ def _held(case: Case, here: InCluster, imported: LocalImport) -> Finding:
         "hold ends once they state what they export",
         fuse.MEMBERS_SILENT: "find out why so many members are silent at once: the broker, or the way to it",
     }.get(held.reason, "see the message")
-    return Finding(
-        "MCS-WHY-47",
+    return finding(
+        "47",
         "warning",
         here.cluster,
         f"the import in {_where(here)} is held ({held.reason}) since {held.since}: it goes on as it was "
         "last known",
         held.message.partition("; if ")[0],
-        f"{cause}. {ends}If it is meant, release it: {release}",
+        f"{cause}. {ends}If it is meant, release it",
+        release,
     )
 
 
 def _not_ready(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
     ready = condition_of(imported, "Ready")
     if imported.deleting:
-        yield _finding(
+        yield _here_finding(
             "48",
             here,
             f"the ServiceImport in {_where(here)} is being deleted",
@@ -187,7 +191,7 @@ def _not_ready(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
             "warning",
         )
     elif ready is None:
-        yield _finding(
+        yield _here_finding(
             "48",
             here,
             f"the ServiceImport in {_where(here)} has no condition Ready",
@@ -199,7 +203,7 @@ def _not_ready(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
         do = {
             "IPFamilyNotSupported": "export the Service with a family that this cluster has",
         }.get(ready.reason, "mend what the message says; the agent tries again by itself")
-        yield _finding(
+        yield _here_finding(
             "48",
             here,
             f"the ServiceImport in {_where(here)} is not ready ({ready.reason})",
@@ -222,7 +226,7 @@ def _not_in_step(case: Case, here: InCluster) -> Iterator[Finding]:
         if found
     ]
     if parts:
-        yield _finding(
+        yield _here_finding(
             "49",
             here,
             f"the imported endpoints in {_where(here)} are not those that the exports give: "
@@ -239,7 +243,7 @@ def _derived(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
         return
     name = derived_service_name(imported.service)
     if derived is None:
-        yield _finding(
+        yield _here_finding(
             "50",
             here,
             f"the derived Service {name} is missing in {_where(here)}: nothing answers at "
@@ -248,7 +252,7 @@ def _derived(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
             f"the agent creates it again with the same IP. {_LAG[0].upper()}{_LAG[1:]}",
         )
     elif not {*spec.ips} <= {*derived.cluster_ips}:
-        yield _finding(
+        yield _here_finding(
             "50",
             here,
             f"the derived Service {name} in {_where(here)} has the IP "
@@ -258,10 +262,16 @@ def _derived(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
         )
 
 
-def _finding(
-    number: str, here: InCluster, what: str, why: str, do: str, severity: Severity = "problem"
+def _here_finding(
+    number: str,
+    here: InCluster,
+    what: str,
+    why: str,
+    do: str,
+    severity: Severity = "problem",
+    command: str = "",
 ) -> Finding:
-    return Finding(f"MCS-WHY-{number}", severity, here.cluster, what, why, do)
+    return finding(number, severity, here.cluster, what, why, do, command)
 
 
 def _where(here: InCluster) -> str:

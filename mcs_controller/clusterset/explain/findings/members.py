@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.explain.ages import age_text
 from mcs_controller.clusterset.explain.case import Case
-from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 from mcs_controller.clusterset.explain.parts import heartbeat_age_seconds, is_silent
 from mcs_controller.clusterset.syntax import seconds_of_time
 
@@ -34,8 +34,8 @@ def _exporter(case: Case, cluster: str) -> Iterator[Finding]:
     )
     heard = f"its last heartbeat on the broker is {ago} old" if ago else "the agent here hears no heartbeats"
     if cluster in case.withdrawn:
-        yield Finding(
-            "MCS-WHY-30",
+        yield finding(
+            "30",
             "problem" if not any(use.state == "in" for use in case.uses) else "warning",
             cluster,
             f"{cluster} is silent: its endpoints are not used",
@@ -51,8 +51,8 @@ def _exporter(case: Case, cluster: str) -> Iterator[Finding]:
             else "either it fell silent only now, or the agent here does not reach the broker, or runs with "
             "--dead-member-policy=keep"
         )
-        yield Finding(
-            "MCS-WHY-31",
+        yield finding(
+            "31",
             "warning",
             cluster,
             f"{cluster} is silent (last heartbeat {ago} ago), and its endpoints are still used",
@@ -96,8 +96,8 @@ def _own_agent(case: Case, own: str) -> Iterator[Finding]:
             f"look at the agent of {own}: does it run (its pods, its process), and what do its log and "
             "/readyz say?"
         )
-    yield Finding(
-        "MCS-WHY-33",
+    yield finding(
+        "33",
         "problem",
         own,
         f"the agent of {own} is silent: its last heartbeat on the broker is {_ago(case, own)} old; nothing "
@@ -109,8 +109,8 @@ def _own_agent(case: Case, own: str) -> Iterator[Finding]:
 
 def _no_member(cluster: str) -> Finding:
     severity: Severity = "problem"
-    return Finding(
-        "MCS-WHY-32",
+    return finding(
+        "32",
         severity,
         cluster,
         f"{cluster} has no MemberCluster on the broker",
