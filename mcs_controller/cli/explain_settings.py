@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from mcs_controller.cli.settings import BrokerContext, ClusterId, Context, Kubeconfig, service_name
+from mcs_controller.cli.settings import (
+    BrokerContext,
+    ClusterId,
+    Context,
+    Kubeconfig,
+    lease_name,
+    namespace_name,
+    service_name,
+)
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
 from mcs_controller.observe.listening import ListenAddress
@@ -24,14 +32,6 @@ def dns_address(text: str) -> ListenAddress:
             f"{text!r} is no address of a DNS server: write 10.96.0.53 or 10.96.0.53:53"
         ) from None
     return address
-
-
-def lease_name(text: str) -> ServiceKey:
-    """The namespace and name of a Lease. Raises ValueError with what would be right."""
-    try:
-        return service_name(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not the namespace and name of a Lease: write NAMESPACE/NAME") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +59,22 @@ class ExplainSettings:
         ),
     ]
     dns_service: Annotated[
-        ServiceKey,
+        ServiceKey | None,
         Option(
-            "the Service of our DNS servers",
+            "the Service of our DNS servers; without it, mcs-dns in --namespace",
             parse=service_name,
             metavar="NAMESPACE/NAME",
-            default="mcs-system/mcs-dns",
         ),
     ]
     zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
-    lease: Annotated[
-        ServiceKey,
+    namespace: Annotated[
+        str,
         Option(
-            "the Lease of the agents of the cluster, which tells whether one leads",
-            parse=lease_name,
-            metavar="NAMESPACE/NAME",
-            default="mcs-system/mcs-agent",
+            "namespace of agent and DNS server in the cluster", parse=namespace_name, default="mcs-system"
         ),
+    ]
+    lease_name: Annotated[
+        str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
     ]
     member_timeout_seconds: Annotated[
         float,

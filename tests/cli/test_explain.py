@@ -1,7 +1,6 @@
-"""`mcs-controller explain` as people run it, against a cluster, the broker and DNS that are served over HTTP."""
+"""`mcs-controller explain` as people run it: a cluster, the broker and DNS are served over HTTP."""
 
 import json
-import stat
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -180,7 +179,7 @@ async def test_a_broker_that_is_away_is_said_and_the_rest_is_explained(tmp_path:
         (("web",), 2, "'web' is not the namespace and name of a Service"),
         (("shop/web", "--dns", "here"), 2, "'here' is no address of a DNS server"),
         (("shop/web", "--from", "nowhere"), 2, "--from: nowhere is no file"),
-        (("shop/web", "--lease", "x"), 2, "not the namespace and name of a Lease"),
+        (("shop/web", "--lease-name", "a b"), 2, "not the name of a Lease"),
         ((), 2, "NAMESPACE/NAME"),
     ],
 )
@@ -194,17 +193,3 @@ async def test_a_cluster_that_is_away_is_an_error(tmp_path: Path) -> None:
     nobody = write(tmp_path, "nobody.kubeconfig", kubeconfig())
     ended = await run("explain", "shop/web", "--kubeconfig", nobody)
     assert (ended.exit_code, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
-
-
-async def test_the_credential_lies_on_disk_for_its_user_alone_and_not_afterwards(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from mcs_controller.cli.explaining.credential import as_file
-
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    with as_file("secret") as path:
-        assert path.is_relative_to(tmp_path)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert not path.parent.exists()

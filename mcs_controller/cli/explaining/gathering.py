@@ -4,24 +4,26 @@ The cluster that was named, or the broker with `--from`, must answer. Whatever e
 the picture.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from mcs_controller.cli.connecting import connect, file_of_broker, kubeconfig_files
-from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.explaining.broker import read_broker
 from mcs_controller.cli.explaining.cluster import cluster_id, read_cluster
-from mcs_controller.cli.explaining.credential import NoCredential, as_file, kubeconfig_of_agent
 from mcs_controller.cli.explaining.dns import ask_dns
 from mcs_controller.cli.explaining.reading import Reading
 from mcs_controller.clusterset.explain.picture import Assumed, OnBroker, Picture, Unknown
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.install.checks import model as checks
+from mcs_controller.install.checks.credential import of_secret
+from mcs_controller.install.objects import SECRET
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.connection.config import load_kubeconfig_text
 
+_DNS_SERVICE = "mcs-dns"
 _GIVE_BROKER = "give the broker's kubeconfig with --broker-kubeconfig, or its context with --broker-context"
 
 
@@ -32,9 +34,8 @@ async def gather(settings: ExplainSettings, key: ServiceKey) -> Picture:
     local = connect(settings.kubeconfig, settings.context, name="local")
     try:
         await local.get_raw("/version")
-        async with _broker_of(settings, local) as (broker, problem):
-            on_broker, unknown = await _read_broker(broker, problem, key)
-            return await _picture(settings, local, key, on_broker, unknown)
+        on_broker, unknown = await _read_broker(await _broker_of(settings, local), key)
+        return await _picture(settings, local, key, on_broker, unknown)
     finally:
         await local.close()
 
@@ -53,20 +54,16 @@ async def _picture(
         asking.unknown.append(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )
-    here = await read_cluster(asking, key, cluster, settings.lease)
-    dns = await ask_dns(
-        asking, here, key, server=settings.dns, service=settings.dns_service, zone=settings.zone
-    )
+    here = await read_cluster(asking, key, cluster, ServiceKey(settings.namespace, settings.lease_name))
+    service = settings.dns_service or ServiceKey(settings.namespace, _DNS_SERVICE)
+    dns = await ask_dns(asking, here, key, server=settings.dns, service=service, zone=settings.zone)
     return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here, dns=dns)
 
 
 async def _from_broker(settings: ExplainSettings, named: str, key: ServiceKey) -> Picture:
-    broker = _named_broker(settings, named)
-    try:
-        await broker.get_raw("/version")
-        on_broker, unknown = await _read_broker(broker, None, key)
-    finally:
-        await broker.close()
+    on_broker, unknown = await _read_broker(_named_broker(settings, named), key)
+    if on_broker is None:
+        raise CliError(f"the broker cannot be read: {unknown[0].why}")
     return _made(settings, key, on_broker, unknown)
 
 
@@ -92,35 +89,28 @@ def _made(
 
 
 async def _read_broker(
-    broker: Client | None, problem: str | None, key: ServiceKey
+    broker: Client | str, key: ServiceKey
 ) -> tuple[tuple[OnBroker, ...] | None, list[Unknown]]:
-    if broker is None:
-        return None, [Unknown("what the broker holds", problem or "")]
+    """What it holds; a text says why there is no broker to ask."""
+    if isinstance(broker, str):
+        return None, [Unknown("what the broker holds", broker)]
     reading = Reading(broker, "on the broker")
-    return await read_broker(reading, key), reading.unknown
+    try:
+        return await read_broker(reading, key), reading.unknown
+    finally:
+        await broker.close()
 
 
-@asynccontextmanager
-async def _broker_of(
-    settings: ExplainSettings, local: Client
-) -> AsyncIterator[tuple[Client | None, str | None]]:
+async def _broker_of(settings: ExplainSettings, local: Client) -> Client | str:
     """The broker, or why there is none to ask."""
     if settings.broker_kubeconfig is not None or settings.broker_context is not None:
         file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
-        broker = connect(file, settings.broker_context, name="broker")
-        try:
-            yield broker, None
-        finally:
-            await broker.close()
-        return
-    try:
-        kubeconfig = await kubeconfig_of_agent(local, settings.lease.namespace)
-    except NoCredential as error:
-        yield None, f"{error}; {_GIVE_BROKER}"
-        return
-    with as_file(kubeconfig) as path:
-        broker = connect(path, None, name="broker")
-        try:
-            yield broker, None
-        finally:
-            await broker.close()
+        return connect(file, settings.broker_context, name="broker")
+    found = await of_secret(local, settings.namespace)
+    where = f"Secret {settings.namespace}/{SECRET}"
+    if found.text:
+        # It stands by itself: `of_secret` refuses one that names files or programs of another machine.
+        return Client(load_kubeconfig_text(found.text), name="broker")
+    if isinstance(found.fact, checks.Unknown):
+        return f"{where} cannot be read: {found.fact.reason}; {_GIVE_BROKER}"
+    return f"{found.problem or f'this cluster has no {where}'}; {_GIVE_BROKER}"

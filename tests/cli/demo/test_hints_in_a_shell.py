@@ -35,11 +35,11 @@ EXPECTED = [
     Expected(" -w", ("NAMESPACE", "shop        web    ClusterSetIP")),
     Expected("get memberclusters", ("HEARTBEAT", "exportedservice.broker.mcs-controller.io/shop.web")),
     Expected("explain", ("FIELD: conditions", "lastTransitionTime")),
+    Expected(" status ", ("MEMBER  HEARTBEAT", "north", "conflict", "PortConflict (east, west)")),
     Expected(
         "explain", ("shop/web works in north: 4 endpoints of east, west take traffic", "(as it should)")
     ),
     Expected("explain", ("MCS-WHY-10", "west has http 8080/TCP instead")),
-    Expected(" status ", ("MEMBER  HEARTBEAT", "north", "conflict", "PortConflict (east, west)")),
     Expected("describe", ("PortConflict", "Events:", "mcs-controller.io/agent")),
     Expected("delete", ('serviceexport.multicluster.x-k8s.io "cart" deleted',)),
     Expected("get serviceexport cart", ("reason: NoConflicts",), ("reason: PortConflict",)),
