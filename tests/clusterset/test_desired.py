@@ -25,6 +25,7 @@ from mcs_controller.clusterset.services.desired import (
     import_metadata,
     import_spec,
     wants_clusterset_ip,
+    withdrawn_by_conditions,
 )
 from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.clusterset.services.naming import derived_service_name
@@ -223,3 +224,12 @@ def test_an_import_gets_an_ip_with_its_first_endpoint_and_keeps_the_one_that_it_
     assert wants_clusterset_ip(merged(type=kind), slices, ips) is wants
     if not ips:
         assert wants_clusterset_ip(merged(type=kind), slices) is wants
+
+
+def test_the_clusters_whose_endpoints_are_withdrawn_are_read_back_from_the_conditions() -> None:
+    merged = merge([record("east"), record("west-2", 1)])
+    said = import_conditions(merged, import_spec(merged, ("10.96.0.1",)), withdrawn=["west-2", "east"])
+    assert withdrawn_by_conditions(said) == {"east", "west-2"}
+    assert (
+        withdrawn_by_conditions(import_conditions(merged, import_spec(merged, ("10.96.0.1",)))) == frozenset()
+    )

@@ -23,6 +23,7 @@ from mcs_controller.clusterset.membership.limits import (
     has_place,
     over,
     published_bytes,
+    says_not_published,
     sum_up,
 )
 from mcs_controller.clusterset.model import Endpoint
@@ -152,3 +153,11 @@ def test_to_know_the_size_of_what_is_published_costs_less_than_to_send_it() -> N
         return min(once() for _ in range(5))
 
     assert shortest_seconds(published_bytes) < shortest_seconds(to_json)
+
+
+def test_what_says_that_something_is_not_published_is_recognised_for_its_kind_alone() -> None:
+    for number in (1, 7):
+        message = sum_up({(SERVICES, OBJECTS): number}, exported=0, limits=Limits())
+        assert says_not_published(message, SERVICES)
+        assert not says_not_published(message, SLICES)
+    assert not says_not_published(sum_up({}, exported=9999, limits=Limits()), SERVICES)
