@@ -27,9 +27,9 @@ from mcs_controller.install.apply import carry_out, plan
 from mcs_controller.install.kubeconfigs import Server, member_kubeconfig
 from mcs_controller.install.objects import ACCOUNT, ROLE_MEMBER, ROLE_READER, member_objects
 from mcs_controller.install.planning import Step
-from mcs_controller.install.tokens import Token, request_token
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.tokens import Token, request_token
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

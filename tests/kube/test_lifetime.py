@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import load_kubeconfig
 from mcs_controller.kube.connection.credentials import TokenFile
-from mcs_controller.kube.connection.lifetime import Lifetime, lifetime_of
+from mcs_controller.kube.connection.lifetime import Account, Lifetime, account_of, lifetime_of
 from mcs_controller.kube.metrics import KubeMetrics
 from tests.support.kubeconfigs import kubeconfig, write
 
@@ -54,6 +54,29 @@ def test_a_token_says_when_it_was_issued_and_when_it_ends() -> None:
 )
 def test_nothing_is_told_of_a_token_that_says_nothing(said: str) -> None:
     assert lifetime_of(f"Bearer {said}") is None
+
+
+def test_a_token_of_a_service_account_says_whose_it_is() -> None:
+    assert account_of(LASTING) == Account("mcs-member-east", "east")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "opaque",
+        token([1]),
+        token({}),
+        token({"sub": None}),
+        token({"sub": "somebody"}),
+        token({"sub": "somebody:of:here"}),
+        token({"sub": "system:serviceaccount:"}),
+        token({"sub": "system:serviceaccount:alone"}),
+        token({"sub": "system:serviceaccount::member"}),
+    ],
+)
+def test_other_tokens_are_of_no_service_account(said: str) -> None:
+    assert account_of(said) is None
 
 
 def test_nothing_is_told_where_there_is_no_token() -> None:

@@ -1,13 +1,16 @@
-"""From when until when a bearer token is valid, as it says itself (RFC 7519: `iat` and `exp`).
+"""What a bearer token says of itself (RFC 7519): its life (`iat` and `exp`), and whose it is (`sub`).
 
-Nothing is verified: the token is our own, and what it says is only told to operators. Tokens of service
-accounts say it; one that is no JWT, or never ends, says nothing.
+Nothing is verified: the token is our own. What it says is told to operators, and decides when it is renewed.
+Tokens of service accounts say it; one that is no JWT, or never ends, says nothing.
 """
 
 import json
 import math
 from base64 import urlsafe_b64decode
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+_ACCOUNT: Final = "system:serviceaccount:"
 
 
 class Lifetime(NamedTuple):
@@ -17,16 +20,40 @@ class Lifetime(NamedTuple):
     expires: float
 
 
+class Account(NamedTuple):
+    """A ServiceAccount."""
+
+    namespace: str
+    name: str
+
+
 def lifetime_of(authorization: str | None) -> Lifetime | None:
     """What the token of an `Authorization` header says of itself; None if that is nothing."""
-    parts = (authorization or "").removeprefix("Bearer ").split(".")
-    if len(parts) != 3:
-        return None
+    claims = _claims((authorization or "").removeprefix("Bearer "))
     try:
-        claims = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         issued, expires = float(claims["iat"]), float(claims["exp"])
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
     if not (math.isfinite(issued) and issued < expires < math.inf):
         return None
     return Lifetime(issued, expires)
+
+
+def account_of(token: str) -> Account | None:
+    """The ServiceAccount whose token it is; None if it says of none."""
+    subject = str(_claims(token).get("sub"))
+    namespace, _, name = subject.removeprefix(_ACCOUNT).partition(":")
+    if not subject.startswith(_ACCOUNT) or not namespace or not name:
+        return None
+    return Account(namespace, name)
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
