@@ -29,6 +29,7 @@ from mcs_controller.cli.process import freeze_after_sync, instance_name, serving
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
+from mcs_controller.controllers.membership.credential import MountedCredential
 from mcs_controller.controllers.membership.metrics import HeartbeatCollector
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.runtime.context import Context
@@ -70,7 +71,8 @@ async def run(arguments: argparse.Namespace) -> int:
                 found = await cluster_id.find(settings.cluster_id)
                 configure_logging(settings.log_level, settings.log_format, context=_context(found))
                 config = replace(settings.agent, cluster_id=found)
-                await _work(settings, config, local, broker, registry, health)
+                credential = _credential(settings)
+                await _work(settings, config, credential, local, broker, registry, health)
             finally:
                 await broker.close()
         finally:
@@ -90,7 +92,19 @@ def _check(settings: AgentSettings) -> Path | None:
             f"--heartbeat-interval-seconds ({agent.heartbeat_interval_seconds:g}): "
             "six times as much is a good choice"
         )
+    if settings.broker_renew_in is not None and settings.broker_kubeconfig is None:
+        raise UsageError(
+            "--broker-renew-in needs --broker-kubeconfig: the file that is mounted from the Secret"
+        )
     return file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
+
+
+def _credential(settings: AgentSettings) -> MountedCredential | None:
+    """What is renewed; None for nothing."""
+    if settings.broker_renew_in is None or settings.broker_kubeconfig is None:
+        return None
+    file = settings.broker_kubeconfig.expanduser()
+    return MountedCredential(file, settings.broker_context, settings.broker_renew_in)
 
 
 def _context(cluster_id: str | None) -> dict[str, str]:
@@ -101,6 +115,7 @@ def _context(cluster_id: str | None) -> dict[str, str]:
 async def _work(
     settings: AgentSettings,
     config: AgentConfig,
+    credential: MountedCredential | None,
     local: Client,
     broker: Client,
     registry: CollectorRegistry,
@@ -135,7 +150,7 @@ async def _work(
             registry=of_term,
             events=recorder,
         )
-        return make_manager(context, presence=presence, words=settings.controllers)
+        return make_manager(context, presence=presence, words=settings.controllers, credential=credential)
 
     terms = Terms(make_term)
     registry.register(terms)

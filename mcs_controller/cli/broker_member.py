@@ -2,7 +2,8 @@
 
 The credential is a kubeconfig. It is printed because it is the result, or written to a file of its owner's;
 everything else goes to stderr then. A member that a cluster uses gets another one only with `--renew`: it
-could be meant for another cluster.
+could be meant for another cluster. The earlier ones stay valid unless they are revoked: one that was stolen
+can be used to get others, so that it does not help to wait until it ends.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mcs_controller.api.resources import CLUSTER_ROLES, MEMBER_CLUSTERS
+from mcs_controller.api.resources import CLUSTER_ROLES, MEMBER_CLUSTERS, SERVICE_ACCOUNTS
 from mcs_controller.cli.connecting import connect, file_of_broker, settings_of
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.cli.install_settings import CreateMemberSettings
@@ -26,7 +27,7 @@ from mcs_controller.clusterset.model import Member
 from mcs_controller.install.apply import carry_out, plan
 from mcs_controller.install.kubeconfigs import Server, member_kubeconfig
 from mcs_controller.install.objects import ACCOUNT, ROLE_MEMBER, ROLE_READER, member_objects
-from mcs_controller.install.planning import Step
+from mcs_controller.install.planning import Step, replacing
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.tokens import Token, request_token
@@ -49,6 +50,8 @@ async def run(arguments: argparse.Namespace) -> int:
         name = check_cluster_id(arguments.name)
     except InvalidClusterId as error:
         raise UsageError(str(error)) from error
+    if settings.revoke and not settings.renew:
+        raise UsageError("--revoke needs --renew: the member gets another credential for those that end")
     wanted = member_objects(name, settings.pod_cidrs, settings.namespaces)
     if settings.dry_run:
         print(as_manifests([one.body for one in wanted]))
@@ -62,6 +65,8 @@ async def run(arguments: argparse.Namespace) -> int:
         await _check_broker(client, arguments.program)
         _check_meant(name, await _member(client, name), renew=settings.renew)
         steps = await plan(client, wanted)
+        if settings.revoke:
+            steps = [replacing(one) if one.wanted.resource is SERVICE_ACCOUNTS else one for one in steps]
         await carry_out(client, steps)
         token = await request_token(client, member_namespace(name), ACCOUNT, settings.token_hours * 3600)
     finally:
@@ -89,7 +94,15 @@ def _tell(
         print(result_text(settings.output, rows_of(steps)))
         file = shlex.quote(str(settings.output_file))
         say(f"{file}: the credential of {name}")
-    say(f"the credential expires at {token.expires_at}; `broker create-member {name} --renew` makes another")
+    if settings.revoke:
+        say(
+            f"all earlier credentials of {name} have ended: the broker refuses them within seconds, and the "
+            "agent can do nothing there until it has this one"
+        )
+    say(
+        f"the credential expires at {token.expires_at}, unless the agent renews it (--broker-renew-in); "
+        f"`broker create-member {name} --renew` makes another"
+    )
     say(f"next, with the kubeconfig of cluster {name}: {program} join --broker-kubeconfig {file}")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.membership.credential import CredentialRenewal, MountedCredential
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.properties.controller import PropertiesController
 from mcs_controller.controllers.runtime.context import Context
@@ -24,14 +25,20 @@ _log = logging.getLogger(__name__)
 
 
 def make_manager(
-    context: Context, *, presence: Presence | None = None, words: Sequence[str] = (ALL,)
+    context: Context,
+    *,
+    presence: Presence | None = None,
+    words: Sequence[str] = (ALL,),
+    credential: MountedCredential | None = None,
 ) -> Manager:
     """A manager of the controllers that `words` choose, as in `--controllers`.
 
-    `presence` is run by the caller, for longer than the manager.
+    `presence` is run by the caller, for longer than the manager. The token of `credential` is renewed.
     """
     membership = MembershipController(context, presence)
     chosen = [CONTROLLERS[name](context, membership) for name in chosen_names(words)]
+    if credential is not None:
+        chosen.append(CredentialRenewal(context, credential))
     _log.info("controllers: %s", ", ".join(one.name for one in (membership, *chosen)))
     return Manager(context, [membership, *chosen])
 

@@ -130,15 +130,24 @@ class CreateMemberSettings:
     token_hours: Annotated[
         int,
         Option(
-            "how long the credential is valid; the broker's API server may make it shorter",
+            "how long the credential is valid, and each by which the agent renews it; the broker's API "
+            "server may make it shorter",
             parse=count_up_to(87_600),
-            default="8760",
+            default="1008",
         ),
     ]
     renew: Annotated[
         bool,
         Option(
             "make another credential for a member that exists, also if a cluster uses it already",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    revoke: Annotated[
+        bool,
+        Option(
+            "with --renew: end all earlier credentials of the member, by making its ServiceAccount anew",
             parse=switch,
             default="false",
         ),

@@ -12,7 +12,7 @@ from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
-from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.config import AgentConfig, SecretName
 from mcs_controller.dns.config import DEFAULT_ZONE, DnsConfig, zone_name
 from mcs_controller.install.rights import COMPONENTS
 from mcs_controller.observe.listening import ListenAddress
@@ -48,6 +48,14 @@ def import_name(text: str) -> ServiceKey:
 def service_name(text: str) -> ServiceKey:
     """The namespace and name of a Service. Raises ValueError with what would be right."""
     return _service_key(text, "Service")
+
+
+def secret_name(text: str) -> SecretName:
+    """The namespace and name of a Secret. Raises ValueError with what would be right."""
+    namespace, _, name = text.partition("/")
+    if not (is_dns_label(namespace) and is_subdomain(name)):
+        raise ValueError(f"{text!r} is not NAMESPACE/NAME of a Secret")
+    return SecretName(namespace, name)
 
 
 def dns_server(text: str) -> str:
@@ -144,6 +152,15 @@ BrokerKubeconfig = Annotated[
         metavar="FILE",
     ),
 ]
+BrokerRenewIn = Annotated[
+    SecretName | None,
+    Option(
+        "the Secret that --broker-kubeconfig is mounted from, under the file's name: the leader renews the "
+        "token in it when two thirds of its life are over; without it, nothing is renewed",
+        parse=secret_name,
+        metavar="NAMESPACE/NAME",
+    ),
+]
 BrokerContext = Annotated[
     str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
 ]
@@ -158,6 +175,7 @@ class AgentSettings:
     context: Context
     broker_kubeconfig: BrokerKubeconfig
     broker_context: BrokerContext
+    broker_renew_in: BrokerRenewIn
     http: _Http
     agent: Annotated[AgentConfig, Group(AgentConfig)]
     controllers: Annotated[

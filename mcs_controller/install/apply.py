@@ -3,6 +3,7 @@
 Each update names the version that was read. Whoever runs the command again gets the rest done.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 from mcs_controller.install.planning import JsonObject, Step, Wanted, step_for
@@ -27,6 +28,10 @@ async def carry_out(client: Client, steps: Sequence[Step]) -> None:
     """Write what a plan says, in its order. Raises `KubeError`."""
     for step in steps:
         if step.result == "created":
+            await client.create(step.wanted.resource, step.body)
+        elif step.result == "replaced":
+            with contextlib.suppress(NotFound):
+                await client.delete(step.wanted.resource, step.wanted.name, namespace=step.wanted.namespace)
             await client.create(step.wanted.resource, step.body)
         elif step.result == "updated":
             await client.update(step.wanted.resource, step.body)

@@ -14,7 +14,7 @@ from mcs_controller.api.resources import Resource
 from mcs_controller.install.errors import InstallError, NotOurs
 
 JsonObject = dict[str, Any]
-Result = Literal["created", "updated", "unchanged"]
+Result = Literal["created", "updated", "replaced", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,22 @@ def step_for(wanted: Wanted, found: JsonObject | None) -> Step:
     if as_wanted:
         return Step(wanted, "unchanged", found)
     return Step(wanted, "updated", _merged(found, wanted.body))
+
+
+def replacing(step: Step) -> Step:
+    """The step that deletes the object and makes it anew, with another UID, for whoever manages it now.
+
+    Raises `NotOurs`.
+    """
+    if step.result == "created":
+        return step
+    found, wanted = step.body, step.wanted
+    if not is_ours(found) and not is_of_our_chart(found):
+        raise NotOurs(_in_the_way(wanted, found))
+    metadata = {**wanted.body["metadata"], "labels": _labels(found)}
+    if found["metadata"].get("annotations"):
+        metadata["annotations"] = found["metadata"]["annotations"]
+    return Step(wanted, "replaced", {**wanted.body, "metadata": metadata})
 
 
 def _in_the_way(wanted: Wanted, found: JsonObject) -> str:

@@ -32,6 +32,13 @@ def _properties() -> list[JsonObject]:
     ]
 
 
+def _credential() -> list[JsonObject]:
+    return [
+        _role("mcs-agent-credential", "agent-credential", namespace=NAMESPACE),
+        _binding("mcs-agent-credential", to="mcs-agent", namespace=NAMESPACE),
+    ]
+
+
 def _dns() -> list[JsonObject]:
     return [*_account("mcs-dns"), _role("mcs-dns", "dns"), _binding("mcs-dns", to="mcs-dns")]
 
@@ -52,12 +59,14 @@ def _users() -> list[JsonObject]:
 _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "agent": _agent,
     "properties": _properties,
+    "credential": _credential,
     "dns": _dns,
     "broker": _broker,
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
-"""Who has rights: `properties` is a controller of the agent, and `users` are the people of a cluster."""
+"""Who has rights: `properties` and `credential` are controllers of the agent (`credential` runs with
+--broker-renew-in), and `users` are the people of a cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

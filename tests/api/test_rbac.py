@@ -13,6 +13,7 @@ from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP
 from mcs_controller.cli.main import main
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.cluster_dns.editing import BACKUP
+from mcs_controller.install.objects import ACCOUNT, SECRET
 from mcs_controller.install.rights import COMPONENTS, NAMESPACE, rights_of
 from mcs_controller.install.rules import rules_of
 from tests.api.rbac import RULES, Right, granted_by, roles
@@ -24,12 +25,16 @@ JOBS = ("crds", "cluster-dns", "cluster-dns-service")
 """Of the chart mcs-controller: their rights are there only while they run."""
 
 
+EXCEPTIONS = {"cluster-dns": {"configmaps"}, "agent-credential": {"secrets"}}
+"""By role, what no other may touch; each names the objects."""
+
+
 def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
     return {Right(group, resource, verb) for verb in verbs}
 
 
 def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
-    names = ("agent", "agent-lease", "agent-properties", "dns", "viewer", "editor", *JOBS)
+    names = ("agent", "agent-lease", "agent-properties", "agent-credential", "dns", "viewer", "editor", *JOBS)
     assert {(path.parents[2].name, path.stem) for path in RULES} == {
         *(("mcs-broker", name) for name in ("broker-crds", "broker-member", "broker-reader")),
         *(("mcs-controller", name) for name in names),
@@ -38,7 +43,7 @@ def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_no_role_has_a_wildcard_or_a_right_to_secrets_or_to_more_rights(path: Path) -> None:
-    others = ["secrets", "pods", "nodes", *(["configmaps"] if path.stem != "cluster-dns" else [])]
+    others = {"secrets", "configmaps", "pods", "nodes"} - EXCEPTIONS.get(path.stem, set())
     for right in granted_by(path.stem):
         assert "*" not in "".join(right), right
         assert right.resource not in others, right
@@ -131,7 +136,7 @@ def test_what_two_components_share_is_printed_once(capsys: pytest.CaptureFixture
 def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rbac", "--for", "agents"]) == 2
     assert capsys.readouterr().err == (
-        "mcs-controller: --for: 'agents' is not one of: agent, properties, dns, broker, users\n"
+        "mcs-controller: --for: 'agents' is not one of: agent, properties, credential, dns, broker, users\n"
     )
     assert main(["rbac"]) == 2
     assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
@@ -154,6 +159,13 @@ def test_the_agent_has_the_rights_that_a_member_needs() -> None:
 
 def test_the_controller_of_cluster_properties_reads_them_and_nothing_else() -> None:
     assert granted_by("agent-properties") == granted("about.k8s.io", "clusterproperties", READ)
+
+
+def test_the_agent_writes_one_secret_and_reads_none() -> None:
+    (rule,) = rules_of("agent-credential")
+    assert (rule["resources"], rule["resourceNames"], rule["verbs"]) == (["secrets"], [SECRET], ["patch"])
+    (role,) = roles("credential")
+    assert (role["kind"], role["metadata"]["namespace"]) == ("Role", NAMESPACE)
 
 
 def test_the_agent_takes_part_in_elections_in_its_own_namespace_only() -> None:
@@ -183,7 +195,10 @@ def test_a_member_writes_its_exports_and_its_own_status_but_not_its_limits() -> 
         | granted(BROKER_GROUP, "exportedendpointslices", {"get"} | WRITE)
         | granted(BROKER_GROUP, "memberclusters", {"get"})
         | granted(BROKER_GROUP, "memberclusters/status", {"patch"})
+        | granted("", "serviceaccounts/token", {"create"})
     )
+    (token,) = (one for one in rules_of("broker-member") if one["apiGroups"] == [""])
+    assert token["resourceNames"] == [ACCOUNT]
     assert granted_by("broker-reader") == (
         granted(BROKER_GROUP, "exportedservices", {"list", "watch"})
         | granted(BROKER_GROUP, "exportedendpointslices", {"list", "watch"})

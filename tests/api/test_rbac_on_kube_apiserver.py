@@ -318,6 +318,23 @@ async def test_the_agents_leases_and_reads_end_where_its_work_ends(agent: Someon
         assert await agent.lists(resource, "mcs-system") == 403
 
 
+@pytest.mark.requirement("MCS-RBAC-03")
+async def test_the_agent_writes_the_secret_of_its_credential_and_no_other(
+    admin: Someone, agent: Someone, namespace: str
+) -> None:
+    data = {"data": {"kubeconfig": "bmV3"}}
+    for place, name, status in (
+        ("mcs-system", "mcs-broker", 200),
+        ("mcs-system", "another", 403),
+        (namespace, "mcs-broker", 403),
+    ):
+        assert await admin.creates(SECRETS, place, {"metadata": {"name": name}}) == 201
+        assert await agent.patches(SECRETS, place, name, data) == status
+        assert await agent.gets(SECRETS, place, name) == 403
+        assert await agent.deletes(SECRETS, place, name) == 403
+        assert await admin.deletes(SECRETS, place, name) == 200
+
+
 @pytest.mark.requirement("MCS-RBAC-04")
 async def test_the_agent_may_own_slices_by_their_import_where_the_cluster_checks_that(
     agent: Someone, admin: Someone, namespace: str

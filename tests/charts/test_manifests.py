@@ -44,6 +44,7 @@ EVERY_CASE = pytest.mark.parametrize(
     ids=[f"{chart}-{name}" for chart, name, _ in ALL_CASES],
 )
 SETTINGS = {"agent": AgentSettings, "dns": DnsSettings}
+CREDENTIAL = "mcs-agent-credential"
 LABELS = {"app.kubernetes.io/name": "mcs-controller", "app.kubernetes.io/instance": "mcs"}
 
 
@@ -200,6 +201,36 @@ def test_rights_follow_what_runs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "secret"),
+    [
+        ({}, f"{NAMESPACE}/mcs-broker"),
+        (EVERYTHING, f"{NAMESPACE}/east-on-broker"),
+        ({"agent": {"config": {"brokerRenewIn": "elsewhere/on-broker"}}}, "elsewhere/on-broker"),
+        # Who brings another file says himself which Secret it is of, if any.
+        (OPENSHIFT, None),
+        ({"broker": {"renew": False}}, None),
+    ],
+)
+def test_the_agent_renews_its_token_in_the_secret_that_it_may_write(
+    values: JsonObject, secret: str | None
+) -> None:
+    found = render(MEMBER, values)
+    assert environment(found, "agent").get("MCS_BROKER_RENEW_IN") == secret
+    given = {
+        f"{one['metadata']['namespace']}/{name}": rule["verbs"]
+        for one in of_kind(found, "Role", "ClusterRole")
+        for rule in one["rules"]
+        if "secrets" in rule["resources"]
+        for name in rule["resourceNames"]
+    }
+    assert given == ({} if secret is None else {secret: ["patch"]})
+    bound = [one for one in of_kind(found, "RoleBinding") if one["metadata"]["name"] == CREDENTIAL]
+    assert [one["metadata"]["namespace"] for one in bound] == (
+        [] if secret is None else [secret.split("/")[0]]
+    )
+
+
+@pytest.mark.parametrize(
     ("words", "has_them"),
     [
         ([], True),
@@ -263,7 +294,10 @@ def test_by_default_a_pod_runs_with_the_programs_defaults(command: str) -> None:
     parser = argparse.ArgumentParser()
     add_options(parser, SETTINGS[command])
     own = {
-        "agent": {"MCS_BROKER_KUBECONFIG": "/etc/mcs-controller/broker/kubeconfig"},
+        "agent": {
+            "MCS_BROKER_KUBECONFIG": "/etc/mcs-controller/broker/kubeconfig",
+            "MCS_BROKER_RENEW_IN": f"{NAMESPACE}/mcs-broker",
+        },
         "dns": {"MCS_LISTEN": ":1053"},
     }
     wanted: Any = read_options(SETTINGS[command], parser.parse_args([]), own[command])
@@ -279,6 +313,7 @@ def another(option: Option, default: Any) -> Any:
         "http": "127.0.0.1:9999",
         "listen": ["10.0.0.1:5353", "[::1]:5353"],
         "controllers": ["*", "-properties"],
+        "brokerRenewIn": "elsewhere/on-broker",
         "importReservedNamespaces": ["default", "kube-system"],
         "fuseShare": 0.25,
         # As a float this would be 1e+08.

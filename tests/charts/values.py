@@ -82,6 +82,7 @@ EVERYTHING: JsonObject = {
     },
 }
 MINIMAL: JsonObject = {
+    "broker": {"renew": False},
     "crds": {"install": False},
     "rbac": {"users": False},
     "agent": {

@@ -5,13 +5,15 @@
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import Path
 from random import Random
 
 from prometheus_client import CollectorRegistry, Metric
 
 from mcs_controller.cli.agent import Terms
 from mcs_controller.cli.controllers import make_manager
-from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.config import AgentConfig, SecretName
+from mcs_controller.controllers.membership.credential import MountedCredential
 from mcs_controller.controllers.membership.metrics import HeartbeatCollector
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.runtime.context import Context
@@ -69,6 +71,7 @@ def agent_registry() -> CollectorRegistry:
             events=recorder,
         ),
         presence=presence,
+        credential=MountedCredential(Path("kubeconfig"), None, SecretName("mcs-system", "mcs-broker")),
     )
     registry.register(Terms(lambda _: manager))
     return registry

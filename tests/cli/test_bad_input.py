@@ -48,6 +48,11 @@ def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
         (["dns", "--workers", "65"], ["--workers", "'65'", "from 1 to 64"]),
         (["agent", "--workers", "257"], ["--workers", "'257'", "from 1 to 256"]),
         (["agent", "--lease-namespace", "a/b"], ["--lease-namespace: 'a/b'", "name of a namespace"]),
+        (["agent", "--broker-renew-in", "mcs-broker"], ["--broker-renew-in: 'mcs-broker'", "NAMESPACE/NAME"]),
+        (
+            ["agent", "--broker-renew-in", "mcs-system/mcs-broker", "--broker-context", "b"],
+            ["--broker-renew-in needs --broker-kubeconfig"],
+        ),
         (["agent", "--lease-name", "Mine"], ["--lease-name: 'Mine'", "name of a Lease"]),
     ],
 )

@@ -150,9 +150,41 @@ async def test_a_member_in_use_gets_another_credential_only_when_that_is_meant(s
         words = ("create-member", "east", "--renew", "--output-file", file, "--force")
         assert results(await scene.broker(*words)) == ["unchanged"] * 5
         assert scene.contents("broker") == before
-        # Without it none of its tokens is valid any more.
+
+
+async def test_all_earlier_credentials_of_a_member_can_be_revoked(scene: Scene) -> None:
+    async with scene.serving():
+        file = await scene.member()
+        client = scene.api["broker"]
+        words = ("create-member", "east", "--renew", "--revoke", "--output-file", file, "--force")
+        # No token of an account outlives it, nor is good for another one of its name.
+        uids = set()
+        for _ in range(2):
+            account = await client.get(SERVICE_ACCOUNTS, "member", PLACE)
+            uids.add(account["metadata"]["uid"])
+            ended = await scene.broker(*words)
+            assert sorted(results(ended)) == ["replaced", *["unchanged"] * 4]
+            assert "all earlier credentials of east have ended" in ended.stderr
+        account = await client.get(SERVICE_ACCOUNTS, "member", PLACE)
+        assert account["metadata"]["uid"] not in uids
+        assert account["metadata"]["labels"][LABEL_INSTALLED_BY] == INSTALLED_BY
         await client.delete(SERVICE_ACCOUNTS, "member", namespace=PLACE)
         assert sorted(results(await scene.broker(*words))) == ["created", *["unchanged"] * 4]
+
+
+async def test_an_account_that_others_made_is_not_revoked(scene: Scene) -> None:
+    async with scene.serving():
+        file = await scene.member()
+        client = scene.api["broker"]
+        unlabelled = {"metadata": {"labels": {LABEL_INSTALLED_BY: None}}}
+        await client.patch(SERVICE_ACCOUNTS, "member", unlabelled, namespace=PLACE)
+        before = scene.contents("broker")
+        words = ("create-member", "east", "--renew", "--output-file", file, "--force")
+        assert "ServiceAccount mcs-member-east/member was not made by this command" in told(
+            await scene.broker(*words, "--revoke")
+        )
+        assert scene.contents("broker") == before
+        assert results(await scene.broker(*words)) == ["unchanged"] * 5
 
 
 async def test_a_namespace_of_others_is_not_taken_for_a_member(scene: Scene) -> None:
@@ -189,6 +221,7 @@ async def test_a_cluster_that_is_no_broker_is_named_as_such(scene: Scene) -> Non
         (("create-member", "east", "--pod-cidrs", "10.1.0.1/16"), "--pod-cidrs: '10.1.0.1/16' is no network"),
         (("create-member", "east", "--server", "broker"), "--server: the value is no URL of an API server"),
         (("create-member", "east", "--token-hours", "0"), "--token-hours: '0' is not a whole number"),
+        (("create-member", "east", "--revoke"), "--revoke needs --renew"),
         (("create-member", "east"), "--broker-kubeconfig is missing"),
         (("init",), "--broker-kubeconfig is missing"),
         ((), "see mcs-controller broker --help"),

@@ -69,6 +69,23 @@ async def test_our_uid_is_read_once_and_as_long_as_it_cannot_be_nothing_is_writt
         assert east.presence.problem is None
 
 
+async def test_only_a_broker_that_refuses_our_credential_makes_us_ask_for_another_one() -> None:
+    async with east_alone() as east:
+        said: list[str | None] = []
+        at_home = east.world["east"].sim.faults.fail(401, resources=("namespaces",), users=["agent"])
+        await east.step()
+        said.append(east.presence.problem)
+        at_home.lift()
+        await east.step()
+        said.append(east.presence.problem)
+        east.world.broker.faults.fail(401, resources=("memberclusters",), users=["member-east"])
+        await east.step()
+        said.append(east.presence.problem)
+        advice = "`broker create-member east --renew`, and `join` brings it here"
+        assert [text is not None and advice in text for text in said] == [False, False, True]
+        assert said[1] is None
+
+
 async def test_a_member_cluster_that_is_made_anew_is_a_break_each_time_it_is() -> None:
     async with east_alone() as east:
         await east.step()

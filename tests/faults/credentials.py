@@ -17,7 +17,6 @@ from uuid import uuid4
 from tests.faults.fault import Fault
 from tests.faults.storms import front_of, in_use
 from tests.faults.tokens import (
-    TAKEN_FOR_SECONDS,
     remake_account,
     revoke_secret,
     token_for_seconds,
@@ -25,6 +24,7 @@ from tests.faults.tokens import (
 )
 from tests.faults.ways import SERVERS, Server, Way, way_of_agent, write_whole
 from tests.faults.world import World
+from tests.realkube.tokens import TAKEN_FOR_SECONDS
 from tests.support.storms import Certificate
 
 WITHOUT_SECONDS: Final = 10.0

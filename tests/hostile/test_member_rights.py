@@ -201,6 +201,23 @@ def makes_sense(verb: str, served: Served, place: str) -> bool:
     return place != EVERYWHERE or (verb in ("list", "watch") and "/" not in served.name)
 
 
+async def test_a_member_gets_tokens_for_itself_and_for_no_other_account(setting: Setting) -> None:
+    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    path = "/api/v1/namespaces/{}/serviceaccounts/{}/token"
+    for namespace, account, status in (
+        (setting.own, "member", 201),
+        (setting.own, "default", 403),
+        (setting.other, "member", 403),
+        ("kube-system", "default", 403),
+        ("kube-system", "namespace-controller", 403),
+    ):
+        assert (await setting.intruder.sends("POST", path.format(namespace, account), asked))[0] == status
+    # Nor can it make others of its account, or take its end away.
+    for method in ("PUT", "PATCH", "DELETE"):
+        account = f"/api/v1/namespaces/{setting.own}/serviceaccounts/member"
+        assert (await setting.intruder.sends(method, account, {}))[0] == 403
+
+
 def impersonations(setting: Setting) -> Iterator[dict[str, str]]:
     yield {"Impersonate-User": "admin"}
     yield {"Impersonate-User": "system:admin", "Impersonate-Group": "system:masters"}

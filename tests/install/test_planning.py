@@ -10,7 +10,7 @@ import pytest
 from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
 from mcs_controller.install.errors import InstallError, NotOurs
 from mcs_controller.install.objects import broker_objects, join_objects, member_objects
-from mcs_controller.install.planning import Wanted, is_ours, step_for
+from mcs_controller.install.planning import Wanted, is_ours, replacing, step_for
 
 NAMESPACE, ACCOUNT, BINDING, CLUSTER_BINDING, MEMBER = member_objects("east", ["10.1.0.0/16"])
 EVERYTHING = [*broker_objects(), *member_objects("east"), *join_objects("mcs-system", "the kubeconfig")]
@@ -104,3 +104,23 @@ def test_a_member_is_bound_to_both_roles_and_to_nothing_else() -> None:
     roles = [one.body["roleRef"]["name"] for one in (BINDING, CLUSTER_BINDING)]
     assert roles == ["mcs-broker-member", "mcs-broker-reader"]
     assert {one.name for one in broker_objects()} == set(roles)
+
+
+def test_what_is_replaced_stays_with_whoever_manages_it_and_gets_another_uid() -> None:
+    chart = {LABEL_INSTALLED_BY: "Helm", LABEL_CHART: CHART_OF_BROKER}
+    for labels in ({}, chart):
+        found = stored(ACCOUNT, secrets=[{"name": "old"}])
+        found["metadata"]["labels"] |= labels
+        step = replacing(step_for(ACCOUNT, found))
+        assert (step.result, step.body["automountServiceAccountToken"]) == ("replaced", False)
+        assert step.body["metadata"] == {
+            "name": "member",
+            "namespace": "mcs-member-east",
+            "labels": found["metadata"]["labels"],
+            "annotations": {"a": "b"},
+        }
+        assert "secrets" not in step.body
+    missing = step_for(ACCOUNT, None)
+    assert replacing(missing) == missing
+    with pytest.raises(NotOurs, match="ServiceAccount mcs-member-east/member was not made by this command"):
+        replacing(step_for(ACCOUNT, stored(ACCOUNT, ours=False)))

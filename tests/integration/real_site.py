@@ -26,6 +26,9 @@ class RealSite(StorySite):
         self._broker = broker
         self._work_dir = work_dir
         self._dns = dns
+        self.credential: Path | None = None
+        """For the broker, of the agents that are started from now on; with None each gets its own."""
+        self.agent_options: tuple[str, ...] = ()
         self.was_away = False
         """After an API server started, it refuses what it has not read the rights for yet."""
 
@@ -76,6 +79,8 @@ class RealSite(StorySite):
             self._work_dir,
             f"--heartbeat-interval-seconds={HEARTBEAT_SECONDS:g}",
             f"--member-timeout-seconds={MEMBER_TIMEOUT_SECONDS:g}",
+            *self.agent_options,
+            credential=self.credential,
         )
 
     async def take_api_server_away(self) -> None:

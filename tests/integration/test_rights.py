@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -30,9 +31,12 @@ from mcs_controller.kube.errors import NotFound
 from tests.api.rbac import Right, granted_by
 from tests.controllers.test_identity import about_crd, cluster_property
 from tests.integration.conftest import Product, World, real
+from tests.integration.real_site import RealSite
 from tests.integration.sites import EAST, WEST, StorySite
 from tests.realkube.audit import AuditLog
+from tests.realkube.mounting import MountedSecret
 from tests.realkube.plugin import BROKER, MEMBERS
+from tests.realkube.tokens import token_for_seconds
 from tests.support.objects import EXPORTS, IMPORTS
 from tests.support.site import DERIVED_SERVICE
 from tests.support.waiting import eventually
@@ -42,7 +46,10 @@ pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-east:member"
 PORTS_HOLD_SECONDS = 0.5
 GRANTED = {
-    AGENT: granted_by("agent") | granted_by("agent-lease") | granted_by("agent-properties"),
+    AGENT: granted_by("agent")
+    | granted_by("agent-lease")
+    | granted_by("agent-properties")
+    | granted_by("agent-credential"),
     DNS: granted_by("dns"),
     MEMBER: granted_by("broker-reader") | granted_by("broker-member"),
 }
@@ -102,6 +109,22 @@ async def cluster_id_from_property(site: StorySite) -> AsyncIterator[None]:
         await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version)["metadata"]["name"])
 
 
+async def credential_is_due(site: RealSite, product: Product) -> MountedSecret:
+    """The next agent of the site has a token of which most is over, and renews it in a Secret."""
+    folder = product.work_dir / f"mounted-{uuid4().hex[:8]}"
+    folder.mkdir()
+    broker, namespace = product.clusterset[BROKER], f"mcs-member-{site.name}"
+    whole = await broker.service_account_kubeconfig(namespace, "member")
+    old = await token_for_seconds(broker, namespace, "member", 1200, age_seconds=3000)
+    config = json.loads(whole.read_text())
+    config["users"][0]["user"]["token"] = old
+    secret = MountedSecret(site.plane, "mcs-system", "mcs-broker", folder)
+    await secret.create(kubeconfig=json.dumps(config).encode())
+    site.credential = folder / "kubeconfig"
+    site.agent_options = ("--broker-renew-in=mcs-system/mcs-broker",)
+    return secret
+
+
 @contextlib.asynccontextmanager
 async def trouble(world: World, broker: Client) -> AsyncIterator[None]:
     """While the block runs, whoever writes what follows from east's export meets conflicts.
@@ -159,7 +182,13 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         audit = Audit(real_product)
         await audit.unused()
         asked_before = len(audit.asked)
-        async with cluster_id_from_property(world["east"]):
+        east = world["east"]
+        assert isinstance(east, RealSite)
+        mounted = await credential_is_due(east, real_product)
+        stack.push_async_callback(mounted.delete)
+        async with mounted.followed(), cluster_id_from_property(east):
+            before = await mounted.read()
+            assert await eventually(mounted.read, lambda found: found != before)
             for name, backends in (("east", EAST), ("west", WEST)):
                 await world[name].service(world.namespace, "web", *backends)
                 await world[name].export(world.namespace, "web")

@@ -47,7 +47,7 @@ async def planes(tmp_path: Path) -> AsyncIterator[RealClusterset]:
         yield clusterset
 
 
-async def start_agent(east: ControlPlane, credential: Path, folder: Path) -> Component:
+async def start_agent(east: ControlPlane, credential: Path, folder: Path, *options: str) -> Component:
     """With the rights that we ship for it in its own cluster."""
     http = f"127.0.0.1:{free_port()}"
     process = ServerProcess(
@@ -59,6 +59,7 @@ async def start_agent(east: ControlPlane, credential: Path, folder: Path) -> Com
             f"--kubeconfig={await east.service_account_kubeconfig('mcs-system', 'mcs-agent')}",
             f"--broker-kubeconfig={credential}",
             f"--http={http}",
+            *options,
         ],
         folder,
     )
@@ -113,7 +114,9 @@ async def install(east: ControlPlane, in_east: tuple[str, Path]) -> None:
     """The MCS API and the agent's rights."""
     ended = await run("crds", "--apply", "--for=member", *in_east)
     assert ended.exit_code == 0, ended
-    await east.kubectl("apply", "-f", "-", stdin=(await run("rbac", "--for=agent,properties")).stdout)
+    await east.kubectl(
+        "apply", "-f", "-", stdin=(await run("rbac", "--for=agent,properties,credential")).stdout
+    )
     await east.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
 
 

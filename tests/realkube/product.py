@@ -29,7 +29,7 @@ BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
 
 async def install_member(plane: ControlPlane) -> None:
     """The MCS API and the rights of agent and DNS server, in a member cluster."""
-    await _apply(plane, MCS_CRDS, "agent", "properties", "dns")
+    await _apply(plane, MCS_CRDS, "agent", "properties", "credential", "dns")
 
 
 async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
@@ -102,10 +102,19 @@ class Component:
 
 
 async def start_agent(
-    plane: ControlPlane, broker: ControlPlane, work_dir: Path, *options: str, around: Sequence[str] = ()
+    plane: ControlPlane,
+    broker: ControlPlane,
+    work_dir: Path,
+    *options: str,
+    around: Sequence[str] = (),
+    credential: Path | None = None,
 ) -> Component:
-    """The agent of the member cluster `plane`, named as it is; `around` are words before the command."""
-    namespace = f"mcs-member-{plane.name}"
+    """The agent of the member cluster `plane`, named as it is; `around` are words before the command.
+
+    Without a `credential` for the broker it gets one that is good for an hour.
+    """
+    if credential is None:
+        credential = await broker.service_account_kubeconfig(f"mcs-member-{plane.name}", "member")
     http = f"127.0.0.1:{free_port()}"
     process = ServerProcess(
         f"agent-{plane.name}",
@@ -116,7 +125,7 @@ async def start_agent(
                 "agent",
                 f"--cluster-id={plane.name}",
                 f"--kubeconfig={await plane.service_account_kubeconfig('mcs-system', 'mcs-agent')}",
-                f"--broker-kubeconfig={await broker.service_account_kubeconfig(namespace, 'member')}",
+                f"--broker-kubeconfig={credential}",
                 f"--http={http}",
                 *options,
             ]

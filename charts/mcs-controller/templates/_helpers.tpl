@@ -110,6 +110,17 @@ readinessProbe:
 {{- .Values.agent.config.leaseNamespace | default .Release.Namespace -}}
 {{- end }}
 
+{{/* The Secret in which the agent renews its token for the broker, as --broker-renew-in has it; or nothing. */}}
+{{- define "mcs.renew-in" -}}
+{{- with .Values.agent.config -}}
+{{- if .brokerRenewIn -}}
+{{ .brokerRenewIn }}
+{{- else if and $.Values.broker.renew (not .brokerKubeconfig) -}}
+{{ $.Release.Namespace }}/{{ $.Values.broker.secretName }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Whether the agent runs the controller `properties`, as --controllers has it: "true" or nothing. */}}
 {{- define "mcs.properties" -}}
 {{- $chosen := false }}

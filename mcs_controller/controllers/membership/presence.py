@@ -38,6 +38,7 @@ from mcs_controller.kube.errors import (
     NotLeading,
     ServerError,
     TooManyRequests,
+    Unauthorized,
 )
 from mcs_controller.kube.store import is_older
 
@@ -156,7 +157,7 @@ class Presence:
                 "the broker's administrator must create it"
             )
         except (KubeError, MalformedObject) as error:
-            self._report(f"cannot renew the membership: {error}")
+            self._report(f"cannot renew the membership: {self._advice(error)}{error}")
         else:
             if not self.verified:
                 _log.info("joined the clusterset as member %s", self._config.cluster_id)
@@ -276,10 +277,31 @@ class Presence:
             return now
         return rfc3339_micro(_next(moment))
 
+    def _advice(self, error: Exception) -> str:
+        """What to do where an error's own text does not say it: the broker refuses our credential."""
+        # Before the UID is known, it may be the cluster's own API server that refuses us.
+        if not (isinstance(error, Unauthorized) and self.uid):
+            return ""
+        lifetime = self._broker.credential_lifetime
+        ended = lifetime is not None and lifetime.expires <= self._clock.now().timestamp()
+        why = "has ended" if ended else "may have ended or been revoked"
+        return (
+            f"the broker does not accept this cluster's credential, which {why}; "
+            f"{another_credential(self._config.cluster_id)}: "
+        )
+
     def _report(self, problem: str) -> None:
         if problem != self.problem:
             _log.warning("%s", problem)
             self.problem = problem
+
+
+def another_credential(cluster_id: str) -> str:
+    """How a cluster gets another credential for the broker."""
+    return (
+        f"the broker's administrator makes another one with `broker create-member {cluster_id} --renew`, and "
+        "`join` brings it here"
+    )
 
 
 async def _insist(ask: Callable[[], Awaitable[T]]) -> T:

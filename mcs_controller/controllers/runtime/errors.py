@@ -1,6 +1,7 @@
 """The errors of this room.
 
 ControllerError
+├── NotRenewed              the token for the broker could not be renewed (membership/errors.py)
 └── FatalError              the process must end: going on could harm another cluster
     └── ClusterIdTaken      another cluster uses our cluster id (membership/errors.py)
 """
