@@ -142,6 +142,17 @@ async def test_when_it_goes_again_or_is_withdrawn_again_nothing_is_kept() -> Non
     assert (exporters(world), world.kept()) == ([], {})
 
 
+async def test_withdrawn_again_it_counts_no_more_when_its_time_is_over() -> None:
+    world = withdrawn()
+    world.record(version=3, changed_at_seconds=1.0)
+    world.record(version=4, changed_at_seconds=2.0)
+    world.news()
+    world.record(changed_at_seconds=7.0, withdrawn=True)
+    await asyncio.sleep(2 * DOUBTED_SECONDS)
+    assert world.news() == []
+    assert world.retained.accounted("east", WEB)
+
+
 async def test_while_it_is_there_the_absence_of_the_export_is_proven() -> None:
     world = withdrawn()
     world.record(version=3, changed_at_seconds=1.0)
@@ -157,6 +168,25 @@ async def test_a_member_that_was_removed_is_forgotten() -> None:
     world.members["east"] = east
     world.record(version=3, changed_at_seconds=1.0)
     assert exporters(world) == ["east"]
+
+
+@pytest.mark.parametrize("how", ["believed", "written later"])
+async def test_whose_withdrawal_is_forgotten_is_doubted_no_more_whatever_comes_back(how: str) -> None:
+    memory = Withdrawn(lambda key: None)
+
+    def entry(at_seconds: float) -> Entry[ExportRecord]:
+        value = record("east", changed_at_seconds=at_seconds)
+        return Entry("mcs-member-east", "shop.web", "uid", "1", value)
+
+    memory.remember(entry(5.0))
+    assert memory.is_back(entry(4.0))
+    assert memory.doubts("east", WEB)
+    if how == "believed":
+        memory.believe(entry(4.0))
+    else:
+        assert not memory.is_back(entry(6.0))
+    assert not memory.doubts("east", WEB)
+    assert not memory.is_back(entry(4.0))
 
 
 async def test_the_latest_withdrawals_of_each_member_are_remembered() -> None:
