@@ -120,3 +120,13 @@ class Broker:
             await asyncio.sleep(random.choice((5.0, 70.0)))
             self._story.note(f"{name} is admitted")
             await self._world.clusterset.admit(name, with_namespace=False)
+
+    async def remove_all(self, random: Random) -> None:
+        """A slip of the administrator: every MemberCluster is deleted. They are admitted again."""
+        async with self.in_use:
+            self._story.struck.add("")
+            self._story.note("all MemberClusters are deleted")
+            for name in random.sample(self._world.names, len(self._world.names)):
+                await self._world.broker_api.delete(MEMBER_CLUSTERS, name, namespace=f"mcs-member-{name}")
+            await asyncio.sleep(random.choice((15.0, 30.0)))
+            await self._admit_all(random, with_namespace=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 PART_SECONDS = 90.0
@@ -69,14 +69,44 @@ DRILLS = (
     *("lost_while_down", "lost_and_refused", "restored_while_away"),
     *("dns_alone", "start_half_blind"),
 )
+MORE_DRILLS = ("back_unnoticed", "first_list_lacks")
+"""These came later. Whether a story has one is drawn apart, so that all others stay as they were."""
+MORE_SHARE = 0.08
+LEADERS_DRILL = "stop_leader"
+LEADERS_SHARE = 0.03
+"""In stories of their own: each cluster has two replicas, and one is stopped now and then."""
+CALM_DRILL = "export_unread"
+LATE_SLIP = "remove_all"
+LATE_SHARE = 0.02
+LATE_SECONDS = 660.0
+"""In stories of their own: agents that have listened for ten minutes know who is no member."""
 FUSE_DRILL = "mass_unexport"
+ALL_DRILLS = (*DRILLS, *MORE_DRILLS, CALM_DRILL, LEADERS_DRILL, FUSE_DRILL)
 WITH_FUSE_SHARE = 0.06
 CALM = ("restart", "restart_zone", "cut", "compact", "clock", "change", "ports")
 """What happens in stories of the fuse, in which nothing else may be lost."""
+LONG_CALM = ("restart_zone", "change", "ports", "unexport", "deploy")
+"""What happens in ten minutes in which no agent is restarted."""
 
 
 def plan(seed: int) -> Plan:
     """The story of a seed."""
+    apart = Random(f"{seed} apart")
+    draw = apart.random()
+    if draw < LATE_SHARE:
+        return _late(seed, apart)
+    if draw < LATE_SHARE + LEADERS_SHARE:
+        return _of_leaders(seed, apart)
+    told = _plan(seed)
+    if draw > 1.0 - MORE_SHARE and told.layout.fuse_share == 1.0:
+        at_seconds = round(apart.uniform(0, PART_SECONDS), 3)
+        more = Event(apart.randrange(PARTS), at_seconds, apart.choice(MORE_DRILLS), apart.getrandbits(32))
+        events = sorted((*told.events, more), key=lambda one: (one.part, one.at_seconds))
+        return replace(told, events=tuple(events))
+    return told
+
+
+def _plan(seed: int) -> Plan:
     random = Random(f"{seed} plan")
     if random.random() < WITH_FUSE_SHARE:
         return _with_fuse(seed, random)
@@ -95,6 +125,24 @@ def plan(seed: int) -> Plan:
         acts += [random.choice(DRILLS)] * (random.random() < 0.4)
         timed = sorted((random.uniform(0, PART_SECONDS), act) for act in acts)
         events += [Event(part, round(at, 3), act, random.getrandbits(32)) for at, act in timed]
+    return Plan(seed, layout, tuple(events))
+
+
+def _late(seed: int, random: Random) -> Plan:
+    timed = [(random.uniform(0, LATE_SECONDS), random.choice(LONG_CALM)) for _ in range(8)]
+    timed += [(random.uniform(30.0, LATE_SECONDS - 30.0), CALM_DRILL)]
+    timed += [(LATE_SECONDS + random.uniform(0, PART_SECONDS), LATE_SLIP)]
+    events = tuple(Event(0, round(at, 3), act, random.getrandbits(32)) for at, act in sorted(timed))
+    return Plan(seed, Layout(NAMES[:3], {}), events, parts=1)
+
+
+def _of_leaders(seed: int, random: Random) -> Plan:
+    layout = Layout(NAMES[:3], dict.fromkeys(NAMES[:3], 2))
+    events: list[Event] = []
+    for part in range(PARTS):
+        timed = [(random.uniform(20, PART_SECONDS), LEADERS_DRILL)]
+        timed += [(random.uniform(0, PART_SECONDS), random.choice(USERS)) for _ in range(4)]
+        events += [Event(part, round(at, 3), act, random.getrandbits(32)) for at, act in sorted(timed)]
     return Plan(seed, layout, tuple(events))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Callable
 from random import Random
 
@@ -21,6 +22,7 @@ from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.kube.tasks import Tasks
 from tests.simulation.wire import Wire
 from tests.support.agents import Told, no_time
+from tests.support.virtual_loop import PROCESS, virtual_loop
 
 LEASE_NAMESPACE, LEASE_NAME = "kube-system", "mcs-controller-agent"
 
@@ -67,7 +69,9 @@ class Agent:
             leaders_broker=self._leaders_broker,
         )
         self._manager: Manager | None = None
-        self._task = asyncio.create_task(self._run(), name=wire.agent)
+        own = contextvars.copy_context()
+        own.run(PROCESS.set, self.name)
+        self._task = asyncio.create_task(self._run(), name=wire.agent, context=own)
 
     @property
     def works(self) -> bool:
@@ -83,10 +87,15 @@ class Agent:
             return ""
         return "cancelled" if self._task.cancelled() else repr(self._task.exception() or "returned")
 
+    def resume(self) -> None:
+        """It goes on if it was stopped."""
+        virtual_loop().resume_process(self.name)
+
     async def kill(self) -> None:
         """End it as kill -9 does."""
         self.wire.dead = True
         self.wire.moving.set()
+        self.resume()
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError, BaseExceptionGroup):
             await self._task

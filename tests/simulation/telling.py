@@ -83,8 +83,8 @@ class Telling:
             (self._servers, acts.SERVERS),
             (Meddlers(story), acts.MEDDLERS),
             (self._members, acts.MEMBERS),
-            (self._broker, (*acts.DISASTERS, acts.RAREST)),
-            (Drills(story, self._broker), (*acts.DRILLS, acts.FUSE_DRILL)),
+            (self._broker, (*acts.DISASTERS, acts.RAREST, acts.LATE_SLIP)),
+            (Drills(story, self._broker), acts.ALL_DRILLS),
         )
         self._acts = {name: cast(Act, getattr(who, name)) for who, names in actors for name in names}
         self._heartbeats: dict[str, tuple[str, float]] = {}

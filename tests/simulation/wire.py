@@ -1,4 +1,4 @@
-"""The network between one agent and its two API servers: cut, held back, late, repeated.
+"""The network between one agent and its two API servers: cut, held back, late, repeated, not all of a list.
 
 What is on its way when the caller gives up, or dies, is still carried out: only the answer is lost. The tasks
 that carry such requests belong to the `Network` and not to the caller.
@@ -7,13 +7,20 @@ that carry such requests belong to the `Network` and not to the caller.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json, to_json
+
 from mcs_controller.kube.connection.transport import LineStream, Request, Response, Transport
 from mcs_controller.kube.errors import Timeout, TransportError, Unreachable
+from tests.support.virtual_loop import PROCESS, virtual_loop
+
+NOT_WORK = ("/leases", "/memberclusters", "/events")
+"""What replicas write that do not lead, too."""
 
 IN_TRANSIT_SECONDS = 60.0
 """What is late is carried out with this deadline, whatever the caller's was."""
@@ -37,7 +44,9 @@ class Network:
 
     def carry(self, errand: Coroutine[Any, Any, Response]) -> asyncio.Task[Response]:
         """Goes on when the caller does not."""
-        task = asyncio.create_task(errand)
+        nobodys = contextvars.copy_context()
+        nobodys.run(PROCESS.set, "")
+        task = asyncio.create_task(errand, context=nobodys)
         self._in_transit.add(task)
         task.add_done_callback(self._arrived)
         return task
@@ -61,6 +70,8 @@ class Network:
 class Wire:
     """How one replica's requests fare. `late_share` of its writes arrive up to `late_seconds` after they
     were sent, `repeated_share` of them arrive twice; nothing comes in or goes out unless it is `moving`.
+    `left_out` are names, by kind, that the next list with them lacks. `stopped` says that the process was
+    stopped before a write.
     """
 
     agent: str
@@ -72,6 +83,10 @@ class Wire:
     late_seconds: float = 0.0
     repeated_share: float = 0.0
     moving: asyncio.Event = field(default_factory=asyncio.Event)
+    left_out: dict[str, set[str]] = field(default_factory=dict)
+    writes_to_go: int | None = None
+    """Of its work, until the process is stopped before one; None: it is not."""
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.moving.set()
@@ -83,6 +98,30 @@ class Wire:
     def check(self) -> None:
         if self.dead:
             raise Unreachable("this process is dead")
+
+    async def perhaps_stop(self, request: Request) -> None:
+        """Stop the process here if it is to be: it goes on when somebody resumes it."""
+        if self.writes_to_go is None or request.method == "GET":
+            return
+        if any(kind in request.path for kind in NOT_WORK):
+            return
+        self.writes_to_go -= 1
+        if self.writes_to_go < 0:
+            self.writes_to_go = None
+            virtual_loop().stop_process(self.agent)
+            self.stopped.set()
+            await asyncio.sleep(0)
+
+    def without_left_out(self, request: Request, response: Response) -> Response:
+        """What a list says that lacks what it is to leave out."""
+        names = self.left_out.get(request.path.rpartition("/")[2])
+        if not names or request.method != "GET" or response.status != 200:
+            return response
+        listed = from_json(response.body)
+        lacks = {one["metadata"]["name"] for one in listed["items"]} & names
+        names -= lacks
+        listed["items"] = [one for one in listed["items"] if one["metadata"]["name"] not in lacks]
+        return replace(response, body=to_json(listed))
 
     def late_by_seconds(self, request: Request) -> float | None:
         """None for a request that arrives at once."""
@@ -106,6 +145,7 @@ class _WiredTransport:
         try:
             async with asyncio.timeout(timeout_seconds):
                 await wire.moving.wait()
+                await wire.perhaps_stop(request)
                 response = await self._send(request, timeout_seconds)
         except TimeoutError as error:
             raise Timeout(f"no answer within {timeout_seconds} s") from error
@@ -113,7 +153,7 @@ class _WiredTransport:
             self._carry(request, wire.random.uniform(0.0, 5.0))
         # The write has been done, but the dead do not hear of it.
         wire.check()
-        return response
+        return wire.without_left_out(request, response) if wire.left_out else response
 
     async def stream(
         self, request: Request, *, timeout_seconds: float, inactivity_seconds: float

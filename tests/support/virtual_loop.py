@@ -3,6 +3,9 @@
 looptime does the same and can also wait for sockets; in a simulation without any that costs a sixth of all.
 What asyncio's own loop does in each turn to watch sockets, threads and slow callbacks is left out here, which
 is another tenth. Callbacks and timers run in the order of asyncio's loop, those of the same moment too.
+
+One loop runs many simulated processes. What belongs to one of them (`PROCESS`, which tasks inherit) can be
+stopped, as SIGSTOP does: its time goes on, and nothing of it runs.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
+
+PROCESS: contextvars.ContextVar[str] = contextvars.ContextVar("process", default="")
+"""The simulated process that a task or a callback belongs to, "" for none."""
 
 MANY_TIMERS = 100
 MOST_CANCELLED_SHARE = 0.5
@@ -82,7 +88,7 @@ class _Due(float):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Begins at 0 seconds."""
 
-    _ready: deque[asyncio.Handle]
+    _ready: deque[_Handle | _Timer]
     _stopping: bool
     _timer_cancelled_count: int
 
@@ -90,6 +96,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_NoInput())
         self._now_seconds = 0.0
         self._timers: list[_Due] = []
+        # By process, what it had to do since it was stopped.
+        self._stopped: dict[str, list[_Handle | _Timer]] = {}
+
+    def stop_process(self, name: str) -> None:
+        """Run nothing of this process, from its next callback on."""
+        self._stopped.setdefault(name, [])
+
+    def resume_process(self, name: str) -> None:
+        """Let it go on where it was, with all that became due meanwhile; nothing if it was not stopped."""
+        self._ready.extend(self._stopped.pop(name, ()))
 
     def time(self) -> float:
         return self._now_seconds
@@ -140,8 +156,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             ready.append(timer)
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+            if handle._cancelled:
+                continue
+            if self._stopped:
+                waiting = self._stopped.get(handle._context.get(PROCESS, ""))
+                if waiting is not None:
+                    waiting.append(handle)
+                    continue
+            handle._run()
 
     def _drop_cancelled(self) -> None:
         timers = self._timers
@@ -156,6 +178,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         while timers and timers[0].timer._cancelled:
             heapq.heappop(timers).timer._scheduled = False
             self._timer_cancelled_count -= 1
+
+
+def virtual_loop() -> VirtualLoop:
+    """The loop that runs. Raises TypeError if it is another one."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualLoop):
+        raise TypeError(f"{loop!r} cannot stop processes")
+    return loop
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:

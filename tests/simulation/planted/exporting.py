@@ -39,7 +39,7 @@ BUGS = {
         Patch(OwnMirror, "remove_slice", _stale_slices_stay),
     ),
     "history-never-breaks": bug(
-        "own objects that vanish from the broker are not noticed",
+        "own objects that vanish from the broker, or go back, are not noticed",
         Patch(OwnMirror, "_changed", always(None)),
     ),
 }

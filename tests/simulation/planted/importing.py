@@ -84,7 +84,7 @@ BUGS = {
         Patch(settled.ImportGround, "is_same", always(True)),
     ),
     "own-slices-before-they-are-read": bug(
-        "after a start, slices of an own export that was not read yet are taken for gone",
+        "an own export that was not read yet is taken for none",
         Patch(local.LocalStores, "unread", always(False)),
     ),
     "forget-namespaces": bug(

@@ -32,6 +32,13 @@ def _every_statement_counts(original: Any) -> Any:
     return hear
 
 
+def _only_with_ours(original: Any) -> Any:
+    def see_departures(self: Any, listed: Any, now_seconds: float) -> Any:
+        return self._config.cluster_id in listed and original(self, listed, now_seconds)
+
+    return see_departures
+
+
 def _goes_on(original: Any) -> Any:
     def watch_failed(self: Any, error: KubeError) -> Any:
         listed = self.current()
@@ -89,6 +96,11 @@ BUGS = {
         "a member whose MemberCluster is missing counts as removed at once",
         Patch(departure, "SEEN_SECONDS", instead(0.0)),
         Patch(departure, "UNSEEN_SECONDS", instead(0.0)),
+    ),
+    "count-lists-without-ourselves": bug(
+        "all MemberClusters deleted at once are all members removed, for an agent that has listened for ten "
+        "minutes",
+        Patch(members.Membership, "_see_departures", _only_with_ours),
     ),
     "resume-in-another-history": bug(
         "a watch of the broker that broke goes on from its version, without a list",

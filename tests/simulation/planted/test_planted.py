@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from mcs_controller.kube.store import Store
-from tests.simulation.plan import DRILLS, FUSE_DRILL, Event, Layout, Plan
+from tests.simulation.plan import (
+    ALL_DRILLS,
+    FUSE_DRILL,
+    LATE_SECONDS,
+    LATE_SLIP,
+    LEADERS_DRILL,
+    Event,
+    Layout,
+    Plan,
+)
 from tests.simulation.planted.bugs import BUGS
 from tests.simulation.planted.patching import Patch, always, planted
 from tests.simulation.telling import tell
@@ -16,10 +25,15 @@ SMALL = Layout(("east", "west", "north"), {})
 
 
 def story(*acts: str) -> Plan:
-    """A drill begins when all members have stated what they export."""
-    began_seconds = 40.0 if set(acts) & {*DRILLS, FUSE_DRILL} else 5.0
-    events = [Event(0, began_seconds + 10.0 * number, act, number) for number, act in enumerate(acts)]
+    """A drill begins when all members have stated what they export; a leader is stopped for 40 s at most."""
+    began_seconds = 40.0 if set(acts) & {*ALL_DRILLS} else LATE_SECONDS if LATE_SLIP in acts else 5.0
+    apart_seconds = 60.0 if LEADERS_DRILL in acts else 10.0
+    events = [
+        Event(0, began_seconds + apart_seconds * number, act, number) for number, act in enumerate(acts)
+    ]
     layout = replace(SMALL, fuse_share=0.5) if FUSE_DRILL in acts else SMALL
+    if LEADERS_DRILL in acts:
+        layout = replace(SMALL, replicas=dict.fromkeys(SMALL.clusters, 2))
     return Plan(1, layout, tuple(events), parts=1)
 
 
@@ -39,6 +53,12 @@ def story(*acts: str) -> Plan:
         ("dead-members-export-nothing", ("be_away",), "I-IMPORT"),
         ("skip-the-fuse", ("mass_unexport",), "I-FUSE"),
         ("forget-namespaces", ("remake_namespace",), "I-QUIET-EXACT"),
+        ("leave-slices", ("empty", "empty", "empty"), "I-LEFTOVER"),
+        ("own-slices-before-they-are-read", ("export_unread",), "I-IMPORT"),
+        ("first-list-is-proof", ("first_list_lacks",), "I-ENDPOINTS"),
+        ("history-never-breaks", ("back_unnoticed",), "I-ENDPOINTS"),
+        ("count-lists-without-ourselves", ("remove_all",), "I-ENDPOINTS"),
+        ("write-after-the-lease", ("stop_leader", "stop_leader", "stop_leader"), "I-FENCE"),
     ],
 )
 def test_a_planted_bug_is_found_and_the_same_story_is_right_without_it(
