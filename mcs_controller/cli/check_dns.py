@@ -82,8 +82,14 @@ async def _answers(
 
 
 async def _silent(server: Address, zone: str, random: Random, *, tcp: bool) -> Silent | None:
-    answer = await _asked(server, f"dns-version.{zone}", "TXT", random, tcp=tcp)
-    return answer if isinstance(answer, Silent) else None
+    """Why the server is not asked more: it gives no answer, or somebody else answers at its address."""
+    name = f"dns-version.{zone}"
+    answer = await _asked(server, name, "TXT", random, tcp=tcp)
+    if isinstance(answer, Silent):
+        return answer
+    if not answer.data("TXT"):
+        return Silent(f"it does not answer for the zone: {name} is {answer.rcode}")
+    return None
 
 
 async def _asked(

@@ -5,7 +5,7 @@ from typing import Final
 
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.install.checks.facts import Credential, Facts
-from mcs_controller.install.checks.model import Check, Notes, Outcome, Unknown
+from mcs_controller.install.checks.model import Check, Notes, Outcome
 from mcs_controller.install.members import age_text
 from mcs_controller.kube.clock import rfc3339
 
@@ -20,7 +20,7 @@ def judge_reached(facts: Facts) -> Outcome:
     where = "the broker that was named"
     if isinstance(credential, Credential):
         where = f"{cut(credential.server, 80)}, with the credential in {credential.source}"
-    if notes.unknown(reached) or isinstance(reached, Unknown):
+    if not notes.knows(reached):
         return notes.outcome()
     name = facts.cluster_id or "NAME"
     renew = (
@@ -64,9 +64,9 @@ def judge_lifetime(facts: Facts) -> Outcome:
     notes = Notes()
     credential = facts.broker.credential
     if credential is None:
-        notes.unknown(Unknown("there is no credential that can be used: see MCS-CHK-05"))
+        notes.unseen("there is no credential that can be used: see MCS-CHK-05")
         return notes.outcome()
-    if notes.unknown(credential) or isinstance(credential, Unknown):
+    if not notes.knows(credential):
         return notes.outcome()
     lifetime = credential.lifetime
     if lifetime is None:

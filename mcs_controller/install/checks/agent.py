@@ -7,7 +7,7 @@ from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.held import held_of
 from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.install.checks.facts import Facts, Lease
-from mcs_controller.install.checks.model import Check, Notes, Outcome, Unknown, counted, some
+from mcs_controller.install.checks.model import Check, Notes, Outcome, counted, some
 from mcs_controller.install.members import age_text
 
 
@@ -20,7 +20,7 @@ def judge_leader(facts: Facts) -> Outcome:
         f"`kubectl -n {config.namespace} get pods` and `kubectl -n {config.namespace} logs "
         "deploy/mcs-agent` say why. If the agent runs in another namespace, name it with --namespace."
     )
-    if notes.unknown(lease) or isinstance(lease, Unknown):
+    if not notes.knows(lease):
         return notes.outcome()
     if lease is None:
         notes.failed(f"there is no {name}: no agent has led here", look)
@@ -42,7 +42,7 @@ def judge_held(facts: Facts) -> Outcome:
     """What the fuse holds, or what is kept although it vanished from the broker."""
     notes = Notes()
     imports = facts.cluster.imports
-    if notes.unknown(imports) or isinstance(imports, Unknown):
+    if not notes.knows(imports):
         return notes.outcome()
     held = [one for each in imports if (one := held_of(each)) is not None]
     todo = (

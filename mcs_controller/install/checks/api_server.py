@@ -47,7 +47,7 @@ def judge_mcs_kinds(facts: Facts) -> Outcome:
     """The two definitions of the Multicluster Services API."""
     notes = Notes()
     cluster, apply = facts.cluster, f"Run `{facts.config.program} crds --apply --for member`."
-    if not notes.unknown(cluster.served) and not isinstance(cluster.served, Unknown):
+    if notes.knows(cluster.served):
         spoken = [version for version in MCS_VERSIONS if version in cluster.served]
         if not spoken:
             notes.failed(f"the API server serves neither {' nor '.join(MCS_VERSIONS)} of the MCS API", apply)
@@ -55,7 +55,7 @@ def judge_mcs_kinds(facts: Facts) -> Outcome:
             notes.warning(f"the API server serves {spoken[0]} only, not {MCS_VERSIONS[0]}", apply)
         else:
             notes.ok(f"served: {', '.join(spoken)}")
-    if not notes.unknown(cluster.crds) and not isinstance(cluster.crds, Unknown):
+    if notes.knows(cluster.crds):
         _judge_definitions(notes, cluster.crds, MCS_CRDS, MCS_VERSIONS[0], apply)
     return notes.outcome()
 
@@ -68,7 +68,7 @@ def judge_broker_kinds(facts: Facts) -> Outcome:
     apply = (
         f"The broker's administrator runs `{program} crds --apply --for broker`, or `{program} broker init`."
     )
-    if not notes.unknown(broker.kinds) and not isinstance(broker.kinds, Unknown):
+    if notes.knows(broker.kinds):
         lacking = [kind.plural for kind in KINDS if kind.plural not in broker.kinds]
         if lacking:
             notes.failed(f"the broker does not serve {', '.join(lacking)}", apply)

@@ -41,11 +41,11 @@ def judge_stub(facts: Facts) -> Outcome:
     notes = Notes()
     config, found = facts.config, facts.cluster.config_maps
     addresses = service_addresses(facts.cluster.dns_service)
-    if notes.unknown(found) or isinstance(found, Unknown):
+    if not notes.knows(found):
         return notes.outcome()
     if not addresses and not notes.unknown(facts.cluster.dns_service):
         service = config.dns_service
-        notes.unknown(Unknown(f"Service {service} has no cluster IP to compare with: see MCS-CHK-18"))
+        notes.unseen(f"Service {service} has no cluster IP to compare with: see MCS-CHK-18")
     if not addresses:
         return notes.outcome()
     service = config.dns_service
@@ -59,12 +59,10 @@ def judge_stub(facts: Facts) -> Outcome:
         known_maps.pop(KUBE_DNS, None)
     checked = [_judge_map(notes, name, maps, stub, todo) for name, maps in known_maps.items()]
     if not any(checked):
-        notes.unknown(
-            Unknown(
-                f"namespace {config.dns_namespace} has no ConfigMap of a cluster DNS that is known "
-                f"({', '.join(NAMES)}): look yourself whether it forwards {config.zone} to "
-                f"{', '.join(addresses)}"
-            )
+        notes.unseen(
+            f"namespace {config.dns_namespace} has no ConfigMap of a cluster DNS that is known "
+            f"({', '.join(NAMES)}): look yourself whether it forwards {config.zone} to "
+            f"{', '.join(addresses)}"
         )
     return notes.outcome()
 
@@ -138,7 +136,7 @@ def judge_service(facts: Facts) -> Outcome:
     """Whether the Service of our DNS servers has UDP and TCP 53, and servers that are ready."""
     notes = Notes()
     config, service = facts.config, facts.cluster.dns_service
-    if notes.unknown(service) or isinstance(service, Unknown):
+    if not notes.knows(service):
         return notes.outcome()
     if service is None:
         notes.failed(
@@ -154,7 +152,7 @@ def judge_service(facts: Facts) -> Outcome:
                 "Add it: resolvers ask over UDP, and over TCP for large answers (docs/dns.md).",
             )
     slices = facts.cluster.dns_slices
-    if notes.unknown(slices) or isinstance(slices, Unknown):
+    if not notes.knows(slices):
         return notes.outcome()
     for protocol in _PROTOCOLS:
         ready = _ready_endpoints(slices, protocol)
@@ -194,7 +192,8 @@ def _judge_answers(facts: Facts, protocol: str) -> Outcome:
     notes = Notes()
     dns, config = facts.dns, facts.config
     answers, other = (dns.udp, dns.tcp) if protocol == "UDP" else (dns.tcp, dns.udp)
-    if notes.unknown(answers) or isinstance(answers, Unknown):
+    if isinstance(answers, Unknown):
+        notes.unknown(answers)
         return notes.outcome()
     if isinstance(answers, Silent):
         told = f"{dns.server} over {protocol}: {cut(answers.told, 160)}"
@@ -204,9 +203,7 @@ def _judge_answers(facts: Facts, protocol: str) -> Outcome:
                 f"Look at firewalls and NetworkPolicies for {protocol}, and at the DNS servers' log.",
             )
         else:
-            notes.unknown(
-                Unknown(f"{told}. Cluster IPs are mostly not reached from outside. {_inside(facts)}")
-            )
+            notes.unseen(f"{told}. Cluster IPs are mostly not reached from outside. {_inside(facts)}")
         return notes.outcome()
     earlier = _earlier(facts, protocol)
     lasting = {key: text for key, text in answers.differences.items() if earlier is None or key in earlier}
@@ -237,16 +234,21 @@ def judge_through(facts: Facts) -> Outcome:
     notes = Notes()
     dns, config = facts.dns, facts.config
     through = dns.through
-    if notes.unknown(through) or isinstance(through, Unknown):
+    if isinstance(through, Unknown):
+        notes.unknown(through)
         return notes.outcome()
     if isinstance(through, Silent):
         told = f"{dns.cluster_dns}: {cut(through.told, 160)}"
         if config.cluster_dns or config.in_pod:
             notes.failed(told, "Look at the pods of the cluster's DNS, and at their log.")
         else:
-            notes.unknown(
-                Unknown(f"{told}. Cluster IPs are mostly not reached from outside. {_inside(facts)}")
-            )
+            notes.unseen(f"{told}. Cluster IPs are mostly not reached from outside. {_inside(facts)}")
+    elif through.differences and not (config.cluster_dns or config.in_pod):
+        texts = list(through.differences.values())
+        notes.unseen(
+            f"{dns.cluster_dns}: {cut(some(texts, 2), 200)}. From outside it is not known whether the "
+            f"cluster's own DNS answered that. {_inside(facts)}"
+        )
     elif through.differences:
         texts = list(through.differences.values())
         notes.failed(

@@ -67,7 +67,7 @@ def judge_broker(facts: Facts) -> Outcome:
     """Namespaces and records on the broker of clusters that are no members."""
     notes = Notes()
     broker = facts.broker
-    if notes.unknown(broker.members) or isinstance(broker.members, Unknown):
+    if not notes.knows(broker.members):
         return notes.outcome()
     notes.unknown(broker.records)
     members = {member.cluster for member in broker.members}

@@ -23,7 +23,7 @@ def judge_ids(facts: Facts) -> Outcome:
     notes = Notes()
     _judge_agreement(notes, facts)
     members, uid = facts.broker.members, facts.cluster.uid
-    if notes.unknown(members) or isinstance(members, Unknown):
+    if not notes.knows(members):
         return notes.outcome()
     _judge_twins(notes, members)
     for name in facts.broker.unreadable_members:
@@ -31,7 +31,7 @@ def judge_ids(facts: Facts) -> Outcome:
             f"MemberCluster {cut(name, 80)} cannot be read",
             "Compare it with `kubectl explain membercluster`.",
         )
-    if facts.has_cluster and not notes.unknown(uid) and isinstance(uid, str):
+    if facts.has_cluster and notes.knows(uid):
         _judge_own(notes, facts, members, uid)
     if not facts.has_cluster:
         notes.ok(f"{counted(len(members), 'member')}: {some([one.cluster for one in members])}")
@@ -73,7 +73,7 @@ def _judge_twins(notes: Notes, members: tuple[Member, ...]) -> None:
 def _judge_own(notes: Notes, facts: Facts, members: tuple[Member, ...], uid: str) -> None:
     cluster_id = facts.cluster_id
     if cluster_id is None:
-        notes.unknown(Unknown("nothing says this cluster's id: give --cluster-id"))
+        notes.unseen("nothing says this cluster's id: give --cluster-id")
         return
     own = facts.member()
     if own is None:
@@ -98,7 +98,7 @@ def judge_heartbeats(facts: Facts) -> Outcome:
     """Who lives, by heartbeats; looked at twice, whether one changed decides, and not its time."""
     notes = Notes()
     members, ahead = facts.broker.members, facts.broker.ahead_seconds
-    if notes.unknown(members) or isinstance(members, Unknown):
+    if not notes.knows(members):
         return notes.outcome()
     before = earlier_heartbeats(facts)
     now_seconds = facts.now_seconds + (ahead if isinstance(ahead, float) else 0.0)
@@ -166,14 +166,14 @@ def judge_versions(facts: Facts) -> Outcome:
     """Whether all agents run one release, and this command too."""
     notes = Notes()
     members = facts.broker.members
-    if notes.unknown(members) or isinstance(members, Unknown):
+    if not notes.knows(members):
         return notes.outcome()
     by_version: dict[str, list[str]] = defaultdict(list)
     for member in members:
         if member.version:
             by_version[member.version].append(member.cluster)
     if not by_version:
-        notes.unknown(Unknown("no agent has told its version yet"))
+        notes.unseen("no agent has told its version yet")
         return notes.outcome()
     told = "; ".join(f"{cut(version, 40)}: {some(names)}" for version, names in sorted(by_version.items()))
     if len({_minor(version) for version in by_version}) > 1:

@@ -5,7 +5,7 @@ Ids are stable: a check that is dropped leaves a gap, and its number is not used
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, Literal, TypeVar
+from typing import Final, Generic, Literal, TypeGuard, TypeVar
 
 Result = Literal["ok", "warning", "failed", "skipped"]
 
@@ -13,6 +13,7 @@ SHOWN_MAX: Final = 5
 _WORST_FIRST: Final[tuple[Result, ...]] = ("failed", "warning", "ok")
 
 FactsT = TypeVar("FactsT")
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,14 @@ class Notes:
         reasons = list(dict.fromkeys(fact.reason for fact in facts if isinstance(fact, Unknown)))
         self._unknown += [reason for reason in reasons if reason not in self._unknown]
         return bool(reasons)
+
+    def unseen(self, reason: str) -> None:
+        """Something could not be looked at."""
+        self.unknown(Unknown(reason))
+
+    def knows(self, fact: Known | Unknown) -> TypeGuard[Known]:
+        """Whether the fact is known; if not, why is noted."""
+        return not self.unknown(fact)
 
     def outcome(self) -> Outcome:
         """All of it."""

@@ -49,14 +49,14 @@ def _judge_own(
     own_id: str | None,
 ) -> None:
     cidrs = facts.cluster.pod_cidrs
-    if notes.unknown(cidrs) or isinstance(cidrs, Unknown):
+    if not notes.knows(cidrs):
         return
     if own_id is None:
-        notes.unknown(Unknown("nothing says which member this cluster is: give --cluster-id"))
+        notes.unseen("nothing says which member this cluster is: give --cluster-id")
         return
     own = list(_networks(cidrs))
     if not own:
-        notes.unknown(Unknown("the nodes of this cluster have no podCIDRs, so its pod network is not known"))
+        notes.unseen("the nodes of this cluster have no podCIDRs, so its pod network is not known")
         return
     clean = True
     for name, networks in allowed.items():
@@ -151,15 +151,13 @@ def judge_kube_proxy(facts: Facts) -> Outcome:
     """What is known of how this cluster serves cluster IPs."""
     notes = Notes()
     found = facts.cluster.kube_proxy
-    if notes.unknown(found) or isinstance(found, Unknown):
+    if not notes.knows(found):
         return notes.outcome()
     if found is None:
-        notes.unknown(
-            Unknown(
-                "there is no ConfigMap kube-system/kube-proxy: something else serves cluster IPs, or the "
-                "cluster is managed. It must serve Services without a selector, from EndpointSlices of any "
-                "controller"
-            )
+        notes.unseen(
+            "there is no ConfigMap kube-system/kube-proxy: something else serves cluster IPs, or the "
+            "cluster is managed. It must serve Services without a selector, from EndpointSlices of any "
+            "controller"
         )
         return notes.outcome()
     config = _configuration(found)

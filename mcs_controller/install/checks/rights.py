@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from mcs_controller.install.checks.facts import Facts, Review
-from mcs_controller.install.checks.model import Check, Notes, Outcome, Unknown, counted, some
+from mcs_controller.install.checks.model import Check, Notes, Outcome, counted, some
 
 
 def judge_agent(facts: Facts) -> Outcome:
@@ -13,9 +13,9 @@ def judge_agent(facts: Facts) -> Outcome:
     notes = Notes()
     cluster = facts.cluster
     todo = _apply(facts, "agent,properties")
-    if not notes.unknown(cluster.agent_rights) and not isinstance(cluster.agent_rights, Unknown):
+    if notes.knows(cluster.agent_rights):
         _judge_all(notes, cluster.agent_rights, todo)
-    if not notes.unknown(cluster.properties_rights) and not isinstance(cluster.properties_rights, Unknown):
+    if notes.knows(cluster.properties_rights):
         lacking = _lacking(cluster.properties_rights)
         if lacking:
             notes.warning(
@@ -29,7 +29,7 @@ def judge_dns(facts: Facts) -> Outcome:
     """The DNS server's rights in this cluster."""
     notes = Notes()
     rights = facts.cluster.dns_rights
-    if not notes.unknown(rights) and not isinstance(rights, Unknown):
+    if notes.knows(rights):
         _judge_all(notes, rights, _apply(facts, "dns"))
     return notes.outcome()
 
@@ -38,13 +38,13 @@ def judge_members(facts: Facts) -> Outcome:
     """The rights of members on the broker: all that they need, and none that they must not have."""
     notes = Notes()
     broker, program = facts.broker, facts.config.program
-    if not notes.unknown(broker.rights) and not isinstance(broker.rights, Unknown):
+    if notes.knows(broker.rights):
         todo = (
             f"The broker's administrator runs `{program} broker init`, then `{program} broker create-member "
             "NAME --renew`: both mend what they made."
         )
         _judge_all(notes, broker.rights, todo)
-    if not notes.unknown(broker.too_many) and not isinstance(broker.too_many, Unknown):
+    if notes.knows(broker.too_many):
         for account, rights in _by_account(one for one in broker.too_many if one.allowed).items():
             notes.failed(
                 f"{account} has more rights than a member may have: {some(rights)}",
