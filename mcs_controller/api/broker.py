@@ -20,6 +20,7 @@ from mcs_controller.api.meta import (
     WireObject,
     list_map,
 )
+from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MAX_LET_GO
 
 BrokerApiVersion = Literal["broker.mcs-controller.io/v1alpha1"]
 
@@ -102,6 +103,18 @@ class MemberCondition(Condition):
     """Explanation for people, on one line; may be empty."""
 
 
+class LetGo(WireModel):
+    """A member that is leaving, and of whose exports nothing is left here."""
+
+    member: Annotated[
+        str,
+        StringConstraints(max_length=CLUSTER_ID_MAX_CHARS, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"),
+    ]
+    """The member that is leaving."""
+    leaving: Timestamp
+    """The time in its `leaving` that this answers."""
+
+
 class MemberClusterStatus(WireModel):
     """What the member says of itself."""
 
@@ -115,6 +128,10 @@ class MemberClusterStatus(WireModel):
     """Renewed while the member is alive. Readers watch it change; they do not compare it with their clock."""
     exported: ExportedSummary | None = None
     """What the member exports in all, said whenever all of it has been written."""
+    leaving: Timestamp | None = None
+    """Since when the member is leaving the clusterset: it has withdrawn all that it exported."""
+    let_go: Annotated[list[LetGo], Field(max_length=MAX_LET_GO), list_map("member")] | None = None
+    """Which of the members that are leaving this member has let go of: it holds nothing of their exports."""
     conditions: Annotated[list[MemberCondition], Field(max_length=16), list_map("type")] | None = None
     """State of the member's membership."""
 

@@ -50,5 +50,8 @@ CONDITION_WITHIN_LIMITS: Final = "mcs-controller.io/WithinLimits"
 MEMBER_NAMESPACE_PREFIX: Final = "mcs-member-"
 """A member's namespace on the broker is this prefix and its cluster id."""
 
+MAX_LET_GO: Final = 100
+"""How many members that are leaving a member answers; with more of them, those that began last."""
+
 CLUSTER_ID_MAX_CHARS: Final = 52
 """So that the member namespace stays one DNS label of at most 63 characters."""

@@ -109,6 +109,7 @@ SUBJECT_ACCESS_REVIEWS: Final = Resource(
 SELF_SUBJECT_ACCESS_REVIEWS: Final = Resource(
     AUTHORIZATION_GROUP, "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
 )
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 CUSTOM_RESOURCE_DEFINITIONS: Final = Resource(
     "apiextensions.k8s.io",

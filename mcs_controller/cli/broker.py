@@ -2,21 +2,23 @@
 
 import argparse
 
-from mcs_controller.cli import broker_init, broker_member
+from mcs_controller.cli import broker_init, broker_member, broker_remove
 from mcs_controller.cli.subcommands import add_subcommands
 
 _INIT = "install what a broker needs: its kinds, and the roles of its members"
 _CREATE_MEMBER = "make a cluster's place on the broker, and the credential for it"
+_REMOVE_MEMBER = "remove a cluster's place on the broker, once it has left"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two commands and their options."""
+    """The commands and their options."""
     add_subcommands(
         parser,
-        "init|create-member",
+        "init|create-member|remove-member",
         (
             ("init", _INIT, broker_init.add_arguments),
             ("create-member", _CREATE_MEMBER, broker_member.add_arguments),
+            ("remove-member", _REMOVE_MEMBER, broker_remove.add_arguments),
         ),
     )
 
@@ -25,4 +27,6 @@ async def run(arguments: argparse.Namespace) -> int:
     """The exit code; raises errors that the user can mend."""
     if arguments.action == "init":
         return await broker_init.run(arguments)
+    if arguments.action == "remove-member":
+        return await broker_remove.run(arguments)
     return await broker_member.run(arguments)

@@ -9,7 +9,7 @@ Errors of other rooms that a user can cause are listed in `expected`; anything e
 
 from typing import Final
 
-from mcs_controller.clusterset.errors import InvalidClusterId
+from mcs_controller.clusterset.errors import InvalidClusterId, MalformedObject
 from mcs_controller.controllers.runtime.errors import FatalError
 from mcs_controller.dns.errors import DnsError
 from mcs_controller.install.errors import InstallError
@@ -36,7 +36,16 @@ class CannotAsk(CliError):
     exit_code = 2
 
 
-_EXPECTED: Final = (CliError, FatalError, KubeError, ListenError, DnsError, InstallError, InvalidClusterId)
+_EXPECTED: Final = (
+    CliError,
+    FatalError,
+    KubeError,
+    ListenError,
+    DnsError,
+    InstallError,
+    InvalidClusterId,
+    MalformedObject,
+)
 
 
 def expected(error: BaseException) -> Exception | None:

@@ -1,4 +1,4 @@
-"""The options of the commands that set a clusterset up: `broker`, `join`, `members` and `check`."""
+"""The options of the commands that set a clusterset up, look at it, and take it away."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -73,6 +73,21 @@ _Broker = Annotated[
         metavar="FILE",
     ),
 ]
+
+
+_WaitSeconds = Annotated[
+    float,
+    Option(
+        "for how long it waits until every other member has let go of what the cluster exported",
+        parse=seconds_or_0,
+        default="120",
+    ),
+]
+_AgentNamespace = Annotated[
+    str,
+    Option("namespace of the agent in this cluster", parse=namespace_name, default="mcs-system"),
+]
+_LeaseName = Annotated[str, Option("name of the agent's Lease", parse=lease_name, default="mcs-agent")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +198,73 @@ class JoinSettings:
     ]
     broker_context: BrokerContext
     cluster_id: ClusterId
-    namespace: Annotated[
-        str,
-        Option("namespace of the agent in this cluster", parse=namespace_name, default="mcs-system"),
-    ]
+    namespace: _AgentNamespace
     dry_run: DryRun
     output: _Output
     kubeconfig: Kubeconfig
     context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMemberSettings:
+    """`mcs-controller broker remove-member NAME`."""
+
+    gone: Annotated[
+        bool,
+        Option(
+            "also a member that has not left, since its cluster is gone for good or may not be a member any "
+            "more: all clusters withdraw what it exports",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    wait_seconds: _WaitSeconds
+    dry_run: DryRun
+    output: _Output
+    kubeconfig: Kubeconfig
+    broker_kubeconfig: _Broker
+    broker_context: BrokerContext
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveSettings:
+    """`mcs-controller leave`."""
+
+    wait_seconds: _WaitSeconds
+    ignore_importers: Annotated[
+        bool,
+        Option(
+            "clean up also when, after --wait-seconds, members still use what this cluster exported: they "
+            "are named, and use it until the broker's administrator removes this cluster",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    local_only: Annotated[
+        bool,
+        Option(
+            "clean up this cluster without asking the broker, as when it was removed there before",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    namespace: _AgentNamespace
+    lease_name: _LeaseName
+    dry_run: DryRun
+    output: _Output
+    cluster_id: ClusterId
+    kubeconfig: Kubeconfig
+    context: Context
+    broker_kubeconfig: Annotated[
+        Path | None,
+        Option(
+            "kubeconfig file of the broker, with this cluster's credential for it; without it, and without "
+            "--broker-context, what the Secret mcs-broker in --namespace has",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
+    broker_context: BrokerContext
 
 
 @dataclass(frozen=True, slots=True)

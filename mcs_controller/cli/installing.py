@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from mcs_controller.api.resources import (
     BROKER_GROUP,
@@ -38,15 +38,15 @@ def rows_of(steps: Iterable[Step]) -> list[Row]:
     ]
 
 
-def result_text(output: str, rows: Sequence[Row]) -> str:
-    """The result of a command that writes objects."""
+def result_text(output: str, rows: Sequence[Row], **more: Any) -> str:
+    """The result of a command that writes objects; `more` is for programs only."""
     if output == "table":
         return table(
             ("KIND", "NAMESPACE", "NAME", "RESULT"),
             [(kind, namespace or "-", name, result) for kind, namespace, name, result in rows],
         )
     objects = [dict(zip(("kind", "namespace", "name", "result"), row, strict=True)) for row in rows]
-    return as_document(output, {"objects": objects})
+    return as_document(output, {"objects": objects, **more})
 
 
 async def serves_broker(client: Client) -> bool:

@@ -1,18 +1,42 @@
-"""`mcs-controller leave`: takes a cluster out of the clusterset, once its agent has been stopped.
+"""`mcs-controller leave`: takes a cluster out of the clusterset, and says who still uses what it exported.
 
-It takes the agent's credentials and rights, and can be repeated until it removes nothing. The MemberCluster
-is the broker's administrator's to delete.
+In the agent's place (`agents_place.py`) it withdraws the exports, waits until the other members have let go
+of them, and removes what the agent made here. It can be repeated, and goes on where it ended. The member's
+place on the broker is the broker's administrator's to remove.
 """
 
 import argparse
+import asyncio
 import os
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
+from typing import Any, Final
 
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
+from mcs_controller.cli.agents_place import holding_lease, stop_agent
 from mcs_controller.cli.connecting import connect, file_of_broker
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.importers import as_objects, holders, not_waited_for, wait_for_importers
+from mcs_controller.cli.install_settings import LeaveSettings
+from mcs_controller.cli.installing import Row, result_text, say
 from mcs_controller.cli.options import add_options, read_options
-from mcs_controller.cli.settings import LeaveSettings
+from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.controllers.membership.cluster_id import ClusterId
-from mcs_controller.controllers.services.leave import leave
+from mcs_controller.controllers.membership.farewell import Farewell
+from mcs_controller.install.errors import InstallError
+from mcs_controller.install.kubeconfigs import read_member_kubeconfig
+from mcs_controller.install.leftovers import Leftover, credential, imported, lease, remove, reported
+from mcs_controller.install.objects import SECRET, SECRET_KEY
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.connection.config import load_kubeconfig_text
+from mcs_controller.kube.fence import Fence
+
+TELL_OBJECTS: Final = 500
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,18 +45,223 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Remove, and say how much; raises errors that need an operator."""
+    """Leave, and say what was removed. Raises `CliError`, `KubeError`, `FatalError`, `InvalidClusterId`."""
     settings = read_options(LeaveSettings, arguments, os.environ)
-    broker_file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     local = connect(settings.kubeconfig, settings.context, name="local")
+    leaving = Leaving(settings, local, program=arguments.program)
     try:
-        broker = connect(broker_file, settings.broker_context, name="broker")
-        try:
-            cluster_id = await ClusterId(local, random=Random()).ask(settings.cluster_id)
-            async for kind, count in leave(cluster_id, local, broker):
-                print(f"{kind}: {count} removed")
-        finally:
-            await broker.close()
+        if settings.local_only:
+            await leaving.run(None, "")
+        elif _asks_secret(settings) and await leaving.is_over():
+            say("this cluster has no credential for the broker, and nothing of an agent: it has left")
+            leaving.tell()
+        else:
+            async with _broker(settings, local) as (broker, cluster_id):
+                await leaving.run(broker, cluster_id)
+    except asyncio.CancelledError:
+        # Other commands end with exit code 0 when stopped; here that would mean that the cluster has left.
+        raise CliError("stopped before the cluster has left: run the command again") from None
     finally:
         await local.close()
     return 0
+
+
+@asynccontextmanager
+async def _broker(settings: LeaveSettings, local: Client) -> AsyncIterator[tuple[Client, str]]:
+    """The broker, as this cluster's agent asks it, and the id of this cluster there."""
+    if _asks_secret(settings):
+        text = await _held_credential(local, settings.namespace)
+        broker = Client(load_kubeconfig_text(text), name="broker")
+        of_credential = _id_of(text, None)
+    else:
+        file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
+        broker = connect(file, settings.broker_context, name="broker")
+        of_credential = _id_of(_text_of(file), settings.broker_context)
+    try:
+        cluster_id = await ClusterId(local, random=Random()).ask(settings.cluster_id or of_credential)
+        if of_credential not in (None, cluster_id):
+            raise CliError(
+                f"this cluster is {cluster_id}, but the credential for the broker is that of {of_credential}"
+            )
+        yield broker, cluster_id
+    finally:
+        await broker.close()
+
+
+def _asks_secret(settings: LeaveSettings) -> bool:
+    """Whether the credential for the broker is that of the agent."""
+    return settings.broker_kubeconfig is None and settings.broker_context is None
+
+
+async def _held_credential(local: Client, namespace: str) -> str:
+    """The kubeconfig for the broker that `join` has put into this cluster. Raises `CliError`."""
+    _, secret = await credential(local, namespace)
+    if secret is None:
+        raise CliError(
+            f"this cluster has no credential for the broker (Secret {namespace}/{SECRET}): give "
+            "--broker-kubeconfig, or --local-only to clean up this cluster without asking the broker"
+        )
+    try:
+        return b64decode((secret.get("data") or {})[SECRET_KEY], validate=True).decode()
+    except (KeyError, TypeError, Base64Error, UnicodeDecodeError):
+        raise CliError(
+            f"Secret {namespace}/{SECRET} has no kubeconfig under {SECRET_KEY}: give --broker-kubeconfig"
+        ) from None
+
+
+def _text_of(file: Path | None) -> str:
+    """What stands in a kubeconfig file, "" if that is nothing."""
+    try:
+        return file.expanduser().read_text("utf-8") if file is not None else ""
+    except (OSError, UnicodeDecodeError):
+        # Whoever connects with it says so.
+        return ""
+
+
+def _id_of(kubeconfig: str, context: str | None) -> str | None:
+    """Whose credential a kubeconfig is, None if it does not say, as an administrator's."""
+    try:
+        return read_member_kubeconfig(kubeconfig, context).cluster_id
+    except InstallError:
+        return None
+
+
+class Leaving:
+    """One run of the command."""
+
+    def __init__(
+        self, settings: LeaveSettings, local: Client, *, program: str, clock: Clock | None = None
+    ) -> None:
+        self._settings = settings
+        self._local = local
+        self._clock = clock or SystemClock()
+        self._program = program
+        self._rows: list[Row] = []
+        self._members: list[dict[str, Any]] = []
+
+    async def run(self, broker: Client | None, cluster_id: str) -> None:
+        """Do it, and print what was removed; without a broker only in this cluster.
+
+        Raises `CliError`, `KubeError`, `FatalError`.
+        """
+        settings, local = self._settings, self._local
+        if settings.dry_run:
+            await self._plan(broker, cluster_id)
+            return
+
+        async def work(fence: Fence | None) -> None:
+            if broker is not None:
+                await self._withdraw(_fenced(local, fence), _fenced(broker, fence), cluster_id)
+            fenced = _fenced(local, fence)
+            await self._remove(fenced, await self._leftovers(fenced))
+
+        try:
+            self._rows += await stop_agent(local, settings.namespace, dry_run=False)
+            before, _ = await lease(local, settings.namespace, settings.lease_name)
+            await holding_lease(local, settings.namespace, settings.lease_name, work, clock=self._clock)
+            leases, holder = await lease(local, settings.namespace, settings.lease_name)
+            if holder:
+                raise CliError(
+                    f"an agent of this cluster, {holder}, still runs, and makes everything anew: stop it as "
+                    "it was started, and run the command again"
+                )
+            # One that only we had is nobody's business.
+            await self._remove(local, leases, silent=not before)
+        finally:
+            self.tell()
+        self._advise(cluster_id)
+
+    async def is_over(self) -> bool:
+        """Whether nothing of an agent is here, nor its credential."""
+        leases, _ = await lease(self._local, self._settings.namespace, self._settings.lease_name)
+        _, held = await credential(self._local, self._settings.namespace)
+        return held is None and not (leases or await imported(self._local) or await reported(self._local))
+
+    async def _plan(self, broker: Client | None, cluster_id: str) -> None:
+        """Say what would be done, in its order."""
+        settings, local = self._settings, self._local
+        self._rows += await stop_agent(local, settings.namespace, dry_run=True)
+        if broker is not None:
+            namespace = member_namespace(cluster_id)
+            for kind in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
+                for one in (await broker.list(kind, namespace=namespace)).items:
+                    self._rows.append((kind.kind, namespace, one["metadata"]["name"], "to be deleted"))
+        leases, _ = await lease(local, settings.namespace, settings.lease_name)
+        for left in (*(await self._leftovers(local)), *leases):
+            self._rows.append((*left.row, "conditions to be removed" if left.keeps else "to be deleted"))
+        self.tell()
+
+    async def _withdraw(self, local: Client, broker: Client, cluster_id: str) -> None:
+        """Withdraw the exports, and wait for the other members. Raises `CliError`."""
+        settings = self._settings
+        farewell = Farewell(cluster_id, local, broker, clock=self._clock, random=Random())
+        await farewell.begin()
+        if farewell.excluded:
+            say(f"the broker has no MemberCluster {cluster_id}: it was removed, and nobody is waited for")
+            return
+        namespace = member_namespace(cluster_id)
+        async for kind, name in farewell.withdraw():
+            self._did((kind, namespace, name, "deleted"))
+        say(f"{cluster_id} exports nothing any more: waiting until the other members have let go of it")
+        try:
+            await wait_for_importers(farewell, settings.wait_seconds)
+        finally:
+            self._members = as_objects(farewell)
+        for line in not_waited_for(farewell):
+            say(f"warning: {line}")
+        if farewell.agent_runs():
+            raise CliError(
+                f"an agent of {cluster_id} still renews its heartbeat, and would make everything anew: stop "
+                "it as it was started, and run the command again; nothing was removed in this cluster"
+            )
+        left = holders(farewell)
+        if left and not settings.ignore_importers:
+            raise CliError(
+                f"{', '.join(left)}: still using what {cluster_id} exported, or not answering: nothing was "
+                f"removed in this cluster. `{self._program} fuse status` there says what is held; the "
+                f"broker's administrator lets it go by `{self._program} fuse release --member {cluster_id}`. "
+                "Then run the command again, or with --ignore-importers"
+            )
+        if left:
+            say(f"warning: {', '.join(left)} may still use what {cluster_id} exported, until it is removed")
+
+    async def _leftovers(self, local: Client) -> list[Leftover]:
+        """What the agent made here, and its credential: that goes last, so that all can be repeated."""
+        secrets, held = await credential(local, self._settings.namespace)
+        if held is not None and not secrets:
+            say(f"Secret {self._settings.namespace}/{SECRET} stays: `join` did not make it")
+        return [*(await imported(local)), *(await reported(local)), *secrets]
+
+    async def _remove(self, local: Client, leftovers: Sequence[Leftover], *, silent: bool = False) -> None:
+        for one in leftovers:
+            await remove(local, one)
+            if not silent:
+                self._did((*one.row, "conditions removed" if one.keeps else "deleted"))
+
+    def _did(self, row: Row) -> None:
+        self._rows.append(row)
+        if len(self._rows) % TELL_OBJECTS == 0:
+            say(f"{len(self._rows)} objects removed ...")
+
+    def tell(self) -> None:
+        """Print what was removed until now."""
+        if self._settings.output == "table" and not self._rows:
+            print("nothing to remove")
+            return
+        print(result_text(self._settings.output, self._rows, members=self._members))
+
+    def _advise(self, cluster_id: str) -> None:
+        if cluster_id:
+            say(
+                f"{cluster_id} has left. Next, the broker's administrator: {self._program} broker "
+                f"remove-member {cluster_id}"
+            )
+        say(
+            f"here: helm uninstall, if the chart was used; {self._program} dns uninstall, if the cluster's "
+            f"DNS forwards to ours; then `{self._program} uninstall --check` says what is left"
+        )
+
+
+def _fenced(client: Client, fence: Fence | None) -> Client:
+    """The client, whose writes pass the fence."""
+    return client if fence is None else client.fenced(fence)

@@ -294,17 +294,6 @@ class DnsUninstallSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaveSettings:
-    """`mcs-controller leave`: where the agent finds its two API servers."""
-
-    cluster_id: ClusterId
-    kubeconfig: Kubeconfig
-    context: Context
-    broker_kubeconfig: BrokerKubeconfig
-    broker_context: BrokerContext
-
-
-@dataclass(frozen=True, slots=True)
 class CrdsSettings:
     """`mcs-controller crds`."""
 

@@ -7,6 +7,7 @@ are `""` or `None`, as each field says. Lists are tuples and maps are sorted tup
 content compares equal.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -293,6 +294,9 @@ class Member:
     (`membership/release.py`). `limits` are the fields of `limits.Limits` that the administrator set for it.
     `owns` are the namespaces and names (`namespace/name`) that belong to it. `exported` is the member's last
     statement, None if its MemberCluster has none yet. `object_uid` is the UID of that MemberCluster.
+    `leaving` is the time since which it is leaving, "" if it is not. `let_go` says which members that are
+    leaving it has let go of, with the times that it answers; None if it does not say
+    (`membership/farewell.py`).
     """
 
     cluster: str
@@ -306,3 +310,5 @@ class Member:
     owns: frozenset[str] = frozenset()
     exported: Statement | None = None
     object_uid: str = ""
+    leaving: str = ""
+    let_go: Mapping[str, str] | None = None

@@ -82,6 +82,8 @@ MEMBER_CLUSTER: JsonObject = {
         "kubernetesVersion": "v1.36.4",
         "heartbeat": MICRO_NOW,
         "exported": {"at": MICRO_NOW, "services": 3, "endpointSlices": 7, "digest": "0123456789abcdef"},
+        "leaving": MICRO_NOW,
+        "letGo": [{"member": "west", "leaving": MICRO_NOW}],
         "conditions": [condition(type="Ready", reason="Ready")],
     },
 }

@@ -159,7 +159,7 @@ def test_mcs_crds_carry_release_and_revision_and_no_annotations() -> None:
         }
     assert all("annotations" not in crd["metadata"] for crd in CRDS.values())
     for kind in CRDS.keys() - MCS_KINDS:
-        assert CRDS[kind]["metadata"]["labels"] == {"broker.mcs-controller.io/crd-schema-revision": "2"}
+        assert CRDS[kind]["metadata"]["labels"] == {"broker.mcs-controller.io/crd-schema-revision": "3"}
 
 
 @pytest.mark.requirement("MCS-API-07")

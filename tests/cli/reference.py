@@ -10,7 +10,9 @@ from mcs_controller.cli.install_settings import (
     CheckSettings,
     CreateMemberSettings,
     JoinSettings,
+    LeaveSettings,
     MembersSettings,
+    RemoveMemberSettings,
 )
 from mcs_controller.cli.options import options_of
 from mcs_controller.cli.settings import (
@@ -22,7 +24,6 @@ from mcs_controller.cli.settings import (
     DnsUninstallSettings,
     FuseReleaseSettings,
     FuseStatusSettings,
-    LeaveSettings,
     RbacSettings,
 )
 from mcs_controller.cli.status.settings import StatusSettings
@@ -38,6 +39,7 @@ SETTINGS = {
     "options:dns-uninstall": DnsUninstallSettings,
     "options:broker-init": BrokerInitSettings,
     "options:broker-create-member": CreateMemberSettings,
+    "options:broker-remove-member": RemoveMemberSettings,
     "options:join": JoinSettings,
     "options:status": StatusSettings,
     "options:members": MembersSettings,

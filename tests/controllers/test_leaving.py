@@ -1,4 +1,4 @@
-"""What a cluster that leaves, or has a new id, takes back; and what may be believed gone after a start."""
+"""What a cluster that has a new id takes back; and what may be believed gone after a start."""
 
 from __future__ import annotations
 
@@ -8,83 +8,16 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import ENDPOINT_SLICES, EXPORTED_SERVICES, MCS_GROUP, SERVICES
+from mcs_controller.api.resources import EXPORTED_SERVICES
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.former_ids import FormerIds
 from mcs_controller.controllers.runtime.proof import Confirmation, Evidence
-from mcs_controller.controllers.services.leave import leave
-from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import Forbidden, KubeError, Unreachable
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.mars import record
-from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
-from tests.support.objects import IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
-
-OURS = {"mcs-controller.io/managed-by": "mcs-controller.io"}
-OUR_SLICE = {
-    "multicluster.kubernetes.io/service-name": "web",
-    "endpointslice.kubernetes.io/managed-by": "mcs-controller.io",
-}
-
-
-async def with_leftovers(world: Clusterset) -> Cluster:
-    """Ours and the users', side by side."""
-    east = world["east"]
-    await east.namespace("shop")
-    for name, labels in (("ours", OURS), ("theirs", {}), ("others", {"mcs-controller.io/managed-by": "me"})):
-        await east.service("shop", name)
-        await east.edit(SERVICES, "shop", name, {"metadata": {"labels": labels}})
-    await east.endpoints("shop", "ours", "10.0.0.1", name="ours", labels=OUR_SLICE)
-    await east.endpoints(
-        "shop",
-        "ours",
-        "10.0.0.1",
-        name="no-import",
-        labels={"endpointslice.kubernetes.io/managed-by": "mcs-controller.io"},
-    )
-    await east.endpoints(
-        "shop",
-        "ours",
-        "10.0.0.1",
-        name="of-others",
-        labels={"multicluster.kubernetes.io/service-name": "web"},
-    )
-    if await served_versions(east.api, MCS_GROUP):
-        for name, labels in (("ours", OURS), ("by-hand", {})):
-            await east.api.create(IMPORTS, import_by_hand("shop", name))
-            await east.edit(IMPORTS, "shop", name, {"metadata": {"labels": labels}})
-    for member in ("east", "west"):
-        await world.publish(member, EXPORTED_SERVICES, "shop.web", **record("web"))
-    return east
-
-
-async def names(cluster: Cluster, kind: Any) -> set[str]:
-    return {one["metadata"]["name"] for one in await cluster.all_of(kind, "shop")}
-
-
-@pytest.mark.parametrize("installed", [("east",), ()], ids=["with the MCS API", "without it"])
-async def test_who_leaves_takes_its_exports_first_then_imports_slices_and_services_and_nothing_else(
-    installed: tuple[str, ...],
-) -> None:
-    async with Clusterset("east", "west", start=False, installed=installed) as world:
-        east = await with_leftovers(world)
-        broker = world.broker.client("member-east")
-        removed = [one async for one in leave("east", east.api, broker)]
-        assert removed == [
-            ("ExportedService", 1),
-            ("ExportedEndpointSlice", 0),
-            *([("ServiceImport", 1)] if installed else []),
-            ("EndpointSlice", 1),
-            ("Service", 1),
-        ]
-        assert await names(east, SERVICES) == {"theirs", "others"}
-        assert await names(east, ENDPOINT_SLICES) == {"no-import", "of-others"}
-        if installed:
-            assert await names(east, IMPORTS) == {"by-hand"}
-        assert set(await world.records()) == {"ExportedService mcs-member-west/shop.web"}
 
 
 class Members:

@@ -2,17 +2,15 @@
 
 import asyncio
 from collections.abc import Collection
-from functools import partial
 from itertools import product
 
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
-from mcs_controller.controllers.services.leave import leave
 from tests.controllers.releasing import release_member
 from tests.support.clusterset import EAST, WEST, Clusterset
-from tests.support.objects import IMPORTS, import_by_hand, member_cluster
+from tests.support.objects import IMPORTS, member_cluster
 
 pytestmark = pytest.mark.looptime
 
@@ -288,40 +286,6 @@ async def test_a_member_with_twenty_services_that_is_removed_is_no_mass_loss(res
             return not await world["west"].all_of(IMPORTS)
 
         await world.until(none_left, within_seconds=630 if restarted else 90)
-
-
-@pytest.mark.requirement("MCS-LIFE-06", "MCS-IMP-04")
-async def test_a_cluster_that_leaves_takes_its_own_imports_along_and_nothing_that_is_not_ours() -> None:
-    async with Clusterset() as world:
-        await world.exported_by("east", "west")
-        east = world["east"]
-        await east.api.create(IMPORTS, import_by_hand("shop", "by-hand"))
-        await east.service("shop", "other")
-        await east.kill()
-        broker = world.broker.client("member-east")
-
-        removed = {kind: number async for kind, number in leave("east", east.api, broker)}
-
-        assert removed == {
-            "ExportedService": 1,
-            "ExportedEndpointSlice": 1,
-            "ServiceImport": 1,
-            "EndpointSlice": 2,
-            "Service": 1,
-        }
-        left = await east.contents()
-        assert {name for name in left if " shop/" in name} == {
-            "ServiceExport shop/web",
-            "ServiceImport shop/by-hand",
-            "Service shop/other",
-            "Service shop/web",
-            "EndpointSlice shop/web-abc",
-        }
-        for name in ("west", "north"):
-            await world.until(partial(has, world, name, WEST))
-            assert await exporters(world, name) == ["west"]
-        again = [number async for _, number in leave("east", east.api, broker)]
-        assert again == [0] * 5
 
 
 @pytest.mark.requirement("MCS-RBAC-06")

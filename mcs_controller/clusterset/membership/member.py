@@ -3,10 +3,11 @@
 The source cluster of an object on the broker comes from its namespace, never from a field (MCS-RBAC-06).
 """
 
+from collections.abc import Mapping
 from sys import intern
 from typing import Any, Final
 
-from mcs_controller.api.names import ANNOTATION_WITHDRAW
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, MAX_LET_GO
 from mcs_controller.clusterset.fields import Json, an_object, bad, child, integer, string_pairs, text, texts
 from mcs_controller.clusterset.identity import cluster_of_namespace
 from mcs_controller.clusterset.membership.limits import StatedLimits
@@ -14,6 +15,7 @@ from mcs_controller.clusterset.model import Member, Statement
 
 _MAX_CIDRS: Final = 1000
 _MAX_NAMESPACES: Final = 10_000
+_A_MOMENT: Final = "2026-01-01T00:00:00.000000Z"
 _LIMIT_FIELDS: Final = {
     "services": "services",
     "endpoint_slices": "endpointSlices",
@@ -71,6 +73,8 @@ def decode_member(raw: Json) -> Member:
         owns=frozenset(texts(spec, "owns", _MAX_NAMESPACES)),
         exported=_statement(child(status, "exported")),
         object_uid=text(metadata, "uid"),
+        leaving=_moment(status.get("leaving")),
+        let_go=_let_go(status.get("letGo")),
     )
 
 
@@ -78,9 +82,22 @@ def _statement(raw: Json) -> Statement | None:
     """What the member states; None if it has stated nothing yet, or it cannot be read."""
     at = text(raw, "at")
     services, slices = integer(raw, "services"), integer(raw, "endpointSlices")
-    if len(at) != len("2026-01-01T00:00:00.000000Z") or services is None or slices is None:
+    if len(at) != len(_A_MOMENT) or services is None or slices is None:
         return None
     return Statement(at, services, slices, text(raw, "digest"))
+
+
+def _let_go(raw: Any) -> dict[str, str] | None:
+    """What the member says of members that are leaving; what cannot be read of it is left out."""
+    if not isinstance(raw, list):
+        return None
+    said = ((one.get("member"), _moment(one.get("leaving"))) for one in raw[:MAX_LET_GO] if type(one) is dict)
+    return {member: moment for member, moment in said if isinstance(member, str) and moment}
+
+
+def _moment(value: Any) -> str:
+    """A time, "" if it is none."""
+    return value if isinstance(value, str) and len(value) == len(_A_MOMENT) else ""
 
 
 def _limits(raw: Json) -> StatedLimits:
@@ -97,3 +114,8 @@ def encode_statement(value: Statement) -> dict[str, Any]:
         "endpointSlices": value.endpoint_slices,
         "digest": value.digest,
     }
+
+
+def encode_let_go(said: Mapping[str, str]) -> list[dict[str, str]]:
+    """Which members that are leaving this one has let go of, as JSON."""
+    return [{"member": member, "leaving": said[member]} for member in sorted(said)]

@@ -22,6 +22,7 @@ from mcs_controller.clusterset.services.exported_content import published_slice
 from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
 
 __all__ = [
+    "CONDITION_TYPES",
     "NOT_VALID",
     "ExportEvaluation",
     "ReadyReason",
@@ -34,7 +35,8 @@ __all__ = [
 ReadyReason = Literal["Exported", "Pending", "Failed"]
 NOT_VALID: Final = "the export is not valid: the condition Valid says why"
 """What Ready says then."""
-
+CONDITION_TYPES: Final = frozenset({"Valid", "Ready", "Conflict"})
+"""What the agent says of a ServiceExport."""
 EXPORTABLE_TYPES: Final = frozenset({"ClusterIP", "NodePort", "LoadBalancer"})
 
 

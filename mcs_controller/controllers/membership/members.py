@@ -16,7 +16,7 @@ from typing import Final
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.membership import departure, liveness, release, word
+from mcs_controller.clusterset.membership import departure, farewell, liveness, release, word
 from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.clusterset.membership.member import cluster_of, decode_member
 from mcs_controller.clusterset.membership.statement import Heard, hear, miss
@@ -145,6 +145,12 @@ class Membership:
     def heartbeat_ages_seconds(self) -> Mapping[str, float]:
         """For each other member, for how long its heartbeat has not changed while the broker answered."""
         return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
+
+    def leaving(self) -> Mapping[str, str]:
+        """The other members that are leaving, and since when."""
+        return farewell.asked(
+            member for cluster, member in self._members.items() if cluster != self._config.cluster_id
+        )
 
     def others(self) -> frozenset[str]:
         """The other members, including missing ones until they count as removed."""

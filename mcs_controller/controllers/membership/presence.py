@@ -3,7 +3,8 @@
 It proves that the cluster id is ours (the MemberCluster names our kube-system UID, or none yet), and renews
 the heartbeat. Every replica does that, leading or not: a cluster whose API server is down can have no leader,
 and must not count as dead for that (MCS-LIFE-03). Only the leader states what is exported
-(`clusterset/membership/statement.py`): a round with a statement is written through the leader's client.
+(`clusterset/membership/statement.py`), and which leaving members it has let go of
+(`clusterset/membership/farewell.py`): a round that says so is written through the leader's client.
 
 What was written is remembered. If the broker has an older version, or nothing, the broker was restored, wiped
 or rebuilt. Then other missing objects prove nothing, either (docs/decisions/0008-proof.md), and listeners are
@@ -15,7 +16,7 @@ import contextlib
 import logging
 import random as randomness
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -23,7 +24,7 @@ from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
-from mcs_controller.clusterset.membership.member import decode_member, encode_statement
+from mcs_controller.clusterset.membership.member import decode_member, encode_let_go, encode_statement
 from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.syntax import seconds_of_time
@@ -57,6 +58,9 @@ REFUSALS_TAKEN: Final = 4
 AFTER_REFUSAL_SECONDS: Final = 1.0
 """Of one request in a round, and the time after each."""
 
+_OF_ANY_REPLICA: Final = frozenset({"clusterUID", "version", "heartbeat"})
+"""What a replica writes of the status, leading or not."""
+
 T = TypeVar("T")
 
 Names = tuple[frozenset[str], frozenset[str]]
@@ -69,7 +73,10 @@ class Presence:
     `verified`: the cluster id is proven to be ours; nothing is exported before. `excluded`: the broker
     answers but has no MemberCluster of ours. `problem` is None when the last round worked. `exported` gives
     the names of all exports once they are known and written, else None; always None without a leader.
-    `newest_version` gives the latest resource version of the broker that this process has seen.
+    `let_go` gives the leaving members of which nothing is held here, and the times that this answers; None
+    while that is not known, and always without a leader. `leaving` is since when this cluster is leaving, ""
+    if it is not: an agent that leads takes back what an earlier `leave` said. `newest_version` gives the
+    latest resource version of the broker that this process has seen.
     """
 
     def __init__(
@@ -87,6 +94,8 @@ class Presence:
         self.problem: str | None = "the broker has not been asked yet"
         self.uid = ""
         self.exported: Callable[[], Names | None] = lambda: None
+        self.let_go: Callable[[], Mapping[str, str] | None] = lambda: None
+        self.leaving = ""
         self.newest_version: Callable[[], str] = lambda: "0"
         self._config = config
         self._namespace = member_namespace(config.cluster_id)
@@ -197,7 +206,7 @@ class Presence:
         self.check_owner(member)
         self._judge(member)
         version = raw["metadata"]["resourceVersion"]
-        written, newest = await _insist(lambda: self._write(version, may_state=may_state))
+        written, newest = await _insist(lambda: self._write(version, member, may_state=may_state))
         # The answer counts: a broker with an older CRD drops some fields.
         now = decode_member(written)
         self._heartbeat, self._stated_at = _moments(now)
@@ -212,7 +221,7 @@ class Presence:
             timeout_seconds=READ_WITHIN_SECONDS if self.problem is None else None,
         )
 
-    async def _write(self, version: str, *, may_state: bool) -> tuple[JsonObject, str]:
+    async def _write(self, version: str, member: Member, *, may_state: bool) -> tuple[JsonObject, str]:
         """Write over the version that was judged: what was written, and the newest version seen before."""
         status: JsonObject = {
             "clusterUID": self.uid,
@@ -223,10 +232,16 @@ class Presence:
         if names is not None:
             said = statement(self._later_than(self._stated_at), *names)
             status["exported"] = encode_statement(said)
+        let_go = self.let_go() if may_state else None
+        if let_go is not None and let_go != member.let_go:
+            status["letGo"] = encode_let_go(let_go)
+        leads = names is not None or let_go is not None
+        if leads and self.leaving != member.leaving:
+            status["leaving"] = self.leaving or None
         newest = self.newest_version()
         # With the version, only one of two clusters that claim one id at once succeeds. And nothing is
         # stated on a broker that was restored after `_judge`.
-        writer = self._broker if names is None else self._leaders_broker
+        writer = self._broker if _OF_ANY_REPLICA.issuperset(status) else self._leaders_broker
         written = await writer.patch(
             MEMBER_CLUSTERS,
             self._config.cluster_id,

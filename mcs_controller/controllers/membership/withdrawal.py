@@ -7,34 +7,23 @@ export at once, and do not wait for a statement that would never come (docs/deci
 from collections.abc import AsyncIterator
 from typing import Any
 
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, Resource
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
 
 
-async def withdraw_exports(broker: Client, namespace: str) -> AsyncIterator[tuple[str, int]]:
-    """Yields each removed kind and how many objects; can be repeated. Raises `KubeError`."""
+async def withdraw_exports(broker: Client, namespace: str) -> AsyncIterator[tuple[str, str]]:
+    """Yields kind and name of each object once it is deleted; can be repeated. Raises `KubeError`."""
     for record in (await broker.list(EXPORTED_SERVICES, namespace=namespace)).items:
         await _mark(broker, record)
     for resource in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
-        yield resource.kind, await remove_all(broker, resource, namespace=namespace)
-
-
-async def remove_all(
-    client: Client, resource: Resource, *, namespace: str = "", label_selector: str = ""
-) -> int:
-    """Delete all objects of a kind; returns how many were deleted. Raises `KubeError`."""
-    removed = 0
-    for one in (await client.list(resource, namespace=namespace, label_selector=label_selector)).items:
-        metadata = one["metadata"]
-        try:
-            await client.delete(
-                resource, metadata["name"], namespace=metadata["namespace"], uid=metadata["uid"]
-            )
-        except NotFound:
-            continue
-        removed += 1
-    return removed
+        for one in (await broker.list(resource, namespace=namespace)).items:
+            name, uid = one["metadata"]["name"], one["metadata"]["uid"]
+            try:
+                await broker.delete(resource, name, namespace=namespace, uid=uid)
+            except NotFound:
+                continue
+            yield resource.kind, name
 
 
 async def _mark(broker: Client, record: dict[str, Any]) -> None:

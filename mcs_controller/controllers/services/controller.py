@@ -15,6 +15,7 @@ from mcs_controller.controllers.services.enqueueing import Enqueueing
 from mcs_controller.controllers.services.exports.exporter import Exporter
 from mcs_controller.controllers.services.exports.mirror import OwnMirror
 from mcs_controller.controllers.services.imports.importer import Importer
+from mcs_controller.controllers.services.let_go import LetGo
 from mcs_controller.controllers.services.metrics import ServicesCollector, ServicesMetrics
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.queue.work_queue import WorkQueue
@@ -50,6 +51,7 @@ class ServicesController(Controller):
             (stores.local.loader, local),
         )
         self._enqueueing = Enqueueing(stores, members, self._exporter, importer, self.exports, self.imports)
+        self._let_go = LetGo(stores, members)
         self._confirmation = Confirmation(
             evidence,
             first_read=[stores.local.wait_synced, stores.broker.wait_synced, members.wait_observed],
@@ -66,9 +68,10 @@ class ServicesController(Controller):
         )
 
     async def run(self) -> None:
-        """Give `presence` the exports to state, and run all that no queue does, until cancelled."""
+        """Give `presence` what it states, and run all that no queue does, until cancelled."""
         presence = self._membership.presence
         presence.exported = self._exporter.written
+        presence.let_go = self._let_go.answers
         presence.newest_version = self.stores.broker.newest_version
         try:
             async with Tasks(self.name) as tasks:
@@ -79,6 +82,7 @@ class ServicesController(Controller):
                 tasks.start(self._enqueue_when_confirmed(), name="confirmation")
         finally:
             presence.exported = lambda: None
+            presence.let_go = lambda: None
             presence.newest_version = lambda: "0"
 
     async def _enqueue_when_synced(self) -> None:

@@ -250,7 +250,7 @@ class Retained:
             self._current_since = None
         elif self._current_since is None:
             self._current_since = self._reads
-        for cluster in sorted({*self._membership.others(), *self._clusters_kept()}):
+        for cluster in sorted({*self._membership.others(), *self.clusters()}):
             heard = self._membership.heard.get(cluster)
             if heard is not None and heard.fresh:
                 self._stated[cluster] = self._reads
@@ -261,7 +261,8 @@ class Retained:
         self._brought_back.forget_others(self._membership.others())
         self._report(asyncio.get_running_loop().time())
 
-    def _clusters_kept(self) -> set[str]:
+    def clusters(self) -> set[str]:
+        """The members of which anything is kept."""
         return self._records.clusters() | self._slices.clusters()
 
     def _hear_statement(self, cluster: str, heard: Heard, current_at: int) -> None:

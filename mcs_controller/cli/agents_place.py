@@ -1,0 +1,96 @@
+"""Works in the place of a cluster's agent: stops it, and holds its Lease meanwhile.
+
+Whoever holds the Lease leads, so no replica that still runs writes anything. The agent of the chart is
+stopped by its Deployment; any other must be stopped by whoever started it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final
+
+from mcs_controller.api.resources import DEPLOYMENTS, NAMESPACES
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.installing import Row, say
+from mcs_controller.cli.process import instance_name
+from mcs_controller.install.leftovers import AGENT
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.fence import Fence
+from mcs_controller.kube.leader import LeaderElector
+
+STOPS_WITHIN_SECONDS: Final = 60.0
+"""An agent that ends gives the Lease up at once; that of one that was killed expires after 15 s."""
+TELL_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.2
+
+
+async def stop_agent(local: Client, namespace: str, *, dry_run: bool) -> list[Row]:
+    """Scale the agent's Deployment to nothing, if there is one; what became of it. Raises `KubeError`."""
+    try:
+        found = await local.get(DEPLOYMENTS, AGENT, namespace)
+    except NotFound:
+        return []
+    replicas = (found.get("spec") or {}).get("replicas")
+    if not replicas:
+        return []
+    if not dry_run:
+        say(f"stopping the agent: Deployment {namespace}/{AGENT} had {replicas} replicas")
+        await local.patch(DEPLOYMENTS, AGENT, {"spec": {"replicas": 0}}, namespace=namespace)
+    return [(DEPLOYMENTS.kind, namespace, AGENT, "to be scaled to 0" if dry_run else "scaled to 0")]
+
+
+async def holding_lease(
+    local: Client,
+    namespace: str,
+    name: str,
+    work: Callable[[Fence | None], Awaitable[None]],
+    *,
+    clock: Clock,
+) -> None:
+    """Do `work` while no agent leads. Its writes pass the fence that it gets.
+
+    Raises `CliError` if an agent goes on leading, and what `work` raises.
+    """
+    try:
+        await local.get(NAMESPACES, namespace)
+    except NotFound:
+        # No agent can have a Lease there, nor can we.
+        await work(None)
+        return
+    elector = LeaderElector(local, namespace, name, f"leave_{instance_name()}", clock=clock, random=Random())
+    leading = asyncio.Event()
+
+    async def lead() -> None:
+        leading.set()
+        await work(elector.fence)
+
+    task = asyncio.ensure_future(elector.run(lead))
+    try:
+        await _wait_until_led(elector, task, leading, f"{namespace}/{name}")
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _wait_until_led(
+    elector: LeaderElector, task: "asyncio.Future[None]", leading: asyncio.Event, lease: str
+) -> None:
+    """Return once the Lease is ours, or the election has ended. Raises `CliError`."""
+    loop = asyncio.get_running_loop()
+    ends_at = loop.time() + STOPS_WITHIN_SECONDS
+    tell_at = loop.time() + TELL_SECONDS
+    while not leading.is_set() and not task.done():
+        await asyncio.wait({task}, timeout=LOOK_SECONDS)
+        now = loop.time()
+        reason = elector.problem or f"an agent of this cluster runs, as {elector.holder} (Lease {lease})"
+        if now >= ends_at and not leading.is_set():
+            raise CliError(
+                f"{reason}; nothing was removed: stop it as it was started, and run the command again"
+            )
+        if now >= tell_at:
+            tell_at = now + TELL_SECONDS
+            say(f"{reason}: waiting until it has stopped, at most {ends_at - now:.0f} s more ...")

@@ -1,0 +1,311 @@
+"""`mcs-controller leave` among running agents, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from random import Random
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
+from mcs_controller.api.resources import (
+    EXPORTED_SERVICES,
+    LEASES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    SECRETS,
+    SERVICES,
+)
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.install_settings import LeaveSettings
+from mcs_controller.cli.leave import Leaving
+from mcs_controller.kube.leader import LeaderElector
+from tests.support.agents import LoopClock
+from tests.support.clusterset import EAST, WEST, Clusterset
+from tests.support.objects import IMPORTS, import_by_hand
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.looptime
+
+
+def settings(**given: Any) -> LeaveSettings:
+    usual: dict[str, Any] = {
+        "wait_seconds": 120.0,
+        "ignore_importers": False,
+        "local_only": False,
+        "namespace": "mcs-system",
+        "lease_name": "mcs-agent",
+        "dry_run": False,
+        "output": "json",
+        "cluster_id": "east",
+        "kubeconfig": None,
+        "context": None,
+        "broker_kubeconfig": None,
+        "broker_context": None,
+    }
+    return LeaveSettings(**{**usual, **given})
+
+
+async def installed(world: Clusterset) -> None:
+    """What `join` made in east."""
+    api = world["east"].api
+    await api.create(NAMESPACES, {"metadata": {"name": "mcs-system"}})
+    labels = {LABEL_INSTALLED_BY: INSTALLED_BY}
+    metadata = {"name": "mcs-broker", "namespace": "mcs-system", "labels": labels}
+    await api.create(SECRETS, {"metadata": metadata, "data": {"kubeconfig": ""}})
+
+
+async def leave(world: Clusterset, *, broker: bool = True, **given: Any) -> None:
+    api = world.broker.client("member-east") if broker else None
+    leaving = Leaving(settings(**given), world["east"].api, program="mcs", clock=LoopClock())
+    await leaving.run(api, "east" if broker else "")
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, str], dict[str, str], str]:
+    """What became of each object, the state of each member, and what else was said."""
+    out, error = capsys.readouterr()
+    document = json.loads(out)
+    objects = {
+        f"{one['kind']} {one['namespace']}/{one['name']}": one["result"] for one in document["objects"]
+    }
+    return objects, {one["name"]: one["state"] for one in document["members"]}, error
+
+
+async def left(world: Clusterset) -> set[str]:
+    """What is in the namespaces of users in east."""
+    return {name for name in await world["east"].contents() if " shop/" in name}
+
+
+async def agents_things(world: Clusterset) -> list[str]:
+    found = [*await world["east"].all_of(LEASES), *await world["east"].all_of(SECRETS, "mcs-system")]
+    return [one["metadata"]["name"] for one in found]
+
+
+@pytest.mark.requirement("MCS-LIFE-06", "MCS-IMP-04")
+async def test_a_cluster_leaves_once_all_have_let_go_and_takes_nothing_that_is_not_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset() as world:
+        await installed(world)
+        await world.exported_by("east", "west")
+        east = world["east"]
+        await east.api.create(IMPORTS, import_by_hand("shop", "by-hand"))
+        await east.service("shop", "other")
+        assert await east.conditions("shop", "web")
+        await east.kill()
+
+        before = await world.contents()
+        await leave(world, dry_run=True)
+        planned, _, _ = told(capsys)
+        assert (await world.contents(), await agents_things(world)) == (before, ["mcs-broker"])
+        await leave(world)
+
+        objects, members, said = told(capsys)
+        assert members == {"west": "let go", "north": "let go"}
+        assert set(objects.values()) == {"deleted", "conditions removed"}
+        assert planned.keys() == objects.keys()
+        kinds = [name.split()[0] for name in objects]
+        assert kinds == [
+            *("ExportedService", "ExportedEndpointSlice"),
+            *("ServiceImport", "EndpointSlice", "EndpointSlice", "Service"),
+            *("ServiceExport", "Secret"),
+        ]
+        assert "broker remove-member east" in said
+        assert await left(world) == {
+            "ServiceExport shop/web",
+            "ServiceImport shop/by-hand",
+            "Service shop/other",
+            "Service shop/web",
+            "EndpointSlice shop/web-abc",
+        }
+        assert await east.conditions("shop", "web") == {}
+        assert await agents_things(world) == []
+        for name in ("west", "north"):
+            assert await world[name].addresses_of("shop", "web") == WEST
+        held = await world.broker_api.list(EXPORTED_SERVICES, namespace="mcs-member-east")
+        assert held.items == []
+
+        await leave(world)
+        objects, members, _ = told(capsys)
+        assert objects == {}
+        assert members == {"west": "let go", "north": "let go"}
+
+
+async def test_while_a_member_uses_what_was_exported_nothing_is_cleaned_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset() as world:
+        await installed(world)
+        await world.exported_by("east")
+        await world["east"].kill()
+        world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
+        with pytest.raises(CliError, match=r"^west: still using what east exported") as refused:
+            await leave(world, wait_seconds=60.0)
+        assert "fuse release --member east" in str(refused.value)
+        objects, members, said = told(capsys)
+        assert members == {"west": "holds", "north": "let go"}
+        assert {name.split()[0] for name in objects} == {"ExportedService", "ExportedEndpointSlice"}
+        assert "still in use by west" in said
+        assert await agents_things(world) == ["mcs-agent", "mcs-broker"]
+        assert await world["east"].import_of("shop", "web")
+
+        await leave(world, wait_seconds=30.0, ignore_importers=True)
+        objects, members, said = told(capsys)
+        assert members["west"] == "holds"
+        assert "warning: west may still use what east exported" in said
+        assert await world["east"].import_of("shop", "web") is None
+        assert await agents_things(world) == []
+
+
+async def test_who_leaves_in_vain_goes_on_as_a_member(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("east")
+        await world["east"].kill()
+        fault = world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
+        with pytest.raises(CliError):
+            await leave(world, wait_seconds=20.0)
+        fault.lift()
+        world["east"].start()
+        await world.imported("shop", "web", EAST)
+        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+        assert "leaving" not in member["status"]
+
+
+async def test_silent_members_are_named_and_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset() as world:
+        await installed(world)
+        await world.exported_by("east")
+        await world["east"].kill()
+        await world["west"].kill()
+        began = asyncio.get_running_loop().time()
+        await leave(world)
+        assert asyncio.get_running_loop().time() - began < 45
+        _, members, said = told(capsys)
+        assert members == {"west": "silent", "north": "let go"}
+        assert "warning: member west does not renew its heartbeat" in said
+
+
+class Agent:
+    """An agent that holds the Lease of east until it is ended."""
+
+    def __init__(self, world: Clusterset) -> None:
+        self.elector = LeaderElector(
+            world["east"].sim.client(),
+            "mcs-system",
+            "mcs-agent",
+            "agent-1",
+            clock=LoopClock(),
+            random=Random(3),
+        )
+        self.task = asyncio.create_task(self.elector.run(asyncio.Event().wait))  # type: ignore[arg-type]
+
+    async def leads(self) -> None:
+        async def leading() -> bool:
+            return self.elector.leading
+
+        await eventually(leading)
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.wait({self.task})
+
+
+async def test_an_agent_that_leads_is_waited_for_and_then_nothing_was_removed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("east")
+        agent = Agent(world)
+        await agent.leads()
+        before = await world.contents()
+        with pytest.raises(CliError, match=r"runs, as agent-1 .*; nothing was removed: stop it"):
+            await leave(world)
+        assert told(capsys)[0] == {}
+        assert await world.contents() == before
+
+        leaving = asyncio.create_task(leave(world))
+        await asyncio.sleep(15)
+        await agent.end()
+        await world["east"].kill()
+        await leaving
+        assert await world["east"].import_of("shop", "web") is None
+        assert "waiting until it has stopped" in told(capsys)[2]
+
+
+async def test_an_agent_that_has_no_lease_is_noticed_by_its_heartbeats(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("west")
+        with pytest.raises(CliError, match="an agent of east still renews its heartbeat"):
+            await leave(world, wait_seconds=40.0)
+        assert "an agent of this cluster may still run" in told(capsys)[2]
+        assert await world["east"].import_of("shop", "web")
+        assert await agents_things(world) == ["mcs-agent", "mcs-broker"]
+
+
+async def test_a_member_that_was_removed_cleans_up_its_own_cluster(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("west")
+        await world["east"].kill()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await leave(world)
+        objects, members, said = told(capsys)
+        assert "it was removed, and nobody is waited for" in said
+        assert members == {}
+        assert "ServiceImport shop/web" in objects
+        assert await agents_things(world) == []
+
+
+async def test_without_the_broker_only_this_cluster_is_cleaned_up(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("east", "west")
+        await world["east"].kill()
+        records = await world.records()
+        await leave(world, broker=False, local_only=True)
+        assert await world.records() == records
+        assert await left(world) == {
+            "ServiceExport shop/web",
+            "Service shop/web",
+            "EndpointSlice shop/web-abc",
+        }
+        assert "remove-member" not in told(capsys)[2]
+
+
+async def test_in_a_cluster_without_the_agents_namespace_nothing_is_made(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        await leave(world)
+        assert told(capsys)[0] == {}
+        assert await world["east"].all_of(LEASES) == []
+
+
+async def test_a_table_says_when_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        await leave(world, output="table", dry_run=True)
+        assert capsys.readouterr().out == "nothing to remove\n"
+
+
+async def test_many_objects_are_told_as_they_go(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", start=False) as world:
+        await world["east"].namespace("shop")
+        for number in range(501):
+            await world["east"].service("shop", f"s{number}")
+            labels = {"metadata": {"labels": {"mcs-controller.io/managed-by": "mcs-controller.io"}}}
+            await world["east"].edit(SERVICES, "shop", f"s{number}", labels)
+        await leave(world, broker=False, local_only=True)
+        objects, _, said = told(capsys)
+        assert len(objects) == 501
+        assert "500 objects removed ..." in said

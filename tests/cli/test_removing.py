@@ -1,0 +1,204 @@
+"""`mcs-controller broker remove-member` among running agents, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
+from mcs_controller.api.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    EXPORTED_SERVICES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    SERVICE_ACCOUNTS,
+)
+from mcs_controller.cli.broker_remove import Removal
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.install_settings import RemoveMemberSettings
+from mcs_controller.controllers.membership.withdrawal import withdraw_exports
+from mcs_controller.install.errors import NotOurs
+from mcs_controller.kube.errors import NotFound
+from tests.support.agents import LoopClock
+from tests.support.clusterset import Clusterset
+from tests.support.objects import IMPORTS
+
+pytestmark = pytest.mark.looptime
+
+OURS = {LABEL_INSTALLED_BY: INSTALLED_BY}
+CHARTS = {LABEL_INSTALLED_BY: "Helm", LABEL_CHART: CHART_OF_BROKER}
+
+
+async def installed(world: Clusterset, labels: dict[str, str]) -> None:
+    """The place of east, as the commands or the chart made it."""
+    body = {"metadata": {"labels": labels}}
+    await world.broker_api.patch(NAMESPACES, "mcs-member-east", body)
+    account = {"metadata": {"name": "member", "namespace": "mcs-member-east", "labels": labels}}
+    await world.broker_api.create(SERVICE_ACCOUNTS, account)
+    binding = {
+        "metadata": {"name": "mcs-member-east", "labels": labels},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "mcs-broker-reader",
+        },
+    }
+    await world.broker_api.create(CLUSTER_ROLE_BINDINGS, binding)
+
+
+async def remove(world: Clusterset, **given: Any) -> None:
+    usual: dict[str, Any] = {
+        "gone": False,
+        "wait_seconds": 120.0,
+        "dry_run": False,
+        "output": "json",
+        "kubeconfig": None,
+        "broker_kubeconfig": None,
+        "broker_context": None,
+    }
+    settings = RemoveMemberSettings(**{**usual, **given})
+    await Removal(settings, world.broker_api, "east", program="mcs", clock=LoopClock()).run()
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, str], dict[str, str], str]:
+    out, error = capsys.readouterr()
+    document = json.loads(out)
+    objects = {f"{one['kind']} {one['name']}": one["result"] for one in document["objects"]}
+    return objects, {one["name"]: one["state"] for one in document["members"]}, error
+
+
+async def is_gone(world: Clusterset) -> None:
+    """Nothing is left of the place of east."""
+
+    async def gone() -> bool:
+        try:
+            await world.broker_api.get(NAMESPACES, "mcs-member-east")
+        except NotFound:
+            return True
+        return False
+
+    await world.until(gone)
+
+
+async def left(world: Clusterset) -> None:
+    """As after `leave`."""
+    await world["east"].kill()
+    async for _ in withdraw_exports(world.broker_api, "mcs-member-east"):
+        pass
+    leaving = {"status": {"leaving": "2026-01-01T00:01:00.000000Z"}}
+    await world.broker_api.patch(
+        MEMBER_CLUSTERS, "east", leaving, namespace="mcs-member-east", subresource="status"
+    )
+    await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize("labels", [OURS, CHARTS], ids=["commands", "chart"])
+async def test_who_has_left_is_removed_and_once_more_is_no_error(
+    labels: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world, labels)
+        await left(world)
+        before = world.broker.snapshot()
+        await remove(world, dry_run=True)
+        planned, _, _ = told(capsys)
+        assert world.broker.snapshot() == before
+        await remove(world)
+        objects, members, said = told(capsys)
+        expected = ("MemberCluster east", "ClusterRoleBinding mcs-member-east", "Namespace mcs-member-east")
+        assert planned == dict.fromkeys(expected, "to be deleted")
+        assert objects == dict.fromkeys(expected, "deleted")
+        assert members == {"west": "let go"}
+        assert ("`members` of the broker's chart" in said) == (labels == CHARTS)
+        assert "warning" not in said
+        await is_gone(world)
+        await remove(world)
+        assert told(capsys)[0] == {}
+
+
+async def test_who_has_not_left_is_refused_and_nothing_is_written() -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world, OURS)
+        await world.exported_by("east")
+        before = await world.records()
+        with pytest.raises(CliError, match="member east has not left, it exports 1 services: run `mcs"):
+            await remove(world)
+        assert await world.records() == before
+
+
+async def test_who_was_never_there_is_removed_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        await installed(world, OURS)
+        await remove(world)
+        assert "Namespace mcs-member-east" in told(capsys)[0]
+
+
+async def test_a_place_that_others_made_is_not_touched() -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        before = world.broker.snapshot()
+        with pytest.raises(NotOurs, match="Namespace mcs-member-east was made neither by"):
+            await remove(world)
+        assert world.broker.snapshot() == before
+
+
+async def test_a_binding_that_others_made_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", start=False) as world:
+        await installed(world, OURS)
+        body = {"metadata": {"labels": {LABEL_INSTALLED_BY: None}}}
+        await world.broker_api.patch(CLUSTER_ROLE_BINDINGS, "mcs-member-east", body)
+        await remove(world)
+        assert set(told(capsys)[0]) == {"MemberCluster east", "Namespace mcs-member-east"}
+
+
+async def test_of_a_cluster_that_is_gone_everything_is_withdrawn_however_much_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset() as world:
+        await installed(world, OURS)
+        await world.everywhere("shop")
+        for number in range(12):
+            await world["east"].deploy("shop", f"s{number}")
+
+        async def imported() -> bool:
+            return all([len(await world[name].all_of(IMPORTS)) == 12 for name in ("west", "north")])
+
+        await world.until(imported)
+        await world["east"].kill()
+        await world["north"].kill()
+        await remove(world, gone=True)
+        objects, members, said = told(capsys)
+        assert members == {"west": "let go", "north": "silent"}
+        assert [name.split()[0] for name in objects][-3:] == [
+            "MemberCluster",
+            "ClusterRoleBinding",
+            "Namespace",
+        ]
+        assert "ServiceAccount member" in objects
+        assert "warning: member north does not renew its heartbeat" in said
+        assert not await world["west"].all_of(IMPORTS)
+        await is_gone(world)
+        world["north"].start()
+
+        async def none_left() -> bool:
+            return not await world["north"].all_of(IMPORTS)
+
+        await world.until(none_left, within_seconds=630)
+
+
+async def test_who_holds_on_is_named_and_the_member_is_removed_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world, OURS)
+        await world.exported_by("east")
+        await world["east"].kill()
+        world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
+        await remove(world, gone=True, wait_seconds=40.0)
+        _, members, said = told(capsys)
+        assert members == {"west": "holds"}
+        assert "warning: west have not said" in said
+        assert (await world.broker_api.list(EXPORTED_SERVICES)).items == []
+        await is_gone(world)
