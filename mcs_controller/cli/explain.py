@@ -1,7 +1,7 @@
 """`mcs-controller explain NAMESPACE/NAME`: why a service does, or does not, work.
 
 Reads one cluster, the broker and DNS, asks the rules that the agents use, and prints what they say. It writes
-nothing. Exit code 0 means that it could explain, whatever it found.
+nothing. Exit code 0 means that it could explain, whatever it found. `--what-if` explains what would be.
 """
 
 import argparse
@@ -12,10 +12,13 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.explaining.gathering import gather
 from mcs_controller.cli.explaining.json_form import as_json
+from mcs_controller.cli.explaining.manifests import changes_of, read_manifests
 from mcs_controller.cli.explaining.text import Style, as_text
+from mcs_controller.cli.explaining.what_if_text import as_effects
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import service_name
 from mcs_controller.clusterset.explain.explaining import explain
+from mcs_controller.clusterset.explain.what_if import what_if
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +34,13 @@ async def run(arguments: argparse.Namespace) -> int:
         key = service_name(arguments.service)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    explanation = explain(await gather(settings, key))
-    if settings.output == "json":
-        print(as_json(explanation))
-    else:
-        print("\n".join(as_text(explanation, Style.of(sys.stdout, os.environ))))
+    style = Style.of(sys.stdout, os.environ)
+    if settings.what_if is None and settings.what_if_deleted is None:
+        explanation = explain(await gather(settings, key))
+        print(as_json(explanation) if settings.output == "json" else "\n".join(as_text(explanation, style)))
+        return 0
+    manifests = read_manifests(settings.what_if, settings.what_if_deleted)
+    picture = await gather(settings, key, ask_dns_too=False)
+    effects = what_if(picture, changes_of(manifests, picture))
+    print(as_json(effects) if settings.output == "json" else "\n".join(as_effects(effects, style)))
     return 0

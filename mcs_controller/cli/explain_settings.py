@@ -42,6 +42,17 @@ class ExplainSettings:
         ExplainFormat,
         Option("text (for people) or json", parse=one_of("text", "json"), default="text", short="-o"),
     ]
+    what_if: Annotated[
+        str | None,
+        Option(
+            "say what would change if the objects in this file (- is standard input) were applied: a "
+            "ServiceExport, Service, EndpointSlice or Namespace here, a MemberCluster on the broker",
+            metavar="FILE",
+        ),
+    ]
+    what_if_deleted: Annotated[
+        str | None, Option("as --what-if, for objects that would be deleted", metavar="FILE")
+    ]
     from_: Annotated[
         str | None,
         Option(

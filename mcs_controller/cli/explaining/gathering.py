@@ -27,7 +27,7 @@ _DNS_SERVICE = "mcs-dns"
 _GIVE_BROKER = "give the broker's kubeconfig with --broker-kubeconfig, or its context with --broker-context"
 
 
-async def gather(settings: ExplainSettings, key: ServiceKey) -> Picture:
+async def gather(settings: ExplainSettings, key: ServiceKey, *, ask_dns_too: bool = True) -> Picture:
     """The picture of a service, now. Raises `CliError`, `KubeError`."""
     if settings.from_ is not None:
         return await _from_broker(settings, settings.from_, key)
@@ -35,7 +35,7 @@ async def gather(settings: ExplainSettings, key: ServiceKey) -> Picture:
     try:
         await local.get_raw("/version")
         on_broker, unknown = await _read_broker(await _broker_of(settings, local), key)
-        return await _picture(settings, local, key, on_broker, unknown)
+        return await _picture(settings, local, key, on_broker, unknown, ask_dns_too=ask_dns_too)
     finally:
         await local.close()
 
@@ -46,6 +46,8 @@ async def _picture(
     key: ServiceKey,
     on_broker: tuple[OnBroker, ...] | None,
     unknown: list[Unknown],
+    *,
+    ask_dns_too: bool,
 ) -> Picture:
     asking = Reading(local, "in this cluster")
     members = [one.member for one in on_broker or () if one.member is not None]
@@ -55,6 +57,8 @@ async def _picture(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )
     here = await read_cluster(asking, key, cluster, ServiceKey(settings.namespace, settings.lease_name))
+    if not ask_dns_too:
+        return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here)
     service = settings.dns_service or ServiceKey(settings.namespace, _DNS_SERVICE)
     dns = await ask_dns(asking, here, key, server=settings.dns, service=service, zone=settings.zone)
     return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here, dns=dns)

@@ -82,23 +82,24 @@ class Style:
 def as_text(explanation: Explanation, style: Style) -> Iterator[str]:
     """The lines."""
     verdict = explanation.verdict
-    for line in _wrapped(verdict.text):
+    for line in wrapped(verdict.text):
         yield style.paint(line, _STATES[verdict.state])
     now_seconds = seconds_of_time(explanation.at) or 0.0
-    yield from _section("Exports", _exporters(explanation, now_seconds), style)
-    yield from _section("Service", _service(explanation), style)
+    yield from section("Exports", _exporters(explanation, now_seconds), style)
+    yield from section("Service", _service(explanation), style)
     if explanation.here is not None:
         title = f"Here, in {explanation.here.cluster}" if explanation.here.cluster else "Here"
-        yield from _section(title, _here(explanation.here, now_seconds), style)
+        yield from section(title, _here(explanation.here, now_seconds), style)
     if explanation.dns is not None and not explanation.dns.problem:
-        yield from _section(f"DNS, {explanation.dns.server}", _dns(explanation.dns), style)
-    yield from _section("Findings", _findings(explanation.findings, style), style)
+        yield from section(f"DNS, {explanation.dns.server}", _dns(explanation.dns), style)
+    yield from section("Findings", finding_lines(explanation.findings, style), style)
     if not explanation.findings:
         yield ""
         yield "Nothing was found that should be otherwise."
 
 
-def _section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:
+def section(title: str, lines: Iterable[str], style: Style) -> Iterator[str]:
+    """A headline and its lines; nothing without lines."""
     held = list(lines)
     if held:
         yield ""
@@ -110,12 +111,12 @@ def _exporters(explanation: Explanation, now_seconds: float) -> Iterator[str]:
     width = max((len(one.cluster) for one in explanation.exporters), default=0)
     for one in explanation.exporters:
         head = f"  {one.cluster.ljust(width)}  "
-        yield from _wrapped(_headline(explanation, one, now_seconds), head, " " * len(head))
+        yield from wrapped(_headline(explanation, one, now_seconds), head, " " * len(head))
         if one.type:
             offers = f"{one.type}, {', '.join(one.ports) or 'no ports'}, {'+'.join(one.ip_families)}"
-            yield from _wrapped(offers, " " * len(head), " " * (len(head) + 2))
+            yield from wrapped(offers, " " * len(head), " " * (len(head) + 2))
         for line in _endpoints(one.endpoints):
-            yield from _wrapped(line, " " * len(head), " " * (len(head) + 2))
+            yield from wrapped(line, " " * len(head), " " * (len(head) + 2))
 
 
 def _headline(explanation: Explanation, one: Exporter, now_seconds: float) -> str:
@@ -160,7 +161,7 @@ def _service(explanation: Explanation) -> Iterator[str]:
     if not explanation.type:
         return
     if explanation.is_recorded:
-        yield from _wrapped(f"{explanation.type}, as the import says; the broker was not read", "  ", "  ")
+        yield from wrapped(f"{explanation.type}, as the import says; the broker was not read", "  ", "  ")
     agreed = [
         f"{one.field} {one.value}"
         for one in explanation.decisions
@@ -168,20 +169,20 @@ def _service(explanation: Explanation) -> Iterator[str]:
     ]
     for port in explanation.ports:
         clusters = f"  served by {', '.join(port.clusters)}" if port.clusters else ""
-        yield from _wrapped(f"port {port.port}{clusters}", "  ", "    ")
+        yield from wrapped(f"port {port.port}{clusters}", "  ", "    ")
         for other in port.otherwise:
-            yield from _wrapped(f"{other.cluster} has {other.value} instead", "    ", "      ")
+            yield from wrapped(f"{other.cluster} has {other.value} instead", "    ", "      ")
     for one in explanation.decisions:
         if one.dissent:
-            yield from _wrapped(
+            yield from wrapped(
                 f"{one.field} {one.value}, by the export of {one.decided_by} ({one.why})", "  ", "    "
             )
             for other in one.dissent:
-                yield from _wrapped(f"{other.cluster} has {other.value}", "    ", "      ")
+                yield from wrapped(f"{other.cluster} has {other.value}", "    ", "      ")
     if agreed:
         exporting = sum(one.rank > 0 for one in explanation.exporters)
         whose = "all agree on" if exporting > 1 else "has"
-        yield from _wrapped(f"{whose} {'; '.join(agreed)}", "  ", "    ")
+        yield from wrapped(f"{whose} {'; '.join(agreed)}", "  ", "    ")
 
 
 def _here(here: Here, now_seconds: float) -> Iterator[str]:
@@ -193,23 +194,23 @@ def _here(here: Here, now_seconds: float) -> Iterator[str]:
     }[here.namespace]
     own = "no Service of that name" if not here.has_service else "a Service"
     exported = "exported by a ServiceExport" if here.has_export else "no ServiceExport"
-    yield from _wrapped(f"{state}; {own}, {exported}", "  ", "    ")
+    yield from wrapped(f"{state}; {own}, {exported}", "  ", "    ")
     if here.has_import:
         ready = "ready" if here.ready == "True" else f"not ready ({here.ready or 'no condition'})"
         since = f", created {_ago(here.imported_at, now_seconds)} ago" if here.imported_at else ""
         held = f", held ({here.held})" if here.held else ""
-        yield from _wrapped(f"ServiceImport: {ready}{held}{since}", "  ", "    ")
+        yield from wrapped(f"ServiceImport: {ready}{held}{since}", "  ", "    ")
     else:
         yield "  ServiceImport: none"
     if here.ips:
-        yield from _wrapped(f"clusterset IP: {', '.join(here.ips)}", "  ", "    ")
+        yield from wrapped(f"clusterset IP: {', '.join(here.ips)}", "  ", "    ")
     if here.derived_service:
         ips, ports = ", ".join(here.derived_ips), ", ".join(here.derived_ports)
-        yield from _wrapped(
+        yield from wrapped(
             f"derived Service: {here.derived_service}, {ips or 'no IP'}, {ports}", "  ", "    "
         )
     if here.leader_at:
-        yield from _wrapped(
+        yield from wrapped(
             f"agent: leads, by a Lease renewed {_ago(here.leader_at, now_seconds)} ago", "  ", "    "
         )
 
@@ -219,21 +220,24 @@ def _dns(dns: Dns) -> Iterator[str]:
     shown = [*wrong, *(one for one in dns.answers if one.right)][:_ADDRESSES]
     for one in shown:
         verdict = "as it should" if one.right else f"should be {one.should}"
-        yield from _wrapped(f"{one.name} {one.type}: {one.said} ({verdict})", "  ", "    ")
+        yield from wrapped(f"{one.name} {one.type}: {one.said} ({verdict})", "  ", "    ")
     left = len(dns.answers) - len(shown)
     if left > 0:
         yield f"  and {left} more questions, all answered as they should be"
 
 
-def _findings(found: Sequence[Finding], style: Style) -> Iterator[str]:
+def finding_lines(found: Sequence[Finding], style: Style, *, briefly: bool = False) -> Iterator[str]:
+    """Each finding; `briefly` without its cause and what to do."""
     for one in found:
         where = f" in {one.cluster}" if one.cluster else ""
         head = f"  {_LABELS[one.severity]} {one.id}{where}: "
-        lines = list(_wrapped(one.what, head, "    "))
+        lines = list(wrapped(one.what, head, "    "))
         first = lines[0].replace(_LABELS[one.severity], style.paint(_LABELS[one.severity], one.severity), 1)
         yield from (first, *lines[1:])
-        yield from _wrapped(one.why, "    why: ", "         ")
-        yield from _wrapped(one.do, "    do:  ", "         ")
+        if briefly:
+            continue
+        yield from wrapped(one.why, "    why: ", "         ")
+        yield from wrapped(one.do, "    do:  ", "         ")
         yield from _command(one.command)
 
 
@@ -255,8 +259,8 @@ def _ago(time: str, now_seconds: float) -> str:
     return "an unknown time" if seconds is None else age_text(max(0.0, now_seconds - seconds))
 
 
-def _wrapped(text: str, first: str = "", other: str = "") -> Iterator[str]:
-    """Lines of at most `COLUMNS`; commands and names are not broken at dashes."""
+def wrapped(text: str, first: str = "", other: str = "") -> Iterator[str]:
+    """Lines of at most `COLUMNS`, unless a word is longer; names are not broken at dashes."""
     lines = textwrap.wrap(
         _before_ago("\\1\u00a0\\2\u00a0ago", visible(text)),
         COLUMNS,

@@ -1,0 +1,121 @@
+"""The objects that a user would apply or delete, read from a file as kubectl reads them."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.explain.changes import KINDS, Change, Value
+from mcs_controller.clusterset.explain.picture import Picture
+from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services import decode
+
+
+class Manifest(NamedTuple):
+    """One object, and whether it would be deleted."""
+
+    body: Mapping[str, Any]
+    deleted: bool
+
+
+def read_manifests(applied: str | None, deleted: str | None) -> list[Manifest]:
+    """What the two files hold; - is standard input. Raises `CliError`, `UsageError`."""
+    if applied == deleted == "-":
+        raise UsageError("--what-if and --what-if-deleted cannot both read standard input")
+    found = [
+        Manifest(body, name is deleted)
+        for name in (applied, deleted)
+        if name is not None
+        for body in _objects(name)
+    ]
+    if not found:
+        raise UsageError("--what-if: the file holds no object")
+    return found
+
+
+def changes_of(manifests: Sequence[Manifest], picture: Picture) -> list[Change]:
+    """The changes that they are of the service. Raises `CliError`, `UsageError`."""
+    if picture.broker is None:
+        raise CliError(f"what the other clusters export must be known for that: {_why(picture)}")
+    if picture.here is not None and not picture.here.cluster:
+        raise UsageError("which member this cluster is must be known for that: give --cluster-id NAME")
+    return [_change(one, picture) for one in manifests]
+
+
+def _why(picture: Picture) -> str:
+    return next((one.why for one in picture.unknown), "the broker was not read")
+
+
+def _change(manifest: Manifest, picture: Picture) -> Change:
+    body, key = manifest.body, picture.service
+    kind = str(body.get("kind"))
+    metadata = body.get("metadata")
+    metadata = dict(metadata) if isinstance(metadata, dict) else {}
+    name = str(metadata.get("name"))
+    if kind not in KINDS:
+        raise UsageError(f"--what-if: {kind} {name} is none of {', '.join(KINDS)}")
+    if kind == "MemberCluster":
+        metadata["namespace"] = member_namespace(name)
+    elif picture.here is None:
+        raise UsageError(f"--what-if: {kind} {name} lies in a cluster, and --from looks at the broker only")
+    elif kind != "Namespace":
+        metadata.setdefault("namespace", key.namespace)
+    what = f"{kind} {name}"
+    if not _belongs(kind, metadata, picture):
+        raise UsageError(f"--what-if: {what} has no part in {key}")
+    if manifest.deleted or kind == "Namespace":
+        return Change(kind, name, manifest.deleted)
+    try:
+        return Change(kind, name, value=_value(kind, {**body, "metadata": metadata}, picture))
+    except MalformedObject as error:
+        raise CliError(f"--what-if: {what} cannot be read: {error}") from error
+
+
+def _belongs(kind: str, metadata: Mapping[str, Any], picture: Picture) -> bool:
+    key = picture.service
+    match kind:
+        case "MemberCluster":
+            return True
+        case "Namespace":
+            return str(metadata.get("name")) == key.namespace
+        case "EndpointSlice":
+            return str(metadata["namespace"]) == key.namespace
+    return ServiceKey(str(metadata["namespace"]), str(metadata.get("name"))) == key
+
+
+def _value(kind: str, body: Mapping[str, Any], picture: Picture) -> Value:
+    match kind:
+        case "MemberCluster":
+            return decode_member(body)
+        case "ServiceExport":
+            return decode.service_export(body)
+        case "Service":
+            return decode.service(body)
+    cluster = picture.here.cluster if picture.here is not None else ""
+    slice_ = decode.source_slice(body, cluster)
+    if slice_ is None or slice_.service != picture.service:
+        raise MalformedObject("its label kubernetes.io/service-name names another Service")
+    return slice_
+
+
+def _objects(name: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).expanduser().read_text("utf-8")
+        documents = list(yaml.safe_load_all(text))
+    except OSError as error:
+        raise CliError(f"--what-if: {name} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise CliError(f"--what-if: {name} is no YAML or JSON") from None
+    for document in documents:
+        if document is None:
+            continue
+        if not isinstance(document, dict):
+            raise CliError(f"--what-if: {name} holds something that is no object")
+        items = document.get("items")
+        yield from items if isinstance(items, list) else (document,)

@@ -1,0 +1,103 @@
+"""What somebody might write or delete, and the picture after that. Nothing is written anywhere."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
+from mcs_controller.clusterset.model import LocalExport, LocalService, Member, SourceSlice
+from mcs_controller.clusterset.syntax import micro_time
+
+Value = LocalExport | LocalService | SourceSlice | Member
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An object that is created, changed or deleted: `value` is None for a deletion, and for a Namespace.
+
+    A MemberCluster lies on the broker, all else in the cluster that was looked at.
+    """
+
+    kind: str
+    name: str
+    deleted: bool = False
+    value: Value | None = None
+
+
+KINDS: Final = ("ServiceExport", "Service", "EndpointSlice", "Namespace", "MemberCluster")
+"""What a change may be of."""
+
+
+def changed(picture: Picture, changes: Iterable[Change]) -> Picture:
+    """The picture when all of this was written, and no agent has looked at it yet.
+
+    Raises ValueError for a change in a cluster when none was looked at.
+    """
+    for change in changes:
+        if change.kind == "MemberCluster":
+            picture = replace(picture, broker=_members(picture.broker or (), change))
+        elif picture.here is None:
+            raise ValueError(f"{change.kind} {change.name}: no cluster was looked at")
+        else:
+            picture = replace(picture, here=_here(picture.here, change, picture.now_seconds))
+    return picture
+
+
+def _members(before: tuple[OnBroker, ...], change: Change) -> tuple[OnBroker, ...]:
+    held = next((one for one in before if one.cluster == change.name), OnBroker(change.name, None))
+    others = [one for one in before if one.cluster != change.name]
+    member = None
+    if isinstance(change.value, Member):
+        told = held.member or Member(change.name)
+        # The status is the member's own, and nobody changes it by writing the object.
+        member = replace(
+            told,
+            allowed_cidrs=change.value.allowed_cidrs,
+            allowed_namespaces=change.value.allowed_namespaces,
+            limits=change.value.limits,
+            owns=change.value.owns,
+        )
+    return tuple(sorted((*others, replace(held, member=member)), key=lambda one: one.cluster))
+
+
+def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
+    match change.kind, change.value:
+        case "Namespace", _ if change.deleted:
+            return InCluster(here.cluster, "missing", leader_at=here.leader_at, serves_api=here.serves_api)
+        case "Namespace", _:
+            return replace(here, namespace="active")
+        case "ServiceExport", LocalExport() as export:
+            return replace(here, export=_export(here.export, export, now_seconds))
+        case "ServiceExport", _:
+            return replace(here, export=None)
+        case "Service", LocalService() as service:
+            return replace(here, service=_service(here.service, service))
+        case "Service", _:
+            # Its EndpointSlices go with it.
+            return replace(here, service=None, slices=())
+        case "EndpointSlice", SourceSlice() as slice_:
+            return replace(here, slices=(*_without(here.slices, change.name), slice_))
+        case _:
+            return replace(here, slices=_without(here.slices, change.name))
+
+
+def _export(before: LocalExport | None, after: LocalExport, now_seconds: float) -> LocalExport:
+    if before is None:
+        return replace(after, created_at=micro_time(now_seconds)[:19] + "Z", deleting=False)
+    return replace(before, labels=after.labels, annotations=after.annotations)
+
+
+def _service(before: LocalService | None, after: LocalService) -> LocalService:
+    """A manifest leaves out what the API server fills in."""
+    if before is None:
+        return after
+    return replace(
+        after,
+        uid=before.uid,
+        ip_families=after.ip_families or before.ip_families,
+        cluster_ips=after.cluster_ips or (() if after.headless else before.cluster_ips),
+    )
+
+
+def _without(slices: Iterable[SourceSlice], name: str) -> tuple[SourceSlice, ...]:
+    return tuple(one for one in slices if one.name != name)

@@ -1,0 +1,89 @@
+"""The picture after the agents have done their work: what each of them writes, by their own rules.
+
+So that the effects of a change are seen, and not how long the agents take. Holds are left out: what is held
+stays so until somebody releases it, or its data returns.
+"""
+
+from dataclasses import replace
+
+from mcs_controller.clusterset.explain.case import Case, judge
+from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
+from mcs_controller.clusterset.model import Condition, LocalImport
+from mcs_controller.clusterset.services.desired import (
+    import_conditions,
+    import_metadata,
+    import_spec,
+    wants_clusterset_ip,
+)
+from mcs_controller.clusterset.services.export import conflict_condition, evaluate_export, ready_condition
+from mcs_controller.clusterset.services.exported_content import published_slice
+
+
+def settled(picture: Picture) -> Picture:
+    """The picture, with what the agent of the looked-at cluster writes there and on the broker."""
+    if picture.here is None or picture.broker is None:
+        return picture
+    # First what it publishes, then what it makes of everything.
+    published = replace(picture, broker=_published(judge(picture), picture.here, picture.broker))
+    case = judge(published)
+    return replace(published, here=_imported(case, _exported(case, picture.here)))
+
+
+def _published(case: Case, here: InCluster, broker: tuple[OnBroker, ...]) -> tuple[OnBroker, ...]:
+    own = case.own
+    held = next((one for one in broker if one.cluster == here.cluster), None)
+    if held is None or held.member is None:
+        return broker
+    counts = own is not None and own.counts
+    after = replace(
+        held,
+        record=own.record if own is not None and counts else None,
+        slices=tuple(map(published_slice, own.slices)) if own is not None and counts else (),
+    )
+    return tuple(after if one is held else one for one in broker)
+
+
+def _exported(case: Case, here: InCluster) -> InCluster:
+    """With the conditions of its ServiceExport."""
+    if here.export is None:
+        return here
+    evaluation = evaluate_export(here.export, here.service, here.cluster)
+    own = case.own
+    if evaluation.record is None:
+        ready = ready_condition("Pending", "the export is not valid")
+    elif own is not None and own.counts:
+        ready = ready_condition("Exported")
+    else:
+        ready = ready_condition("Failed", own.text if own is not None else "")
+    conflict = Condition("Conflict", "False", "NoConflicts")
+    if own is not None and own.counts and case.merged is not None:
+        conflict = conflict_condition(case.merged)
+    return replace(here, export=replace(here.export, conditions=(evaluation.valid, ready, conflict)))
+
+
+def _imported(case: Case, here: InCluster) -> InCluster:
+    """With the import that it has, or without one."""
+    merged, before = case.merged, case.imported
+    if merged is None or case.place:
+        if here.imported is not None and not here.imported.managed:
+            return here
+        return replace(here, imported=None, imported_slices=())
+    ips = before.spec.ips if before is not None else ()
+    spec, metadata = import_spec(merged, ips), import_metadata(merged)
+    conditions = import_conditions(merged, spec, withdrawn=case.withdrawn)
+    slices = [slice_ for part in case.exporters for slice_ in part.admitted_slices]
+    if not ips and wants_clusterset_ip(merged, slices):
+        # The IP comes from the API server, which is not asked.
+        conditions = (Condition("Ready", "True", "Ready"),)
+    imported = LocalImport(
+        service=merged.service,
+        uid=before.uid if before is not None else "",
+        generation=0,
+        spec=spec,
+        labels=metadata.labels,
+        annotations=metadata.annotations,
+        clusters=merged.clusters,
+        conditions=conditions,
+        managed=True,
+    )
+    return replace(here, imported=imported, imported_slices=case.wanted)

@@ -1,0 +1,193 @@
+"""What `explain --what-if` foretells is what happens once somebody really does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+from mcs_controller.api.resources import (
+    ENDPOINT_SLICES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    SERVICES,
+    Resource,
+)
+from mcs_controller.cli.explaining.manifests import Manifest, changes_of
+from mcs_controller.clusterset.explain.explanation import Explanation
+from mcs_controller.clusterset.explain.what_if import WhatIf, what_if
+from mcs_controller.kube.client import Client
+from tests.controllers.explaining import explained, picture
+from tests.support.clusterset import Clusterset
+from tests.support.objects import (
+    EXPORTS,
+    Object,
+    endpoint,
+    export_body,
+    member_cluster,
+    namespace_body,
+    service_body,
+    slice_body,
+)
+from tests.support.users import put
+
+pytestmark = pytest.mark.looptime
+
+REFUSED = "MCS-WHY-05"
+GRPC = {"name": "http", "port": 9000, "targetPort": 9000}
+KINDS: Mapping[str, Resource] = {
+    "ServiceExport": EXPORTS,
+    "Service": SERVICES,
+    "EndpointSlice": ENDPOINT_SLICES,
+    "Namespace": NAMESPACES,
+    "MemberCluster": MEMBER_CLUSTERS,
+}
+
+
+class Case(NamedTuple):
+    """Something done in a cluster, and effects that must be foretold: what would be otherwise, and how."""
+
+    cluster: str
+    body: Object
+    effects: dict[str, str]
+    deleted: bool = False
+
+
+CASES = {
+    "an export": Case(
+        "north",
+        export_body("web", "shop"),
+        {
+            "exported by": "east, west -> east, north, west",
+            "endpoints of north in use": " -> 10.3.0.1, 10.3.0.2",
+        },
+    ),
+    "an export less": Case(
+        "west",
+        export_body("web", "shop"),
+        {"exported by": "east, west -> east", "endpoints of west in use": "10.2.0.1, 10.2.0.2 -> "},
+        deleted=True,
+    ),
+    "the oldest export less": Case(
+        "east", export_body("web", "shop"), {"decided by": "east -> west"}, deleted=True
+    ),
+    "other ports": Case(
+        "west",
+        service_body("web", "shop", ports=[GRPC]),
+        {
+            "endpoints of west in use": "10.2.0.1, 10.2.0.2 -> ",
+            "condition Conflict of every export": "False, NoConflicts -> True, PortConflict",
+        },
+    ),
+    "no Service any more": Case(
+        "west", service_body("web", "shop"), {"exported by": "east, west -> east"}, deleted=True
+    ),
+    "another endpoint": Case(
+        "west",
+        slice_body("web", [endpoint("10.2.0.1"), endpoint("10.2.0.9")], "shop"),
+        {"endpoints of west in use": "10.2.0.1, 10.2.0.2 -> 10.2.0.1, 10.2.0.9"},
+    ),
+    "a namespace less": Case(
+        "north",
+        namespace_body("shop"),
+        {"namespace": "active -> missing", "ServiceImport": "ready -> "},
+        deleted=True,
+    ),
+    "networks that do not fit": Case(
+        "north",
+        member_cluster("west", {"podCIDRs": ["10.2.0.1/32"]}),
+        {"endpoints of west in use": "10.2.0.1, 10.2.0.2 -> 10.2.0.1"},
+    ),
+    "a namespace that is not allowed": Case(
+        "north",
+        member_cluster("east", {"namespaces": ["other"]}),
+        {"exported by": "east, west -> west", "decided by": "east -> west"},
+    ),
+    "an owner": Case("north", member_cluster("west", {"owns": ["shop"]}), {"decided by": "east -> west"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+async def test_what_was_foretold_is_what_happens(case: Case) -> None:
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        await world["north"].service("shop", "web")
+        await world["north"].endpoints("shop", "web", *world["north"].addresses())
+        await world.settle()
+        told = await foretold(world, case)
+        shown = {one.what: f"{one.before} -> {one.after}" for one in told.effects}
+        assert {what: shown.get(what) for what in case.effects} == case.effects
+
+        api = world.broker_api if case.body["kind"] == "MemberCluster" else world[case.cluster].api
+        await do(api, case)
+        await world.settle()
+        now = await explained(world, case.cluster)
+        assert essence(told.after) == essence(now)
+        # What is asked again changes nothing any more.
+        assert (await foretold(world, case)).effects == ()
+
+
+async def test_nothing_is_written() -> None:
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        before = await world.settled()
+        for case in CASES.values():
+            await foretold(world, case)
+        assert await world.settled() == before
+
+
+async def test_a_first_export_gives_every_cluster_an_import_and_an_ip() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.everywhere("shop")
+        await world["east"].service("shop", "web")
+        await world["east"].endpoints("shop", "web", "10.1.0.1")
+        told = await foretold(world, Case("east", export_body("web", "shop"), {}))
+        assert {one.what: one.after for one in told.effects if one.cluster == "east"} == {
+            "ServiceImport": "ready",
+            "clusterset IP": "a new one",
+        }
+        assert [one.id for one in told.ended] == ["MCS-WHY-01"]
+        assert (told.before.verdict.state, told.after.verdict.state) == ("does not work", "works")
+
+
+async def foretold(world: Clusterset, case: Case) -> WhatIf:
+    seen = await picture(world, case.cluster)
+    return what_if(seen, changes_of([Manifest(case.body, case.deleted)], seen))
+
+
+async def do(api: Client, case: Case) -> None:
+    kind, metadata = KINDS[case.body["kind"]], case.body["metadata"]
+    if case.deleted:
+        await api.delete(kind, metadata["name"], namespace=metadata.get("namespace", ""))
+        if case.body["kind"] == "Service":
+            # As the cluster's own controllers do.
+            await api.delete(ENDPOINT_SLICES, "web-abc", namespace="shop")
+    elif case.body["kind"] == "MemberCluster":
+        spec = {"spec": case.body["spec"]}
+        await api.patch(kind, metadata["name"], spec, namespace=metadata["namespace"])
+    elif case.body["kind"] == "Service":
+        # The IP that it has stays.
+        await api.patch(kind, metadata["name"], {"spec": case.body["spec"]}, namespace="shop")
+    else:
+        await put(api, kind, case.body)
+
+
+def essence(seen: Explanation) -> Any:
+    """Without times and what only the API server or the agent's clock knows.
+
+    An export that is refused is told of; once its cluster has withdrawn it, nothing here shows it any more.
+    """
+    here = seen.here
+    assert here is not None
+    return {
+        "exporters": [
+            (one.cluster, one.rank, one.why_not, one.type, one.ports, one.endpoints)
+            for one in seen.exporters
+            if one.rank
+        ],
+        "decisions": [(one.field, one.value, one.decided_by) for one in seen.decisions],
+        "ports": seen.ports,
+        "findings": [(one.id, one.severity, one.cluster) for one in seen.findings if one.id != REFUSED],
+        "here": (here.namespace, here.place, here.has_import, here.ready, here.missing, here.left_over),
+    }
