@@ -503,3 +503,12 @@ def test_the_notes_say_what_comes_next() -> None:
     assert "mcs-controller broker create-member west-1 --broker-kubeconfig" in notes(
         BROKER, BROKER_CASES["members"]
     )
+
+
+def test_a_dns_server_that_ends_fails_its_probe_well_before_it_stops_answering() -> None:
+    """Until then, clients that keep their UDP port are still sent to it."""
+    pod = one_of_kind(render(MEMBER, {}), "Deployment", "mcs-dns")["spec"]["template"]["spec"]
+    probe = pod["containers"][0]["readinessProbe"]
+    drain_seconds = default_values(MEMBER)["dns"]["config"]["drainSeconds"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] <= drain_seconds / 2
+    assert pod["terminationGracePeriodSeconds"] >= drain_seconds + 5

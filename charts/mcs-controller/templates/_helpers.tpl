@@ -94,6 +94,7 @@ is empty is left to the program. */}}
 {{- regexFind "[0-9]+$" . -}}
 {{- end }}
 
+{{/* `every` seconds, `failures` in a row count. */}}
 {{- define "mcs.probes" -}}
 livenessProbe:
   httpGet: {path: /healthz, port: http}
@@ -101,9 +102,9 @@ livenessProbe:
   timeoutSeconds: 5
 readinessProbe:
   httpGet: {path: /readyz, port: http}
-  periodSeconds: 5
+  periodSeconds: {{ .every }}
   timeoutSeconds: 3
-  failureThreshold: 2
+  failureThreshold: {{ .failures }}
 {{- end }}
 
 {{- define "mcs.lease-namespace" -}}
