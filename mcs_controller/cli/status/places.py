@@ -4,7 +4,7 @@ What lies on one place is asked for side by side. A place is away when its API s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -15,7 +15,6 @@ from mcs_controller.api.resources import (
     MCS_API,
     MEMBER_CLUSTERS,
     NAMESPACES,
-    Api,
     Resource,
     cluster_properties,
     service_exports,
@@ -78,8 +77,8 @@ class Cluster:
         """One round."""
         identity, exports, imports, leader, _, _ = await asyncio.gather(
             self._ask(self._read_identity()),
-            self._ask(self._read_exports()),
-            self._ask(self._read_imports()),
+            self._ask(self._list(service_exports)),
+            self._ask(self._list(service_imports)),
             self._ask(self._read_leader()),
             self.read_metrics(self._agents, self._settings.agent_metrics),
             self.read_metrics(self._dns, self._settings.dns_metrics),
@@ -92,7 +91,16 @@ class Cluster:
         self._away = ""
         if not isinstance(identity, Unknown):
             self.uid, self.id = identity
-        self._exports, self._imports, self._leader = exports, imports, leader
+        self._leader = leader
+        # Read after the deadline: it is for answers, and not for what there is to do with them here.
+        if isinstance(exports, Unknown):
+            self._exports = exports
+        else:
+            self._exports = tuple(_readable(exports, decode.service_export))
+        if isinstance(imports, Unknown):
+            self._imports = imports
+        else:
+            self._imports = imports_seen(_readable(imports, decode.service_import))
 
     async def read_dns(self) -> None:
         """The metrics of its DNS servers once more, for a rate."""
@@ -144,16 +152,9 @@ class Cluster:
             return uid, ""
         return uid, str((found.get("spec") or {}).get("value", ""))
 
-    async def _read_exports(self) -> tuple[LocalExport, ...]:
-        return tuple(await self._list(MCS_API, service_exports, decode.service_export))
-
-    async def _read_imports(self) -> ImportsSeen:
-        return imports_seen(await self._list(MCS_API, service_imports, decode.service_import))
-
-    async def _list(
-        self, api: Api, kind: Callable[[str], Resource], read: Callable[[JsonObject], _T]
-    ) -> list[_T]:
-        return await _listed(self.client, await served_resource(self.client, api, kind), read)
+    async def _list(self, kind: Callable[[str], Resource]) -> list[JsonObject]:
+        resource = await served_resource(self.client, MCS_API, kind)
+        return (await self.client.list(resource, resource_version=_FROM_CACHE)).items
 
     async def _read_leader(self) -> Leader:
         name = self._settings.lease_name
@@ -187,7 +188,15 @@ class Broker:
             self._away = seen.reason
             return
         self._away = ""
-        self._seen = seen
+        if isinstance(seen, Unknown):
+            self._seen = seen
+            return
+        members, records = seen
+        self._seen = broker_seen(
+            _readable(members, decode_member),
+            _readable(records, decode.exported_service),
+            SystemClock().now().timestamp(),
+        )
 
     async def close(self) -> None:
         """Give the connections up."""
@@ -201,13 +210,14 @@ class Broker:
         away_seconds = asyncio.get_running_loop().time() - self._away_since_seconds
         return replace(self._seen, away=self._away, away_seconds=away_seconds)
 
-    async def _read(self) -> BrokerSeen:
+    async def _read(self) -> tuple[list[JsonObject], list[JsonObject]]:
+        """MemberClusters and ExportedServices."""
         if self._client is None:
             self._client = await self._open()
         try:
             members, records = await asyncio.gather(
-                _listed(self._client, MEMBER_CLUSTERS, decode_member),
-                _listed(self._client, EXPORTED_SERVICES, decode.exported_service),
+                self._client.list(MEMBER_CLUSTERS, resource_version=_FROM_CACHE),
+                self._client.list(EXPORTED_SERVICES, resource_version=_FROM_CACHE),
             )
         except NotFound:
             try:
@@ -220,7 +230,7 @@ class Broker:
             await self.close()
             self._client = None
             raise
-        return broker_seen(members, records, SystemClock().now().timestamp())
+        return members.items, records.items
 
 
 async def broker_of(client: Client, namespace: str) -> Client:
@@ -254,10 +264,10 @@ async def _asked(reading: Awaitable[_T], timeout_seconds: float) -> _T | Unknown
         return Unknown(cut(str(error), _ERROR_MAX_CHARS))
 
 
-async def _listed(client: Client, resource: Resource, read: Callable[[JsonObject], _T]) -> list[_T]:
+def _readable(bodies: Iterable[JsonObject], read: Callable[[JsonObject], _T]) -> list[_T]:
     """All that can be read; what cannot be is read by no agent either."""
     found = []
-    for body in (await client.list(resource, resource_version=_FROM_CACHE)).items:
+    for body in bodies:
         try:
             found.append(read(body))
         except MalformedObject:

@@ -140,13 +140,14 @@ def _count(number: int, what: str) -> str:
 
 def _told(found: Sequence[Finding], width: int, room: int) -> list[Line]:
     """Each finding in up to three lines, or in one if there is no room for more."""
+    left = max(0, len(found) - room)
+    if left:
+        # One more, since the line that counts them takes the place of one.
+        left += 1
+        found = found[: room - 1]
     wrapped = [_wrapped(one, width, _FINDING_MAX_LINES) for one in found]
-    if sum(map(len, wrapped)) > room:
+    if left or sum(map(len, wrapped)) > room:
         wrapped = [_wrapped(one, width, 1) for one in found]
-    left = 0
-    if len(wrapped) > room:
-        left = len(wrapped) - room + 1
-        wrapped = wrapped[: room - 1]
     lines = [line for lines in wrapped for line in lines]
     return [*lines, Line(f"... and {left} more: -o json has all", "quiet")] if left else lines
 
