@@ -143,6 +143,7 @@ def test_members_are_judged_by_their_heartbeat() -> None:
     view = overview(broker=BrokerSeen(members, 0, 0, ()))
     assert told(view) == [("dead", "c"), ("never joined", "d"), ("silent", "b")]
     assert "no heartbeat for 1h" in findings(view)[0].text
+    assert told(replace(view, member_timeout_seconds=100.0)) == [("dead", "c"), ("never joined", "d")]
 
 
 def test_without_the_broker_members_are_judged_by_what_agents_say() -> None:

@@ -68,6 +68,7 @@ def test_one_screen_says_how_the_clusterset_is() -> None:
         "held             shop/web in east: MassWithdrawal: ends by itself at 12:30",
         "never joined     north: has a MemberCluster on the broker and has not joined: run `mcs-controller",
         "                 join` there",
+        "`mcs-controller explain shop/cart` says more",
     ]
 
 

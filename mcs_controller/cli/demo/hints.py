@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mcs_controller.cli.demo.agent_process import MEMBER_TIMEOUT_SECONDS
 from mcs_controller.cli.demo.clusterset import DemoClusterset
 from mcs_controller.cli.demo.sites import BROKER, NAMESPACE, ZONE
 from mcs_controller.cli.demo.workload import DB, service_export
@@ -142,6 +143,7 @@ def _kubectl(place: Place, command: str) -> str:
 
 def _status(members: Sequence[Place], broker: Place) -> str:
     words = [sys.executable, "-m", "mcs_controller", "status", "--broker-kubeconfig", str(broker.kubeconfig)]
+    words += ["--member-timeout-seconds", f"{MEMBER_TIMEOUT_SECONDS:g}"]
     for place in members:
         metrics = f"{place.name}=http://127.0.0.1:{place.http_port}/metrics"
         words += ["--kubeconfig", str(place.kubeconfig)]

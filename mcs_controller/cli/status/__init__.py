@@ -53,6 +53,7 @@ class Glance:
     """All places that are read."""
 
     def __init__(self, settings: StatusSettings) -> None:
+        self._member_timeout_seconds = settings.member_timeout_seconds
         self.clusters = [
             Cluster(called, connect(file, context, name=called), settings, is_first=position == 0)
             for position, (called, file, context) in enumerate(_chosen(settings))
@@ -75,6 +76,7 @@ class Glance:
             f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
             broker,
             tuple(one.view(shown_name(one.uid, one.id, one.called, broker)) for one in self.clusters),
+            self._member_timeout_seconds,
         )
 
     async def close(self) -> None:

@@ -89,6 +89,14 @@ class StatusSettings:
         Option("namespace of the agents and DNS servers", parse=namespace_name, default="mcs-system"),
     ]
     lease_name: Annotated[str, Option("name of the agents' Lease", default="mcs-agent")]
+    member_timeout_seconds: Annotated[
+        float,
+        Option(
+            "from which age of its heartbeat a member counts as dead, as the agents have it",
+            parse=seconds,
+            default="60",
+        ),
+    ]
     agent_metrics: Annotated[
         tuple[MetricsOf, ...],
         Option(

@@ -61,7 +61,13 @@ def document(overview: Overview) -> JsonObject:
         "broker": known("broker", overview.broker, _broker),
         "clusters": [cluster(one) for one in overview.clusters],
         "findings": [
-            {"severity": one.severity.name.lower(), "what": one.what, "place": one.place, "text": one.text}
+            {
+                "severity": one.severity.name.lower(),
+                "what": one.what,
+                "place": one.place,
+                "service": one.service or None,
+                "text": one.text,
+            }
             for one in findings(overview)
         ],
     }

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.overview.model import (
@@ -14,11 +14,6 @@ from mcs_controller.clusterset.overview.model import (
     Unknown,
 )
 
-SILENT_SECONDS: Final = 30.0
-"""Three heartbeats of the usual interval (`--heartbeat-interval-seconds`)."""
-DEAD_SECONDS: Final = 60.0
-"""The usual `--member-timeout-seconds`."""
-
 
 class Severity(IntEnum):
     """How bad it is: `PROBLEM` takes something from users, `WARNING` may."""
@@ -28,12 +23,13 @@ class Severity(IntEnum):
 
 
 class Finding(NamedTuple):
-    """One thing: `place` is a member or a service, `text` says what and why."""
+    """One thing: `place` is where, and `text` what and why. `service` is "" if it is about none."""
 
     severity: Severity
     what: str
     place: str
     text: str
+    service: str = ""
 
 
 def findings(overview: Overview) -> list[Finding]:
@@ -67,28 +63,27 @@ def _of_members(overview: Overview) -> Iterator[Finding]:
             text = f"for {age_text(broker.away_seconds)} (what it held before is shown): {broker.away}"
             yield Finding(Severity.PROBLEM, "away", "the broker", text)
         for member in broker.members:
-            yield from _of_member(member)
+            yield from _of_member(overview, member)
         return
     for name, age_seconds in sorted(heard_by_agents(overview).items()):
-        yield from _silence(name, age_seconds)
+        yield from _silence(overview, name, age_seconds)
 
 
-def _of_member(member: MemberSeen) -> Iterator[Finding]:
+def _of_member(overview: Overview, member: MemberSeen) -> Iterator[Finding]:
     if member.heartbeat_age_seconds is None:
         text = "has a MemberCluster on the broker and has not joined: run `mcs-controller join` there"
         yield Finding(Severity.WARNING, "never joined", member.name, text)
     else:
-        yield from _silence(member.name, member.heartbeat_age_seconds)
+        yield from _silence(overview, member.name, member.heartbeat_age_seconds)
 
 
-def _silence(name: str, age_seconds: float) -> Iterator[Finding]:
-    if age_seconds < SILENT_SECONDS:
-        return
+def _silence(overview: Overview, name: str, age_seconds: float) -> Iterator[Finding]:
     since, look = f"no heartbeat for {age_text(age_seconds)}", "look at its agent, and its way to the broker"
-    if age_seconds < DEAD_SECONDS:
-        yield Finding(Severity.WARNING, "silent", name, f"{since}: {look}")
-    else:
-        yield Finding(Severity.PROBLEM, "dead", name, f"{since}, its endpoints are withdrawn: {look}")
+    match overview.liveness(age_seconds):
+        case "silent":
+            yield Finding(Severity.WARNING, "silent", name, f"{since}: {look}")
+        case "dead":
+            yield Finding(Severity.PROBLEM, "dead", name, f"{since}, its endpoints are withdrawn: {look}")
 
 
 def _of_clusters(overview: Overview) -> Iterator[Finding]:
@@ -129,8 +124,9 @@ def _of_services(overview: Overview) -> Iterator[Finding]:
                     troubles[one.what, one.service, one.reason, one.message].append(cluster.name)
     for service, (reason, clusters) in disputes.items():
         text = f"{reason} ({', '.join(sorted(clusters))}): conditions of the ServiceExports say what is used"
-        yield Finding(Severity.WARNING, "conflict", str(service), text)
+        yield Finding(Severity.WARNING, "conflict", str(service), text, str(service))
     for (what, service, reason, message), names in troubles.items():
         severity = Severity.WARNING if what == "held" else Severity.PROBLEM
         where = f" in {', '.join(sorted(names))}"
-        yield Finding(severity, what, str(service) + where, f"{reason}: {message}" if message else reason)
+        text = f"{reason}: {message}" if message else reason
+        yield Finding(severity, what, str(service) + where, text, str(service))

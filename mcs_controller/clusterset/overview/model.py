@@ -1,7 +1,7 @@
 """The values that an overview consists of: what each place said of itself, or why that is not known."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
 
@@ -143,8 +143,18 @@ class ClusterAway:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All of it, at one moment. `at` is a time in UTC as people read it."""
+    """All of it, at one moment. `at` is a time in UTC as people read it.
+
+    A member is dead when its heartbeat is as old as the timeout, and silent from half of it on.
+    """
 
     at: str
     broker: BrokerSeen | Unknown
     clusters: tuple[ClusterSeen | ClusterAway, ...]
+    member_timeout_seconds: float = 60.0
+
+    def liveness(self, heartbeat_age_seconds: float) -> Literal["alive", "silent", "dead"]:
+        """Of a member whose heartbeat is so old."""
+        if heartbeat_age_seconds >= self.member_timeout_seconds:
+            return "dead"
+        return "silent" if heartbeat_age_seconds >= self.member_timeout_seconds / 2 else "alive"

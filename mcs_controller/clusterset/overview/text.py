@@ -11,8 +11,6 @@ from typing import Final, Literal, NamedTuple
 
 from mcs_controller.clusterset.errors import cut, shortened
 from mcs_controller.clusterset.overview.findings import (
-    DEAD_SECONDS,
-    SILENT_SECONDS,
     Finding,
     Severity,
     age_text,
@@ -66,6 +64,7 @@ _SHORT_TITLES: Final = (
     "DNS",
     "LEADER",
 )
+_TONE_OF: Final[dict[str, Tone]] = {"alive": "plain", "silent": "warning", "dead": "problem"}
 _TO_THE_RIGHT: Final = frozenset({2, 3, 4, 5, 6, 7})
 
 
@@ -87,17 +86,19 @@ def screen(overview: Overview, *, width: int = 100, height: int | None = None) -
     found = findings(overview)
     head = [_head(overview), _verdict(overview, found)]
     unknown = _unknown(overview, width)
+    advice = _advice(found)
     rows = _rows(overview)
     room_for_rows, room_for_findings = len(rows), len(found) * _FINDING_MAX_LINES
     if height is not None:
         # Besides the parts themselves: their headings, and an empty line before each.
-        around = len(head) + 2 + (2 if found else 0) + (len(unknown) + 1 if unknown else 0)
+        around = len(head) + 2 + (2 if found else 0) + len(advice) + (len(unknown) + 1 if unknown else 0)
         room = max(HEIGHT_MIN, height) - around
         room_for_rows = min(len(rows), max(3, room - min(room_for_findings, room // 2)))
         room_for_findings = max(2, room - room_for_rows)
     lines = [*head, Line(""), *_table(rows, width, room_for_rows)]
     if found:
         lines += [Line(""), Line("NOT AS IT SHOULD BE", "heading"), *_told(found, width, room_for_findings)]
+        lines += advice
     if unknown:
         lines += [Line(""), *unknown]
     if height is not None and len(lines) > height:
@@ -136,6 +137,12 @@ def _verdict(overview: Overview, found: Sequence[Finding]) -> Line:
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _advice(found: Sequence[Finding]) -> list[Line]:
+    """How to go on, if it is about a service."""
+    services = [one.service for one in found if one.service]
+    return [Line(f"`mcs-controller explain {cut(services[0])}` says more", "quiet")] if services else []
 
 
 def _told(found: Sequence[Finding], width: int, room: int) -> list[Line]:
@@ -196,8 +203,7 @@ def _row(
     heartbeat = _NONE
     if age_seconds is not None:
         heartbeat = f"{age_text(age_seconds)} ago"
-        if age_seconds >= SILENT_SECONDS:
-            tone = "problem" if age_seconds >= DEAD_SECONDS else "warning"
+        tone = _TONE_OF[overview.liveness(age_seconds)]
     elif member is not None:
         heartbeat, tone = "never", "warning"
     exports = _NONE if member is None or member.services is None else f"{member.services:,}"
