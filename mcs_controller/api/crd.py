@@ -174,12 +174,6 @@ _DEFINITIONS: Final = (
             _Column("Exports", ".status.exported.services", "integer", "Services that the cluster exports."),
             _Column("Version", ".status.version", description="Version of the cluster's controller."),
             _Column(
-                "Kubernetes",
-                ".status.kubernetesVersion",
-                description="Version of the cluster's API server.",
-                wide=True,
-            ),
-            _Column(
                 "UID",
                 ".status.clusterUID",
                 description="UID of the cluster's kube-system namespace.",

@@ -238,7 +238,7 @@ async def test_kubectl_get_shows_who_is_alive_and_what_is_exported_on_the_broker
     # An age made from a MicroTime, not the text of it nor a complaint that it is no time.
     assert member["HEARTBEAT"][-1] in "smhdy"
     member = await shown(crds, "memberclusters", namespace, "--output=wide")
-    assert list(member) == ["NAME", "HEARTBEAT", "EXPORTS", "VERSION", "KUBERNETES", "UID", "AGE"]
+    assert list(member) == ["NAME", "HEARTBEAT", "EXPORTS", "VERSION", "UID", "AGE"]
     assert member["UID"] == MEMBER_CLUSTER["status"]["clusterUID"]
     service = await shown(crds, "exportedservices", namespace)
     assert list(service) == ["NAME", "SERVICE-NAMESPACE", "SERVICE", "TYPE", "EXPORTED", "AGE"]

@@ -70,7 +70,7 @@ def test_a_conflict_names_the_field_the_value_in_use_who_won_why_and_how_many_di
     assert (conflict.reason, conflict.message) == (
         reason,
         f"conflicting {what}: using {in_use}, by precedence of cluster east "
-        "(the oldest export, of 2026-01-01T00:00:00Z); 1 of 2 clusters disagree",
+        "(the oldest export, of 2026-01-01T00:00:00Z); 1 of 2 clusters disagree: west",
     )
 
 

@@ -91,7 +91,7 @@ def test_a_message_tells_field_value_winner_reason_and_how_many_disagree() -> No
     )
     assert [conflict.message for conflict in merged.conflicts] == [
         "conflicting internalTrafficPolicy: using Local, by precedence of cluster east "
-        f"(the oldest export, of {SECONDS.format(0)}); 2 of 4 clusters disagree"
+        f"(the oldest export, of {SECONDS.format(0)}); 2 of 4 clusters disagree: west, north"
     ]
 
 
@@ -115,7 +115,7 @@ def test_the_port_message_says_whose_ports_a_full_union_leaves_out() -> None:
 
     (conflict,) = merge([record("east", ports=ports(1)), record("west", 1, ports=ports(101))]).conflicts
     assert conflict.message.endswith(
-        "; ports left out, since an import holds no more than 100: 20 of west; 1 of 2 clusters disagree"
+        "; ports left out, since an import holds no more than 100: 20 of west; 1 of 2 clusters disagree: west"
     )
 
 
@@ -149,7 +149,7 @@ def test_timeouts_are_compared_among_the_exports_that_use_client_ip() -> None:
         "SessionAffinityConfigConflict",
     ]
     assert "using none, " in merged.conflicts[1].message
-    assert "1 of 3 clusters disagree" in merged.conflicts[1].message
+    assert "1 of 3 clusters disagree: " in merged.conflicts[1].message
 
 
 def test_nobody_is_in_conflict_over_the_affinity_of_a_headless_service() -> None:

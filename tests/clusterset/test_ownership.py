@@ -116,14 +116,14 @@ def test_the_conflict_says_that_ownership_decided() -> None:
         field = "conflicting internalTrafficPolicy: using Cluster, "
         return conflict.message.removeprefix(f"{field}by precedence of ")
 
-    assert message(record("z", 9)) == "cluster z (the owner of shop/web); 1 of 2 clusters disagree"
+    assert message(record("z", 9)) == "cluster z (the owner of shop/web); 1 of 2 clusters disagree: a"
     assert message(record("y", 8), record("z", 9)) == (
         f"cluster y (one of 2 owners of shop/web, and of these the oldest export, of {SECONDS.format(8)}); "
-        "1 of 3 clusters disagree"
+        "1 of 3 clusters disagree: a"
     )
     assert message(record("y", 9), record("z", 9)) == (
         "cluster y (one of 2 owners of shop/web, and of these as old as the export of z, and first by "
-        "cluster id); 1 of 3 clusters disagree"
+        "cluster id); 1 of 3 clusters disagree: a"
     )
 
 
@@ -142,9 +142,11 @@ def test_only_owners_have_ports_in_the_union_and_who_does_not_fit_is_named() -> 
     )
     assert merged.ports == (HTTP, DNS)
     ports, kind = merged.conflicts
-    assert "; endpoints left out, since their ports do not fit: a; 4 of 5 clusters disagree" in ports.message
+    assert (
+        "; endpoints left out, since their ports do not fit: a; 4 of 5 clusters disagree: " in ports.message
+    )
     assert "ports left out" not in ports.message, "of others no port was to be in the union"
-    assert "; endpoints left out: c; 1 of 5 clusters disagree" in kind.message
+    assert "; endpoints left out: c; 1 of 5 clusters disagree: c" in kind.message
 
 
 def test_a_headless_export_that_lacks_one_of_the_owners_ports_is_named_as_one_that_does_not_fit() -> None:

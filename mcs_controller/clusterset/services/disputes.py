@@ -72,18 +72,19 @@ def _conflict(
 ) -> Conflict | None:
     """The conflict over one field that the winner decides, None if all records agree."""
     decided = value(order.winner)
-    dissenters = sum(1 for record in order.records if value(record) != decided)
+    dissenters = [record.cluster for record in order.records if value(record) != decided]
     if not dissenters:
         return None
     in_use = shown(order.winner) if shown else "none" if decided is None else str(decided)
     return Conflict(reason, _message(order, field, in_use, dissenters))
 
 
-def _message(order: Precedence, field: str, in_use: str, dissenters: int, note: str = "") -> str:
+def _message(order: Precedence, field: str, in_use: str, dissenters: Sequence[str], note: str = "") -> str:
     """Field, value in use, the winner and why it won, and how many disagree (MCS-CON-04)."""
     return (
         f"conflicting {field}: using {cut(in_use)}, by precedence of cluster {order.winner.cluster} "
-        f"({why_it_decides(order)}); {note}{dissenters} of {len(order.records)} clusters disagree"
+        f"({why_it_decides(order)}); {note}{len(dissenters)} of {len(order.records)} clusters disagree: "
+        f"{_listed(dissenters)}"
     )
 
 
@@ -103,7 +104,8 @@ def why_it_decides(order: Precedence) -> str:
 
 def _ports_conflict(order: Precedence, union: tuple[ServicePort, ...]) -> Conflict | None:
     """Any difference is a conflict, even if the union has room for all ports."""
-    dissenters = sum(frozenset(record.ports) != frozenset(order.winner.ports) for record in order.records)
+    in_winner = frozenset(order.winner.ports)
+    dissenters = [record.cluster for record in order.records if frozenset(record.ports) != in_winner]
     if not dissenters:
         return None
     note = ""
@@ -125,7 +127,7 @@ def _type_conflict(order: Precedence) -> Conflict | None:
         return None
     unfit = [one.cluster for one in order.guests if one.type != kind]
     note = f"endpoints left out: {_listed(unfit)}; " if unfit else ""
-    return Conflict("TypeConflict", _message(order, "type", kind, len(others), note))
+    return Conflict("TypeConflict", _message(order, "type", kind, others, note))
 
 
 def _affinity_conflicts(order: Precedence) -> Iterator[Conflict | None]:
@@ -138,8 +140,9 @@ def _affinity_conflicts(order: Precedence) -> Iterator[Conflict | None]:
     yield _conflict(
         order, "SessionAffinityConflict", "sessionAffinity", lambda record: record.affinity.affinity
     )
-    timeouts = [r.affinity.timeout_seconds for r in order.records if r.affinity.affinity == "ClientIP"]
-    dissenters = sum(1 for timeout in timeouts if timeout != timeouts[0])
+    sticky = [record for record in order.records if record.affinity.affinity == "ClientIP"]
+    first = sticky[0].affinity.timeout_seconds if sticky else None
+    dissenters = [record.cluster for record in sticky if record.affinity.timeout_seconds != first]
     if dissenters:
         config = order.winner.affinity
         in_use = f"{config.timeout_seconds} s" if config.affinity == "ClientIP" else "none"
@@ -154,8 +157,7 @@ def _families_conflict(order: Precedence) -> Conflict | None:
     others = [record.cluster for record in order.records if set(record.ip_families) != set(families)]
     if not others:
         return None
-    message = _message(order, "ipFamilies", ", ".join(families), len(others))
-    return Conflict("IPFamilyConflict", f"{message}: {_listed(others)}")
+    return Conflict("IPFamilyConflict", _message(order, "ipFamilies", ", ".join(families), others))
 
 
 def _listed(items: Sequence[str]) -> str:
