@@ -37,6 +37,7 @@ CATALOGUE: Final = {
     "MCS-WHY-31": "a member is silent, and its endpoints are still used",
     "MCS-WHY-32": "a member has no MemberCluster",
     "MCS-WHY-33": "the agent of this cluster is silent",
+    "MCS-WHY-34": "a member is leaving the clusterset",
     "MCS-WHY-40": "the namespace does not exist here",
     "MCS-WHY-41": "the namespace is being deleted",
     "MCS-WHY-42": "the namespace is reserved",

@@ -19,6 +19,9 @@ def member_findings(case: Case) -> Iterator[Finding]:
         exporters |= {*case.merged.clusters}
     for cluster in sorted((exporters | case.withdrawn) - {own}):
         yield from _exporter(case, cluster)
+    for one in case.picture.broker or ():
+        if one.member is not None and one.member.leaving:
+            yield _leaves(one.cluster, one.member.leaving, is_here=one.cluster == own)
     if case.imported is not None and case.picture.broker is not None:
         members = {one.cluster for one in case.picture.broker if one.member is not None}
         for cluster in sorted({*case.imported.clusters} - members - exporters):
@@ -69,7 +72,7 @@ def _own_agent(case: Case, own: str) -> Iterator[Finding]:
         if here is not None and own and case.picture.broker is not None:
             yield _no_member(own)
         return
-    if not is_silent(member, case.picture):
+    if member.leaving or not is_silent(member, case.picture):
         return
     leader_at = seconds_of_time(here.leader_at)
     leads = (
@@ -104,6 +107,19 @@ def _own_agent(case: Case, own: str) -> Iterator[Finding]:
         f"here follows the other clusters, and they stop using the endpoints of {own}",
         why,
         do,
+    )
+
+
+def _leaves(cluster: str, since: str, *, is_here: bool) -> Finding:
+    """Its agent is stopped and its exports are withdrawn, so that nothing else is to be said of it."""
+    return finding(
+        "34",
+        "problem" if is_here else "note",
+        cluster,
+        f"{cluster} is leaving the clusterset since {since}"
+        + (": it exports and imports nothing any more" if is_here else ": it exports nothing any more"),
+        "somebody ran `mcs-controller leave` there",
+        f"nothing, if that is intended; start the agent of {cluster} again to take it back",
     )
 
 

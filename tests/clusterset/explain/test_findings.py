@@ -1,0 +1,285 @@
+"""Each finding, by the picture that has it: how bad it is, and that there is a cause and something to do."""
+
+from dataclasses import replace
+
+import pytest
+
+from mcs_controller.clusterset.explain.explaining import explain
+from mcs_controller.clusterset.explain.findings.finding import CATALOGUE, Finding
+from mcs_controller.clusterset.explain.picture import (
+    DnsAnswer,
+    DnsPicture,
+    InCluster,
+    Picture,
+    Unknown,
+)
+from mcs_controller.clusterset.fuse import MEMBERS_SILENT, held
+from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, Member, ServiceKey, ServicePort
+from mcs_controller.clusterset.services.naming import derived_service_name
+from tests.clusterset.builders import WEB, local_export, local_service, record, source_slice
+from tests.clusterset.explain.pictures import (
+    NOW,
+    bystander,
+    exported_here,
+    found,
+    member,
+    on_broker,
+    picture,
+    settled,
+)
+
+NORTH = InCluster("north")
+WELL = settled(picture(on_broker("east"), bystander("north"), here=NORTH))
+OWN = exported_here("north")
+OWN_PART = on_broker("north", slices=(source_slice("north"),), record=record("north"))
+EXPORTED = settled(picture(on_broker("east"), OWN_PART, here=OWN))
+
+
+def here(**fields: object) -> Picture:
+    assert WELL.here is not None
+    return replace(WELL, here=replace(WELL.here, **fields))  # type: ignore[arg-type]
+
+
+def imported(**fields: object) -> Picture:
+    assert WELL.here is not None
+    assert WELL.here.imported is not None
+    return here(imported=replace(WELL.here.imported, **fields))  # type: ignore[arg-type]
+
+
+def two(**fields: object) -> Picture:
+    """East decides, west has something else."""
+    west = record("west", 1, **fields)
+    return settled(picture(on_broker("east"), bystander("north"), on_broker("west", record=west), here=NORTH))
+
+
+def exported(export: object = OWN.export, service: object = OWN.service, **fields: object) -> Picture:
+    assert EXPORTED.here is not None
+    return replace(
+        EXPORTED,
+        here=replace(EXPORTED.here, export=export, service=service, **fields),  # type: ignore[arg-type]
+    )
+
+
+def ready(reason: str, message: str) -> tuple[Condition, ...]:
+    return (Condition("Ready", "False", reason, message),)
+
+
+GOES = member("west", 90, leaving=NOW)
+LONG_AGO = "2026-01-01T00:00:00Z"
+PORT_81 = (ServicePort(81, "http"),)
+HEADLESS = record("west", type="Headless")
+SILENT_EAST = on_broker("east", member=member("east", 90))
+WRONG = DnsAnswer("a.", "A", "x", "y", False)
+OWNER = member("east", owns=frozenset({"shop"}))
+SIX = source_slice("west", endpoints=(Endpoint(("fd00::1",), ready=True),), family="IPv6")
+UNREADY = source_slice("east", endpoints=(Endpoint(("10.1.0.1",), ready=False),))
+TAKEN = local_service(
+    service=ServiceKey("shop", derived_service_name(WEB)), managed=True, import_name="another"
+)
+SILENT_NORTH = bystander("north", member=member("north", 300))
+CASES: dict[str, list[tuple[str, Picture]]] = {
+    "01": [
+        ("problem", picture(bystander("east"), here=NORTH)),
+        ("problem", Picture(WEB, WELL.now_seconds, NORTH, None)),
+    ],
+    "02": [("problem", exported(service=None))],
+    "03": [
+        ("problem", exported(service=local_service(type="ExternalName"))),
+        ("note", exported(export=local_export(deleting=True))),
+    ],
+    "04": [
+        ("problem", replace(EXPORTED, broker=(on_broker("east"), bystander("north")))),
+        ("warning", exported(service=local_service(ports=(ServicePort(81, "http"),)))),
+    ],
+    "05": [
+        ("problem", picture(on_broker("east", member=None), here=NORTH)),
+        ("problem", picture(on_broker("east", member=member("east", allowed_namespaces=("a",))))),
+    ],
+    "06": [("note", picture(on_broker("east", over_limits="3 services are not published")))],
+    "07": [
+        ("problem", picture(on_broker("east", record=None, unreadable=("bad type",)))),
+        ("problem", picture(on_broker("east", unreadable=("bad slice",)))),
+        ("problem", here(unreadable=("web: ports is a text",))),
+    ],
+    "08": [
+        ("note", picture(on_broker("east", record=record("east", withdrawn=True)))),
+        ("note", picture(on_broker("east", record=None))),
+        ("note", replace(EXPORTED, here=replace(NORTH))),
+    ],
+    "10": [("warning", two(ports=(ServicePort(80, "http"), ServicePort(81, "more"))))],
+    "11": [("warning", two(type="Headless"))],
+    "12": [("warning", two(ip_families=("IPv4", "IPv6")))],
+    "13": [("note", two(labels=(("a", "b"),)))],
+    "14": [
+        ("warning", two(ports=(ServicePort(81, "http"),))),
+        (
+            "problem",
+            picture(
+                on_broker("east", UNREADY),
+                on_broker("west", record=record("west", 1, ports=(ServicePort(81, "http"),))),
+            ),
+        ),
+    ],
+    "15": [
+        (
+            "warning",
+            picture(
+                on_broker("east", member=OWNER), on_broker("west", record=record("west", type="Headless"))
+            ),
+        )
+    ],
+    "20": [("problem", picture(on_broker("east", source_slice("east", endpoints=()))))],
+    "21": [
+        ("problem", picture(on_broker("east", UNREADY))),
+        ("warning", picture(on_broker("east", UNREADY), on_broker("west", source_slice("west")))),
+    ],
+    "22": [("problem", picture(on_broker("east", member=member("east", allowed_cidrs=("10.9.0.0/16",)))))],
+    "23": [("note", picture(on_broker("east"), on_broker("west", SIX)))],
+    "24": [
+        (
+            "warning",
+            picture(
+                on_broker("east", member=OWNER, record=record("east", traffic_distribution="PreferClose")),
+                on_broker("west", source_slice("west", endpoints=(Endpoint(("10.2.0.1",), ready=True),))),
+            ),
+        )
+    ],
+    "30": [
+        ("problem", picture(on_broker("east", member=member("east", 90)))),
+        (
+            "warning",
+            picture(on_broker("east", member=member("east", 90)), on_broker("west", source_slice("west"))),
+        ),
+    ],
+    "31": [
+        ("warning", replace(WELL, broker=(on_broker("east", member=member("east", 90)), bystander("north"))))
+    ],
+    "32": [
+        ("problem", replace(WELL, broker=(on_broker("east"),))),
+        ("problem", replace(WELL, broker=(bystander("north"),))),
+    ],
+    "33": [
+        ("problem", replace(WELL, broker=(on_broker("east"), SILENT_NORTH))),
+        ("problem", replace(here(leader_at=NOW), broker=(on_broker("east"), SILENT_NORTH))),
+        (
+            "problem",
+            replace(here(leader_at=LONG_AGO), broker=(on_broker("east"), SILENT_NORTH)),
+        ),
+    ],
+    "34": [
+        (
+            "note",
+            replace(WELL, broker=(on_broker("east"), bystander("north"), bystander("west", member=GOES))),
+        ),
+        ("problem", replace(WELL, broker=(on_broker("east"), bystander("north", member=GOES)))),
+    ],
+    "40": [("problem", here(namespace="missing", imported=None, imported_slices=()))],
+    "41": [("problem", here(namespace="ending"))],
+    "42": [
+        (
+            "problem",
+            replace(
+                picture(
+                    on_broker(
+                        "east",
+                        replace(source_slice("east"), service=ServiceKey("default", "web")),
+                        record=record("east", service=ServiceKey("default", "web")),
+                    ),
+                    bystander("north"),
+                    here=NORTH,
+                ),
+                service=ServiceKey("default", "web"),
+            ),
+        )
+    ],
+    "43": [("problem", imported(managed=False))],
+    "45": [
+        (
+            "problem",
+            picture(
+                on_broker("east", member=member("east", limits=(("imports", 1),))),
+                bystander("north"),
+                here=replace(NORTH, imports_of=(("east", 1),)),
+            ),
+        )
+    ],
+    "46": [("problem", picture(on_broker("east"), bystander("north"), here=NORTH))],
+    "48": [
+        ("warning", imported(deleting=True)),
+        ("warning", imported(conditions=())),
+        ("problem", imported(conditions=ready("IPFamilyNotSupported", "IPv6 is not served"))),
+    ],
+    "49": [("warning", here(imported_slices=()))],
+    "50": [
+        ("problem", here(derived=None)),
+        ("problem", here(derived=local_service(cluster_ips=("10.96.0.200",), managed=True))),
+    ],
+    "51": [("problem", here(serves_api=False))],
+    "60": [
+        ("note", replace(WELL, unknown=(Unknown("the Lease", "forbidden"),))),
+        ("warning", replace(WELL, broker=None, unknown=(Unknown("the broker", "refused"),))),
+    ],
+    "70": [("note", replace(WELL, dns=DnsPicture("10.96.0.53:53", problem="no answer")))],
+    "71": [
+        ("problem", replace(WELL, dns=DnsPicture("10.96.0.53:53", (DnsAnswer("a.", "A", "x", "y", False),))))
+    ],
+}
+
+
+def findings_of(seen: Picture, number: str) -> list[Finding]:
+    return [one for one in explain(seen).findings if one.id == f"MCS-WHY-{number}"]
+
+
+@pytest.mark.parametrize(
+    ("number", "severity", "seen"),
+    [(number, severity, seen) for number, cases in CASES.items() for severity, seen in cases],
+)
+def test_a_finding_has_its_severity_its_cause_and_what_to_do(
+    number: str, severity: str, seen: Picture
+) -> None:
+    told = findings_of(seen, number)
+    assert severity in [one.severity for one in told], found(seen)
+    for one in told:
+        assert one.title == CATALOGUE[one.id]
+        assert one.what
+        assert one.why
+        assert one.do
+
+
+def test_every_finding_of_the_catalogue_is_tested() -> None:
+    assert {f"MCS-WHY-{number}" for number in (*CASES, "44", "47")} == set(CATALOGUE)
+
+
+def test_where_all_is_well_there_is_none() -> None:
+    assert explain(WELL).findings == ()
+    assert explain(EXPORTED).findings == ()
+
+
+def test_silent_members_that_are_held_are_released_on_the_broker() -> None:
+    """An import whose members all fell silent is held, and says how that ends."""
+    assert WELL.here is not None
+    assert WELL.here.imported is not None
+    before: LocalImport = WELL.here.imported
+    condition = held(before, silent=["east"], missing=(), generation=1)
+    seen = imported(conditions=(*before.conditions, replace(condition, last_transition_at=NOW)))
+    (told,) = findings_of(seen, "47")
+    assert MEMBERS_SILENT in told.what
+    assert told.command == "mcs-controller fuse release --member east"
+
+
+def test_a_derived_service_of_another_import_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two names with one hash cannot be made by hand, so the hash is."""
+    monkeypatch.setattr(
+        "mcs_controller.clusterset.explain.case.derived_service_name", lambda key: TAKEN.service.name
+    )
+    (told,) = findings_of(here(imported=None, imported_slices=(), derived=TAKEN), "44")
+    assert "belongs to the import another" in told.why
+
+
+def test_a_member_that_never_sent_a_heartbeat_is_not_called_silent() -> None:
+    assert found(picture(on_broker("east", member=Member("east")))) == {}
+
+
+def test_the_worst_comes_first() -> None:
+    seen = explain(replace(two(labels=(("a", "b"),), type="Headless"), dns=DnsPicture("x", problem="none")))
+    assert [one.severity for one in seen.findings] == ["warning", "note", "note"]
