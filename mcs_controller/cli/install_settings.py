@@ -268,6 +268,40 @@ class LeaveSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UninstallSettings:
+    """`mcs-controller uninstall`."""
+
+    check: Annotated[
+        bool,
+        Option(
+            "only list what is left of this project in the cluster; exit code 1 if anything is, 2 if nobody "
+            "knows",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    crds: Annotated[
+        bool,
+        Option(
+            "also the definitions of the Multicluster Services API: all ServiceExports of users go with them",
+            parse=switch,
+            default="false",
+        ),
+    ]
+    namespace: _AgentNamespace
+    lease_name: _LeaseName
+    dns_namespace: Annotated[
+        str,
+        Option("namespace of the cluster's own DNS", parse=namespace_name, default="kube-system"),
+    ]
+    zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
+    dry_run: DryRun
+    output: _Output
+    kubeconfig: Kubeconfig
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
 class MembersSettings:
     """`mcs-controller members`."""
 

@@ -61,6 +61,14 @@ def leftovers_of(resource: Resource, bodies: Iterable[JsonObject]) -> list[Lefto
     return [Leftover(resource, one["name"], one.get("namespace", ""), one["uid"]) for one in found]
 
 
+async def get(local: Client, resource: Resource, name: str, namespace: str = "") -> JsonObject | None:
+    """The object, None if there is none. Raises `KubeError`."""
+    try:
+        return await local.get(resource, name, namespace)
+    except NotFound:
+        return None
+
+
 async def imported(local: Client) -> list[Leftover]:
     """Imports, imported slices and derived Services, in the order in which they are to be removed.
 
@@ -92,13 +100,13 @@ async def reported(local: Client) -> list[Leftover]:
 
 async def credential(local: Client, namespace: str) -> tuple[list[Leftover], JsonObject | None]:
     """The Secret with the credential for the broker: to be deleted if `join` made it, and as it is."""
-    body = await _get(local, SECRETS, SECRET, namespace)
+    body = await get(local, SECRETS, SECRET, namespace)
     return leftovers_of(SECRETS, [body] if body is not None and is_ours(body) else []), body
 
 
 async def lease(local: Client, namespace: str, name: str) -> tuple[list[Leftover], str]:
     """The Lease of the agents, and who holds it, "" if nobody does."""
-    body = await _get(local, LEASES, name, namespace)
+    body = await get(local, LEASES, name, namespace)
     holder = ((body or {}).get("spec") or {}).get("holderIdentity") or ""
     return leftovers_of(LEASES, [] if body is None else [body]), str(holder)
 
@@ -124,13 +132,6 @@ async def _clear(local: Client, leftover: Leftover) -> None:
     await local.patch(
         leftover.resource, leftover.name, patch, namespace=leftover.namespace, subresource="status"
     )
-
-
-async def _get(local: Client, resource: Resource, name: str, namespace: str) -> JsonObject | None:
-    try:
-        return await local.get(resource, name, namespace)
-    except NotFound:
-        return None
 
 
 def _conditions(body: JsonObject) -> Sequence[dict[str, Any]]:

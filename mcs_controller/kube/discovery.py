@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from mcs_controller.api.resources import Api, Resource
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import DecodeError, NotFound
+from mcs_controller.kube.errors import DecodeError, KubeError, NotFound
 
 
 class NotServed(NotFound):
@@ -47,3 +47,30 @@ async def preferred_version(client: Client, api: Api) -> str:
 async def served_resource(client: Client, api: Api, kind: Callable[[str], Resource]) -> Resource:
     """The kind in the best version that is served now. Raises `NotServed`, or another `KubeError`."""
     return kind(await preferred_version(client, api))
+
+
+async def listable_resources(client: Client) -> tuple[list[Resource], list[str]]:
+    """All kinds that can be listed, each in its group's preferred version, and groups that do not answer.
+
+    An aggregated API may be away while the API server answers. Raises `KubeError`.
+    """
+    places = [("", "v1", "/api/v1")]
+    for group in (await client.get_raw("/apis")).get("groups") or ():
+        version = str((group.get("preferredVersion") or {}).get("version", ""))
+        places.append((str(group.get("name")), version, f"/apis/{group.get('name')}/{version}"))
+    found: list[Resource] = []
+    away: list[str] = []
+    for name, version, path in places:
+        try:
+            served = (await client.get_raw(path)).get("resources") or ()
+        except KubeError as error:
+            if not name:
+                raise
+            away.append(f"{name}: {error}")
+            continue
+        found += [
+            Resource(name, version, one["name"], one["kind"], bool(one["namespaced"]))
+            for one in served
+            if "/" not in one["name"] and "list" in (one.get("verbs") or ())
+        ]
+    return found, away

@@ -13,6 +13,7 @@ from mcs_controller.cli.install_settings import (
     LeaveSettings,
     MembersSettings,
     RemoveMemberSettings,
+    UninstallSettings,
 )
 from mcs_controller.cli.options import options_of
 from mcs_controller.cli.settings import (
@@ -46,6 +47,7 @@ SETTINGS = {
     "options:check": CheckSettings,
     "options:explain": ExplainSettings,
     "options:leave": LeaveSettings,
+    "options:uninstall": UninstallSettings,
     "options:fuse-status": FuseStatusSettings,
     "options:fuse-release": FuseReleaseSettings,
     "options:crds": CrdsSettings,

@@ -163,6 +163,14 @@ async def test_a_cluster_leaves_whose_agent_is_a_deployment_and_takes_nothing_th
         await world[name].ready_import(namespace, "web", ["west"])
         await world[name].has_addresses(namespace, "web", "10.2.0.1")
 
+    kubeconfig = real_product.clusterset["east"].kubeconfig()
+    checked = await run("uninstall", "--check", f"--kubeconfig={kubeconfig}", home=tmp_path)
+    # The rights of agent and DNS server are all that is left, and nothing that an agent made.
+    assert checked.exit_code == 1
+    assert set(checked.kinds) == {
+        *("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ServiceAccount"),
+    }
+
     again = await leave(real_product, tmp_path)
     assert (again.exit_code, again.result["objects"]) == (0, [])
 
