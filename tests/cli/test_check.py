@@ -15,8 +15,10 @@ import yaml
 
 from mcs_controller.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES, SECRETS
+from mcs_controller.cli.errors import CannotAsk
 from mcs_controller.install.checks.judging import CHECKS
 from mcs_controller.kube.clock import rfc3339_micro
+from tests.cli.checking import check, found, results
 from tests.cli.installing import TOKEN, Scene
 from tests.cli.program import Ended, run
 from tests.support import crds
@@ -34,25 +36,13 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-def checks(ended: Ended) -> dict[str, Any]:
-    """What `-o json` says of each check."""
-    assert ended.stdout, ended
-    found = {one["id"]: one for one in json.loads(ended.stdout)["checks"]}
-    assert list(found) == [one.id for one in CHECKS]
-    return found
-
-
-def results(ended: Ended) -> dict[str, str]:
-    return {id: one["result"] for id, one in checks(ended).items()}
-
-
 def not_skipped(ended: Ended) -> set[str]:
-    return {id.removeprefix("MCS-CHK-") for id, result in results(ended).items() if result != "skipped"}
+    return {id for id, result in results(ended).items() if result != "skipped"}
 
 
-async def check(scene: Scene, *words: str | Path, cluster: str = "east") -> Ended:
-    """In one look, as JSON."""
-    return await run("check", "--kubeconfig", scene.kubeconfig(cluster), "-o", "json", *ONE_LOOK, *words)
+async def look(scene: Scene, *words: str | Path, cluster: str = "east") -> Ended:
+    """At one of the clusters, once."""
+    return await check("--kubeconfig", scene.kubeconfig(cluster), *ONE_LOOK, *words)
 
 
 async def joined(scene: Scene) -> Path:
@@ -101,66 +91,62 @@ async def test_a_cluster_that_has_joined_and_has_no_agent_is_told_what_is_missin
 async def test_programs_get_the_same_as_json_and_yaml(scene: Scene) -> None:
     async with scene.serving():
         await joined(scene)
-        ended = await check(scene)
-        found = json.loads(ended.stdout)
-        assert (ended.exit_code, found["result"]) == (1, "failed")
-        assert sum(found["summary"].values()) == len(found["checks"]) == len(CHECKS)
-        leader = checks(ended)["MCS-CHK-13"]
+        ended = await look(scene)
+        told = json.loads(ended.stdout)
+        assert (ended.exit_code, told["result"]) == (1, "failed")
+        assert sum(told["summary"].values()) == len(told["checks"]) == len(CHECKS)
+        leader = found(ended)["13"]
         assert leader["evidence"] == ["there is no Lease mcs-system/mcs-agent: no agent has led here"]
         assert "logs deploy/mcs-agent" in leader["todo"]
         assert leader["more"] == "docs/checks.md#mcs-chk-13"
-        assert checks(ended)["MCS-CHK-05"]["todo"] is None
-        ended = await check(scene, "-o", "yaml")
+        assert found(ended)["05"]["todo"] is None
+        ended = await look(scene, "-o", "yaml")
         assert [one["id"] for one in yaml.safe_load(ended.stdout)["checks"]] == [one.id for one in CHECKS]
 
 
-async def test_with_the_broker_alone_its_side_is_looked_at(scene: Scene) -> None:
+async def test_with_the_broker_alone_its_side_is_looked_at(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     async with scene.serving():
         file = await joined(scene)
         await beat(scene, datetime.now(UTC))
-        words = ("check", "-o", "json", *ONE_LOOK, "--broker-kubeconfig")
-        ended = await run(*words, scene.kubeconfig("broker"))
-        assert ended.exit_code == 0
-        assert not_skipped(ended) == {"07", "09", "10", "11", "12", "16", "22"}
-        assert checks(ended)["MCS-CHK-01"]["evidence"][0].startswith("no member cluster was named")
-
-        variable = {"KUBECONFIG": str(scene.kubeconfig("east"))}
-        ended = await run(*words, scene.kubeconfig("broker"), "--broker", environment=variable)
-        assert not_skipped(ended) == {"07", "09", "10", "11", "12", "16", "22"}
-        ended = await run("check", "-o", "json", "--broker", "--kubeconfig", scene.kubeconfig("broker"))
-        assert not_skipped(ended) == {"07", "09", "10", "11", "12", "16", "22"}
-
+        of_broker = {"07", "09", "10", "11", "12", "16", "22"}
+        broker = ("--broker-kubeconfig", scene.kubeconfig("broker"))
+        ended = await check(*ONE_LOOK, *broker)
+        assert (ended.exit_code, not_skipped(ended)) == (0, of_broker)
+        assert found(ended)["01"]["evidence"][0].startswith("no member cluster was named")
+        ended = await check(*ONE_LOOK, "--broker", "--kubeconfig", scene.kubeconfig("broker"))
+        assert not_skipped(ended) == of_broker
         # A member's credential says whose it is, and is looked at as well.
-        ended = await run(*words, file)
-        assert not_skipped(ended) == {"05", "06", "07", "09", "10", "11", "12", "16", "22"}
+        ended = await check(*ONE_LOOK, "--broker-kubeconfig", file)
+        assert not_skipped(ended) == {"05", "06"} | of_broker
+
+        monkeypatch.setenv("KUBECONFIG", str(scene.kubeconfig("east")))
+        assert "01" in not_skipped(await check(*ONE_LOOK, *broker))
+        assert not_skipped(await check(*ONE_LOOK, *broker, "--broker")) == of_broker
 
 
-async def test_where_nobody_answers_nothing_is_judged(scene: Scene) -> None:
+async def test_where_nobody_answers_nothing_is_judged(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     async with scene.serving():
         nobody = write(scene.folder, "nobody", kubeconfig())
         for words in (
-            ("--kubeconfig", nobody),
             ("--broker-kubeconfig", nobody),
             ("--kubeconfig", nobody, "--broker-kubeconfig", nobody),
             ("--kubeconfig", scene.folder / "missing"),
             (),
         ):
-            ended = await run("check", *ONE_LOOK, *words)
-            assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (2, "", 1), words
+            with pytest.raises(CannotAsk):
+                await check(*ONE_LOOK, *words)
+        ended = await run("check", *ONE_LOOK, "--kubeconfig", nobody)
+        assert (ended.exit_code, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
         # The cluster is away, and the broker is not.
         await joined(scene)
-        ended = await run(
-            "check",
-            "-o",
-            "json",
-            *ONE_LOOK,
-            "--kubeconfig",
-            nobody,
-            "--broker-kubeconfig",
-            scene.kubeconfig("broker"),
-        )
+        broker = ("--broker-kubeconfig", scene.kubeconfig("broker"))
+        ended = await check(*ONE_LOOK, "--kubeconfig", nobody, *broker)
         assert ended.exit_code == 1
-        assert results(ended)["MCS-CHK-01"] == "failed"
+        assert results(ended)["01"] == "failed"
 
 
 async def test_a_broker_that_is_away_or_refuses_fails_its_check(scene: Scene) -> None:
@@ -169,20 +155,20 @@ async def test_a_broker_that_is_away_or_refuses_fails_its_check(scene: Scene) ->
         faults = scene.clusters["broker"].faults
         for code, says in ((401, "does not accept it"), (403, "it is not that of member east")):
             faults.fail(code, verbs=("get",), resources=("memberclusters",))
-            reached = checks(await check(scene))["MCS-CHK-05"]
+            reached = found(await look(scene))["05"]
             faults.clear()
             assert reached["result"] == "failed"
             assert says in reached["evidence"][0]
         nobody = write(scene.folder, "nobody", kubeconfig())
         secret = await scene.api["east"].get(SECRETS, "mcs-broker", "mcs-system")
         await scene.api["east"].delete(SECRETS, "mcs-broker", namespace="mcs-system")
-        missing = await check(scene)
-        assert "no Secret mcs-system/mcs-broker" in checks(missing)["MCS-CHK-05"]["evidence"][0]
-        away = checks(await check(scene, "--broker-kubeconfig", nobody))["MCS-CHK-05"]
+        missing = await look(scene)
+        assert "no Secret mcs-system/mcs-broker" in found(missing)["05"]["evidence"][0]
+        away = found(await look(scene, "--broker-kubeconfig", nobody))["05"]
         assert away["result"] == "failed"
         del secret["metadata"]["resourceVersion"], secret["metadata"]["uid"]
         await scene.api["east"].create(SECRETS, {**secret, "data": {"kubeconfig": "bm90aGluZw=="}})
-        assert "it is no kubeconfig" in checks(await check(scene))["MCS-CHK-05"]["evidence"][0]
+        assert "it is no kubeconfig" in found(await look(scene))["05"]["evidence"][0]
 
 
 async def test_what_may_not_be_read_is_skipped_and_the_file_takes_the_place_of_the_secret(
@@ -191,35 +177,35 @@ async def test_what_may_not_be_read_is_skipped_and_the_file_takes_the_place_of_t
     async with scene.serving():
         file = await joined(scene)
         scene.clusters["east"].faults.fail(403, resources=("secrets", "configmaps", "leases"))
-        ended = await check(scene)
-        assert "the credential has not the right" in checks(ended)["MCS-CHK-05"]["evidence"][0]
+        ended = await look(scene)
+        assert "the credential has not the right" in found(ended)["05"]["evidence"][0]
         assert {"05", "13", "17"}.isdisjoint(not_skipped(ended))
-        ended = await check(scene, "--broker-kubeconfig", file)
-        assert results(ended)["MCS-CHK-05"] == "ok"
-        assert f"the credential in file {file}" in checks(ended)["MCS-CHK-05"]["evidence"][0]
+        ended = await look(scene, "--broker-kubeconfig", file)
+        assert results(ended)["05"] == "ok"
+        assert f"the credential in file {file}" in found(ended)["05"]["evidence"][0]
 
 
 async def test_a_heartbeat_that_changes_between_two_looks_is_alive_whatever_it_says(scene: Scene) -> None:
     async with scene.serving():
         await joined(scene)
-        wrong = datetime.now(UTC) - timedelta(hours=1)
+        long_ago = datetime.now(UTC) - timedelta(hours=1)
 
         async def live() -> None:
             for second in range(600):
-                await beat(scene, wrong + timedelta(seconds=second))
+                await beat(scene, long_ago + timedelta(seconds=second))
                 await asyncio.sleep(0.2)
 
-        await beat(scene, wrong)
-        words = ("check", "--kubeconfig", scene.kubeconfig("east"), "-o", "json", "--again-after-seconds")
+        await beat(scene, long_ago)
+        words = ("--kubeconfig", scene.kubeconfig("east"), "--again-after-seconds", "1")
         living = asyncio.create_task(live())
-        alive = await run(*words, "1")
+        alive = await check(*words)
         living.cancel()
         assert "looking again in 1 s: " in alive.stderr
         assert "MCS-CHK-11" in alive.stderr
-        assert results(alive)["MCS-CHK-11"] == "ok"
-        assert any("the agent of east is 3" in text for text in checks(alive)["MCS-CHK-09"]["evidence"])
-        dead = await run(*words, "1")
-        assert results(dead)["MCS-CHK-11"] == "failed"
+        assert results(alive)["11"] == "ok"
+        assert any("the agent of east is 3" in text for text in found(alive)["09"]["evidence"])
+        dead = await check(*words)
+        assert results(dead)["11"] == "failed"
 
 
 class _Relay(asyncio.DatagramProtocol):
@@ -268,19 +254,18 @@ async def test_dns_servers_are_asked_over_udp_and_tcp_and_held_against_the_impor
         await import_web(scene, "west", "10.96.2.2")
         async with dns_server(scene.api["east"]) as ours, dns_server(scene.api["west"]) as others:
             right, wrong = (f"{host}:{port}" for host, port in (ours, others))
-            ended = await check(scene, "--dns-server", right, "--cluster-dns", right)
-            found = results(ended)
-            assert [found[f"MCS-CHK-{id}"] for id in (19, 20, 21)] == ["ok", "ok", "ok"], ended
-            ended = await check(scene, "--dns-server", wrong, "--cluster-dns", wrong)
-            for id in (19, 20, 21):
-                one = checks(ended)[f"MCS-CHK-{id}"]
+            ended = await look(scene, "--dns-server", right, "--cluster-dns", right)
+            assert [results(ended)[id] for id in ("19", "20", "21")] == ["ok", "ok", "ok"], ended
+            ended = await look(scene, "--dns-server", wrong, "--cluster-dns", wrong)
+            for id in ("19", "20", "21"):
+                one = found(ended)[id]
                 assert one["result"] == "failed"
                 assert "10.96.1.1" in one["evidence"][0]
                 assert "10.96.2.2" in one["evidence"][0]
             async with without_tcp(ours) as udp_only:
-                found = results(await check(scene, "--dns-server", udp_only))
-                assert (found["MCS-CHK-19"], found["MCS-CHK-20"]) == ("ok", "failed")
-        silent = checks(await check(scene, "--dns-server", right))["MCS-CHK-19"]
+                seen = results(await look(scene, "--dns-server", udp_only))
+                assert (seen["19"], seen["20"]) == ("ok", "failed")
+        silent = found(await look(scene, "--dns-server", right))["19"]
         assert silent["result"] == "failed"
 
 
