@@ -250,6 +250,8 @@ async def test_kubectl_get_shows_who_is_alive_and_what_is_exported_on_the_broker
 async def test_one_category_lists_everything_of_the_clusterset(crds: ControlPlane, namespace: str) -> None:
     for document in VALID:
         await create(crds, namespace, document)
+    # Else kubectl may remember what was served before the definitions were applied.
+    await crds.kubectl("api-resources", "--categories=multicluster")
     listed = await crds.kubectl("get", "multicluster", "--namespace", namespace, "--output=name")
     assert sorted(listed.stdout.split()) == sorted(
         f"{document['kind'].lower()}.{document['apiVersion'].partition('/')[0]}/{document['metadata']['name']}"

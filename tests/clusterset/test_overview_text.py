@@ -76,9 +76,12 @@ def test_tones_say_what_is_bad() -> None:
     tones = {line.text.partition(" ")[0]: line.tone for line in screen(ALL)}
     assert (tones["west"], tones["north"], tones["east"]) == ("problem", "warning", "plain")
     assert (tones["away"], tones["held"], tones["2"]) == ("problem", "warning", "problem")
-    well = Overview("now", Unknown("none"), ())
-    assert screen(well)[1].text == "Nothing is wrong that can be seen from here"
+    well = Overview("now", BrokerSeen((), 0, 0, ()), ())
+    assert screen(well)[1].text.startswith("Nothing is wrong that can be seen from here: 0 members, ")
     assert screen(well)[1].tone == "good"
+    blind = ClusterSeen("west", "", "", NO_PODS, NO_PODS, NO_PODS, NO_PODS, NO_PODS)
+    verdict = screen(Overview("now", Unknown("none"), (blind,)))[1]
+    assert verdict == ("Nothing could be read", "warning")
 
 
 def test_on_a_narrow_terminal_titles_are_short_the_leader_is_cut_and_the_last_columns_go() -> None:

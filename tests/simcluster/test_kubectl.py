@@ -122,6 +122,8 @@ async def test_one_category_lists_everything_with_its_columns(kubectl: Kubectl) 
     status = json.dumps({"status": {"conditions": [condition]}})
     patch = ("patch", "serviceexport", "web", "-n", "shop", "--subresource=status", "--type=merge")
     await kubectl(*patch, "-p", status)
+    # Else kubectl may remember what was served before the definitions were applied.
+    await kubectl("api-resources", "--categories=multicluster")
     header, row = (line.split() for line in (await kubectl("get", "multicluster", "-A")).splitlines())
     assert header == ["NAMESPACE", "NAME", "VALID", "READY", "CONFLICT", "AGE"]
     assert row[:4] == ["shop", "serviceexport.multicluster.x-k8s.io/web", "False", row[3]]

@@ -21,7 +21,7 @@ from mcs_controller.cli.status.places import Broker, Cluster, broker_of
 from mcs_controller.cli.status.settings import StatusSettings
 from mcs_controller.cli.status.terminal import Terminal
 from mcs_controller.clusterset.overview.document import document
-from mcs_controller.clusterset.overview.model import ClusterSeen, Overview, Unknown
+from mcs_controller.clusterset.overview.model import Overview
 from mcs_controller.clusterset.overview.reading import shown_name
 from mcs_controller.clusterset.overview.text import screen
 from mcs_controller.kube.client import Client
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Show it; 1 if none of the places answered. Raises `UsageError`, `ConfigError`."""
+    """Show it; 1 if nothing could be read. Raises `UsageError`, `ConfigError`."""
     settings = read_options(StatusSettings, arguments, os.environ)
     glance = Glance(settings)
     try:
@@ -118,8 +118,7 @@ async def _once(glance: Glance, settings: StatusSettings) -> int:
         await asyncio.gather(*(one.read_dns() for one in asked_twice))
     overview = glance.view()
     _print(overview, settings, Terminal())
-    answered = any(isinstance(one, ClusterSeen) for one in overview.clusters)
-    return 0 if answered or not isinstance(overview.broker, Unknown) else 1
+    return 0 if overview.sees else 1
 
 
 async def _watch(glance: Glance, settings: StatusSettings) -> int:

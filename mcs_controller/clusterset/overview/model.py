@@ -153,6 +153,13 @@ class Overview:
     clusters: tuple[ClusterSeen | ClusterAway, ...]
     member_timeout_seconds: float = 60.0
 
+    @property
+    def sees(self) -> bool:
+        """Whether anything of what is exported and imported could be read."""
+        clusters = [one for one in self.clusters if isinstance(one, ClusterSeen)]
+        seen = [self.broker, *(one.exports for one in clusters), *(one.imports for one in clusters)]
+        return not all(isinstance(one, Unknown) for one in seen)
+
     def liveness(self, heartbeat_age_seconds: float) -> Literal["alive", "silent", "dead"]:
         """Of a member whose heartbeat is so old."""
         if heartbeat_age_seconds >= self.member_timeout_seconds:

@@ -116,7 +116,8 @@ def _verdict(overview: Overview, found: Sequence[Finding]) -> Line:
     warnings = len(found) - problems
     told = [_count(problems, "problem")] if problems else []
     told += [_count(warnings, "warning")] if warnings else []
-    verdict = " and ".join(told) or "Nothing is wrong that can be seen from here"
+    nothing = "Nothing is wrong that can be seen from here" if overview.sees else "Nothing could be read"
+    verdict = " and ".join(told) or nothing
     parts = []
     if isinstance(overview.broker, BrokerSeen):
         parts.append(_count(len(overview.broker.members), "member"))
@@ -131,7 +132,7 @@ def _verdict(overview: Overview, found: Sequence[Finding]) -> Line:
         held = sum(one.held for one in imports)
         parts.append(_count(sum(one.count for one in imports), "import"))
         parts.append(f"{held:,} held" if held else "nothing held")
-    tone: Tone = "problem" if problems else "warning" if warnings else "good"
+    tone: Tone = "problem" if problems else "warning" if warnings or not overview.sees else "good"
     return Line(f"{verdict}: {', '.join(parts)}" if parts else verdict, tone)
 
 
