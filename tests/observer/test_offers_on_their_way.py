@@ -76,3 +76,46 @@ def test_but_it_does_once_it_was_away() -> None:
     world.expected.unexported("east", WEB)
     world.observer.saw("west", WEB, None)
     assert world.found() == [("import gone", 0, None)]
+
+
+def remade(world: World) -> None:
+    """East takes its export back, and exports the service again at once."""
+    world.expected.unexported("east", WEB)
+    world.expected.exported("east", WEB, [ONE, TWO])
+
+
+def test_what_is_taken_back_twice_before_it_is_seen_may_vanish_twice() -> None:
+    world = World()
+    remade(world)
+    remade(world)
+    for _ in range(2):
+        world.shows()
+        world.shows(ONE, TWO)
+    assert world.found() == []
+    world.shows()
+    assert [kind for kind, _, _ in world.found()] == ["hole", "hole"]
+
+
+def test_so_may_what_is_taken_back_again_before_it_is_back() -> None:
+    world = World()
+    remade(world)
+    world.shows()
+    remade(world)
+    world.shows(ONE, TWO)
+    world.shows()
+    world.shows(ONE, TWO)
+    assert world.found() == []
+    world.shows()
+    assert [kind for kind, _, _ in world.found()] == ["hole", "hole"]
+
+
+def test_but_not_more_often_than_twice_and_not_for_longer_than_the_bound() -> None:
+    world = World()
+    for _ in range(3):
+        remade(world)
+    world.shows()
+    world.shows(ONE, TWO)
+    world.after(BOUND_SECONDS + 1)
+    world.shows()
+    world.shows(ONE, TWO)
+    assert [kind for kind, _, _ in world.found()] == ["hole", "hole"]

@@ -94,7 +94,8 @@ class Showing:
         types, types_before = (wanted.headless, wanted.disagreeing), (before.headless, before.disagreeing)
         if before.imported is Level.MUST and types != types_before:
             self._type_since = self._spot.now()
-            self._addresses.let_go()
+            if wanted.imported is Level.MUST:
+                self._addresses.let_go()
         elif before.undecided and not wanted.undecided:
             self._type_since = self._spot.now()
         self._addresses.want(wanted.level)

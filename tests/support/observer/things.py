@@ -3,9 +3,10 @@
 A thing is an address, a named cluster, an address in DNS, or the import itself. A hole begins when a thing
 that was seen and must be there is not shown, and ends when it is shown again or need no longer be there.
 
-What was taken back and then offered again while it was still shown may vanish once, until the bound: the
-taking back was on its way. So may an address that an exporter offers for the first time after it took the
-service back: an importer's watch of slices may be ahead of its watch of records, which are two.
+What was taken back and then offered again while it was shown, or on its way, may vanish once, until the
+bound: the taking back was on its way. If that happens again before it is seen, it may vanish twice. So may an
+address that an exporter offers for the first time after it took the service back: an importer's watch of
+slices may be ahead of its watch of records, which are two.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import NamedTuple
 from tests.support.observer.expected import Level
 from tests.support.observer.findings import Finding, Findings
 
+MOST_ON_THEIR_WAY = 2
+"""So many takings back may be on their way at once; more of them excuse no more."""
 LATE_SECONDS = 5.0
 """An addition may be told so long after it was seen."""
 
@@ -63,8 +66,8 @@ class _Thing:
     since: float
     """When its level was set; or, if it is not wanted, when it appeared, if that was later."""
     shown: bool = False
-    stale: bool = False
-    """What is shown of it may be from before it was taken back: it may vanish once."""
+    stale: int = 0
+    """What is shown of it may be from before it was taken back: so many times it may vanish."""
     finding: Finding | None = None
 
 
@@ -111,7 +114,7 @@ class Things:
         """Each that is shown may vanish once, until the bound: what it belongs to is made anew."""
         for thing in self._things.values():
             if thing.shown:
-                thing.stale = True
+                thing.stale = max(thing.stale, 1)
                 if thing.level is Level.MUST:
                     thing.since = self._spot.now()
 
@@ -120,7 +123,7 @@ class Things:
         thing = self._things.setdefault(name, _Thing(self._level(name), since_seconds))
         if thing.level is Level.MUST and not thing.shown and thing.finding is None:
             thing.since = since_seconds
-            thing.stale = True
+            thing.stale = max(thing.stale, 1)
         self._drop(name, thing)
 
     def may_vanish(self, name: str) -> bool:
@@ -134,13 +137,17 @@ class Things:
             if thing.level is Level.NOT:
                 self._judge_leftover(name, thing)
             elif thing.stale and thing.level is Level.MUST and not self._is_excused(thing):
-                thing.stale = False
+                thing.stale = 0
 
     def _change(self, thing: _Thing, level: Level) -> None:
         if thing.finding is not None:
             self._end(thing, forgive=thing.level is Level.NOT and not thing.stale)
-        if thing.level is not Level.NOT:
-            thing.stale = thing.shown
+        if not self._is_excused(thing):
+            thing.stale = 0
+        if thing.level is Level.MUST:
+            thing.stale = min(thing.stale + 1, MOST_ON_THEIR_WAY)
+        elif thing.level is Level.MAY:
+            thing.stale = max(thing.stale, int(thing.shown))
         thing.level = level
         thing.since = self._spot.now()
 
@@ -150,7 +157,7 @@ class Things:
             self._end(thing)
         if thing.level is Level.NOT:
             thing.since = self._spot.now()
-            thing.stale = self._words.was_offered(name)
+            thing.stale = int(self._words.was_offered(name))
             if not thing.stale:
                 what = f"{self._words.named(name)} is offered by nobody"
                 thing.finding = self._spot.begin(self._words.stranger, what)
@@ -163,10 +170,10 @@ class Things:
         if thing.level is Level.MUST and not self._is_excused(thing):
             what = f"{self._words.named(name)} is not there"
             thing.finding = self._spot.begin(self._words.missing, what)
-        thing.stale = False
+        thing.stale = max(thing.stale - 1, 0)
 
     def _is_excused(self, thing: _Thing) -> bool:
-        return thing.stale and self._spot.now() <= self._spot.deadline(thing.since)
+        return thing.stale > 0 and self._spot.now() <= self._spot.deadline(thing.since)
 
     def _judge_leftover(self, name: str, thing: _Thing) -> None:
         if thing.level is not Level.NOT or not thing.shown or thing.finding is not None:
@@ -184,5 +191,5 @@ class Things:
         thing.finding = None
 
     def _drop(self, name: str, thing: _Thing) -> None:
-        if thing.level is Level.NOT and not thing.shown:
+        if thing.level is Level.NOT and not thing.shown and not thing.stale:
             del self._things[name]
