@@ -87,6 +87,13 @@ def judge_lifetime(facts: Facts) -> Outcome:
         notes.warning(f"{credential.source}: it ends in {left}, at {ends}, and nobody has renewed it", renew)
     else:
         notes.ok(f"{credential.source}: valid until {ends}")
+    rights = facts.cluster.renewal_rights
+    if facts.has_cluster and notes.knows(rights) and not all(one.allowed for one in rights):
+        notes.warning(
+            "the agent may not renew it itself",
+            f"`{facts.config.program} rbac --for credential | kubectl apply -f -`, and start the agent with "
+            "--broker-renew-in; with Helm, broker.renew=true. Without that, renew it by hand in time.",
+        )
     return notes.outcome()
 
 
@@ -104,8 +111,9 @@ REACHED: Final = Check(
 LIFETIME: Final = Check(
     "MCS-CHK-06",
     "end of the credential",
-    looks_at="When the token in that credential ends, as it says itself.",
-    means="Failed: it has ended. A warning: 85% of its time are over, and nothing has renewed it.",
+    looks_at="When the token in that credential ends, as it says itself, and whether the agent may renew it.",
+    means="Failed: it has ended. A warning: 85% of its time are over, and nothing has renewed it; or the "
+    "agent has not the right to, so that somebody must.",
     todo="`mcs-controller broker create-member NAME --renew` on the broker, then `mcs-controller join` "
     "with the new file. A running agent takes it without a restart.",
     judge=judge_lifetime,

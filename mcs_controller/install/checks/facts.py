@@ -109,6 +109,7 @@ class ClusterFacts:
     served: tuple[str, ...] | Unknown = NOT_ASKED
     agent_rights: tuple[Review, ...] | Unknown = NOT_ASKED
     properties_rights: tuple[Review, ...] | Unknown = NOT_ASKED
+    renewal_rights: tuple[Review, ...] | Unknown = NOT_ASKED
     dns_rights: tuple[Review, ...] | Unknown = NOT_ASKED
     lease: Lease | Unknown | None = NOT_ASKED
     imports: tuple[LocalImport, ...] | Unknown = NOT_ASKED

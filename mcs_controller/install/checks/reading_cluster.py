@@ -73,6 +73,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         served = start(known(served_versions(client, MCS_GROUP)))
         agent = start(known(_agent_rights(client, config)))
         properties = start(known(_rights(client, config, _AGENT, "agent-properties")))
+        renewal = start(known(_rights(client, config, _AGENT, "agent-credential", config.namespace)))
         dns = start(known(_rights(client, config, _DNS, "dns")))
         lease = start(known(_lease(client, config)))
         imports = start(known(_imports(client)))
@@ -94,6 +95,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         served=served.result(),
         agent_rights=agent.result(),
         properties_rights=properties.result(),
+        renewal_rights=renewal.result(),
         dns_rights=dns.result(),
         lease=lease.result(),
         imports=imports.result(),
@@ -149,8 +151,10 @@ def _named(rule: dict[str, Any], lease_name: str) -> dict[str, Any]:
     return {**rule, "resourceNames": [lease_name]} if of_lease else rule
 
 
-async def _rights(client: Client, config: CheckConfig, account: str, role: str) -> tuple[Review, ...]:
-    rights = list(rights_of_rules(rules_of(role)))
+async def _rights(
+    client: Client, config: CheckConfig, account: str, role: str, namespace: str = ""
+) -> tuple[Review, ...]:
+    rights = list(rights_of_rules(rules_of(role), namespace))
     return await reviewed(client, Account(config.namespace, account), rights)
 
 

@@ -110,6 +110,7 @@ FACTS = Facts(
         served=("v1beta1", "v1alpha1"),
         agent_rights=(Review("mcs-system/mcs-agent", "list services", True),),
         properties_rights=(Review("mcs-system/mcs-agent", "list clusterproperties", True),),
+        renewal_rights=(Review("mcs-system/mcs-agent", "patch secrets mcs-broker", True),),
         dns_rights=(Review("mcs-system/mcs-dns", "list endpointslices", True),),
         lease=Lease("mcs-agent-0", FRESH, 15.0),
         imports=(imported(),),

@@ -134,6 +134,7 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
         "it ended 1m ago, at 2027-01-15T07:59:00Z",
     ),
     ("06", lifetime(issued=NOW - 86, expires=NOW + 14), "warning", "it ends in 14s"),
+    ("06", cluster(renewal_rights=lacking("patch secrets")), "warning", "the agent may not renew it itself"),
     ("07", broker(kinds=frozenset({"memberclusters"})), "failed", "exportedservices, exportedendpointslices"),
     ("07", broker(crds={**BROKER, MEMBER_CLUSTERS: None}), "failed", f"{MEMBER_CLUSTERS} is not installed"),
     ("08", broker(rights=lacking("list exportedservices")), "failed", "a/b lacks 1 right"),
