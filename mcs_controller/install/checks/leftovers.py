@@ -72,8 +72,8 @@ def judge_broker(facts: Facts) -> Outcome:
     notes.unknown(broker.records)
     members = {member.cluster for member in broker.members}
     todo = (
-        "If the cluster has left for good, the broker's administrator deletes its namespace (`kubectl "
-        "delete namespace mcs-member-NAME`); if not, `broker create-member NAME` makes its MemberCluster."
+        "If the cluster is gone for good: `broker remove-member NAME`. If not, `broker create-member NAME` "
+        "makes its MemberCluster again."
     )
     if not isinstance(broker.namespaces, Unknown):
         owners = {cluster_of_namespace(name) or name for name in broker.namespaces}
@@ -108,6 +108,6 @@ BROKER_LEFTOVERS: Final = Check(
     "exports in such namespaces.",
     means="A warning: a cluster left, or its MemberCluster was deleted, and its namespace is still there. "
     "Nobody imports what is in it.",
-    todo="Delete the namespace, or create the member again.",
+    todo="`mcs-controller broker remove-member NAME`, or create the member again.",
     judge=judge_broker,
 )

@@ -5,7 +5,6 @@ from collections import defaultdict
 from typing import Final
 
 from mcs_controller.clusterset.errors import cut
-from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.install.checks.clocks import earlier_heartbeats
@@ -64,9 +63,9 @@ def _judge_twins(notes: Notes, members: tuple[Member, ...]) -> None:
         if len(names) > 1:
             notes.warning(
                 f"{' and '.join(names)} are the same cluster, by the UID of kube-system ({cut(uid, 40)})",
-                "A cluster that changed its id leaves the former one behind: delete the namespace "
-                f"{member_namespace('ID')} of the id that is not used any more. Two clusters restored from "
-                "one backup have one UID, too: they must not both be members.",
+                "A cluster that changed its id leaves the former one behind: `broker remove-member ID "
+                "--gone` removes the one that is not used any more. Two clusters restored from one backup "
+                "have one UID, too: they must not both be members.",
             )
 
 
@@ -104,7 +103,12 @@ def judge_heartbeats(facts: Facts) -> Outcome:
     now_seconds = facts.now_seconds + (ahead if isinstance(ahead, float) else 0.0)
     alive = []
     for member in members:
-        if not member.heartbeat:
+        if member.leaving:
+            notes.warning(
+                f"{member.cluster} is leaving, or has left, since {cut(member.leaving, 40)}",
+                f"When it has left: `{facts.config.program} broker remove-member {member.cluster}`.",
+            )
+        elif not member.heartbeat:
             notes.warning(
                 f"{member.cluster} has never been heard of",
                 "Join it and start its agent, or delete its MemberCluster.",
@@ -127,8 +131,8 @@ def _judge_age(notes: Notes, facts: Facts, member: Member, age_seconds: float) -
     look = (
         f"`kubectl -n {facts.config.namespace} logs deploy/mcs-agent` in this cluster says why."
         if own
-        else f"Look at the agent of {member.cluster}, and at its way to the broker. If it is gone for good, "
-        "remove it (docs/operations.md, A cluster leaves)."
+        else f"Look at the agent of {member.cluster}, and at its way to the broker. If it is gone for good: "
+        f"`{facts.config.program} broker remove-member {member.cluster} --gone`."
     )
     if age_seconds >= facts.config.member_timeout_seconds:
         notes.failed(
@@ -215,8 +219,8 @@ HEARTBEATS: Final = Check(
     looks_at="When each member was last heard of. One that looks silent is looked at again after "
     "--again-after-seconds: if its heartbeat has changed it is alive, whatever its clock says.",
     means="Failed: a member is dead (`--member-timeout-seconds`), so that others have withdrawn its "
-    "endpoints. A warning: silent for 30 s, never heard of, or without a MemberCluster while its services "
-    "are imported here.",
+    "endpoints. A warning: silent for 30 s, never heard of, leaving, or without a MemberCluster while its "
+    "services are imported here.",
     todo="Look at the agent of that cluster and at its way to the broker. For a cluster that is gone for "
     "good: [operations.md](operations.md#a-cluster-leaves).",
     judge=judge_heartbeats,

@@ -164,6 +164,7 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
     ("11", broker(members=(member("east", DEAD), member("west"))), "failed", "east is dead"),
     ("11", members(member("west", OLD)), "warning", "west is silent: its last heartbeat was 39s ago"),
     ("11", members(member("west", "")), "warning", "west has never been heard of"),
+    ("11", members(member("west", DEAD, leaving=OLD)), "warning", "west is leaving, or has left, since 2027"),
     ("11", members(member("west", "2027-01-15T09:00:00Z")), "warning", "3600 s in the future"),
     ("11", members(), "warning", "west exports services that are imported here"),
     ("11", broker(members=()), "warning", "the broker has no members"),
