@@ -186,8 +186,8 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         assert isinstance(east, RealSite)
         mounted = await credential_is_due(east, real_product)
         stack.push_async_callback(mounted.delete)
+        before = await mounted.read()
         async with mounted.followed(), cluster_id_from_property(east):
-            before = await mounted.read()
             assert await eventually(mounted.read, lambda found: found != before)
             for name, backends in (("east", EAST), ("west", WEST)):
                 await world[name].service(world.namespace, "web", *backends)
