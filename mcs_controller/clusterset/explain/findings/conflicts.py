@@ -105,8 +105,9 @@ def _unused_exporters(case: Case, merged: MergedService) -> Iterator[Finding]:
                 "warning" if any(use.state == "in" for use in case.uses) else "problem",
                 part.cluster,
                 f"no endpoint of {part.cluster} takes traffic",
-                "each of its ports has the name or the number of a port of another export that decides, "
-                f"and is otherwise different; the service has {_ports(case)}",
+                f"{part.cluster} has {', '.join(map(port_text, record.ports))}, and the service has "
+                f"{_ports(case)}: of two ports with one name or one number, only that of the export that "
+                "decides is used",
                 f"give the Service in {part.cluster} the same ports (name, protocol and number) as the "
                 "others",
             )
