@@ -170,7 +170,7 @@ async def test_a_member_that_was_removed_is_forgotten() -> None:
     assert exporters(world) == ["east"]
 
 
-@pytest.mark.parametrize("how", ["believed", "written later"])
+@pytest.mark.parametrize("how", ["believed", "written later", "its time is over"])
 async def test_whose_withdrawal_is_forgotten_is_doubted_no_more_whatever_comes_back(how: str) -> None:
     memory = Withdrawn(lambda key: None)
 
@@ -183,6 +183,8 @@ async def test_whose_withdrawal_is_forgotten_is_doubted_no_more_whatever_comes_b
     assert memory.doubts("east", WEB)
     if how == "believed":
         memory.believe(entry(4.0))
+    elif how == "its time is over":
+        await asyncio.sleep(DOUBTED_SECONDS + 1)
     else:
         assert not memory.is_back(entry(6.0))
     assert not memory.doubts("east", WEB)
