@@ -55,15 +55,26 @@ def resetting() -> Iterator[socket.socket]:
     thread.join(10)
 
 
+async def connected(server: socket.socket) -> socket.socket:
+    """A connection to it that was there, if only for a moment."""
+    while True:
+        connecting = socket.socket()
+        connecting.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(connecting, server.getsockname())
+        except ConnectionResetError:
+            connecting.close()
+        else:
+            return connecting
+
+
 @pytest.mark.parametrize("tls", [True, False], ids=["TLS", "plain"])
 def test_a_socket_whose_connection_is_gone_loses_its_number(resetting: socket.socket, tls: bool) -> None:
     async def give() -> None:
         loop = asyncio.get_running_loop()
         context = ssl.create_default_context() if tls else None
         name = "somebody" if tls else None
-        given = socket.socket()
-        given.setblocking(False)
-        await loop.sock_connect(given, resetting.getsockname())
+        given = await connected(resetting)
         with suppress(OSError):
             await loop.create_connection(asyncio.Protocol, sock=given, ssl=context, server_hostname=name)
         assert given.fileno() == -1
