@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from tests.charts.rendering import (
 from tests.charts.values import BROKER_CASES, CASES
 from tests.cli.program import Ended, run
 from tests.install.cluster_dns.corefiles import KUBEADM
+from tests.realkube.contents import everything
 from tests.realkube.controlplane import ControlPlane, KubectlError
 
 pytestmark = [pytest.mark.realkube, pytest.mark.usefixtures("helm_program")]
@@ -121,20 +121,6 @@ async def test_pods_are_let_into_a_restricted_namespace(empty_cluster: ControlPl
     ]
     with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
         await dry_run(empty_cluster, [{**pods[0], "spec": {**pods[0]["spec"], "securityContext": {}}}])
-
-
-async def everything(plane: ControlPlane) -> dict[tuple[str, str, str], str]:
-    """Each object that the API server has, with its resource version, apart from its own that come and go."""
-    listed = await plane.kubectl("api-resources", "--verbs=list", "--output=name")
-    passing = ("events", "leases.coordination", "componentstatuses")
-    names = [one for one in listed.stdout.split() if not one.startswith(passing)]
-    found = json.loads((await plane.kubectl("get", ",".join(names), "-A", "--output=json")).stdout)
-    return {
-        (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]): one["metadata"][
-            "resourceVersion"
-        ]
-        for one in found["items"]
-    }
 
 
 @pytest.mark.parametrize("chart", [MEMBER, BROKER])
