@@ -124,7 +124,7 @@ def test_a_command_in_a_block_is_complete_and_its_options_and_values_are_taken(
 @pytest.mark.parametrize("words", IN_SENTENCES)
 def test_a_command_in_a_sentence_exists_and_so_do_its_options(words: tuple[str, ...]) -> None:
     command, *rest = words
-    assert command in {*COMMANDS, "version", "COMMAND"}
+    assert command in {*COMMANDS, "version", "COMMAND", "--help", "--version"}
     action = rest[0] if rest and settings_of(command, rest[0]) else None
     settings = settings_of(command, action)
     flags = {word.partition("=")[0] for word in rest if word.startswith("--")} - {"--help", "--version"}
