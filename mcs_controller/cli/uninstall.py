@@ -60,7 +60,7 @@ class Uninstall:
         self._program = program
 
     async def run(self) -> int:
-        """The exit code. Raises `CliError`, `KubeError`, `ClusterDnsError`."""
+        """The exit code. Raises `CliError`, `CannotAsk`, `KubeError`, `ClusterDnsError`."""
         found = await self._look()
         rows: list[Row] = []
         if not (self._settings.check or self._settings.dry_run):
@@ -72,6 +72,8 @@ class Uninstall:
         self._advise(found)
         if self._settings.dry_run:
             return 0
+        if found.unknown and not left:
+            raise CannotAsk("nothing was found, but not everything could be looked at: no proof")
         return LEFT if left else 0
 
     async def _look(self) -> Installation:

@@ -37,7 +37,7 @@ from mcs_controller.install.leftovers import (
 from mcs_controller.install.planning import is_ours
 from mcs_controller.install.rights import rights_of
 from mcs_controller.kube.client import Client, JsonObject
-from mcs_controller.kube.discovery import NotServed, listable_resources, served_resource
+from mcs_controller.kube.discovery import NotServed, served_resource, stored_resources
 
 CHART_OF_MEMBER: Final = "mcs-controller"
 
@@ -73,7 +73,7 @@ async def look(
     """Read it. Raises `KubeError`, `ClusterDnsError`."""
     leases, holder = await lease(client, namespace, lease_name)
     secrets, secret = await credential(client, namespace)
-    kinds, unknown = await listable_resources(client)
+    kinds, unknown = await stored_resources(client)
     of_chart = await _of_chart(client, kinds)
     found = [*(await imported(client)), *(await reported(client)), *secrets, *leases]
     found += await _rights(client, namespace, {one.row for one in of_chart})
@@ -101,7 +101,7 @@ async def look(
 
 async def others_in(client: Client, namespace: str) -> list[str]:
     """What a namespace holds that no namespace has by itself. Raises `KubeError`."""
-    kinds, _ = await listable_resources(client)
+    kinds, _ = await stored_resources(client)
     return [
         f"{kind.kind} {one['metadata']['name']}"
         for kind in kinds

@@ -49,9 +49,10 @@ async def served_resource(client: Client, api: Api, kind: Callable[[str], Resour
     return kind(await preferred_version(client, api))
 
 
-async def listable_resources(client: Client) -> tuple[list[Resource], list[str]]:
-    """All kinds that can be listed, each in its group's preferred version, and groups that do not answer.
+async def stored_resources(client: Client) -> tuple[list[Resource], list[str]]:
+    """All kinds that are stored, each in its group's preferred version, and the groups that do not answer.
 
+    What can be listed and not deleted is made up by the server, as ComponentStatus, and has no versions.
     An aggregated API may be away while the API server answers. Raises `KubeError`.
     """
     places = [("", "v1", "/api/v1")]
@@ -71,6 +72,6 @@ async def listable_resources(client: Client) -> tuple[list[Resource], list[str]]
         found += [
             Resource(name, version, one["name"], one["kind"], bool(one["namespaced"]))
             for one in served
-            if "/" not in one["name"] and "list" in (one.get("verbs") or ())
+            if "/" not in one["name"] and {"list", "delete"} <= set(one.get("verbs") or ())
         ]
     return found, away

@@ -25,7 +25,7 @@ from mcs_controller.api.resources import (
     SERVICES,
     Resource,
 )
-from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.errors import CannotAsk, CliError
 from mcs_controller.cli.install_settings import UninstallSettings
 from mcs_controller.cli.uninstall import Uninstall
 from mcs_controller.install.cluster_dns.config_maps import installing
@@ -33,6 +33,7 @@ from mcs_controller.install.cluster_dns.editing import config_maps, keep, write
 from mcs_controller.install.cluster_dns.stub import Stub
 from mcs_controller.install.rights import rights_of
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.discovery import stored_resources
 from tests.support.clusterset import Clusterset
 from tests.support.objects import EXPORTS
 
@@ -236,3 +237,25 @@ async def test_what_the_agent_said_of_exports_and_the_stub_in_the_clusters_dns_g
         }
         assert (await east.api.get(CONFIG_MAPS, "coredns", "kube-system"))["data"] == {"Corefile": COREFILE}
         assert await uninstall(world, check=True) == 0
+
+
+async def test_what_does_not_answer_is_no_proof(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def some_away(client: Client) -> tuple[list[Resource], list[str]]:
+        return [SERVICE_ACCOUNTS], ["metrics.example.com: 503"]
+
+    monkeypatch.setattr("mcs_controller.install.installation.stored_resources", some_away)
+    async with Clusterset("east", start=False) as world:
+        with pytest.raises(CannotAsk, match="no proof"):
+            await uninstall(world, check=True)
+        objects, said = told(capsys)
+        assert objects == {}
+        assert "warning: not looked at, since it does not answer: metrics.example.com: 503" in said
+
+
+async def test_only_kinds_that_are_stored_are_looked_at() -> None:
+    async with Clusterset("east", start=False) as world:
+        kinds, away = await stored_resources(world["east"].api)
+        assert {"ConfigMap", "ServiceImport", "ClusterRole"} <= {kind.kind for kind in kinds}
+        assert away == []
