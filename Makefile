@@ -39,7 +39,7 @@ simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLA
 	$(BIN)/python -m $(if $(PLANTED),tests.simulation.planted,tests.simulation --seed $(SEED)) --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 # Charts, rights, commands that set up and connect, what watches it all, and what is packed.
-INSTALL := tests/charts tests/image tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
+INSTALL := tests/charts tests/docs tests/image tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
   tests/cli/test_broker.py tests/cli/test_check.py tests/cli/test_crds.py tests/cli/test_dns_install.py tests/cli/test_join.py \
   tests/cli/test_leave.py tests/cli/test_leaving.py tests/cli/test_removing.py tests/cli/test_uninstall.py \
   tests/test_packaging.py tests/test_wheel.py
