@@ -25,7 +25,12 @@ from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.controllers import make_manager
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, read_options
-from mcs_controller.cli.process import freeze_after_sync, instance_name, serving_metrics_and_health
+from mcs_controller.cli.process import (
+    freeze_after_sync,
+    instance_name,
+    replica_name,
+    serving_metrics_and_health,
+)
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
@@ -131,7 +136,7 @@ async def _work(
             local,
             settings.lease_namespace,
             settings.lease_name,
-            identity=f"{instance_name()}_{random.getrandbits(32):08x}",
+            identity=replica_name(settings.lease_identity, random),
             clock=clock,
             random=random,
         )

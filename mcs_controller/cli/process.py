@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Final
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
@@ -72,3 +73,11 @@ async def freeze_after_sync(synced: Callable[[], bool]) -> None:
 def instance_name() -> str:
     """What tells this process from its replicas in Leases and Events: in a pod, the pod's name."""
     return socket.gethostname()
+
+
+def replica_name(identity: str | None, random: Random) -> str:
+    """Who this process is in the Lease: with an `identity`, the same when it is started again.
+
+    The host's name comes first: it keeps two replicas apart that were given the same identity.
+    """
+    return f"{instance_name()}_{identity or f'{random.getrandbits(32):08x}'}"

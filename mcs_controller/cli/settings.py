@@ -40,6 +40,15 @@ def lease_name(text: str) -> str:
     return text
 
 
+def lease_identity(text: str) -> str:
+    """Who a replica is. Raises ValueError with what would be right."""
+    if not is_subdomain(text):
+        raise ValueError(
+            f"{text!r} is not the name of a replica: use lower-case letters, digits, '-' and '.', as in a UID"
+        )
+    return text
+
+
 def import_name(text: str) -> ServiceKey:
     """The namespace and name of a ServiceImport. Raises ValueError with what would be right."""
     return _service_key(text, "ServiceImport")
@@ -201,6 +210,17 @@ class AgentSettings:
         str, Option("namespace of the Lease", parse=namespace_name, default="mcs-system")
     ]
     lease_name: Annotated[str, Option("name of the Lease", parse=lease_name, default="mcs-agent")]
+    lease_identity: Annotated[
+        str | None,
+        Option(
+            "ends the name that this replica has in the Lease, which begins with the host's, and is the same "
+            "when it is started again, such as the UID of its pod: then it goes on at once; without it, each "
+            "start is somebody new and waits for 15 s",
+            parse=lease_identity,
+            metavar="NAME",
+            default=None,
+        ),
+    ]
     log_level: _Level
     log_format: _Format
 

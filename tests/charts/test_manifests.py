@@ -275,11 +275,18 @@ def test_what_finds_pods_never_changes_and_finds_those_of_one_component(values: 
         assert [name for name, labels in pods.items() if wanted.items() <= labels.items()] == [component]
 
 
+POD = {"metadata.uid": "0b7a3c52-uid"}
+"""What a pod says of itself."""
+
+
 def environment(found: list[JsonObject], command: str) -> dict[str, str]:
     deployment = one_of_kind(found, "Deployment", f"mcs-{command}")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     assert [*container["command"], *container["args"]] == ["mcs-controller", command]
-    return {one["name"]: one["value"] for one in container["env"]}
+    return {
+        one["name"]: one.get("value") or POD[one["valueFrom"]["fieldRef"]["fieldPath"]]
+        for one in container["env"]
+    }
 
 
 def settings_in_pod(found: list[JsonObject], command: str) -> Any:
@@ -297,6 +304,7 @@ def test_by_default_a_pod_runs_with_the_programs_defaults(command: str) -> None:
         "agent": {
             "MCS_BROKER_KUBECONFIG": "/etc/mcs-controller/broker/kubeconfig",
             "MCS_BROKER_RENEW_IN": f"{NAMESPACE}/mcs-broker",
+            "MCS_LEASE_IDENTITY": POD["metadata.uid"],
         },
         "dns": {"MCS_LISTEN": ":1053"},
     }

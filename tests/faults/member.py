@@ -46,7 +46,14 @@ class Member:
         folder = self._work_dir / f"{self.name}-agent-{self._started}"
         folder.mkdir()
         agent = await product.start_agent(
-            self.servers.plane, self._broker.plane, folder, *AGENT_OPTIONS, *options, around=around
+            self.servers.plane,
+            self._broker.plane,
+            folder,
+            *AGENT_OPTIONS,
+            # As in a pod: a container that is started again is who it was, and another pod is not.
+            f"--lease-identity={self.name}-{self._started}",
+            *options,
+            around=around,
         )
         self.agents.append(agent)
         return agent

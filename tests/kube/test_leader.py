@@ -59,6 +59,21 @@ async def test_a_leader_that_leaves_gives_the_lease_back_and_the_next_takes_it_a
     await asyncio.wait({leaving})
 
 
+async def test_a_leader_that_was_killed_and_is_started_again_as_who_it_was_leads_at_once() -> None:
+    server = LeaseServer()
+    async with Replica(server, "a").running():
+        await asyncio.sleep(100)
+        server.cut.add("a")
+    assert server.spec["holderIdentity"] == "a", "it could not give the lease back"
+    server.cut.clear()
+    again, another = Replica(server, "a"), Replica(server, "b")
+    async with another.running(), again.running():
+        await asyncio.sleep(1)
+        assert again.leads()
+        assert not another.leads()
+        assert server.spec["leaseTransitions"] == 0
+
+
 async def test_a_leader_that_is_cut_off_stops_before_another_starts() -> None:
     server = LeaseServer()
     first, second = Replica(server, "a"), Replica(server, "b")
