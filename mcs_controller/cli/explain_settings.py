@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from mcs_controller.cli.settings import (
+    AgentLeaseName,
     BrokerContext,
     ClusterId,
     Context,
     Kubeconfig,
-    lease_name,
     namespace_name,
     service_name,
 )
@@ -84,9 +84,7 @@ class ExplainSettings:
             "namespace of agent and DNS server in the cluster", parse=namespace_name, default="mcs-system"
         ),
     ]
-    lease_name: Annotated[
-        str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
-    ]
+    lease_name: AgentLeaseName
     member_timeout_seconds: Annotated[
         float,
         Option(

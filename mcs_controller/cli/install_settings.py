@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from mcs_controller.cli.settings import (
+    AgentLeaseName,
     BrokerContext,
     ClusterId,
     Context,
+    DeadAfterSeconds,
     DryRun,
     Kubeconfig,
     lease_name,
@@ -20,7 +22,7 @@ from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
 from mcs_controller.observe.listening import ListenAddress
-from mcs_controller.options import Option, count_up_to, one_of, seconds, seconds_or_0, switch
+from mcs_controller.options import Option, count_up_to, one_of, seconds_or_0, switch
 
 ResultFormat = Literal["table", "json", "yaml"]
 
@@ -353,17 +355,8 @@ class CheckSettings:
             "namespace of agent and DNS server in this cluster", parse=namespace_name, default="mcs-system"
         ),
     ]
-    lease_name: Annotated[
-        str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
-    ]
-    member_timeout_seconds: Annotated[
-        float,
-        Option(
-            "from which age of its heartbeat a member counts as dead, as the agents have it",
-            parse=seconds,
-            default="60",
-        ),
-    ]
+    lease_name: AgentLeaseName
+    member_timeout_seconds: DeadAfterSeconds
     zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
     dns_service: Annotated[
         ServiceKey | None,

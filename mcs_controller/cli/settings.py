@@ -21,6 +21,7 @@ from mcs_controller.options import (
     Group,
     Option,
     one_of,
+    seconds,
     seconds_or_0,
     switch,
 )
@@ -172,6 +173,17 @@ BrokerRenewIn = Annotated[
 ]
 BrokerContext = Annotated[
     str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
+]
+AgentLeaseName = Annotated[
+    str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
+]
+DeadAfterSeconds = Annotated[
+    float,
+    Option(
+        "from which age of its heartbeat a member counts as dead, as the agents have it",
+        parse=seconds,
+        default="60",
+    ),
 ]
 
 

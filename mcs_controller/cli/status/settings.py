@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from mcs_controller.cli.settings import BrokerContext, OutputFormat, namespace_name
+from mcs_controller.cli.settings import BrokerContext, DeadAfterSeconds, OutputFormat, namespace_name
 from mcs_controller.options import Option, one_of, seconds, switch
 
 _EXAMPLE: Final = "write http://127.0.0.1:8080/metrics, or east=http://127.0.0.1:8080/metrics"
@@ -89,14 +89,7 @@ class StatusSettings:
         Option("namespace of the agents and DNS servers", parse=namespace_name, default="mcs-system"),
     ]
     lease_name: Annotated[str, Option("name of the agents' Lease", default="mcs-agent")]
-    member_timeout_seconds: Annotated[
-        float,
-        Option(
-            "from which age of its heartbeat a member counts as dead, as the agents have it",
-            parse=seconds,
-            default="60",
-        ),
-    ]
+    member_timeout_seconds: DeadAfterSeconds
     agent_metrics: Annotated[
         tuple[MetricsOf, ...],
         Option(
