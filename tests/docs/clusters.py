@@ -73,13 +73,14 @@ async def three_clusters(folder: Path) -> AsyncIterator[World]:
             (checkout / f"{name}.kubeconfig").write_bytes(plane.kubeconfig().read_bytes())
             dns = {"metadata": {"name": "coredns"}, "data": {"Corefile": COREFILE}}
             await plane.call("POST", "/api/v1/namespaces/kube-system/configmaps", dns)
+        tasks = [asyncio.create_task(node.run(), name=f"node of {name}") for name, node in nodes.items()]
         shell = Shell(
             checkout,
             locate_binaries().folder,
             locate_helm().parent,
             environment={"KUBECONFIG": str(checkout / "east.kubeconfig")},
+            beside=tasks,
         )
-        tasks = [asyncio.create_task(node.run(), name=f"node of {name}") for name, node in nodes.items()]
         try:
             yield World(planes, nodes, shell, folder)
         finally:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tests.docs.blocks import Block
@@ -16,14 +17,28 @@ _EXPORT = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 
 class Shell:
-    """In `folder`, which is also home; `programs` are folders that come first in the PATH."""
+    """In `folder`, which is also home; `programs` are folders that come first in the PATH.
 
-    def __init__(self, folder: Path, *programs: Path, environment: Mapping[str, str] | None = None) -> None:
+    The tasks `beside` it must go on for as long as a command runs: one that ends fails the command at once.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *programs: Path,
+        environment: Mapping[str, str] | None = None,
+        beside: Collection[asyncio.Task[None]] = (),
+    ) -> None:
         self.folder = folder
-        self.programs = programs
+        self._programs = programs
+        self._beside = beside
         path = [*map(str, programs), str(Path(sys.executable).parent), os.environ["PATH"]]
         self._environment = {"HOME": str(folder), "PATH": ":".join(path), **(environment or {})}
         self._exported: list[str] = []
+
+    def another(self, **environment: str) -> Shell:
+        """A new one beside this, in the same folder and with the same programs."""
+        return Shell(self.folder, *self._programs, environment=environment, beside=self._beside)
 
     async def run(self, block: Block) -> str:
         """What it printed; AssertionError unless every command succeeds and prints what the page says."""
@@ -35,12 +50,22 @@ class Shell:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
         )  # fmt: skip
+        communicating = asyncio.ensure_future(process.communicate())
         try:
-            printed = (await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS))[0].decode()
+            ended, _ = await asyncio.wait(
+                {communicating, *self._beside},
+                timeout=DEADLINE_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         finally:
             if process.returncode is None:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
+            printed = (await communicating)[0].decode()
+        for task in self._beside:
+            assert not task.done(), f"{block.place}: {task.get_name()} ended: {task.exception()!r}\n{printed}"
+        assert ended, f"{block.place} took over {DEADLINE_SECONDS:.0f} s\n{block.commands}\n{printed}"
         assert process.returncode == 0, f"{block.place}\n{block.commands}\n{printed}"
         folded = " ".join(printed.split())
         for line in block.prints:

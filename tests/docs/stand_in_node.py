@@ -93,8 +93,10 @@ class StandInNode:
         namespace, name = key
         environment = {"PATH": os.defpath}
         container = pod["spec"]["containers"][0]
+        said_of_pod = {"metadata.uid": pod["metadata"]["uid"]}
         for variable in container.get("env", ()):
-            environment[variable["name"]] = variable["value"]
+            value = variable.get("value") or said_of_pod[variable["valueFrom"]["fieldRef"]["fieldPath"]]
+            environment[variable["name"]] = value
         mounted = None
         for volume in pod["spec"].get("volumes", ()):
             if "secret" in volume:
@@ -133,10 +135,12 @@ class StandInNode:
         if answer.status != 200:
             return False
         (content,) = answer.body["data"].values()
-        # Whole or not at all, as a kubelet does.
-        fresh = file.with_suffix(".new")
-        fresh.write_bytes(b64decode(content))
-        fresh.rename(file)
+        decoded = b64decode(content)
+        if not file.exists() or file.read_bytes() != decoded:
+            # Only what has changed, and whole or not at all, as a kubelet does.
+            fresh = file.with_suffix(".new")
+            fresh.write_bytes(decoded)
+            fresh.rename(file)
         return True
 
     async def _follow(self, pod: JsonObject, running: Running) -> None:

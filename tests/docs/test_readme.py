@@ -32,7 +32,7 @@ async def test_the_charts_page_and_the_readme_each_add_a_member(tmp_path: Path) 
     async with three_clusters(tmp_path) as world:
         for block in run_blocks("docs/helm.md"):
             await world.shell.run(block)
-        west = Shell(world.shell.folder, *world.shell.programs, environment={"KUBECONFIG": "west.kubeconfig"})
+        west = world.shell.another(KUBECONFIG="west.kubeconfig")
         for block in README:
             if block not in of_demo(README):
                 printed = await west.run(replace(block, commands=block.commands.replace("east", "west")))
