@@ -121,12 +121,20 @@ def seconds_or_0(text: str) -> float:
 
 def count_up_to(most: int) -> Parse:
     """A whole number from 1 to `most`."""
+    return _whole_number(1, most)
 
+
+def count_or_0_up_to(most: int) -> Parse:
+    """A whole number from 0 to `most`."""
+    return _whole_number(0, most)
+
+
+def _whole_number(least: int, most: int) -> Parse:
     def parse(text: str) -> int:
-        digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+        digits = (text.lstrip("0") or "0") if text.isascii() and text.isdigit() else ""
         # The length first: what has thousands of digits is not made a number.
-        if not digits or len(digits) > len(str(most)) or int(digits) > most:
-            raise ValueError(f"{_shown(text)} is not a whole number from 1 to {most}")
+        if not digits or len(digits) > len(str(most)) or not least <= int(digits) <= most:
+            raise ValueError(f"{_shown(text)} is not a whole number from {least} to {most}")
         return int(digits)
 
     return parse

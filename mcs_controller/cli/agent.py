@@ -170,6 +170,15 @@ async def _work(
         tasks.stop()
 
 
+def leading(leads: bool) -> Metric:
+    """The metric that says so."""
+    return GaugeMetricFamily(
+        "mcs_agent_leading",
+        "Whether this replica does the work (1) or another one does (0).",
+        value=float(leads),
+    )
+
+
 class Terms(Collector):
     """One manager after the other, one for each time that this process leads."""
 
@@ -197,10 +206,6 @@ class Terms(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Whether this process leads, and the present term's metrics."""
-        yield GaugeMetricFamily(
-            "mcs_agent_leading",
-            "Whether this replica does the work (1) or another one does (0).",
-            value=float(self._present is not None),
-        )
+        yield leading(self._present is not None)
         if self._present is not None:
             yield from self._present[1].collect()

@@ -10,6 +10,7 @@ from mcs_controller.options import (
     Group,
     Option,
     count,
+    count_or_0_up_to,
     count_up_to,
     key_prefix,
     one_of,
@@ -22,6 +23,10 @@ DeadMemberPolicy = Literal["withdraw", "keep"]
 
 WORKERS_MAX: Final = 256
 """More workers would only wait: the API server limits how many requests a client may have at once."""
+
+
+SERVICE_METRICS_MAX: Final = 10_000
+"""Each has a dozen series; a Prometheus bears some 100,000 of one target, if it is asked to."""
 
 
 class SecretName(NamedTuple):
@@ -47,7 +52,8 @@ class AgentConfig:
     which proves what is gone (docs/decisions/0008-proof.md). `limits` apply to each member whose
     MemberCluster states no others. `exclude_metadata` are prefixes of exported labels and annotations that
     this cluster's imports leave out. `import_reserved_namespaces` are the reserved namespaces
-    that it imports into (docs/decisions/0025-reserved-namespaces.md).
+    that it imports into (docs/decisions/0025-reserved-namespaces.md). `service_metrics` bounds the metrics of
+    single services (`services/one_by_one.py`).
     """
 
     cluster_id: str = ""
@@ -155,4 +161,12 @@ class AgentConfig:
             metavar="N",
         ),
     ] = 16
+    service_metrics: Annotated[
+        int,
+        Option(
+            "how many services have metrics of their own, the first by namespace and name; 0: none",
+            parse=count_or_0_up_to(SERVICE_METRICS_MAX),
+            metavar="N",
+        ),
+    ] = 0
     confirm_delay_seconds: float = 5.0

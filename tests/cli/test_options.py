@@ -6,7 +6,17 @@ import pytest
 
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, options_of, read_options
-from mcs_controller.options import Group, Option, count, count_up_to, one_of, seconds, seconds_or_0, switch
+from mcs_controller.options import (
+    Group,
+    Option,
+    count,
+    count_or_0_up_to,
+    count_up_to,
+    one_of,
+    seconds,
+    seconds_or_0,
+    switch,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,13 @@ def test_a_count_may_have_zeros_in_front_and_ends_at_its_bound() -> None:
     for text in ("65", "100", "0"):
         with pytest.raises(ValueError, match="not a whole number from 1 to 64"):
             count_up_to(64)(text)
+
+
+def test_a_count_may_be_none_where_that_has_a_meaning() -> None:
+    assert [count_or_0_up_to(64)(text) for text in ("0", "000", "07", "64")] == [0, 0, 7, 64]
+    for text in ("", "65", "-1", "0x1"):
+        with pytest.raises(ValueError, match="not a whole number from 0 to 64"):
+            count_or_0_up_to(64)(text)
 
 
 def test_the_help_shows_default_and_variable_of_every_option() -> None:

@@ -12,9 +12,12 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
+from mcs_controller.cli.agent import leading
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.controllers import make_manager
 from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.membership.metrics import HeartbeatCollector
+from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.manager import Manager
 from mcs_controller.kube.client import Client
@@ -26,6 +29,7 @@ from mcs_controller.observe.log_context import log_context
 HEARTBEAT_INTERVAL_SECONDS: Final = 0.5
 MEMBER_TIMEOUT_SECONDS: Final = 2.5
 CONFIRM_DELAY_SECONDS: Final = 0.5
+SERVICE_METRICS: Final = 100
 
 
 class AgentProcess(Collector):
@@ -37,6 +41,7 @@ class AgentProcess(Collector):
             heartbeat_interval_seconds=HEARTBEAT_INTERVAL_SECONDS,
             member_timeout_seconds=MEMBER_TIMEOUT_SECONDS,
             confirm_delay_seconds=CONFIRM_DELAY_SECONDS,
+            service_metrics=SERVICE_METRICS,
         )
         self._kubeconfig = kubeconfig
         self._broker_kubeconfig = broker_kubeconfig
@@ -56,7 +61,7 @@ class AgentProcess(Collector):
             await local.close()
 
     async def _work(self, local: Client, broker: Client) -> None:
-        registry, clock = CollectorRegistry(), SystemClock()
+        registry, clock, random = CollectorRegistry(), SystemClock(), Random()
         recorder = EventRecorder(
             local,
             component="mcs-controller.io/agent",
@@ -64,21 +69,23 @@ class AgentProcess(Collector):
             clock=clock,
             registry=registry,
         )
-        manager = make_manager(
-            Context.of(
-                self._config,
-                local=local,
-                broker=broker,
-                clock=clock,
-                random=Random(),
-                registry=registry,
-                events=recorder,
-            )
+        presence = Presence(self._config, local, broker, clock=clock, random=random)
+        registry.register(HeartbeatCollector(presence))
+        context = Context.of(
+            self._config,
+            local=local,
+            broker=broker,
+            clock=clock,
+            random=random,
+            registry=registry,
+            events=recorder,
         )
+        manager = make_manager(context, presence=presence)
         self._present = manager, registry
         try:
             async with Tasks(f"agent-{self._config.cluster_id}") as tasks:
                 tasks.start(recorder.run(), name="events", essential=False)
+                tasks.start(presence.run(), name="presence")
                 tasks.start(manager.run(), name="agent")
         finally:
             self._present = None
@@ -88,6 +95,7 @@ class AgentProcess(Collector):
         return {"process": "is not running"} if self._present is None else self._present[0].problems()
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of this life."""
+        """Whether there is a life, and its metrics; without an election it leads as long as it lives."""
+        yield leading(self._present is not None)
         if self._present is not None:
             yield from self._present[1].collect()

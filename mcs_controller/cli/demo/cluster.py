@@ -27,7 +27,7 @@ from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.log_context import log_context
-from mcs_controller.observe.metrics import ProcessMetrics
+from mcs_controller.observe.metrics import ProcessMetrics, ReadinessCollector
 from mcs_controller.observe.process import LoopMonitor
 
 
@@ -84,6 +84,7 @@ async def demo_cluster(
     agent = AgentProcess(site.name, api.kubeconfig, broker_kubeconfig)
     registry.register(agent)
     health.add_problems("agent", agent.problems)
+    registry.register(ReadinessCollector(health))
     async with AsyncExitStack() as stack:
         http = HttpServer(registry, health, ListenAddress(HOST, site.http_port))
         await http.start()

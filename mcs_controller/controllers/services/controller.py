@@ -17,6 +17,7 @@ from mcs_controller.controllers.services.exports.mirror import OwnMirror
 from mcs_controller.controllers.services.imports.importer import Importer
 from mcs_controller.controllers.services.let_go import LetGo
 from mcs_controller.controllers.services.metrics import ServicesCollector, ServicesMetrics
+from mcs_controller.controllers.services.one_by_one import OneByOneCollector
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.tasks import Tasks
@@ -66,6 +67,8 @@ class ServicesController(Controller):
                 stores, importer.fuse, importer.endpoint_fuse, importer.cap, importer.reserved, members
             )
         )
+        if (services_max := context.config.service_metrics) > 0:
+            context.registry.register(OneByOneCollector(stores.local, services_max))
 
     async def run(self) -> None:
         """Give `presence` what it states, and run all that no queue does, until cancelled."""
