@@ -8,6 +8,8 @@ may go with them.
 import argparse
 import asyncio
 import os
+from collections.abc import Sequence
+from typing import Final
 
 from mcs_controller.api.resources import CONFIG_MAPS, NAMESPACES
 from mcs_controller.cli.connecting import connect
@@ -21,10 +23,13 @@ from mcs_controller.install.installation import Installation, look, others_in
 from mcs_controller.install.leftovers import Leftover, remove
 from mcs_controller.install.objects import SECRET
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.errors import KubeError, NotFound
 
-LEFT: int = 1
+LEFT: Final = 1
 """The exit code when something is left."""
+GONE_WITHIN_SECONDS: Final = 60.0
+"""How long what was removed may take to be gone: a namespace is emptied first, and so is a kind."""
+LOOK_SECONDS: Final = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +71,7 @@ class Uninstall:
         if not (self._settings.check or self._settings.dry_run):
             self._check_left(found)
             rows = await self._remove(found)
-            found = await self._look()
+            found = await self._look_once_gone(rows, before=found)
         left = self._left(found)
         self._tell([*rows, *left])
         self._advise(found)
@@ -81,6 +86,37 @@ class Uninstall:
         return await look(
             self._client, settings.namespace, settings.lease_name, settings.dns_namespace, settings.zone
         )
+
+    async def _look_once_gone(self, removed: Sequence[Row], before: Installation) -> Installation:
+        """What is there when these are gone, and the API server has stopped naming their kinds."""
+        names = {row[:3] for row in removed}
+        deadline_seconds = asyncio.get_running_loop().time() + GONE_WITHIN_SECONDS
+        told = False
+        while True:
+            late = asyncio.get_running_loop().time() > deadline_seconds
+            try:
+                found = await self._look()
+            except NotFound:
+                # A kind that was named a moment ago is gone.
+                if late:
+                    raise
+            else:
+                going = sorted(f"{row[0]} {row[2]}" for row in self._left(found) if row[:3] in names)
+                if late or not (going or set(found.unknown) - set(before.unknown)):
+                    self._tell_going(going)
+                    return found
+                if going and not told:
+                    told = True
+                    most = f"{GONE_WITHIN_SECONDS:.0f} s at most"
+                    say(f"waiting until they are gone, {most}: {', '.join(going)}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _tell_going(self, going: Sequence[str]) -> None:
+        if going:
+            say(
+                f"still being removed after {GONE_WITHIN_SECONDS:.0f} s: {', '.join(going)}. Its conditions "
+                "and finalizers (kubectl get -o yaml) say what it waits for"
+            )
 
     def _check_left(self, found: Installation) -> None:
         """Raise `CliError` if an agent may still work here."""
