@@ -41,9 +41,9 @@ def test_who_starts_without_helm_gives_every_component_its_rights() -> None:
     page = (DOCS / "getting-started.md").read_text()
     printed = re.findall(r"mcs-controller rbac --for ([\w,]+) \| kubectl apply -f -", page)
     # The command that sets up a broker brings the rights of its members along. An agent that is no pod has no
-    # Secret in which it could renew its credential.
+    # Secret in which it could renew its credential. Policies are not asked unless somebody says so.
     assert "mcs-controller broker init --broker-kubeconfig" in page
-    assert sorted(["broker", "credential", *",".join(printed).split(",")]) == sorted(COMPONENTS)
+    assert sorted(["broker", "credential", "policies", *",".join(printed).split(",")]) == sorted(COMPONENTS)
 
 
 def test_every_role_is_explained() -> None:

@@ -13,14 +13,18 @@ from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, Me
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.names import CONDITION_HELD
+from mcs_controller.api.policies import ExportPolicy
 from mcs_controller.api.resources import (
     BROKER_GROUP,
     BROKER_VERSION,
+    EXPORT_POLICIES,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     MCS_GROUP,
     MCS_VERSIONS,
     MEMBER_CLUSTERS,
+    POLICY_GROUP,
+    POLICY_VERSION,
     Resource,
     service_exports,
     service_imports,
@@ -30,6 +34,7 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 MCS_RELEASE: Final = "v0.5.0"
 MCS_SCHEMA_REVISION: Final = "1"
 BROKER_SCHEMA_REVISION: Final = "3"
+POLICY_SCHEMA_REVISION: Final = "1"
 """Of our own kinds, which have no release of their own; raise it with every change of their definitions."""
 
 _CATEGORY: Final = "multicluster"
@@ -41,6 +46,7 @@ _LABELS: Final = {
         f"{MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
     },
     BROKER_GROUP: {f"{BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION},
+    POLICY_GROUP: {f"{POLICY_GROUP}/crd-schema-revision": POLICY_SCHEMA_REVISION},
 }
 
 
@@ -99,7 +105,7 @@ class _Definition:
             "metadata": metadata,
             "spec": {
                 "group": self.resource.group,
-                "scope": "Namespaced",
+                "scope": "Namespaced" if self.resource.namespaced else "Cluster",
                 "names": {
                     "kind": self.resource.kind,
                     "listKind": f"{self.resource.kind}List",
@@ -127,6 +133,14 @@ class _Definition:
 
 _MCS_VERSIONS: Final = tuple(reversed(MCS_VERSIONS))
 _BROKER_VERSIONS: Final = (BROKER_VERSION,)
+_POLICY_VERSIONS: Final = (POLICY_VERSION,)
+_POLICY_COLUMNS: Final = (
+    _Column("Action", ".spec.action", description="Allow or Forbid."),
+    _Column("Namespaces", ".spec.namespaces", description="Namespaces that it names."),
+    _condition("Accepted", "Accepted", "Whether the agent goes by it."),
+    _condition("Held", CONDITION_HELD, "Whether something waits to be confirmed."),
+    _AGE,
+)
 
 _DEFINITIONS: Final = (
     _Definition(
@@ -207,6 +221,13 @@ _DEFINITIONS: Final = (
             _AGE,
         ),
         has_status=False,
+    ),
+    _Definition(
+        ExportPolicy,
+        EXPORT_POLICIES,
+        _POLICY_VERSIONS,
+        ("svcexpol",),
+        _POLICY_COLUMNS,
     ),
 )
 

@@ -72,6 +72,13 @@ BROKER_GROUP: Final = "broker.mcs-controller.io"
 BROKER_VERSION: Final = "v1alpha1"
 
 
+POLICY_GROUP: Final = "mcs-controller.io"
+POLICY_VERSION: Final = "v1alpha1"
+EXPORT_POLICIES: Final = Resource(
+    POLICY_GROUP, POLICY_VERSION, "exportpolicies", "ExportPolicy", namespaced=False
+)
+
+
 def service_exports(version: str = "v1beta1") -> Resource:
     """ServiceExport in the given version of the MCS API."""
     return Resource(MCS_GROUP, version, "serviceexports", "ServiceExport")

@@ -33,6 +33,7 @@ _KEPT: Final = frozenset(
         "type",
         "x-kubernetes-list-map-keys",
         "x-kubernetes-list-type",
+        "x-kubernetes-validations",
     }
 )
 _DROPPED: Final = frozenset({"default", "title"})
@@ -57,7 +58,7 @@ def _structural(node: JsonObject, definitions: JsonObject, where: str) -> JsonOb
     schema: JsonObject = {}
     for word, value in node.items():
         if word in _KEPT:
-            schema[word] = " ".join(value.split()) if word == "description" else value
+            schema[word] = " ".join(value.split()) if word == "description" else copy.deepcopy(value)
         elif word == "properties":
             schema[word] = {
                 name: _structural(field, definitions, f"{where}.{name}") for name, field in value.items()

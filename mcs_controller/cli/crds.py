@@ -15,7 +15,12 @@ from typing import Final
 import yaml
 
 from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
+from mcs_controller.api.resources import (
+    BROKER_GROUP,
+    CUSTOM_RESOURCE_DEFINITIONS,
+    MCS_GROUP,
+    POLICY_GROUP,
+)
 from mcs_controller.api.revisions import JsonObject, Verdict, verdict
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.errors import CannotAsk, UsageError
@@ -25,7 +30,12 @@ from mcs_controller.cli.settings import CrdsSettings
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError, NotFound
 
-_GROUPS: Final = {"member": (MCS_GROUP,), "broker": (BROKER_GROUP,), "all": (MCS_GROUP, BROKER_GROUP)}
+_OF_MEMBERS: Final = (MCS_GROUP, POLICY_GROUP)
+_GROUPS: Final = {
+    "member": _OF_MEMBERS,
+    "broker": (BROKER_GROUP,),
+    "all": (*_OF_MEMBERS, BROKER_GROUP),
+}
 _TOLD: Final = {
     "missing": "not installed",
     "older": "older than ours",

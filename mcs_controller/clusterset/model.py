@@ -163,7 +163,8 @@ class LocalService:
     `import_name` is the name of the ServiceImport that a derived Service of ours serves, else "".
     `idle_since` is when its import became headless, as the Service records it; "" while it serves one.
     `unreadable` says which part of it cannot be read, "" if all can. If a part cannot, ports, affinity,
-    policies, families and owner hold no Service's values.
+    policies, families and owner hold no Service's values. `labels` are read only for policies that ask for
+    them (`with_labels`).
     """
 
     service: ServiceKey
@@ -184,6 +185,7 @@ class LocalService:
     ip_family_policy: str = ""
     unreadable: str = ""
     idle_since: str = ""
+    labels: StringMap = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mcs_controller.options import (
     seconds,
     seconds_or_0,
     share,
+    switch,
 )
 
 DeadMemberPolicy = Literal["withdraw", "keep"]
@@ -53,7 +54,8 @@ class AgentConfig:
     MemberCluster states no others. `exclude_metadata` are prefixes of exported labels and annotations that
     this cluster's imports leave out. `import_reserved_namespaces` are the reserved namespaces
     that it imports into (docs/decisions/0025-reserved-namespaces.md). `service_metrics` bounds the metrics of
-    single services (`services/one_by_one.py`).
+    single services (`services/one_by_one.py`). `export_policies`: only what the ExportPolicies of this
+    cluster allow is exported (docs/decisions/0029-policies.md).
     """
 
     cluster_id: str = ""
@@ -153,6 +155,14 @@ class AgentConfig:
             repeatable=True,
         ),
     ] = ()
+    export_policies: Annotated[
+        bool,
+        Option(
+            "whether the ExportPolicies of this cluster decide what may be exported; while there is none, "
+            "nothing new is",
+            parse=switch,
+        ),
+    ] = False
     workers: Annotated[
         int,
         Option(

@@ -14,6 +14,7 @@ from mcs_controller.api.names import LABEL_CHART
 from mcs_controller.api.resources import (
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
+    EXPORT_POLICIES,
     MCS_API,
     NAMESPACES,
     RBAC_GROUP,
@@ -41,7 +42,7 @@ from mcs_controller.kube.discovery import NotServed, served_resource, stored_res
 
 CHART_OF_MEMBER: Final = "mcs-controller"
 
-_RIGHTS: Final = ("agent", "properties", "dns", "users")
+_RIGHTS: Final = ("agent", "properties", "policies", "dns", "users")
 _OF_EVERY_NAMESPACE: Final = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 _PASSING: Final = frozenset({"Event", "Endpoints"})
 
@@ -51,9 +52,9 @@ class Installation:
     """What there is. `removable` are in the order in which they can be removed.
 
     `of_helm` go with the chart; `foreign` have our names, but others made them. `dns` are the edits that take
-    the stub out. `definitions` are those of the MCS API, with `exports` ServiceExports of users. `member`:
-    the credential for the broker is there that `join` made. `holder` holds the agent's Lease, "" if nobody
-    does. `unknown` says what could not be looked at.
+    the stub out. `definitions` are those of the MCS API and of policies, with `exports` ServiceExports of
+    users. `member`: the credential for the broker is there that `join` made. `holder` holds the agent's
+    Lease, "" if nobody does. `unknown` says what could not be looked at.
     """
 
     removable: Sequence[Leftover]
@@ -84,7 +85,7 @@ async def look(
     foreign = leftovers_of(SECRETS, [] if secrets else _there(secret))
     foreign += leftovers_of(NAMESPACES, [one for one in place if not is_ours(one)])
     definitions: list[JsonObject] = []
-    for resource in (service_exports(), service_imports()):
+    for resource in (service_exports(), service_imports(), EXPORT_POLICIES):
         definitions += _there(await get(client, CUSTOM_RESOURCE_DEFINITIONS, resource.crd_name))
     return Installation(
         removable=found,

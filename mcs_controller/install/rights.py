@@ -32,6 +32,10 @@ def _properties() -> list[JsonObject]:
     ]
 
 
+def _policies() -> list[JsonObject]:
+    return [_role("mcs-agent-policies", "agent-policies"), _binding("mcs-agent-policies", to="mcs-agent")]
+
+
 def _credential() -> list[JsonObject]:
     return [
         _role("mcs-agent-credential", "agent-credential", namespace=NAMESPACE),
@@ -59,14 +63,15 @@ def _users() -> list[JsonObject]:
 _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "agent": _agent,
     "properties": _properties,
+    "policies": _policies,
     "credential": _credential,
     "dns": _dns,
     "broker": _broker,
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
-"""Who has rights: `properties` and `credential` are controllers of the agent (`credential` runs with
---broker-renew-in), and `users` are the people of a cluster."""
+"""Who has rights: `properties`, `policies` and `credential` are parts of the agent (`policies` works with
+--export-policies, `credential` with --broker-renew-in), and `users` are the people of a cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

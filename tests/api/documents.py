@@ -129,7 +129,33 @@ EXPORTED_ENDPOINT_SLICE: JsonObject = {
         "endpoints": [ENDPOINT],
     },
 }
-VALID = (SERVICE_EXPORT, SERVICE_IMPORT, MEMBER_CLUSTER, EXPORTED_SERVICE, EXPORTED_ENDPOINT_SLICE)
+SELECTOR: JsonObject = {
+    "matchLabels": {"example.com/team": "blue", "tier": ""},
+    "matchExpressions": [
+        {"key": "tier", "operator": "NotIn", "values": ["db", ""]},
+        {"key": "example.com/public", "operator": "Exists"},
+    ],
+}
+EXPORT_POLICY: JsonObject = {
+    "apiVersion": "mcs-controller.io/v1alpha1",
+    "kind": "ExportPolicy",
+    "metadata": {"name": "shop"},
+    "spec": {
+        "action": "Allow",
+        "namespaces": ["shop", "pay"],
+        "namespaceSelector": SELECTOR,
+        "serviceSelector": SELECTOR,
+    },
+    "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
+}
+VALID = (
+    SERVICE_EXPORT,
+    SERVICE_IMPORT,
+    MEMBER_CLUSTER,
+    EXPORTED_SERVICE,
+    EXPORTED_ENDPOINT_SLICE,
+    EXPORT_POLICY,
+)
 
 RESOURCES: dict[str, Resource] = {
     resource.kind: resource
@@ -139,6 +165,7 @@ RESOURCES: dict[str, Resource] = {
         resources.MEMBER_CLUSTERS,
         resources.EXPORTED_SERVICES,
         resources.EXPORTED_ENDPOINT_SLICES,
+        resources.EXPORT_POLICIES,
     )
 }
 
@@ -363,4 +390,41 @@ BROKER = (
         server_only=True,
     ),
 )
-REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER
+
+
+def _selecting(name: str, field: str, *, server_only: bool = False, **expression: Any) -> Refused:
+    changed = {"matchExpressions": [{"key": "tier", "operator": "In", **expression}]}
+    where = f"spec.serviceSelector.matchExpressions[0]{field}"
+    return Refused(name, EXPORT_POLICY, {"spec": {"serviceSelector": changed}}, where, server_only)
+
+
+POLICIES = (
+    Refused("policy without an action", EXPORT_POLICY, {"spec": {"action": None}}, "spec.action"),
+    Refused("policy of another action", EXPORT_POLICY, {"spec": {"action": "Deny"}}, "spec.action"),
+    Refused("policy about no namespace", EXPORT_POLICY, {"spec": {"namespaces": []}}, "spec.namespaces"),
+    Refused(
+        "policy about a namespace that cannot be",
+        EXPORT_POLICY,
+        {"spec": {"namespaces": ["Shop"]}},
+        "spec.namespaces[0]",
+    ),
+    Refused(
+        "policy that names a namespace twice",
+        EXPORT_POLICY,
+        {"spec": {"namespaces": ["shop", "shop"]}},
+        "spec.namespaces[1]",
+        server_only=True,
+    ),
+    Refused(
+        "policy about a label value that cannot be",
+        EXPORT_POLICY,
+        {"spec": {"namespaceSelector": {"matchLabels": {"tier": "a b"}}}},
+        "spec.namespaceSelector.matchLabels.tier",
+    ),
+    _selecting("selector of another operator", ".operator", operator="Gt", values=["1"]),
+    _selecting("selector of a key that cannot be", ".key", key="a b", values=["1"]),
+    _selecting("selector by a value that cannot be", ".values[0]", values=["a b"]),
+    _selecting("In without values", "", server_only=True),
+    _selecting("Exists with values", "", server_only=True, operator="Exists", values=["1"]),
+)
+REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER + POLICIES

@@ -12,12 +12,20 @@ from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, Me
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.meta import WireModel
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
+from mcs_controller.api.policies import ExportPolicy
 from tests.api.documents import CONDITIONS, REFUSED, VALID, JsonObject, Refused, merge, parameters
 
 CRDS: dict[str, JsonObject] = {crd["spec"]["names"]["kind"]: crd for crd in all_crds()}
 MODELS = {
     model.__name__: model
-    for model in (ServiceExport, ServiceImport, MemberCluster, ExportedService, ExportedEndpointSlice)
+    for model in (
+        ServiceExport,
+        ServiceImport,
+        MemberCluster,
+        ExportedService,
+        ExportedEndpointSlice,
+        ExportPolicy,
+    )
 }
 MCS_KINDS = ("ServiceExport", "ServiceImport")
 BY_SCHEMA = [case for case in REFUSED if not case.server_only]
@@ -159,7 +167,9 @@ def test_mcs_crds_carry_release_and_revision_and_no_annotations() -> None:
         }
     assert all("annotations" not in crd["metadata"] for crd in CRDS.values())
     for kind in CRDS.keys() - MCS_KINDS:
-        assert CRDS[kind]["metadata"]["labels"] == {"broker.mcs-controller.io/crd-schema-revision": "3"}
+        group = CRDS[kind]["spec"]["group"]
+        revision = {"broker.mcs-controller.io": "3", "mcs-controller.io": "1"}[group]
+        assert CRDS[kind]["metadata"]["labels"] == {f"{group}/crd-schema-revision": revision}
 
 
 @pytest.mark.requirement("MCS-API-07")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP
+from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP, POLICY_GROUP
 from mcs_controller.cli.main import main
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.cluster_dns.editing import BACKUP
@@ -34,7 +34,17 @@ def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
 
 
 def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
-    names = ("agent", "agent-lease", "agent-properties", "agent-credential", "dns", "viewer", "editor", *JOBS)
+    names = (
+        "agent",
+        "agent-lease",
+        "agent-properties",
+        "agent-policies",
+        "agent-credential",
+        "dns",
+        "viewer",
+        "editor",
+        *JOBS,
+    )
     assert {(path.parents[2].name, path.stem) for path in RULES} == {
         *(("mcs-broker", name) for name in ("broker-crds", "broker-member", "broker-reader")),
         *(("mcs-controller", name) for name in names),
@@ -72,10 +82,14 @@ def test_each_rule_reaches_some_component_or_a_job_of_helm() -> None:
     assert len(given) == len(RULES) - len(of_jobs)
 
 
-@pytest.mark.parametrize(("role", "group"), [("crds", MCS_GROUP), ("broker-crds", BROKER_GROUP)])
-def test_the_job_that_installs_the_kinds_changes_those_and_no_others(role: str, group: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "groups"), [("crds", (MCS_GROUP, POLICY_GROUP)), ("broker-crds", (BROKER_GROUP,))]
+)
+def test_the_job_that_installs_the_kinds_changes_those_and_no_others(
+    role: str, groups: tuple[str, ...]
+) -> None:
     named, create = rules_of(role)
-    ours = {crd["metadata"]["name"] for crd in all_crds() if crd["spec"]["group"] == group}
+    ours = {crd["metadata"]["name"] for crd in all_crds() if crd["spec"]["group"] in groups}
     assert (set(named["resourceNames"]), named["verbs"]) == (ours, ["get", "update"])
     assert create["verbs"] == ["create"]
     assert {right.resource for right in granted_by(role)} == {"customresourcedefinitions"}
@@ -136,7 +150,8 @@ def test_what_two_components_share_is_printed_once(capsys: pytest.CaptureFixture
 def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rbac", "--for", "agents"]) == 2
     assert capsys.readouterr().err == (
-        "mcs-controller: --for: 'agents' is not one of: agent, properties, credential, dns, broker, users\n"
+        "mcs-controller: --for: 'agents' is not one of: agent, properties, policies, credential, dns, "
+        "broker, users\n"
     )
     assert main(["rbac"]) == 2
     assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
@@ -159,6 +174,13 @@ def test_the_agent_has_the_rights_that_a_member_needs() -> None:
 
 def test_the_controller_of_cluster_properties_reads_them_and_nothing_else() -> None:
     assert granted_by("agent-properties") == granted("about.k8s.io", "clusterproperties", READ)
+
+
+def test_the_agent_reads_policies_and_writes_only_their_status() -> None:
+    assert granted_by("agent-policies") == (
+        granted(POLICY_GROUP, "exportpolicies", READ)
+        | granted(POLICY_GROUP, "exportpolicies/status", {"patch"})
+    )
 
 
 def test_the_agent_writes_one_secret_and_reads_none() -> None:

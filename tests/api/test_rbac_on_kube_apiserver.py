@@ -11,6 +11,7 @@ from mcs_controller.api import resources
 from mcs_controller.api.resources import Resource
 from mcs_controller.install.rights import COMPONENTS
 from tests.api.documents import (
+    EXPORT_POLICY,
     EXPORTED_ENDPOINT_SLICE,
     EXPORTED_SERVICE,
     MEMBER_CLUSTER,
@@ -90,7 +91,7 @@ class Someone:
 
     async def creates(self, resource: Resource, namespace: str, body: JsonObject) -> int:
         head = {"apiVersion": resource.api_version, "kind": resource.kind}
-        metadata = {"namespace": namespace, **body["metadata"]}
+        metadata = {**({"namespace": namespace} if namespace else {}), **body["metadata"]}
         document = {**head, **body, "metadata": metadata}
         return (await self.ask("POST", resource.path(namespace), document)).status
 
@@ -185,6 +186,21 @@ async def test_the_api_server_keeps_every_role_as_written(rbac: ControlPlane) ->
         where = f"namespaces/{metadata['namespace']}/roles" if "namespace" in metadata else "clusterroles"
         found = await rbac.call("GET", f"/apis/rbac.authorization.k8s.io/v1/{where}/{metadata['name']}")
         assert rights(found) == rights(role)
+
+
+async def test_the_agent_answers_policies_and_neither_makes_nor_changes_nor_deletes_one(
+    rbac: ControlPlane, admin: Someone, agent: Someone
+) -> None:
+    resource, name = resources.EXPORT_POLICIES, EXPORT_POLICY["metadata"]["name"]
+    await admin.deletes(resource, "", name)
+    assert await admin.creates(resource, "", EXPORT_POLICY) == 201
+
+    assert await agent.lists(resource) == 200
+    assert await agent.patches(resource, "", name, {"status": {"conditions": []}}, "status") == 200
+    assert await agent.patches(resource, "", name, {"spec": {"action": "Allow"}}) == 403
+    assert await agent.deletes(resource, "", name) == 403
+    assert await agent.creates(resource, "", EXPORT_POLICY) == 403
+    assert await Someone(rbac, user="editor").lists(resource) == 403
 
 
 @pytest.mark.requirement("MCS-RBAC-06")

@@ -249,6 +249,13 @@ def test_the_rights_of_a_controller_are_there_if_it_runs(words: list[str], has_t
     assert ("mcs-agent-properties" in names) == has_them
 
 
+@pytest.mark.parametrize("asks", [False, True])
+def test_the_rights_to_policies_are_there_if_the_agent_asks_them(asks: bool) -> None:
+    found = render(MEMBER, {"agent": {"config": {"exportPolicies": asks}}})
+    names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
+    assert ("mcs-agent-policies" in names) == asks
+
+
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_what_finds_pods_never_changes_and_finds_those_of_one_component(values: JsonObject) -> None:
     found = render(MEMBER, values)

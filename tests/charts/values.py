@@ -24,6 +24,7 @@ EVERYTHING: JsonObject = {
             "clusterId": "east",
             "excludeMetadata": ["example.com/", "team"],
             "importReservedNamespaces": ["default"],
+            "exportPolicies": True,
             "leaseName": "east.agent",
             "http": "0.0.0.0:9090",
         },

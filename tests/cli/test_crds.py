@@ -121,5 +121,5 @@ async def test_a_cluster_that_cannot_be_read_is_not_one_that_lacks_a_definition(
 
 async def test_printing_can_be_limited_to_what_a_role_needs() -> None:
     member, broker = await run("crds", "--for", "member"), await run("crds", "--for", "broker")
-    assert member.stdout.count("kind: CustomResourceDefinition") == 2
+    assert member.stdout.count("kind: CustomResourceDefinition") == 3
     assert broker.stdout.count("kind: CustomResourceDefinition") == 3

@@ -25,6 +25,7 @@ _NOTHING: Final = ("none", "{}")
 _WHY: Final = {
     "not-exported": "no cluster exports them",
     "export-not-valid": "the export is not valid",
+    "refused-by-policy": "the cluster's policies keep it back",
     "not-admitted": "the export is not admitted",
     "not-published": "the export is over a limit",
     "unreadable": "the export cannot be read",

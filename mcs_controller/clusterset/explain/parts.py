@@ -22,10 +22,18 @@ from mcs_controller.clusterset.services.admission import admit_record, admit_sli
 from mcs_controller.clusterset.services.export import evaluate_export
 from mcs_controller.clusterset.services.exported_content import published_slice
 from mcs_controller.clusterset.services.ownership import owns
+from mcs_controller.clusterset.services.policies.verdict import REASONS
 from mcs_controller.clusterset.syntax import seconds_of_time
 
 WhyNoPart = Literal[
-    "", "not-exported", "export-not-valid", "not-admitted", "not-published", "unreadable", "withdrawing"
+    "",
+    "not-exported",
+    "export-not-valid",
+    "refused-by-policy",
+    "not-admitted",
+    "not-published",
+    "unreadable",
+    "withdrawing",
 ]
 
 
@@ -128,6 +136,10 @@ def _part_here(here: InCluster, held: OnBroker | None, *, broker_read: bool) -> 
     slices = tuple(map(published_slice, here.slices))
     if evaluation.record is None:
         return Part(here.cluster, member, None, slices, "export-not-valid", evaluation.valid.message)
+    valid = condition_of(here.export, "Valid")
+    if valid is not None and valid.status == "False" and valid.reason in REASONS:
+        # Only the agent knows whether it asks policies, and which are in force: its word counts.
+        return Part(here.cluster, member, None, slices, "refused-by-policy", valid.message)
     if member is not None and (refusal := admit_record(evaluation.record, member)) is not None:
         return Part(here.cluster, member, evaluation.record, slices, "not-admitted", refusal)
     ready = condition_of(here.export, "Ready")

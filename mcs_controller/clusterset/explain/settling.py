@@ -7,6 +7,7 @@ stays so until somebody releases it, or its data returns.
 from dataclasses import replace
 
 from mcs_controller.clusterset.explain.case import Case, judge
+from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
 from mcs_controller.clusterset.model import Condition, LocalImport
 from mcs_controller.clusterset.services.desired import (
@@ -15,7 +16,12 @@ from mcs_controller.clusterset.services.desired import (
     import_spec,
     wants_clusterset_ip,
 )
-from mcs_controller.clusterset.services.export import conflict_condition, evaluate_export, ready_condition
+from mcs_controller.clusterset.services.export import (
+    ExportEvaluation,
+    conflict_condition,
+    evaluate_export,
+    ready_condition,
+)
 from mcs_controller.clusterset.services.exported_content import published_slice
 
 
@@ -49,6 +55,9 @@ def _exported(case: Case, here: InCluster) -> InCluster:
         return here
     evaluation = evaluate_export(here.export, here.service, here.cluster)
     own = case.own
+    told = condition_of(here.export, "Valid")
+    if own is not None and own.why_not == "refused-by-policy" and told is not None:
+        evaluation = ExportEvaluation(told, None)
     if evaluation.record is None:
         ready = ready_condition("Pending", "the export is not valid")
     elif own is not None and own.counts:

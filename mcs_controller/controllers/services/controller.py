@@ -5,7 +5,9 @@ stores. All their state could be rebuilt from the two API servers.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from mcs_controller.api.resources import EXPORT_POLICIES, Resource
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.controllers.membership.controller import MembershipController
 from mcs_controller.controllers.runtime.context import Context
@@ -18,7 +20,11 @@ from mcs_controller.controllers.services.imports.importer import Importer
 from mcs_controller.controllers.services.let_go import LetGo
 from mcs_controller.controllers.services.metrics import ServicesCollector, ServicesMetrics
 from mcs_controller.controllers.services.one_by_one import OneByOneCollector
+from mcs_controller.controllers.services.policies.gate import Gate
+from mcs_controller.controllers.services.policies.metrics import PoliciesCollector
+from mcs_controller.controllers.services.policies.status import PolicyStatus
 from mcs_controller.controllers.services.stores.stores import Stores
+from mcs_controller.kube.client import Client
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.tasks import Tasks
 
@@ -45,12 +51,15 @@ class ServicesController(Controller):
         for status in statuses:
             status.keys_ahead = lambda: len(self.exports) + len(self.imports) + len(behind_exports)
         local, broker = context.local.client, context.broker.client
-        self.queues = (
+        self.queues: tuple[tuple[WorkQueue[Any], Client], ...] = (
             (self.exports, broker),
             (self.imports, local),
             *((status.queue, local) for status in statuses),
             (stores.local.loader, local),
         )
+        self._gates: list[Gate[ServiceKey]] = []
+        if stores.export_gate is not None:
+            self._add_gate(context, stores.export_gate, EXPORT_POLICIES)
         self._enqueueing = Enqueueing(stores, members, self._exporter, importer, self.exports, self.imports)
         self._let_go = LetGo(stores, members)
         self._confirmation = Confirmation(
@@ -62,6 +71,7 @@ class ServicesController(Controller):
         )
         mirror.listen(changed=lambda key: None, broke=membership.history.broke)
         membership.history.on_break(self._read_everything_again)
+        context.registry.register(PoliciesCollector({"export": stores.export_gate}))
         context.registry.register(
             ServicesCollector(
                 stores, importer.fuse, importer.endpoint_fuse, importer.cap, importer.reserved, members
@@ -81,12 +91,20 @@ class ServicesController(Controller):
                 tasks.start(self.stores.local.run(), name="local")
                 tasks.start(self.stores.broker.run(), name="broker")
                 tasks.start(self.stores.own_limits.run(), name="own limits")
+                for gate in self._gates:
+                    tasks.start(gate.known.run(), name=gate.known.words.kind)
                 tasks.start(self._enqueue_when_synced(), name="sync")
                 tasks.start(self._enqueue_when_confirmed(), name="confirmation")
         finally:
             presence.exported = lambda: None
             presence.let_go = lambda: None
             presence.newest_version = lambda: "0"
+
+    def _add_gate(self, context: Context, gate: Gate[ServiceKey], resource: Resource) -> None:
+        status = PolicyStatus(context, gate, resource)
+        self.queues = (*self.queues, (status.queue, context.local.client))
+        gate.report = status.update
+        self._gates.append(gate)
 
     async def _enqueue_when_synced(self) -> None:
         """Enqueue everything when a side has been read completely."""

@@ -59,6 +59,8 @@ class Enqueueing:
         importer.endpoint_fuse.enqueue = imports.add
         stores.own_limits.on_kept_back = self._enqueue_import
         stores.own_limits.on_change = self.enqueue_own_exports
+        if stores.export_gate is not None:
+            stores.export_gate.on_change = self.enqueue_own_exports
         stores.retained.on_release(self._record_changed)
         stores.retained.on_accounted(self._accounted_for)
         membership.on_change(self._member_changed)

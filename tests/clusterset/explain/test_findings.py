@@ -106,6 +106,16 @@ CASES: dict[str, list[tuple[str, Picture]]] = {
         ("note", picture(on_broker("east", record=None))),
         ("note", replace(EXPORTED, here=replace(NORTH))),
     ],
+    "09": [
+        (
+            "problem",
+            exported(
+                export=local_export(
+                    conditions=(Condition("Valid", "False", "NotAllowedByPolicy", "no policy: ask somebody"),)
+                )
+            ),
+        )
+    ],
     "10": [("warning", two(ports=(ServicePort(80, "http"), ServicePort(81, "more"))))],
     "11": [("warning", two(type="Headless"))],
     "12": [("warning", two(ip_families=("IPv4", "IPv6")))],

@@ -71,6 +71,17 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
     match part.why_not:
         case "export-not-valid":
             yield _not_valid(case, part)
+        case "refused-by-policy":
+            why, _, do = part.text.partition(": ")
+            yield finding(
+                "09",
+                "problem",
+                cluster,
+                f"the policies of {cluster} keep its export of {key} back",
+                why,
+                do or "ask the administrator of that cluster",
+                "kubectl get exportpolicies",
+            )
         case "not-admitted" if part.member is None:
             yield finding(
                 "05",

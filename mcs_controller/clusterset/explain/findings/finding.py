@@ -22,6 +22,7 @@ CATALOGUE: Final = {
     "MCS-WHY-06": "an export is over a limit",
     "MCS-WHY-07": "an object on the broker cannot be read",
     "MCS-WHY-08": "an export is being withdrawn",
+    "MCS-WHY-09": "a policy of the cluster keeps an export back",
     "MCS-WHY-10": "the exports do not agree on the ports",
     "MCS-WHY-11": "the exports do not agree on the type",
     "MCS-WHY-12": "the exports do not agree on the IP families",

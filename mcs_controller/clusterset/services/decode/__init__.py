@@ -12,6 +12,7 @@ from mcs_controller.clusterset.services.decode.local import (
     service,
     service_export,
     service_import,
+    with_labels,
 )
 from mcs_controller.clusterset.services.decode.own import (
     own_exported_service,
@@ -42,4 +43,5 @@ __all__ = [
     "service_import",
     "slice_content",
     "source_slice",
+    "with_labels",
 ]

@@ -5,6 +5,7 @@ that somebody edited must be read, or it would never be corrected: its invalid p
 way that no wanted import equals.
 """
 
+from dataclasses import replace
 from typing import Final, NamedTuple, cast
 
 from mcs_controller.api.names import (
@@ -105,6 +106,11 @@ def service(raw: Json) -> LocalService:
         unreadable=unreadable,
         idle_since=text(child(metadata, "annotations"), ANNOTATION_IDLE_SINCE) if managed else "",
     )
+
+
+def with_labels(service: LocalService, raw: Json) -> LocalService:
+    """A Service that was read from `raw`, with its labels. Raises `MalformedObject`."""
+    return replace(service, labels=string_pairs(child(raw, "metadata"), "labels"))
 
 
 class _Offer(NamedTuple):

@@ -35,8 +35,10 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export
+from mcs_controller.clusterset.services.policies.verdict import PASS, Outcome, under_policy
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.kinds import ACTIVE_NAMESPACES
+from mcs_controller.controllers.services.policies.gate import Gate
 from mcs_controller.controllers.services.stores.stamps import Stamps
 from mcs_controller.kube.decoding.field_parser import FieldParser
 from mcs_controller.kube.discovery import served_resource
@@ -77,7 +79,9 @@ class LocalStores:
         # By namespace, in the order of arrival, which decides which exports are within limits.
         self._unloaded: dict[str, dict[ServiceKey, None]] = {}
         self._load_problems: dict[str, str] = {}
-        self._evaluations: dict[ServiceKey, tuple[LocalExport, LocalService | None, ExportEvaluation]] = {}
+        self._evaluations: dict[
+            ServiceKey, tuple[LocalExport, LocalService | None, Outcome, ExportEvaluation]
+        ] = {}
         self.mcs_version = ""
 
         self.exports: Informer[LocalExport] = informers.add(
@@ -131,6 +135,11 @@ class LocalStores:
         self.exports.subscribe(self._export_changed)
         self._loaded_listeners: list[KeyListener] = []
         self._all_synced = False
+        self._gate: Gate[ServiceKey] | None = None
+
+    def ask_policies(self, gate: Gate[ServiceKey]) -> None:
+        """Ask policies about each export from now on; to be called before anything runs."""
+        self._gate = gate
 
     def on_loaded(self, listener: KeyListener) -> None:
         """Call `listener` with each key whose Service and slices have been read, or could not be read."""
@@ -157,7 +166,12 @@ class LocalStores:
         return self._all_synced
 
     def loaded(self, key: ServiceKey) -> bool:
-        """Whether the stores hold the Service and all slices of an exported service."""
+        """Whether the stores hold the Service and all slices of an exported service.
+
+        Not before policies can be asked about it, if they are.
+        """
+        if self._gate is not None and not self._gate.known.answered():
+            return False
         return key in self._loaded and (
             self._all_synced or (self.services.synced() and self.source_slices.synced())
         )
@@ -183,11 +197,13 @@ class LocalStores:
             return None
         service = self.services.get(*key)
         service_value = service.value if service else None
+        outcome = self._gate.outcome(key) if self._gate is not None else PASS
         known = self._evaluations.get(key)
-        if known and known[0] is export.value and known[1] is service_value:
-            return known[2]
+        if known and known[0] is export.value and known[1] is service_value and known[2] == outcome:
+            return known[3]
         evaluation = evaluate_export(export.value, service_value, self.cluster_id)
-        self._evaluations[key] = (export.value, service_value, evaluation)
+        evaluation = under_policy(evaluation, export.value, outcome)
+        self._evaluations[key] = (export.value, service_value, outcome, evaluation)
         return evaluation
 
     def own_slices(self, key: ServiceKey) -> tuple[SourceSlice, ...]:
@@ -241,9 +257,11 @@ class LocalStores:
 
     def _decode_service(self, raw: Mapping[str, Any]) -> LocalService | None:
         service = decode.service(raw)
-        if service.managed or self.exports.get(*service.service) is not None:
+        if service.managed:
             return service
-        return None
+        if self.exports.get(*service.service) is None:
+            return None
+        return service if self._gate is None else decode.with_labels(service, raw)
 
     def _decode_source_slice(self, raw: Mapping[str, Any]) -> SourceSlice | None:
         metadata = raw.get("metadata") or {}

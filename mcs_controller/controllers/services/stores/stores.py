@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.services.policies.exports import export_gate
+from mcs_controller.controllers.services.policies.gate import Gate
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.controllers.services.stores.own_limits import OwnLimits
@@ -13,13 +16,17 @@ from mcs_controller.controllers.services.stores.view import ClustersetView
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """One agent's stores. Readers change them only through an `ObjectWriter`."""
+    """One agent's stores. Readers change them only through an `ObjectWriter`.
+
+    `export_gate` is there only if policies decide what is exported.
+    """
 
     local: LocalStores
     broker: BrokerStores
     retained: Retained
     own_limits: OwnLimits
     view: ClustersetView
+    export_gate: Gate[ServiceKey] | None
 
     @classmethod
     def of(cls, context: Context, membership: Membership) -> "Stores":
@@ -30,4 +37,5 @@ class Stores:
         own_limits = OwnLimits(context, broker, membership)
         view = ClustersetView(local, broker, retained, membership, own_limits)
         retained.compare_with_imported(view.older_than_imported)
-        return cls(local, broker, retained, own_limits, view)
+        gate = export_gate(context, local, broker) if context.config.export_policies else None
+        return cls(local, broker, retained, own_limits, view, gate)

@@ -1,0 +1,99 @@
+"""Policies of one cluster, group mcs-controller.io/v1alpha1: what its administrator lets be exported.
+
+They are cluster-scoped, since whoever exports from a namespace must not be able to change what may leave it.
+Lists are bounded so that the API server can price the one CEL rule; `clusterset/services/policies/` checks
+the rest again, because an object may be older than its schema.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from mcs_controller.api.meta import ATOMIC_LIST, SET_LIST, Condition, WireModel, WireObject, list_map
+
+PolicyApiVersion = Literal["mcs-controller.io/v1alpha1"]
+
+MAX_NAMESPACES: Final = 1000
+MAX_EXPRESSIONS: Final = 32
+MAX_VALUES: Final = 100
+MAX_LABELS: Final = 64
+
+Namespace = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Namespaces = Annotated[list[Namespace], Field(min_length=1, max_length=MAX_NAMESPACES), SET_LIST]
+LabelKey = Annotated[
+    str,
+    StringConstraints(
+        max_length=317,
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+]
+LabelText = Annotated[
+    str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
+]
+
+
+class LabelExpression(WireModel):
+    """What a selector asks of one label."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "(self.operator in ['In', 'NotIn']) == (has(self.values) && "
+                    "self.values.size() > 0)",
+                    "message": "In and NotIn need values, Exists and DoesNotExist take none",
+                }
+            ]
+        }
+    )
+
+    key: LabelKey
+    """Key of the label."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """NotIn and DoesNotExist are also true of an object without the label."""
+    values: Annotated[list[LabelText], Field(max_length=MAX_VALUES), ATOMIC_LIST] | None = None
+    """The values that In and NotIn speak of."""
+
+
+class Selector(WireModel):
+    """Which objects, by their labels: those of which all parts are true; an empty one takes all."""
+
+    match_labels: Annotated[dict[str, LabelText], Field(max_length=MAX_LABELS)] | None = None
+    """Labels that the object must have, with these values."""
+    match_expressions: (
+        Annotated[list[LabelExpression], Field(max_length=MAX_EXPRESSIONS), ATOMIC_LIST] | None
+    ) = None
+    """More that its labels must fulfil."""
+
+
+class PolicyStatus(WireModel):
+    """What the agent makes of the policy."""
+
+    conditions: Annotated[list[Condition], list_map("type")] | None = None
+    """Accepted: the agent can read the policy, and goes by it. Held: more exports or imports would end at
+    once than the fuse lets through, and they go on until that is confirmed."""
+
+
+class ExportPolicySpec(WireModel):
+    """Which Services, and whether they may be exported. A Service must fulfil all that is given."""
+
+    action: Literal["Allow", "Forbid"]
+    """Forbid goes before Allow. Once there is an Allow, a Service needs one that is about it."""
+    namespaces: Namespaces | None = None
+    """Namespaces of the Services. Only an Allow that names it here opens default, kube-node-lease,
+    kube-public or kube-system."""
+    namespace_selector: Selector | None = None
+    """Labels of the namespace of the Services."""
+    service_selector: Selector | None = None
+    """Labels of the Services themselves."""
+
+
+class ExportPolicy(WireObject):
+    """Decides which Services of this cluster may be exported; only agents with --export-policies ask."""
+
+    api_version: PolicyApiVersion = "mcs-controller.io/v1alpha1"
+    kind: Literal["ExportPolicy"] = "ExportPolicy"
+    spec: ExportPolicySpec
+    """The Services, and what is decided of them."""
+    status: PolicyStatus | None = None
+    """What the agent makes of it."""

@@ -1,0 +1,90 @@
+"""One policy of the cluster's administrator: which services and whether they may be exported.
+
+A policy that cannot be read is a value, too (`problem`): what it meant is not known, so nobody may act as if
+it were not there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mcs_controller.api.names import ANNOTATION_WITHDRAW
+from mcs_controller.api.policies import MAX_NAMESPACES
+from mcs_controller.clusterset.conditions import decode_conditions
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.fields import Json, an_object, bad, child, integer, text, texts
+from mcs_controller.clusterset.model import Condition
+from mcs_controller.clusterset.services.policies.selector import Selector, decode_selector
+from mcs_controller.clusterset.syntax import is_dns_label
+
+_ACTIONS: Final = ("Allow", "Forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An ExportPolicy. What it does not say is empty or None, and then is no condition.
+
+    `release` is the time until which its administrator confirms what it withdraws, "" for none
+    (`membership/release.py` says when that is valid). `problem` says why it cannot be read, "" if it can.
+    """
+
+    name: str
+    forbids: bool = False
+    namespaces: tuple[str, ...] = ()
+    namespace_selector: Selector | None = None
+    service_selector: Selector | None = None
+    release: str = ""
+    generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+    problem: str = ""
+
+
+def export_policy(raw: Json) -> Policy:
+    """An ExportPolicy; one that says something else than its kind may is a policy with a `problem`."""
+    return _policy(raw)
+
+
+def _policy(raw: Json) -> Policy:
+    metadata = child(an_object(raw, "object"), "metadata")
+    name, generation = text(metadata, "name"), integer(metadata, "generation") or 0
+    conditions = decode_conditions(child(raw, "status").get("conditions"))
+    release = _release(metadata)
+    try:
+        spec = child(raw, "spec")
+        action = text(spec, "action")
+        if action not in _ACTIONS:
+            raise bad("action", action, "Allow or Forbid")
+        return Policy(
+            name,
+            action == "Forbid",
+            _labels(spec, "namespaces"),
+            decode_selector(spec, "namespaceSelector"),
+            decode_selector(spec, "serviceSelector"),
+            release,
+            generation,
+            conditions,
+        )
+    except MalformedObject as error:
+        return Policy(name, release=release, generation=generation, conditions=conditions, problem=str(error))
+
+
+def _labels(spec: Json, field: str) -> tuple[str, ...]:
+    found = texts(spec, field, MAX_NAMESPACES)
+    if spec.get(field) is not None and not found:
+        raise MalformedObject(f"{field} names none: leave it out to mean all")
+    for one in found:
+        if not is_dns_label(one):
+            raise bad(field, one, "a DNS label")
+    return found
+
+
+def _release(metadata: Json) -> str:
+    value = child(metadata, "annotations").get(ANNOTATION_WITHDRAW)
+    return value if isinstance(value, str) else ""
+
+
+def labels_match(selector: Selector | None, labels: Mapping[str, str] | None) -> bool | None:
+    """Whether labels fulfil a selector; None if that cannot be said, since the labels are not known."""
+    if selector is None:
+        return True
+    return None if labels is None else selector.matches(labels)

@@ -1,0 +1,191 @@
+"""What the policies together say of one service: allowed, refused, or not known.
+
+The order of policies means nothing: a Forbid goes before every Allow. Where something is not known (a policy
+that cannot be read, labels that have not been read, no policy at all) the verdict is `unknown`, and then what
+is exported stays exported and nothing else becomes so: a policy that is lost neither ends a live export nor
+opens a way out (docs/decisions/0029-policies.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD
+from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
+from mcs_controller.clusterset.services.export import ExportEvaluation
+from mcs_controller.clusterset.services.policies.policy import Policy, labels_match
+from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
+
+NOT_ALLOWED: Final = "NotAllowedByPolicy"
+POLICY_UNKNOWN: Final = "PolicyUnknown"
+TOO_MANY: Final = "TooManyAtOnce"
+REASONS: Final = frozenset({NOT_ALLOWED, POLICY_UNKNOWN})
+"""What `Valid` says of a ServiceExport that policies keep from being exported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies in force. `doubt` says why there may be others, "" if these are all."""
+
+    policies: tuple[Policy, ...] = ()
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the policies say, and why: a text for people, "" of what is allowed."""
+
+    answer: Literal["allowed", "refused", "unknown"]
+    why: str = ""
+
+
+ALLOWED: Final = Verdict("allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows: `pass` is exported, `refuse` is not; `keep` is exported, and would not be if it were new.
+
+    `reason` is that of the condition of what is refused; `message` is for people, "" for `pass`.
+    """
+
+    action: Literal["pass", "refuse", "keep"]
+    reason: str = ""
+    message: str = ""
+
+
+PASS: Final = Outcome("pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a kind of policy is spoken of; `remedy` tells a user what to do about a refusal."""
+
+    kind: str
+    done: str
+    remedy: str
+
+
+EXPORTS: Final = Words(
+    "ExportPolicy",
+    "exported",
+    "ask the cluster's administrator to change the policies, or delete this ServiceExport",
+)
+
+
+def judge_export(
+    rules: Policies,
+    key: ServiceKey,
+    namespace_labels: Mapping[str, str] | None,
+    service_labels: Mapping[str, str],
+) -> Verdict:
+    """What the ExportPolicies say of a Service. `namespace_labels` is None if they have not been read."""
+
+    def about(policy: Policy) -> bool | None:
+        if labels_match(policy.service_selector, service_labels) is False:
+            return False
+        return _is_about(policy, key.namespace, namespace_labels)
+
+    return _judge(rules, key, [(one, about(one)) for one in rules.policies], EXPORTS)
+
+
+def _is_about(policy: Policy, namespace: str, labels: Mapping[str, str] | None) -> bool | None:
+    """Whether a policy is about a namespace; None if its labels would say so, and are not known."""
+    if policy.namespaces and namespace not in policy.namespaces:
+        return False
+    return labels_match(policy.namespace_selector, labels)
+
+
+def _judge(
+    rules: Policies, key: ServiceKey, matches: Sequence[tuple[Policy, bool | None]], words: Words
+) -> Verdict:
+    forbidding = [one.name for one, match in matches if one.forbids and match]
+    if forbidding:
+        return Verdict("refused", f"{words.kind} {min(forbidding)} forbids that {key} is {words.done}")
+    if rules.doubt or not rules.policies:
+        return Verdict("unknown", rules.doubt or f"there is no {words.kind}")
+    is_reserved = key.namespace in RESERVED_NAMESPACES
+    allowing = [(one, match) for one, match in matches if not one.forbids]
+    candidates = [
+        (one, match)
+        for one, match in allowing
+        if match is not False and (not is_reserved or key.namespace in one.namespaces)
+    ]
+    if is_reserved and not candidates:
+        return Verdict(
+            "refused",
+            f"namespace {key.namespace} exists in every cluster, and no {words.kind} that allows names it",
+        )
+    if allowing and not candidates:
+        return Verdict("refused", f"no {words.kind} allows that {key} is {words.done}")
+    forbids_perhaps = any(one.forbids and match is None for one, match in matches)
+    if not forbids_perhaps and (not allowing or any(match for _, match in candidates)):
+        return ALLOWED
+    unread = min(one.name for one, match in matches if match is None)
+    return Verdict("unknown", f"{words.kind} {unread} asks for labels that have not been read")
+
+
+def outcome(verdict: Verdict, words: Words, *, is_live: bool, held: str) -> Outcome:
+    """What follows from a verdict. `is_live`: it is so now. `held` says why nothing is withdrawn."""
+    if verdict.answer == "allowed":
+        return PASS
+    if verdict.answer == "refused":
+        if is_live and held:
+            return Outcome("keep", message=f"{verdict.why}; it stays {words.done} for now: {held}")
+        return Outcome("refuse", NOT_ALLOWED, f"{verdict.why}: {words.remedy}")
+    if is_live:
+        return Outcome(
+            "keep", message=f"policies are not known ({verdict.why}): what is {words.done} stays so"
+        )
+    return Outcome(
+        "refuse",
+        POLICY_UNKNOWN,
+        f"policies are not known ({verdict.why}), so that nothing new is {words.done}: {words.remedy}",
+    )
+
+
+def under_policy(evaluation: ExportEvaluation, export: LocalExport, found: Outcome) -> ExportEvaluation:
+    """The evaluation of an export that policies decide about, too; one that is not valid stays as it is."""
+    if evaluation.record is None or found.action == "pass":
+        return evaluation
+    if found.action == "keep":
+        message = "; ".join(filter(None, (evaluation.valid.message, found.message)))
+        return replace(evaluation, valid=replace(evaluation.valid, message=message))
+    return ExportEvaluation(
+        Condition("Valid", "False", found.reason, found.message, observed_generation=export.generation), None
+    )
+
+
+def policy_conditions(
+    policy: Policy, held: str, losing: tuple[int, int], words: Words
+) -> tuple[Condition, ...]:
+    """What stands on a policy. `held` is as for `outcome`; `losing` says how many are refused, of how many.
+
+    That nothing is held is said only of a policy that said otherwise before.
+    """
+    generation = policy.generation
+    if policy.problem:
+        accepted = Condition(
+            "Accepted",
+            "False",
+            "Malformed",
+            f"it cannot be read; what was read of it before, if anything, stays in force: {policy.problem}",
+            generation,
+        )
+    else:
+        accepted = Condition("Accepted", "True", "Accepted", "", generation)
+    if held:
+        lost, live = losing
+        message = f"{lost} of {live} services that are {words.done} would end: {held}"
+        return accepted, Condition(CONDITION_HELD, "True", TOO_MANY, message, generation)
+    if any(one.type == CONDITION_HELD for one in policy.conditions):
+        return accepted, Condition(CONDITION_HELD, "False", "NotHeld", "", generation)
+    return (accepted,)
+
+
+def held_text(words: Words) -> str:
+    """Why nothing is withdrawn: policies would end too many at once."""
+    return (
+        f"policies would end too many at once; whoever means it annotates any {words.kind} with "
+        f"{ANNOTATION_WITHDRAW} and a time within the next 24 hours"
+    )
