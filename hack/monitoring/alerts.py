@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from measures import Measures
 
 PAGE: Final = "docs/operations.md"
 PAGE_WIDTH: Final = 119
@@ -23,7 +24,7 @@ _NO_BREAK: Final = "\0"
 
 @dataclass(frozen=True)
 class Alert:
-    """One entry of alerts.yaml; the fields are explained there."""
+    """One entry of alerts.yaml; the fields are explained there. `expression` refers to measures."""
 
     name: str
     severity: str
@@ -33,11 +34,11 @@ class Alert:
     do: str
     minutes: int = 0
 
-    def rule(self) -> dict[str, Any]:
-        """As in a file of rules."""
+    def rule(self, measures: Measures) -> dict[str, Any]:
+        """As in a file of rules. Raises ValueError as `Measures.fill` does."""
         return {
             "alert": self.name,
-            "expr": self.expression,
+            "expr": measures.fill(self.expression),
             **({"for": f"{self.minutes}m"} if self.minutes else {}),
             "labels": {"severity": self.severity},
             "annotations": {

@@ -1,104 +1,97 @@
-"""A Grafana dashboard from a file such as dashboard.yaml: short lists of panels, laid out in rows.
-
-Grafana asks for the data source, and for the clusters to show.
-"""
+"""The dashboards of *.dashboard.yaml as they are read: rows of panels, and a table for a page."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from alerts import Alert
+from measures import used
 
-SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
-COLUMNS: Final = 3
-WIDTH: Final = 24 // COLUMNS
-HEIGHT: Final = 7
-
-Json = dict[str, Any]
-
-_METRIC: Final = re.compile(r"\b((?:mcs|process)_\w+)(?:\{([^}]*)\})?")
-
-
-def dashboard(file: Path) -> Json:
-    """As Grafana imports it."""
-    wanted = yaml.safe_load(file.read_text(encoding="utf-8"))
-    panels: list[Json] = []
-    top = 0
-    for row in wanted["rows"]:
-        place = _place(len(panels), 0, top, 24, 1)
-        panels.append({"type": "row", "title": row["title"], "collapsed": False, **place})
-        top += 1
-        for number, panel in enumerate(row["panels"]):
-            down, across = divmod(number, COLUMNS)
-            place = _place(len(panels), across * WIDTH, top + down * HEIGHT, WIDTH, HEIGHT)
-            panels.append({**_graph(**panel), **place})
-        top += -(-len(row["panels"]) // COLUMNS) * HEIGHT
-    return {
-        "uid": wanted["uid"],
-        "title": wanted["title"],
-        "tags": ["multicluster-services"],
-        "schemaVersion": 38,
-        "editable": True,
-        "refresh": "30s",
-        "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [_data_source(), _clusters()]},
-        "panels": panels,
-    }
+PAGE: Final = "docs/dashboards.md"
+TAG: Final = "multicluster-services"
+"""What Grafana finds the dashboards by that belong together."""
+KINDS: Final = ("graph", "stat", "table")
+UNITS: Final = ("short", "s", "percentunit", "ops", "reqps", "bytes")
+VARIABLES: Final = ("namespace", "service")
+SUFFIX: Final = ".dashboard.yaml"
 
 
-def _of_shown_clusters(expression: str) -> str:
-    def selector(found: re.Match[str]) -> str:
-        matchers = ['cluster=~"$cluster"', *filter(None, [found[2]])]
-        return f"{found[1]}{{{','.join(matchers)}}}"
+@dataclass(frozen=True)
+class Panel:
+    """One panel; the fields are explained in operator.dashboard.yaml."""
 
-    return _METRIC.sub(selector, expression)
+    title: str
+    answers: str
+    queries: dict[str, str]
+    kind: str = "graph"
+    unit: str = "short"
+    objective: float | None = None
+    empty: str = ""
 
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS or self.unit not in UNITS:
+            raise ValueError(f"{self.title}: kind {self.kind} or unit {self.unit} is not known")
 
-def _place(panels_before: int, left: int, top: int, width: int, height: int) -> Json:
-    return {"id": panels_before + 1, "gridPos": {"x": left, "y": top, "w": width, "h": height}}
+    def shows(self, measure: str) -> bool:
+        """Whether a graph of it is as high as it is."""
+        return any(
+            text.startswith(f"@{measure}") and used(text) == {measure} for text in self.queries.values()
+        )
 
-
-def _graph(title: str, queries: dict[str, str], unit: str = "short") -> Json:
-    return {
-        "type": "timeseries",
-        "title": title,
-        "datasource": SOURCE,
-        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
-        "options": {
-            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
-            "tooltip": {"mode": "multi", "sort": "desc"},
-        },
-        "targets": [
-            {
-                "refId": chr(ord("A") + number),
-                "datasource": SOURCE,
-                "expr": _of_shown_clusters(expression),
-                "legendFormat": legend,
-            }
-            for number, (legend, expression) in enumerate(queries.items())
-        ],
-    }
+    def alerts(self, all_: Sequence[Alert]) -> list[Alert]:
+        """Those that look at what is seen here."""
+        seen = set().union(*map(used, self.queries.values()))
+        return [alert for alert in all_ if seen & used(alert.expression)]
 
 
-def _data_source() -> Json:
-    return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"}
+@dataclass(frozen=True)
+class Row:
+    """Panels under one heading, in the order of importance."""
+
+    title: str
+    panels: list[Panel]
 
 
-def _clusters() -> Json:
-    """All includes series without the label, as of a Prometheus that scrapes one cluster."""
-    query = "label_values(mcs_build_info, cluster)"
-    return {
-        "name": "cluster",
-        "label": "Cluster",
-        "type": "query",
-        "datasource": SOURCE,
-        "definition": query,
-        "query": {"query": query, "refId": "clusters"},
-        "refresh": 2,
-        "multi": True,
-        "includeAll": True,
-        "allValue": ".*",
-        "current": {"text": ["All"], "value": ["$__all"]},
-    }
+@dataclass(frozen=True)
+class Dashboard:
+    """One file; `name` is that of the file without its suffix."""
+
+    name: str
+    uid: str
+    title: str
+    about: str
+    rows: list[Row]
+    variables: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not set(self.variables) <= set(VARIABLES):
+            raise ValueError(f"{self.name}: variables are {', '.join(VARIABLES)}")
+
+    def section(self, alerts: Sequence[Alert]) -> str:
+        """As in the page: each panel, the question that it answers, and its alerts."""
+        lines = [f"## {self.title}", "", f"`{self.name}.json`. {self.about}"]
+        for row in self.rows:
+            lines += ["", f"### {row.title}", "", "| panel | what it answers | alerts |", "|---|---|---|"]
+            for panel in row.panels:
+                named = ", ".join(
+                    f"[{one.name}](operations.md#{one.name.lower()})" for one in panel.alerts(alerts)
+                )
+                empty = f" *Empty {panel.empty}.*" if panel.empty else ""
+                lines.append(f"| {panel.title} | {panel.answers}{empty} | {named} |")
+        return "\n".join(lines)
+
+
+def dashboard(file: Path) -> Dashboard:
+    """As it stands there. Raises TypeError or ValueError where the file is wrong."""
+    read: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    rows = [Row(row["title"], [Panel(**panel) for panel in row["panels"]]) for row in read.pop("rows")]
+    return Dashboard(name=file.name.removesuffix(SUFFIX), rows=rows, **read)
+
+
+def dashboards(folder: Path) -> list[Dashboard]:
+    """All of them, by name."""
+    return [dashboard(file) for file in sorted(folder.glob(f"*{SUFFIX}"))]

@@ -439,11 +439,25 @@ def test_what_prometheus_and_grafana_take_is_made_of_the_charts_files() -> None:
     files = CHARTS / MEMBER / "files"
     rule = one_of_kind(found, "PrometheusRule", "mcs-controller")
     assert rule["spec"] == yaml.safe_load((files / "alerts.yaml").read_text())
-    dashboard = one_of_kind(found, "ConfigMap", "mcs-controller-dashboard")
-    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
-    ((name, text),) = dashboard["data"].items()
-    assert name.endswith(".json")
-    assert json.loads(text) == json.loads((files / "dashboard.json").read_text())
+    dashboards = one_of_kind(found, "ConfigMap", "mcs-controller-dashboards")
+    assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert {name: json.loads(text) for name, text in dashboards["data"].items()} == {
+        f"mcs-{file.name}": json.loads(file.read_text()) for file in files.glob("dashboards/*.json")
+    }
+
+
+def test_each_alert_links_to_the_page_that_the_operator_names() -> None:
+    page = "https://docs.example.com/mcs/operations/"
+    rule = one_of_kind(
+        render(MEMBER, {"monitoring": {"prometheusRule": {"enabled": True, "runbookPage": page}}}),
+        "PrometheusRule",
+        "mcs-controller",
+    )
+    rules = [one for group in rule["spec"]["groups"] for one in group["rules"]]
+    assert {one["alert"]: one["annotations"]["runbook_url"] for one in rules} == {
+        one["alert"]: f"{page}#{one['alert'].lower()}" for one in rules
+    }
+    assert len(rules) > 30
 
 
 def test_a_member_of_the_broker_gets_what_only_it_may_use() -> None:

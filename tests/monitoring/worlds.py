@@ -12,7 +12,7 @@ from dataclasses import dataclass
 LEADER_CHANGES_MINUTE = 5
 RESTART_MINUTE = 10
 FAULT_MINUTE = 20
-END_MINUTE = 100
+END_MINUTE = 200
 
 Value = Callable[[int], float | None]
 World = dict[tuple[str, str], Value]
@@ -49,6 +49,14 @@ def lagging(seconds: float) -> dict[str, Value]:
     return {**buckets, f'{name}{{le="+Inf"}}': growing(120)}
 
 
+def ready_of_web(member: str) -> str:
+    """The series of a service that a member exports."""
+    return (
+        'mcs_service_import_endpoints{service_namespace="shop",service_name="web",state="ready",'
+        f'member="{member}"}}'
+    )
+
+
 EVERY_PROCESS: Mapping[str, Value] = {
     "up": steady(1),
     "mcs_ready": steady(1),
@@ -74,10 +82,11 @@ LEADER: Mapping[str, Value] = {
     **slower(0.05),
     'mcs_queue_failing_keys{queue="imports"}': steady(0),
     'mcs_queue_oldest_age_seconds{queue="imports"}': steady(0),
-    'mcs_imports_waiting{member="east"}': steady(0),
     "mcs_foreign_imports_total": steady(0),
     "mcs_former_ids": steady(0),
     'mcs_exports{condition="Conflict",status="True"}': steady(0),
+    ready_of_web("east"): steady(2),
+    ready_of_web("west"): steady(0),
 }
 """What only the agent serves that leads."""
 DNS_SERVER: Mapping[str, Value] = {
@@ -128,13 +137,13 @@ def well() -> World:
     return world
 
 
-def well_until(*faults: Fault) -> World:
-    """The same, and then these."""
+def well_until(*faults: Fault, mended_minute: int = END_MINUTE + 1) -> World:
+    """The same, and then these, until they are mended."""
     world = well()
     for fault in faults:
         for name, value in fault.changes.items():
             for instance in fault.instances:
-                world[name, instance] = _then(world.get((name, instance), absent), value)
+                world[name, instance] = _while(world.get((name, instance), absent), value, mended_minute)
     return world
 
 
@@ -151,21 +160,23 @@ def _restarted(value: Value) -> Value:
     return of
 
 
-def _then(before: Value, after: Value) -> Value:
-    return lambda minute: before(minute) if minute < FAULT_MINUTE else after(minute - FAULT_MINUTE)
+def _while(well: Value, ill: Value, mended_minute: int) -> Value:
+    return lambda minute: (
+        ill(minute - FAULT_MINUTE) if FAULT_MINUTE <= minute < mended_minute else well(minute)
+    )
 
 
-def input_series(world: World) -> list[dict[str, str]]:
+def input_series(world: World, minutes: int) -> list[dict[str, str]]:
     """As promtool reads them, one value a minute."""
     return [
-        {"series": _labelled(name, instance), "values": " ".join(_written(value))}
+        {"series": _labelled(name, instance), "values": " ".join(_written(value, minutes))}
         for (name, instance), value in world.items()
     ]
 
 
-def _written(value: Value) -> list[str]:
+def _written(value: Value, minutes: int) -> list[str]:
     written: list[str] = []
-    for minute in range(END_MINUTE + 1):
+    for minute in range(minutes + 1):
         number = value(minute)
         gone = "stale" if written and written[-1] not in ("stale", "_") else "_"
         written.append(gone if number is None else f"{number:g}" if number < 1e5 else str(int(number)))
