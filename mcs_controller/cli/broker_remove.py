@@ -21,6 +21,7 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.cli.fuse_status import check_is_broker
 from mcs_controller.cli.importers import as_objects, holders, not_waited_for, wait_for_importers
 from mcs_controller.cli.install_settings import RemoveMemberSettings
 from mcs_controller.cli.installing import Row, result_text, say
@@ -92,7 +93,7 @@ class Removal:
         member = decode_member(body) if body is not None else None
         binding = await self._get(CLUSTER_ROLE_BINDINGS, self._namespace)
         self._check_ours(namespace)
-        records = (await self._broker.list(EXPORTED_SERVICES, namespace=self._namespace)).items
+        records = await self._records()
         if not self._settings.gone:
             self._check_left(member, len(records))
         found = [
@@ -109,8 +110,10 @@ class Removal:
             elif member is not None:
                 await self._obituary.listen()
             await self._remove(found)
-        finally:
-            self._tell()
+        except BaseException:
+            self._tell(ended=False)
+            raise
+        self._tell()
         self._advise(namespace)
 
     def _check_ours(self, namespace: JsonObject | None) -> None:
@@ -129,6 +132,13 @@ class Removal:
             "in that cluster first. If it is gone for good, or may not be a member any more, give --gone: "
             "then all clusters withdraw what it exports"
         )
+
+    async def _records(self) -> Sequence[JsonObject]:
+        try:
+            return (await self._broker.list(EXPORTED_SERVICES, namespace=self._namespace)).items
+        except NotFound:
+            await check_is_broker(self._broker)
+            raise
 
     async def _plan(self, records: Sequence[JsonObject], found: Sequence[Leftover]) -> None:
         slices = (await self._broker.list(EXPORTED_ENDPOINT_SLICES, namespace=self._namespace)).items
@@ -162,9 +172,10 @@ class Removal:
         except NotFound:
             return None
 
-    def _tell(self) -> None:
+    def _tell(self, *, ended: bool = True) -> None:
         if self._settings.output == "table" and not self._rows:
-            print("nothing to remove")
+            if ended:
+                print("nothing to remove")
             return
         print(result_text(self._settings.output, self._rows, members=as_objects(self._obituary)))
 

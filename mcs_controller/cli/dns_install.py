@@ -16,12 +16,12 @@ from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.settings import DnsInstallSettings, DnsUninstallSettings
 from mcs_controller.install.cluster_dns.config_maps import NAMES, Edit, installing, uninstalling
 from mcs_controller.install.cluster_dns.editing import (
-    BACKUP,
     Read,
     addresses_of,
     config_maps,
     forget,
     keep,
+    kept_still,
     write,
 )
 from mcs_controller.install.cluster_dns.errors import ClusterDnsError
@@ -85,11 +85,10 @@ async def uninstall(arguments: argparse.Namespace) -> int:
             dry_run=settings.dry_run,
         )
         _tell(edits, settings.dns_namespace, f"does not forward {settings.zone} to us", settings.dry_run)
-        if not settings.dry_run and not await forget(client, settings.dns_namespace, edits):
-            print(
-                f"ConfigMap {settings.dns_namespace}/{BACKUP} stays: it holds what was there before `dns "
-                "install`, and that is not what is there now; compare, then delete it"
-            )
+        if not edits:
+            print(f"namespace {settings.dns_namespace} has no ConfigMap that forwards {settings.zone} to us")
+        if not settings.dry_run and not await forget(client, settings.dns_namespace):
+            print(kept_still(settings.dns_namespace))
     except ClusterDnsError as error:
         raise CliError(str(error)) from error
     finally:

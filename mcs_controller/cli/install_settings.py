@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from mcs_controller.cli.settings import (
     AgentLeaseName,
     BrokerContext,
-    ClusterId,
     Context,
     DeadAfterSeconds,
     DryRun,
@@ -66,6 +65,22 @@ _Output = Annotated[
         short="-o",
     ),
 ]
+_OwnId = Annotated[
+    str | None,
+    Option(
+        "this cluster's id; without it, what its credential for the broker says, or its ClusterProperty",
+        parse=check_cluster_id,
+    ),
+]
+_ContextsOf = Annotated[
+    Path | None,
+    Option(
+        "kubeconfig file of which --broker-context names a context, where --broker-kubeconfig is not given; "
+        "without it, what KUBECONFIG names",
+        parse=Path,
+        metavar="FILE",
+    ),
+]
 _Broker = Annotated[
     Path | None,
     Option(
@@ -98,7 +113,7 @@ class BrokerInitSettings:
 
     dry_run: DryRun
     output: _Output
-    kubeconfig: Kubeconfig
+    kubeconfig: _ContextsOf
     broker_kubeconfig: _Broker
     broker_context: BrokerContext
 
@@ -180,7 +195,7 @@ class CreateMemberSettings:
     force: Annotated[bool, Option("replace --output-file if it exists", parse=switch, default="false")]
     dry_run: DryRun
     output: _Output
-    kubeconfig: Kubeconfig
+    kubeconfig: _ContextsOf
     broker_kubeconfig: _Broker
     broker_context: BrokerContext
 
@@ -199,7 +214,14 @@ class JoinSettings:
         ),
     ]
     broker_context: BrokerContext
-    cluster_id: ClusterId
+    cluster_id: Annotated[
+        str | None,
+        Option(
+            "this cluster's id; without it, what --broker-kubeconfig says: needed only for a file that "
+            "`broker create-member` did not make",
+            parse=check_cluster_id,
+        ),
+    ]
     namespace: _AgentNamespace
     dry_run: DryRun
     output: _Output
@@ -223,7 +245,7 @@ class RemoveMemberSettings:
     wait_seconds: _WaitSeconds
     dry_run: DryRun
     output: _Output
-    kubeconfig: Kubeconfig
+    kubeconfig: _ContextsOf
     broker_kubeconfig: _Broker
     broker_context: BrokerContext
 
@@ -254,7 +276,7 @@ class LeaveSettings:
     lease_name: _LeaseName
     dry_run: DryRun
     output: _Output
-    cluster_id: ClusterId
+    cluster_id: _OwnId
     kubeconfig: Kubeconfig
     context: Context
     broker_kubeconfig: Annotated[
@@ -308,7 +330,7 @@ class MembersSettings:
     """`mcs-controller members`."""
 
     output: _Output
-    kubeconfig: Kubeconfig
+    kubeconfig: _ContextsOf
     broker_kubeconfig: Annotated[
         Path | None,
         Option(
@@ -342,13 +364,7 @@ class CheckSettings:
         ),
     ]
     broker_context: BrokerContext
-    cluster_id: Annotated[
-        str | None,
-        Option(
-            "this cluster's id; without it, what its credential for the broker says, or its ClusterProperty",
-            parse=check_cluster_id,
-        ),
-    ]
+    cluster_id: _OwnId
     namespace: Annotated[
         str,
         Option(

@@ -56,14 +56,18 @@ async def run(arguments: argparse.Namespace) -> int:
         await _check_before(local, wanted[-1], cluster_id)
         steps = await plan(local, wanted)
         if settings.dry_run:
-            print(as_manifests([_without_credential(one.body, file) for one in wanted]))
+            print(as_manifests([_without_credential(one.body) for one in wanted]))
+            say(
+                f"left out of Secret {settings.namespace}/{SECRET}, which no agent can use so: the key "
+                f"{SECRET_KEY}, which is what {file} holds"
+            )
             return 0
         await carry_out(local, steps)
     finally:
         await local.close()
     print(result_text(settings.output, rows_of(steps)))
     say(
-        f"next: helm install mcs-controller charts/mcs-controller --namespace {settings.namespace} "
+        f"next: helm upgrade --install mcs-controller charts/mcs-controller --namespace {settings.namespace} "
         f"--set agent.config.clusterId={cluster_id} --set image.repository=IMAGE; or start the agent "
         f"yourself, with the kubeconfig in Secret {settings.namespace}/{SECRET} (key {SECRET_KEY}). "
         f"`{arguments.program} members` shows when it has joined"
@@ -84,19 +88,18 @@ def _kubeconfig(file: Path, context: str | None) -> MemberKubeconfig:
 
 async def _check_broker(local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig) -> None:
     """Raise unless this cluster can be the member `cluster_id`."""
-    lifetime = lifetime_of(given.token)
-    if lifetime is not None and lifetime.expires <= SystemClock().now().timestamp():
-        raise CliError(
-            f"the credential has expired: `broker create-member {cluster_id} --renew` makes another"
-        )
     try:
         raw = await broker.get(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id))
     except TransportError as error:
         raise CliError(f"the broker at {given.server} cannot be reached from here: {error}") from error
     except Unauthorized as error:
+        # By the broker's clock: this machine's may be wrong.
+        lifetime = lifetime_of(given.token)
+        expired = lifetime is not None and lifetime.expires <= SystemClock().now().timestamp()
+        why = "has expired" if expired else "may have expired or been revoked"
         raise CliError(
-            f"the broker at {given.server} does not accept the credential, which may have expired or been "
-            f"revoked: `broker create-member {cluster_id} --renew` makes another"
+            f"the broker at {given.server} does not accept the credential, which {why}: "
+            f"`broker create-member {cluster_id} --renew` makes another"
         ) from error
     except Forbidden as error:
         raise CliError(f"the credential is not that of member {cluster_id}: {error}") from error
@@ -125,9 +128,9 @@ async def _check_before(local: Client, secret: Wanted, cluster_id: str) -> None:
     check_same_member(before.cluster_id, cluster_id, f"{secret.namespace}/{secret.name}")
 
 
-def _without_credential(body: JsonObject, file: Path) -> JsonObject:
-    """What a dry run shows: a credential is never printed in passing."""
-    if "data" not in body:
-        return body
-    shown = {key: value for key, value in body.items() if key != "data"}
-    return {**shown, "stringData": {SECRET_KEY: f"(what {file} holds)"}}
+def _without_credential(body: JsonObject) -> JsonObject:
+    """What a dry run shows: a credential is never printed in passing, nor anything in its place.
+
+    Whoever applies it does not overwrite the one that is there.
+    """
+    return {key: value for key, value in body.items() if key != "data"}

@@ -16,7 +16,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
+from mcs_controller.api.resources import (
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+)
 from mcs_controller.cli.agents_place import holding_lease, stop_agent
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import CliError
@@ -25,6 +30,7 @@ from mcs_controller.cli.install_settings import LeaveSettings
 from mcs_controller.cli.installing import Row, result_text, say
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.farewell import Farewell
 from mcs_controller.install.errors import InstallError
@@ -34,6 +40,7 @@ from mcs_controller.install.objects import SECRET, SECRET_KEY
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.connection.config import load_kubeconfig_text
+from mcs_controller.kube.errors import Forbidden, NotFound, TransportError, Unauthorized
 from mcs_controller.kube.fence import Fence
 
 TELL_OBJECTS: Final = 500
@@ -53,7 +60,10 @@ async def run(arguments: argparse.Namespace) -> int:
         if settings.local_only:
             await leaving.run(None, "")
         elif _asks_secret(settings) and await leaving.is_over():
-            say("this cluster has no credential for the broker, and nothing of an agent: it has left")
+            say(
+                "this cluster has no credential for the broker, and nothing of an agent: it has left, or has "
+                "never joined"
+            )
             leaving.tell()
         else:
             async with _broker(settings, local) as (broker, cluster_id):
@@ -145,6 +155,8 @@ class Leaving:
         Raises `CliError`, `KubeError`, `FatalError`.
         """
         settings, local = self._settings, self._local
+        if broker is not None:
+            await self._check_broker(broker, cluster_id)
         if settings.dry_run:
             await self._plan(broker, cluster_id)
             return
@@ -167,8 +179,10 @@ class Leaving:
                 )
             # One that only we had is nobody's business.
             await self._remove(local, leases, silent=not before)
-        finally:
-            self.tell()
+        except BaseException:
+            self.tell(ended=False)
+            raise
+        self.tell()
         self._advise(cluster_id)
 
     async def is_over(self) -> bool:
@@ -176,6 +190,33 @@ class Leaving:
         leases, _ = await lease(self._local, self._settings.namespace, self._settings.lease_name)
         _, held = await credential(self._local, self._settings.namespace)
         return held is None and not (leases or await imported(self._local) or await reported(self._local))
+
+    async def _check_broker(self, broker: Client, cluster_id: str) -> None:
+        """Raise `CliError` unless the broker takes us for the member, before anything is stopped for it."""
+        alone = f"`{self._program} leave --local-only` cleans up this cluster without asking the broker"
+        try:
+            raw = await broker.get(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id))
+        except NotFound:
+            # It was removed; whoever withdraws says so.
+            return
+        except (Unauthorized, Forbidden) as error:
+            raise CliError(
+                f"the broker refuses the credential as that of {cluster_id}; nothing was changed. If its "
+                f"administrator has removed {cluster_id}, {alone}; otherwise `broker create-member "
+                f"{cluster_id} --renew` makes another credential, and `join` brings it here ({error})"
+            ) from error
+        except TransportError as error:
+            raise CliError(
+                "the broker cannot be reached; nothing was changed. If it is gone for good, "
+                f"{alone} ({error})"
+            ) from error
+        uid = (await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+        owner = decode_member(raw).cluster_uid
+        if owner not in ("", uid):
+            raise CliError(
+                f"member {cluster_id} is another cluster (UID {owner} of kube-system, ours is {uid}); "
+                f"nothing was changed. If this one joined with its credential by mistake, {alone}"
+            )
 
     async def _plan(self, broker: Client | None, cluster_id: str) -> None:
         """Say what would be done, in its order."""
@@ -198,6 +239,9 @@ class Leaving:
         await farewell.begin()
         if farewell.excluded:
             say(f"the broker has no MemberCluster {cluster_id}: it was removed, and nobody is waited for")
+            return
+        if farewell.never_joined:
+            say(f"no agent has ever joined as {cluster_id}: it stays free for whom it is meant")
             return
         namespace = member_namespace(cluster_id)
         async for kind, name in farewell.withdraw():
@@ -243,10 +287,11 @@ class Leaving:
         if len(self._rows) % TELL_OBJECTS == 0:
             say(f"{len(self._rows)} objects removed ...")
 
-    def tell(self) -> None:
-        """Print what was removed until now."""
+    def tell(self, *, ended: bool = True) -> None:
+        """Print what was removed until now; not `ended`: something went wrong, so more may be left."""
         if self._settings.output == "table" and not self._rows:
-            print("nothing to remove")
+            if ended:
+                print("nothing to remove")
             return
         print(result_text(self._settings.output, self._rows, members=self._members))
 

@@ -34,9 +34,21 @@ def as_manifests(bodies: Sequence[Any]) -> str:
 
 
 def check_may_write(path: Path, *, force: bool) -> None:
-    """Raise `CliError` if something is there that is not to be replaced."""
+    """Raise `CliError` if `write_private` could not write the file: before that is done which it is about."""
+    if path.is_dir():
+        raise CliError(f"{path} is a directory: name a file")
     if not force and path.exists():
         raise CliError(f"{path} exists: name another file, or give --force to replace it")
+    tried = _beside(path)
+    try:
+        os.close(os.open(tried, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        tried.unlink()
+    except OSError as error:
+        raise CliError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def write_private(path: Path, text: str, *, force: bool) -> None:
@@ -44,7 +56,7 @@ def write_private(path: Path, text: str, *, force: bool) -> None:
 
     Raises `CliError`, and leaves no part of the text behind.
     """
-    made = path.with_name(f".{path.name}.{os.getpid()}") if force else path
+    made = _beside(path) if force else path
     try:
         # Made anew with these rights: it is never readable by others, not for a moment.
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

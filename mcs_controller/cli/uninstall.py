@@ -17,7 +17,7 @@ from mcs_controller.cli.errors import CannotAsk, CliError
 from mcs_controller.cli.install_settings import UninstallSettings
 from mcs_controller.cli.installing import Row, result_text, say
 from mcs_controller.cli.options import add_options, read_options
-from mcs_controller.install.cluster_dns.editing import BACKUP, config_maps, forget, write
+from mcs_controller.install.cluster_dns.editing import BACKUP, config_maps, forget, kept_still, write
 from mcs_controller.install.cluster_dns.errors import ClusterDnsError
 from mcs_controller.install.installation import Installation, look, others_in
 from mcs_controller.install.leftovers import Leftover, remove
@@ -141,7 +141,8 @@ class Uninstall:
                 (CONFIG_MAPS.kind, settings.dns_namespace, edit.config_map, f"{edit.key} restored")
                 for edit in found.dns
             ]
-        await forget(self._client, settings.dns_namespace, found.dns)
+        if not await forget(self._client, settings.dns_namespace):
+            say(kept_still(settings.dns_namespace))
         definitions = found.definitions if settings.crds else ()
         for one in (*found.removable, *definitions):
             if one.name == BACKUP or not await self._may_go(one):

@@ -45,7 +45,7 @@ def check_same_member(before: str | None, cluster_id: str, secret: str) -> None:
     if before is not None and before != cluster_id:
         raise InstallError(
             f"this cluster has joined as {before} already (Secret {secret}), and is to join as "
-            f"{cluster_id}: run `leave` first, then delete that Secret"
+            f"{cluster_id}: run `leave` first"
         )
 
 

@@ -127,6 +127,19 @@ async def test_a_file_with_a_credential_is_its_owners_and_is_not_replaced_unaske
         assert sorted(one.name for one in scene.folder.iterdir()) == ["broker.kubeconfig", file.name]
 
 
+async def test_a_file_that_cannot_be_written_is_refused_before_anything_is_done(scene: Scene) -> None:
+    async with scene.serving():
+        await scene.member()
+        before = scene.contents("broker")
+        for file, message in (
+            (scene.folder / "missing" / "file", "cannot be written: No such file or directory"),
+            (scene.folder, "is a directory"),
+        ):
+            words = ("create-member", "east", "--renew", "--revoke", "--force", "--output-file", file)
+            assert message in told(await scene.broker(*words))
+            assert scene.contents("broker") == before
+
+
 async def test_limits_are_set_and_those_that_are_not_given_stay(scene: Scene) -> None:
     async with scene.serving():
         file = await scene.member("--pod-cidrs", "10.1.0.0/16,fd00:1::/48", "--namespaces", "shop")

@@ -158,6 +158,30 @@ async def test_kube_dns_gets_a_stub_domain(scene: Scene) -> None:
         assert await scene.data(BACKUP) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "twice"),
+    [
+        ("coredns", {"Corefile": KUBEADM}, "does not forward clusterset.local to us already"),
+        ("kube-dns", {"stubDomains": '{"a.example": ["10.1.1.1"]}'}, "has no ConfigMap that forwards"),
+    ],
+)
+async def test_who_is_killed_before_the_kept_texts_are_gone_gets_rid_of_them_by_a_second_run(
+    scene: Scene, name: str, data: dict[str, str], twice: str
+) -> None:
+    async with scene.serving(**{name.replace("-", "_"): data}):
+        await scene.dns("install", "--forward-to", "10.9.9.9")
+        # What `dns uninstall` has written by then.
+        found = await scene.read(name)
+        assert found is not None
+        metadata = {**found["metadata"], "annotations": {}}
+        await scene.api.update(CONFIG_MAPS, {**found, "metadata": metadata, "data": data})
+        assert await scene.data(BACKUP) is not None
+        ended = await scene.dns("uninstall")
+        assert twice in ended.stdout
+        assert "stays" not in ended.stdout
+        assert await scene.data(BACKUP) is None
+
+
 async def test_what_was_there_before_stays_kept_when_it_was_changed_since(scene: Scene) -> None:
     async with scene.serving(coredns={"Corefile": KUBEADM}):
         await scene.dns("install", "--forward-to", "10.9.9.9")

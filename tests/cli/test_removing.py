@@ -21,6 +21,7 @@ from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.install_settings import RemoveMemberSettings
 from mcs_controller.controllers.membership.withdrawal import withdraw_exports
 from mcs_controller.install.errors import NotOurs
+from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
@@ -50,6 +51,10 @@ async def installed(world: Clusterset, labels: dict[str, str]) -> None:
 
 
 async def remove(world: Clusterset, **given: Any) -> None:
+    await removal(world.broker_api, **given).run()
+
+
+def removal(broker: Client, **given: Any) -> Removal:
     usual: dict[str, Any] = {
         "gone": False,
         "wait_seconds": 120.0,
@@ -60,7 +65,7 @@ async def remove(world: Clusterset, **given: Any) -> None:
         "broker_context": None,
     }
     settings = RemoveMemberSettings(**{**usual, **given})
-    await Removal(settings, world.broker_api, "east", program="mcs", clock=LoopClock()).run()
+    return Removal(settings, broker, "east", program="mcs", clock=LoopClock())
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, str], dict[str, str], str]:
@@ -142,6 +147,13 @@ async def test_a_place_that_others_made_is_not_touched() -> None:
         with pytest.raises(NotOurs, match="Namespace mcs-member-east was made neither by"):
             await remove(world)
         assert world.broker.snapshot() == before
+
+
+async def test_an_api_server_that_is_no_broker_is_named_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", start=False) as world:
+        with pytest.raises(CliError, match="serves no MemberClusters: give the broker's kubeconfig"):
+            await removal(world["east"].api).run()
+        assert capsys.readouterr().out == ""
 
 
 async def test_a_binding_that_others_made_stays(capsys: pytest.CaptureFixture[str]) -> None:

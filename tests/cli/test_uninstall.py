@@ -268,6 +268,37 @@ async def test_a_kind_that_goes_while_it_is_looked_at_is_looked_at_again(
         assert looks == 4
 
 
+async def test_who_is_killed_while_the_clusters_dns_is_restored_gets_rid_of_the_kept_texts_by_a_second_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", start=False) as world:
+        api = world["east"].api
+        for name in ("coredns", "node-local-dns"):
+            metadata = {"name": name, "namespace": "kube-system"}
+            await api.create(CONFIG_MAPS, {"metadata": metadata, "data": {"Corefile": COREFILE}})
+        maps = await config_maps(api, "kube-system")
+        edits = installing(maps, Stub("clusterset.local", ("10.0.0.53",)))
+        await keep(api, "kube-system", edits)
+        # Of both, only the first was restored.
+        await write(api, "kube-system", maps, edits[1:])
+        assert await uninstall(world) == 0
+        assert told(capsys)[0] == {"ConfigMap node-local-dns": "Corefile restored"}
+        assert await uninstall(world, check=True) == 0
+
+
+async def test_kept_texts_that_are_not_what_is_there_now_stay_and_that_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", start=False) as world:
+        metadata = {"name": "mcs-controller-dns-backup", "namespace": "kube-system"}
+        kept = {"metadata": metadata, "data": {"coredns.Corefile": COREFILE}}
+        await world["east"].api.create(CONFIG_MAPS, kept)
+        assert await uninstall(world) == 1
+        objects, said = told(capsys)
+        assert objects == {"ConfigMap mcs-controller-dns-backup": "left"}
+        assert "mcs-controller-dns-backup stays: it holds what was there before" in said
+
+
 async def test_what_does_not_answer_is_no_proof(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

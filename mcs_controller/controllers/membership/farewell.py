@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW
-from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership import farewell
@@ -121,12 +121,17 @@ class Hearing(ABC):
 
 
 class Farewell(Hearing):
-    """A cluster leaves, in the words of its own agent."""
+    """A cluster leaves, in the words of its own agent.
+
+    `never_joined`: no cluster has used the id yet, and nothing is exported by it. Whoever spoke for it would
+    make the id this cluster's own, which may just have been given the wrong credential.
+    """
 
     def __init__(
         self, cluster_id: str, local: Client, broker: Client, *, clock: Clock, random: randomness.Random
     ) -> None:
         super().__init__(cluster_id, broker, clock=clock)
+        self.never_joined = False
         self._presence = Presence(
             AgentConfig(cluster_id=cluster_id), local, broker, clock=clock, random=random
         )
@@ -139,11 +144,21 @@ class Farewell(Hearing):
         if own is None:
             self.excluded = True
             return
+        if not own.cluster_uid and not await self._exports():
+            self.never_joined = True
+            return
         await self._presence.step()
         # Whoever goes on with an interrupted farewell has its answers already.
         self._since = own.leaving
         # An agent may run until one interval of heartbeats has passed without any.
         self._agent_heard_at_seconds = asyncio.get_running_loop().time()
+
+    async def _exports(self) -> bool:
+        """Whether anything is exported, as by a member whose MemberCluster was made anew."""
+        for kind in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
+            if (await self._broker.list(kind, namespace=self._namespace)).items:
+                return True
+        return False
 
     def agent_runs(self) -> bool:
         """Whether one has been heard a short time ago."""

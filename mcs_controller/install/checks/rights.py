@@ -13,14 +13,17 @@ def judge_agent(facts: Facts) -> Outcome:
     notes = Notes()
     cluster = facts.cluster
     todo = _apply(facts, "agent,properties")
+    restored = False
     if notes.knows(cluster.agent_rights):
         _judge_all(notes, cluster.agent_rights, todo)
+        # Then it is said already what restores all of them.
+        restored = bool(_lacking(cluster.agent_rights))
     if notes.knows(cluster.properties_rights):
         lacking = _lacking(cluster.properties_rights)
         if lacking:
             notes.warning(
                 f"the agent's controller `properties` lacks: {some(lacking)}",
-                f"{todo} Or run the agent with --controllers='*,-properties'.",
+                f"{'' if restored else f'{todo} '}Or run the agent with --controllers='*,-properties'.",
             )
     return notes.outcome()
 

@@ -78,17 +78,32 @@ async def write(client: Client, namespace: str, found: Read, edits: Sequence[Edi
             await _delete(client, body)
 
 
-async def forget(client: Client, namespace: str, edits: Sequence[Edit]) -> bool:
-    """Delete the kept texts if the edits restored the very same; whether nothing is kept any more."""
+async def forget(client: Client, namespace: str) -> bool:
+    """Delete the kept texts if the very same are there again; whether nothing is kept any more.
+
+    Whoever was interrupted before this finds nothing to edit, so only what is there now can tell.
+    """
     try:
         kept = await client.get(CONFIG_MAPS, BACKUP, namespace)
     except NotFound:
         return True
-    restored = {_kept_as(edit): edit.after for edit in edits}
-    if any(restored.get(name) != text for name, text in (kept.get("data") or {}).items()):
+    there = {
+        f"{name}.{key}": text
+        for name, body in (await config_maps(client, namespace)).items()
+        for key, text in (body.get("data") or {}).items()
+    }
+    if any(there.get(name) != text for name, text in (kept.get("data") or {}).items()):
         return False
     await _delete(client, kept)
     return True
+
+
+def kept_still(namespace: str) -> str:
+    """What to tell where `forget` kept them."""
+    return (
+        f"ConfigMap {namespace}/{BACKUP} stays: it holds what was there before `dns install`, and that is "
+        "not what is there now; compare, then delete it"
+    )
 
 
 async def _delete(client: Client, body: dict[str, Any]) -> None:

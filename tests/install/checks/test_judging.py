@@ -65,6 +65,13 @@ def outcome(id: str, facts: Facts) -> Outcome:
     return found
 
 
+def test_what_restores_several_rights_is_said_once() -> None:
+    facts = cluster(agent_rights=lacking("get x"), properties_rights=lacking("get y"))
+    told = outcome("MCS-CHK-03", facts)
+    assert told.todo.count("`helm upgrade` restores them") == 1
+    assert "--controllers='*,-properties'" in told.todo
+
+
 def credential(lifetime: Lifetime | None) -> Facts:
     assert isinstance(FACTS.broker.credential, Credential)
     return broker(credential=replace(FACTS.broker.credential, lifetime=lifetime))
