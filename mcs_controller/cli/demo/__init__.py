@@ -7,7 +7,9 @@ a story instead, and the exit code says whether all of it held. Nothing outlives
 import argparse
 import asyncio
 import os
+from pathlib import Path
 
+from mcs_controller.cli.demo.breaking import break_as_told
 from mcs_controller.cli.demo.checks import NotAsExpected
 from mcs_controller.cli.demo.clusterset import DemoClusterset, demo_clusterset
 from mcs_controller.cli.demo.export_steps import set_up
@@ -41,21 +43,21 @@ async def run(arguments: argparse.Namespace) -> int:
             async with demo_clusterset(sites, folder) as demo:
                 if settings.once:
                     return 0 if await play(demo, _say) else 1
-                await _show(demo, begun_seconds)
+                await _show(demo, folder.path, begun_seconds)
         except* BrokenPipeError as group:
             # Who read what we print has gone: for `main` to end in silence, as of any command.
             raise BrokenPipeError from group
     return 0
 
 
-async def _show(demo: DemoClusterset, begun_seconds: float) -> None:
+async def _show(demo: DemoClusterset, folder: Path, begun_seconds: float) -> None:
     loop = asyncio.get_running_loop()
     await _settle(demo)
     for line in lines(places(demo)):
         _say(line)
     took_seconds = loop.time() - begun_seconds
     _say(f"\n# up after {took_seconds:.1f} s; Ctrl-C stops it, and removes the kubeconfig files")
-    await loop.create_future()
+    await break_as_told(demo, folder)
 
 
 async def _settle(demo: DemoClusterset) -> None:

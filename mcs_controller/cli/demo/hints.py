@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mcs_controller.cli.demo.agent_process import MEMBER_TIMEOUT_SECONDS
+from mcs_controller.cli.demo.breaking import STOPPED
 from mcs_controller.cli.demo.clusterset import DemoClusterset
 from mcs_controller.cli.demo.sites import BROKER, NAMESPACE, ZONE
 from mcs_controller.cli.demo.workload import DB, service_export
@@ -106,6 +107,22 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
         ),
     )
     yield Hint(
+        f"the agent of {west.name} dies, as in a crash; why that shows in {last.name}; and it lives again",
+        (
+            f"touch {_switch(west, STOPPED)}",
+            f"{_explain(last, 'web')} --member-timeout-seconds {MEMBER_TIMEOUT_SECONDS:g}",
+            f"rm {_switch(west, STOPPED)}",
+        ),
+    )
+    yield Hint(
+        "the broker is away for everybody, and names go on; and it is back",
+        (
+            f"touch {_switch(broker, STOPPED)}",
+            _dig(last, "web"),
+            f"rm {_switch(broker, STOPPED)}",
+        ),
+    )
+    yield Hint(
         "metrics and health",
         (
             f"curl -s 127.0.0.1:{east.http_port}/metrics | grep -E '^mcs_(exports|imports|member)'",
@@ -139,6 +156,10 @@ def _explain(place: Place, name: str) -> str:
 
 def _kubectl(place: Place, command: str) -> str:
     return f"kubectl --kubeconfig {shlex.quote(str(place.kubeconfig))} {command}"
+
+
+def _switch(place: Place, what: str) -> str:
+    return shlex.quote(str(place.kubeconfig.with_suffix(f".{what}")))
 
 
 def _status(members: Sequence[Place], broker: Place) -> str:

@@ -61,7 +61,9 @@ class DemoSettings:
         Path | None,
         Option(
             "where the kubeconfig files are written, as CLUSTER.kubeconfig and broker.kubeconfig, "
-            "until the end; without it a new directory, which is printed",
+            "until the end; without it a new directory, which is printed. While a file CLUSTER.stopped is "
+            "there, the agent of that cluster is dead; CLUSTER.cut-off: it does not reach the broker; "
+            "broker.stopped: nobody does",
             parse=Path,
         ),
     ]

@@ -47,6 +47,12 @@ EXPECTED = [
     Expected("edit", ("Edit cancelled, no changes made",)),
     Expected("patch", ("endpointslice.discovery.k8s.io/db-east patched",)),
     Expected("dig", ("10.1.2.11", "10.2.2.10", "10.2.2.11"), ("10.1.2.10",)),
+    Expected("touch", ()),
+    Expected("explain", ("MCS-WHY-30 in west", "2 endpoints of east take traffic")),
+    Expected("rm", ()),
+    Expected("touch", ()),
+    Expected("dig", ("10.103.0.",)),
+    Expected("rm", ()),
     Expected("curl", ('mcs_exports{condition="Valid",status="True"} 3.0', 'member="west"} 1.0')),
     Expected("curl", ("mcs_export_to_import_seconds_count",)),
     Expected("curl", ("[+] agent ok", "[+] zone ok", "readyz check passed")),
@@ -65,7 +71,7 @@ async def test_every_printed_command_works_and_shows_what_it_is_said_to_show(tmp
 
 async def assert_shows(command: str, expected: Expected, cwd: Path) -> None:
     """What only looks is looked at again for a while, since what was done before takes its time."""
-    only_looks = expected.words in ("dig", "SRV", "curl", " status ") or "get" in expected.words
+    only_looks = expected.words in ("dig", "SRV", "curl", " status ", "explain") or "get" in expected.words
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             output = await shell(command, cwd)
