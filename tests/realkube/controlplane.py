@@ -36,6 +36,7 @@ STOP_TIMEOUT_S = 20
 SERVICE_CIDR_V4 = "10.96.0.0/16"
 SERVICE_CIDR_V6 = "fd00:10:96::/108"
 CONTROLLERS = (
+    "clusterrole-aggregation-controller",
     "endpointslice-controller",
     "garbage-collector-controller",
     "namespace-controller",

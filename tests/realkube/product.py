@@ -28,8 +28,8 @@ BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
 
 
 async def install_member(plane: ControlPlane) -> None:
-    """The MCS API and the rights of agent and DNS server, in a member cluster."""
-    await _apply(plane, MCS_CRDS, "agent", "properties", "credential", "dns")
+    """The MCS API and the rights of agent, DNS server and users, in a member cluster."""
+    await _apply(plane, MCS_CRDS, "agent", "properties", "credential", "dns", "users")
 
 
 async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
