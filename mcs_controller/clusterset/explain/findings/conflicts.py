@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from mcs_controller.api.reasons import conflict_todo
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 from mcs_controller.clusterset.explain.parts import condition_of
@@ -12,14 +13,6 @@ from mcs_controller.clusterset.services.ownership import takes_part
 from mcs_controller.clusterset.services.ports import declared
 
 _IDS: Final = {"PortConflict": "10", "TypeConflict": "11", "IPFamilyConflict": "12"}
-_DO: Final = {
-    "PortConflict": "give the Services the same ports (name, protocol and number) in all exporting "
-    "clusters; until then clients reach each port only in the clusters that declare it",
-    "TypeConflict": "make the Services all headless (clusterIP: None) or none of them. A Service's clusterIP "
-    "cannot be changed: delete and create it; or unexport it where it differs",
-    "IPFamilyConflict": "give the Services the same ipFamilies; endpoints of another family are left out",
-}
-_DO_OTHERS: Final = "make the Services and ServiceExports agree on it, or leave it: the value shown is used"
 
 
 def conflict_findings(case: Case) -> Iterator[Finding]:
@@ -38,7 +31,7 @@ def conflict_findings(case: Case) -> Iterator[Finding]:
             "",
             f"{conflict.reason}: {_who(case, conflict.reason)}",
             conflict.message,
-            _DO.get(conflict.reason, _DO_OTHERS),
+            conflict_todo(conflict.reason),
         )
     yield from _unused_exporters(case, merged)
 
@@ -77,7 +70,7 @@ def _told(case: Case) -> Iterator[Finding]:
         "",
         f"the exports do not agree: {conflict.reason}",
         conflict.message,
-        _DO.get(first, _DO_OTHERS),
+        conflict_todo(first),
     )
 
 

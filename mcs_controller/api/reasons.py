@@ -1,0 +1,352 @@
+"""Every reason that a condition of ours may give: what it means, and what to do.
+
+One place for the page docs/conditions.md (hack/conditions.py) and for the findings of `explain`. A test
+compares it with the reasons that the rules and the controllers write, and with the Events that they send.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mcs_controller.api.about import CONDITION_PROPERTIES
+from mcs_controller.api.names import CONDITION_HELD, CONDITION_WITHIN_LIMITS
+
+Event = Literal["Normal", "Warning"]
+
+NOTHING: Final = "Nothing."
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One value of a condition. `event` is the type of the Event that tells of it, None if none does.
+
+    `todo` is a sentence for people, or `NOTHING`.
+    """
+
+    reason: str
+    status: Literal["True", "False"]
+    means: str
+    todo: str
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionKind:
+    """A condition type of a kind, and all reasons that it may have. `about` says what it tells."""
+
+    kind: str
+    type: str
+    about: str
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvent:
+    """An Event that tells of no condition."""
+
+    kind: str
+    reason: str
+    type: Event
+    means: str
+    todo: str
+
+
+_VALID: Final = ConditionKind(
+    "ServiceExport",
+    "Valid",
+    "whether the Service of the same name and namespace can be exported.",
+    (
+        Reason(
+            "Valid",
+            "True",
+            "The Service can be exported. A message names exported labels and annotations that imports will "
+            "not have.",
+            NOTHING,
+        ),
+        Reason(
+            "NoService",
+            "False",
+            "There is no Service of the ServiceExport's name in its namespace.",
+            "Create that Service, or delete the ServiceExport. Look for a wrong letter in the name.",
+            "Warning",
+        ),
+        Reason(
+            "InvalidServiceType",
+            "False",
+            "The Service is of type ExternalName, which has no endpoints, or it is the derived Service of an "
+            "import.",
+            "Export a Service of type ClusterIP, NodePort or LoadBalancer (headless ones too), or delete the "
+            "ServiceExport.",
+            "Warning",
+        ),
+        Reason(
+            "InvalidService",
+            "False",
+            "The Service has a field that cannot be exported; the message names it.",
+            "Change that field in the Service.",
+            "Warning",
+        ),
+        Reason(
+            "NotAllowedByPolicy",
+            "False",
+            "The ExportPolicies of the cluster do not allow that the Service is exported; the message names "
+            "the policy.",
+            "Ask the cluster's administrator to change the policies ([policies](policies.md)), or delete the "
+            "ServiceExport.",
+            "Warning",
+        ),
+        Reason(
+            "PolicyUnknown",
+            "False",
+            "The ExportPolicies cannot be read, or there are none. What is exported stays so, and nothing "
+            "new is exported.",
+            "The cluster's administrator looks at the policies ([policies](policies.md)), and at the agent's "
+            "log.",
+            "Warning",
+        ),
+    ),
+)
+
+_EXPORT_READY: Final = ConditionKind(
+    "ServiceExport",
+    "Ready",
+    "whether the broker has the export, so that other clusters can import it.",
+    (
+        Reason(
+            "Exported",
+            "True",
+            "The broker has the export. Clusters that have the namespace import it.",
+            "Nothing. If the service does not work elsewhere, `mcs-controller explain` in that cluster says "
+            "why.",
+            "Normal",
+        ),
+        Reason(
+            "Pending",
+            "False",
+            "The export is not valid (condition Valid), the broker has not answered yet, or another cluster "
+            "uses this cluster's id.",
+            "Mend what the condition Valid says. Otherwise it ends within seconds; if not, look at the "
+            "agent: its log, and `/readyz?verbose`.",
+        ),
+        Reason(
+            "Failed",
+            "False",
+            "The broker refused the export, is away, or may not be told of it: the message says which. "
+            "Often the MemberCluster does not allow the namespace (`spec.namespaces`), or a limit is "
+            "reached.",
+            "Do what the message says. The agent tries again by itself. `mcs-controller check` looks at the "
+            "way to the broker.",
+            "Warning",
+        ),
+    ),
+)
+
+_OTHER_CONFLICT: Final = (
+    "Make the Services and ServiceExports agree on it, or leave it: the value shown is used."
+)
+
+
+def _conflict(reason: str, means: str, todo: str = _OTHER_CONFLICT) -> Reason:
+    return Reason(reason, "True", means, todo, "Warning")
+
+
+_CONFLICT: Final = ConditionKind(
+    "ServiceExport",
+    "Conflict",
+    "whether the clusters that export the service disagree; all of them are told the same. With several "
+    "conflicts the reasons are joined by commas. The oldest export decides, and the message names it.",
+    (
+        Reason("NoConflicts", "False", "All clusters that export the service agree.", NOTHING, "Normal"),
+        _conflict(
+            "PortConflict",
+            "The Services have different ports. The union of them is used.",
+            "Give the Services the same ports (name, protocol and number) in all exporting clusters; until "
+            "then clients reach each port only in the clusters that declare it.",
+        ),
+        _conflict(
+            "TypeConflict",
+            "Some of the Services are headless, and others are not.",
+            "Make the Services all headless (clusterIP: None) or none of them. A Service's clusterIP cannot "
+            "be changed: delete and create it; or unexport it where it differs.",
+        ),
+        _conflict("SessionAffinityConflict", "The Services differ in `sessionAffinity`."),
+        _conflict("SessionAffinityConfigConflict", "The Services differ in `sessionAffinityConfig`."),
+        _conflict("LabelsConflict", "The ServiceExports differ in `exportedLabels`."),
+        _conflict("AnnotationsConflict", "The ServiceExports differ in `exportedAnnotations`."),
+        _conflict("InternalTrafficPolicyConflict", "The Services differ in `internalTrafficPolicy`."),
+        _conflict("TrafficDistributionConflict", "The Services differ in `trafficDistribution`."),
+        _conflict(
+            "IPFamilyConflict",
+            "The Services differ in `ipFamilies`.",
+            "Give the Services the same ipFamilies; endpoints of another family are left out.",
+        ),
+    ),
+)
+
+_IMPORT_READY: Final = ConditionKind(
+    "ServiceImport",
+    "Ready",
+    "whether the service can be used in this cluster. The message also names clusters whose endpoints are "
+    "withdrawn because they send no heartbeats.",
+    (
+        Reason("Ready", "True", "The service can be used here.", NOTHING, "Normal"),
+        Reason(
+            "Pending",
+            "False",
+            "The clusterset IP is not there yet: no cluster offers an endpoint, or the derived Service could "
+            "not be written; the message says which.",
+            "Look at the pods behind the Service in the exporting clusters. If the API server refuses the "
+            "derived Service (no free IP, a quota, an admission rule), mend that.",
+        ),
+        Reason(
+            "IPFamilyNotSupported",
+            "False",
+            "The service has only IP families that this cluster does not serve.",
+            "Export it with a family that both clusters have (`ipFamilies` of the Service), or make this "
+            "cluster dual-stack.",
+            "Warning",
+        ),
+    ),
+)
+
+_RELEASE: Final = (
+    "If it is a fault, mend it: the hold ends when the data is back. If it was meant, release it "
+    "([the fuse](operations.md#the-fuse)): the message has the command."
+)
+
+_HELD: Final = ConditionKind(
+    "ServiceImport",
+    CONDITION_HELD,
+    "whether something of the import is kept although nothing stands behind it any more "
+    "([what is held, and the way out](reliability.md#what-is-held-and-the-way-out)). It is not there as long "
+    "as nothing ever was held.",
+    (
+        Reason("NotHeld", "False", "Nothing of it is held any more.", NOTHING, "Normal"),
+        Reason(
+            "MassWithdrawal",
+            "True",
+            "No cluster exports the service any more, and many others lost their exports at the same time.",
+            _RELEASE,
+            "Warning",
+        ),
+        Reason(
+            "MassEndpointLoss",
+            "True",
+            "The exporters lost all ready endpoints of this service and of many others at the same time.",
+            _RELEASE,
+            "Warning",
+        ),
+        Reason(
+            "MembersSilent",
+            "True",
+            "Most members went silent at once. Their endpoints are kept.",
+            "Look at the broker, and at the ways to it. Members that are gone for good are released by the "
+            "broker's administrator: the message has the command.",
+            "Warning",
+        ),
+        Reason(
+            "ExportsMissing",
+            "True",
+            "Data is missing on the broker, or older than before, and no exporter has said that it is gone.",
+            "Was the broker restored or cleaned "
+            "([the broker was restored](operations.md#the-broker-was-restored-wiped-or-lost-something))? "
+            "The exporters' agents write it again when they reach the broker. If it is gone for good, "
+            "release it: the message has the command.",
+            "Warning",
+        ),
+    ),
+)
+
+_WITHIN_LIMITS: Final = ConditionKind(
+    "MemberCluster",
+    CONDITION_WITHIN_LIMITS,
+    "whether all that the member exports is taken by the others.",
+    (
+        Reason("WithinLimits", "True", "All of it is.", NOTHING),
+        Reason(
+            "OverLimits",
+            "False",
+            "The member exports more than the others take of one cluster. What is over is not published.",
+            "Unexport something, or raise `spec.limits` of the MemberCluster "
+            "([how](operations.md#a-cluster-exports-more-than-the-others-take-of-it)).",
+        ),
+    ),
+)
+
+_PROPERTIES: Final = ConditionKind(
+    "MemberCluster",
+    CONDITION_PROPERTIES,
+    "whether the member has the two well-known ClusterProperties (KEP-2149). Only with the controller "
+    "`properties`.",
+    (
+        Reason("PropertiesSet", "True", "It has both.", NOTHING),
+        Reason(
+            "PropertyMissing",
+            "False",
+            "At least one of them is not set; the message names it.",
+            "Create that ClusterProperty in the member, or leave it: the agent takes its cluster id from its "
+            "own option.",
+        ),
+    ),
+)
+
+_ACCEPTED: Final = ConditionKind(
+    "ExportPolicy",
+    "Accepted",
+    "whether the policy can be read.",
+    (
+        Reason("Accepted", "True", "It can, and is in force.", NOTHING),
+        Reason(
+            "Malformed",
+            "False",
+            "It cannot; the message says where. What was read of it before, if anything, stays in force.",
+            "Mend the policy ([policies](policies.md)).",
+        ),
+    ),
+)
+
+_POLICY_HELD: Final = ConditionKind(
+    "ExportPolicy",
+    CONDITION_HELD,
+    "whether what the policies refuse goes on being exported, since it is so much. It is not there as long "
+    "as nothing ever was held.",
+    (
+        Reason("NotHeld", "False", "Nothing is held any more.", NOTHING),
+        Reason(
+            "TooManyAtOnce",
+            "True",
+            "The policies would end too many exports at once, which is probably a mistake.",
+            "Mend the policies. If it is meant, confirm it by the annotation that the message names "
+            "([policies](policies.md)).",
+        ),
+    ),
+)
+
+CONDITIONS: Final = (
+    _VALID,
+    _EXPORT_READY,
+    _CONFLICT,
+    _IMPORT_READY,
+    _HELD,
+    _WITHIN_LIMITS,
+    _PROPERTIES,
+    _ACCEPTED,
+    _POLICY_HELD,
+)
+
+OTHER_EVENTS: Final = (
+    OtherEvent(
+        "ServiceImport",
+        "NotOurs",
+        "Warning",
+        "A service is exported and not imported here, since somebody else made a ServiceImport of its name.",
+        "Delete that ServiceImport if nobody needs it; the agent then makes its own.",
+    ),
+)
+
+
+def conflict_todo(reason: str) -> str:
+    """What to do about a conflict, as a part of a sentence; of an unknown reason what serves for most."""
+    todo = next((one.todo for one in _CONFLICT.reasons if one.reason == reason), _OTHER_CONFLICT)
+    return todo[0].lower() + todo[1:].removesuffix(".")
