@@ -4,10 +4,12 @@
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from random import Random
 
+import yaml
 from prometheus_client import CollectorRegistry, Metric
 
 from mcs_controller.cli.agent import Terms
@@ -30,6 +32,7 @@ from mcs_controller.observe.metrics import ProcessMetrics, ReadinessCollector
 from tests.cli.pages import DOCS, with_table
 
 PAGE = DOCS / "metrics.md"
+ALERTS = DOCS.parent / "charts" / "mcs-controller" / "files" / "alerts.yaml"
 
 
 class NowhereTransport:
@@ -92,6 +95,16 @@ def dns_registry() -> CollectorRegistry:
     return registry
 
 
+def alerts_by_metric() -> dict[str, list[str]]:
+    """Which alerts of ours ask for a metric, by its name."""
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    found: dict[str, list[str]] = {}
+    for rule in (rule for group in groups for rule in group["rules"]):
+        for metric in sorted(set(re.findall(r"\bmcs_\w+", rule["expr"]))):
+            found.setdefault(metric, []).append(rule["alert"])
+    return found
+
+
 def with_tables(page: str) -> str:
     """The page with the present tables. Call it from an event loop."""
     page = with_table(page, "metrics:agent", _table(agent_registry()))
@@ -99,8 +112,9 @@ def with_tables(page: str) -> str:
 
 
 def _table(registry: CollectorRegistry) -> str:
-    rows = sorted(_row(family, labels) for family, labels in families(registry))
-    return "\n".join(["| metric | type | labels | meaning |", "|---|---|---|---|", *rows])
+    alerts = alerts_by_metric()
+    rows = sorted(_row(family, labels, alerts) for family, labels in families(registry))
+    return "\n".join(["| metric | type | labels | meaning | what to do |", "|---|---|---|---|---|", *rows])
 
 
 def families(registry: CollectorRegistry) -> Iterable[tuple[Metric, tuple[str, ...]]]:
@@ -111,10 +125,13 @@ def families(registry: CollectorRegistry) -> Iterable[tuple[Metric, tuple[str, .
             yield family, tuple(getattr(owner, "_labelnames", ()))
 
 
-def _row(family: Metric, labels: tuple[str, ...]) -> str:
+def _row(family: Metric, labels: tuple[str, ...], alerts: dict[str, list[str]]) -> str:
     name = f"{family.name}_total" if family.type == "counter" else family.name
     shown = ", ".join(f"`{label}`" for label in labels)
-    return f"| `{name}` | {family.type} | {shown} | {family.documentation} |"
+    parts = [name, f"{name}_bucket", f"{name}_count", f"{name}_sum"]
+    watching = dict.fromkeys(alert for part in parts for alert in alerts.get(part, ()))
+    todo = ", ".join(f"[{alert}](operations.md#{alert.lower()})" for alert in watching)
+    return f"| `{name}` | {family.type} | {shown} | {family.documentation} | {todo} |"
 
 
 async def _write() -> None:
