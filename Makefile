@@ -9,7 +9,7 @@ FAST := -n 2 -m "not realkube and not realnode and not slow"
 CHECKED := mcs_controller tests hack
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pages demo test test-fast test-faults simulate test-real test-install lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean image image-if-possible
+.PHONY: help setup pages docs demo test test-fast test-faults simulate test-real test-install lint format crds monitoring schemas kube kube-if-possible packages requirements conformance coverage bench-sync bench-dns fuzz-dns mutate lock upgrade clean image image-if-possible
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -68,7 +68,9 @@ lint: $(STAMP) ## style, types, layers, dead code, generated files, the lock
 	$(BIN)/python hack/crds.py --check
 	$(BIN)/python hack/monitoring/write.py --check
 	$(BIN)/python hack/checks.py --check
+	$(BIN)/python hack/conditions.py --check
 	$(BIN)/python hack/requirements.py --check-page
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 format: $(STAMP) ## let ruff lay the code out
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -104,10 +106,15 @@ image: $(STAMP) packages ## build the container image, which the tests use, with
 image-if-possible: $(STAMP) packages
 	@$(BIN)/python hack/image/build_image.py || test $$? -eq 3
 
-pages: $(STAMP) ## write the tables of options and metrics, and the checks, into docs/
+pages: $(STAMP) ## write the tables of options and metrics, the checks and the conditions, into docs/
 	$(BIN)/python -m tests.cli.reference
 	$(BIN)/python -m tests.cli.metrics_reference
 	$(BIN)/python hack/checks.py
+	$(BIN)/python hack/conditions.py
+
+# mkdocs-material tells of its successor each time.
+docs: $(STAMP) ## build the site of docs/ into build/site/; a link that leads nowhere fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 conformance: $(STAMP) ## write docs/conformance.md: each requirement and its tests
 	$(BIN)/python hack/requirements.py --page

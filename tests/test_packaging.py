@@ -94,9 +94,11 @@ def test_the_sdist_has_the_program_its_pages_its_crds_and_its_charts_and_nothing
         "crds",
         "docs",
         "docs/decisions",
+        "docs/how-to",
+        "docs/pictures",
         "mcs_controller",
     }
-    patterns = {"charts": "**/*.*", "crds": "*.yaml", "docs": "*.md", "docs/decisions": "*.md"}
+    patterns = {"charts": "**/*.*", "crds": "*.yaml", "docs": "**/*.*"}
     for folder, pattern in patterns.items():
         packed = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob(pattern)}
         assert packed <= files

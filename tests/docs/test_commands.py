@@ -24,8 +24,14 @@ RUN_BY = {
     "docs/explain.md": "tests/docs/test_installed.py",
     "docs/getting-started.md": "tests/docs/test_installed.py",
     "docs/helm.md": "tests/docs/test_readme.py",
+    "docs/how-to/debug-a-name.md": "tests/docs/test_tour.py",
+    "docs/how-to/drain-a-cluster.md": "tests/docs/test_tour.py",
+    "docs/how-to/export-a-service.md": "tests/docs/test_tour.py",
+    "docs/how-to/go-headless.md": "tests/docs/test_tour.py",
+    "docs/how-to/roll-out.md": "tests/docs/test_tour.py",
     "docs/operations.md": "tests/docs/test_installed.py",
     "docs/security.md": "tests/docs/test_installed.py",
+    "docs/tour.md": "tests/docs/test_tour.py",
 }
 """The test that runs a page's blocks, all but those that say why not."""
 
@@ -34,9 +40,12 @@ NOT_RUN = {
     "README.md": 2,
     "docs/checks.md": 1,
     "docs/getting-started.md": 4,
+    "docs/how-to/debug-a-name.md": 1,
     "docs/image.md": 2,
-    "docs/operations.md": 6,
+    "docs/operations.md": 7,
+    "docs/policies.md": 1,
     "docs/reliability.md": 1,
+    "docs/tour.md": 1,
 }
 """How many blocks no test runs, so that one more is a decision."""
 
