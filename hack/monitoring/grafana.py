@@ -23,7 +23,7 @@ COLOURS: Final = {"critical": "red", "warning": "orange", "info": "blue"}
 FINE: Final = "green"
 
 _METRIC: Final = re.compile(r"\b((?:mcs|process)_\w+|ALERTS)(?:\{([^}]*)\})?")
-_OF_SERVICES: Final = re.compile(r"mcs_service_(?:import|export)_\w+")
+_OF_SERVICES: Final = re.compile(r"mcs_service_(?:import|export)_\w+|mcs_dns_service_addresses")
 _SHOWN_SERVICES: Final = {
     "namespace": 'service_namespace=~"$namespace"',
     "service": 'service_name=~"$service"',

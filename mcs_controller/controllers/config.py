@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, HOLD_SECONDS, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
+from mcs_controller.observe.service_metrics import SERVICE_METRICS_MAX
 from mcs_controller.options import (
     Group,
     Option,
@@ -24,10 +25,6 @@ DeadMemberPolicy = Literal["withdraw", "keep"]
 
 WORKERS_MAX: Final = 256
 """More workers would only wait: the API server limits how many requests a client may have at once."""
-
-
-SERVICE_METRICS_MAX: Final = 10_000
-"""Each has a dozen series; a Prometheus bears some 100,000 of one target, if it is asked to."""
 
 
 class SecretName(NamedTuple):

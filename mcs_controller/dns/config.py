@@ -10,7 +10,8 @@ from mcs_controller.dns.server.sockets import DnsAddress
 from mcs_controller.dns.server.tcp import TcpLimits
 from mcs_controller.dns.wire.encoding import origin_name
 from mcs_controller.observe.listening import ListenAddress
-from mcs_controller.options import Option, count_up_to, switch
+from mcs_controller.observe.service_metrics import SERVICE_METRICS_MAX
+from mcs_controller.options import Option, count_or_0_up_to, count_up_to, switch
 
 DEFAULT_ZONE: Final = "clusterset.local"
 
@@ -84,5 +85,13 @@ class DnsConfig:
             parse=switch,
         ),
     ] = True
+    service_metrics: Annotated[
+        int,
+        Option(
+            "how many services have a metric of their own, the first by namespace and name; 0: none",
+            parse=count_or_0_up_to(SERVICE_METRICS_MAX),
+            metavar="N",
+        ),
+    ] = 0
     udp_payload_limit_bytes: int = 1232
     tcp: TcpLimits = field(default_factory=TcpLimits)

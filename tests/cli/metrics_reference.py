@@ -86,7 +86,7 @@ def dns_registry() -> CollectorRegistry:
     ProcessMetrics(registry, version="x")
     registry.register(ReadinessCollector(Health()))
     client = Client(NowhereTransport(), name="local")
-    server = DnsServer(DnsConfig(), client, registry=registry, random=Random(1))
+    server = DnsServer(DnsConfig(service_metrics=1), client, registry=registry, random=Random(1))
     registry.register(server._collector)
     metrics = KubeMetrics(registry)
     metrics.watch_client(client)

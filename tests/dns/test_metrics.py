@@ -2,12 +2,14 @@
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, Metric
 
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.dns.answers.counters import (
     DROP_REASONS,
     RCODE_LABELS,
@@ -19,9 +21,24 @@ from mcs_controller.dns.answers.counters import (
     udp_channel,
 )
 from mcs_controller.dns.server.metrics import DnsCollector
+from mcs_controller.dns.wire.encoding import TYPE_A, TYPE_AAAA
 from mcs_controller.dns.workers.fleet import Fleet
+from mcs_controller.dns.zone.packed import PackedService, PackedSlice
 from mcs_controller.dns.zone.snapshot import SnapshotKeeper
 from mcs_controller.dns.zone.source import ZoneSource
+
+SERVICES = {
+    ServiceKey("a", "pending"): PackedService(headless=False),
+    ServiceKey("a", "vip"): PackedService(headless=False, ipv4=bytes(4), ipv6=bytes(16)),
+    ServiceKey("b", "headless"): PackedService(
+        headless=True,
+        slices=(
+            PackedSlice("east", TYPE_A, (), bytes(8)),
+            PackedSlice("west", TYPE_AAAA, (), bytes(16)),
+        ),
+    ),
+    ServiceKey("c", "last"): PackedService(headless=False, ipv4=bytes(4)),
+}
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -57,6 +74,12 @@ class Server:
     def synced(self) -> bool:
         return self.is_synced
 
+    def services(self) -> list[ServiceKey]:
+        return [*reversed(SERVICES), ServiceKey("a", "gone meanwhile")]
+
+    def packed(self, service: ServiceKey) -> PackedService | None:
+        return SERVICES.get(service)
+
     def age_seconds(self) -> float | None:
         return self.age
 
@@ -68,6 +91,11 @@ def collector(server: Server, *, alone: bool = False) -> DnsCollector:
         None if alone else cast(Fleet, server),
         None if alone else cast(SnapshotKeeper, server),
     )
+
+
+def described_by(server: Server) -> Iterable[Metric]:
+    source = cast(ZoneSource, server)
+    return DnsCollector(server, source, None, None, services_max=2).describe()
 
 
 def samples(of: DnsCollector) -> dict[str, float]:
@@ -121,6 +149,17 @@ def test_a_server_of_one_process_and_without_a_snapshot_shows_one_worker_and_zer
     assert samples(collector(Server(), alone=True)) == SHOWN | alone
 
 
+def test_single_services_are_shown_up_to_the_bound_with_the_addresses_that_their_names_have() -> None:
+    server = Server()
+    shown = DnsCollector(server, cast(ZoneSource, server), None, None, services_max=4)
+    of_services = {name: value for name, value in samples(shown).items() if "service_name" in name}
+    assert of_services == {
+        "mcs_dns_service_addresses{service_namespace=a,service_name=pending}": 0,
+        "mcs_dns_service_addresses{service_namespace=a,service_name=vip}": 2,
+        "mcs_dns_service_addresses{service_namespace=b,service_name=headless}": 3,
+    }
+
+
 def test_a_server_that_never_heard_of_its_api_server_has_no_age_and_is_not_in_step() -> None:
     server = Server()
     server.age, server.is_synced = None, False
@@ -149,7 +188,7 @@ def test_kinds_labels_and_words_are_those_of_the_metrics_page() -> None:
     rows = re.findall(r"^\| `(mcs_dns_\w+)` \| (\w+) \| ([^|]*) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
     page = {name: (kind, re.findall(r"\w+", labels), words) for name, kind, labels, words in rows}
 
-    described = {_name(metric): _row(metric) for metric in collector(Server()).describe()}
+    described = {_name(metric): _row(metric) for metric in described_by(Server())}
 
     assert described == {name: page.get(name) for name in described}
 

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from mcs_controller import __version__
 from mcs_controller.cli.connecting import connect
-from mcs_controller.cli.demo.agent_process import AgentProcess
+from mcs_controller.cli.demo.agent_process import SERVICE_METRICS, AgentProcess
 from mcs_controller.cli.demo.servers import ApiServer
 from mcs_controller.cli.demo.sites import HOST, ZONE, Site
 from mcs_controller.dns.config import DnsConfig
@@ -93,7 +93,10 @@ async def demo_cluster(
         client = connect(api.kubeconfig, None, name="dns")
         stack.push_async_callback(client.close)
         dns = DnsServer(
-            DnsConfig(zone=ZONE, listen=((HOST, site.dns_port),)), client, registry=registry, random=Random()
+            DnsConfig(zone=ZONE, listen=((HOST, site.dns_port),), service_metrics=SERVICE_METRICS),
+            client,
+            registry=registry,
+            random=Random(),
         )
         await dns.start()
         stack.push_async_callback(dns.stop)

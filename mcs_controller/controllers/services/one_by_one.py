@@ -2,8 +2,7 @@
 
 They are off unless `--service-metrics` says how many services may have them, since each has a dozen series:
 the first in alphabetical order have, so that the same ones do after a restart, and the number of the others
-is told. The labels are `service_namespace` and `service_name`: `namespace` and `service` are what Prometheus
-calls the target, and it would rename ours.
+is told.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,13 +15,13 @@ from prometheus_client.registry import Collector
 from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
 from mcs_controller.controllers.services.stores.local import LocalStores
+from mcs_controller.observe.service_metrics import SERVICE_LABELS
 
 READY, NOT_READY = "ready", "not_ready"
 EXPORT_CONDITIONS: Final = {"Valid": "Valid", "Ready": "Ready", "Conflict": "Conflict"}
 IMPORT_CONDITIONS: Final = {"Ready": "Ready", CONDITION_HELD: "Held"}
 """The types of conditions that are told, and the values of the label: others may write more of them."""
 
-_SERVICE: Final = ("service_namespace", "service_name")
 _ONLY: Final = "Only with --service-metrics."
 
 
@@ -55,7 +54,7 @@ class OneByOneCollector(Collector):
         family = GaugeMetricFamily(
             "mcs_service_import_endpoints",
             f"Endpoints of an imported service by exporting member and by state: ready, not_ready. {_ONLY}",
-            labels=[*_SERVICE, "member", "state"],
+            labels=[*SERVICE_LABELS, "member", "state"],
         )
         for key in told:
             if (imported := self._import(key)) is not None:
@@ -83,7 +82,7 @@ class OneByOneCollector(Collector):
         family = GaugeMetricFamily(
             "mcs_service_export_condition",
             f"Whether a condition of the ServiceExport here is True (1): Valid, Ready, Conflict. {_ONLY}",
-            labels=[*_SERVICE, "condition"],
+            labels=[*SERVICE_LABELS, "condition"],
         )
         for key in told:
             if (entry := self._local.exports.get(*key)) is not None:
@@ -94,7 +93,7 @@ class OneByOneCollector(Collector):
         family = GaugeMetricFamily(
             "mcs_service_import_condition",
             f"Whether a condition of the ServiceImport here is True (1): Ready, Held. {_ONLY}",
-            labels=[*_SERVICE, "condition"],
+            labels=[*SERVICE_LABELS, "condition"],
         )
         for key in told:
             if (imported := self._import(key)) is not None:

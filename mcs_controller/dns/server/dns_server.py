@@ -59,7 +59,9 @@ class DnsServer:
             zone = self.answer_server.answers.zone.name
             self.snapshot = SnapshotKeeper(config.snapshot, zone, self.source, clock or SystemClock())
         self._registry = registry
-        self._collector = DnsCollector(answering, self.source, self.fleet, self.snapshot)
+        self._collector = DnsCollector(
+            answering, self.source, self.fleet, self.snapshot, services_max=config.service_metrics
+        )
         self._addresses: tuple[DnsAddress, ...] = ()
 
     def addresses(self) -> tuple[DnsAddress, ...]:

@@ -1,9 +1,11 @@
 """The DNS server's metrics: the packet path's ints and the zone's size and age, read at scrape time.
 
-Label values are closed lists; never a name that was asked for, never an address.
+Label values are closed lists; never a name that was asked for, never an address. Services have a metric of
+their own only if the operator says how many may: the first in the order of namespace and name.
 """
 
 from collections.abc import Iterable, Iterator
+from heapq import nsmallest
 from typing import Protocol
 
 from prometheus_client import Metric
@@ -14,6 +16,7 @@ from mcs_controller.dns.answers.counters import RCODE_LABELS, TYPE_LABELS, Chann
 from mcs_controller.dns.workers.fleet import Fleet
 from mcs_controller.dns.zone.snapshot import SnapshotKeeper
 from mcs_controller.dns.zone.source import ZoneSource
+from mcs_controller.observe.service_metrics import SERVICE_LABELS
 
 
 class Answering(Protocol):
@@ -29,7 +32,7 @@ class Answering(Protocol):
 
 
 class DnsCollector(Collector):
-    """Exports one server's counters, those of all its workers together."""
+    """Exports one server's counters, those of all its workers together, and up to `services_max` services."""
 
     def __init__(
         self,
@@ -37,11 +40,14 @@ class DnsCollector(Collector):
         source: ZoneSource,
         fleet: Fleet | None,
         snapshot: SnapshotKeeper | None,
+        *,
+        services_max: int = 0,
     ) -> None:
         self._answering = answering
         self._source = source
         self._fleet = fleet
         self._snapshot = snapshot
+        self._services_max = services_max
 
     def describe(self) -> Iterable[Metric]:
         """The same metrics with their values: reading them is cheap and has no effect."""
@@ -56,6 +62,8 @@ class DnsCollector(Collector):
         yield from self._zone(self._answering.held())
         yield from self._workers()
         yield from self._snapshots()
+        if self._services_max > 0:
+            yield self._service_addresses()
 
     def _requests(self, channels: Iterable[Channel]) -> Metric:
         family = CounterMetricFamily(
@@ -154,3 +162,16 @@ class DnsCollector(Collector):
             "Services that were answered from the snapshot file after the start.",
             value=0 if snapshot is None else snapshot.services_adopted,
         )
+
+    def _service_addresses(self) -> Metric:
+        family = GaugeMetricFamily(
+            "mcs_dns_service_addresses",
+            "Addresses that the name of a service has; without any it is not answered. Only with "
+            "--service-metrics.",
+            labels=SERVICE_LABELS,
+        )
+        for service in nsmallest(self._services_max, self._source.services()):
+            packed = self._source.packed(service)
+            if packed is not None:
+                family.add_metric(service, packed.address_count)
+        return family

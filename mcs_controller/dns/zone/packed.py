@@ -89,6 +89,13 @@ class PackedService(NamedTuple):
     ipv6: bytes = b""
     slices: tuple[PackedSlice, ...] = ()
 
+    @property
+    def address_count(self) -> int:
+        """How many addresses its name has; those of an endpoint in two slices count twice."""
+        if self.headless:
+            return sum(piece.address_count for piece in self.slices)
+        return len(self.ipv4) // ADDRESS_BYTES[TYPE_A] + len(self.ipv6) // ADDRESS_BYTES[TYPE_AAAA]
+
 
 def packed_import(imported: LocalImport) -> PackedService:
     """A ServiceImport, still without slices."""

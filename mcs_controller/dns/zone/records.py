@@ -51,9 +51,7 @@ class ServiceRecords:
 
     def __init__(self, packed: PackedService) -> None:
         self.packed = packed
-        self.address_count = len(packed.ipv4) // 4 + len(packed.ipv6) // 16
-        if packed.headless:
-            self.address_count = sum(piece.address_count for piece in packed.slices)
+        self.address_count = packed.address_count
         self._hosts: Hosts | None = None
         self._ports: Ports | None = None
 
