@@ -37,6 +37,10 @@ OwnedName = Annotated[
 ]
 """A namespace, or the namespace and the name of a Service."""
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+LocationName = Annotated[
+    str, StringConstraints(max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
+]
+"""As the labels topology.kubernetes.io/region and zone of nodes."""
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 AnnotationValue = Annotated[str, StringConstraints(max_length=16384)]
 Cidr = Annotated[str, StringConstraints(max_length=49), Keywords((("format", "cidr"),))]
@@ -69,6 +73,15 @@ class MemberLimits(WireModel):
     """ServiceImports that a cluster makes of the member's exports, its own exports not counted."""
 
 
+class Location(WireModel):
+    """Where a member lies. Clusters are near each other that name the same."""
+
+    region: LocationName | None = None
+    """Name of its region."""
+    zone: LocationName | None = None
+    """Name of its zone in that region, if all of its nodes are in one."""
+
+
 class MemberClusterSpec(WireModel):
     """What the broker's administrator allows the member. The member cannot change it."""
 
@@ -81,6 +94,8 @@ class MemberClusterSpec(WireModel):
     endpoints that fit. Several members may own one name."""
     limits: MemberLimits | None = None
     """How much of the member importers take. What is over a limit is left out, the newest first."""
+    location: Location | None = None
+    """Where the member lies, for services whose clients get near endpoints first."""
 
 
 class ExportedSummary(WireModel):

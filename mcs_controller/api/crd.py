@@ -33,7 +33,7 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE: Final = "v0.5.0"
 MCS_SCHEMA_REVISION: Final = "1"
-BROKER_SCHEMA_REVISION: Final = "3"
+BROKER_SCHEMA_REVISION: Final = "4"
 POLICY_SCHEMA_REVISION: Final = "1"
 """Of our own kinds, which have no release of their own; raise it with every change of their definitions."""
 

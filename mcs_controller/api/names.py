@@ -41,8 +41,15 @@ ANNOTATION_WITHDRAWN: Final = "mcs-controller.io/withdrawn"
 ANNOTATION_SOURCE_CHANGED_AT: Final = "mcs-controller.io/source-changed-at"
 """On an imported slice: when its exporter wrote what it holds, by the exporter's clock (MicroTime)."""
 
+ANNOTATION_LOCALITY: Final = "mcs-controller.io/locality"
+ANNOTATION_LOCALITY_MIN_READY: Final = "mcs-controller.io/locality-min-ready"
+"""Exported annotations: which endpoints clients shall get first, and how many must be ready to be enough."""
+
 CONDITION_HELD: Final = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
+
+CONDITION_LOCALITY: Final = "mcs-controller.io/Locality"
+"""On a ServiceImport for which near endpoints are preferred: whether they are enough."""
 
 CONDITION_WITHIN_LIMITS: Final = "mcs-controller.io/WithinLimits"
 """On a MemberCluster: whether all that the member exports is taken by the others."""

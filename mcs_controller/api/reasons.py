@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mcs_controller.api.about import CONDITION_PROPERTIES
-from mcs_controller.api.names import CONDITION_HELD, CONDITION_WITHIN_LIMITS
+from mcs_controller.api.names import CONDITION_HELD, CONDITION_LOCALITY, CONDITION_WITHIN_LIMITS
 
 Event = Literal["Normal", "Warning"]
 
@@ -258,6 +258,40 @@ _HELD: Final = ConditionKind(
     ),
 )
 
+_LOCALITY: Final = ConditionKind(
+    "ServiceImport",
+    CONDITION_LOCALITY,
+    "whether clients get near endpoints only ([near endpoints first](locality.md)). It is not there as long "
+    "as nothing was ever preferred.",
+    (
+        Reason(
+            "Near",
+            "True",
+            "Enough near endpoints are ready. The message names the clusters whose endpoints are used, and "
+            "those whose endpoints are left out.",
+            NOTHING,
+            "Normal",
+        ),
+        Reason(
+            "FailedOver",
+            "False",
+            "Too few near endpoints are ready, or not for long enough yet: farther ones take traffic, too.",
+            "Look at the pods of the near clusters. Traffic comes back by itself.",
+            "Warning",
+        ),
+        Reason(
+            "InvalidValue",
+            "False",
+            "An exported annotation, which the message names, has a value that nobody knows: it is not used.",
+            "Correct it in `spec.exportedAnnotations` of the ServiceExport, in all clusters that export the "
+            "service.",
+        ),
+        Reason(
+            "NotPreferred", "False", "Nothing is preferred any more. All endpoints are used alike.", NOTHING
+        ),
+    ),
+)
+
 _WITHIN_LIMITS: Final = ConditionKind(
     "MemberCluster",
     CONDITION_WITHIN_LIMITS,
@@ -329,6 +363,7 @@ CONDITIONS: Final = (
     _CONFLICT,
     _IMPORT_READY,
     _HELD,
+    _LOCALITY,
     _WITHIN_LIMITS,
     _PROPERTIES,
     _ACCEPTED,

@@ -298,7 +298,7 @@ class Member:
     statement, None if its MemberCluster has none yet. `object_uid` is the UID of that MemberCluster.
     `leaving` is the time since which it is leaving, "" if it is not. `let_go` says which members that are
     leaving it has let go of, with the times that it answers; None if it does not say
-    (`membership/farewell.py`).
+    (`membership/farewell.py`). `region` and `zone` say where it lies, "" if the administrator did not.
     """
 
     cluster: str
@@ -314,3 +314,5 @@ class Member:
     object_uid: str = ""
     leaving: str = ""
     let_go: Mapping[str, str] | None = None
+    region: str = ""
+    zone: str = ""

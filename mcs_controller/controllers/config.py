@@ -5,6 +5,13 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, HOLD_SECONDS, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
+from mcs_controller.clusterset.services.locality import (
+    DEFAULT_SCOPES,
+    ONE_READY,
+    DefaultScope,
+    MinReady,
+    min_ready,
+)
 from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
 from mcs_controller.observe.service_metrics import SERVICE_METRICS_MAX
 from mcs_controller.options import (
@@ -25,6 +32,9 @@ DeadMemberPolicy = Literal["withdraw", "keep"]
 
 WORKERS_MAX: Final = 256
 """More workers would only wait: the API server limits how many requests a client may have at once."""
+
+LOCALITY_RETURN_SECONDS: Final = 30.0
+"""Long enough for pods that start and crash to be noticed as such."""
 
 
 class SecretName(NamedTuple):
@@ -52,7 +62,8 @@ class AgentConfig:
     this cluster's imports leave out. `import_reserved_namespaces` are the reserved namespaces
     that it imports into (docs/decisions/0025-reserved-namespaces.md). `service_metrics` bounds the metrics of
     single services (`services/one_by_one.py`). `export_policies`: only what the ExportPolicies of this
-    cluster allow is exported (docs/decisions/0029-policies.md).
+    cluster allow is exported (docs/decisions/0029-policies.md). `locality` and the two after it say which
+    endpoints clients get first (docs/decisions/0030-locality.md).
     """
 
     cluster_id: str = ""
@@ -160,6 +171,31 @@ class AgentConfig:
             parse=switch,
         ),
     ] = False
+    locality: Annotated[
+        DefaultScope,
+        Option(
+            "which endpoints clients here get first, where the export does not say: those of this cluster "
+            "(cluster), of its zone, of its region, or of all alike (none); never: whatever exports say",
+            parse=one_of(*DEFAULT_SCOPES),
+            metavar="SCOPE",
+        ),
+    ] = "none"
+    locality_min_ready: Annotated[
+        MinReady,
+        Option(
+            "how many of these endpoints must be ready, as a number or a share such as 50%, so that farther "
+            "ones are left out, where the export does not say",
+            parse=min_ready,
+            metavar="N",
+        ),
+    ] = ONE_READY
+    locality_return_seconds: Annotated[
+        float,
+        Option(
+            "how long so many near endpoints must have been ready until farther ones are left out again",
+            parse=seconds_or_0,
+        ),
+    ] = LOCALITY_RETURN_SECONDS
     workers: Annotated[
         int,
         Option(

@@ -75,6 +75,7 @@ MEMBER_CLUSTER: JsonObject = {
             "mebibytes": 16,
             "imports": 0,
         },
+        "location": {"region": "eu-west", "zone": "eu-west-1a"},
     },
     "status": {
         "clusterUID": "0d6ba6f3-2d5e-4c58-8d4e-6f1d2c8d1e11",
@@ -379,6 +380,10 @@ BROKER = (
         MEMBER_CLUSTER,
         {"status": {"exported": {"digest": "abc"}}},
         "status.exported.digest",
+    ),
+    *(
+        _spec(f"zone {name!r}", MEMBER_CLUSTER, "location.zone", location={"zone": name})
+        for name in ("", "eu west", "-eu", "z" * 64)
     ),
     _spec("limit below nothing", MEMBER_CLUSTER, "limits.imports", limits={"imports": -1}),
     _spec("namespace listed twice", MEMBER_CLUSTER, "namespaces[1]", True, namespaces=["shop", "shop"]),

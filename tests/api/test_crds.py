@@ -168,7 +168,7 @@ def test_mcs_crds_carry_release_and_revision_and_no_annotations() -> None:
     assert all("annotations" not in crd["metadata"] for crd in CRDS.values())
     for kind in CRDS.keys() - MCS_KINDS:
         group = CRDS[kind]["spec"]["group"]
-        revision = {"broker.mcs-controller.io": "3", "mcs-controller.io": "1"}[group]
+        revision = {"broker.mcs-controller.io": "4", "mcs-controller.io": "1"}[group]
         assert CRDS[kind]["metadata"]["labels"] == {f"{group}/crd-schema-revision": revision}
 
 

@@ -210,6 +210,15 @@ def test_what_is_no_whole_statement_is_none(changed: dict[str, Any]) -> None:
     assert stated(without) is None
 
 
+def test_where_a_member_lies_is_what_its_administrator_wrote() -> None:
+    metadata = {"namespace": "mcs-member-east", "name": "east"}
+    location = {"region": "eu", "zone": "eu-1"}
+    found = decode_member({"metadata": metadata, "spec": {"location": location}, "status": {"location": {}}})
+    assert (found.region, found.zone) == ("eu", "eu-1")
+    said_by_itself = decode_member({"metadata": metadata, "status": {"location": location}})
+    assert (said_by_itself.region, said_by_itself.zone) == ("", "")
+
+
 def test_a_member_owns_what_the_broker_s_administrator_says() -> None:
     metadata = {"name": "east", "namespace": "mcs-member-east"}
     found = decode_member({"metadata": metadata, "spec": {"owns": ["shop", "bank/web"]}})

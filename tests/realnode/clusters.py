@@ -25,6 +25,8 @@ from tests.realnode.node import Node, NodeSpec
 
 BROKER = "north"
 ZONES = {"east": "zone-a", "west": "zone-b", "north": "zone-a"}
+# Half a minute by default, which is all that this would wait for.
+AGENT_OPTIONS = ("--locality-return-seconds=3",)
 WORKLOAD_CONTROLLERS = ("deployment-controller", "replicaset-controller", "statefulset-controller")
 API_SERVER_FLAGS = (
     # It would hold pods back until a controller that we do not run calls the node ready.
@@ -106,7 +108,7 @@ class WholeClusters:
                 await self._nodes[plane.name].start(plane, ports[plane.name])
                 self._start_scheduler(plane)
         for plane in planes:
-            agent = await start_agent(plane, broker, self._work_dir)
+            agent = await start_agent(plane, broker, self._work_dir, *AGENT_OPTIONS)
             dns = await start_dns(plane, self._work_dir, ports[plane.name])
             self._others += [agent.process, dns.process]
             node = self._nodes[plane.name]

@@ -46,6 +46,7 @@ _WHY: Final = {
     "no-zone": "without a zone",
     "conflicting-port": "conflicting ports",
     "held": "held",
+    "farther": "nearer ones are enough",
 }
 _RESET: Final = "\x1b[0m"
 _COLOURS: Final = {"problem": "\x1b[31m", "warning": "\x1b[33m", "note": "\x1b[36m", "good": "\x1b[32m"}

@@ -10,9 +10,11 @@ from mcs_controller.clusterset.explain.endpoints import (
     EndpointUse,
     Place,
     difference,
+    farther_uses,
     observed_uses,
     uses_of,
     wanted_slices,
+    without_farther,
 )
 from mcs_controller.clusterset.explain.parts import Part, condition_of, is_silent, owners_of, parts_of
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
@@ -28,6 +30,7 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.services.desired import withdrawn_by_conditions
 from mcs_controller.clusterset.services.disputes import Precedence
+from mcs_controller.clusterset.services.locality import was_preferred
 from mcs_controller.clusterset.services.merge import merge, precedence
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
@@ -113,16 +116,23 @@ def judge(picture: Picture) -> Case:
     held = held_of(imported) if imported is not None else None
     differs = None
     observed = here.imported_slices if here is not None else ()
+    near_first = imported is not None and was_preferred(imported)
+    all_wanted = wanted
+    if near_first:
+        wanted = without_farther(all_wanted, observed)
     if here is not None and picture.broker is not None:
         differs = difference(() if place else wanted, observed)
     if is_recorded:
-        uses = tuple(observed_uses(observed))
+        uses = tuple(observed_uses(observed, near_first=near_first))
     else:
-        uses = tuple(uses_of(merged, parts, wanted, place=place, withdrawn=withdrawn))
+        offered = uses_of(merged, parts, all_wanted, place=place, withdrawn=withdrawn)
+        uses = tuple(farther_uses(offered, wanted) if near_first else offered)
         if held is not None and here is not None:
             known = {(one.cluster, one.addresses) for one in uses if one.state != "out"}
             uses = tuple(one for one in uses if one.state != "out" or not _lies_here(one, here)) + tuple(
-                one for one in observed_uses(observed, "held") if (one.cluster, one.addresses) not in known
+                one
+                for one in observed_uses(observed, "held", near_first=near_first)
+                if (one.cluster, one.addresses) not in known
             )
     return Case(picture, parts, order, merged, is_recorded, withdrawn, held, place, wanted, uses, differs)
 

@@ -6,7 +6,7 @@ one for each endpoint that is not.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mcs_controller.clusterset.explain.parts import Part, WhyNoPart
@@ -19,11 +19,12 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.services.admission import admitted_endpoints
 from mcs_controller.clusterset.services.desired_slices import imported_slices
+from mcs_controller.clusterset.services.locality import is_left_out, left_out
 from mcs_controller.clusterset.services.naming import imported_slice_name
 from mcs_controller.clusterset.services.ownership import takes_part
 
 EndpointState = Literal["in", "not ready", "out"]
-"""`not ready` is imported, and takes no traffic; `out` is not imported."""
+"""`not ready` is imported, and takes no traffic; `out` is not imported, or left out for nearer ones."""
 
 Place = Literal[
     "",
@@ -50,6 +51,7 @@ WhyNot = (
         "no-zone",
         "conflicting-port",
         "held",
+        "farther",
     ]
 )
 
@@ -127,14 +129,66 @@ def uses_of(
                 yield _use(slice_.cluster, slice_.content.address_type, endpoint, state, why)
 
 
-def observed_uses(slices: Iterable[ImportedSlice], why: WhyNot = "") -> Iterator[EndpointUse]:
-    """The endpoints of imported slices as they lie in a cluster."""
+def observed_uses(
+    slices: Iterable[ImportedSlice], why: WhyNot = "", *, near_first: bool = False
+) -> Iterator[EndpointUse]:
+    """The endpoints of imported slices as they lie in a cluster. `near_first`: farther ones are left out."""
     for slice_ in slices:
         for endpoint in slice_.content.endpoints:
+            family = slice_.content.address_type
+            if near_first and is_left_out(endpoint):
+                yield _use(slice_.source_cluster, family, endpoint, "out", "farther")
+                continue
             ready = is_ready(endpoint)
             reason: WhyNot = why if ready else "terminating" if endpoint.terminating else "not-ready"
-            family = slice_.content.address_type
             yield _use(slice_.source_cluster, family, endpoint, "in" if ready else "not ready", reason)
+
+
+def without_farther(
+    wanted: Sequence[ImportedSlice], observed: Iterable[ImportedSlice]
+) -> tuple[ImportedSlice, ...]:
+    """The wanted slices, without the endpoints that the agent left out for nearer ones.
+
+    Only the agent knows what it prefers and since when, so its word counts: the slices here. Where it would
+    leave a port without any ready endpoint, it brings in all, and that is foretold.
+    """
+    farther = {
+        (slice_.source_cluster, slice_.content.address_type)
+        for slice_ in observed
+        if any(map(is_left_out, slice_.content.endpoints))
+    }
+    after = tuple(
+        left_out(one) if (one.source_cluster, one.content.address_type) in farther else one for one in wanted
+    )
+    return after if _served(after) == _served(wanted) else tuple(wanted)
+
+
+def _served(slices: Iterable[ImportedSlice]) -> set[tuple[AddressFamily, str, str]]:
+    """The ports with a ready endpoint, by family; a headless service has its addresses beside its ports."""
+    return {
+        (slice_.content.address_type, name, protocol)
+        for slice_ in slices
+        if any(map(is_ready, slice_.content.endpoints))
+        for name, protocol in (
+            *((port.name, port.protocol) for port in slice_.content.ports),
+            *([] if slice_.derived_service else [("", "")]),
+        )
+    }
+
+
+def farther_uses(uses: Iterable[EndpointUse], wanted: Iterable[ImportedSlice]) -> Iterator[EndpointUse]:
+    """The same, with those left out that are in and that the wanted slices leave out for nearer ones."""
+    farther = {
+        (slice_.source_cluster, endpoint.addresses)
+        for slice_ in wanted
+        for endpoint in slice_.content.endpoints
+        if is_left_out(endpoint)
+    }
+    for use in uses:
+        if use.state == "in" and (use.cluster, use.addresses) in farther:
+            yield replace(use, state="out", why="farther")
+        else:
+            yield use
 
 
 def _use(

@@ -6,6 +6,7 @@ stays so until somebody releases it, or its data returns.
 
 from dataclasses import replace
 
+from mcs_controller.api.names import CONDITION_LOCALITY
 from mcs_controller.clusterset.explain.case import Case, judge
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
@@ -84,6 +85,10 @@ def _imported(case: Case, here: InCluster) -> InCluster:
     if not ips and wants_clusterset_ip(merged, slices):
         # The IP comes from the API server, which is not asked.
         conditions = (Condition("Ready", "True", "Ready"),)
+    # Whether near endpoints come first is a setting of the agent, too: its word stays.
+    conditions += tuple(
+        one for one in (before.conditions if before else ()) if one.type == CONDITION_LOCALITY
+    )
     imported = LocalImport(
         service=merged.service,
         uid=before.uid if before is not None else "",

@@ -61,6 +61,7 @@ def decode_member(raw: Json) -> Member:
     status = child(raw, "status")
     cluster = source_cluster(metadata)
     check_name(metadata, cluster)
+    location = child(spec, "location")
     return Member(
         cluster=cluster,
         cluster_uid=text(status, "clusterUID"),
@@ -75,6 +76,8 @@ def decode_member(raw: Json) -> Member:
         object_uid=text(metadata, "uid"),
         leaving=_moment(status.get("leaving")),
         let_go=_let_go(status.get("letGo")),
+        region=text(location, "region"),
+        zone=text(location, "zone"),
     )
 
 

@@ -8,10 +8,10 @@ that changes what the cluster writes, but not what is compared.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
-from mcs_controller.api.names import MANAGED_BY
+from mcs_controller.api.names import ANNOTATION_LOCALITY, ANNOTATION_LOCALITY_MIN_READY, MANAGED_BY
 from mcs_controller.clusterset.model import StringMap
 from mcs_controller.clusterset.syntax import valid_annotations, valid_labels
 
@@ -26,6 +26,10 @@ CARRIED: Final = frozenset(
     f"app.kubernetes.io/{name}" for name in ("name", "version", "component", "part-of")
 )
 """Labels that Kubernetes recommends to identify applications, and that no tool uses to find its objects."""
+
+READ_BY_IMPORTERS: Final = frozenset((ANNOTATION_LOCALITY, ANNOTATION_LOCALITY_MIN_READY))
+"""Annotations of ours that are exported, since importers go by them (`locality.py`)."""
+_CARRIED_ANNOTATIONS: Final = CARRIED | READ_BY_IMPORTERS
 
 TOOLS_DOMAINS: Final = (
     "argoproj.io",
@@ -52,7 +56,7 @@ Unicode's format characters depend on the version of Python, and all clusters mu
 
 def exportable_labels(pairs: StringMap) -> StringMap:
     """The labels that ServiceImports can carry."""
-    return valid_labels(_not_withheld(pairs))[:MAX_PAIRS]
+    return valid_labels(_not_withheld(pairs, CARRIED))[:MAX_PAIRS]
 
 
 def exportable_annotations(pairs: StringMap) -> StringMap:
@@ -60,7 +64,8 @@ def exportable_annotations(pairs: StringMap) -> StringMap:
 
     Users see these texts on a terminal, so a text with control codes for it is left out.
     """
-    safe = tuple(pair for pair in _not_withheld(pairs) if _is_safe(pair[1]))
+    allowed = _not_withheld(pairs, _CARRIED_ANNOTATIONS)
+    safe = tuple(pair for pair in allowed if _is_safe(pair[1]))
     return valid_annotations(safe)[:MAX_PAIRS]
 
 
@@ -70,8 +75,8 @@ def without(pairs: StringMap, prefixes: Sequence[str]) -> StringMap:
     return tuple(pair for pair in pairs if not pair[0].lower().startswith(unwanted))
 
 
-def _not_withheld(pairs: StringMap) -> StringMap:
-    return tuple(pair for pair in pairs if pair[0] in CARRIED or not _is_withheld(pair[0]))
+def _not_withheld(pairs: StringMap, carried: Set[str]) -> StringMap:
+    return tuple(pair for pair in pairs if pair[0] in carried or not _is_withheld(pair[0]))
 
 
 def _is_withheld(key: str) -> bool:

@@ -406,7 +406,7 @@ class Membership:
 
 
 def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:
-    """The members that came, left, or now have other rights or limits."""
+    """The members that came, left, or now have other rights or limits, or lie elsewhere."""
     changed = set(before.keys() ^ after.keys())
     for cluster in before.keys() & after.keys():
         if _rights(before[cluster]) != _rights(after[cluster]):
@@ -415,4 +415,11 @@ def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -
 
 
 def _rights(member: Member) -> tuple[object, ...]:
-    return member.allowed_cidrs, member.allowed_namespaces, member.limits, member.owns
+    return (
+        member.allowed_cidrs,
+        member.allowed_namespaces,
+        member.limits,
+        member.owns,
+        member.region,
+        member.zone,
+    )

@@ -74,7 +74,13 @@ class ServicesController(Controller):
         context.registry.register(PoliciesCollector({"export": stores.export_gate}))
         context.registry.register(
             ServicesCollector(
-                stores, importer.fuse, importer.endpoint_fuse, importer.cap, importer.reserved, members
+                stores,
+                importer.fuse,
+                importer.endpoint_fuse,
+                importer.cap,
+                importer.reserved,
+                members,
+                importer.locality,
             )
         )
         if (services_max := context.config.service_metrics) > 0:

@@ -38,6 +38,7 @@ class Enqueueing:
         self._exporter = exporter
         self._fuse = importer.fuse
         self._endpoint_fuse = importer.endpoint_fuse
+        self._locality = importer.locality
         self._exports = exports
         self._imports = imports
         self._changed_namespaces: set[str] = set()
@@ -159,6 +160,9 @@ class Enqueueing:
         broker.member_changed(cluster)
         if cluster == self._stores.local.cluster_id:
             self.enqueue_own_exports()
+            # How far the others are depends on where this cluster lies.
+            for key in self._locality.services():
+                self._imports.add(key)
         with working_for(cluster):
             for entry in broker.records:
                 if entry.value.cluster == cluster:

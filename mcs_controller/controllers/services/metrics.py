@@ -16,6 +16,7 @@ from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFuse
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
+from mcs_controller.controllers.services.imports.locality import Locality
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
 from mcs_controller.controllers.services.stores.stores import Stores
 
@@ -38,6 +39,11 @@ class ServicesMetrics:
             "Times that a ServiceImport which is not ours stood where an import of ours should.",
             registry=registry,
         )
+        self.failovers = Counter(
+            "mcs_locality_failovers_total",
+            "Times that too few near endpoints of a service were ready, and farther ones were brought in.",
+            registry=registry,
+        )
 
 
 class ServicesCollector(Collector):
@@ -51,6 +57,7 @@ class ServicesCollector(Collector):
         cap: ImportCap,
         reserved: ReservedNamespaces,
         membership: Membership,
+        locality: Locality,
     ) -> None:
         self._stores = stores
         self._fuse = fuse
@@ -58,6 +65,7 @@ class ServicesCollector(Collector):
         self._cap = cap
         self._reserved = reserved
         self._membership = membership
+        self._locality = locality
 
     def describe(self) -> Iterable[Metric]:
         """Names only: the values are counted at scrape time."""
@@ -100,6 +108,15 @@ class ServicesCollector(Collector):
         )
         refused.add_metric(["reserved_namespace"], self._reserved.refused())
         yield refused
+        places = GaugeMetricFamily(
+            "mcs_imports_by_locality",
+            "Imports for which near endpoints are preferred: those that use these alone (near), and those of "
+            "which too few are ready (failed_over).",
+            labels=["state"],
+        )
+        for state, services in self._locality.counts().items():
+            places.add_metric([state], services)
+        yield places
         yield GaugeMetricFamily(
             "mcs_exports_unread",
             "ServiceExports in this cluster whose Service and EndpointSlices have not been read yet.",

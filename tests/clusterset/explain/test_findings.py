@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from mcs_controller.api.names import CONDITION_LOCALITY
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.findings.finding import CATALOGUE, Finding
 from mcs_controller.clusterset.explain.picture import (
@@ -15,6 +16,7 @@ from mcs_controller.clusterset.explain.picture import (
 )
 from mcs_controller.clusterset.fuse import MEMBERS_SILENT, held
 from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, Member, ServiceKey, ServicePort
+from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NEAR, left_out
 from mcs_controller.clusterset.services.naming import derived_service_name
 from tests.clusterset.builders import WEB, local_export, local_service, record, source_slice
 from tests.clusterset.explain.pictures import (
@@ -50,6 +52,21 @@ def two(**fields: object) -> Picture:
     """East decides, west has something else."""
     west = record("west", 1, **fields)
     return settled(picture(on_broker("east"), bystander("north"), on_broker("west", record=west), here=NORTH))
+
+
+def near_first(*clusters: str, reason: str = NEAR, left_out_of: str = "") -> Picture:
+    """Seen from east, whose agent said this of near endpoints, and left out those of one cluster."""
+    ours = exported_here("east")
+    before = settled(picture(*(on_broker(one) for one in clusters), here=ours))
+    assert before.here is not None
+    assert before.here.imported is not None
+    said = Condition(CONDITION_LOCALITY, "True" if reason == NEAR else "False", reason, "by the agent")
+    conditions = (*before.here.imported.conditions, said)
+    slices = tuple(
+        left_out(one) if one.source_cluster == left_out_of else one for one in before.here.imported_slices
+    )
+    imported = replace(before.here.imported, conditions=conditions)
+    return replace(before, here=replace(before.here, imported=imported, imported_slices=slices))
 
 
 def exported(export: object = OWN.export, service: object = OWN.service, **fields: object) -> Picture:
@@ -154,6 +171,9 @@ CASES: dict[str, list[tuple[str, Picture]]] = {
             ),
         )
     ],
+    "25": [("note", near_first("east", "west", left_out_of="west"))],
+    "26": [("warning", near_first("east", "west", reason=FAILED_OVER))],
+    "27": [("warning", near_first("east", reason=INVALID))],
     "30": [
         ("problem", picture(on_broker("east", member=member("east", 90)))),
         (
@@ -258,6 +278,19 @@ def test_a_finding_has_its_severity_its_cause_and_what_to_do(
 
 def test_every_finding_of_the_catalogue_is_tested() -> None:
     assert {f"MCS-WHY-{number}" for number in (*CASES, "44", "47")} == set(CATALOGUE)
+
+
+def test_what_is_left_out_for_nearer_endpoints_is_as_it_should_be_unless_nothing_else_is_there() -> None:
+    assert found(near_first("east", "west", left_out_of="west")) == {"25": "note"}
+    # The agent has not brought them in yet.
+    assert found(near_first("east", left_out_of="east")) == {"49": "warning"}
+
+
+def test_without_the_broker_what_is_left_out_is_read_from_the_slices() -> None:
+    seen = replace(near_first("east", "west", left_out_of="west"), broker=None)
+    assert found(seen) == {"25": "note"}
+    told = {use.cluster: (use.state, use.why) for one in explain(seen).exporters for use in one.endpoints}
+    assert told == {"east": ("in", ""), "west": ("out", "farther")}
 
 
 def test_where_all_is_well_there_is_none() -> None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
+from mcs_controller.api.names import ANNOTATION_LOCALITY, CONDITION_LOCALITY
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.endpoints import EndpointUse
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
+from mcs_controller.clusterset.explain.parts import condition_of
+from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NOT_PREFERRED
 
 _SHOWN = 5
 
@@ -27,7 +30,7 @@ def endpoint_findings(case: Case) -> Iterator[Finding]:
             f"kubernetes.io/service-name={case.picture.service.name}",
         )
         return
-    for find in (_not_ready, _not_admitted, _family, _no_zone):
+    for find in (_not_ready, _not_admitted, _family, _no_zone, _locality):
         yield from find(case)
 
 
@@ -92,6 +95,43 @@ def _no_zone(case: Case) -> Iterator[Finding]:
             "the service prefers endpoints of the client's zone (trafficDistribution), and kube-proxy "
             "would ignore that for all endpoints because of these",
             f"label the nodes of {cluster} with topology.kubernetes.io/zone",
+        )
+
+
+def _locality(case: Case) -> Iterator[Finding]:
+    said = condition_of(case.imported, CONDITION_LOCALITY)
+    here = case.here.cluster if case.here is not None else ""
+    if said is None or said.reason == NOT_PREFERRED:
+        return
+    for cluster, uses in _by_cluster(case, lambda use: use.why == "farther"):
+        yield finding(
+            "25",
+            "note",
+            cluster,
+            f"{len(uses)} endpoints of {cluster} take no traffic from here: {_addresses(uses)}",
+            said.message,
+            f"nothing, if that is meant; else change the exported annotation {ANNOTATION_LOCALITY}, or the "
+            "option --locality of the agent here",
+        )
+    if said.reason == FAILED_OVER:
+        yield finding(
+            "26",
+            "warning",
+            here,
+            "clients here get endpoints of farther clusters, too",
+            said.message,
+            "look at the pods of the nearer clusters, their readiness probes and events; traffic comes back "
+            "by itself",
+        )
+    elif said.reason == INVALID:
+        yield finding(
+            "27",
+            "warning",
+            case.merged.winner if case.merged is not None else "",
+            f"an annotation that begins with {ANNOTATION_LOCALITY} has a value that nobody knows",
+            said.message,
+            "correct it in spec.exportedAnnotations of the ServiceExport, in all clusters that export the "
+            "service",
         )
 
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mcs_controller.api.names import CONDITION_HELD
+from mcs_controller.api.names import CONDITION_HELD, CONDITION_LOCALITY
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.locality import FAILED_OVER, NEAR
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.status_writer import StatusWriter
@@ -99,7 +100,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         )
 
     def _emit_events(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
-        """Emit an Event when an import becomes held or not ready, and when that is over."""
+        """Emit an Event when an import becomes held or not ready, or fails over, and when that is over."""
         earlier = {one.type: one for one in before.value.conditions}
         for condition in conditions:
             old = earlier.get(condition.type)
@@ -109,6 +110,8 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
                 is_good = not _is_held(condition)
             elif condition.type == "Ready" and _is_news(old, condition):
                 is_good = condition.status == "True"
+            elif condition.type == CONDITION_LOCALITY and _changes_places(old, condition):
+                is_good = condition.reason == NEAR
             else:
                 continue
             self._events.event(
@@ -141,3 +144,8 @@ def _is_news(old: Condition | None, new: Condition) -> bool:
     if old is None:
         return new.status == "False" and new.reason != "Pending"
     return (old.status, old.reason) != (new.status, new.reason)
+
+
+def _changes_places(old: Condition | None, new: Condition) -> bool:
+    """Whether near endpoints have just become too few, or enough."""
+    return old is not None and {old.reason, new.reason} == {NEAR, FAILED_OVER}

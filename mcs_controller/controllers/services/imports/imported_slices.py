@@ -1,6 +1,6 @@
 """Writes the imported EndpointSlices of one service that differ, and measures how long a change took."""
 
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import replace
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
@@ -43,14 +43,16 @@ class ImportedSlices:
         *,
         given_up: Collection[tuple[str, str]] = (),
         remove: bool = True,
+        arrange: Callable[[ImportedSlice], ImportedSlice] | None = None,
     ) -> KubeError | None:
         """Create, update and delete imported slices of `clusters` (None: all) until they are as wanted.
 
         Slices named by `stay` are kept, and those of them that are wanted keep their content; the caller
         computes `wanted` and `stay` at the same moment, since a source may arrive in between. This cluster's
         own slices are not changed until its export has been read. Without `remove` no slice is deleted.
-        Ports in `given_up` (name, protocol) stay in a slice, since the derived Service still has them. If a
-        slice is refused, the others are written all the same; the first error is returned.
+        Ports in `given_up` (name, protocol) stay in a slice, since the derived Service still has them.
+        `arrange` has the last word on every slice, also on those that are kept and those of other clusters.
+        If a slice is refused, the others are written all the same; the first error is returned.
         """
         left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
         left = {
@@ -60,21 +62,49 @@ class ImportedSlices:
             and entry.value.source_cluster not in left_alone
         }
         problem: KubeError | None = None
+        if arrange is not None and clusters is not None:
+            others = [
+                one
+                for one in self._local.imported_slices.indexed(key)
+                if one.name not in left and one.value.source_cluster not in left_alone
+            ]
+            problem = await self._rearrange(others, arrange)
         for slice_ in wanted:
             held = left.pop(slice_.name, None)
             if held is not None and slice_.name in stay:
                 slice_ = self._with_held_content(slice_, held.value)
+            slice_ = desired.with_ports_in_use(slice_, held and held.value, given_up)
+            is_measured = True
+            if arrange is not None:
+                slice_ = arrange(slice_)
+                # What its exporter did not change says nothing of how long a change takes.
+                is_measured = held is None or held.value.changed_at_seconds != slice_.changed_at_seconds
             try:
-                await self._write_slice(
-                    desired.with_ports_in_use(slice_, held and held.value, given_up), held
-                )
+                await self._write_slice(slice_, held, is_measured=is_measured)
             except KubeError as error:
                 problem = problem or error
+        if arrange is not None:
+            kept = [entry for entry in left.values() if entry.name in stay]
+            problem = await self._rearrange(kept, arrange) or problem
         for entry in left.values() if remove else ():
             if entry.name in stay:
                 continue
             try:
                 await self._writer.delete(entry)
+            except KubeError as error:
+                problem = problem or error
+        return problem
+
+    async def _rearrange(
+        self,
+        entries: Iterable[Entry[ImportedSlice]],
+        arrange: Callable[[ImportedSlice], ImportedSlice],
+    ) -> KubeError | None:
+        """Change slices of which nothing is known but how they lie here; returns the first error."""
+        problem: KubeError | None = None
+        for entry in entries:
+            try:
+                await self._write_slice(arrange(entry.value), entry, is_measured=False)
             except KubeError as error:
                 problem = problem or error
         return problem
@@ -85,7 +115,9 @@ class ImportedSlices:
         content = replace(held.content, endpoints=endpoints)
         return replace(wanted, content=content, changed_at_seconds=held.changed_at_seconds)
 
-    async def _write_slice(self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None) -> None:
+    async def _write_slice(
+        self, slice_: ImportedSlice, held: Entry[ImportedSlice] | None, *, is_measured: bool = True
+    ) -> None:
         if held is not None and held.value == slice_:
             return
         body = encode.imported_slice(slice_, self._local.imports_resource().api_version)
@@ -97,7 +129,8 @@ class ImportedSlices:
             await self._writer.create(body, slice_)
         else:
             await self._writer.replace(held, body, slice_)
-        self._measure(slice_)
+        if is_measured:
+            self._measure(slice_)
 
     def _measure(self, slice_: ImportedSlice) -> None:
         """Record how long the change took; not for changes from before this agent started."""

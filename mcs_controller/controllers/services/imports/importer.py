@@ -31,6 +31,7 @@ from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
 from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices
+from mcs_controller.controllers.services.imports.locality import Arranged, Locality
 from mcs_controller.controllers.services.imports.missing import Missing
 from mcs_controller.controllers.services.imports.order import BehindExports
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
@@ -44,7 +45,8 @@ from mcs_controller.kube.store import Entry
 class Importer:
     """The reconciler of imports.
 
-    `fuse`, `cap` and `reserved` say what it may not do; `status` writes the status of ServiceImports.
+    `fuse`, `cap` and `reserved` say what it may not do, `locality` whose endpoints take traffic; `status`
+    writes the status of ServiceImports.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Importer:
             local.client, local.imports_resource, local.imports, decode.service_import
         )
         self._slices = ImportedSlices(local, stores.view, metrics, context.clock)
+        self.locality = Locality(context.config, local, membership, metrics.failovers)
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """Reconcile the local objects of `key`; raises the `KubeError` that prevented it."""
@@ -97,6 +100,7 @@ class Importer:
             return None
         if not self._local.namespace_is_active(key.namespace):
             self.cap.forget(key)
+            self.locality.forget(key)
             return None
         imported = self._local.imports.get(*key)
         if imported is not None and not imported.value.managed:
@@ -175,6 +179,7 @@ class Importer:
         stay = self._missing.slices_that_stay(key)
         withdrawn = self._missing.withdrawn(key, imported, records.keys()) & {one.cluster for one in sources}
         slices, kept = self._wanted_slices(key, imported, merged, records, sources, withdrawn)
+        arranged = self.locality.arrange(imported.value, merged, slices, kept=kept, stay=stay)
         ips = imported.value.spec.ips or self._derived.ips(key)
         ground = ImportGround(
             imported,
@@ -184,14 +189,16 @@ class Importer:
             self._membership.held & records.keys(),
             desired.wants_clusterset_ip(merged, sources, ips),
             self.status.slice_objects_pruned,
+            arranged.condition,
         )
         if settled is not None and not kept and ground.is_same(settled.ground):
-            problem = await self._slices.write(key, slices, stay)
+            problem = await self._slices.write(key, arranged.slices, stay, arrange=arranged.last_word)
             done = Done(imported.value, imported.value.spec, self._derived.served_families(), problem)
         else:
             settled = None
-            done = await self._bring_in_step(key, ground, slices, stay)
-        return self._conclude(key, ground, done, settled, sorted(kept))
+            done = await self._bring_in_step(key, ground, arranged, stay)
+        again_seconds = self._conclude(key, ground, done, settled, sorted(kept))
+        return _sooner(again_seconds, arranged.again_seconds)
 
     def _wanted_slices(
         self,
@@ -224,16 +231,19 @@ class Importer:
         return slices, kept
 
     async def _bring_in_step(
-        self, key: ServiceKey, ground: ImportGround, slices: Sequence[ImportedSlice], stay: Set[str]
+        self, key: ServiceKey, ground: ImportGround, arranged: Arranged, stay: Set[str]
     ) -> Done:
         """Write the import, the derived Service and the slices that differ."""
         imported, merged = ground.imported, ground.merged
+        slices, last_word = arranged.slices, arranged.last_word
         problem: KubeError | None = None
         ips = imported.value.spec.ips
         if ground.wants_ip:
             if self._derived.changes_ports(key, merged):
                 given_up = self._derived.ports_given_up(key, merged)
-                problem = await self._slices.write(key, slices, stay, given_up=given_up, remove=False)
+                problem = await self._slices.write(
+                    key, slices, stay, given_up=given_up, remove=False, arrange=last_word
+                )
             try:
                 ips = await self._derived.ensure(key, merged, imported)
             except KubeError as error:
@@ -243,7 +253,7 @@ class Importer:
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
         given_up = self._derived.ports_given_up(key, merged)
-        problem = await self._slices.write(key, slices, stay, given_up=given_up) or problem
+        problem = await self._slices.write(key, slices, stay, given_up=given_up, arrange=last_word) or problem
         rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
         is_final = rested_seconds is None and not given_up
         return Done(imported.value, wanted.spec, served, problem, rested_seconds, is_final=is_final)
@@ -295,6 +305,7 @@ class Importer:
                         lost=kept,
                         hold=self.endpoint_fuse.hold(key),
                     ),
+                    *([ground.locality] if ground.locality is not None else []),
                 ),
                 slices_exist=slices_exist,
             ),
@@ -303,7 +314,7 @@ class Importer:
             raise done.problem
         if is_written and not missing and not kept and done.is_final and self._is_present(key, ground):
             self._settled[key] = Settled(ground, slices_exist)
-        return min((one for one in (done.rested_seconds, report_seconds) if one is not None), default=None)
+        return _sooner(done.rested_seconds, report_seconds)
 
     def _is_present(self, key: ServiceKey, ground: ImportGround) -> bool:
         """Whether import and derived Service are the objects of `ground`: this reconcile wrote neither."""
@@ -326,10 +337,15 @@ class Importer:
         records = {one.cluster: one for one in self._view.records(key) if one.cluster in clusters}
         merged = merge_behind(imported.value)
         withdrawn = self._missing.withdrawn(key, imported, records.keys())
-        slices, _ = self._wanted_slices(key, imported, merged, records, self._view.slices(key), withdrawn)
+        slices, kept = self._wanted_slices(key, imported, merged, records, self._view.slices(key), withdrawn)
         stay = self._missing.slices_that_stay(key)
+        arranged = self.locality.arrange(
+            imported.value, merged, slices, kept=kept, stay=stay, clusters=clusters
+        )
         given_up = self._derived.ports_given_up(key, merged)
-        problem = await self._slices.write(key, slices, stay, clusters, given_up=given_up)
+        problem = await self._slices.write(
+            key, arranged.slices, stay, clusters, given_up=given_up, arrange=arranged.last_word
+        )
         if problem is not None:
             raise problem
 
@@ -339,6 +355,7 @@ class Importer:
             self.fuse.withdraws(key, imported.value)
             await self._imports.delete(await self._marked(imported))
         self.cap.forget(key)
+        self.locality.forget(key)
         self.reserved.end(key)
         for entry in self._local.imported_slices.indexed(key):
             await self._slices.delete(entry)
@@ -363,6 +380,11 @@ class Importer:
 
     def _import_body(self, wanted: desired.DesiredImport) -> encode.Body:
         return encode.service_import(wanted, self._local.imports_resource().api_version)
+
+
+def _sooner(one_seconds: float | None, other_seconds: float | None) -> float | None:
+    """The lesser one; None is never."""
+    return min((one for one in (one_seconds, other_seconds) if one is not None), default=None)
 
 
 def _not_in_step(problem: KubeError) -> str:

@@ -15,7 +15,7 @@ before each reconcile and put back by one that succeeds. One that fails or goes 
 from collections.abc import Set
 from typing import NamedTuple
 
-from mcs_controller.clusterset.model import AddressFamily, ImportSpec, LocalImport, MergedService
+from mcs_controller.clusterset.model import AddressFamily, Condition, ImportSpec, LocalImport, MergedService
 from mcs_controller.controllers.services.imports.derived_services import Ground
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.store import Entry
@@ -26,7 +26,7 @@ class ImportGround(NamedTuple):
 
     `withdrawn` are the exporters whose endpoints are not used. `silent` are those that count as alive
     although they send no heartbeats. `wants_ip`: the import needs a clusterset IP. `slice_objects_pruned`:
-    the API server prunes that field of the status.
+    the API server prunes that field of the status. `locality` is what the status says of near endpoints.
     """
 
     imported: Entry[LocalImport]
@@ -36,6 +36,7 @@ class ImportGround(NamedTuple):
     silent: Set[str]
     wants_ip: bool
     slice_objects_pruned: bool
+    locality: Condition | None = None
 
     def is_same(self, other: "ImportGround | None") -> bool:
         """Whether the inputs are the same; objects are compared by identity."""
