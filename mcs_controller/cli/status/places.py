@@ -35,6 +35,7 @@ from mcs_controller.clusterset.overview.model import (
     ClusterSeen,
     ImportsSeen,
     Leader,
+    NoAnswer,
     Unknown,
 )
 from mcs_controller.clusterset.overview.reading import broker_seen, exports_seen, imports_seen, leader_seen
@@ -83,7 +84,7 @@ class Cluster:
             self.read_metrics(self._agents, self._settings.agent_metrics),
             self.read_metrics(self._dns, self._settings.dns_metrics),
         )
-        if isinstance(imports, _NoAnswer) and isinstance(exports, _NoAnswer):
+        if isinstance(imports, NoAnswer) and isinstance(exports, NoAnswer):
             if not self._away:
                 self._away_since_seconds = asyncio.get_running_loop().time()
             self._away = imports.reason
@@ -182,7 +183,7 @@ class Broker:
     async def read(self) -> None:
         """One round."""
         seen = await _asked(self._read(), self._timeout_seconds)
-        if isinstance(seen, _NoAnswer) and isinstance(self._seen, BrokerSeen):
+        if isinstance(seen, NoAnswer) and isinstance(self._seen, BrokerSeen):
             if not self._away:
                 self._away_since_seconds = asyncio.get_running_loop().time()
             self._away = seen.reason
@@ -244,10 +245,6 @@ async def broker_of(client: Client, namespace: str) -> Client:
     return Client(load_kubeconfig_text(found.text), name="broker")
 
 
-class _NoAnswer(Unknown):
-    """The API server gave none."""
-
-
 class Lacking(Exception):
     """What was to be read is not there; the text says what to do."""
 
@@ -257,9 +254,9 @@ async def _asked(reading: Awaitable[_T], timeout_seconds: float) -> _T | Unknown
         async with asyncio.timeout(timeout_seconds):
             return await reading
     except TimeoutError:
-        return _NoAnswer(f"no answer within {timeout_seconds:g} s")
+        return NoAnswer(f"no answer within {timeout_seconds:g} s")
     except TransportError as error:
-        return _NoAnswer(cut(str(error), _ERROR_MAX_CHARS))
+        return NoAnswer(cut(str(error), _ERROR_MAX_CHARS))
     except (KubeError, MalformedObject, Lacking) as error:
         return Unknown(cut(str(error), _ERROR_MAX_CHARS))
 

@@ -50,6 +50,8 @@ def _verdict(case: Case, found: Sequence[Finding]) -> Verdict:
         return Verdict("not known", f"{key}: not enough could be read to say whether it works{where}")
     if not taking:
         cause = problems[0].what if problems else "no endpoint takes traffic"
+        if len(problems) > 1 and all(one.id == _NOT_READY for one in problems):
+            cause = f"no endpoint of {', '.join(sorted(one.cluster for one in problems))} is ready"
         return Verdict("does not work", f"{key} does not work{where}: {cause}")
     broken = [one for one in problems if one.id in _FATAL]
     if broken:
@@ -64,6 +66,7 @@ def _verdict(case: Case, found: Sequence[Finding]) -> Verdict:
     return Verdict("works", f"{key} works{where}: {takes}")
 
 
+_NOT_READY = "MCS-WHY-21"
 _FATAL = frozenset(f"MCS-WHY-{number}" for number in ("46", "48", "50", "71"))
 """With these nothing works in the cluster, though endpoints are offered."""
 

@@ -10,6 +10,7 @@ from mcs_controller.clusterset.overview.model import (
     ClusterAway,
     ClusterSeen,
     MemberSeen,
+    NoAnswer,
     Overview,
     Unknown,
 )
@@ -65,6 +66,9 @@ def _of_members(overview: Overview) -> Iterator[Finding]:
         for member in broker.members:
             yield from _of_member(overview, member)
         return
+    if isinstance(broker, NoAnswer):
+        text = f"{broker.reason}. Names and traffic go on; what is exported does not arrive elsewhere"
+        yield Finding(Severity.PROBLEM, "away", "the broker", text)
     for name, age_seconds in sorted(heard_by_agents(overview).items()):
         yield from _silence(overview, name, age_seconds)
 

@@ -13,6 +13,10 @@ class Unknown:
     reason: str
 
 
+class NoAnswer(Unknown):
+    """A place that was asked and gave no answer, unlike one that nobody could ask."""
+
+
 class MemberSeen(NamedTuple):
     """A member as the broker knows it.
 

@@ -17,7 +17,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def admit_record(record: ExportRecord, member: Member | None) -> str | None:
     """Why the record is refused, None if it is admitted. `member` is the record's cluster."""
-    return _refusal(record.cluster, record.service, member)
+    return refusal_of(record.cluster, record.service, member)
 
 
 def admit_slice(slice_: SourceSlice, member: Member | None) -> tuple[SourceSlice | None, int]:
@@ -27,7 +27,7 @@ def admit_slice(slice_: SourceSlice, member: Member | None) -> tuple[SourceSlice
     endpoints is admitted unchanged.
     """
     endpoints = slice_.content.endpoints
-    if member is None or _refusal(slice_.cluster, slice_.service, member) is not None:
+    if member is None or refusal_of(slice_.cluster, slice_.service, member) is not None:
         return None, len(endpoints)
     kept = admitted_endpoints(endpoints, member)
     refused = len(endpoints) - len(kept)
@@ -46,7 +46,8 @@ def admitted_endpoints(endpoints: tuple[Endpoint, ...], member: Member) -> tuple
     return tuple(endpoint for endpoint in endpoints if _lies_in(endpoint, networks))
 
 
-def _refusal(cluster: str, service: ServiceKey, member: Member | None) -> str | None:
+def refusal_of(cluster: str, service: ServiceKey, member: Member | None) -> str | None:
+    """Why what a cluster exports of this service is refused, None if it is admitted."""
     if member is None:
         return (
             f"cluster {cluster} has no MemberCluster on the broker: the broker's administrator must create it"

@@ -111,6 +111,12 @@ CASES: dict[str, list[tuple[str, Picture]]] = {
     "05": [
         ("problem", picture(on_broker("east", member=None), here=NORTH)),
         ("problem", picture(on_broker("east", member=member("east", allowed_namespaces=("a",))))),
+        (
+            "note",
+            picture(
+                on_broker("east", record=None, slices=(), member=member("east", allowed_namespaces=("a",)))
+            ),
+        ),
     ],
     "06": [("note", picture(on_broker("east", over_limits="3 services are not published")))],
     "07": [

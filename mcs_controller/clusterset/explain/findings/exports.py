@@ -8,6 +8,7 @@ from mcs_controller.clusterset.explain.parts import Part, condition_of, is_silen
 from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.model import LocalExport, ServiceKey
+from mcs_controller.clusterset.services.admission import refusal_of
 from mcs_controller.clusterset.services.export import evaluate_export
 
 
@@ -26,6 +27,7 @@ def export_findings(case: Case) -> Iterator[Finding]:
             yield _unreadable(held.cluster, held.unreadable[0])
         if held.over_limits:
             yield _over_limits(held.cluster, held.over_limits)
+    yield from _never_admitted(case)
 
 
 def export_command(key: ServiceKey) -> str:
@@ -204,6 +206,32 @@ def _published(case: Case, here: InCluster, export: LocalExport) -> Iterator[Fin
     if silent:
         do = f"start the agent of {where} again, or mend its way to the broker (see MCS-WHY-33)"
     yield finding("04", "problem" if absent else "warning", where, what, why, do)
+
+
+def _never_admitted(case: Case) -> Iterator[Finding]:
+    """Where nobody exports: members may want to, and their own agents keep back what others would refuse."""
+    if case.merged is not None:
+        return
+    told = {part.cluster for part in case.parts}
+    key = case.picture.service
+    names = sorted(
+        held.cluster
+        for held in case.picture.broker or ()
+        if held.member is not None
+        and held.cluster not in told
+        and refusal_of(held.cluster, key, held.member) is not None
+    )
+    if names:
+        yield finding(
+            "05",
+            "note",
+            "",
+            f"{_listed(names)} may not export from namespace {key.namespace}",
+            "spec.namespaces of a MemberCluster says from where a member may export; a ServiceExport there "
+            "says so in its condition Ready",
+            f"if one of them should, the broker's administrator adds {key.namespace} to spec.namespaces of "
+            "its MemberCluster",
+        )
 
 
 def _over_limits(cluster: str, message: str) -> Finding:
