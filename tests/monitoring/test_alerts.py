@@ -49,7 +49,7 @@ FAULTS = [
         "McsCredentialEnds",
         {
             'mcs_kube_credential_issued_timestamp_seconds{client="broker"}': steady(0),
-            'mcs_kube_credential_expires_timestamp_seconds{client="broker"}': steady(20 * 60 + 120),
+            'mcs_kube_credential_expires_timestamp_seconds{client="broker"}': steady(FAULT_MINUTE * 60 + 60),
         },
     ),
     Fault("McsApiServerUnreachable", {'mcs_kube_reachable{client="local"}': steady(0)}),
@@ -88,6 +88,9 @@ FAULTS = [
     Fault("McsForeignImport", {"mcs_foreign_imports_total": steady(1)}),
     Fault("McsFormerId", {"mcs_former_ids": steady(1)}),
     Fault("McsExportConflict", {'mcs_exports{condition="Conflict",status="True"}': steady(1)}),
+    Fault("McsPolicyHeld", {'mcs_policy_held{policy="export"}': steady(1)}),
+    Fault("McsPolicyUnreadable", {'mcs_policy_unreadable{policy="export"}': steady(1)}),
+    Fault("McsPolicyKept", {'mcs_policy_kept{policy="export"}': steady(2)}),
     Fault("McsServiceWithoutEndpoints", {ready_of_web("east"): steady(0)}),
     Fault("McsDnsDown", GONE_DNS, DNS_SERVERS),
     Fault("McsDnsNotReady", {"mcs_ready": steady(0)}, DNS_SERVERS),

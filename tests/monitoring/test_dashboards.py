@@ -62,6 +62,15 @@ FILLED_BY = {
             {'mcs_watch_restarts_total{client="broker",reflector="r",reason="timeout"}': growing(1)},
         ),
     ),
+    "Policies": (
+        Fault(
+            "none",
+            {
+                f'mcs_policy_{what}{{policy="export"}}': steady(0)
+                for what in ("refused", "kept", "held", "unreadable")
+            },
+        ),
+    ),
     "Time left of credentials": (),
     "Share left of credentials": (),
     "Renewals of the token for the broker": (

@@ -55,6 +55,7 @@ class Scene:
             agent: list[str | Path] = ["agent", "--cluster-id", "west", "--member-max-imports", "1"]
             agent += ["--kubeconfig", west, "--broker-kubeconfig", broker]
             agent += ["--broker-renew-in", "mcs-system/mcs-broker", "--service-metrics", "10"]
+            agent += ["--export-policies"]
             dns: list[str | Path] = ["dns", "--kubeconfig", west, "--listen", "127.0.0.1:0"]
             self.agent = await stack.enter_async_context(running(*agent))
             self.dns = await stack.enter_async_context(running(*dns, "--drain-seconds", "0"))
@@ -74,7 +75,7 @@ class Scene:
                 spec=exported(name, exportedAnnotations=notes),
             )
             await admin.create(EXPORTED_SERVICES, record)
-        await west.install()
+        await west.install(*crds.MCS_CRDS, "exportpolicies.mcs-controller.io")
         await west.namespace("mcs-system")
         await west.namespace("shop")
 

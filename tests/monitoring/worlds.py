@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-LEADER_CHANGES_MINUTE = 5
-RESTART_MINUTE = 10
-FAULT_MINUTE = 20
+LEADER_CHANGES_MINUTE = 3
+RESTART_MINUTE = 6
+FAULT_MINUTE = 12
 END_MINUTE = 200
 
 Value = Callable[[int], float | None]
