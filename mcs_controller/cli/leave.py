@@ -179,6 +179,8 @@ class Leaving:
                 )
             # One that only we had is nobody's business.
             await self._remove(local, leases, silent=not before)
+            # Last of all: whoever is interrupted before this can ask the broker again.
+            await self._remove(local, await self._credential())
         except BaseException:
             self.tell(ended=False)
             raise
@@ -228,7 +230,7 @@ class Leaving:
                 for one in (await broker.list(kind, namespace=namespace)).items:
                     self._rows.append((kind.kind, namespace, one["metadata"]["name"], "to be deleted"))
         leases, _ = await lease(local, settings.namespace, settings.lease_name)
-        for left in (*(await self._leftovers(local)), *leases):
+        for left in (*(await self._leftovers(local)), *leases, *(await self._credential())):
             self._rows.append((*left.row, "conditions to be removed" if left.keeps else "to be deleted"))
         self.tell()
 
@@ -270,11 +272,14 @@ class Leaving:
             say(f"warning: {', '.join(left)} may still use what {cluster_id} exported, until it is removed")
 
     async def _leftovers(self, local: Client) -> list[Leftover]:
-        """What the agent made here, and its credential: that goes last, so that all can be repeated."""
-        secrets, held = await credential(local, self._settings.namespace)
+        """What the agent made here."""
+        return [*(await imported(local)), *(await reported(local))]
+
+    async def _credential(self) -> Sequence[Leftover]:
+        secrets, held = await credential(self._local, self._settings.namespace)
         if held is not None and not secrets:
             say(f"Secret {self._settings.namespace}/{SECRET} stays: `join` did not make it")
-        return [*(await imported(local)), *(await reported(local)), *secrets]
+        return secrets
 
     async def _remove(self, local: Client, leftovers: Sequence[Leftover], *, silent: bool = False) -> None:
         for one in leftovers:
