@@ -9,7 +9,7 @@ Errors of other rooms that a user can cause are listed in `expected`; anything e
 
 from typing import Final
 
-from mcs_controller.clusterset.errors import InvalidClusterId, MalformedObject
+from mcs_controller.clusterset.errors import InvalidClusterId, MalformedObject, visible
 from mcs_controller.controllers.runtime.errors import FatalError
 from mcs_controller.dns.errors import DnsError
 from mcs_controller.install.errors import InstallError
@@ -57,5 +57,5 @@ def expected(error: BaseException) -> Exception | None:
 
 
 def one_line(error: Exception) -> str:
-    """What is printed of an error: its text, on one line, without credentials."""
-    return " ".join(mask_secrets(str(error)).split()) or type(error).__name__
+    """What is printed of an error: its text, on one line, without credentials and control characters."""
+    return visible(" ".join(mask_secrets(str(error)).split())) or type(error).__name__

@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from mcs_controller.cli.errors import CliError
+from mcs_controller.clusterset.errors import visible
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """Columns as wide as what stands in them."""
-    lines = [columns, *rows]
+    """Columns as wide as what stands in them. Texts of others send no control codes to a terminal."""
+    lines = [columns, *(tuple(visible(text) for text in row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()

@@ -8,7 +8,7 @@ the rest, since held dicts are what makes the collector slow.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from time import perf_counter
@@ -129,7 +129,7 @@ class Client:
     ) -> JsonObject:
         """One object."""
         request = get_request(resource.path(namespace, name))
-        return await self._ask("get", resource.kind, request, self._object, timeout_seconds=timeout_seconds)
+        return await self._ask("get", resource.kind, request, self._named, timeout_seconds=timeout_seconds)
 
     async def get_raw(self, path: str, query: Query = ()) -> JsonObject:
         """What lies at a path that is no resource, such as `/version`."""
@@ -145,9 +145,11 @@ class Client:
         if response.status >= 300:
             raise error_of_response(response.status, response.headers, response.body)
         try:
-            return parsedate_to_datetime(response.headers.get("date", ""))
+            told = parsedate_to_datetime(response.headers.get("date", ""))
         except ValueError:
             return None
+        # "-0000" is UTC, too, and makes a time without a zone.
+        return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
     async def list(
         self,
@@ -342,6 +344,12 @@ class Client:
         if not isinstance(parsed, dict):
             raise ValueError("it is no object")
         return parsed
+
+    async def _named(self, body: bytes) -> JsonObject:
+        found = await self._object(body)
+        if not isinstance(found.get("metadata"), dict):
+            raise ValueError("it has no metadata")
+        return found
 
     async def _ask(
         self,

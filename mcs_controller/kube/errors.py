@@ -88,12 +88,12 @@ class ApiError(KubeError):
         causes: tuple[tuple[str, str, str], ...] = (),
     ) -> None:
         self.status = status
-        self.reason = reason
         # An API server repeats what it refuses, and that may be another cluster's text.
+        self.reason = cut(reason, TEXT_MAX_CHARS)
         self.message = cut(message, TEXT_MAX_CHARS)
         self.retry_after_seconds = retry_after_seconds
         self.causes = causes
-        super().__init__(f"{status} {reason}: {self.message}")
+        super().__init__(f"{status} {self.reason}: {self.message}")
 
 
 class NotFound(ApiError):

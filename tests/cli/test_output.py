@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.errors import CliError, one_line
 from mcs_controller.cli.output import as_document, table, write_private
 
 
@@ -37,3 +37,8 @@ def test_tables_and_documents() -> None:
     assert table(("A", "LONG"), [("value", "-")]) == "A      LONG\nvalue  -"
     assert as_document("json", {"a": 1}) == '{\n  "a": 1\n}'
     assert as_document("yaml", {"b": 1, "a": 2}) == "b: 1\na: 2"
+
+
+def test_texts_of_others_send_no_control_codes_to_a_terminal() -> None:
+    assert table(("A", "B"), [("\x1b[2Jx\n", "-")]) == "A           B\n\\x1b[2Jx\\n  -"
+    assert one_line(CliError("a \x1b[2J b\nc")) == "a \\x1b[2J b c"

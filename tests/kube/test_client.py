@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -43,6 +44,27 @@ async def test_get_reads_one_object() -> None:
     client, transport = client_of(ok(WEB))
     assert await client.get(SERVICES, "web", "shop") == WEB
     assert only(transport) == ("GET", "/api/v1/namespaces/shop/services/web", {}, None)
+
+
+@pytest.mark.parametrize("answer", [{}, {"metadata": None}, {"metadata": []}, []])
+async def test_an_answer_that_is_no_object_of_the_api_is_not_passed_on(answer: Any) -> None:
+    client, _ = client_of(ok(answer))
+    with pytest.raises(DecodeError, match="services/web: the answer cannot be read: it "):
+        await client.get(SERVICES, "web", "shop")
+
+
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+async def test_the_time_of_an_api_server_is_in_utc_however_it_is_written(zone: str) -> None:
+    client, _ = client_of(Response(200, {"date": f"Sun, 22 Nov 2026 14:00:00 {zone}"}, b"{}"))
+    assert await client.date() == datetime(2026, 11, 22, 14, tzinfo=UTC)
+
+
+async def test_a_reason_in_a_refusal_sends_no_control_codes_to_a_terminal() -> None:
+    client, _ = client_of(refusal(500, "\x1b[1m" + "x" * 1000, "\x1b[2J"))
+    with pytest.raises(KubeError) as raised:
+        await client.get(SERVICES, "web", "shop")
+    assert "\x1b" not in str(raised.value)
+    assert len(str(raised.value)) < 600
 
 
 async def test_get_reads_an_object_without_namespace() -> None:

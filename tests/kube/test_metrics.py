@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 async def test_requests_reachability_and_age_of_contact_are_shown_per_client() -> None:
     registry = CollectorRegistry()
-    answers: list[Any] = [ok({}), Unreachable("refused")]
+    answers: list[Any] = [ok({"metadata": {}}), Unreachable("refused")]
     client = Client(ScriptedTransport(lambda request: answers.pop(0)), name="broker")
     metrics = KubeMetrics(registry)
     metrics.watch_client(client)

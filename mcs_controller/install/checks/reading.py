@@ -4,8 +4,16 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-from mcs_controller.api.resources import Resource
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.fields import (
+    an_object,
+    child,
+    items,
+    required_label,
+    required_name,
+    string_pairs,
+)
 from mcs_controller.install.checks.facts import JsonObject
 from mcs_controller.install.checks.model import Unknown
 from mcs_controller.kube.client import Client
@@ -15,6 +23,7 @@ from mcs_controller.kube.errors import ApiError, Forbidden, KubeError, NotFound
 WITHIN_SECONDS: Final = 20.0
 OBJECTS_MAX: Final = 20_000
 """More of one kind are not read: then what needs all of them is skipped."""
+_VERSIONS_MAX: Final = 100
 
 Fact = TypeVar("Fact")
 
@@ -46,6 +55,19 @@ async def get(client: Client, resource: Resource, name: str, namespace: str = ""
         return None
 
 
+async def definition(client: Client, name: str) -> JsonObject | None:
+    """A CustomResourceDefinition as the checks read it. Raises `KubeError`, `MalformedObject`."""
+    found = await get(client, CUSTOM_RESOURCE_DEFINITIONS, name)
+    if found is not None:
+        string_pairs(child(found, "metadata"), "labels")
+        required_name(child(found, "spec"), "group")
+        for version in items(child(found, "spec"), "versions", _VERSIONS_MAX):
+            required_label(an_object(version, "versions"), "name")
+        for condition in items(child(found, "status"), "conditions", _VERSIONS_MAX):
+            an_object(condition, "conditions")
+    return found
+
+
 async def listed(
     client: Client, resource: Resource, selector: str = "", namespace: str = ""
 ) -> list[JsonObject]:
@@ -54,7 +76,8 @@ async def listed(
     pages = client.pages(resource, namespace=namespace, label_selector=selector)
     async for page in pages:
         async for body in page.objects:
-            if isinstance(body, dict):
+            # Who has no metadata is nobody's, and was left out as any other that cannot be read.
+            if isinstance(body, dict) and isinstance(body.get("metadata"), dict):
                 found.append(body)
         if len(found) > OBJECTS_MAX:
             await pages.aclose()

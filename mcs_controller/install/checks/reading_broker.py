@@ -8,7 +8,6 @@ from mcs_controller.api.names import MEMBER_NAMESPACE_PREFIX
 from mcs_controller.api.resources import (
     BROKER_GROUP,
     BROKER_VERSION,
-    CUSTOM_RESOURCE_DEFINITIONS,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     MEMBER_CLUSTERS,
@@ -16,13 +15,14 @@ from mcs_controller.api.resources import (
     SERVICE_ACCOUNTS,
 )
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.fields import an_object, child, items, text
 from mcs_controller.clusterset.identity import cluster_of_namespace, member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import Member, ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.install.checks.facts import BrokerFacts, JsonObject, Reached, Review, SliceFacts
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import ahead_seconds, get, known, listed
+from mcs_controller.install.checks.reading import ahead_seconds, definition, get, known, listed
 from mcs_controller.install.checks.reviews import Account, Right, reviewed, rights_of_rules
 from mcs_controller.install.objects import ACCOUNT
 from mcs_controller.install.rules import rules_of
@@ -31,6 +31,7 @@ from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError, Unauthorized
 
 KINDS: Final = (MEMBER_CLUSTERS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES)
+_RESOURCES_MAX: Final = 1000
 MEMBERS_REVIEWED_MAX: Final = 20
 """Of so many members the rights are looked at when the broker's administrator asks."""
 
@@ -154,11 +155,12 @@ async def _kinds(client: Client) -> frozenset[str]:
         found = await client.get_raw(f"/apis/{BROKER_GROUP}/{BROKER_VERSION}")
     except NotFound:
         return frozenset()
-    return frozenset(str(one.get("name")) for one in found.get("resources") or ())
+    resources = items(found, "resources", _RESOURCES_MAX)
+    return frozenset(text(an_object(one, "resources"), "name") for one in resources)
 
 
 async def _crds(client: Client) -> dict[str, JsonObject | None]:
-    return {kind.crd_name: await get(client, CUSTOM_RESOURCE_DEFINITIONS, kind.crd_name) for kind in KINDS}
+    return {kind.crd_name: await definition(client, kind.crd_name) for kind in KINDS}
 
 
 async def _members(client: Client) -> tuple[tuple[Member, ...], tuple[str, ...]]:
@@ -181,7 +183,7 @@ async def _namespaces(client: Client) -> frozenset[str]:
 async def _records(client: Client) -> frozenset[tuple[str, ServiceKey]]:
     found = set()
     for body in await listed(client, EXPORTED_SERVICES):
-        spec = body.get("spec") or {}
+        spec = child(body, "spec")
         cluster = cluster_of_namespace(str(body["metadata"].get("namespace", "")))
         if cluster is not None and not spec.get("withdrawn"):
             key = ServiceKey(str(spec.get("serviceNamespace", "")), str(spec.get("serviceName", "")))

@@ -14,7 +14,6 @@ from mcs_controller.api.names import (
 from mcs_controller.api.resources import (
     ABOUT_API,
     CONFIG_MAPS,
-    CUSTOM_RESOURCE_DEFINITIONS,
     ENDPOINT_SLICES,
     LEASES,
     MCS_API,
@@ -40,7 +39,7 @@ from mcs_controller.install.checks.facts import (
     SliceFacts,
 )
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import ahead_seconds, get, known, listed
+from mcs_controller.install.checks.reading import ahead_seconds, definition, get, known, listed
 from mcs_controller.install.checks.reviews import Account, reviewed, rights_of_rules
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.rules import rules_of
@@ -135,7 +134,7 @@ async def _property_id(client: Client) -> str | None:
 
 
 async def _crds(client: Client) -> dict[str, JsonObject | None]:
-    return {name: await get(client, CUSTOM_RESOURCE_DEFINITIONS, name) for name in MCS_CRDS}
+    return {name: await definition(client, name) for name in MCS_CRDS}
 
 
 async def _agent_rights(client: Client, config: CheckConfig) -> tuple[Review, ...]:
