@@ -1,8 +1,17 @@
-"""The installed `mcs-controller` as a process of its own, as a user or a pod runs it."""
+"""The installed `mcs-controller` as a process of its own, as a user or a pod runs it.
+
+Commands that end by themselves are run by a process that has imported them already (warm.py).
+"""
 
 import asyncio
+import atexit
+import contextlib
+import functools
 import json
+import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,8 +23,10 @@ import aiohttp
 
 from tests.support.waiting import eventually
 
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("mcs-controller")
 DEADLINE_SECONDS = 60.0
+NOTHING_ELSE = {"PATH": "/usr/bin:/bin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +48,68 @@ async def start(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
-        env={"PATH": "/usr/bin:/bin", **(environment or {})},
+        env={**NOTHING_ELSE, **(environment or {})},
         start_new_session=own_session,
     )
 
 
 async def run(*argv: str | Path, environment: Mapping[str, str] | None = None) -> Ended:
-    """Run it to its end."""
-    process = await start(*argv, environment=environment)
+    """Run it to its end, with these arguments and nothing else in its environment."""
+    order = {
+        "argv": [str(PROGRAM), *map(str, argv)],
+        "environment": {**NOTHING_ELSE, **(environment or {})},
+        "folder": os.getcwd(),
+    }
+    pipes = [os.pipe() for _ in range(3)]
     try:
-        stdout, stderr = await asyncio.wait_for(process.communicate(), DEADLINE_SECONDS)
+        socket.send_fds(_warm(), [json.dumps(order).encode()], [theirs for _, theirs in pipes])
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return Ended(process.returncode, stdout.decode(), stderr.decode())
+        for _, theirs in pipes:
+            os.close(theirs)
+    async with contextlib.AsyncExitStack() as stack:
+        stdout, stderr, told = [await stack.enter_async_context(_reading(ours)) for ours, _ in pipes]
+        pid = int(await told.readline())
+        try:
+            out, error, code = await asyncio.wait_for(
+                asyncio.gather(stdout.read(), stderr.read(), told.read()), DEADLINE_SECONDS
+            )
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            raise
+    return Ended(int(code), out.decode(), error.decode())
+
+
+@asynccontextmanager
+async def _reading(pipe: int) -> AsyncIterator[asyncio.StreamReader]:
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb", buffering=0)
+    )
+    try:
+        yield reader
+    finally:
+        transport.close()
+
+
+@functools.cache
+def _warm() -> socket.socket:
+    """Where warm.py takes orders, for as long as the tests run."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.warm", str(theirs.fileno())],
+            cwd=ROOT,
+            env=NOTHING_ELSE,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+        )
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
 
 
 class Running:
