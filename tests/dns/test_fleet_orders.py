@@ -21,7 +21,7 @@ from mcs_controller.dns.workers.pulse import BEAT_SECONDS, LATE_ROUNDS, SILENT_R
 from tests.dns.played import CONFIG, FIRST_PID, Playing, played, totals, until
 from tests.dns.zonetext import key
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(sockets=True)
 
 WEB, CART = key("shop/web"), key("shop/cart")
 

@@ -92,7 +92,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-DNS-20")
-@pytest.mark.looptime
+@pytest.mark.looptime(sockets=True)
 async def test_a_restart_without_an_api_server_answers_as_before_and_says_that_it_is_stale(
     scene: Scene,
 ) -> None:
@@ -124,7 +124,7 @@ async def test_a_restart_without_an_api_server_answers_as_before_and_says_that_i
 
 
 @pytest.mark.requirement("MCS-DNS-20")
-@pytest.mark.looptime
+@pytest.mark.looptime(sockets=True)
 @pytest.mark.parametrize("missing", ["serviceimports", "endpointslices"])
 async def test_half_of_what_the_api_server_has_never_replaces_what_was_saved(
     scene: Scene, missing: str
@@ -140,7 +140,7 @@ async def test_half_of_what_the_api_server_has_never_replaces_what_was_saved(
         assert second.addresses(DB) == ["10.1.0.1"]
 
 
-@pytest.mark.looptime
+@pytest.mark.looptime(sockets=True)
 async def test_the_file_is_written_seldom_and_when_it_looks_old_and_only_while_in_step(scene: Scene) -> None:
     async with scene.process() as process:
         await until(process.source.synced)
@@ -165,7 +165,7 @@ async def test_the_file_is_written_seldom_and_when_it_looks_old_and_only_while_i
     assert set(snapshot.services) == {key("shop/web"), key("shop/db")}
 
 
-@pytest.mark.looptime
+@pytest.mark.looptime(sockets=True)
 async def test_a_small_zone_is_looked_at_every_second(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is killed and started again lacks what came since then, and no more."""
     async with scene.process() as process:

@@ -32,7 +32,7 @@ from tests.dns.test_protocol import extended_error, header, query, with_opt
 from tests.dns.test_tcp import framed
 from tests.dns.zonetext import key, packed, read, vip
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(sockets=True)
 
 Z = "mesh.example"
 WEB = f"web.shop.svc.{Z}"
