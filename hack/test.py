@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Runs every test (`make test`): first what needs no real Kubernetes, on all cores, then the rest.
 
-What needs real control planes or whole clusters shares one of each and must run alone, in one process. Both
-runs always take place, so that one look shows all that fails. Arguments are passed on to pytest, and with
-`--requirements-report FILE` (tests/requirements_plugin.py) one report tells the results of both.
+What needs real control planes or whole clusters shares them (tests/worlds.py): the tests of one world run in
+one process, and worlds side by side. Both runs always take place, so that one look shows all that fails.
+Arguments are passed on to pytest, and with `--requirements-report FILE` (tests/requirements_plugin.py) one
+report tells the results of both.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SIMULATED = "not realkube and not realnode"
 REAL = f"not ({SIMULATED}) and (not faults or short)"
 """Of the fault matrix only the short form: all of it is `make test-faults`."""
+MOST_WORLDS = 4
+"""At once: each may take 2 GiB."""
+SIDE_BY_SIDE = ("-n", str(min(MOST_WORLDS, os.cpu_count() or 1)), "--worlds")
 NO_TESTS = 5
 """pytest's exit code where a selection, such as `-k`, leaves none."""
 
@@ -27,7 +32,7 @@ def main(arguments: list[str]) -> int:
         pytest = [sys.executable, "-m", "pytest", f"--outcomes={Path(folder) / 'outcomes.json'}"]
         runs = (
             [*pytest, "-n", "logical", "--dist", "worksteal", "-m", SIMULATED, *arguments],
-            [*pytest, "-m", REAL, *arguments],
+            [*pytest, *SIDE_BY_SIDE, "-m", REAL, *arguments],
         )
         codes = [subprocess.run(run, cwd=ROOT, check=False).returncode for run in runs]
     if all(code == NO_TESTS for code in codes):

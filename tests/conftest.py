@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.realnode.plugin",
     "tests.requirements_plugin",
     "tests.virtual_time",
+    "tests.worlds",
 ]
 
 YOUNG_OBJECTS = 50_000

@@ -56,6 +56,7 @@ class _Results:
 
 
 _results = pytest.StashKey[_Results]()
+_WORKER = "requirements"
 
 
 def load_requirements(table: Path = TABLE) -> dict[str, Requirement]:
@@ -93,12 +94,13 @@ def pytest_collection_modifyitems(
 ) -> Generator[None, None, None]:
     """Around all others: before anything is deselected, so that a wrong id shows in every run that collects
     the test, and after other plugins have marked what their fixtures run on."""
-    collected = list(items)
-    _note_proofs(config.stash[_results], collected)
+    # Where tests are grouped (worlds.py) their ids are others for a while.
+    collected = {item.nodeid: item for item in items}
+    _note_proofs(config.stash[_results], collected.values())
     yield
-    for item in collected:
-        if item.nodeid in config.stash[_results].servers:
-            config.stash[_results].servers[item.nodeid] = server_of(item)
+    for identifier, item in collected.items():
+        if identifier in config.stash[_results].servers:
+            config.stash[_results].servers[identifier] = server_of(item)
 
 
 def _note_proofs(results: _Results, items: Iterable[pytest.Item]) -> None:
@@ -163,10 +165,20 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*map(_names, inner))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Of several processes only those that run tests collect them, and tell this one."""
+    results = node.config.stash[_results]
+    told = getattr(node, "workeroutput", {}).get(_WORKER, {})
+    results.proofs.update(told.get("proofs", {}))
+    results.servers.update(told.get("servers", {}))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if hasattr(session.config, "workerinput"):
-        return
     results = session.config.stash[_results]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_WORKER] = {"proofs": results.proofs, "servers": results.servers}
+        return
     outcomes: Path | None = session.config.getoption("--outcomes")
     if outcomes is not None:
         outcomes.write_text(json.dumps(results.outcomes))

@@ -12,6 +12,7 @@ from mcs_controller.simcluster.cluster import SimCluster
 from tests.contract.api import WIDGETS, Api, widget_crd
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane
+from tests.worlds import ON_CLUSTERSET
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -22,7 +23,7 @@ def dual_stack() -> bool:
     return True
 
 
-@pytest.fixture(params=["simcluster", pytest.param("realkube", marks=pytest.mark.realkube)])
+@pytest.fixture(params=["simcluster", pytest.param("realkube", marks=[pytest.mark.realkube, ON_CLUSTERSET])])
 def real_plane(request: pytest.FixtureRequest, dual_stack: bool) -> ControlPlane | None:
     """The real server to run against; None for the simulated one."""
     if request.param == "simcluster":

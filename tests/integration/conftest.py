@@ -23,6 +23,7 @@ from tests.realkube.product import Component
 from tests.support import crds
 from tests.support.dns import dns_server
 from tests.support.objects import member_cluster, namespace_body
+from tests.worlds import ON_CLUSTERSET
 
 
 class World:
@@ -86,7 +87,7 @@ async def _start(started: Product) -> None:
         await component.wait_ready()
 
 
-@pytest.fixture(params=["simcluster", pytest.param("real", marks=pytest.mark.realkube)])
+@pytest.fixture(params=["simcluster", pytest.param("real", marks=[pytest.mark.realkube, ON_CLUSTERSET])])
 def kind(request: pytest.FixtureRequest) -> Product | None:
     """The real product, or None for a simulated one. Not async: the servers belong to no test's loop."""
     if request.param == "simcluster":

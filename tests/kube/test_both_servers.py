@@ -19,11 +19,12 @@ from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.realkube.controlplane import ControlPlane
+from tests.worlds import ON_CLUSTERSET
 
 DEADLINE_SECONDS = 30
 
 
-@pytest.fixture(params=["simcluster", pytest.param("realkube", marks=pytest.mark.realkube)])
+@pytest.fixture(params=["simcluster", pytest.param("realkube", marks=[pytest.mark.realkube, ON_CLUSTERSET])])
 def plane(request: pytest.FixtureRequest) -> ControlPlane | None:
     """The real server to run against; None for the simulated one."""
     if request.param == "simcluster":

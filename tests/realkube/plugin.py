@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,7 @@ OTHER_PROGRAMS: dict[str, tuple[str, Callable[[], object]]] = {
 FIXTURES = frozenset({"real_clusterset", "real_cluster", "real_namespace", *OTHER_PROGRAMS})
 _skipped = pytest.StashKey[Counter[str]]()
 _not_run = pytest.StashKey[Counter[str]]()
+_NOT_RUN = "not run"
 
 
 @functools.cache
@@ -175,8 +177,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        not_run: Counter[str] = session.config.stash[_not_run]
+        session.config.workeroutput[_NOT_RUN] = dict(not_run)
     if _in_ci() and session.config.stash[_skipped] and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A process that ran tests has ended: what it did not run is told with the rest."""
+    node.config.stash[_not_run].update(getattr(node, "workeroutput", {}).get(_NOT_RUN, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
