@@ -447,7 +447,7 @@ def test_what_prometheus_and_grafana_take_is_made_of_the_charts_files() -> None:
 
 
 def test_each_alert_links_to_the_page_that_the_operator_names() -> None:
-    page = "https://docs.example.com/mcs/operations/"
+    page = "https://docs.example.com/mcs/operations.html"
     rule = one_of_kind(
         render(MEMBER, {"monitoring": {"prometheusRule": {"enabled": True, "runbookPage": page}}}),
         "PrometheusRule",

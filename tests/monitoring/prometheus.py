@@ -84,10 +84,10 @@ class Prometheus:
         assert answer["status"] == "success", (parameters, answer)
         return answer["data"]
 
-    async def numbers(self, query: str) -> list[float]:
-        """What the query gives now, each series one number."""
+    async def series(self, query: str) -> list[tuple[dict[str, str], float]]:
+        """What the query gives now: the labels of each series, and its number."""
         result = (await self.ask("query", query=query))["result"]
-        return [float(series["value"][1]) for series in result]
+        return [(series["metric"], float(series["value"][1])) for series in result]
 
     async def names(self) -> set[str]:
         return set(await self.ask("label/__name__/values"))

@@ -53,6 +53,12 @@ class Panel:
         values = {**ALL_CHOSEN, "$__rate_interval": rate_interval}
         return [_filled(target["expr"], values) for target in self.body["targets"]]
 
+    def labels_named(self) -> list[set[str]]:
+        """The labels that the names of series are made of, for each of the queries."""
+        return [
+            set(re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))) for target in self.body["targets"]
+        ]
+
 
 def panels() -> list[Panel]:
     """Of all dashboards, without the headings of rows."""

@@ -63,8 +63,7 @@ async def test_every_panel_shows_something_of_the_demo(tmp_path: Path) -> None:
                 poll_seconds=1,
             )
             for panel in panels():
-                for query in panel.queries():
-                    await prometheus.ask("query", query=query)
+                await assert_every_series_has_a_name(prometheus, panel)
             await assert_there_is_something_to_choose(prometheus)
 
 
@@ -74,8 +73,17 @@ async def nothing_in(prometheus: Prometheus, wanted: Sequence[Panel]) -> list[st
         f"{panel.dashboard}: {panel.title}: {query}"
         for panel in wanted
         for query in panel.queries()
-        if all(map(math.isnan, await prometheus.numbers(query)))
+        if all(math.isnan(number) for _, number in await prometheus.series(query))
     ]
+
+
+async def assert_every_series_has_a_name(prometheus: Prometheus, panel: Panel) -> None:
+    """Of labels that it has, and that no other one of the query has as well."""
+    for query, named in zip(panel.queries(), panel.labels_named(), strict=True):
+        found = [labels for labels, _ in await prometheus.series(query)]
+        if panel.body["type"] != "table":
+            names = {tuple(labels[name] for name in sorted(named)) for labels in found}
+            assert len(names) == len(found), (panel.title, query)
 
 
 async def assert_there_is_something_to_choose(prometheus: Prometheus) -> None:
