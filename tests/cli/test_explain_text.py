@@ -138,7 +138,7 @@ def test_the_json_is_the_same_explanation() -> None:
     assert found["exporters"][1]["endpoints"][0]["addresses"] == ["10.1.0.1"]
     assert found["here"]["derivedIps"] == ["10.96.0.9"]
     assert found["dns"] is None
-    assert found["unknown"] == [{"what": "a", "why": "b"}]
+    assert found["unknown"] == [{"what": "a", "why": "b", "isAway": False}]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ async def test_the_broker_is_away() -> None:
         await world.settle()
         told = await seen(world, "north")
         says(told.explain, "works in this cluster", "not known: the MemberClusters, on the broker", "refused")
+        says(told.explain, "see whether that API server runs", "names and traffic go on as they are")
         says(told.status, "1 problem:", "away the broker: connection refused", "Names and traffic go on")
 
 

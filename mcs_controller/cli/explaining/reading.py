@@ -8,7 +8,7 @@ from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.explain.picture import Unknown
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.decoding.object_reader import LeftOut
-from mcs_controller.kube.errors import KubeError, NotFound
+from mcs_controller.kube.errors import KubeError, NotFound, TransportError
 
 READ_WITHIN_SECONDS: Final = 10.0
 _PAGE_OBJECTS: Final = 500
@@ -63,7 +63,8 @@ class Reading:
         try:
             return await ask()
         except KubeError as error:
-            self.unknown.append(Unknown(f"{what}, {self._where}", cut(str(error))))
+            is_away = isinstance(error, TransportError)
+            self.unknown.append(Unknown(f"{what}, {self._where}", cut(str(error)), is_away))
             return otherwise
 
     def decoded(self, read: Callable[[JsonObject], T], body: JsonObject | None) -> T | None:

@@ -24,10 +24,11 @@ NamespaceState = Literal["active", "ending", "missing", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Something that could not be read: what, and why."""
+    """Something that could not be read: what, and why. `is_away`: the API server gave no answer at all."""
 
     what: str
     why: str
+    is_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

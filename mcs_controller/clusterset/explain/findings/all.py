@@ -1,6 +1,7 @@
 """All findings of a case, the worst first."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.findings.conflicts import conflict_findings
@@ -26,18 +27,26 @@ def findings(case: Case) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
 
 
+_ASK_AGAIN: Final = (
+    "see whether that API server runs, and can be reached from here, and ask again. While the agents do not "
+    "reach the broker either (/readyz of an agent says so), names and traffic go on as they are, and no "
+    "change of another cluster arrives"
+)
+_ASK_WITH_RIGHTS: Final = "mend that, or ask with other rights; until then it is not taken into account here"
+
+
 def _unread(case: Case) -> Iterator[Finding]:
-    by_reason: dict[str, list[str]] = {}
+    by_reason: dict[tuple[str, bool], list[str]] = {}
     for one in case.picture.unknown:
-        by_reason.setdefault(one.why, []).append(one.what)
-    for why, what in by_reason.items():
+        by_reason.setdefault((one.why, one.is_away), []).append(one.what)
+    for (why, is_away), what in by_reason.items():
         yield finding(
             "60",
             "warning" if case.picture.broker is None else "note",
             "",
             f"not known: {'; '.join(what)}",
             why,
-            "mend that, or ask with other rights; until then it is not taken into account here",
+            _ASK_AGAIN if is_away else _ASK_WITH_RIGHTS,
         )
     here = case.here
     for text in here.unreadable if here is not None else ():
