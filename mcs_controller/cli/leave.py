@@ -154,12 +154,22 @@ class Leaving:
 
         Raises `CliError`, `KubeError`, `FatalError`.
         """
+        try:
+            if broker is not None:
+                await self._check_broker(broker, cluster_id)
+            if self._settings.dry_run:
+                await self._plan(broker, cluster_id)
+            else:
+                await self._leave(broker, cluster_id)
+        except BaseException:
+            self.tell(ended=False)
+            raise
+        self.tell()
+        if not self._settings.dry_run:
+            self._advise(cluster_id)
+
+    async def _leave(self, broker: Client | None, cluster_id: str) -> None:
         settings, local = self._settings, self._local
-        if broker is not None:
-            await self._check_broker(broker, cluster_id)
-        if settings.dry_run:
-            await self._plan(broker, cluster_id)
-            return
 
         async def work(fence: Fence | None) -> None:
             if broker is not None:
@@ -167,25 +177,19 @@ class Leaving:
             fenced = _fenced(local, fence)
             await self._remove(fenced, await self._leftovers(fenced))
 
-        try:
-            self._rows += await stop_agent(local, settings.namespace, dry_run=False)
-            before, _ = await lease(local, settings.namespace, settings.lease_name)
-            await holding_lease(local, settings.namespace, settings.lease_name, work, clock=self._clock)
-            leases, holder = await lease(local, settings.namespace, settings.lease_name)
-            if holder:
-                raise CliError(
-                    f"an agent of this cluster, {holder}, still runs, and makes everything anew: stop it as "
-                    "it was started, and run the command again"
-                )
-            # One that only we had is nobody's business.
-            await self._remove(local, leases, silent=not before)
-            # Last of all: whoever is interrupted before this can ask the broker again.
-            await self._remove(local, await self._credential())
-        except BaseException:
-            self.tell(ended=False)
-            raise
-        self.tell()
-        self._advise(cluster_id)
+        self._rows += await stop_agent(local, settings.namespace, dry_run=False)
+        before, _ = await lease(local, settings.namespace, settings.lease_name)
+        await holding_lease(local, settings.namespace, settings.lease_name, work, clock=self._clock)
+        leases, holder = await lease(local, settings.namespace, settings.lease_name)
+        if holder:
+            raise CliError(
+                f"an agent of this cluster, {holder}, still runs, and makes everything anew: stop it as it "
+                "was started, and run the command again"
+            )
+        # One that only we had is nobody's business.
+        await self._remove(local, leases, silent=not before)
+        # Last of all: whoever is interrupted before this can ask the broker again.
+        await self._remove(local, await self._credential())
 
     async def is_over(self) -> bool:
         """Whether nothing of an agent is here, nor its credential."""
@@ -232,7 +236,6 @@ class Leaving:
         leases, _ = await lease(local, settings.namespace, settings.lease_name)
         for left in (*(await self._leftovers(local)), *leases, *(await self._credential())):
             self._rows.append((*left.row, "conditions to be removed" if left.keeps else "to be deleted"))
-        self.tell()
 
     async def _withdraw(self, local: Client, broker: Client, cluster_id: str) -> None:
         """Withdraw the exports, and wait for the other members. Raises `CliError`."""

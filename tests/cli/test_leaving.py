@@ -377,5 +377,7 @@ async def test_who_is_not_the_member_or_cannot_ask_changes_nothing_and_is_told_t
         )
         with pytest.raises(CliError, match=r"member east is another cluster .*; nothing .*--local-only"):
             await leave(world)
+        # Programs get a document all the same.
+        assert told(capsys)[0] == {}
         assert east.snapshot() == before
         assert len((await world.broker_api.list(EXPORTED_SERVICES)).items) == 1
