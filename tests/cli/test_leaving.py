@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -310,74 +309,3 @@ async def test_many_objects_are_told_as_they_go(capsys: pytest.CaptureFixture[st
         objects, _, said = told(capsys)
         assert len(objects) == 501
         assert "500 objects removed ..." in said
-
-
-async def member_of(world: Clusterset) -> dict[str, Any]:
-    """The status of the MemberCluster of east."""
-    found = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
-    return dict(found.get("status") or {})
-
-
-async def test_a_cluster_that_never_was_the_member_leaves_its_id_free(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """As one that was given the credential of another by mistake."""
-    async with Clusterset("east", "west", start=False) as world:
-        await installed(world)
-        await leave(world)
-        objects, members, said = told(capsys)
-        assert objects == {"Secret mcs-system/mcs-broker": "deleted"}
-        assert members == {}
-        assert "no agent has ever joined as east: it stays free" in said
-        assert await member_of(world) == {}
-
-
-async def test_what_is_exported_under_an_id_that_was_given_anew_is_withdrawn(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
-        nobodys = {"status": {"clusterUID": None}}
-        await world.broker_api.patch(
-            MEMBER_CLUSTERS, "east", nobodys, namespace="mcs-member-east", subresource="status"
-        )
-        await leave(world)
-        assert told(capsys)[1] == {"west": "let go"}
-        assert (await world.broker_api.list(EXPORTED_SERVICES)).items == []
-        assert (await member_of(world))["leaving"]
-
-
-async def test_who_is_not_the_member_or_cannot_ask_changes_nothing_and_is_told_the_way_out(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
-        await asyncio.sleep(20)
-        faults = world.broker.faults
-        east = world["east"].sim
-        before = east.snapshot()
-        for strike, message in (
-            (partial(faults.fail, 401), "refuses the credential as that of east; nothing was changed"),
-            (partial(faults.fail, 403), "refuses the credential as that of east; nothing was changed"),
-            (faults.refuse_connections, "cannot be reached; nothing was changed"),
-        ):
-            fault = strike()
-            for dry_run in (False, True):
-                with pytest.raises(CliError, match=rf"{message}.* `mcs leave --local-only` cleans up"):
-                    await leave(world, output="table", dry_run=dry_run)
-                assert capsys.readouterr().out == ""
-            fault.lift()
-        others = {"status": {"clusterUID": "another"}}
-        await world.broker_api.patch(
-            MEMBER_CLUSTERS, "east", others, namespace="mcs-member-east", subresource="status"
-        )
-        with pytest.raises(CliError, match=r"member east is another cluster .*; nothing .*--local-only"):
-            await leave(world)
-        # Programs get a document all the same.
-        assert told(capsys)[0] == {}
-        assert east.snapshot() == before
-        assert len((await world.broker_api.list(EXPORTED_SERVICES)).items) == 1

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 from base64 import b64decode, b64encode, urlsafe_b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -68,11 +68,15 @@ class Dated(PassingTransport):
         super().__init__(transport)
         self.now: datetime | None = None
         self.asked: list[Any] = []
+        self.answered: Callable[[], None] = lambda: None
+        """Called when a token was given."""
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if request.path.endswith("/token"):
             self.asked.append(json.loads(request.body or b""))
         answer = await super().request(request, timeout_seconds=timeout_seconds)
+        if request.path.endswith("/token"):
+            self.answered()
         if self.now is None:
             return answer
         return Response(answer.status, {**answer.headers, "date": format_datetime(self.now)}, answer.body)
@@ -177,6 +181,27 @@ async def test_before_that_nothing_is_asked_or_written(scene: Scene) -> None:
     assert (scene.attempts("ok"), scene.attempts("error")) == (0, 0)
 
 
+async def test_a_token_that_lasts_for_minutes_is_not_renewed_all_the_time(scene: Scene) -> None:
+    await scene.mount({"token": token(exp=ISSUED + 600)})
+    assert 0 < await scene.renewal(300 / LIFE_SECONDS).step() <= 100
+    assert scene.wire.asked == []
+
+
+async def test_after_a_failure_that_is_over_the_next_one_is_told_and_tried_as_the_first(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = scene.broker.faults.fail(500, resources=("serviceaccounts",))
+    renewal = scene.renewal(0.8)
+    assert max([await renewal.step() for _ in range(30)]) > 2 * FIRST_RETRY_SECONDS
+    fault.lift()
+    await scene.mount({"token": token(iat=ISSUED + LIFE_SECONDS, exp=ISSUED + 2 * LIFE_SECONDS)})
+    assert await renewal.step() == LOOK_SECONDS
+    scene.broker.faults.fail(500, resources=("serviceaccounts",))
+    scene.clock.share = 1.8
+    assert await renewal.step() <= FIRST_RETRY_SECONDS
+    assert len(caplog.messages) == 2
+
+
 async def test_members_whose_tokens_were_made_together_renew_them_apart_and_each_holds_to_its_time(
     scene: Scene,
 ) -> None:
@@ -185,7 +210,8 @@ async def test_members_whose_tokens_were_made_together_renew_them_apart_and_each
     for seed in range(20):
         await scene.mount({"token": token()})
         renewal = scene.renewal(share, seed=seed)
-        seconds = {await renewal.step() for _ in range(5)}
+        # So often that a time that is drawn anew at each look would come.
+        seconds = {await renewal.step() for _ in range(50)}
         renewed.append(scene.attempts("ok") != 0)
         if not renewed[-1]:
             assert len(seconds) == 1
@@ -311,6 +337,17 @@ async def test_who_does_not_lead_any_more_writes_nothing_and_is_no_failure(
     await renewal.step()
     assert await scene.stored() == before
     assert scene.wire.asked == []
+    assert (scene.attempts("error"), caplog.messages) == (0, [])
+
+
+async def test_who_loses_the_lead_once_the_token_is_there_writes_nothing_and_is_no_failure(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = await scene.stored()
+    scene.wire.answered = scene.fence.close
+    assert await scene.renewal(0.8).step() == FIRST_RETRY_SECONDS
+    assert len(scene.wire.asked) == 1
+    assert await scene.stored() == before
     assert (scene.attempts("error"), caplog.messages) == (0, [])
 
 

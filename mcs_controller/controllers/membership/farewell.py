@@ -114,6 +114,9 @@ class Hearing(ABC):
             try:
                 member = decode_member(raw)
             except MalformedObject:
+                if not cluster_of(raw):
+                    # Whatever stands there, it is no member.
+                    continue
                 # It answers nobody, and counts as silent.
                 member = Member(cluster_of(raw), heartbeat="unreadable")
             members[member.cluster] = member
