@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,11 +12,14 @@ import pytest
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.explain.changes import Change
 from mcs_controller.clusterset.explain.what_if import what_if
+from mcs_controller.clusterset.model import Member
 from mcs_controller.simcluster.storage.versions import Bucket, Event
+from tests.clusterset.builders import record, source_slice
 from tests.controllers.explaining import explained, finding, picture, problems, taking_traffic
+from tests.controllers.importing import slice_name, west
 from tests.support.cluster import Cluster
-from tests.support.clusterset import EAST, NORTH, WEST, Clusterset
-from tests.support.objects import EXPORTS
+from tests.support.clusterset import EAST, MEMBERS, NORTH, WEST, Clusterset
+from tests.support.objects import EXPORTS, Object
 from tests.support.reading import ready_addresses
 
 pytestmark = pytest.mark.looptime
@@ -266,3 +272,101 @@ async def test_explain_names_an_annotation_that_nobody_knows() -> None:
         assert problems(seen) == ["27"]
         assert "mcs-controller.io/locality='planet'" in finding(seen, "27").why
         assert taking_traffic(seen) == EAST
+
+
+async def test_what_stays_as_it_lies_here_counts_as_it_lies_here() -> None:
+    async with west() as one:
+        eu = {"west", "north"}
+        one.members.member = lambda name: Member(name, region="eu" if name in eu else "us")
+        asked = ((ASKED, "region"),)
+        one.records = [record("east", annotations=asked), record("north", 1, annotations=asked)]
+        (up,) = source_slice().content.endpoints
+        down = replace(up, ready=False, serving=False)
+        one.sources = [source_slice("east"), source_slice("north", endpoints=(down,))]
+
+        async def used() -> set[str]:
+            await one.look()
+            one.changed(conditions=one.statuses[-1].conditions)
+            return {
+                entry.value.source_cluster
+                for entry in one.slices
+                for endpoint in entry.value.content.endpoints
+                if endpoint.ready
+            }
+
+        assert await used() == {"east"}
+        # The broker was restored to a time when north's endpoint was ready; north has not spoken since.
+        one.sources = [source_slice("east"), source_slice("north", endpoints=(up,))]
+        one.unaccounted_slices = {slice_name("north")}
+        assert await used() == {"east"}
+        await asyncio.sleep(2 * RETURN_SECONDS)
+        assert await used() == {"east"}
+
+        one.unaccounted_slices = set()
+        assert await used() == {"east", "north"}
+        await asyncio.sleep(RETURN_SECONDS)
+        assert await used() == {"north"}
+
+        # A slice without a source stays, and takes over as soon as it must.
+        one.sources = [source_slice("north", endpoints=(down,))]
+        one.unaccounted_slices = {slice_name("east")}
+        assert await used() == {"east"}
+
+
+def nearest_of(cluster: str, ready_in: set[str]) -> set[str]:
+    """The clusters whose endpoints a cluster must use, by REGIONS: its own, its region's, all."""
+    for near in ({cluster}, {"east", "north"} if cluster != "west" else {"west"}):
+        if near & ready_in:
+            return near & ready_in
+    return ready_in
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_comes_and_goes_clients_get_the_nearest_and_never_nothing(seed: int) -> None:
+    random, ready_in = Random(seed), set(MEMBERS)
+    async with Clusterset(members=REGIONS, locality="cluster", seed=seed) as world:
+        await world.exported_by(*MEMBERS)
+        watched = [Watched(cluster, await cluster.slices_of("shop", "web")) for cluster in world]
+        for _ in range(12):
+            name, before = random.choice(MEMBERS), set(ready_in)
+            what = random.choice(["readiness", "readiness", "restart", "restart cut off"])
+            if what == "readiness":
+                ready_in ^= {name}
+                await readiness(world[name], is_ready=name in ready_in)
+            elif what == "restart":
+                await world[name].restart()
+            else:
+                cut_off = world.broker.faults.refuse_connections(users=[f"member-{name}"])
+                await world[name].restart()
+                await asyncio.sleep(random.uniform(1.0, 20.0))
+                cut_off.lift()
+            await asyncio.sleep(random.choice([0.5, RETURN_SECONDS / 2, 2 * RETURN_SECONDS]))
+            if before & ready_in:
+                assert [one.cluster.name for one in watched if one.was_empty] == [], what
+            await world.settle()
+            for one in watched:
+                one.was_empty = False
+        await asyncio.sleep(2 * RETURN_SECONDS)
+        for name in MEMBERS:
+            expected = nearest_of(name, ready_in)
+            assert await ready(world, name) == {
+                address for one in expected for address in world[one].addresses()
+            }
+
+
+class Watched:
+    """The imported slices of a cluster, at every write; whether none had a ready endpoint at a moment."""
+
+    def __init__(self, cluster: Cluster, slices: list[Object]) -> None:
+        self.cluster, self.was_empty = cluster, False
+        self._slices = {one["metadata"]["name"]: one for one in slices}
+        cluster.sim._storage.subscribe_all(self._wrote)
+
+    def _wrote(self, bucket: Bucket, event: Event) -> None:
+        if event.last.object["metadata"]["name"] not in self._slices:
+            return
+        if event.after is None:
+            del self._slices[event.last.object["metadata"]["name"]]
+        else:
+            self._slices[event.after.object["metadata"]["name"]] = event.after.object
+        self.was_empty |= not ready_addresses(self._slices.values())

@@ -123,18 +123,18 @@ class Locality:
             )
             for one in wanted
         ]
-        names = {one.name for one in wanted}
         unread = {one.source_cluster for one in held} - clusters if clusters is not None else set()
         if self._local.unread(key):
             unread.add(self._local.cluster_id)
-        known = wanted + [
-            locality.with_endpoints(one, locality.brought_in)
+        # What counts is what will lie here.
+        known = {one.name: one for one in wanted} | {
+            one.name: locality.with_endpoints(one, locality.brought_in)
             for one in held
-            if one.name not in names and (one.name in stay or one.source_cluster in unread)
-        ]
+            if one.name in stay or one.source_cluster in unread
+        }
         now_seconds = asyncio.get_running_loop().time()
         reaches = self._step(
-            key, preferred, known, before, distances, now_seconds, widen=clusters is not None
+            key, preferred, known.values(), before, distances, now_seconds, widen=clusters is not None
         )
         places = Places(reaches, distances)
         said = locality.condition(
@@ -164,7 +164,7 @@ class Locality:
         self,
         key: ServiceKey,
         preferred: Preference,
-        known: Iterable[ImportedSlice],
+        known: Collection[ImportedSlice],
         held: Iterable[ImportedSlice],
         distances: Mapping[str, int],
         now_seconds: float,
