@@ -37,10 +37,8 @@ class Panel:
             raise ValueError(f"{self.title}: kind {self.kind} or unit {self.unit} is not known")
 
     def shows(self, measure: str) -> bool:
-        """Whether a graph of it is as high as it is."""
-        return any(
-            text.startswith(f"@{measure}") and used(text) == {measure} for text in self.queries.values()
-        )
+        """Whether all that is seen is this, and as high as it is: then its limits mean something here."""
+        return all(text.startswith("@") and used(text) == {measure} for text in self.queries.values())
 
     def alerts(self, all_: Sequence[Alert]) -> list[Alert]:
         """Those that look at what is seen here."""

@@ -132,8 +132,9 @@ def _looks(panel: Panel, defaults: Json, *, has_limits: bool) -> Json:
         "fillOpacity": 10,
         "showPoints": "never",
         "thresholdsStyle": {"mode": "line" if drawn else "off"},
+        "axisSoftMin": 0,
     }
-    defaults |= {"min": 0, "color": {"mode": "palette-classic"}, "custom": custom}
+    defaults |= {"color": {"mode": "palette-classic"}, "custom": custom}
     return {
         "type": "timeseries",
         "fieldConfig": {"defaults": defaults, "overrides": []},

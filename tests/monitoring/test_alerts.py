@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from mcs_controller.cli.demo.ports import HTTP_PORT
+from mcs_controller.cli.demo.sites import cluster_names
 from tests.monitoring.shipped import ALERTS, ROOT, Rule, alert_rules, promtool
 from tests.monitoring.worlds import (
     AGENTS,
@@ -203,6 +206,21 @@ def test_prometheus_takes_the_rules() -> None:
     told = promtool("check", "rules", ALERTS)
     assert told.returncode == 0, told.stderr
     assert f"{len(RULES)} rules found" in told.stdout
+
+
+def test_prometheus_takes_the_configuration_that_the_page_has_for_the_demo(tmp_path: Path) -> None:
+    (written,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "dashboards.md").read_text(), re.DOTALL)
+    file = tmp_path / "prometheus.yaml"
+    file.write_text(written.replace("charts/", f"{ROOT}/charts/"))
+    told = promtool("check", "config", file)
+    assert told.returncode == 0, told.stderr
+    assert f"{len(RULES)} rules found" in told.stdout
+    labels = [
+        target["labels"]["cluster"]
+        for target in yaml.safe_load(written)["scrape_configs"][0]["static_configs"]
+    ]
+    assert labels == list(cluster_names(3))
+    assert f"127.0.0.1:{HTTP_PORT}" in written
 
 
 @pytest.mark.parametrize("name", RULES)
