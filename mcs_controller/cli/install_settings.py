@@ -19,6 +19,7 @@ from mcs_controller.cli.settings import (
 )
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.syntax import is_label_value
 from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.options import Option, count_up_to, one_of, seconds_or_0, switch
@@ -32,6 +33,14 @@ def network(text: str) -> str:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
         raise ValueError(f"{text!r} is no network ({error}): write 10.1.0.0/16") from None
+
+
+def location(text: str) -> tuple[str, str]:
+    """A region and a zone ("" for none) from REGION[/ZONE]. Raises ValueError with what would be right."""
+    region, slash, zone = text.partition("/")
+    if not (region and is_label_value(region) and is_label_value(zone) and bool(zone) == bool(slash)):
+        raise ValueError(f"{text!r} is no location: write REGION or REGION/ZONE, such as eu-west/eu-west-1")
+    return region, zone
 
 
 def server_url(text: str) -> str:
@@ -140,6 +149,15 @@ class CreateMemberSettings:
             parse=namespace_name,
             metavar="NAME",
             repeatable=True,
+        ),
+    ]
+    location: Annotated[
+        tuple[str, str] | None,
+        Option(
+            "where the member lies, for services whose clients get near endpoints first: its region, and its "
+            "zone if all of its nodes are in one; without it, what the MemberCluster has, at first nowhere",
+            parse=location,
+            metavar="REGION[/ZONE]",
         ),
     ]
     server: Annotated[

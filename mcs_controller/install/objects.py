@@ -40,11 +40,15 @@ def broker_objects() -> list[Wanted]:
 
 
 def member_objects(
-    cluster_id: str, pod_cidrs: Sequence[str] = (), namespaces: Sequence[str] = ()
+    cluster_id: str,
+    pod_cidrs: Sequence[str] = (),
+    namespaces: Sequence[str] = (),
+    location: tuple[str, str] | None = None,
 ) -> list[Wanted]:
     """A member's place on the broker. Its MemberCluster comes last: with it the cluster is a member.
 
-    What is not given of its limits is left as it is. The namespace is the member's identity, so that one that
+    `location` is its region, and its zone or "". What is not given of its limits and location is left as it
+    is. The namespace is the member's identity, so that one that
     somebody else made will not do: others may have rights there.
     """
     namespace = member_namespace(cluster_id)
@@ -54,6 +58,9 @@ def member_objects(
         spec["podCIDRs"] = list(pod_cidrs)
     if namespaces:
         spec["namespaces"] = list(namespaces)
+    if location is not None:
+        region, zone = location
+        spec["location"] = {"region": region, **({"zone": zone} if zone else {})}
     return [
         _wanted(NAMESPACES, namespace, exclusive=True),
         _wanted(SERVICE_ACCOUNTS, ACCOUNT, namespace, automountServiceAccountToken=False),

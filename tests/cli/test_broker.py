@@ -149,6 +149,19 @@ async def test_limits_are_set_and_those_that_are_not_given_stay(scene: Scene) ->
         assert member["spec"] == {"podCIDRs": ["10.1.0.0/16", "fd00:1::/48"], "namespaces": ["bank"]}
 
 
+async def test_where_a_member_lies_is_set_as_a_whole_and_stays_if_it_is_not_given(scene: Scene) -> None:
+    async with scene.serving():
+        file = await scene.member("--location", "eu-west/eu-west-1a")
+        words = ("create-member", "east", "--output-file", file, "--force")
+        for more, expected in (
+            ((), {"region": "eu-west", "zone": "eu-west-1a"}),
+            (("--location", "us"), {"region": "us"}),
+        ):
+            assert results(await scene.broker(*words, *more))[-1] == ("updated" if more else "unchanged")
+            member = await scene.api["broker"].get(MEMBER_CLUSTERS, "east", PLACE)
+            assert member["spec"] == {"location": expected}
+
+
 async def test_a_member_in_use_gets_another_credential_only_when_that_is_meant(scene: Scene) -> None:
     async with scene.serving():
         file = await scene.member()
@@ -232,6 +245,8 @@ async def test_a_cluster_that_is_no_broker_is_named_as_such(scene: Scene) -> Non
     [
         (("create-member", "East"), "cluster id 'East' is not a DNS label"),
         (("create-member", "east", "--pod-cidrs", "10.1.0.1/16"), "--pod-cidrs: '10.1.0.1/16' is no network"),
+        (("create-member", "east", "--location", "eu/"), "--location: 'eu/' is no location: write REGION"),
+        (("create-member", "east", "--location", "eu west"), "--location: 'eu west' is no location"),
         (("create-member", "east", "--server", "broker"), "--server: the value is no URL of an API server"),
         (("create-member", "east", "--token-hours", "0"), "--token-hours: '0' is not a whole number"),
         (("create-member", "east", "--revoke"), "--revoke needs --renew"),
