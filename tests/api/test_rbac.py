@@ -11,8 +11,11 @@ import yaml
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP, POLICY_GROUP
 from mcs_controller.cli.main import main
+from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
+from mcs_controller.install.checks.reading_cluster import KUBE_PROXY, MCS_CRDS
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.cluster_dns.editing import BACKUP
+from mcs_controller.install.leftovers import AGENT
 from mcs_controller.install.objects import ACCOUNT, SECRET
 from mcs_controller.install.rights import COMPONENTS, NAMESPACE, rights_of
 from mcs_controller.install.rules import rules_of
@@ -21,12 +24,17 @@ from tests.api.rbac import RULES, Right, granted_by, roles
 READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "delete"}
 READ_AND_WRITE = READ | WRITE
-JOBS = ("crds", "cluster-dns", "cluster-dns-service")
+JOBS = ("crds", "cluster-dns", "cluster-dns-service", "check", "leave")
 """Of the chart mcs-controller: their rights are there only while they run."""
 
 
-EXCEPTIONS = {"cluster-dns": {"configmaps"}, "agent-credential": {"secrets"}}
-"""By role, what no other may touch; each names the objects."""
+EXCEPTIONS = {
+    "cluster-dns": {"configmaps"},
+    "agent-credential": {"secrets"},
+    "check": {"configmaps", "nodes"},
+    "leave": {"secrets"},
+}
+"""By role, what no other may touch; each names the objects, but for nodes, which are only listed."""
 
 
 def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
@@ -107,6 +115,30 @@ def test_the_jobs_for_the_clusters_dns_change_its_config_maps_and_no_others() ->
         ["mcs-dns"],
         ["get"],
     )
+
+
+def test_whoever_checks_reads_only_and_what_others_may_not_read_by_name() -> None:
+    named = {
+        one["resources"][0]: set(one["resourceNames"]) for one in rules_of("check") if "resourceNames" in one
+    }
+    assert named == {
+        "customresourcedefinitions": {*MCS_CRDS},
+        "leases": {AGENT},
+        "configmaps": {*NAMES, KUBE_PROXY},
+        "namespaces": {"kube-system"},
+        "clusterproperties": {CLUSTER_ID_PROPERTY},
+    }
+    writes = {right for right in granted_by("check") if right.verb not in ("get", "list")}
+    assert writes == granted("authorization.k8s.io", "subjectaccessreviews", {"create"})
+
+
+def test_the_job_that_leaves_stops_the_agent_and_removes_its_lease_and_its_credential() -> None:
+    assert [(one["resources"], one.get("resourceNames"), one["verbs"]) for one in rules_of("leave")] == [
+        (["deployments"], [AGENT], ["get", "patch"]),
+        (["leases"], [AGENT], ["get", "update", "delete"]),
+        (["leases"], None, ["create"]),
+        (["secrets"], [SECRET], ["get", "delete"]),
+    ]
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

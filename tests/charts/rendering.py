@@ -77,10 +77,13 @@ def one_of_kind(found: list[JsonObject], kind: str, name: str) -> JsonObject:
 
 
 def pod_templates(found: list[JsonObject]) -> Iterator[JsonObject]:
-    """Of everything that runs pods."""
+    """Of everything that runs pods, and pods themselves: with metadata and spec."""
     for one in found:
         if "template" in one.get("spec", {}):
             yield one["spec"]["template"]
+        elif one["kind"] == "Pod":
+            labels = one["metadata"]["labels"]
+            yield {"metadata": {"labels": labels}, "spec": one["spec"]}
 
 
 def is_hook(one: JsonObject) -> bool:

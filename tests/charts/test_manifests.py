@@ -134,63 +134,20 @@ RIGHTS_KINDS = ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
 
 
 def test_the_charts_give_the_rights_that_the_command_prints_and_no_others() -> None:
+    policies: JsonObject = {"agent": {"config": {"exportPolicies": True}}}
     rendered = [
         without_labels(one)
-        for one in of_kind([*render(MEMBER, {}), *render(BROKER, {})], *RIGHTS_KINDS)
+        for one in of_kind([*render(MEMBER, policies), *render(BROKER, {})], *RIGHTS_KINDS)
         if not is_hook(one)
     ]
     printed = of_kind(rights_of(*COMPONENTS), *RIGHTS_KINDS)
     assert by_name(rendered) == by_name(printed)
 
 
-@pytest.mark.parametrize(("chart", "name"), [(MEMBER, "mcs-crds"), (BROKER, "mcs-broker-crds")])
-def test_the_job_that_installs_the_kinds_has_its_own_rights_and_goes_with_them(chart: str, name: str) -> None:
-    hooks = [one for one in render(chart, {}) if is_hook(one)]
-    assert {one["kind"] for one in hooks} == {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Job"}
-    assert {one["metadata"]["name"] for one in hooks} == {name}
-    for one in hooks:
-        annotations = one["metadata"]["annotations"]
-        assert annotations["helm.sh/hook"] == "pre-install,pre-upgrade"
-        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
-    order = {one["kind"]: int(one["metadata"]["annotations"]["helm.sh/hook-weight"]) for one in hooks}
-    assert order["ServiceAccount"] < order["Job"] > order["ClusterRoleBinding"] > order["ClusterRole"]
-    assert one_of_kind(hooks, "ClusterRole", name)["rules"] == rules_of(name.removeprefix("mcs-"))
-    (container,) = one_of_kind(hooks, "Job", name)["spec"]["template"]["spec"]["containers"]
-    role = "broker" if chart == BROKER else "member"
-    assert [*container["command"], *container["args"]] == [
-        "mcs-controller", "crds", "--apply", "--for", role,
-    ]  # fmt: skip
-    assert [one for one in render(chart, {"crds": {"install": False}}) if is_hook(one)] == []
-
-
-def test_jobs_connect_the_clusters_dns_only_if_asked_to() -> None:
-    assert "mcs-cluster-dns" not in str(render(MEMBER, {}))
-    values = {"clusterDns": {"install": True}, "dns": {"config": {"zone": "set.example"}}}
-    hooks = [one for one in render(MEMBER, values) if "cluster-dns" in one["metadata"]["name"]]
-    assert all(map(is_hook, hooks))
-    moments = {
-        one["metadata"]["name"]: one["metadata"]["annotations"]["helm.sh/hook"]
-        for one in of_kind(hooks, "Job")
-    }
-    assert moments == {
-        "mcs-cluster-dns-install": "post-install,post-upgrade",
-        "mcs-cluster-dns-uninstall": "pre-delete",
-    }
-    for one in hooks:
-        if one["kind"] != "Job":
-            assert one["metadata"]["annotations"]["helm.sh/hook"] == ",".join(moments.values())
-    where = {one["metadata"]["namespace"]: one["rules"] for one in of_kind(hooks, "Role")}
-    assert where == {"kube-system": rules_of("cluster-dns"), NAMESPACE: rules_of("cluster-dns-service")}
-    for action, more in (("install", [f"--dns-service={NAMESPACE}/mcs-dns"]), ("uninstall", [])):
-        pod = one_of_kind(hooks, "Job", f"mcs-cluster-dns-{action}")["spec"]["template"]["spec"]
-        asked = ["dns", action, "--zone=set.example", "--dns-namespace=kube-system", *more]
-        assert pod["containers"][0]["args"] == asked
-
-
 def test_rights_follow_what_runs() -> None:
-    names = {one["metadata"]["name"] for one in of_kind(render(MEMBER, MINIMAL), *RIGHTS_KINDS)}
-    assert names == {"mcs-agent", "mcs-dns"}
-    assert of_kind(render(MEMBER, MINIMAL), "Role", "RoleBinding") == []
+    lasting = [one for one in render(MEMBER, MINIMAL) if not is_hook(one)]
+    assert {one["metadata"]["name"] for one in of_kind(lasting, *RIGHTS_KINDS)} == {"mcs-agent", "mcs-dns"}
+    assert of_kind(lasting, "Role", "RoleBinding") == []
     everything = render(MEMBER, EVERYTHING)
     lease, _ = one_of_kind(everything, "Role", "mcs-agent")["rules"]
     assert lease["resourceNames"] == ["east.agent"]
@@ -331,6 +288,8 @@ def another(option: Option, default: Any) -> Any:
         "brokerRenewIn": "elsewhere/on-broker",
         "importReservedNamespaces": ["default", "kube-system"],
         "fuseShare": 0.25,
+        "locality": "zone",
+        "localityMinReady": "75%",
         # As a float this would be 1e+08.
         "memberMaxServices": 100000000,
     }
@@ -523,6 +482,11 @@ def test_the_notes_say_what_comes_next() -> None:
     assert "agent.config.clusterId is empty" in told
     assert "get secret mcs-broker" in told
     assert f"mcs-controller dns install --dns-service {NAMESPACE}/mcs-dns --dry-run" in told
+    assert f"helm test mcs --namespace {NAMESPACE}" in told
+    assert f"mcs-controller leave --namespace {NAMESPACE}\n" in told
+    leaving = notes(MEMBER, {"leave": {"onUninstall": True}})
+    assert "mcs-controller leave" not in leaving
+    assert "takes the cluster out of the clusterset for good" in leaving
     connected = notes(MEMBER, {"clusterDns": {"install": True}})
     assert "mcs-controller dns install" not in connected
     config = {"agent": {"config": {"clusterId": "east"}}}

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from mcs_controller.api.crd import all_crds
+from tests.charts.conftest import ON_EMPTY_CLUSTER
 from tests.charts.rendering import (
     BROKER,
     CHARTS,
@@ -23,12 +23,10 @@ from tests.charts.rendering import (
     render,
 )
 from tests.charts.values import BROKER_CASES, CASES
-from tests.cli.program import Ended, run
-from tests.install.cluster_dns.corefiles import KUBEADM
 from tests.realkube.contents import everything
 from tests.realkube.controlplane import ControlPlane, KubectlError
 
-pytestmark = [pytest.mark.realkube, pytest.mark.usefixtures("helm_program")]
+pytestmark = [pytest.mark.realkube, ON_EMPTY_CLUSTER, pytest.mark.usefixtures("helm_program")]
 
 SERVICE = ("Service", "mcs-dns")
 MONITORING = ("ServiceMonitor", "PrometheusRule")
@@ -149,97 +147,3 @@ async def test_a_second_install_changes_nothing_and_an_uninstall_leaves_nothing(
     }
     await done("uninstall", "mcs", "--no-hooks")
     assert set(await everything(empty_cluster)) == set(before)
-
-
-@pytest.mark.parametrize(("chart", "role"), [(MEMBER, "member"), (BROKER, "broker")])
-async def test_the_job_can_do_its_work_and_needs_every_rule_for_it(
-    empty_cluster: ControlPlane, chart: str, role: str
-) -> None:
-    namespace = f"mcs-{uuid4().hex[:8]}"
-    await restricted_namespace(empty_cluster, namespace)
-    hooks = [one for one in render(chart, {}, namespace=namespace) if is_hook(one) and one["kind"] != "Job"]
-    await empty_cluster.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(hooks))
-    (account,) = (one["metadata"]["name"] for one in of_kind(hooks, "ServiceAccount"))
-    kubeconfig = await empty_cluster.service_account_kubeconfig(namespace, account)
-    command: tuple[str | Path, ...] = ("crds", "--apply", "--for", role, "--kubeconfig", kubeconfig)
-    names = [
-        crd["metadata"]["name"]
-        for crd in all_crds()
-        if crd["spec"]["group"].startswith("broker.") == (role == "broker")
-    ]
-
-    installed = await run(*command)
-    assert installed.exit_code == 0, installed.stderr
-    assert installed.stdout.splitlines() == [f"{name}: installed" for name in names]
-    label = next(
-        key
-        for crd in all_crds()
-        if crd["metadata"]["name"] == names[0]
-        for key in crd["metadata"]["labels"]
-        if key.endswith("crd-schema-revision")
-    )
-    await empty_cluster.kubectl("label", "--overwrite", "crd", names[0], f"{label}-")
-    updated = await run(*command)
-    assert updated.exit_code == 0, updated.stderr
-    assert f"{names[0]}: updated" in updated.stdout
-
-    (granted,) = of_kind(hooks, "ClusterRole")
-    await empty_cluster.kubectl("label", "crd", names[0], f"{label}-")
-    await empty_cluster.kubectl("delete", "crd", names[1])
-    for number in range(len(granted["rules"])):
-        less = {**granted, "rules": [rule for at, rule in enumerate(granted["rules"]) if at != number]}
-        await empty_cluster.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(less))
-        refused = await run(*command)
-        assert refused.exit_code == 1
-        assert "forbidden" in refused.stderr
-
-
-async def test_the_jobs_for_the_clusters_dns_need_every_rule_for_their_work(
-    empty_cluster: ControlPlane,
-) -> None:
-    namespace, place = f"mcs-{uuid4().hex[:8]}", f"dns-{uuid4().hex[:8]}"
-    for name in (namespace, place):
-        await restricted_namespace(empty_cluster, name)
-    found = render(MEMBER, {"clusterDns": {"install": True, "dnsNamespace": place}}, namespace=namespace)
-    ours = [
-        one
-        for one in found
-        if "cluster-dns" in one["metadata"]["name"] or (one["kind"], one["metadata"]["name"]) == SERVICE
-    ]
-    corefile = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "coredns", "namespace": place},
-        "data": {"Corefile": KUBEADM},
-    }
-    made = [one for one in ours if one["kind"] != "Job"]
-    await empty_cluster.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all([*made, corefile]))
-    kubeconfig = await empty_cluster.service_account_kubeconfig(namespace, "mcs-cluster-dns")
-
-    async def does(action: str) -> Ended:
-        pod = one_of_kind(ours, "Job", f"mcs-cluster-dns-{action}")["spec"]["template"]["spec"]
-        return await run(*pod["containers"][0]["args"], "--kubeconfig", kubeconfig)
-
-    async def maps() -> dict[str, JsonObject]:
-        listed = await empty_cluster.call("GET", f"/api/v1/namespaces/{place}/configmaps")
-        return {one["metadata"]["name"]: one["data"] for one in listed["items"]}
-
-    before = await maps()
-    for role, number, action in (
-        ("mcs-cluster-dns", 0, "install"),
-        ("mcs-cluster-dns", 1, "install"),
-        ("mcs-cluster-dns-service", 0, "install"),
-        ("mcs-cluster-dns", 2, "uninstall"),
-    ):
-        granted = one_of_kind(ours, "Role", role)
-        less = {**granted, "rules": [rule for at, rule in enumerate(granted["rules"]) if at != number]}
-        if action == "uninstall":
-            assert (await does("install")).exit_code == 0
-            assert "clusterset.local" in (await maps())["coredns"]["Corefile"]
-        await empty_cluster.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(less))
-        refused = await does(action)
-        assert refused.exit_code == 1
-        assert "forbidden" in refused.stderr
-        await empty_cluster.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(granted))
-    assert (await does("uninstall")).exit_code == 0
-    assert await maps() == before

@@ -98,7 +98,17 @@ OPENSHIFT: JsonObject = {
     "podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None},
     "agent": {"config": {"brokerKubeconfig": "/broker/config", "leaseNamespace": "leases"}},
 }
-CASES = {"defaults": {}, "everything": EVERYTHING, "minimal": MINIMAL, "openshift": OPENSHIFT}
+LEAVING: JsonObject = {
+    "leave": {"onUninstall": True, "waitSeconds": 60},
+    "clusterDns": {"install": True, "dnsNamespace": "dns-system"},
+}
+CASES = {
+    "defaults": {},
+    "everything": EVERYTHING,
+    "minimal": MINIMAL,
+    "openshift": OPENSHIFT,
+    "leaving": LEAVING,
+}
 
 BROKER_CASES: dict[str, JsonObject] = {
     "defaults": {},

@@ -41,6 +41,7 @@ NOT_RUN = {
     "docs/checks.md": 1,
     "docs/getting-started.md": 4,
     "docs/how-to/debug-a-name.md": 1,
+    "docs/helm.md": 2,
     "docs/image.md": 2,
     "docs/operations.md": 7,
     "docs/policies.md": 1,
@@ -50,6 +51,8 @@ NOT_RUN = {
 """How many blocks no test runs, so that one more is a decision."""
 
 IN_SENTENCES_NOT_RUN = {
+    "kubectl --namespace mcs-system logs mcs-check": "what a `helm test` that failed has left",
+    "kubectl --namespace mcs-system scale deployment mcs-agent --replicas 2": "tests/charts runs it",
     "kubectl -n mcs-system port-forward deployment/mcs-agent 8080": "a pod with a node; it goes on",
     "kubectl -n mcs-system port-forward pod/NAME 8080": "a pod with a node; it goes on",
     "curl 127.0.0.1:8080/readyz?verbose": "what port-forward has opened",
@@ -63,12 +66,15 @@ OTHERS_OPTIONS = frozenset(
         "--bump-revision",
         "--service-account-max-token-expiration",
         "--help",
+        "--logs",
         "--namespace",
+        "--no-hooks",
         "--parts",
         "--classes",
         "--rounds",
         "--seconds",
         "--set",
+        "--timeout",
         "--wait",
     }
 )

@@ -17,9 +17,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Before install and upgrade, in the order of the weights, and gone afterwards; a Job that failed stays, with its log. */}}
+{{/* Before install and upgrade, in the order of the weights, and gone afterwards. A Job that failed stays, and Helm
+prints its log. */}}
 {{- define "mcs-broker.hook" -}}
 helm.sh/hook: pre-install,pre-upgrade
 helm.sh/hook-weight: {{ quote . }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+helm.sh/hook-output-log-policy: hook-failed
 {{- end }}

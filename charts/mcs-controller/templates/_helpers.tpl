@@ -122,6 +122,42 @@ readinessProbe:
 {{- end }}
 {{- end }}
 
+{{/* Where the credential for the broker is mounted; as a whole folder: a file that is mounted by itself does not follow the
+Secret. */}}
+{{- define "mcs.broker-folder" -}}
+/etc/mcs-controller/broker
+{{- end }}
+
+{{/* The options of the agent that say who the cluster is and where its API servers are. */}}
+{{- define "mcs.connection" -}}
+{{- with .Values.agent.config -}}
+{{- $file := .brokerKubeconfig | default (printf "%s/%s" (include "mcs.broker-folder" $) $.Values.broker.secretKey) }}
+{{- toYaml (merge (dict "brokerKubeconfig" $file) (pick . "clusterId" "kubeconfig" "context" "brokerContext")) }}
+{{- end }}
+{{- end }}
+
+{{/* The files that these name, as the agent's pods have them; a list, or nothing. */}}
+{{- define "mcs.connection-mounts" -}}
+{{- if not .Values.agent.config.brokerKubeconfig }}
+- {name: broker, mountPath: {{ include "mcs.broker-folder" . }}, readOnly: true}
+{{- end }}
+{{- with .Values.agent.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "mcs.connection-volumes" -}}
+{{- if not .Values.agent.config.brokerKubeconfig }}
+- name: broker
+  secret:
+    secretName: {{ .Values.broker.secretName }}
+    defaultMode: 0440
+{{- end }}
+{{- with .Values.agent.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* Whether the agent runs the controller `properties`, as --controllers has it: "true" or nothing. */}}
 {{- define "mcs.properties" -}}
 {{- $chosen := false }}
@@ -139,9 +175,13 @@ readinessProbe:
 {{- if $chosen }}true{{ end }}
 {{- end }}
 
-{{/* Run at certain moments, in the order of the weights, and gone afterwards; a Job that failed stays, with its log. */}}
+{{/* Run at certain moments, in the order of the weights, and gone afterwards. A Job that failed stays, and Helm prints its log
+(on one line, which is better than nothing; of a test it prints it whole, with --logs). */}}
 {{- define "mcs.hook" -}}
 helm.sh/hook: {{ .on }}
 helm.sh/hook-weight: {{ quote .weight }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- if ne .on "test" }}
+helm.sh/hook-output-log-policy: hook-failed
+{{- end }}
 {{- end }}

@@ -52,7 +52,10 @@ MCS_CRDS: Final = tuple(kind().crd_name for kind in (service_exports, service_im
 CLUSTER_DNS_SERVICES: Final = ("kube-dns", "coredns", "rke2-coredns-rke2-coredns")
 """What the Service of a cluster's own DNS is called: the first by convention, the others by some."""
 
-_AGENT, _DNS, _KUBE_PROXY = "mcs-agent", "mcs-dns", "kube-proxy"
+KUBE_PROXY: Final = "kube-proxy"
+"""The ConfigMap of kube-proxy as kubeadm installs it, in kube-system."""
+
+_AGENT, _DNS = "mcs-agent", "mcs-dns"
 _OURS: Final = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _OUR_SLICES: Final = f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY}"
 
@@ -84,7 +87,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         dns_slices = start(known(_slices_of(client, service)))
         cluster_dns = start(known(_cluster_dns_service(client, config.dns_namespace)))
         pod_cidrs = start(known(_pod_cidrs(client)))
-        kube_proxy = start(known(get(client, CONFIG_MAPS, _KUBE_PROXY, "kube-system")))
+        kube_proxy = start(known(get(client, CONFIG_MAPS, KUBE_PROXY, "kube-system")))
     return ClusterFacts(
         version=version,
         uid=uid.result(),
