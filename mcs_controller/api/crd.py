@@ -13,13 +13,14 @@ from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, Me
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.names import CONDITION_HELD
-from mcs_controller.api.policies import ExportPolicy
+from mcs_controller.api.policies import ExportPolicy, ImportPolicy
 from mcs_controller.api.resources import (
     BROKER_GROUP,
     BROKER_VERSION,
     EXPORT_POLICIES,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
+    IMPORT_POLICIES,
     MCS_GROUP,
     MCS_VERSIONS,
     MEMBER_CLUSTERS,
@@ -228,6 +229,17 @@ _DEFINITIONS: Final = (
         _POLICY_VERSIONS,
         ("svcexpol",),
         _POLICY_COLUMNS,
+    ),
+    _Definition(
+        ImportPolicy,
+        IMPORT_POLICIES,
+        _POLICY_VERSIONS,
+        ("svcimpol",),
+        (
+            *_POLICY_COLUMNS[:2],
+            _Column("Sources", ".spec.sourceClusters", description="Clusters that it names."),
+            *_POLICY_COLUMNS[2:],
+        ),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Policies of one cluster, group mcs-controller.io/v1alpha1: what its administrator lets be exported.
+"""Policies of one cluster, group mcs-controller.io/v1alpha1: what its administrator lets out, and in.
 
 They are cluster-scoped, since whoever exports from a namespace must not be able to change what may leave it.
 Lists are bounded so that the API server can price the one CEL rule; `clusterset/services/policies/` checks
@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from mcs_controller.api.meta import ATOMIC_LIST, SET_LIST, Condition, WireModel, WireObject, list_map
+from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS
 
 PolicyApiVersion = Literal["mcs-controller.io/v1alpha1"]
 
@@ -19,6 +20,9 @@ MAX_VALUES: Final = 100
 MAX_LABELS: Final = 64
 
 Namespace = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+ClusterName = Annotated[
+    str, StringConstraints(max_length=CLUSTER_ID_MAX_CHARS, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
 Namespaces = Annotated[list[Namespace], Field(min_length=1, max_length=MAX_NAMESPACES), SET_LIST]
 LabelKey = Annotated[
     str,
@@ -95,5 +99,31 @@ class ExportPolicy(WireObject):
     kind: Literal["ExportPolicy"] = "ExportPolicy"
     spec: ExportPolicySpec
     """The Services, and what is decided of them."""
+    status: PolicyStatus | None = None
+    """What the agent makes of it."""
+
+
+class ImportPolicySpec(WireModel):
+    """Which imports, and whether they may be. An import must fulfil all that is given."""
+
+    action: Literal["Allow", "Forbid"]
+    """Forbid goes before Allow. Once there is an Allow, an import needs one that is about it."""
+    namespaces: Namespaces | None = None
+    """Namespaces to import into. Reserved ones also need --import-reserved-namespaces."""
+    namespace_selector: Selector | None = None
+    """Labels of the namespace here that is imported into."""
+    source_clusters: (
+        Annotated[list[ClusterName], Field(min_length=1, max_length=MAX_NAMESPACES), SET_LIST] | None
+    ) = None
+    """Ids of the clusters that export. A cluster's own exports are no matter of source."""
+
+
+class ImportPolicy(WireObject):
+    """Decides what this cluster imports, and from whom; only agents with --import-policies ask."""
+
+    api_version: PolicyApiVersion = "mcs-controller.io/v1alpha1"
+    kind: Literal["ImportPolicy"] = "ImportPolicy"
+    spec: ImportPolicySpec
+    """The imports, and what is decided of them."""
     status: PolicyStatus | None = None
     """What the agent makes of it."""

@@ -6,7 +6,7 @@ compares it with the reasons that the rules and the controllers write, and with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from mcs_controller.api.about import CONDITION_PROPERTIES
@@ -343,14 +343,14 @@ _ACCEPTED: Final = ConditionKind(
 _POLICY_HELD: Final = ConditionKind(
     "ExportPolicy",
     CONDITION_HELD,
-    "whether what the policies refuse goes on being exported, since it is so much. It is not there as long "
-    "as nothing ever was held.",
+    "whether what the policies refuse goes on being exported, or imported, since it is so much. It is not "
+    "there as long as nothing ever was held.",
     (
         Reason("NotHeld", "False", "Nothing is held any more.", NOTHING),
         Reason(
             "TooManyAtOnce",
             "True",
-            "The policies would end too many exports at once, which is probably a mistake.",
+            "The policies would end too many exports, or imports, at once, which is probably a mistake.",
             "Mend the policies. If it is meant, confirm it by the annotation that the message names "
             "([policies](policies.md)).",
         ),
@@ -368,6 +368,8 @@ CONDITIONS: Final = (
     _PROPERTIES,
     _ACCEPTED,
     _POLICY_HELD,
+    replace(_ACCEPTED, kind="ImportPolicy"),
+    replace(_POLICY_HELD, kind="ImportPolicy"),
 )
 
 OTHER_EVENTS: Final = (

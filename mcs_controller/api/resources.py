@@ -77,6 +77,9 @@ POLICY_VERSION: Final = "v1alpha1"
 EXPORT_POLICIES: Final = Resource(
     POLICY_GROUP, POLICY_VERSION, "exportpolicies", "ExportPolicy", namespaced=False
 )
+IMPORT_POLICIES: Final = Resource(
+    POLICY_GROUP, POLICY_VERSION, "importpolicies", "ImportPolicy", namespaced=False
+)
 
 
 def service_exports(version: str = "v1beta1") -> Resource:

@@ -62,8 +62,9 @@ class AgentConfig:
     this cluster's imports leave out. `import_reserved_namespaces` are the reserved namespaces
     that it imports into (docs/decisions/0025-reserved-namespaces.md). `service_metrics` bounds the metrics of
     single services (`services/one_by_one.py`). `export_policies`: only what the ExportPolicies of this
-    cluster allow is exported (docs/decisions/0029-policies.md). `locality` and the two after it say which
-    endpoints clients get first (docs/decisions/0030-locality.md).
+    cluster allow is exported; `import_policies`: only what its ImportPolicies allow is imported
+    (docs/decisions/0029-policies.md). `locality` and the two after it say which endpoints clients get first
+    (docs/decisions/0030-locality.md).
     """
 
     cluster_id: str = ""
@@ -168,6 +169,14 @@ class AgentConfig:
         Option(
             "whether the ExportPolicies of this cluster decide what may be exported; while there is none, "
             "nothing new is",
+            parse=switch,
+        ),
+    ] = False
+    import_policies: Annotated[
+        bool,
+        Option(
+            "whether the ImportPolicies of this cluster decide what is imported, and from which clusters; "
+            "while there is none, nothing new is",
             parse=switch,
         ),
     ] = False

@@ -15,6 +15,7 @@ from mcs_controller.api.resources import (
     CONFIG_MAPS,
     CUSTOM_RESOURCE_DEFINITIONS,
     EXPORT_POLICIES,
+    IMPORT_POLICIES,
     MCS_API,
     NAMESPACES,
     RBAC_GROUP,
@@ -85,7 +86,7 @@ async def look(
     foreign = leftovers_of(SECRETS, [] if secrets else _there(secret))
     foreign += leftovers_of(NAMESPACES, [one for one in place if not is_ours(one)])
     definitions: list[JsonObject] = []
-    for resource in (service_exports(), service_imports(), EXPORT_POLICIES):
+    for resource in (service_exports(), service_imports(), EXPORT_POLICIES, IMPORT_POLICIES):
         definitions += _there(await get(client, CUSTOM_RESOURCE_DEFINITIONS, resource.crd_name))
     return Installation(
         removable=found,

@@ -71,7 +71,8 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
 }
 COMPONENTS: Final = tuple(_OBJECTS)
 """Who has rights: `properties`, `policies` and `credential` are parts of the agent (`policies` works with
---export-policies, `credential` with --broker-renew-in), and `users` are the people of a cluster."""
+--export-policies and --import-policies, `credential` with --broker-renew-in), and `users` are the people of a
+cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

@@ -149,6 +149,18 @@ EXPORT_POLICY: JsonObject = {
     },
     "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
 }
+IMPORT_POLICY: JsonObject = {
+    "apiVersion": "mcs-controller.io/v1alpha1",
+    "kind": "ImportPolicy",
+    "metadata": {"name": "shop"},
+    "spec": {
+        "action": "Forbid",
+        "namespaces": ["shop"],
+        "namespaceSelector": SELECTOR,
+        "sourceClusters": ["east", "west"],
+    },
+    "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
+}
 VALID = (
     SERVICE_EXPORT,
     SERVICE_IMPORT,
@@ -156,6 +168,7 @@ VALID = (
     EXPORTED_SERVICE,
     EXPORTED_ENDPOINT_SLICE,
     EXPORT_POLICY,
+    IMPORT_POLICY,
 )
 
 RESOURCES: dict[str, Resource] = {
@@ -167,6 +180,7 @@ RESOURCES: dict[str, Resource] = {
         resources.EXPORTED_SERVICES,
         resources.EXPORTED_ENDPOINT_SLICES,
         resources.EXPORT_POLICIES,
+        resources.IMPORT_POLICIES,
     )
 }
 
@@ -425,6 +439,13 @@ POLICIES = (
         EXPORT_POLICY,
         {"spec": {"namespaceSelector": {"matchLabels": {"tier": "a b"}}}},
         "spec.namespaceSelector.matchLabels.tier",
+    ),
+    Refused("policy about no source", IMPORT_POLICY, {"spec": {"sourceClusters": []}}, "spec.sourceClusters"),
+    Refused(
+        "policy about a source that cannot be",
+        IMPORT_POLICY,
+        {"spec": {"sourceClusters": ["east.example"]}},
+        "spec.sourceClusters[0]",
     ),
     _selecting("selector of another operator", ".operator", operator="Gt", values=["1"]),
     _selecting("selector of a key that cannot be", ".key", key="a b", values=["1"]),

@@ -12,7 +12,7 @@ from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, Me
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.meta import WireModel
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
-from mcs_controller.api.policies import ExportPolicy
+from mcs_controller.api.policies import ExportPolicy, ImportPolicy
 from tests.api.documents import CONDITIONS, REFUSED, VALID, JsonObject, Refused, merge, parameters
 
 CRDS: dict[str, JsonObject] = {crd["spec"]["names"]["kind"]: crd for crd in all_crds()}
@@ -25,6 +25,7 @@ MODELS = {
         ExportedService,
         ExportedEndpointSlice,
         ExportPolicy,
+        ImportPolicy,
     )
 }
 MCS_KINDS = ("ServiceExport", "ServiceImport")

@@ -105,7 +105,7 @@ def test_an_event_is_of_the_type_that_the_catalogue_says(condition: ConditionKin
         assert export_status._event_type(before, new) == reason.event
     elif condition.kind == "ServiceImport" and condition.type == "Ready":
         assert import_status._is_news(None, new) == (reason.event == "Warning")
-    elif condition.kind in ("ExportPolicy", "MemberCluster"):
+    elif condition.kind in ("ExportPolicy", "ImportPolicy", "MemberCluster"):
         assert reason.event is None
 
 

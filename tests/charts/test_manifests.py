@@ -206,11 +206,11 @@ def test_the_rights_of_a_controller_are_there_if_it_runs(words: list[str], has_t
     assert ("mcs-agent-properties" in names) == has_them
 
 
-@pytest.mark.parametrize("asks", [False, True])
-def test_the_rights_to_policies_are_there_if_the_agent_asks_them(asks: bool) -> None:
-    found = render(MEMBER, {"agent": {"config": {"exportPolicies": asks}}})
+@pytest.mark.parametrize("options", [{}, {"exportPolicies": True}, {"importPolicies": True}])
+def test_the_rights_to_policies_are_there_if_the_agent_asks_them(options: JsonObject) -> None:
+    found = render(MEMBER, {"agent": {"config": options}})
     names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
-    assert ("mcs-agent-policies" in names) == asks
+    assert ("mcs-agent-policies" in names) == bool(options)
 
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Condition, ExportRecord, LocalExport, ServiceKey
 from mcs_controller.clusterset.services.export import ExportEvaluation
-from mcs_controller.clusterset.services.policies.policy import Policy, export_policy
+from mcs_controller.clusterset.services.policies.policy import Policy, decode_policy
 from mcs_controller.clusterset.services.policies.selector import Expression, Selector
 from mcs_controller.clusterset.services.policies.verdict import (
     EXPORTS,
@@ -20,6 +21,7 @@ from mcs_controller.clusterset.services.policies.verdict import (
     Policies,
     Verdict,
     judge_export,
+    judge_import,
     outcome,
     policy_conditions,
     under_policy,
@@ -221,12 +223,13 @@ WHOLE = {
 
 
 def test_a_policy_is_read() -> None:
-    assert export_policy(WHOLE) == Policy(
+    assert decode_policy(WHOLE) == Policy(
         "shop",
         True,
         ("shop",),
         Selector((("team", "blue"),)),
         Selector((), (Expression("x.io/tier", "In", ("web", "")),)),
+        (),
         "2026-01-01T00:00:00Z",
         3,
     )
@@ -267,19 +270,19 @@ def _spec(**spec: Any) -> dict[str, Any]:
     ],
 )
 def test_a_policy_that_says_something_else_has_a_problem(raw: dict[str, Any], problem: str) -> None:
-    assert export_policy(raw).problem == problem
+    assert decode_policy(raw).problem == problem
 
 
 @given(mutated(WHOLE["spec"]) | json_values)
 def test_whatever_stands_in_a_spec_is_a_policy_or_a_problem(spec: Any) -> None:
-    found = export_policy({"metadata": {"name": "a"}, "spec": spec})
+    found = decode_policy({"metadata": {"name": "a"}, "spec": spec})
     assert found.name == "a"
     if found.problem:
         assert found == Policy("a", problem=found.problem)
 
 
 def test_the_conditions_of_a_policy() -> None:
-    policy = export_policy(WHOLE)
+    policy = decode_policy(WHOLE)
     accepted = Condition("Accepted", "True", "Accepted", "", 3)
     assert policy_conditions(policy, "", (0, 9), EXPORTS) == (accepted,)
     (_, held) = policy_conditions(policy, "somebody must confirm", (7, 9), EXPORTS)
@@ -295,3 +298,49 @@ def test_the_conditions_of_a_policy() -> None:
     broken = policy_conditions(Policy("shop", problem="strange"), "", (0, 9), EXPORTS)
     assert (broken[0].status, broken[0].reason) == ("False", "Malformed")
     assert broken[0].message.endswith("stays in force: strange")
+
+
+CLUSTERS = ["east", "west", "north"]
+import_policies = st.builds(
+    Policy,
+    name=st.sampled_from(["a", "b", "c", "d"]),
+    forbids=st.booleans(),
+    namespaces=st.lists(st.sampled_from(NAMESPACES), max_size=2, unique=True).map(tuple),
+    namespace_selector=st.none() | selectors,
+    clusters=st.lists(st.sampled_from(CLUSTERS), max_size=2, unique=True).map(tuple),
+)
+import_lists = st.lists(import_policies, max_size=4).map(tuple)
+
+
+@given(import_lists, keys, st.sampled_from(CLUSTERS), labels)
+def test_what_is_imported_is_what_each_policy_says_of_its_source(
+    found: tuple[Policy, ...], key: ServiceKey, cluster: str, of_namespace: dict[str, str]
+) -> None:
+    about = [
+        one
+        for one in found
+        if (not one.namespaces or key.namespace in one.namespaces)
+        and (one.namespace_selector is None or selects(one.namespace_selector, of_namespace))
+        and (not one.clusters or cluster in one.clusters)
+    ]
+    allows = [one for one in about if not one.forbids]
+    verdict = judge_import(Policies(found), key, cluster, of_namespace, is_own=False)
+    if not found:
+        assert verdict.answer == "unknown"
+    elif any(one.forbids for one in about) or (not allows and not all(one.forbids for one in found)):
+        assert verdict.answer == "refused"
+    else:
+        assert verdict.answer == "allowed"
+
+
+@given(import_lists, keys, namespace_labels)
+def test_sources_do_not_concern_a_clusters_own_export(
+    found: tuple[Policy, ...], key: ServiceKey, of_namespace: Any
+) -> None:
+    without_sources = tuple(replace(one, clusters=()) for one in found if not (one.forbids and one.clusters))
+    verdicts = [
+        judge_import(Policies(one), key, "east", of_namespace, is_own=True).answer
+        for one in (found, without_sources)
+    ]
+    if without_sources:
+        assert verdicts[0] == verdicts[1]

@@ -132,7 +132,9 @@ class West:
             registry=self.registry,
             events=Told(),
         )
-        stores = cast(Stores, SimpleNamespace(local=self.local, view=view, retained=retained))
+        stores = cast(
+            Stores, SimpleNamespace(local=self.local, view=view, retained=retained, import_policies=None)
+        )
         importer = Importer(
             context, stores, cast(Membership, self.members), self.evidence, ServicesMetrics(self.registry)
         )

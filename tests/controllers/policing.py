@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, EXPORT_POLICIES, NAMESPACES, SERVICES
+from mcs_controller.api.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    EXPORT_POLICIES,
+    IMPORT_POLICIES,
+    NAMESPACES,
+    SERVICES,
+)
 from tests.support.cluster import Cluster
 from tests.support.objects import Object, body
 
 EXPORT_CRD = "exportpolicies.mcs-controller.io"
+IMPORT_CRD = "importpolicies.mcs-controller.io"
 
 
 async def with_policies(east: Cluster, *policies: Object, **settings: Any) -> None:
@@ -44,3 +51,17 @@ async def condition_of(cluster: Cluster, name: str, kind: str) -> Object | None:
 
 def metric(cluster: Cluster, name: str, policy: str = "export") -> float | None:
     return cluster.agent.registry.get_sample_value(f"mcs_policy_{name}", {"policy": policy})
+
+
+def import_policy(name: str, action: str = "Allow", **spec: Any) -> Object:
+    return body(IMPORT_POLICIES, name, spec={"action": action, **spec})
+
+
+async def with_import_policies(west: Cluster, *policies: Object, **settings: Any) -> None:
+    """West's agent asks ImportPolicies from now on; these are there."""
+    if await west.held(CUSTOM_RESOURCE_DEFINITIONS, "", IMPORT_CRD) is None:
+        await west.install(IMPORT_CRD)
+    for one in policies:
+        await west.api.create(IMPORT_POLICIES, one)
+    await west.restart(import_policies=True, **settings)
+    await west.ready()

@@ -187,6 +187,7 @@ async def test_policies_that_vanish_with_their_crd_take_nothing_away_and_let_not
         await world.until(lambda: is_valid(east, REFUSED, "db"))
 
         await east.api.delete(CUSTOM_RESOURCE_DEFINITIONS, EXPORT_CRD)
+        await asyncio.sleep(1)
         if is_restarted:
             await east.restart(export_policies=True)
             await east.ready()

@@ -8,24 +8,29 @@ from mcs_controller.api.names import LABEL_KUBERNETES_SERVICE_NAME, LABEL_SERVIC
 from mcs_controller.api.resources import (
     ABOUT_API,
     ENDPOINT_SLICES,
+    IMPORT_POLICIES,
     LEASES,
     MCS_API,
     NAMESPACES,
+    POLICY_GROUP,
     SERVICES,
     cluster_properties,
     service_exports,
     service_imports,
 )
-from mcs_controller.cli.explaining.reading import Reading
+from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, Reading
 from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState
 from mcs_controller.clusterset.fields import child
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
-from mcs_controller.clusterset.model import Member, ServiceKey
-from mcs_controller.clusterset.namespaces import namespace_active
+from mcs_controller.clusterset.model import Member, ServiceKey, StringMap
+from mcs_controller.clusterset.namespaces import namespace_active, namespace_labels
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.clusterset.services.policies.policy import decode_policy
+from mcs_controller.clusterset.services.policies.verdict import Policies
 from mcs_controller.kube.client import Client, JsonObject
-from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource
+from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource, served_versions
+from mcs_controller.kube.errors import NotFound
 
 _NOT_KNOWN = "not known"
 
@@ -65,7 +70,7 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
     async def nothing() -> JsonObject | None:
         return None
 
-    (export, imported, service, derived, leader), (own, of_import), state = await asyncio.gather(
+    (export, imported, service, derived, leader), (own, of_import), space, rules = await asyncio.gather(
         asyncio.gather(
             reading.one("the ServiceExport", service_exports(version), name, namespace)
             if serves
@@ -91,8 +96,10 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
                 label_selector=f"{LABEL_SERVICE_NAME}={name}",
             ),
         ),
-        _namespace_state(reading, namespace),
+        _namespace(reading, namespace),
+        _import_policies(reading),
     )
+    state, labels = space
     local_import = reading.decoded(decode.service_import, imported)
     is_foreign = local_import is not None and not local_import.managed
     imported_slice = decode.imported_slice_any_manager if is_foreign else decode.own_imported_slice
@@ -110,6 +117,8 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
         serves_api=version != "",
         imports_of=await _imports_of(reading, cluster, version) if serves and imported is None else None,
         unreadable=tuple(reading.unreadable),
+        import_policies=rules,
+        namespace_labels=labels,
     )
 
 
@@ -121,12 +130,31 @@ async def _version(client: Client) -> str:
         return ""
 
 
-async def _namespace_state(reading: Reading, name: str) -> NamespaceState:
+async def _namespace(reading: Reading, name: str) -> tuple[NamespaceState, StringMap]:
     before = len(reading.unknown)
     body = await reading.one(f"namespace {name}", NAMESPACES, name)
     if body is None:
-        return "missing" if len(reading.unknown) == before else "unknown"
-    return "active" if namespace_active(body) else "ending"
+        return ("missing" if len(reading.unknown) == before else "unknown"), ()
+    return ("active" if namespace_active(body) else "ending"), namespace_labels(body)
+
+
+async def _import_policies(reading: Reading) -> Policies | None:
+    """Those that the agent goes by: it answers in their conditions. None if it does not."""
+
+    async def get() -> list[JsonObject]:
+        if not await served_versions(reading.client, POLICY_GROUP):
+            return []
+        try:
+            return (await reading.client.list(IMPORT_POLICIES, timeout_seconds=READ_WITHIN_SECONDS)).items
+        except NotFound:
+            return []
+
+    found = reading.all_decoded(decode_policy, await reading.attempt("the ImportPolicies", get, []))
+    if not any(one.type == "Accepted" for policy in found for one in policy.conditions):
+        return None
+    unreadable = next((one for one in found if one.problem), None)
+    doubt = f"ImportPolicy {unreadable.name} cannot be read" if unreadable is not None else ""
+    return Policies(tuple(one for one in found if not one.problem), doubt)
 
 
 async def _imports_of(reading: Reading, cluster: str, version: str) -> tuple[tuple[str, int], ...] | None:

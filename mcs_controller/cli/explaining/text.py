@@ -37,6 +37,7 @@ _WHY: Final = {
     "reserved": "the namespace is reserved here",
     "name-taken": "the derived Service's name is taken here",
     "no-room": "no room for another import here",
+    "policy": "policies here refuse it",
     "not-ready": "not ready",
     "terminating": "being deleted",
     "address-not-admitted": "the address is not allowed (podCIDRs)",

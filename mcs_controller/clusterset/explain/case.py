@@ -3,6 +3,7 @@
 Findings and explanation are made from this, so that each rule is asked once.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcs_controller.clusterset.explain.endpoints import (
@@ -33,6 +34,7 @@ from mcs_controller.clusterset.services.disputes import Precedence
 from mcs_controller.clusterset.services.locality import was_preferred
 from mcs_controller.clusterset.services.merge import merge, precedence
 from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.clusterset.services.policies.verdict import judge_import
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from mcs_controller.clusterset.services.reserved import may_import_into
 
@@ -43,9 +45,10 @@ class Case:
 
     `merged` is what the exports that count make of the service, None if there are none. It `is_recorded` if
     the broker was not read: then it is read back from the import, and there is no `order` of precedence.
-    `withdrawn` are the exporters whose endpoints are not used since they send no heartbeats. `place` says why
-    nothing is imported here. `wanted` is what the agent here should have written, and `differs` is how what
-    lies here differs from that; None if that cannot be said.
+    `withdrawn` are the exporters whose endpoints are not used since they send no heartbeats. `refused` says
+    why policies here do not let an exporter be imported. `place` says why nothing is imported here. `wanted`
+    is what the agent here should have written, and `differs` is how what lies here differs from that; None if
+    that cannot be said.
     """
 
     picture: Picture
@@ -54,6 +57,7 @@ class Case:
     merged: MergedService | None
     is_recorded: bool
     withdrawn: frozenset[str]
+    refused: Mapping[str, str]
     held: Held | None
     place: Place
     wanted: tuple[ImportedSlice, ...]
@@ -110,9 +114,12 @@ def judge(picture: Picture) -> Case:
     elif records:
         order, merged = precedence(records, owners), merge(records, owners)
     withdrawn = _withdrawn(picture, parts, imported)
-    place = _place(picture, merged)
+    refused = _refused(picture, [part.cluster for part in parts if part.counts])
+    place = _place(picture, merged, is_refused=bool(records) and len(refused) == len(records))
     own = here.cluster if here is not None else ""
-    wanted = wanted_slices(merged, parts, own_cluster=own, withdrawn=withdrawn) if not is_recorded else ()
+    wanted: tuple[ImportedSlice, ...] = ()
+    if not is_recorded:
+        wanted = wanted_slices(merged, parts, own_cluster=own, withdrawn=withdrawn, refused=refused.keys())
     held = held_of(imported) if imported is not None else None
     differs = None
     observed = here.imported_slices if here is not None else ()
@@ -125,7 +132,7 @@ def judge(picture: Picture) -> Case:
     if is_recorded:
         uses = tuple(observed_uses(observed, near_first=near_first))
     else:
-        offered = uses_of(merged, parts, all_wanted, place=place, withdrawn=withdrawn)
+        offered = uses_of(merged, parts, all_wanted, place=place, withdrawn=withdrawn, refused=refused.keys())
         uses = tuple(farther_uses(offered, wanted) if near_first else offered)
         if held is not None and here is not None:
             known = {(one.cluster, one.addresses) for one in uses if one.state != "out"}
@@ -134,7 +141,9 @@ def judge(picture: Picture) -> Case:
                 for one in observed_uses(observed, "held", near_first=near_first)
                 if (one.cluster, one.addresses) not in known
             )
-    return Case(picture, parts, order, merged, is_recorded, withdrawn, held, place, wanted, uses, differs)
+    return Case(
+        picture, parts, order, merged, is_recorded, withdrawn, refused, held, place, wanted, uses, differs
+    )
 
 
 def _lies_here(use: EndpointUse, here: InCluster) -> bool:
@@ -158,7 +167,30 @@ def _withdrawn(picture: Picture, parts: tuple[Part, ...], imported: LocalImport 
     )
 
 
-def _place(picture: Picture, merged: MergedService | None) -> Place:
+def _refused(picture: Picture, exporters: Iterable[str]) -> Mapping[str, str]:
+    """The exporters that ImportPolicies of the looked-at cluster refuse, with the reason.
+
+    What is not known, or held back for now, is as it is.
+    """
+    here = picture.here
+    if here is None or here.import_policies is None:
+        return {}
+    imported = managed_import(picture)
+    found: dict[str, str] = {}
+    for cluster in exporters:
+        verdict = judge_import(
+            here.import_policies,
+            picture.service,
+            cluster,
+            dict(here.namespace_labels),
+            is_own=cluster == here.cluster,
+        )
+        if verdict.answer == "refused" and not (imported is not None and cluster in imported.clusters):
+            found[cluster] = verdict.why
+    return found
+
+
+def _place(picture: Picture, merged: MergedService | None, *, is_refused: bool) -> Place:
     """Why the cluster that was looked at imports nothing, "" if it should, or only the broker was read."""
     here, key = picture.here, picture.service
     if here is None:
@@ -171,6 +203,8 @@ def _place(picture: Picture, merged: MergedService | None) -> Place:
         return "" if here.imported.managed else "foreign-import"
     if not may_import_into(key.namespace, ()):
         return "reserved"
+    if is_refused:
+        return "policy"
     if here.derived is not None and _is_of_another(here.derived, key):
         return "name-taken"
     if merged is not None and not _has_room(picture, here, merged):

@@ -35,6 +35,7 @@ Place = Literal[
     "reserved",
     "name-taken",
     "no-room",
+    "policy",
 ]
 """Why a cluster imports the service not at all, "" if it does."""
 
@@ -79,11 +80,12 @@ def wanted_slices(
     own_cluster: str,
     withdrawn: AbstractSet[str],
     owner_uid: str = "",
+    refused: AbstractSet[str] = frozenset(),
 ) -> tuple[ImportedSlice, ...]:
-    """What the importer of `own_cluster` writes where nothing prevents it."""
+    """What the importer of `own_cluster` writes where nothing prevents it, without `refused` clusters."""
     if merged is None:
         return ()
-    counting = [part for part in parts if part.counts]
+    counting = [part for part in parts if part.counts and part.cluster not in refused]
     return imported_slices(
         merged,
         {part.cluster: part.record for part in counting if part.record is not None},
@@ -106,14 +108,20 @@ def uses_of(
     *,
     place: Place,
     withdrawn: AbstractSet[str],
+    refused: AbstractSet[str] = frozenset(),
 ) -> Iterator[EndpointUse]:
-    """Every endpoint that any cluster offers. `place` says why nothing is imported here, "" if it is."""
+    """Every endpoint that any cluster offers. `place` says why nothing is imported here, "" if it is.
+
+    `refused` are the exporters that policies here keep from being imported.
+    """
     imported = {(one.source_cluster, one.name): one for one in wanted}
     for part in parts:
         for slice_ in part.slices:
             name = imported_slice_name(slice_.service.name, slice_.cluster, slice_.name)
             written = imported.get((slice_.cluster, name))
             why_not = _why_slice_not(merged, part, slice_, written, withdrawn)
+            if part.cluster in refused:
+                why_not = why_not or "policy"
             zoned = {endpoint.addresses for endpoint in written.content.endpoints} if written else set()
             for endpoint in slice_.content.endpoints:
                 why: WhyNot = why_not

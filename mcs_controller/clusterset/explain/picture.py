@@ -17,7 +17,9 @@ from mcs_controller.clusterset.model import (
     Member,
     ServiceKey,
     SourceSlice,
+    StringMap,
 )
+from mcs_controller.clusterset.services.policies.verdict import Policies
 
 NamespaceState = Literal["active", "ending", "missing", "unknown"]
 
@@ -56,7 +58,8 @@ class InCluster:
     the ServiceImport was created. `leader_at` is when the leading agent last renewed its Lease, "" if that is
     not known. `serves_api`: the MCS API is installed. `unreadable` says what is wrong with objects that the
     agent leaves out. `imports_of` counts for each other cluster the imports here that it takes a place for,
-    None if they were not counted.
+    None if they were not counted. `import_policies` are those that the agent goes by, None if it asks none,
+    or that is not known; `namespace_labels` are what they may ask for.
     """
 
     cluster: str
@@ -72,6 +75,8 @@ class InCluster:
     serves_api: bool = True
     unreadable: tuple[str, ...] = ()
     imports_of: tuple[tuple[str, int], ...] | None = None
+    import_policies: Policies | None = None
+    namespace_labels: StringMap = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ stores. All their state could be rebuilt from the two API servers.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mcs_controller.api.resources import EXPORT_POLICIES, Resource
+from mcs_controller.api.resources import EXPORT_POLICIES, IMPORT_POLICIES, Resource
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.controllers.membership.controller import MembershipController
 from mcs_controller.controllers.runtime.context import Context
@@ -57,9 +57,12 @@ class ServicesController(Controller):
             *((status.queue, local) for status in statuses),
             (stores.local.loader, local),
         )
-        self._gates: list[Gate[ServiceKey]] = []
+        self._gates: list[Gate[Any]] = []
         if stores.export_gate is not None:
             self._add_gate(context, stores.export_gate, EXPORT_POLICIES)
+        imports = stores.import_policies.gate if stores.import_policies is not None else None
+        if imports is not None:
+            self._add_gate(context, imports, IMPORT_POLICIES)
         self._enqueueing = Enqueueing(stores, members, self._exporter, importer, self.exports, self.imports)
         self._let_go = LetGo(stores, members)
         self._confirmation = Confirmation(
@@ -71,7 +74,7 @@ class ServicesController(Controller):
         )
         mirror.listen(changed=lambda key: None, broke=membership.history.broke)
         membership.history.on_break(self._read_everything_again)
-        context.registry.register(PoliciesCollector({"export": stores.export_gate}))
+        context.registry.register(PoliciesCollector({"export": stores.export_gate, "import": imports}))
         context.registry.register(
             ServicesCollector(
                 stores,
@@ -106,7 +109,7 @@ class ServicesController(Controller):
             presence.let_go = lambda: None
             presence.newest_version = lambda: "0"
 
-    def _add_gate(self, context: Context, gate: Gate[ServiceKey], resource: Resource) -> None:
+    def _add_gate(self, context: Context, gate: Gate[Any], resource: Resource) -> None:
         status = PolicyStatus(context, gate, resource)
         self.queues = (*self.queues, (status.queue, context.local.client))
         gate.report = status.update

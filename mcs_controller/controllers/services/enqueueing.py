@@ -62,6 +62,8 @@ class Enqueueing:
         stores.own_limits.on_change = self.enqueue_own_exports
         if stores.export_gate is not None:
             stores.export_gate.on_change = self.enqueue_own_exports
+        if stores.import_policies is not None:
+            stores.import_policies.gate.on_change = self.enqueue_everything
         stores.retained.on_release(self._record_changed)
         stores.retained.on_accounted(self._accounted_for)
         membership.on_change(self._member_changed)

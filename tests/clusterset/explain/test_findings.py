@@ -18,6 +18,8 @@ from mcs_controller.clusterset.fuse import MEMBERS_SILENT, held
 from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, Member, ServiceKey, ServicePort
 from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NEAR, left_out
 from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.clusterset.services.policies.policy import Policy
+from mcs_controller.clusterset.services.policies.verdict import Policies
 from tests.clusterset.builders import WEB, local_export, local_service, record, source_slice
 from tests.clusterset.explain.pictures import (
     NOW,
@@ -94,6 +96,7 @@ TAKEN = local_service(
     service=ServiceKey("shop", derived_service_name(WEB)), managed=True, import_name="another"
 )
 SILENT_NORTH = bystander("north", member=member("north", 300))
+NO_EAST = Policies((Policy("no-east", True, clusters=("east",)),))
 CASES: dict[str, list[tuple[str, Picture]]] = {
     "01": [
         ("problem", picture(bystander("east"), here=NORTH)),
@@ -251,6 +254,21 @@ CASES: dict[str, list[tuple[str, Picture]]] = {
         ("problem", here(derived=local_service(cluster_ips=("10.96.0.200",), managed=True))),
     ],
     "51": [("problem", here(serves_api=False))],
+    "52": [
+        (
+            "problem",
+            picture(on_broker("east"), bystander("north"), here=replace(NORTH, import_policies=NO_EAST)),
+        ),
+        (
+            "note",
+            picture(
+                on_broker("east"),
+                on_broker("west"),
+                bystander("north"),
+                here=replace(NORTH, import_policies=NO_EAST),
+            ),
+        ),
+    ],
     "60": [
         ("note", replace(WELL, unknown=(Unknown("the Lease", "forbidden"),))),
         ("warning", replace(WELL, broker=None, unknown=(Unknown("the broker", "refused"),))),

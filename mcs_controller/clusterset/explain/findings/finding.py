@@ -54,6 +54,7 @@ CATALOGUE: Final = {
     "MCS-WHY-49": "the endpoints here are not those that should be",
     "MCS-WHY-50": "the derived Service is not as it should be",
     "MCS-WHY-51": "the MCS API is not installed here",
+    "MCS-WHY-52": "a policy here keeps an export from being imported",
     "MCS-WHY-60": "something could not be read",
     "MCS-WHY-70": "the DNS server does not answer",
     "MCS-WHY-71": "DNS answers something else",

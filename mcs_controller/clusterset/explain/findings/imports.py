@@ -26,6 +26,8 @@ def import_findings(case: Case) -> Iterator[Finding]:
     here = case.here
     if here is None:
         return
+    if case.place != "policy":
+        yield from _refused_sources(case, here)
     if case.place:
         if case.merged is not None or case.place in ("no-api", "foreign-import"):
             yield _PLACES[case.place](case, here)
@@ -116,6 +118,32 @@ def _taken(case: Case, here: InCluster) -> Finding:
     )
 
 
+def _refused_by_policy(case: Case, here: InCluster) -> Finding:
+    return _here_finding(
+        "52",
+        here,
+        f"the policies of {_where(here)} do not let {case.picture.service} be imported",
+        "; ".join(case.refused.values()),
+        f"the administrator of {_where(here)} can change its ImportPolicies",
+        command="kubectl get importpolicies",
+    )
+
+
+def _refused_sources(case: Case, here: InCluster) -> Iterator[Finding]:
+    """Of a service that is imported all the same."""
+    for cluster, why in case.refused.items():
+        yield _here_finding(
+            "52",
+            here,
+            f"no endpoint of {cluster} is used in {_where(here)}: its policies refuse them",
+            why,
+            f"nothing, if that is intended; else the administrator of {_where(here)} changes its "
+            "ImportPolicies",
+            "note",
+            "kubectl get importpolicies",
+        )
+
+
 def _no_room(case: Case, here: InCluster) -> Finding:
     clusters = ", ".join(case.merged.clusters) if case.merged is not None else ""
     return _here_finding(
@@ -137,6 +165,7 @@ _PLACES: Final[dict[Place, Callable[[Case, InCluster], Finding]]] = {
     "reserved": _reserved,
     "name-taken": _taken,
     "no-room": _no_room,
+    "policy": _refused_by_policy,
 }
 
 

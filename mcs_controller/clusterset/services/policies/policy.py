@@ -1,4 +1,4 @@
-"""One policy of the cluster's administrator: which services and whether they may be exported.
+"""One policy of the cluster's administrator: which services, and whether they may be exported or imported.
 
 A policy that cannot be read is a value, too (`problem`): what it meant is not known, so nobody may act as if
 it were not there.
@@ -22,8 +22,9 @@ _ACTIONS: Final = ("Allow", "Forbid")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """An ExportPolicy. What it does not say is empty or None, and then is no condition.
+    """An ExportPolicy or ImportPolicy. What it does not say is empty or None, and then is no condition.
 
+    `service_selector` is only of an ExportPolicy, `clusters` (those that export) of an ImportPolicy.
     `release` is the time until which its administrator confirms what it withdraws, "" for none
     (`membership/release.py` says when that is valid). `problem` says why it cannot be read, "" if it can.
     """
@@ -33,18 +34,18 @@ class Policy:
     namespaces: tuple[str, ...] = ()
     namespace_selector: Selector | None = None
     service_selector: Selector | None = None
+    clusters: tuple[str, ...] = ()
     release: str = ""
     generation: int = 0
     conditions: tuple[Condition, ...] = ()
     problem: str = ""
 
 
-def export_policy(raw: Json) -> Policy:
-    """An ExportPolicy; one that says something else than its kind may is a policy with a `problem`."""
-    return _policy(raw)
+def decode_policy(raw: Json) -> Policy:
+    """A policy of either kind; one that says something else than its kind may is a policy with a `problem`.
 
-
-def _policy(raw: Json) -> Policy:
+    The schema keeps each kind to its own fields.
+    """
     metadata = child(an_object(raw, "object"), "metadata")
     name, generation = text(metadata, "name"), integer(metadata, "generation") or 0
     conditions = decode_conditions(child(raw, "status").get("conditions"))
@@ -60,6 +61,7 @@ def _policy(raw: Json) -> Policy:
             _labels(spec, "namespaces"),
             decode_selector(spec, "namespaceSelector"),
             decode_selector(spec, "serviceSelector"),
+            _labels(spec, "sourceClusters"),
             release,
             generation,
             conditions,

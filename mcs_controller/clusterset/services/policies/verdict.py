@@ -73,6 +73,11 @@ EXPORTS: Final = Words(
 )
 
 
+IMPORTS: Final = Words(
+    "ImportPolicy", "imported", "the cluster's administrator can change the policies to import it"
+)
+
+
 def judge_export(
     rules: Policies,
     key: ServiceKey,
@@ -86,7 +91,31 @@ def judge_export(
             return False
         return _is_about(policy, key.namespace, namespace_labels)
 
-    return _judge(rules, key, [(one, about(one)) for one in rules.policies], EXPORTS)
+    is_reserved = key.namespace in RESERVED_NAMESPACES
+    return _judge(rules, key, [(one, about(one)) for one in rules.policies], EXPORTS, is_reserved=is_reserved)
+
+
+def judge_import(
+    rules: Policies,
+    key: ServiceKey,
+    cluster: str,
+    namespace_labels: Mapping[str, str] | None,
+    *,
+    is_own: bool,
+) -> Verdict:
+    """What the ImportPolicies say of one cluster's export; `is_own`: it is the importing cluster's own.
+
+    Which clusters are sources does not concern a cluster's own export. Reserved namespaces have a rule of
+    their own (`services/reserved.py`), which is asked besides.
+    """
+
+    def about(policy: Policy) -> bool | None:
+        if policy.clusters and (policy.forbids if is_own else cluster not in policy.clusters):
+            return False
+        return _is_about(policy, key.namespace, namespace_labels)
+
+    words = IMPORTS if is_own else replace(IMPORTS, done=f"imported from {cluster}")
+    return _judge(rules, key, [(one, about(one)) for one in rules.policies], words, is_reserved=False)
 
 
 def _is_about(policy: Policy, namespace: str, labels: Mapping[str, str] | None) -> bool | None:
@@ -97,14 +126,18 @@ def _is_about(policy: Policy, namespace: str, labels: Mapping[str, str] | None) 
 
 
 def _judge(
-    rules: Policies, key: ServiceKey, matches: Sequence[tuple[Policy, bool | None]], words: Words
+    rules: Policies,
+    key: ServiceKey,
+    matches: Sequence[tuple[Policy, bool | None]],
+    words: Words,
+    *,
+    is_reserved: bool,
 ) -> Verdict:
     forbidding = [one.name for one, match in matches if one.forbids and match]
     if forbidding:
         return Verdict("refused", f"{words.kind} {min(forbidding)} forbids that {key} is {words.done}")
     if rules.doubt or not rules.policies:
         return Verdict("unknown", rules.doubt or f"there is no {words.kind}")
-    is_reserved = key.namespace in RESERVED_NAMESPACES
     allowing = [(one, match) for one, match in matches if not one.forbids]
     candidates = [
         (one, match)

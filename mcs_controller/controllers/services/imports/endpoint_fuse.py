@@ -7,11 +7,11 @@ never held: it knows about them first-hand. What an administrator takes from a m
 """
 
 from collections import Counter
-from collections.abc import Collection, Set
+from collections.abc import Callable, Collection, Set
 from typing import Final
 
 from mcs_controller.clusterset import fuse
-from mcs_controller.clusterset.model import LocalImport, ServiceKey, SourceSlice
+from mcs_controller.clusterset.model import ExportRecord, LocalImport, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.admission import admitted_endpoints
 from mcs_controller.clusterset.services.endpoint_loss import has_ready, holds_loss
 from mcs_controller.controllers.membership.members import Membership
@@ -24,7 +24,10 @@ _NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class EndpointFuse(Fuse):
-    """Says of which clusters the last known endpoints of a service are kept."""
+    """Says of which clusters the last known endpoints of a service are kept.
+
+    `records` are the exports of a service that count here.
+    """
 
     _things = "endpoints"
 
@@ -38,6 +41,7 @@ class EndpointFuse(Fuse):
         self._lost: Counter[str] = Counter()
         self._meant: set[ServiceKey] = set()
         self._has_counted_all = False
+        self.records: Callable[[ServiceKey], Collection[ExportRecord]] = lambda key: self._view.records(key)
 
     @property
     def held(self) -> int:
@@ -75,7 +79,7 @@ class EndpointFuse(Fuse):
         """Count the losses of a service again."""
         self.count(key)
         if key in self._clusters:
-            exporters = {record.cluster for record in self._view.records(key)}
+            exporters = {record.cluster for record in self.records(key)}
             self._look(key, exporters, self._view.slices(key), self._membership.dead)
 
     def keeps(

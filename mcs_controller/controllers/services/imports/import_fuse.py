@@ -11,6 +11,7 @@ already stays held, until an exporter returns, the hold is over, or somebody who
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
@@ -23,13 +24,19 @@ _log = logging.getLogger(__name__)
 
 
 class ImportFuse(Fuse):
-    """Says whether an import that nobody exports must be held, or may be withdrawn."""
+    """Says whether an import that nobody exports must be held, or may be withdrawn.
+
+    `policy_refuses` says whether this cluster's administrator refuses an exporter: its loss is meant, too.
+    `exported` says whether an export of the service counts here.
+    """
 
     _things = "imports"
 
     def __init__(self, context: Context, stores: Stores, membership: Membership) -> None:
         super().__init__(context, stores, membership)
         self.holding = False
+        self.policy_refuses: Callable[[str, ServiceKey], bool] = lambda cluster, key: False
+        self.exported: Callable[[ServiceKey], bool] = lambda key: self._view.exported(key)
         self._ours: set[ServiceKey] = set()
         self._missing: set[ServiceKey] = set()
         # For each missing or withdrawn import: the only cluster that exported it, "" if there were several.
@@ -114,7 +121,10 @@ class ImportFuse(Fuse):
         if fuse.is_released(imported.annotations) or self._holds.is_over(key):
             return True
         return bool(imported.clusters) and all(
-            self._membership.removed(one) or one in self._membership.released or self._view.refuses(one, key)
+            self._membership.removed(one)
+            or one in self._membership.released
+            or self._view.refuses(one, key)
+            or self.policy_refuses(one, key)
             for one in imported.clusters
         )
 
@@ -124,7 +134,7 @@ class ImportFuse(Fuse):
             return False
         if self._local.exports.get(*key) is not None and not self._local.loaded(key):
             return False
-        return not self._view.exported(key) and not self._view.unaccounted(key, imported)
+        return not self.exported(key) and not self._view.unaccounted(key, imported)
 
     def _is_apart(self, key: ServiceKey) -> bool:
         """Whether the fuse holds for the losses of one other cluster only."""

@@ -65,6 +65,11 @@ class Importer:
         self.reserved = ReservedNamespaces(
             context.config.import_reserved_namespaces, local.imports, local.import_lists
         )
+        self._policies = stores.import_policies
+        if self._policies is not None:
+            self.fuse.policy_refuses = self._policies.refuses
+            self.fuse.exported = lambda key: bool(self._records(key))
+            self.endpoint_fuse.records = self._records
         self._view = stores.view
         self._retained = stores.retained
         self._membership = membership
@@ -96,7 +101,7 @@ class Importer:
         waited_since_seconds = self.behind_exports.take(key)
         settled = self._settled.pop(key, None)
         self.reserved.forget(key)
-        if not self._local.synced():
+        if not self._local.synced() or (self._policies is not None and not self._policies.answered()):
             return None
         if not self._local.namespace_is_active(key.namespace):
             self.cap.forget(key)
@@ -114,9 +119,11 @@ class Importer:
             return None
         if imported is not None and fuse.is_released(imported.value.annotations):
             self._retained.let_go(key)
-        records = self._view.records(key)
+        all_records = self._view.records(key)
+        records = self._selected(key, all_records)
         merged = self._view.merge_of(key, records)
-        exporters = set(merged.clusters) if merged is not None else set()
+        # Those that export it; policies may keep some of them from being imported.
+        exporters = {record.cluster for record in all_records}
         if own in exporters:
             self._evidence.saw([(own, key)])
         remembered = self._missing.remembered_exporters(key, imported)
@@ -149,6 +156,13 @@ class Importer:
             return await self._import(key, merged, records, imported, settled)
         return None
 
+    def _records(self, key: ServiceKey) -> tuple[ExportRecord, ...]:
+        """The records of the service that count here."""
+        return self._selected(key, self._view.records(key))
+
+    def _selected(self, key: ServiceKey, records: tuple[ExportRecord, ...]) -> tuple[ExportRecord, ...]:
+        return records if self._policies is None else self._policies.select(key, records)
+
     async def _hold(
         self, key: ServiceKey, imported: Entry[LocalImport], unsure: Set[str], clusters: Set[str]
     ) -> float | None:
@@ -173,7 +187,7 @@ class Importer:
             wanted = self._desired_import(merged, self._derived.ips(key))
             imported = await self._imports.create(self._import_body(wanted))
             self.fuse.look(key)
-            all_records = self._view.records(key)
+            all_records = self._records(key)
         records = {record.cluster: record for record in all_records}
         sources = [one for one in self._view.slices(key) if one.cluster in records]
         stay = self._missing.slices_that_stay(key)
@@ -190,6 +204,7 @@ class Importer:
             desired.wants_clusterset_ip(merged, sources, ips),
             self.status.slice_objects_pruned,
             arranged.condition,
+            self._note(key),
         )
         if settled is not None and not kept and ground.is_same(settled.ground):
             problem = await self._slices.write(key, arranged.slices, stay, arrange=arranged.last_word)
@@ -294,7 +309,7 @@ class Importer:
                         withdrawn=ground.withdrawn,
                         waiting="" if ground.wants_ip else desired.NO_ENDPOINT_YET,
                         error=_not_in_step(done.problem) if done.problem else "",
-                        note=self.reserved.note(key),
+                        note=ground.note,
                         observed_generation=generation,
                     ),
                     fuse.held(
@@ -322,6 +337,10 @@ class Importer:
             ground.derived
         )
 
+    def _note(self, key: ServiceKey) -> str:
+        of_policies = self._policies.note(key) if self._policies is not None else ""
+        return "; ".join(filter(None, (self.reserved.note(key), of_policies)))
+
     def _own_if_exported(self, key: ServiceKey) -> Set[str]:
         return {self._local.cluster_id} if self._view.own_record(key) is not None else set()
 
@@ -334,7 +353,7 @@ class Importer:
         """
         if imported is None:
             return
-        records = {one.cluster: one for one in self._view.records(key) if one.cluster in clusters}
+        records = {one.cluster: one for one in self._records(key) if one.cluster in clusters}
         merged = merge_behind(imported.value)
         withdrawn = self._missing.withdrawn(key, imported, records.keys())
         slices, kept = self._wanted_slices(key, imported, merged, records, self._view.slices(key), withdrawn)

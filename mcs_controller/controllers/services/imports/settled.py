@@ -27,6 +27,7 @@ class ImportGround(NamedTuple):
     `withdrawn` are the exporters whose endpoints are not used. `silent` are those that count as alive
     although they send no heartbeats. `wants_ip`: the import needs a clusterset IP. `slice_objects_pruned`:
     the API server prunes that field of the status. `locality` is what the status says of near endpoints.
+    `note` is for the users of the import.
     """
 
     imported: Entry[LocalImport]
@@ -37,6 +38,7 @@ class ImportGround(NamedTuple):
     wants_ip: bool
     slice_objects_pruned: bool
     locality: Condition | None = None
+    note: str = ""
 
     def is_same(self, other: "ImportGround | None") -> bool:
         """Whether the inputs are the same; objects are compared by identity."""

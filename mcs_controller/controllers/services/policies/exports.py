@@ -10,7 +10,7 @@ from typing import Final
 from mcs_controller.api.resources import EXPORT_POLICIES, POLICY_GROUP
 from mcs_controller.clusterset.model import LocalExport, ServiceKey, StringMap
 from mcs_controller.clusterset.services.naming import exported_service_name
-from mcs_controller.clusterset.services.policies.policy import export_policy
+from mcs_controller.clusterset.services.policies.policy import decode_policy
 from mcs_controller.clusterset.services.policies.verdict import (
     ALLOWED,
     EXPORTS,
@@ -29,7 +29,7 @@ from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.store import Entry
 
 _KIND: Final = Kind(
-    "exportpolicies", lambda client: EXPORT_POLICIES, export_policy, optional_group=POLICY_GROUP
+    "exportpolicies", lambda client: EXPORT_POLICIES, decode_policy, optional_group=POLICY_GROUP
 )
 
 

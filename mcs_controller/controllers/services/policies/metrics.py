@@ -23,7 +23,8 @@ class PoliciesCollector(Collector):
         """The gauges."""
         refused = GaugeMetricFamily(
             "mcs_policy_refused",
-            "Exports of this cluster that its policies keep from the clusterset.",
+            "What policies of this cluster keep back: its exports (export); or what it would import, each "
+            "exporter of each service (import).",
             labels=["policy"],
         )
         kept = GaugeMetricFamily(

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, ServiceKey
-from mcs_controller.clusterset.services.policies.policy import Policy, export_policy
+from mcs_controller.clusterset.services.policies.policy import Policy, decode_policy
 from mcs_controller.clusterset.services.policies.verdict import policy_conditions
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
@@ -24,12 +25,12 @@ _Difference = tuple[Entry[Policy], tuple[Condition, ...]]
 class PolicyStatus(StatusWriter[Sequence[Condition], _Difference]):
     """The only writer of the conditions of the policies that a gate goes by."""
 
-    def __init__(self, context: Context, gate: Gate[ServiceKey], resource: Resource) -> None:
+    def __init__(self, context: Context, gate: Gate[Any], resource: Resource) -> None:
         super().__init__(f"{resource.plural}-status", context.random, work_clock=context.work_clock)
         self._gate = gate
         self._clock = context.clock
         self._objects = ObjectWriter(
-            context.local.client, lambda: resource, gate.known.objects, export_policy
+            context.local.client, lambda: resource, gate.known.objects, decode_policy
         )
 
     def update(self) -> None:

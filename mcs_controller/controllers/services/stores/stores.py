@@ -7,6 +7,7 @@ from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.policies.exports import export_gate
 from mcs_controller.controllers.services.policies.gate import Gate
+from mcs_controller.controllers.services.policies.imports import ImportPolicies
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.controllers.services.stores.own_limits import OwnLimits
@@ -18,7 +19,7 @@ from mcs_controller.controllers.services.stores.view import ClustersetView
 class Stores:
     """One agent's stores. Readers change them only through an `ObjectWriter`.
 
-    `export_gate` is there only if policies decide what is exported.
+    `export_gate` and `import_policies` are there only if policies decide what is exported, or imported.
     """
 
     local: LocalStores
@@ -27,6 +28,7 @@ class Stores:
     own_limits: OwnLimits
     view: ClustersetView
     export_gate: Gate[ServiceKey] | None
+    import_policies: ImportPolicies | None
 
     @classmethod
     def of(cls, context: Context, membership: Membership) -> "Stores":
@@ -38,4 +40,5 @@ class Stores:
         view = ClustersetView(local, broker, retained, membership, own_limits)
         retained.compare_with_imported(view.older_than_imported)
         gate = export_gate(context, local, broker) if context.config.export_policies else None
-        return cls(local, broker, retained, own_limits, view, gate)
+        policies = ImportPolicies(context, local) if context.config.import_policies else None
+        return cls(local, broker, retained, own_limits, view, gate, policies)
