@@ -46,6 +46,7 @@ def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
         (["agent", "--cluster-id", "east", "--dead-member-policy", "drop"], ["'drop'", "withdraw, keep"]),
         (["dns", "--listen", "localhost:53"], ["--listen", "'localhost'", "IP address"]),
         (["dns", "--workers", "65"], ["--workers", "'65'", "from 1 to 64"]),
+        (["agent", "--service-metrics", "2001"], ["--service-metrics", "'2001'", "from 0 to 2000"]),
         (["agent", "--workers", "257"], ["--workers", "'257'", "from 1 to 256"]),
         (["agent", "--lease-namespace", "a/b"], ["--lease-namespace: 'a/b'", "name of a namespace"]),
         (["agent", "--broker-renew-in", "mcs-broker"], ["--broker-renew-in: 'mcs-broker'", "NAMESPACE/NAME"]),
