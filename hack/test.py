@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SIMULATED = "not realkube and not realnode"
 REAL = f"not ({SIMULATED}) and (not faults or short)"
 """Of the fault matrix only the short form: all of it is `make test-faults`."""
+PROCESSES = (os.cpu_count() or 1) + 1
+"""One more than there are cores: some always wait, for a process that starts or for time to pass."""
 MOST_WORLDS = 4
 """At once: each may take 2 GiB."""
-SIDE_BY_SIDE = ("-n", str(min(MOST_WORLDS, os.cpu_count() or 1)), "--worlds")
 NO_TESTS = 5
 """pytest's exit code where a selection, such as `-k`, leaves none."""
 
@@ -31,8 +32,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         pytest = [sys.executable, "-m", "pytest", f"--outcomes={Path(folder) / 'outcomes.json'}"]
         runs = (
-            [*pytest, "-n", "logical", "--dist", "worksteal", "-m", SIMULATED, *arguments],
-            [*pytest, *SIDE_BY_SIDE, "-m", REAL, *arguments],
+            [*pytest, "-n", str(PROCESSES), "--dist", "worksteal", "-m", SIMULATED, *arguments],
+            [*pytest, "-n", str(min(PROCESSES, MOST_WORLDS)), "--worlds", "-m", REAL, *arguments],
         )
         codes = [subprocess.run(run, cwd=ROOT, check=False).returncode for run in runs]
     if all(code == NO_TESTS for code in codes):

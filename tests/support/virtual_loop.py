@@ -147,7 +147,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         ready, timers = self._ready, self._timers
         if not ready and not self._stopping:
             if not timers:
-                raise RuntimeError("every task waits for another one: nothing is left that could happen")
+                raise RuntimeError(
+                    "every task waits for another one: nothing is left that could happen "
+                    "(for sockets and threads, which do not exist here, there is looptime(sockets=True))"
+                )
             self._now_seconds += min(max(0.0, timers[0] - self._now_seconds), LONGEST_WAIT_SECONDS)
         end_seconds = self._now_seconds + CLOCK_RESOLUTION_SECONDS
         while timers and timers[0] < end_seconds:
