@@ -29,6 +29,7 @@ LONGEST_FIRST = (
     CLUSTERSET,
     "tests/integration/test_check.py",
     "tests/docs/test_installed.py",
+    "tests/docs/test_tour.py",
     "tests/faults/test_faults.py",
     WHOLE_CLUSTERS,
     "tests/docs/test_readme.py",
