@@ -12,7 +12,7 @@ from typing import Final
 from mcs_controller.api.resources import DEPLOYMENTS, NAMESPACES
 from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.installing import Row, say
-from mcs_controller.cli.process import instance_name
+from mcs_controller.cli.process import replica_name
 from mcs_controller.install.leftovers import AGENT
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
@@ -24,6 +24,7 @@ STOPS_WITHIN_SECONDS: Final = 60.0
 """An agent that ends gives the Lease up at once; that of one that was killed expires after 15 s."""
 TELL_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.2
+_LEAVE: Final = "leave_"
 
 
 async def stop_agent(local: Client, namespace: str, *, dry_run: bool) -> list[Row]:
@@ -59,7 +60,9 @@ async def holding_lease(
         # No agent can have a Lease there, nor can we.
         await work(None)
         return
-    elector = LeaderElector(local, namespace, name, f"leave_{instance_name()}", clock=clock, random=Random())
+    # Another one each time: two at once must not take each other's Lease for their own.
+    identity = f"{_LEAVE}{replica_name(None, Random())}"
+    elector = LeaderElector(local, namespace, name, identity, clock=clock, random=Random())
     leading = asyncio.Event()
 
     async def lead() -> None:
@@ -76,6 +79,11 @@ async def holding_lease(
             await asyncio.wait({task})
 
 
+def is_agent(holder: str) -> bool:
+    """Whether who holds the Lease is an agent, and not nobody or a `leave`."""
+    return bool(holder) and not holder.startswith(_LEAVE)
+
+
 async def _wait_until_led(
     elector: LeaderElector, task: "asyncio.Future[None]", leading: asyncio.Event, lease: str
 ) -> None:
@@ -86,7 +94,8 @@ async def _wait_until_led(
     while not leading.is_set() and not task.done():
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
         now = loop.time()
-        reason = elector.problem or f"an agent of this cluster runs, as {elector.holder} (Lease {lease})"
+        who = "an agent of this cluster" if is_agent(elector.holder) else "another `leave`"
+        reason = elector.problem or f"{who} runs, as {elector.holder} (Lease {lease})"
         if now >= ends_at and not leading.is_set():
             raise CliError(
                 f"{reason}; nothing was removed: stop it as it was started, and run the command again"

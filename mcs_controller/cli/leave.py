@@ -22,7 +22,7 @@ from mcs_controller.api.resources import (
     MEMBER_CLUSTERS,
     NAMESPACES,
 )
-from mcs_controller.cli.agents_place import holding_lease, stop_agent
+from mcs_controller.cli.agents_place import holding_lease, is_agent, stop_agent
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.importers import as_objects, holders, not_waited_for, wait_for_importers
@@ -181,13 +181,13 @@ class Leaving:
         before, _ = await lease(local, settings.namespace, settings.lease_name)
         await holding_lease(local, settings.namespace, settings.lease_name, work, clock=self._clock)
         leases, holder = await lease(local, settings.namespace, settings.lease_name)
-        if holder:
+        if is_agent(holder):
             raise CliError(
                 f"an agent of this cluster, {holder}, still runs, and makes everything anew: stop it as it "
                 "was started, and run the command again"
             )
-        # One that only we had is nobody's business.
-        await self._remove(local, leases, silent=not before)
+        # One that only we had is nobody's business, and who leaves beside us removes it, too.
+        await self._remove(local, () if holder else leases, silent=not before)
         # Last of all: whoever is interrupted before this can ask the broker again.
         await self._remove(local, await self._credential())
 

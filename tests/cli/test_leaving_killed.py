@@ -99,3 +99,16 @@ async def test_the_credential_goes_last(capsys: pytest.CaptureFixture[str]) -> N
         capsys.readouterr()
         await leave(world)
         assert told(capsys)[0] == {"Secret mcs-system/mcs-broker": "deleted"}
+
+
+async def test_two_at_once_do_it_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("east", "west")
+        await world["east"].kill()
+        first = asyncio.create_task(leave(world, output="table"))
+        await asyncio.sleep(1)
+        await asyncio.gather(first, leave(world, output="table"))
+        assert "another `leave` runs, as leave_" in capsys.readouterr().err
+        assert await agents_things(world) == []
+        assert not any(name.startswith("ServiceImport") for name in await left(world))
