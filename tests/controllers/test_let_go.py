@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import EXPORTED_SERVICES, MEMBER_CLUSTERS
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.controllers.membership.withdrawal import withdraw_exports
+from tests.controllers.mars import record
 from tests.support.clusterset import EAST, Clusterset
 from tests.support.crds import without_farewell
 from tests.support.objects import IMPORTS
@@ -15,6 +16,7 @@ from tests.support.objects import IMPORTS
 pytestmark = pytest.mark.looptime
 
 SINCE = "2026-01-01T00:00:30.000000Z"
+KINDS = (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES)
 LATER = "2026-01-01T00:05:00.000000Z"
 
 
@@ -65,6 +67,84 @@ async def test_importers_answer_once_all_is_gone_and_not_before() -> None:
             found = await world[name].import_of("shop", "web")
             assert [one["cluster"] for one in (found or {})["status"]["clusters"]] == ["west"]
             assert not await world[name].slices_of("shop", "web", "east")
+
+
+async def exported_where_west_has_no_namespace(world: Clusterset) -> None:
+    """So nothing in west names east, and only what is on the broker can keep it from answering."""
+    await world["east"].namespace("shop")
+    await world["east"].deploy("shop", "web")
+
+    async def written() -> bool:
+        found = [(await world.broker_api.list(kind)).items for kind in KINDS]
+        return all(found)
+
+    await world.until(written)
+
+
+async def test_what_is_on_the_broker_and_nowhere_in_the_cluster_is_not_let_go_either() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported_where_west_has_no_namespace(world)
+        await world["east"].kill()
+        await leaves(world)
+
+        async def silent() -> bool:
+            return bool(await says(world, "west") == [])
+
+        await world.always(silent, for_seconds=30)
+        # First the record goes, and then the slice.
+        async for kind, _ in withdraw_exports(world.broker_api, "mcs-member-east"):
+            if kind == EXPORTED_SERVICES.kind:
+                await world.always(silent, for_seconds=30)
+        await answers(world, "west")
+
+
+async def test_an_export_without_endpoints_is_not_let_go_before_it_is_withdrawn() -> None:
+    async with Clusterset("east", "west") as world:
+        await world["east"].kill()
+        await world.publish("east", EXPORTED_SERVICES, "shop.web", **record("web"))
+        await leaves(world)
+
+        async def silent() -> bool:
+            return bool(await says(world, "west") == [])
+
+        await world.always(silent, for_seconds=30)
+        await withdraw(world)
+        await answers(world, "west")
+
+
+async def test_what_was_lost_and_not_withdrawn_is_not_let_go() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported_where_west_has_no_namespace(world)
+        await world["east"].kill()
+        for kind in KINDS:
+            for one in (await world.broker_api.list(kind)).items:
+                await world.broker_api.delete(kind, one["metadata"]["name"], namespace="mcs-member-east")
+        await leaves(world)
+
+        async def silent() -> bool:
+            return bool(await says(world, "west") == [])
+
+        await world.always(silent, for_seconds=60)
+
+
+async def test_who_has_not_read_the_broker_yet_answers_nothing() -> None:
+    async with Clusterset("east", "west") as world:
+        await exported_where_west_has_no_namespace(world)
+        await world["east"].kill()
+        await world["west"].kill()
+        kinds = tuple(kind.plural for kind in KINDS)
+        unread = world.broker.faults.hang(verbs=("list",), resources=kinds, users=("member-west",))
+        world["west"].start()
+        await leaves(world)
+
+        async def silent() -> bool:
+            return not await says(world, "west")
+
+        await world.always(silent, for_seconds=60)
+        unread.lift()
+        await world.always(silent, for_seconds=30)
+        await withdraw(world)
+        await answers(world, "west")
 
 
 async def test_the_next_time_is_another_question_and_who_stays_is_asked_nothing() -> None:
