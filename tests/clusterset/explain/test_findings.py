@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mcs_controller.api.names import CONDITION_LOCALITY
+from mcs_controller.clusterset.explain.changes import Change
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.findings.finding import CATALOGUE, Finding
 from mcs_controller.clusterset.explain.picture import (
@@ -14,6 +15,7 @@ from mcs_controller.clusterset.explain.picture import (
     Picture,
     Unknown,
 )
+from mcs_controller.clusterset.explain.what_if import what_if
 from mcs_controller.clusterset.fuse import MEMBERS_SILENT, held
 from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, Member, ServiceKey, ServicePort
 from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NEAR, left_out
@@ -87,6 +89,7 @@ GOES = member("west", 90, leaving=NOW)
 LONG_AGO = "2026-01-01T00:00:00Z"
 PORT_81 = (ServicePort(81, "http"),)
 HEADLESS = record("west", type="Headless")
+TWICE = on_broker("west", record=record("west", 5))
 SILENT_EAST = on_broker("east", member=member("east", 90))
 WRONG = DnsAnswer("a.", "A", "x", "y", False)
 OWNER = member("east", owns=frozenset({"shop"}))
@@ -164,6 +167,13 @@ CASES: dict[str, list[tuple[str, Picture]]] = {
             ),
         )
     ],
+    "16": [
+        (
+            "note",
+            picture(on_broker("east", member=OWNER, record=record("east", 5)), on_broker("west")),
+        )
+    ],
+    "17": [("note", picture(bystander("east", member=OWNER), on_broker("west")))],
     "20": [("problem", picture(on_broker("east", source_slice("east", endpoints=()))))],
     "21": [
         ("problem", picture(on_broker("east", UNREADY))),
@@ -350,3 +360,22 @@ def test_a_member_that_never_sent_a_heartbeat_is_not_called_silent() -> None:
 def test_the_worst_comes_first() -> None:
     seen = explain(replace(two(labels=(("a", "b"),), type="Headless"), dns=DnsPicture("x", problem="none")))
     assert [one.severity for one in seen.findings] == ["warning", "note", "note"]
+
+
+def test_ownership_is_told_only_where_it_decides_something_else_than_age() -> None:
+    owner = on_broker("east", member=OWNER)
+    west_is_younger = picture(owner, on_broker("west", record=record("west", 5)))
+    assert not found(west_is_younger).keys() & {"16", "17"}
+    younger = on_broker("east", member=OWNER, record=record("east", 5))
+    (told,) = (one for one in explain(picture(younger, on_broker("west"))).findings if one.id == "MCS-WHY-16")
+    assert told.what == "east decides shop/web, and not west, whose export is the oldest"
+
+
+def test_what_if_foretells_what_giving_a_name_to_somebody_changes() -> None:
+    before = settled(picture(on_broker("east"), bystander("north"), TWICE, here=NORTH))
+    given = Change("MemberCluster", "west", value=replace(member("west"), owns=frozenset({"shop/web"})))
+    foretold = what_if(before, [given])
+    assert [one.id for one in foretold.begun] == ["MCS-WHY-16"]
+    assert [(one.before, one.after) for one in foretold.effects if one.what == "decided by"] == [
+        ("east", "west")
+    ]

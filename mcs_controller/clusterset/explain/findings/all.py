@@ -11,6 +11,7 @@ from mcs_controller.clusterset.explain.findings.exports import export_findings
 from mcs_controller.clusterset.explain.findings.finding import SEVERITIES, Finding, finding
 from mcs_controller.clusterset.explain.findings.imports import import_findings
 from mcs_controller.clusterset.explain.findings.members import member_findings
+from mcs_controller.clusterset.explain.findings.owners import owner_findings
 
 
 def findings(case: Case) -> tuple[Finding, ...]:
@@ -20,6 +21,7 @@ def findings(case: Case) -> tuple[Finding, ...]:
         *export_findings(case),
         *member_findings(case),
         *conflict_findings(case),
+        *owner_findings(case),
         *endpoint_findings(case),
         *dns_findings(case),
         *_unread(case),
