@@ -107,8 +107,10 @@ def test_where_tcp_s_port_of_the_same_number_is_taken_another_number_is_tried(
     asked = refuse(monkeypatch, errno.EADDRINUSE, times=1, from_bind=1)
 
     with bound((("127.0.0.1", 0),)) as ((pair,),):
-        assert pair.address[1] == asked[3] != 0
-    assert [port == 0 for port in asked] == [True, False, True, False]
+        assert pair.address[1] == asked[-1] != 0
+    # Other programs may have the next number, too.
+    assert len(asked) >= 4
+    assert [port == 0 for port in asked] == [True, False] * (len(asked) // 2)
 
 
 def test_it_is_not_tried_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

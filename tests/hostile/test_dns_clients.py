@@ -40,6 +40,8 @@ async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(struct.pack("!H", 400))
     for _ in range(400):
+        if writer.is_closing():
+            return
         writer.write(b"x")
         await asyncio.sleep(0.05)
 
@@ -52,6 +54,8 @@ async def never_reads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 async def sends_rubbish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     for message in MESSAGES.values():
+        if writer.is_closing():
+            return
         writer.write(framed(message[:512]))
         await asyncio.sleep(0)
     await reader.read()
