@@ -6,6 +6,7 @@ from typing import Final
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.install.checks.facts import Credential, Facts
 from mcs_controller.install.checks.model import Check, Notes, Outcome
+from mcs_controller.install.joining import CLOCKS_MAX_DIFFERENCE_SECONDS
 from mcs_controller.install.members import age_text
 from mcs_controller.kube.clock import rfc3339
 
@@ -78,7 +79,7 @@ def judge_lifetime(facts: Facts) -> Outcome:
         f"then run `{facts.config.program} join` with the file."
     )
     ends = rfc3339(datetime.fromtimestamp(lifetime.expires, UTC))
-    left_seconds = lifetime.expires - facts.now_seconds
+    left_seconds = lifetime.expires - _brokers_seconds(facts)
     used_share = 1 - left_seconds / (lifetime.expires - lifetime.issued)
     if left_seconds <= 0:
         notes.failed(f"{credential.source}: it ended {age_text(-left_seconds)}, at {ends}", renew)
@@ -95,6 +96,14 @@ def judge_lifetime(facts: Facts) -> Outcome:
             "--broker-renew-in; with Helm, broker.renew=true. Without that, renew it by hand in time.",
         )
     return notes.outcome()
+
+
+def _brokers_seconds(facts: Facts) -> float:
+    """What time it is for the broker, which decides. It says whole seconds: small differences are none."""
+    ahead = facts.broker.ahead_seconds
+    if isinstance(ahead, float) and abs(ahead) > CLOCKS_MAX_DIFFERENCE_SECONDS:
+        return facts.now_seconds + ahead
+    return facts.now_seconds
 
 
 REACHED: Final = Check(

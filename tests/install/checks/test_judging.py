@@ -72,6 +72,16 @@ def test_what_restores_several_rights_is_said_once() -> None:
     assert "--controllers='*,-properties'" in told.todo
 
 
+@pytest.mark.parametrize(("ahead_seconds", "result"), [(-3600.0, "ok"), (0.0, "failed"), (None, "failed")])
+def test_whether_a_credential_has_ended_is_a_question_of_the_brokers_clock(
+    ahead_seconds: float | None, result: str
+) -> None:
+    assert isinstance(FACTS.broker.credential, Credential)
+    ended = replace(FACTS.broker.credential, lifetime=Lifetime(NOW - 10_000, NOW - 60))
+    facts = broker(credential=ended, ahead_seconds=ahead_seconds)
+    assert outcome("MCS-CHK-06", facts).result == result
+
+
 def credential(lifetime: Lifetime | None) -> Facts:
     assert isinstance(FACTS.broker.credential, Credential)
     return broker(credential=replace(FACTS.broker.credential, lifetime=lifetime))
