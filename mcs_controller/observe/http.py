@@ -2,45 +2,23 @@
 
 The answers are made by others (the registry's collectors, `health.py`); this serves them, and starts before
 anything else of the process so that /readyz can say what is still missing. It never waits for anything, and
-it is bounded: at the limit of connections the oldest is closed for the newest, so that idle or slow clients
-cannot keep a probe out. Anybody may ask, so no credential is in an answer, and a client's own mistakes are
-not logged.
+a client that is idle or slow cannot keep a probe out (`serving.py`). Anybody may ask, so no credential is in
+an answer.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable
-from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestHandler
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
 from mcs_controller.observe.health import CheckResult, Health
-from mcs_controller.observe.listening import ListenAddress, listen_tcp
+from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.masking import mask_secrets
-
-CONNECTIONS_MAX: Final = 64
-KEEPALIVE_SECONDS: Final = 75.0
-STOP_SECONDS: Final = 2.0
+from mcs_controller.observe.serving import BoundedServer
 
 _log = logging.getLogger(__name__)
-
-_request_log = logging.getLogger(f"{__name__}.requests")
-
-
-def _is_a_fault_of_ours(record: logging.LogRecord) -> bool:
-    """aiohttp logs requests that it cannot read, and clients that are gone, like errors of its own."""
-    error = record.exc_info[1] if record.exc_info else None
-    if not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError):
-        return True
-    _log.debug("a request could not be answered: %s", " ".join(str(error).split())[:256])
-    return False
-
-
-_request_log.addFilter(_is_a_fault_of_ours)
 
 
 class HttpServer:
@@ -49,50 +27,25 @@ class HttpServer:
     def __init__(self, registry: CollectorRegistry, health: Health, listen: ListenAddress) -> None:
         self._registry = registry
         self._health = health
-        self._listen = listen
-        self._runner: web.AppRunner | None = None
-        self._servers: list[asyncio.Server] = []
-        self.port = 0
-        """The port that is listened on, once started; it differs from the one asked for when that was 0."""
-
-    async def start(self) -> None:
-        """Listen and serve until `stop`."""
-        sockets = listen_tcp(self._listen)
-        self.port = sockets[0].getsockname()[1]
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            logger=_request_log,
-            handle_signals=False,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            shutdown_timeout=STOP_SECONDS,
-        )
-        await self._runner.setup()
-        loop = asyncio.get_running_loop()
-        for listener in sockets:
-            self._servers.append(await loop.create_server(self._accept, sock=listener))
+        self._server = BoundedServer(app, listen)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once started; it differs from the one asked for when that was 0."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Listen and serve until `stop`."""
+        await self._server.start()
         _log.info("serving metrics and health on http port %d", self.port, extra={"http_port": self.port})
 
     async def stop(self) -> None:
         """Close the port and every connection; safe to call twice."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
-        if self._runner is not None:
-            runner, self._runner = self._runner, None
-            await runner.cleanup()
-
-    def _accept(self) -> RequestHandler:
-        server = None if self._runner is None else self._runner.server
-        assert server is not None, "a connection arrived before the server was set up"
-        connections = server.connections
-        for oldest in connections[: max(0, len(connections) - CONNECTIONS_MAX + 1)]:
-            oldest.force_close()
-        return server()
+        await self._server.stop()
 
     async def _metrics(self, request: web.Request) -> web.Response:
         try:

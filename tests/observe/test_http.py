@@ -6,10 +6,10 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from mcs_controller.observe import http
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
 from mcs_controller.observe.listening import ListenAddress, ListenError
+from mcs_controller.observe.serving import CONNECTIONS_MAX
 
 LOOPBACK = ListenAddress("127.0.0.1", 0)
 
@@ -149,9 +149,7 @@ async def test_what_is_not_there_is_404(setup: Setup) -> None:
 
 
 async def test_idle_connections_cannot_keep_a_probe_out(setup: Setup) -> None:
-    idle = [
-        await asyncio.open_connection("127.0.0.1", setup.server.port) for _ in range(2 * http.CONNECTIONS_MAX)
-    ]
+    idle = [await asyncio.open_connection("127.0.0.1", setup.server.port) for _ in range(2 * CONNECTIONS_MAX)]
     assert (await setup.get("/healthz"))[0] == 200
     oldest_reader = idle[0][0]
     assert await asyncio.wait_for(oldest_reader.read(), 10) == b""
