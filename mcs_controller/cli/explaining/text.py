@@ -17,38 +17,12 @@ from mcs_controller.clusterset.explain.ages import age_text
 from mcs_controller.clusterset.explain.endpoints import EndpointUse
 from mcs_controller.clusterset.explain.explanation import Dns, Explanation, Exporter, Here
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.words import WHY_NOT
 from mcs_controller.clusterset.syntax import seconds_of_time
 
 COLUMNS: Final = 100
 _ADDRESSES: Final = 6
 _NOTHING: Final = ("none", "{}")
-_WHY: Final = {
-    "not-exported": "no cluster exports them",
-    "export-not-valid": "the export is not valid",
-    "refused-by-policy": "the cluster's policies keep it back",
-    "not-admitted": "the export is not admitted",
-    "not-published": "the export is over a limit",
-    "unreadable": "the export cannot be read",
-    "withdrawing": "the export is withdrawn",
-    "namespace-missing": "the namespace does not exist here",
-    "namespace-ending": "the namespace is being deleted here",
-    "no-api": "the MCS API is not installed here",
-    "foreign-import": "somebody else's ServiceImport is here",
-    "reserved": "the namespace is reserved here",
-    "name-taken": "the derived Service's name is taken here",
-    "no-room": "no room for another import here",
-    "policy": "policies here refuse it",
-    "not-ready": "not ready",
-    "terminating": "being deleted",
-    "address-not-admitted": "the address is not allowed (podCIDRs)",
-    "member-silent": "withdrawn, the cluster is silent",
-    "family": "IP family that the service does not have",
-    "not-as-owners": "type or ports are not those of the name's owner",
-    "no-zone": "without a zone",
-    "conflicting-port": "conflicting ports",
-    "held": "held",
-    "farther": "nearer ones are enough",
-}
 _RESET: Final = "\x1b[0m"
 _COLOURS: Final = {"problem": "\x1b[31m", "warning": "\x1b[33m", "note": "\x1b[36m", "good": "\x1b[32m"}
 _STATES: Final = {
@@ -125,7 +99,7 @@ def _exporters(explanation: Explanation, now_seconds: float) -> Iterator[str]:
 def _headline(explanation: Explanation, one: Exporter, now_seconds: float) -> str:
     parts = []
     if one.why_not:
-        parts.append(f"does not count: {one.text or _WHY[one.why_not]}")
+        parts.append(f"does not count: {one.text or WHY_NOT[one.why_not]}")
     elif one.rank == 1 and len(explanation.exporters) > 1:
         parts.append("decides")
     if one.owns_name:
@@ -153,7 +127,7 @@ def _endpoints(uses: Sequence[EndpointUse]) -> Iterator[str]:
             1: f"{number} imported, no traffic",
             2: f"{number} left out",
         }[rank]
-        reason = f" ({_WHY[why]})" if why else ""
+        reason = f" ({WHY_NOT[why]})" if why else ""
         addresses = [use.addresses[0] for use in found if use.addresses]
         left = len(addresses) - _ADDRESSES
         more = f" and {left} more" if left > 0 else ""
