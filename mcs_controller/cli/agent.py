@@ -32,6 +32,7 @@ from mcs_controller.cli.process import (
     serving_metrics_and_health,
 )
 from mcs_controller.cli.settings import AgentSettings
+from mcs_controller.cli.status_page import serving_status_page
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.credential import MountedCredential
@@ -46,6 +47,7 @@ from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.logging import configure_logging
+from mcs_controller.page.source import Agent, Replica
 
 COMPONENT: Final = "mcs-controller.io/agent"
 
@@ -160,7 +162,13 @@ async def _work(
     terms = Terms(make_term)
     registry.register(terms)
     health.add_problems("agent", terms.problems)
-    async with Tasks("agent") as tasks:
+
+    def replica() -> Replica:
+        holder = elector.holder if elector is not None else ""
+        return Replica(config.cluster_id, instance_name(), holder, settings.lease_namespace)
+
+    shown = Agent(config, replica, lambda: terms.manager)
+    async with serving_status_page(settings.status_page, shown, clock), Tasks("agent") as tasks:
         tasks.start(recorder.run(), name="events", essential=False)
         tasks.start(presence.run(), name="presence")
         if elector is not None:
@@ -199,6 +207,11 @@ class Terms(Collector):
         finally:
             self._present = None
             gc.unfreeze()
+
+    @property
+    def manager(self) -> Manager | None:
+        """The present one; None while another replica leads."""
+        return None if self._present is None else self._present[0]
 
     def problems(self) -> dict[str, str]:
         """The present agent's; none while another replica leads."""

@@ -198,6 +198,15 @@ class AgentSettings:
     broker_context: BrokerContext
     broker_renew_in: BrokerRenewIn
     http: _Http
+    status_page: Annotated[
+        ListenAddress | None,
+        Option(
+            "where the status page is served, read-only and without asking who looks: 127.0.0.1:8081 for "
+            "this machine alone, as kubectl port-forward reaches it; without it, nowhere",
+            parse=ListenAddress.parse,
+            metavar="ADDR:PORT",
+        ),
+    ]
     agent: Annotated[AgentConfig, Group(AgentConfig)]
     controllers: Annotated[
         tuple[str, ...],

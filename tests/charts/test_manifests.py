@@ -283,6 +283,7 @@ def another(option: Option, default: Any) -> Any:
         "logLevel": "debug",
         "logFormat": "text",
         "http": "127.0.0.1:9999",
+        "statusPage": "127.0.0.1:9998",
         "listen": ["10.0.0.1:5353", "[::1]:5353"],
         "controllers": ["*", "-properties"],
         "brokerRenewIn": "elsewhere/on-broker",
@@ -381,6 +382,36 @@ def test_probes_and_metrics_ask_where_the_program_serves_them(values: JsonObject
             assert named == set(ports)
 
 
+@pytest.mark.parametrize(
+    ("listens", "reached_from", "port", "rule"),
+    [
+        ("", [{}], None, False),
+        ("127.0.0.1:8081", [{}], None, False),
+        ("[::1]:8081", [{}], None, False),
+        ("localhost:8081", [{}], None, False),
+        (":8081", [], 8081, False),
+        ("0.0.0.0:8081", [{"podSelector": {}}], 8081, True),
+    ],
+)
+def test_the_status_page_is_off_and_reached_only_by_whom_the_values_name(
+    listens: str, reached_from: list[JsonObject], port: int | None, rule: bool
+) -> None:
+    values = {
+        "agent": {"config": {"statusPage": listens}},
+        "networkPolicy": {"statusPageFrom": reached_from},
+    }
+    found = render(MEMBER, values)
+    page = settings_in_pod(found, "agent").status_page
+    assert str(page or "") == listens
+    pod = one_of_kind(found, "Deployment", "mcs-agent")["spec"]["template"]["spec"]
+    ports = {one["name"]: one["containerPort"] for one in pod["containers"][0]["ports"]}
+    assert ports.get("page") == port
+    rules = one_of_kind(found, "NetworkPolicy", "mcs-agent")["spec"]["ingress"]
+    allowed = [one for one in rules if one["ports"] == [{"port": "page", "protocol": "TCP"}]]
+    assert [one["from"] for one in allowed] == ([reached_from] if rule else [])
+    assert default_values(MEMBER)["agent"]["config"]["statusPage"] == ""
+
+
 def test_what_prometheus_and_grafana_take_is_made_of_the_charts_files() -> None:
     assert of_kind(render(MEMBER, {}), "ServiceMonitor", "PrometheusRule", "ConfigMap") == []
     found = render(MEMBER, EVERYTHING)
@@ -450,6 +481,7 @@ REFUSED = [
     (MEMBER, {"agent": {"config": {"heartbeatIntervalSeconds": "10s"}}}, "got string, want number"),
     (MEMBER, {"agent": {"replicas": 0}}, "at '/agent/replicas': minimum: got 0, want 1"),
     (MEMBER, {"agent": {"config": {"leaderElect": False}}}, "set agent.replicas to 1"),
+    (MEMBER, {"agent": {"config": {"statusPage": ":0"}}}, "at '/agent/config/statusPage'"),
     (MEMBER, {"dns": {"config": {"http": ":0"}}}, "at '/dns/config/http'"),
     (MEMBER, {"dns": {"config": {"listen": []}}}, "at '/dns/config/listen'"),
     (MEMBER, {"dns": {"config": {"listen": ["10.0.0.1:53", "[::1]:54"]}}}, "more than one port"),

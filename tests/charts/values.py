@@ -27,6 +27,7 @@ EVERYTHING: JsonObject = {
             "exportPolicies": True,
             "leaseName": "east.agent",
             "http": "0.0.0.0:9090",
+            "statusPage": ":9091",
         },
         "replicas": 3,
         "priorityClassName": "system-cluster-critical",
@@ -74,6 +75,7 @@ EVERYTHING: JsonObject = {
         "metricsFrom": [
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
         ],
+        "statusPageFrom": [{"podSelector": {"matchLabels": {"app": "ingress"}}}],
         "egress": [{"ports": [{"port": 6443, "protocol": "TCP"}]}],
     },
     "monitoring": {

@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -74,11 +76,17 @@ async def test_the_agent_waiting_for_its_lease_says_so(tmp_path: Path) -> None:
     async with TestServer(app) as server:
         config = write(tmp_path, "a.kubeconfig", kubeconfig(str(server.make_url(""))))
         argv: list[str | Path] = ["agent", "--cluster-id", "east", "--kubeconfig", config]
-        argv += ["--broker-kubeconfig", config]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            page_port = free.getsockname()[1]
+        argv += ["--broker-kubeconfig", config, "--status-page", f"127.0.0.1:{page_port}"]
         async with running(*argv) as program:
             status, text = await program.get_until("/readyz", "leader election: ")
             assert status == 503
             assert "lease" in text.lower()
+            url = f"http://127.0.0.1:{page_port}/"
+            async with aiohttp.ClientSession() as session, session.get(url) as page:
+                assert page.status == 503
+                assert "<h1>No replica leads</h1>" in await page.text()
             assert (await program.end(signal.SIGTERM)).exit_code == 0
 
 

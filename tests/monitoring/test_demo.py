@@ -49,7 +49,7 @@ async def used(demo: DemoClusterset) -> AsyncIterator[None]:
 
 
 async def test_every_panel_shows_something_of_the_demo(tmp_path: Path) -> None:
-    sites = make_sites(CLUSTERS, (0,) * CLUSTERS, (0,) * CLUSTERS)
+    sites = make_sites(CLUSTERS, *[(0,) * CLUSTERS] * 3)
     async with demo_clusterset(sites, KubeconfigFolder(tmp_path)) as demo:
         await set_up(demo)
         targets = [Target("mcs", cluster.name, cluster.http_port) for cluster in demo.clusters]

@@ -94,6 +94,15 @@ is empty is left to the program. */}}
 {{- regexFind "[0-9]+$" . -}}
 {{- end }}
 
+{{/* The port of the agent's status page if others than its pod can reach it, or nothing. */}}
+{{- define "mcs.page-port" -}}
+{{- with .Values.agent.config.statusPage -}}
+{{- if not (regexMatch "^(127[.]|localhost:|\\[::1\\]:)" .) -}}
+{{- include "mcs.port" . -}}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* `every` seconds, `failures` in a row count. */}}
 {{- define "mcs.probes" -}}
 livenessProbe:

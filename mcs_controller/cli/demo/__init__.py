@@ -33,8 +33,7 @@ async def run(arguments: argparse.Namespace) -> int:
     """Until cancelled, or until the story has been played."""
     settings = read_options(DemoSettings, arguments, os.environ)
     count = settings.clusters
-    dns_ports, http_ports = choose_ports(count, settings.dns_port, settings.http_port)
-    sites = make_sites(count, dns_ports, http_ports)
+    sites = make_sites(count, *choose_ports(count, settings.dns_port, settings.http_port, settings.page_port))
     configure_logging(settings.log_level or ("error" if settings.once else "warning"), "text")
     begun_seconds = asyncio.get_running_loop().time()
     with kubeconfig_folder(settings.kubeconfig_dir) as folder:

@@ -25,6 +25,7 @@ from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.events.recorder import EventRecorder
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.log_context import log_context
+from mcs_controller.page.source import Agent, Replica
 
 HEARTBEAT_INTERVAL_SECONDS: Final = 0.5
 MEMBER_TIMEOUT_SECONDS: Final = 2.5
@@ -89,6 +90,12 @@ class AgentProcess(Collector):
                 tasks.start(manager.run(), name="agent")
         finally:
             self._present = None
+
+    @property
+    def shown(self) -> Agent:
+        """What its status page shows."""
+        replica = Replica(self._config.cluster_id, f"mcs-agent-{self._config.cluster_id}", "", "")
+        return Agent(self._config, lambda: replica, lambda: self._present and self._present[0])
 
     def problems(self) -> Mapping[str, str]:
         """What keeps it from being ready, by name."""

@@ -17,8 +17,10 @@ from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.demo.agent_process import SERVICE_METRICS, AgentProcess
 from mcs_controller.cli.demo.servers import ApiServer
 from mcs_controller.cli.demo.sites import HOST, ZONE, Site
+from mcs_controller.cli.status_page import serving_status_page
 from mcs_controller.dns.config import DnsConfig
 from mcs_controller.dns.server.dns_server import DnsServer
+from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.connection.credentials import StaticCredential
 from mcs_controller.kube.connection.http_transport import HttpTransport
 from mcs_controller.kube.connection.transport import Request, Response
@@ -35,12 +37,21 @@ class DemoCluster:
     """A running member; see `demo_cluster`."""
 
     def __init__(
-        self, site: Site, api: ApiServer, agent: AgentProcess, tasks: Tasks, *, dns_port: int, http_port: int
+        self,
+        site: Site,
+        api: ApiServer,
+        agent: AgentProcess,
+        tasks: Tasks,
+        *,
+        dns_port: int,
+        http_port: int,
+        page_port: int,
     ) -> None:
         self.site = site
         self.api = api
         self.dns_address = (HOST, dns_port)
         self.http_port = http_port
+        self.page_port = page_port
         self._agent = agent
         self._tasks = tasks
         self._agent_task: asyncio.Task[None] | None = None
@@ -90,6 +101,10 @@ async def demo_cluster(
         await http.start()
         stack.push_async_callback(http.stop)
         stack.push_async_callback(_end, tasks.start(monitor.run(), name=f"loop monitor of {site.name}"))
+        page = await stack.enter_async_context(
+            serving_status_page(ListenAddress(HOST, site.page_port), agent.shown, SystemClock())
+        )
+        assert page is not None, "it has an address"
         client = connect(api.kubeconfig, None, name="dns")
         stack.push_async_callback(client.close)
         dns = DnsServer(
@@ -101,7 +116,15 @@ async def demo_cluster(
         await dns.start()
         stack.push_async_callback(dns.stop)
         health.add("zone", lambda: None if dns.synced() else "not read completely yet")
-        cluster = DemoCluster(site, api, agent, tasks, dns_port=dns.addresses()[0][1], http_port=http.port)
+        cluster = DemoCluster(
+            site,
+            api,
+            agent,
+            tasks,
+            dns_port=dns.addresses()[0][1],
+            http_port=http.port,
+            page_port=page.port,
+        )
         stack.push_async_callback(_end, tasks.start(_serve(site.name, dns), name=f"DNS of {site.name}"))
         cluster.start_agent()
         stack.push_async_callback(cluster.stop)

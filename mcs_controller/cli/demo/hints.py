@@ -19,12 +19,13 @@ from mcs_controller.cli.demo.workload import DB, service_export
 
 
 class Place(NamedTuple):
-    """Where one cluster of the demo is; the broker has neither DNS nor metrics."""
+    """Where one cluster of the demo is; the broker has neither page nor DNS nor metrics."""
 
     name: str
     kubeconfig: Path
     dns_port: int = 0
     http_port: int = 0
+    page_port: int = 0
 
 
 class Hint(NamedTuple):
@@ -37,7 +38,13 @@ class Hint(NamedTuple):
 def places(demo: DemoClusterset) -> list[Place]:
     """Of every cluster, the broker last."""
     members = [
-        Place(cluster.name, cluster.api.kubeconfig, cluster.dns_address[1], cluster.http_port)
+        Place(
+            cluster.name,
+            cluster.api.kubeconfig,
+            cluster.dns_address[1],
+            cluster.http_port,
+            cluster.page_port,
+        )
         for cluster in demo.clusters
     ]
     return [*members, Place(BROKER, demo.broker.kubeconfig)]
@@ -45,11 +52,12 @@ def places(demo: DemoClusterset) -> list[Place]:
 
 def table(all_places: Sequence[Place]) -> list[str]:
     """The places in columns."""
-    rows = [("CLUSTER", "DNS", "METRICS", "KUBECONFIG")]
+    rows = [("CLUSTER", "STATUS PAGE", "DNS", "METRICS", "KUBECONFIG")]
     for place in all_places:
+        page = f"http://127.0.0.1:{place.page_port}/" if place.page_port else "-"
         dns = f"127.0.0.1:{place.dns_port}" if place.dns_port else "-"
         metrics = f"http://127.0.0.1:{place.http_port}/metrics" if place.http_port else "-"
-        rows.append((place.name, dns, metrics, str(place.kubeconfig)))
+        rows.append((place.name, page, dns, metrics, str(place.kubeconfig)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -80,6 +88,10 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
             _kubectl(broker, "get memberclusters,exportedservices,exportedendpointslices -A"),
             _kubectl(east, "explain serviceexport.status.conditions"),
         ),
+    )
+    yield Hint(
+        "the status page of a cluster; open it in a browser: it is kept up to date",
+        (f"curl -s http://127.0.0.1:{last.page_port}/ | grep '<h1>'",),
     )
     yield Hint("all of it at a glance; with --watch it is kept up to date", (_status(members[:3], broker),))
     yield Hint(

@@ -5,8 +5,9 @@ a port is free is found out by binding it the way the servers will; another prog
 the moment until they do, and then they say so.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Sequence
+from itertools import combinations
+from typing import Final, NamedTuple
 
 from mcs_controller.cli.demo.sites import HOST
 from mcs_controller.cli.errors import CliError, UsageError
@@ -16,6 +17,7 @@ from mcs_controller.observe.listening import ListenAddress, ListenError, listen_
 
 DNS_PORT: Final = 1053
 HTTP_PORT: Final = 8080
+PAGE_PORT: Final = 8180
 PORT_MAX: Final = 65535
 
 Probe = Callable[[int], str | None]
@@ -42,30 +44,50 @@ def http_probe(port: int) -> str | None:
     return None
 
 
+class _Range(NamedTuple):
+    """The ports of one kind: from `first` on, if that was asked for, else from `usual` on."""
+
+    option: str
+    first: int | None
+    usual: int
+    is_taken: Probe
+
+
 def choose_ports(
     count: int,
     dns_first: int | None,
     http_first: int | None,
+    page_first: int | None,
     *,
     dns_is_taken: Probe = dns_probe,
     http_is_taken: Probe = http_probe,
-) -> tuple[Sequence[int], Sequence[int]]:
-    """The DNS ports and the HTTP ports of `count` clusters; None means that none was asked for.
+) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    """The ports of `count` clusters for DNS, HTTP and the page; None means that none was asked for.
 
     Raises `UsageError` when what was asked for cannot be, `CliError` when it is in use.
     """
-    dns = None if dns_first is None else _asked_for(count, dns_first, "--dns-port", dns_is_taken)
-    http = None if http_first is None else _asked_for(count, http_first, "--http-port", http_is_taken)
-    if dns and http and set(dns) & set(http) - {0}:
-        raise UsageError(
-            f"--dns-port {dns_first} and --http-port {http_first}: the ranges of {count} ports overlap, "
-            f"leave at least {count} between them"
-        )
-    if dns is None:
-        dns = _next_free(count, DNS_PORT, "--dns-port", dns_is_taken, avoid=http or ())
-    if http is None:
-        http = _next_free(count, HTTP_PORT, "--http-port", http_is_taken, avoid=dns)
-    return dns, http
+    ranges = (
+        _Range("--dns-port", dns_first, DNS_PORT, dns_is_taken),
+        _Range("--http-port", http_first, HTTP_PORT, http_is_taken),
+        _Range("--page-port", page_first, PAGE_PORT, http_is_taken),
+    )
+    chosen = {
+        one.option: _asked_for(count, one.first, one.option, one.is_taken)
+        for one in ranges
+        if one.first is not None
+    }
+    for one, other in combinations(ranges, 2):
+        if set(chosen.get(one.option, ())) & set(chosen.get(other.option, ())) - {0}:
+            raise UsageError(
+                f"{one.option} {one.first} and {other.option} {other.first}: the ranges of {count} ports "
+                f"overlap, leave at least {count} between them"
+            )
+    for one in ranges:
+        if one.option not in chosen:
+            avoid = {port for ports in chosen.values() for port in ports}
+            chosen[one.option] = _next_free(count, one.usual, one.option, one.is_taken, avoid)
+    dns, http, page = (chosen[one.option] for one in ranges)
+    return dns, http, page
 
 
 def _asked_for(count: int, first: int, option: str, is_taken: Probe) -> Sequence[int]:
@@ -83,7 +105,7 @@ def _asked_for(count: int, first: int, option: str, is_taken: Probe) -> Sequence
     return ports
 
 
-def _next_free(count: int, first: int, option: str, is_taken: Probe, avoid: Sequence[int]) -> Sequence[int]:
+def _next_free(count: int, first: int, option: str, is_taken: Probe, avoid: Collection[int]) -> Sequence[int]:
     """The first range from `first` on of which every port is free."""
     start = port = first
     while port < start + count:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from mcs_controller.cli.demo.ports import DNS_PORT, HTTP_PORT
+from mcs_controller.cli.demo.ports import DNS_PORT, HTTP_PORT, PAGE_PORT
 from mcs_controller.cli.demo.sites import CLUSTERS_MAX, CLUSTERS_MIN
 from mcs_controller.observe.logging import LogLevel
 from mcs_controller.options import Option, count_up_to, one_of, port, switch
@@ -54,6 +54,14 @@ class DemoSettings:
         Option(
             "port of the first cluster for metrics and health, as with --dns-port; "
             f"without it {HTTP_PORT}, or the next range that is free",
+            parse=port,
+        ),
+    ]
+    page_port: Annotated[
+        int | None,
+        Option(
+            "port of the first cluster for the status page, as with --dns-port; "
+            f"without it {PAGE_PORT}, or the next range that is free",
             parse=port,
         ),
     ]

@@ -1,7 +1,8 @@
 """Which clusters a demo has: their names, their networks, and the ports on this machine.
 
-Cluster i answers DNS on the first DNS port + i and HTTP on the first HTTP port + i. Every cluster has pod and
-service networks of its own, so that in any answer one can see from which cluster an address is.
+Cluster i answers DNS on the first DNS port + i, and likewise metrics over HTTP, and its status page. Every
+cluster has pod and service networks of its own, so that in any answer one can see from which cluster an
+address is.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ class Site:
     name: str
     dns_port: int = 0
     http_port: int = 0
+    page_port: int = 0
 
     @property
     def pod_network(self) -> str:
@@ -44,9 +46,11 @@ def cluster_names(count: int) -> tuple[str, ...]:
     return (*_NAMES, *(f"c{number}" for number in range(len(_NAMES) + 1, count + 1)))[:count]
 
 
-def make_sites(count: int, dns_ports: Sequence[int], http_ports: Sequence[int]) -> tuple[Site, ...]:
+def make_sites(
+    count: int, dns_ports: Sequence[int], http_ports: Sequence[int], page_ports: Sequence[int]
+) -> tuple[Site, ...]:
     """The clusters with their ports."""
     return tuple(
-        Site(index, name, dns_ports[index], http_ports[index])
+        Site(index, name, dns_ports[index], http_ports[index], page_ports[index])
         for index, name in enumerate(cluster_names(count))
     )

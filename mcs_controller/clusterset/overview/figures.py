@@ -130,6 +130,18 @@ def _add(total: dict[float, float], more: dict[float, float]) -> None:
         total[bound] = total.get(bound, 0.0) + count
 
 
+def lag_between(first: Reading, last: Reading) -> Lag | None:
+    """Of the changes that arrived between two readings of one process; None if none did, or if the counters
+    were begun anew."""
+    before, after = _buckets(first.samples), _buckets(last.samples)
+    if any(after.get(bound, 0.0) < count for bound, count in before.items()):
+        return None
+    arrived = {bound: count - before.get(bound, 0.0) for bound, count in after.items()}
+    if not arrived.get(float("inf")):
+        return None
+    return _quantiles(arrived, last.at_seconds - first.at_seconds)
+
+
 def _quantiles(buckets: dict[float, float], over_seconds: float | None) -> Lag:
     count = buckets[float("inf")]
     return Lag(_quantile(buckets, 0.5), _quantile(buckets, 0.99), int(count), over_seconds)

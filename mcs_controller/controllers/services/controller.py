@@ -40,9 +40,9 @@ class ServicesController(Controller):
         self._membership = membership
         evidence = Evidence()
         mirror = OwnMirror(stores.broker)
-        metrics = ServicesMetrics(context.registry)
+        self.metrics = ServicesMetrics(context.registry)
         self._exporter = Exporter(context, stores, members, evidence, mirror)
-        importer = Importer(context, stores, members, evidence, metrics)
+        importer = Importer(context, stores, members, evidence, self.metrics)
         self.exports = _queue("exports", self._exporter.reconcile, context)
         self.imports = _queue("imports", importer.reconcile, context)
         statuses = (self._exporter.status, importer.status)

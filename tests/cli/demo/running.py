@@ -12,7 +12,7 @@ from tests.cli.program import DEADLINE_SECONDS, start
 @asynccontextmanager
 async def running_demo(*arguments: str | Path) -> AsyncIterator[tuple[Process, list[str]]]:
     """The process, and what it printed until everything was up. Killed at the end, if it still runs."""
-    process = await start("demo", "--dns-port", "0", "--http-port", "0", *arguments)
+    process = await start("demo", "--dns-port", "0", "--http-port", "0", "--page-port", "0", *arguments)
     try:
         yield process, await asyncio.wait_for(_printed(process), DEADLINE_SECONDS)
     finally:

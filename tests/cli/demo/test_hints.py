@@ -10,18 +10,20 @@ import pytest
 from mcs_controller.cli.demo.hints import Place, hints, lines, table
 
 PLACES = [
-    Place("east", Path("/tmp/it's here/east.kubeconfig"), 1053, 8080),
-    Place("west", Path("/tmp/it's here/west.kubeconfig"), 1054, 8081),
-    Place("north", Path("/tmp/it's here/north.kubeconfig"), 1055, 8082),
+    Place("east", Path("/tmp/it's here/east.kubeconfig"), 1053, 8080, 8180),
+    Place("west", Path("/tmp/it's here/west.kubeconfig"), 1054, 8081, 8181),
+    Place("north", Path("/tmp/it's here/north.kubeconfig"), 1055, 8082, 8182),
     Place("broker", Path("/tmp/it's here/broker.kubeconfig")),
 ]
 COMMANDS = [command for hint in hints(PLACES) for command in hint.commands]
 
 
 def test_the_table_shows_where_every_cluster_is() -> None:
-    assert table(PLACES)[0].split() == ["CLUSTER", "DNS", "METRICS", "KUBECONFIG"]
-    assert table(PLACES)[3].startswith("north    127.0.0.1:1055  http://127.0.0.1:8082/metrics  /tmp/")
-    assert table(PLACES)[4].split()[:3] == ["broker", "-", "-"]
+    assert table(PLACES)[0].split() == ["CLUSTER", "STATUS", "PAGE", "DNS", "METRICS", "KUBECONFIG"]
+    assert table(PLACES)[3].startswith(
+        "north    http://127.0.0.1:8182/  127.0.0.1:1055  http://127.0.0.1:8082/metrics  /tmp/"
+    )
+    assert table(PLACES)[4].split()[:4] == ["broker", "-", "-", "-"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

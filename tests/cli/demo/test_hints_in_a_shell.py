@@ -35,6 +35,7 @@ EXPECTED = [
     Expected(" -w", ("NAMESPACE", "shop        web    ClusterSetIP")),
     Expected("get memberclusters", ("HEARTBEAT", "exportedservice.broker.mcs-controller.io/shop.web")),
     Expected("explain", ("FIELD: conditions", "lastTransitionTime")),
+    Expected("curl", ("<h1>The clusterset, seen from north</h1>",)),
     Expected(" status ", ("MEMBER  HEARTBEAT", "north", "conflict", "PortConflict (east, west)")),
     Expected(
         "explain", ("shop/web works in north: 4 endpoints of east, west take traffic", "(as it should)")

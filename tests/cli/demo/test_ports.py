@@ -23,8 +23,19 @@ def chosen(
     dns_is_taken: Callable[[int], str | None] = FREE,
     http_is_taken: Callable[[int], str | None] = FREE,
 ) -> tuple[list[int], list[int]]:
-    found = choose_ports(count, dns, http, dns_is_taken=dns_is_taken, http_is_taken=http_is_taken)
+    found = choose_ports(count, dns, http, None, dns_is_taken=dns_is_taken, http_is_taken=http_is_taken)
     return list(found[0]), list(found[1])
+
+
+def test_the_page_has_ports_of_its_own_clear_of_all_others() -> None:
+    found = [
+        list(ports) for ports in choose_ports(2, 8180, 8183, None, dns_is_taken=FREE, http_is_taken=FREE)
+    ]
+    assert found == [[8180, 8181], [8183, 8184], [8185, 8186]]
+    asked = choose_ports(2, None, None, 8080, dns_is_taken=FREE, http_is_taken=FREE)
+    assert [list(ports) for ports in asked] == [[1053, 1054], [8082, 8083], [8080, 8081]]
+    with pytest.raises(UsageError, match=r"--http-port 8080 and --page-port 8081: .* overlap"):
+        choose_ports(2, None, 8080, 8081, dns_is_taken=FREE, http_is_taken=FREE)
 
 
 def test_cluster_i_has_the_first_port_and_i() -> None:

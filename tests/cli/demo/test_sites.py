@@ -11,7 +11,7 @@ def test_clusters_are_east_west_north_and_then_numbered() -> None:
 
 
 def test_every_cluster_has_networks_of_its_own() -> None:
-    sites = make_sites(CLUSTERS_MAX, range(CLUSTERS_MAX), range(CLUSTERS_MAX))
+    sites = make_sites(CLUSTERS_MAX, *[range(CLUSTERS_MAX)] * 3)
     pods = [ip_network(f"{site.pod_network}.0.0/16") for site in sites]
     services = [ip_network(cidr) for cidr in (BROKER_SERVICE_CIDR, *(site.service_cidr for site in sites))]
     assert len({*pods, *services}) == 2 * CLUSTERS_MAX + 1

@@ -17,7 +17,7 @@ from mcs_controller.cli.demo.story import STORY, Step, play
 @pytest.fixture
 async def demo(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DemoClusterset]:
     count = getattr(request, "param", 2)
-    sites = make_sites(count, (0,) * count, (0,) * count)
+    sites = make_sites(count, *[(0,) * count] * 3)
     async with demo_clusterset(sites, KubeconfigFolder(tmp_path)) as running:
         yield running
 
@@ -64,7 +64,7 @@ async def test_a_step_that_does_not_hold_ends_the_story_with_what_was_expected_a
 async def test_nothing_is_left_when_the_demo_has_ended(tmp_path: Path) -> None:
     before = asyncio.all_tasks()
     folder = KubeconfigFolder(tmp_path)
-    async with demo_clusterset(make_sites(2, (0, 0), (0, 0)), folder) as demo:
+    async with demo_clusterset(make_sites(2, (0, 0), (0, 0), (0, 0)), folder) as demo:
         addresses = [cluster.dns_address for cluster in demo.clusters]
         assert len(asyncio.all_tasks()) > len(before)
     assert asyncio.all_tasks() == before
