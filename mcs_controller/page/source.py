@@ -117,7 +117,7 @@ class Held:
 
     def facts(self, key: ServiceKey) -> ServiceFacts | None:
         """What is held of a service; None if that is nothing that anybody would look for."""
-        stores, view = self._stores, self._stores.view
+        stores, view, policies = self._stores, self._stores.view, self._stores.import_policies
         records = view.records(key)
         export, imported = stores.local.exports.get(*key), stores.local.imports.get(*key)
         if not records and export is None and imported is None and not stores.retained.records(key):
@@ -127,6 +127,9 @@ class Held:
             records,
             frozenset(one.cluster for one in records if owns(self._members.member(one.cluster), key)),
             tuple(one.cluster for one in stores.retained.records(key) if view.refusal(one) is not None),
+            tuple(
+                one.cluster for one in records if policies is not None and policies.refuses(one.cluster, key)
+            ),
             export.value if export is not None else None,
             imported.value if imported is not None else None,
             tuple(entry.value for entry in stores.local.imported_slices.indexed(key)),
@@ -197,6 +200,8 @@ class Held:
         export, imported = local.exports.get(*key), local.imports.get(*key)
         service = local.services.get(*key)
         derived = local.services.get(key.namespace, derived_service_name(key))
+        policies = self._stores.import_policies
+        rules, labels = (policies and policies.seen(key.namespace)) or (None, ())
         return InCluster(
             self._config.cluster_id,
             self._namespace_state(key.namespace),
@@ -208,6 +213,8 @@ class Held:
             derived=derived.value if derived is not None else None,
             leader_at=micro_time(now_seconds),
             imports_of=self._imports_of() if imported is None else None,
+            import_policies=rules,
+            namespace_labels=labels,
         )
 
     def _namespace_state(self, namespace: str) -> NamespaceState:

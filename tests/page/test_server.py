@@ -11,6 +11,7 @@ import pytest_asyncio
 from mcs_controller.observe.listening import ListenAddress, ListenError
 from mcs_controller.page import server
 from mcs_controller.page.server import HEADERS, StatusPage
+from tests.controllers.policing import import_policy, with_import_policies
 from tests.page.world import World, in_trouble, shown_clusterset
 from tests.support.waiting import eventually
 
@@ -139,6 +140,16 @@ async def test_a_replica_that_waits_shows_nothing_of_the_clusterset(world: World
     finally:
         world.holder, world.port = "", port
         await waiting.stop()
+
+
+async def test_what_policies_keep_out_is_shown_as_that() -> None:
+    async with shown_clusterset() as world:
+        north = world.clusterset["north"]
+        await with_import_policies(north, import_policy("west", sourceClusters=["west"]))
+        await world.clusterset.everywhere("shop")
+        await world.clusterset["east"].deploy("shop", "web")
+        await shows(world, "/services", "kept out by policy")
+        await shows(world, "/services/shop/web", "policies here refuse it")
 
 
 async def test_an_address_that_is_taken_is_an_error_with_the_cure(world: World) -> None:

@@ -29,8 +29,9 @@ Mark = Literal[
     "not admitted",
     "not imported",
     "no namespace here",
+    "kept out by policy",
 ]
-HARMLESS: Final[frozenset[Mark]] = frozenset({"no namespace here"})
+HARMLESS: Final[frozenset[Mark]] = frozenset({"no namespace here", "kept out by policy"})
 """Not every cluster wants every service."""
 
 _MARKS: Final[Mapping[str, Mark]] = {
@@ -47,14 +48,16 @@ class ServiceFacts(NamedTuple):
     """What the agent holds of one service.
 
     `records` are those of the exports that count, `owners` the clusters among them that own the name, and
-    `refused` the clusters whose export is not admitted. `export` and `imported` are this cluster's own
-    objects, `slices` what is imported.
+    `refused` the clusters whose export is not admitted. `kept_out` are the clusters among the records that
+    policies here do not let in. `export` and `imported` are this cluster's own objects, `slices` what is
+    imported.
     """
 
     service: ServiceKey
     records: tuple[ExportRecord, ...]
     owners: frozenset[str]
     refused: tuple[str, ...]
+    kept_out: tuple[str, ...]
     export: LocalExport | None
     imported: LocalImport | None
     slices: tuple[ImportedSlice, ...]
@@ -102,7 +105,7 @@ def service_row(facts: ServiceFacts, own_cluster: str) -> ServiceRow:
     if facts.refused:
         found["not admitted"] = None
     if merged is not None and (imported is None or not imported.managed):
-        found["not imported" if facts.namespace_is_there else "no namespace here"] = None
+        found[_why_not_imported(facts)] = None
     endpoints = [endpoint for one in facts.slices for endpoint in one.content.endpoints]
     return ServiceRow(
         facts.service,
@@ -117,6 +120,12 @@ def service_row(facts: ServiceFacts, own_cluster: str) -> ServiceRow:
         dispute,
         troubles,
     )
+
+
+def _why_not_imported(facts: ServiceFacts) -> Mark:
+    if not facts.namespace_is_there:
+        return "no namespace here"
+    return "kept out by policy" if len(facts.kept_out) == len(facts.records) else "not imported"
 
 
 class MemberFacts(NamedTuple):

@@ -43,7 +43,7 @@ def imported(*conditions: Condition, **fields: object) -> LocalImport:
 
 
 FACTS = ServiceFacts(
-    WEB, (record("east"), record("west", 1)), frozenset(), (), None, imported(), (SLICE,), True
+    WEB, (record("east"), record("west", 1)), frozenset(), (), (), None, imported(), (SLICE,), True
 )
 
 
@@ -98,6 +98,12 @@ def test_what_is_otherwise_has_a_mark_and_needs_attention(fields: dict[str, obje
 def test_a_service_whose_namespace_is_not_here_needs_no_attention() -> None:
     found = row(imported=None, namespace_is_there=False, slices=())
     assert (found.marks, found.needs_attention) == (("no namespace here",), False)
+
+
+def test_a_service_that_policies_keep_out_needs_no_attention_unless_an_export_is_let_in() -> None:
+    found = row(imported=None, kept_out=("east", "west"), slices=())
+    assert (found.marks, found.needs_attention) == (("kept out by policy",), False)
+    assert row(imported=None, kept_out=("east",), slices=()).marks == ("not imported",)
 
 
 def test_an_import_that_outlives_its_exports_says_who_exported_it() -> None:

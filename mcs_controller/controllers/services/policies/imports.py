@@ -70,6 +70,13 @@ class ImportPolicies:
         found = self._outcomes.get(key, {}).get(cluster)
         return found is not None and found.action == "refuse"
 
+    def seen(self, namespace: str) -> tuple[Policies, StringMap] | None:
+        """The policies in force, and the labels of the namespace; None while nothing can be said."""
+        if not self.answered():
+            return None
+        labels = self._labels.get("", namespace)
+        return self.gate.known.rules(), labels.value if labels is not None else ()
+
     def note(self, key: ServiceKey) -> str:
         """Whose exports do not count here, or only for now, as users read it; "" if nothing."""
         messages = (one.message for _, one in sorted(self._outcomes.get(key, {}).items()))
