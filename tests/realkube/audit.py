@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ACCOUNTS = "system:serviceaccounts"
+CREDENTIAL_ID = "authentication.kubernetes.io/credential-id"
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -39,6 +40,8 @@ class Request:
     namespace: str
     allowed: bool
     body: Any = field(default=None, compare=False)
+    credential: str = field(default="", compare=False)
+    """Which token of the account it was: `jti` of `tokens.claims`."""
 
 
 def write_audit_policy(path: Path) -> None:
@@ -72,6 +75,7 @@ def _request(event: dict[str, Any]) -> Request | None:
     subresource = asked.get("subresource", "")
     # Nothing is decided about a request that is refused earlier, as one in the name of somebody else.
     decision = event.get("annotations", {}).get("authorization.k8s.io/decision")
+    told = event["user"].get("extra", {}).get(CREDENTIAL_ID, [""])
     return Request(
         account=event["user"]["username"].removeprefix("system:serviceaccount:"),
         verb=event["verb"],
@@ -80,4 +84,5 @@ def _request(event: dict[str, Any]) -> Request | None:
         namespace=asked.get("namespace", ""),
         allowed=decision == "allow",
         body=event.get("requestObject"),
+        credential=told[0].removeprefix("JTI="),
     )

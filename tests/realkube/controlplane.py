@@ -54,6 +54,8 @@ class ControlPlaneSpec:
     dual_stack: bool = False
     controllers: tuple[str, ...] = CONTROLLERS
     api_server_flags: tuple[str, ...] = ()
+    serves_pods: bool = False
+    """Pods have a service account's token, and reach the API server by its Service."""
     audited: bool = False
     """Whether what service accounts ask is kept in `ControlPlane.audit_log` (audit.py)."""
 
@@ -162,14 +164,20 @@ class ControlPlane:
         answer = await self.call("POST", path, {"spec": {"expirationSeconds": 3600}})
         return self._write_kubeconfig(f"{namespace}.{name}", answer["status"]["token"])
 
-    async def kubectl(
-        self, *args: str, stdin: str | None = None, user: str = ADMIN, check: bool = True
-    ) -> CompletedKubectl:
-        process = await asyncio.create_subprocess_exec(
+    def kubectl_command(self, *args: str, user: str = ADMIN) -> list[str | Path]:
+        """For who needs more of it than `kubectl` gives."""
+        return [
             *self.place.command([self._kubectl_program]),
             f"--kubeconfig={self.kubeconfig(user)}",
             f"--cache-dir={self._work_dir / 'kubectl-cache'}",
             *args,
+        ]
+
+    async def kubectl(
+        self, *args: str, stdin: str | None = None, user: str = ADMIN, check: bool = True
+    ) -> CompletedKubectl:
+        process = await asyncio.create_subprocess_exec(
+            *self.kubectl_command(*args, user=user),
             env={"HOME": str(self._work_dir), "PATH": os.environ.get("PATH", os.defpath)},
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -235,7 +243,7 @@ class ControlPlane:
         yield f"--bind-address={self.place.address}"
         # Else it looks for the machine's own address, which a test machine need not have.
         yield f"--advertise-address={self.place.address}"
-        yield "--endpoint-reconciler-type=none"
+        yield f"--endpoint-reconciler-type={'lease' if spec.serves_pods else 'none'}"
         yield f"--secure-port={self._port.number}"
         yield "--permit-port-sharing=true"
         yield f"--cert-dir={self.ca_file.parent}"
@@ -244,8 +252,9 @@ class ControlPlane:
         yield "--service-account-issuer=https://kubernetes.default.svc.cluster.local"
         yield f"--service-account-key-file={key}"
         yield f"--service-account-signing-key-file={key}"
-        # It would refuse pods until their namespace has a service account, and mount tokens.
-        yield "--disable-admission-plugins=ServiceAccount"
+        if not spec.serves_pods:
+            # It would refuse pods until their namespace has a service account, and mount tokens.
+            yield "--disable-admission-plugins=ServiceAccount"
         yield f"--service-cluster-ip-range={','.join(cidrs)}"
         if spec.audited:
             yield f"--audit-policy-file={self._audit_policy}"
@@ -261,5 +270,9 @@ class ControlPlane:
         yield "--leader-elect=false"
         yield "--use-service-account-credentials=true"
         yield f"--service-account-private-key-file={self.service_account_key}"
-        yield f"--controllers={','.join(spec.controllers)}"
+        controllers = list(spec.controllers)
+        if spec.serves_pods:
+            yield f"--root-ca-file={self.ca_file}"
+            controllers.append("root-ca-certificate-publisher-controller")
+        yield f"--controllers={','.join(controllers)}"
         yield "--endpointslice-updates-batch-period=0s"

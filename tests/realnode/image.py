@@ -1,7 +1,7 @@
-"""The one image that all pods run, their pause container included: agnhost and nothing else.
+"""Images of one static program each, so that no registry is asked for anything.
 
-An OCI archive of one layer with one static file, imported under two names, so no registry is asked for
-anything. Without arguments it is the pause container.
+An OCI archive of one layer with one file. Agnhost's is imported under two names: without arguments it is the
+pause container of all pods.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import platform
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
-def write_image(archive: Path, agnhost: Path) -> None:
-    layer = _layer(agnhost)
+def write_image(archive: Path, program: Path, names: Sequence[str], *default_arguments: str) -> None:
+    """`archive` is made; a container that is told nothing runs the program with the default arguments."""
+    layer = _layer(program)
     config = _json(
         {
             "architecture": _architecture(),
             "os": "linux",
-            "config": {"Entrypoint": ["/agnhost"], "Cmd": ["pause"], "Env": ["PATH=/"]},
+            "config": {"Entrypoint": [f"/{program.name}"], "Cmd": [*default_arguments], "Env": ["PATH=/"]},
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
         }
     )
@@ -42,7 +44,7 @@ def write_image(archive: Path, agnhost: Path) -> None:
     )
     named = [
         {**_descriptor(_MANIFEST, manifest), "annotations": {"io.containerd.image.name": name}}
-        for name in (IMAGE, PAUSE_IMAGE)
+        for name in names
     ]
     index = _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": named})
     with tarfile.open(archive, "w") as tar:
@@ -52,14 +54,14 @@ def write_image(archive: Path, agnhost: Path) -> None:
             _add(tar, f"blobs/sha256/{_digest(blob).removeprefix('sha256:')}", blob)
 
 
-def _layer(agnhost: Path) -> bytes:
+def _layer(program: Path) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for folder in ("tmp", "etc"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(entry)
-        _add(tar, "agnhost", agnhost.read_bytes(), mode=0o755)
+        _add(tar, program.name, program.read_bytes(), mode=0o755)
     return buffer.getvalue()
 
 

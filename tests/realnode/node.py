@@ -1,4 +1,4 @@
-"""A node: containerd, kubelet, kube-proxy and the cluster's CoreDNS, in namespaces of its own.
+"""A node: containerd, kubelet, kube-proxy and, if wanted, a CoreDNS, in namespaces of its own.
 
 What they keep lies on a tmpfs in the node's own mount namespace and goes with it. Settings of the machine
 that kubelet would change are hidden behind files that already say what it wants, so it changes nothing.
@@ -52,20 +52,25 @@ class Node:
         )
         self._processes: list[ServerProcess] = []
 
-    async def start_runtime(self, image: Path, cni_plugins: Path) -> None:
-        """containerd with the image in it: needs no API server, and so can start beside it."""
+    async def start_runtime(self, images: Sequence[Path], cni_plugins: Path) -> None:
+        """containerd with these archives in it: needs no API server, and so can start beside it."""
         config = self._write("containerd.toml", node_config.containerd(self._work_dir, cni_plugins))
         self._write("cni/10-pods.conflist", node_config.cni(self.spec.addresses, self.spec.dual_stack))
         self._start("containerd", ["containerd", f"--config={config}"])
         await eventually(lambda: self._ctr("version"), lambda answer: answer, READY_TIMEOUT_S)
-        await self.sandbox.run([*_CTR, "images", "import", "--no-unpack", image])
+        for image in images:
+            await self.sandbox.run([*_CTR, "images", "import", "--no-unpack", image])
 
-    async def start(self, plane: ControlPlane, clusterset_dns_port: int) -> None:
-        """Everything that speaks to the API server; `wait_ready` tells when it does."""
+    async def name_image(self, name: str, other: str) -> None:
+        """An image that is there has another name, too; names are whole, with registry and tag."""
+        await self.sandbox.run([*_CTR, "images", "tag", name, other])
+
+    async def start(self, plane: ControlPlane, cluster_dns: str) -> None:
+        """kubelet and kube-proxy; `wait_ready` tells when they work. Pods ask `cluster_dns` for names."""
         kubeconfig = plane.kubeconfig()
         spec, programs = self.spec, self._programs
         node_ips = [spec.addresses.node_v4, *([spec.addresses.node_v6] if spec.dual_stack else [])]
-        kubelet = self._write("kubelet.yaml", node_config.kubelet(spec.addresses.node_v4))
+        kubelet = self._write("kubelet.yaml", node_config.kubelet(cluster_dns))
         self._start(
             "kubelet",
             [
@@ -80,11 +85,12 @@ class Node:
         )
         kube_proxy = self._write("kube-proxy.yaml", node_config.kube_proxy(kubeconfig, spec.name))
         self._start("kube-proxy", [programs / "kube-proxy", f"--config={kube_proxy}"])
-        clusterset_dns = f"{plane.place.address}:{clusterset_dns_port}"
-        corefile = self._write(
-            "Corefile", node_config.corefile(spec.addresses.node_v4, kubeconfig, clusterset_dns)
-        )
-        self._start("coredns", [programs / "coredns", "-conf", corefile])
+
+    def start_dns(self, plane: ControlPlane, clusterset_dns: str) -> None:
+        """The cluster's CoreDNS, at the node's address."""
+        content = node_config.corefile(self.spec.addresses.node_v4, plane.kubeconfig(), clusterset_dns)
+        corefile = self._write("Corefile", content)
+        self._start("coredns", [self._programs / "coredns", "-conf", corefile])
 
     async def wait_ready(self, plane: ControlPlane) -> None:
         """The API server knows the node and may place pods on it."""

@@ -69,6 +69,8 @@ authentication: {{anonymous: {{enabled: true}}, webhook: {{enabled: false}}}}
 authorization: {{mode: AlwaysAllow}}
 clusterDNS: ["{cluster_dns}"]
 clusterDomain: cluster.local
+# How soon a pod's file follows its Secret. It is a minute otherwise, and a test waits for it.
+syncFrequency: 5s
 containerRuntimeEndpoint: unix://{SOCKET}
 podLogsDir: {STATE}/pod-logs
 resolvConf: ""

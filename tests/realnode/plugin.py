@@ -15,8 +15,9 @@ import pytest
 from tests.realkube.plugin import MARK as CONTROL_PLANE_MARK
 from tests.realkube.plugin import do_not_run
 from tests.realkube.workloads import namespace_in
+from tests.realnode.bare import ZONES
 from tests.realnode.client import start_clients
-from tests.realnode.clusters import ZONES, WholeClusters
+from tests.realnode.clusters import WholeClusters
 from tests.realnode.machine import MachineError, look_at_machine
 
 MARK = "realnode"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.realnode.bare import ZONES
 from tests.realnode.client import dial
-from tests.realnode.clusters import ZONES, Cluster, WholeClusters
+from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.workloads import (
     HTTP_PORT,
     addresses,

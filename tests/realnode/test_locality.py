@@ -8,8 +8,9 @@ import functools
 import pytest
 
 from tests.realkube.rest import MERGE_PATCH
+from tests.realnode.bare import ZONES
 from tests.realnode.client import answered_by
-from tests.realnode.clusters import ZONES, Cluster, WholeClusters
+from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.workloads import (
     HTTP_PORT,
     addresses,

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from tests.realnode.bare import ZONES
 from tests.realnode.client import NAMESPACE, POD
-from tests.realnode.clusters import ZONES, WholeClusters
+from tests.realnode.clusters import WholeClusters
 from tests.realnode.workloads import addresses, path
 
 

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from tests.realkube.workloads import namespace_in
+from tests.realnode.bare import ZONES
 from tests.realnode.client import Answers, answered_by, dial
-from tests.realnode.clusters import ZONES, Cluster, WholeClusters
+from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.workloads import (
     HTTP_PORT,
     UDP_PORT,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.realnode.bare import ZONES
 from tests.realnode.client import answered_by_pods
-from tests.realnode.clusters import ZONES, Cluster, WholeClusters
+from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.image import IMAGE
 from tests.realnode.workloads import (
     Json,

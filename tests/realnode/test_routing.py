@@ -7,8 +7,9 @@ import functools
 import pytest
 
 from tests.realkube.workloads import endpoint_slices
+from tests.realnode.bare import ZONES
 from tests.realnode.client import TRIES, answered_by, answered_by_pods, dial
-from tests.realnode.clusters import ZONES, Cluster, WholeClusters
+from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.workloads import (
     create,
     deployment,

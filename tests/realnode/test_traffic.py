@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.realkube.workloads import namespace_in
+from tests.realnode.bare import ZONES
 from tests.realnode.client import TRIES, answered_by, dial
-from tests.realnode.clusters import ZONES, Cluster, WholeClusters
+from tests.realnode.clusters import Cluster, WholeClusters
 from tests.realnode.workloads import (
     UDP_PORT,
     create,

@@ -21,6 +21,7 @@ UDP_PORT = 8081
 READY_TIMEOUT_S = 60
 _PATHS = {
     "Pod": "/api/v1/namespaces/{}/pods",
+    "Secret": "/api/v1/namespaces/{}/secrets",
     "Service": "/api/v1/namespaces/{}/services",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "StatefulSet": "/apis/apps/v1/namespaces/{}/statefulsets",
@@ -115,12 +116,14 @@ async def pod_is_ready(plane: ControlPlane, namespace: str, name: str) -> bool:
     return is_ready(await plane.call("GET", path("Pod", namespace, name)))
 
 
-async def ready_pods(plane: ControlPlane, namespace: str, app: str, count: int) -> list[Json]:
+async def ready_pods(
+    plane: ControlPlane, namespace: str, app: str, count: int, within_seconds: float = READY_TIMEOUT_S
+) -> list[Json]:
     """These pods, as soon as exactly so many are there and all are ready."""
     return await eventually(
         lambda: pods(plane, namespace, app),
         lambda found: len(found) == count and all(map(is_ready, found)),
-        READY_TIMEOUT_S,
+        within_seconds,
     )
 
 
