@@ -128,10 +128,11 @@ async def test_a_change_is_highlighted_unless_the_person_wants_no_motion(
             return animate.apply(this, all);
         };
     """)
-    name = "d-calm" if calm else "d-lively"
     ready = "document.querySelector('[id=\"service-shop.web\"] td.number').textContent"
     before = await tab.value(ready)
-    await world.clusterset["east"].endpoints("shop", "web", *(f"10.1.3.{n}" for n in range(1, 4 + len(name))))
+    await world.clusterset["east"].endpoints(
+        "shop", "web", *(f"10.1.3.{n}" for n in range(4, 8 if calm else 12))
+    )
     await tab.until(f"{ready} !== {before!r}")
     assert await tab.value("window.moved") is moves
 
