@@ -19,11 +19,6 @@ START_SECONDS = 30.0
 ANSWER_SECONDS = 20.0
 
 
-def chromium() -> str | None:
-    """The program, if it is installed."""
-    return shutil.which("chromium-headless-shell") or shutil.which("chromium")
-
-
 class Tab:
     """One page. `complaints` are what the browser itself said of it: errors, and what its policy forbids."""
 
@@ -120,8 +115,8 @@ class Tab:
 @asynccontextmanager
 async def browser_tab(folder: Path) -> AsyncIterator[Tab]:
     """A tab of a browser of its own, whose files are in `folder`."""
-    program = chromium()
-    assert program is not None, "there is no Chromium: `make packages` installs it"
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    assert program, "Chromium is missing: apt-get install chromium-headless-shell"
     profile = folder / "chromium"
     process = await asyncio.create_subprocess_exec(
         program,

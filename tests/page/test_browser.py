@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.page.browser import Tab, browser_tab, chromium
+from tests.page.browser import Tab, browser_tab
 from tests.page.world import World, in_trouble, shown_clusterset
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason="needs Debian's chromium-headless-shell: make packages"),
 ]
 
 
