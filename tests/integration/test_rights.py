@@ -49,7 +49,6 @@ GRANTED = {
     AGENT: granted_by("agent")
     | granted_by("agent-lease")
     | granted_by("agent-properties")
-    | granted_by("agent-policies")
     | granted_by("agent-credential"),
     DNS: granted_by("dns"),
     MEMBER: granted_by("broker-reader") | granted_by("broker-member"),
