@@ -18,6 +18,7 @@ from mcs_controller.cli.errors import CliError
 from mcs_controller.controllers.membership.farewell import SPEAK_SECONDS
 from tests.cli.test_leaving import installed, leave, told
 from tests.support.clusterset import Clusterset
+from tests.support.crds import without_farewell
 from tests.support.objects import body
 
 pytestmark = pytest.mark.looptime
@@ -153,3 +154,16 @@ async def test_what_is_no_member_is_not_waited_for(capsys: pytest.CaptureFixture
         await leave(world)
         assert asyncio.get_running_loop().time() - began < 25
         assert told(capsys)[1] == {"west": "let go"}
+
+
+async def test_a_broker_of_older_definitions_is_said_to_be_the_reason_that_nobody_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west", edit_broker_crds=without_farewell) as world:
+        await installed(world)
+        await world.exported_by("east")
+        await world["east"].kill()
+        await leave(world)
+        _, members, said = told(capsys)
+        assert members == {"west": "mute"}
+        assert "warning: the broker's definitions are older than this program" in said

@@ -14,6 +14,7 @@ from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     MEMBER_CLUSTERS,
     NAMESPACES,
+    ROLE_BINDINGS,
     SERVICE_ACCOUNTS,
 )
 from mcs_controller.cli.broker_remove import Removal
@@ -23,6 +24,7 @@ from mcs_controller.controllers.membership.withdrawal import withdraw_exports
 from mcs_controller.install.errors import NotOurs
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
+from tests.controllers.mars import record
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
 from tests.support.objects import IMPORTS
@@ -147,6 +149,46 @@ async def test_a_place_that_others_made_is_not_touched() -> None:
         with pytest.raises(NotOurs, match="Namespace mcs-member-east was made neither by"):
             await remove(world)
         assert world.broker.snapshot() == before
+
+
+async def test_who_said_that_it_leaves_and_exports_all_the_same_has_not_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset() as world:
+        await installed(world, OURS)
+        await left(world)
+        await world.publish("east", EXPORTED_SERVICES, "shop.web", **record("web"))
+        with pytest.raises(CliError, match="member east has not left, it exports 1 services"):
+            await remove(world)
+        assert await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
+
+
+async def test_a_namespace_that_takes_its_time_to_go_is_not_removed_twice(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", start=False) as world:
+        await installed(world, OURS)
+        held = {"metadata": {"finalizers": ["example.com/keep"]}}
+        await world.broker_api.patch(NAMESPACES, "mcs-member-east", held)
+        await remove(world)
+        assert "Namespace mcs-member-east" in told(capsys)[0]
+        await remove(world)
+        assert told(capsys)[0] == {}
+
+
+async def test_of_a_cluster_that_is_gone_the_rights_go_before_anything_is_withdrawn(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world, OURS)
+        metadata = {"name": "member", "namespace": "mcs-member-east", "labels": OURS}
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "mcs-broker-member"}
+        await world.broker_api.create(ROLE_BINDINGS, {"metadata": metadata, "roleRef": role})
+        await world.exported_by("east")
+        await world["east"].kill()
+        await remove(world, gone=True)
+        objects = list(told(capsys)[0])
+        assert objects[:3] == ["RoleBinding member", "ServiceAccount member", "ExportedService shop.web"]
 
 
 async def test_an_api_server_that_is_no_broker_is_named_as_such(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from mcs_controller.install.kubeconfigs import (
     member_kubeconfig,
     read_member_kubeconfig,
 )
+from mcs_controller.observe.masking import mask_secrets
 from tests.support.kubeconfigs import kubeconfig
 
 SECRET = "a-secret-that-nobody-may-see"
@@ -40,6 +41,13 @@ def test_other_contexts_and_their_credentials_are_not_handed_on() -> None:
     assert "the-administrators-own" not in found.text
     assert found.cluster_id is None
     assert read_member_kubeconfig(yaml.safe_dump(config), "second").token == "the-administrators-own"
+
+
+@pytest.mark.parametrize("kind", ["token", "client-key-data", "password"])
+def test_what_is_secret_in_it_is_masked_from_then_on(kind: str) -> None:
+    secret = f"nobody-may-see-this-{kind}"
+    read_member_kubeconfig(yaml.safe_dump(kubeconfig(user={"token": SECRET, kind: secret})))
+    assert secret not in mask_secrets(f"refused: {secret}")
 
 
 def test_a_client_certificate_is_a_credential_too() -> None:

@@ -90,6 +90,13 @@ def test_a_members_namespace_that_our_chart_made_is_used_and_left_to_the_chart()
         step_for(NAMESPACE, theirs)
 
 
+def test_what_our_chart_made_and_is_different_is_left_to_the_chart() -> None:
+    theirs = stored(BINDING, ours=False, subjects=[])
+    theirs["metadata"]["labels"] |= {LABEL_INSTALLED_BY: "Helm", LABEL_CHART: CHART_OF_BROKER}
+    with pytest.raises(NotOurs, match="managed by Helm"):
+        step_for(BINDING, theirs)
+
+
 def test_what_is_being_deleted_is_waited_for() -> None:
     found = stored(ACCOUNT)
     found["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
