@@ -167,3 +167,28 @@ async def test_a_broker_of_older_definitions_is_said_to_be_the_reason_that_nobod
         _, members, said = told(capsys)
         assert members == {"west": "mute"}
         assert "warning: the broker's definitions are older than this program" in said
+
+
+async def test_even_who_waits_for_nobody_hears_whether_an_agent_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("east")
+        await world["east"].kill()
+        await leave(world, wait_seconds=0.0)
+        assert "still renews its heartbeat" not in told(capsys)[2]
+
+
+async def test_who_is_removed_meanwhile_waits_no_longer(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("east")
+        await world["east"].kill()
+        world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
+        leaving = asyncio.create_task(leave(world, ignore_importers=True))
+        await asyncio.sleep(20)
+        assert not leaving.done()
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await asyncio.wait_for(leaving, 10)
+        assert "broker remove-member east" in told(capsys)[2]
