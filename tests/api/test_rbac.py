@@ -210,8 +210,8 @@ def test_the_controller_of_cluster_properties_reads_them_and_nothing_else() -> N
 
 def test_the_agent_reads_policies_and_writes_only_their_status() -> None:
     assert granted_by("agent-policies") == (
-        granted(POLICY_GROUP, "exportpolicies", READ)
-        | granted(POLICY_GROUP, "importpolicies", READ)
+        granted(POLICY_GROUP, "exportpolicies", {"list", "watch"})
+        | granted(POLICY_GROUP, "importpolicies", {"list", "watch"})
         | granted(POLICY_GROUP, "exportpolicies/status", {"patch"})
         | granted(POLICY_GROUP, "importpolicies/status", {"patch"})
     )

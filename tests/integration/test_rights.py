@@ -19,8 +19,10 @@ import pytest
 from mcs_controller.api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     ENDPOINT_SLICES,
+    EXPORT_POLICIES,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
+    IMPORT_POLICIES,
     SERVICES,
     Resource,
     cluster_properties,
@@ -37,7 +39,7 @@ from tests.realkube.audit import AuditLog
 from tests.realkube.mounting import MountedSecret
 from tests.realkube.plugin import BROKER, MEMBERS
 from tests.realkube.tokens import token_for_seconds
-from tests.support.objects import EXPORTS, IMPORTS
+from tests.support.objects import EXPORTS, IMPORTS, body
 from tests.support.site import DERIVED_SERVICE
 from tests.support.waiting import eventually
 
@@ -45,10 +47,12 @@ pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
 AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-east:member"
 PORTS_HOLD_SECONDS = 0.5
+POLICY_CRDS = (EXPORT_POLICIES.crd_name, IMPORT_POLICIES.crd_name)
 GRANTED = {
     AGENT: granted_by("agent")
     | granted_by("agent-lease")
     | granted_by("agent-properties")
+    | granted_by("agent-policies")
     | granted_by("agent-credential"),
     DNS: granted_by("dns"),
     MEMBER: granted_by("broker-reader") | granted_by("broker-member"),
@@ -107,6 +111,28 @@ async def cluster_id_from_property(site: StorySite) -> AsyncIterator[None]:
         yield
     finally:
         await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version)["metadata"]["name"])
+
+
+async def policies_decide(site: RealSite) -> None:
+    """The next agent of the site asks policies, which allow everything."""
+    await site.install(*POLICY_CRDS)
+    for kind in (EXPORT_POLICIES, IMPORT_POLICIES):
+
+        async def created(kind: Resource = kind) -> bool:
+            with contextlib.suppress(NotFound):
+                await site.api.create(kind, body(kind, "all", spec={"action": "Allow"}))
+                return True
+            return False
+
+        await eventually(created, bool)
+    site.agent_options = (*site.agent_options, "--export-policies", "--import-policies")
+
+
+async def no_policies(site: RealSite) -> None:
+    """As it was before."""
+    for name in POLICY_CRDS:
+        with contextlib.suppress(NotFound):
+            await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, name)
 
 
 async def credential_is_due(site: RealSite, product: Product) -> MountedSecret:
@@ -186,6 +212,8 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         assert isinstance(east, RealSite)
         mounted = await credential_is_due(east, real_product)
         stack.push_async_callback(mounted.delete)
+        stack.push_async_callback(no_policies, east)
+        await policies_decide(east)
         before = await mounted.read()
         async with mounted.followed(), cluster_id_from_property(east):
             assert await eventually(mounted.read, lambda found: found != before)

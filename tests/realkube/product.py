@@ -29,7 +29,7 @@ BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
 
 async def install_member(plane: ControlPlane) -> None:
     """The MCS API and the rights of agent, DNS server and users, in a member cluster."""
-    await _apply(plane, MCS_CRDS, "agent", "properties", "credential", "dns", "users")
+    await _apply(plane, MCS_CRDS, "agent", "properties", "policies", "credential", "dns", "users")
 
 
 async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
