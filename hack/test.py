@@ -2,9 +2,10 @@
 """Runs every test (`make test`): first what needs no real Kubernetes, on all cores, then the rest.
 
 What needs real control planes or whole clusters shares them (tests/worlds.py): the tests of one world run in
-one process, and worlds side by side. Both runs always take place, so that one look shows all that fails.
+one process, and worlds side by side. What counts each request that is lost comes last, with the machine for
+itself. All runs always take place, so that one look shows all that fails.
 Arguments are passed on to pytest, and with `--requirements-report FILE` (tests/requirements_plugin.py) one
-report tells the results of both.
+report tells the results of all.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SIMULATED = "not realkube and not realnode"
 REAL = f"not ({SIMULATED}) and (not faults or short)"
 """Of the fault matrix only the short form: all of it is `make test-faults`."""
+ALONE = f"alone and ({REAL})"
+BESIDE_OTHERS = f"not alone and ({REAL})"
 PROCESSES = (os.cpu_count() or 1) + 1
 """One more than there are cores: some always wait, for a process that starts or for time to pass."""
 MOST_WORLDS = 4
@@ -33,7 +36,8 @@ def main(arguments: list[str]) -> int:
         pytest = [sys.executable, "-m", "pytest", f"--outcomes={Path(folder) / 'outcomes.json'}"]
         runs = (
             [*pytest, "-n", str(PROCESSES), "--dist", "worksteal", "-m", SIMULATED, *arguments],
-            [*pytest, "-n", str(min(PROCESSES, MOST_WORLDS)), "--worlds", "-m", REAL, *arguments],
+            [*pytest, "-n", str(min(PROCESSES, MOST_WORLDS)), "--worlds", "-m", BESIDE_OTHERS, *arguments],
+            [*pytest, "-m", ALONE, *arguments],
         )
         codes = [subprocess.run(run, cwd=ROOT, check=False).returncode for run in runs]
     if all(code == NO_TESTS for code in codes):

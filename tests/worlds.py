@@ -31,7 +31,6 @@ LONGEST_FIRST = (
     "tests/docs/test_installed.py",
     "tests/docs/test_tour.py",
     "tests/faults/test_faults.py",
-    "tests/charts/test_on_whole_clusters.py",
     WHOLE_CLUSTERS,
     "tests/docs/test_readme.py",
 )

@@ -49,7 +49,7 @@ NO_KUBE_PROXY = "MCS-CHK-23"
 RESULTS = ("ok", "warning", "failed", "skipped")
 LOG = logging.getLogger(__name__)
 
-pytestmark = [pytest.mark.realnode, pytest.mark.timeout(TIMEOUT_SECONDS)]
+pytestmark = [pytest.mark.realnode, pytest.mark.alone, pytest.mark.timeout(TIMEOUT_SECONDS)]
 
 
 @dataclass

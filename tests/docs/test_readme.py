@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.demo.running import running_demo
+from tests.cli.demo.running import places_of, running_demo
 from tests.cli.program import PROGRAM
 from tests.docs.blocks import Block, run_blocks
 from tests.docs.clusters import three_clusters
@@ -52,11 +52,10 @@ async def test_commands_about_the_demo_work_in_it(tmp_path: Path) -> None:
 
 def in_this_demo(commands: str, printed: list[str], kubeconfigs: Path) -> str:
     """With the ports and the folder of a demo that chose them itself."""
-    east = next(line for line in printed if line.startswith("east"))
-    _, dns, http, _ = east.split()
-    port = dns.rpartition(":")[2]
+    east = places_of(printed, "east")
+    port = east["DNS"].rpartition(":")[2]
     return (
         commands.replace("DIR/", f"{kubeconfigs}/")
         .replace("-p 1053", f"-p {port}")
-        .replace("127.0.0.1:8080/metrics", http)
+        .replace("127.0.0.1:8080/metrics", east["METRICS"])
     )

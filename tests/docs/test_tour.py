@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.demo.running import running_demo
+from tests.cli.demo.running import places_of, running_demo
 from tests.cli.program import PROGRAM
 from tests.docs.blocks import run_blocks
 from tests.docs.shell import Shell
@@ -31,7 +31,7 @@ PORT_OF_NORTH = "1055"
 async def test_the_tour_and_then_each_how_to_can_be_followed(tmp_path: Path) -> None:
     (tmp_path / ".venv").symlink_to(PROGRAM.parents[1])
     async with running_demo("--kubeconfig-dir", tmp_path / "demo") as (_, printed):
-        _, dns, _, _ = next(line for line in printed if line.startswith("north")).split()
+        dns = places_of(printed, "north")["DNS"]
         port = dns.rpartition(":")[2]
         for folder, blocks in ((tmp_path, TOUR), (tmp_path / "demo", HOW_TO)):
             shell = Shell(folder, locate_binaries().folder)

@@ -1,6 +1,7 @@
 """`mcs-controller demo` as a process of its own, started and stopped as a user would."""
 
 import asyncio
+import re
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,3 +30,10 @@ async def _printed(process: Process) -> list[str]:
         assert line, f"the demo ended after {printed}"
         printed.append(line.rstrip("\n"))
     return printed
+
+
+def places_of(printed: list[str], cluster: str) -> dict[str, str]:
+    """What the table that a demo begins with says of a cluster, by column."""
+    columns = next(line for line in printed if line.startswith("CLUSTER"))
+    values = next(line for line in printed if line.startswith(f"{cluster} "))
+    return dict(zip(re.split(r" {2,}", columns), re.split(r" {2,}", values), strict=True))
