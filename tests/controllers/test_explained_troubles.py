@@ -78,11 +78,7 @@ async def test_a_member_that_dies() -> None:
     async with Clusterset() as world:
         await world.exported_by("east", "west")
         await world["west"].kill()
-
-        async def withdrawn() -> bool:
-            return await world["north"].addresses_of("shop", "web") == EAST
-
-        await world.until(withdrawn, within_seconds=200)
+        await world.serves("north", EAST, within_seconds=200)
         seen = await explained(world, "north")
         assert problems(seen) == ["30"]
         found = finding(seen, "30")

@@ -52,11 +52,7 @@ async def test_the_agent_of_a_cluster_is_dead() -> None:
     async with Clusterset() as world:
         await world.exported_by("east", "west")
         await world["west"].kill()
-
-        async def withdrawn() -> bool:
-            return await world["north"].addresses_of("shop", "web") == EAST
-
-        await world.until(withdrawn, within_seconds=200)
+        await world.serves("north", EAST, within_seconds=200)
         told = await seen(world, "north")
         says(told.explain, "west is silent: its endpoints are not used", "look at the agent of west")
         says(told.status, "dead west: no heartbeat for", "look at its agent, and its way to the broker")

@@ -41,11 +41,7 @@ async def test_an_own_slice_that_was_edited_behind_a_deaf_watch_is_read_and_put_
         )
 
         await world["east"].endpoints("shop", "web", "10.1.0.9")
-
-        async def follows() -> bool:
-            return await world["west"].addresses_of("shop", "web") == {"10.1.0.9"}
-
-        await world.until(follows, within_seconds=1)
+        await world.serves("west", {"10.1.0.9"}, within_seconds=1)
         stalled.lift()
 
 

@@ -102,8 +102,4 @@ async def test_a_new_cluster_imports_from_a_member_that_an_outdated_list_lacks(
 
         world["north"].start(confirm_delay_seconds=3600.0)
         await world["north"].ready()
-
-        async def imported() -> bool:
-            return await world["north"].addresses_of("shop", "web") == EAST
-
-        await world.until(imported, within_seconds=2)
+        await world.serves("north", EAST, within_seconds=2)

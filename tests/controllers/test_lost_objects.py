@@ -132,11 +132,7 @@ async def test_an_operator_lets_go_what_is_kept_of_a_service_and_nothing_else() 
         await world.settle()
         allow = {"metadata": {"annotations": {"mcs-controller.io/withdraw": "allowed"}}}
         await world["north"].edit(IMPORTS, "shop", "web", allow)
-
-        async def without_east() -> bool:
-            return await world["north"].addresses_of("shop", "web") == WEST
-
-        await world.until(without_east, within_seconds=1)
+        await world.serves("north", WEST, within_seconds=1)
         assert await world["north"].addresses_of("shop", "other") == EAST
         assert await world["west"].addresses_of("shop", "web") == EAST | WEST
 
@@ -146,11 +142,7 @@ async def test_an_unexport_is_immediate_and_so_is_a_slice_that_goes() -> None:
     async with Clusterset() as world:
         await two_exporters(world)
         await world["east"].unexport("shop", "web")
-
-        async def without_east() -> bool:
-            return await world["north"].addresses_of("shop", "web") == WEST
-
-        await world.until(without_east, within_seconds=0.3)
+        await world.serves("north", WEST, within_seconds=0.3)
         await world["west"].api.delete(ENDPOINT_SLICES, "web-abc", namespace="shop")
 
         async def nothing() -> bool:

@@ -29,11 +29,7 @@ async def test_a_broker_outage_changes_nothing_but_what_the_own_cluster_says() -
 
         await world["east"].endpoints("shop", "web", "10.1.0.9")
         moved = {"10.1.0.9", "10.2.0.1", "10.2.0.2"}
-
-        async def east_follows() -> bool:
-            return await world["east"].addresses_of("shop", "web") == moved
-
-        await world.until(east_follows, within_seconds=1)
+        await world.serves("east", moved, within_seconds=1)
         assert await world["west"].addresses_of("shop", "web") == EAST | WEST
 
         await asyncio.sleep(300)

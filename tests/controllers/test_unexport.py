@@ -134,9 +134,5 @@ async def test_the_exporters_namespace_may_go_and_takes_the_export_along() -> No
         await world.exported_by("east", "west")
 
         await world["east"].api.delete(NAMESPACES, "shop")
-
-        async def only_west() -> bool:
-            return await world["west"].addresses_of("shop", "web") == WEST
-
-        await world.until(only_west)
+        await world.serves("west", WEST)
         assert all("mcs-member-west" in name for name in await world.records())

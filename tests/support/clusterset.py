@@ -179,6 +179,16 @@ class Clusterset:
 
             await self.until(has, within_seconds=within_seconds, what=partial(_place, cluster))
 
+    async def serves(
+        self, cluster: str, addresses: set[str], *, within_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        """In this cluster the import shop/web has exactly these endpoints."""
+
+        async def has() -> bool:
+            return await self[cluster].addresses_of("shop", "web") == addresses
+
+        await self.until(has, within_seconds=within_seconds, what=partial(_place, self[cluster]))
+
     async def gone(self, namespace: str, name: str, *, within_seconds: float = PATIENCE_SECONDS) -> None:
         """No cluster has anything left of the import."""
         for cluster in self:
