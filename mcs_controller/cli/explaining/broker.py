@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mcs_controller.api.names import CONDITION_WITHIN_LIMITS
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
-from mcs_controller.cli.explaining.reading import Reading
+from mcs_controller.cli.explaining.reading import Reading, Unread
 from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.explain.picture import OnBroker
@@ -31,13 +31,14 @@ async def read_broker(reading: Reading, key: ServiceKey) -> tuple[OnBroker, ...]
             field_selector=f"metadata.name={exported_service_name(key)}",
         ),
     )
-    if reading.unknown:
+    if isinstance(member_bodies, Unread) or isinstance(record_bodies, Unread):
         return None
     bodies_of = {_cluster_of(body): body for body in member_bodies}
     records_of = {_cluster_of(body): body for body in record_bodies}
     exporting = sorted(cluster for cluster in records_of if cluster)
-    slices = await asyncio.gather(*(_slices(reading, key, cluster) for cluster in exporting))
-    if reading.unknown:
+    found = await asyncio.gather(*(_slices(reading, key, cluster) for cluster in exporting))
+    slices = [one for one in found if not isinstance(one, Unread)]
+    if len(slices) != len(found):
         return None
     slices_of = dict(zip(exporting, slices, strict=True))
     return tuple(
@@ -87,7 +88,7 @@ def _cluster_of(body: JsonObject) -> str:
     return cluster_of_namespace(str(child(body, "metadata").get("namespace"))) or ""
 
 
-async def _slices(reading: Reading, key: ServiceKey, cluster: str) -> list[JsonObject]:
+async def _slices(reading: Reading, key: ServiceKey, cluster: str) -> list[JsonObject] | Unread:
     def is_of_service(body: JsonObject) -> bool:
         spec = child(body, "spec")
         return (spec.get("serviceNamespace"), spec.get("serviceName")) == key

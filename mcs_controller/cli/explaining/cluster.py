@@ -18,7 +18,7 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
-from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, Reading
+from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, Reading, Unread
 from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState
 from mcs_controller.clusterset.fields import child
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
@@ -108,10 +108,10 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
         namespace=state,
         export=reading.decoded(decode.service_export, export),
         service=reading.decoded(decode.service, service),
-        slices=reading.all_decoded(lambda body: decode.source_slice(body, cluster), own),
+        slices=reading.all_decoded(lambda body: decode.source_slice(body, cluster), own or ()),
         imported=local_import,
         imported_at=str(child(imported or {}, "metadata").get("creationTimestamp") or ""),
-        imported_slices=reading.all_decoded(imported_slice, of_import),
+        imported_slices=reading.all_decoded(imported_slice, of_import or ()),
         derived=reading.decoded(decode.service, derived),
         leader_at=str(child(leader or {}, "spec").get("renewTime") or ""),
         serves_api=version != "",
@@ -131,10 +131,11 @@ async def _version(client: Client) -> str:
 
 
 async def _namespace(reading: Reading, name: str) -> tuple[NamespaceState, StringMap]:
-    before = len(reading.unknown)
     body = await reading.one(f"namespace {name}", NAMESPACES, name)
+    if isinstance(body, Unread):
+        return "unknown", ()
     if body is None:
-        return ("missing" if len(reading.unknown) == before else "unknown"), ()
+        return "missing", ()
     return ("active" if namespace_active(body) else "ending"), namespace_labels(body)
 
 
@@ -160,9 +161,8 @@ async def _import_policies(reading: Reading) -> Policies | None:
 async def _imports_of(reading: Reading, cluster: str, version: str) -> tuple[tuple[str, int], ...] | None:
     """How many imports each other cluster takes a place for, as `controllers/services/imports/import_cap.py`
     counts them; None if they could not be read."""
-    before = len(reading.unknown)
     bodies = await reading.many("the other ServiceImports", service_imports(version))
-    if len(reading.unknown) != before:
+    if isinstance(bodies, Unread):
         return None
     counts: Counter[str] = Counter()
     for one in reading.all_decoded(decode.service_import, bodies):

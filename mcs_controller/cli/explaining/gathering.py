@@ -4,6 +4,7 @@ The cluster that was named, or the broker with `--from`, must answer. Whatever e
 the picture.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ async def _picture(
     local: Client,
     key: ServiceKey,
     on_broker: tuple[OnBroker, ...] | None,
-    unknown: list[Unknown],
+    unknown: Sequence[Unknown],
     *,
     ask_dns_too: bool,
 ) -> Picture:
@@ -53,7 +54,7 @@ async def _picture(
     members = [one.member for one in on_broker or () if one.member is not None]
     cluster = settings.cluster_id or await cluster_id(asking, members)
     if not cluster and on_broker is not None:
-        asking.unknown.append(
+        asking.add_unknown(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )
     here = await read_cluster(asking, key, cluster, ServiceKey(settings.namespace, settings.lease_name))
@@ -84,7 +85,7 @@ def _made(
     settings: ExplainSettings,
     key: ServiceKey,
     on_broker: tuple[OnBroker, ...] | None,
-    unknown: list[Unknown],
+    unknown: Sequence[Unknown],
     **more: Any,
 ) -> Picture:
     assumed = Assumed(member_timeout_seconds=settings.member_timeout_seconds)
@@ -94,7 +95,7 @@ def _made(
 
 async def _read_broker(
     broker: Client | str, key: ServiceKey
-) -> tuple[tuple[OnBroker, ...] | None, list[Unknown]]:
+) -> tuple[tuple[OnBroker, ...] | None, Sequence[Unknown]]:
     """What it holds; a text says why there is no broker to ask."""
     if isinstance(broker, str):
         return None, [Unknown("what the broker holds", broker)]

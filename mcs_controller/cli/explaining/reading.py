@@ -1,7 +1,11 @@
-"""Reads from one API server, and remembers what could not be read instead of failing."""
+"""Reads from one API server, and remembers what could not be read instead of failing.
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+Many things are read at once. Whoever must know whether a read failed asks its own answer: what else could not
+be read meanwhile says nothing of it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Literal, TypeVar
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.clusterset.errors import MalformedObject, cut
@@ -14,19 +18,41 @@ READ_WITHIN_SECONDS: Final = 10.0
 _PAGE_OBJECTS: Final = 500
 
 T = TypeVar("T")
+OtherwiseT = TypeVar("OtherwiseT")
+
+
+class Unread:
+    """The answer of a read that failed. As false as what is not there, for those who treat both the same."""
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+UNREAD: Final = Unread()
 
 
 class Reading:
-    """One API server. `unknown` is what it did not tell, `unreadable` what is wrong with its objects."""
+    """One API server. `unreadable` is what is wrong with its objects."""
 
     def __init__(self, client: Client, where: str) -> None:
         self.client = client
-        self.unknown: list[Unknown] = []
         self.unreadable: list[str] = []
         self._where = where
+        self._asked: list[Unknown | None] = []
 
-    async def one(self, what: str, resource: Resource, name: str, namespace: str = "") -> JsonObject | None:
-        """One object; None if there is none, or it could not be read."""
+    @property
+    def unknown(self) -> tuple[Unknown, ...]:
+        """What the API server did not tell, in the order of the questions, whichever of them failed first."""
+        return tuple(one for one in self._asked if one is not None)
+
+    def add_unknown(self, unknown: Unknown) -> None:
+        """Note what no read tells."""
+        self._asked.append(unknown)
+
+    async def one(
+        self, what: str, resource: Resource, name: str, namespace: str = ""
+    ) -> JsonObject | Unread | None:
+        """One object; None if there is none."""
 
         async def get() -> JsonObject | None:
             try:
@@ -34,7 +60,7 @@ class Reading:
             except NotFound:
                 return None
 
-        return await self.attempt(what, get, None)
+        return await self.attempt(what, get, UNREAD)
 
     async def many(
         self,
@@ -43,7 +69,7 @@ class Reading:
         *,
         holds: Callable[[JsonObject], bool] = lambda body: True,
         **options: Any,
-    ) -> list[JsonObject]:
+    ) -> list[JsonObject] | Unread:
         """The objects for which `holds` is true, read page by page; `options` are those of `Client.pages`."""
 
         async def get() -> list[JsonObject]:
@@ -56,20 +82,24 @@ class Reading:
                 ]
             return found
 
-        return await self.attempt(what, get, [])
+        return await self.attempt(what, get, UNREAD)
 
-    async def attempt(self, what: str, ask: Callable[[], Awaitable[T]], otherwise: T) -> T:
+    async def attempt(
+        self, what: str, ask: Callable[[], Awaitable[T]], otherwise: OtherwiseT
+    ) -> T | OtherwiseT:
         """What `ask` gives; `otherwise` if the API server does not answer, or refuses."""
+        place = len(self._asked)
+        self._asked.append(None)
         try:
             return await ask()
         except KubeError as error:
             is_away = isinstance(error, TransportError)
-            self.unknown.append(Unknown(f"{what}, {self._where}", cut(str(error)), is_away))
+            self._asked[place] = Unknown(f"{what}, {self._where}", cut(str(error)), is_away)
             return otherwise
 
-    def decoded(self, read: Callable[[JsonObject], T], body: JsonObject | None) -> T | None:
+    def decoded(self, read: Callable[[JsonObject], T], body: JsonObject | Unread | None) -> T | None:
         """The object as a value; None if there is none, or it cannot be read."""
-        if body is None:
+        if body is None or isinstance(body, Unread):
             return None
         try:
             return read(body)
@@ -78,7 +108,9 @@ class Reading:
             self.unreadable.append(f"{cut(str(metadata.get('name')))}: {error}")
             return None
 
-    def all_decoded(self, read: Callable[[JsonObject], T | None], bodies: list[JsonObject]) -> tuple[T, ...]:
+    def all_decoded(
+        self, read: Callable[[JsonObject], T | None], bodies: Iterable[JsonObject]
+    ) -> tuple[T, ...]:
         """All that can be read."""
         found = (self.decoded(read, body) for body in bodies)
         return tuple(one for one in found if one is not None)

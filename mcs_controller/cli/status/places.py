@@ -216,9 +216,14 @@ class Broker:
         if self._client is None:
             self._client = await self._open()
         try:
-            members, records = await asyncio.gather(
-                self._client.list(MEMBER_CLUSTERS, resource_version=_FROM_CACHE),
-                self._client.list(EXPORTED_SERVICES, resource_version=_FROM_CACHE),
+            # Both are waited for: where both fail, every round shows the same one of the two.
+            members, records = map(
+                _answered,
+                await asyncio.gather(
+                    self._client.list(MEMBER_CLUSTERS, resource_version=_FROM_CACHE),
+                    self._client.list(EXPORTED_SERVICES, resource_version=_FROM_CACHE),
+                    return_exceptions=True,
+                ),
             )
         except NotFound:
             try:
@@ -247,6 +252,12 @@ async def broker_of(client: Client, namespace: str) -> Client:
 
 class Lacking(Exception):
     """What was to be read is not there; the text says what to do."""
+
+
+def _answered(found: _T | BaseException) -> _T:
+    if isinstance(found, BaseException):
+        raise found
+    return found
 
 
 async def _asked(reading: Awaitable[_T], timeout_seconds: float) -> _T | Unknown:
