@@ -1,7 +1,8 @@
 """Serves one web application, and stays small whatever its clients do.
 
 It is bounded: at the limit of connections the oldest is closed for the newest, so that idle or slow clients
-keep nobody out. A client's own mistakes are not logged.
+keep nobody out. What a client did not read is then thrown away, and what it asked for is not made any more.
+A client's own mistakes are not logged.
 """
 
 import asyncio
@@ -58,6 +59,7 @@ class BoundedServer:
             access_log=None,
             logger=_request_log,
             handle_signals=False,
+            handler_cancellation=True,
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=STOP_SECONDS,
         )
@@ -80,5 +82,13 @@ class BoundedServer:
         assert server is not None, "a connection arrived before the server was set up"
         connections = server.connections
         for oldest in connections[: max(0, len(connections) - self._connections_max + 1)]:
-            oldest.force_close()
+            _end(oldest)
         return server()
+
+
+def _end(connection: RequestHandler) -> None:
+    transport = connection.transport
+    connection.force_close()
+    if transport is not None:
+        # Closing waits until the client has read all, which it may never do.
+        transport.abort()
