@@ -39,10 +39,31 @@ async def test_endpoints_are_told_by_the_cluster_that_exports_them_and_whether_t
         for cluster in world:
             assert told(cluster, "import_endpoints") == {
                 ("shop", "web", "east", "ready"): 2,
+                ("shop", "web", "east", "left_out"): 0,
                 ("shop", "web", "east", "not_ready"): 0,
                 ("shop", "web", "west", "ready"): 1,
+                ("shop", "web", "west", "left_out"): 0,
                 ("shop", "web", "west", "not_ready"): 1,
             }
+
+
+async def test_endpoints_that_are_left_out_for_nearer_ones_are_not_told_as_not_ready() -> None:
+    async with Clusterset("east", "west", service_metrics=10) as world:
+        await world.exported_by("east", "west")
+        near = {"spec": {"exportedAnnotations": {"mcs-controller.io/locality": "cluster"}}}
+        for cluster in world:
+            await cluster.edit(EXPORTS, "shop", "web", near)
+        unready = {"ready": False, "serving": True, "terminating": False}
+        await world["west"].endpoints("shop", "web", "10.2.0.7", name="more", conditions=unready)
+        await world.settle()
+        assert told(world["east"], "import_endpoints") == {
+            ("shop", "web", "east", "ready"): 2,
+            ("shop", "web", "east", "left_out"): 0,
+            ("shop", "web", "east", "not_ready"): 0,
+            ("shop", "web", "west", "ready"): 0,
+            ("shop", "web", "west", "left_out"): 2,
+            ("shop", "web", "west", "not_ready"): 1,
+        }
 
 
 async def test_a_pod_with_an_address_of_each_family_is_one_endpoint() -> None:
@@ -67,6 +88,7 @@ async def test_an_exporter_without_endpoints_is_told_with_nought() -> None:
         await world.settle()
         assert told(world["west"], "import_endpoints") == {
             ("shop", "web", "east", "ready"): 0,
+            ("shop", "web", "east", "left_out"): 0,
             ("shop", "web", "east", "not_ready"): 0,
         }
 

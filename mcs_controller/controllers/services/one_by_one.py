@@ -13,11 +13,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.api.names import CONDITION_HELD
-from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
+from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, ServiceKey
+from mcs_controller.clusterset.services.locality import is_left_out, was_preferred
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.observe.service_metrics import SERVICE_LABELS
 
-READY, NOT_READY = "ready", "not_ready"
+READY, LEFT_OUT, NOT_READY = "ready", "left_out", "not_ready"
 EXPORT_CONDITIONS: Final = {"Valid": "Valid", "Ready": "Ready", "Conflict": "Conflict"}
 IMPORT_CONDITIONS: Final = {"Ready": "Ready", CONDITION_HELD: "Held"}
 """The types of conditions that are told, and the values of the label: others may write more of them."""
@@ -53,7 +54,8 @@ class OneByOneCollector(Collector):
     def _endpoints(self, told: Sequence[ServiceKey]) -> Metric:
         family = GaugeMetricFamily(
             "mcs_service_import_endpoints",
-            f"Endpoints of an imported service by exporting member and by state: ready, not_ready. {_ONLY}",
+            "Endpoints of an imported service by exporting member and by state: ready, left_out (for nearer "
+            f"ones), not_ready. {_ONLY}",
             labels=[*SERVICE_LABELS, "member", "state"],
         )
         for key in told:
@@ -65,14 +67,13 @@ class OneByOneCollector(Collector):
 
     def _by_member(self, imported: LocalImport) -> Mapping[str, Mapping[str, int]]:
         """By member and state; a pod that has an endpoint for each of two families counts once."""
-        found = {member: {READY: 0, NOT_READY: 0} for member in imported.clusters}
+        found = {member: _none() for member in imported.clusters}
+        near_first = was_preferred(imported)
         tally: dict[tuple[str, str], dict[str, int]] = {}
         for entry in self._local.imported_slices.indexed(imported.service):
-            family = tally.setdefault(
-                (entry.value.source_cluster, entry.value.content.address_type), {READY: 0, NOT_READY: 0}
-            )
+            family = tally.setdefault((entry.value.source_cluster, entry.value.content.address_type), _none())
             for endpoint in entry.value.content.endpoints:
-                family[NOT_READY if endpoint.ready is False else READY] += 1
+                family[_state(endpoint, near_first=near_first)] += 1
         for (member, _), counts in tally.items():
             states = found.setdefault(member, dict(counts))
             states.update({state: max(states[state], number) for state, number in counts.items()})
@@ -103,6 +104,17 @@ class OneByOneCollector(Collector):
     def _import(self, key: ServiceKey) -> LocalImport | None:
         entry = self._local.imports.get(*key)
         return None if entry is None or not entry.value.managed else entry.value
+
+
+def _none() -> dict[str, int]:
+    return dict.fromkeys((READY, LEFT_OUT, NOT_READY), 0)
+
+
+def _state(endpoint: Endpoint, *, near_first: bool) -> str:
+    if endpoint.ready is not False:
+        return READY
+    # Only where near endpoints are preferred does an agent mark any: else it is the exporter's own word.
+    return LEFT_OUT if near_first and is_left_out(endpoint) else NOT_READY
 
 
 def _add(
