@@ -21,6 +21,7 @@ from mcs_controller.clusterset.explain.picture import (
     Picture,
     Unknown,
 )
+from mcs_controller.clusterset.explain.policies_here import NONE_HERE, PoliciesHere
 from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey
 from mcs_controller.clusterset.services.naming import derived_service_name, exported_service_name
 from mcs_controller.clusterset.services.ownership import owns
@@ -202,6 +203,7 @@ class Held:
         derived = local.services.get(key.namespace, derived_service_name(key))
         policies = self._stores.import_policies
         rules, labels = (policies and policies.seen(key.namespace)) or (None, ())
+        held = policies.gate.held if policies is not None else ""
         return InCluster(
             self._config.cluster_id,
             self._namespace_state(key.namespace),
@@ -213,7 +215,9 @@ class Held:
             derived=derived.value if derived is not None else None,
             leader_at=micro_time(now_seconds),
             imports_of=self._imports_of() if imported is None else None,
-            import_policies=rules,
+            import_policies=PoliciesHere(rules.policies, asked=True, held=held, doubt=rules.doubt)
+            if rules is not None
+            else NONE_HERE,
             namespace_labels=labels,
         )
 

@@ -15,9 +15,13 @@ from mcs_controller.cli.explaining.text import COLUMNS, Style
 from mcs_controller.cli.explaining.what_if_text import as_effects
 from mcs_controller.clusterset.explain.changes import Change, changed
 from mcs_controller.clusterset.explain.picture import InCluster, Picture, Unknown
+from mcs_controller.clusterset.explain.policies_here import Live, LiveImport, PoliciesHere
 from mcs_controller.clusterset.explain.what_if import what_if
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.policy import Policy
 from tests.clusterset.builders import local_service, source_slice
 from tests.clusterset.explain.pictures import bystander, on_broker, picture, settled
+from tests.controllers.policing import import_policy
 from tests.support.objects import (
     Object,
     export_body,
@@ -65,6 +69,43 @@ def test_a_change_without_effect_says_so() -> None:
     text = shown(member_cluster("east"))
     assert "Nothing would change in any cluster." in text
     assert "  still: shop/web works in north" in text
+
+
+ASKED = PoliciesHere((Policy("all"),), asked=True)
+
+
+def with_live(seen: Picture, number: int) -> Picture:
+    """North's agent asks ImportPolicies, and imports shop/web and more of east's."""
+    keys = [seen.service, *(ServiceKey("shop", f"web-{each}") for each in range(number - 1))]
+    live = Live((), tuple(LiveImport(key, "east") for key in keys), {"shop": ()})
+    assert seen.here is not None
+    return replace(seen, here=replace(seen.here, live=live, import_policies=ASKED))
+
+
+def policy_shown(seen: Picture) -> str:
+    changes = changes_of([Manifest(import_policy("no-shop", "Forbid", namespaces=["shop"]), False)], seen)
+    return "\n".join(as_effects(what_if(seen, changes), Style()))
+
+
+def test_of_a_policy_it_is_said_what_it_ends_of_all_services() -> None:
+    text = policy_shown(with_live(SEEN, 2))
+    assert "Of all services\n  north: its imports: policies refuse 2 of 2, which end" in text
+    assert "kept out by its policies: none  ->  east" in text
+    assert "ServiceImport: ready  ->  none" in text
+    assert "nothing shows that they do" not in text
+
+
+def test_of_a_policy_that_would_end_too_much_it_is_said_that_it_is_held() -> None:
+    text = policy_shown(with_live(SEEN, 10))
+    assert "policies refuse 10 of 10; none of them ends for now: policies would end too" in text
+    assert "Nothing would change in any cluster." in text
+    assert max(map(len, text.splitlines())) <= COLUMNS
+
+
+def test_what_nothing_shows_is_said_to_be_assumed() -> None:
+    text = policy_shown(SEEN)
+    assert "if the agents of north run with --import-policies: nothing shows that they do" in text
+    assert "if the change is not held: what else the cluster exports and imports could not be read" in text
 
 
 def test_the_json_has_both_explanations_and_the_effects() -> None:
@@ -120,6 +161,8 @@ def test_a_file_that_holds_nothing_usable_is_an_error(tmp_path: Path, content: s
         (service_body("other", "shop"), SEEN, "Service other has no part in shop/web"),
         (service_body("web", "else"), SEEN, "Service web has no part in shop/web"),
         (namespace_body("else"), SEEN, "Namespace else has no part"),
+        (import_policy("maybe", "Maybe"), SEEN, "ImportPolicy maybe cannot be read: action"),
+        (import_policy("all"), replace(SEEN, here=None), "--from looks at the broker only"),
         (slice_body("other", [], "shop"), SEEN, "names another Service"),
         (
             {"kind": "ServiceExport", "metadata": {"name": "web"}, "spec": 1},

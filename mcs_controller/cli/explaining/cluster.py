@@ -8,17 +8,16 @@ from mcs_controller.api.names import LABEL_KUBERNETES_SERVICE_NAME, LABEL_SERVIC
 from mcs_controller.api.resources import (
     ABOUT_API,
     ENDPOINT_SLICES,
-    IMPORT_POLICIES,
     LEASES,
     MCS_API,
     NAMESPACES,
-    POLICY_GROUP,
     SERVICES,
     cluster_properties,
     service_exports,
     service_imports,
 )
-from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, Reading, Unread
+from mcs_controller.cli.explaining.policies import read_policies
+from mcs_controller.cli.explaining.reading import Reading, Unread
 from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState
 from mcs_controller.clusterset.fields import child
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
@@ -26,11 +25,8 @@ from mcs_controller.clusterset.model import Member, ServiceKey, StringMap
 from mcs_controller.clusterset.namespaces import namespace_active, namespace_labels
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.naming import derived_service_name
-from mcs_controller.clusterset.services.policies.policy import decode_policy
-from mcs_controller.clusterset.services.policies.verdict import Policies
 from mcs_controller.kube.client import Client, JsonObject
-from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource, served_versions
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource
 
 _NOT_KNOWN = "not known"
 
@@ -70,7 +66,7 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
     async def nothing() -> JsonObject | None:
         return None
 
-    (export, imported, service, derived, leader), (own, of_import), space, rules = await asyncio.gather(
+    (export, imported, service, derived, leader), (own, of_import), space = await asyncio.gather(
         asyncio.gather(
             reading.one("the ServiceExport", service_exports(version), name, namespace)
             if serves
@@ -97,17 +93,18 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
             ),
         ),
         _namespace(reading, namespace),
-        _import_policies(reading),
     )
     state, labels = space
     local_import = reading.decoded(decode.service_import, imported)
     is_foreign = local_import is not None and not local_import.managed
     imported_slice = decode.imported_slice_any_manager if is_foreign else decode.own_imported_slice
+    local_export = reading.decoded(decode.service_export, export)
+    export_policies, import_policies = await read_policies(reading, local_export)
     return InCluster(
         cluster=cluster,
         namespace=state,
-        export=reading.decoded(decode.service_export, export),
-        service=reading.decoded(decode.service, service),
+        export=local_export,
+        service=reading.decoded(lambda body: decode.with_labels(decode.service(body), body), service),
         slices=reading.all_decoded(lambda body: decode.source_slice(body, cluster), own or ()),
         imported=local_import,
         imported_at=str(child(imported or {}, "metadata").get("creationTimestamp") or ""),
@@ -117,7 +114,8 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
         serves_api=version != "",
         imports_of=await _imports_of(reading, cluster, version) if serves and imported is None else None,
         unreadable=tuple(reading.unreadable),
-        import_policies=rules,
+        import_policies=import_policies,
+        export_policies=export_policies,
         namespace_labels=labels,
     )
 
@@ -137,25 +135,6 @@ async def _namespace(reading: Reading, name: str) -> tuple[NamespaceState, Strin
     if body is None:
         return "missing", ()
     return ("active" if namespace_active(body) else "ending"), namespace_labels(body)
-
-
-async def _import_policies(reading: Reading) -> Policies | None:
-    """Those that the agent goes by: it answers in their conditions. None if it does not."""
-
-    async def get() -> list[JsonObject]:
-        if not await served_versions(reading.client, POLICY_GROUP):
-            return []
-        try:
-            return (await reading.client.list(IMPORT_POLICIES, timeout_seconds=READ_WITHIN_SECONDS)).items
-        except NotFound:
-            return []
-
-    found = reading.all_decoded(decode_policy, await reading.attempt("the ImportPolicies", get, []))
-    if not any(one.type == "Accepted" for policy in found for one in policy.conditions):
-        return None
-    unreadable = next((one for one in found if one.problem), None)
-    doubt = f"ImportPolicy {unreadable.name} cannot be read" if unreadable is not None else ""
-    return Policies(tuple(one for one in found if not one.problem), doubt)
 
 
 async def _imports_of(reading: Reading, cluster: str, version: str) -> tuple[tuple[str, int], ...] | None:

@@ -5,6 +5,7 @@ the picture.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.explaining.broker import read_broker
 from mcs_controller.cli.explaining.cluster import cluster_id, read_cluster
 from mcs_controller.cli.explaining.dns import ask_dns
+from mcs_controller.cli.explaining.policies import read_live
 from mcs_controller.cli.explaining.reading import Reading
 from mcs_controller.clusterset.explain.picture import Assumed, OnBroker, Picture, Unknown
 from mcs_controller.clusterset.model import ServiceKey
@@ -28,15 +30,22 @@ _DNS_SERVICE = "mcs-dns"
 _GIVE_BROKER = "give the broker's kubeconfig with --broker-kubeconfig, or its context with --broker-context"
 
 
-async def gather(settings: ExplainSettings, key: ServiceKey, *, ask_dns_too: bool = True) -> Picture:
-    """The picture of a service, now. Raises `CliError`, `KubeError`."""
+async def gather(
+    settings: ExplainSettings, key: ServiceKey, *, ask_dns_too: bool = True, live_too: bool = False
+) -> Picture:
+    """The picture of a service, now. Raises `CliError`, `KubeError`.
+
+    `ask_dns_too`: with what DNS answers. `live_too`: with all that policies of the cluster may end.
+    """
     if settings.from_ is not None:
         return await _from_broker(settings, settings.from_, key)
     local = connect(settings.kubeconfig, settings.context, name="local")
     try:
         await local.get_raw("/version")
         on_broker, unknown = await _read_broker(await _broker_of(settings, local), key)
-        return await _picture(settings, local, key, on_broker, unknown, ask_dns_too=ask_dns_too)
+        return await _picture(
+            settings, local, key, on_broker, unknown, ask_dns_too=ask_dns_too, live_too=live_too
+        )
     finally:
         await local.close()
 
@@ -49,6 +58,7 @@ async def _picture(
     unknown: Sequence[Unknown],
     *,
     ask_dns_too: bool,
+    live_too: bool,
 ) -> Picture:
     asking = Reading(local, "in this cluster")
     members = [one.member for one in on_broker or () if one.member is not None]
@@ -58,6 +68,8 @@ async def _picture(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )
     here = await read_cluster(asking, key, cluster, ServiceKey(settings.namespace, settings.lease_name))
+    if live_too:
+        here = replace(here, live=await read_live(asking))
     if not ask_dns_too:
         return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here)
     service = settings.dns_service or ServiceKey(settings.namespace, _DNS_SERVICE)

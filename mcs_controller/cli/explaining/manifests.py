@@ -9,12 +9,14 @@ import yaml
 
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.explain.changes import KINDS, Change, Value
+from mcs_controller.clusterset.explain.changes import KINDS, POLICY_KINDS, Change, Value
 from mcs_controller.clusterset.explain.picture import Picture
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.namespaces import namespace_labels
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.policies.policy import decode_policy
 
 
 class Manifest(NamedTuple):
@@ -37,6 +39,11 @@ def read_manifests(applied: str | None, deleted: str | None) -> list[Manifest]:
     if not found:
         raise UsageError("--what-if: the file holds no object")
     return found
+
+
+def change_policies(manifests: Sequence[Manifest]) -> bool:
+    """Whether one of them is a policy: then all that a cluster exports and imports must be known."""
+    return any(one.body.get("kind") in POLICY_KINDS for one in manifests)
 
 
 def changes_of(manifests: Sequence[Manifest], picture: Picture) -> list[Change]:
@@ -64,13 +71,13 @@ def _change(manifest: Manifest, picture: Picture) -> Change:
         metadata["namespace"] = member_namespace(name)
     elif picture.here is None:
         raise UsageError(f"--what-if: {kind} {name} lies in a cluster, and --from looks at the broker only")
-    elif kind != "Namespace":
+    elif kind not in ("Namespace", *POLICY_KINDS):
         metadata.setdefault("namespace", key.namespace)
     what = f"{kind} {name}"
     if not _belongs(kind, metadata, picture):
         raise UsageError(f"--what-if: {what} has no part in {key}")
-    if manifest.deleted or kind == "Namespace":
-        return Change(kind, name, manifest.deleted)
+    if manifest.deleted:
+        return Change(kind, name, deleted=True)
     try:
         return Change(kind, name, value=_value(kind, {**body, "metadata": metadata}, picture))
     except MalformedObject as error:
@@ -80,7 +87,7 @@ def _change(manifest: Manifest, picture: Picture) -> Change:
 def _belongs(kind: str, metadata: Mapping[str, Any], picture: Picture) -> bool:
     key = picture.service
     match kind:
-        case "MemberCluster":
+        case "MemberCluster" | "ExportPolicy" | "ImportPolicy":
             return True
         case "Namespace":
             return str(metadata.get("name")) == key.namespace
@@ -96,7 +103,16 @@ def _value(kind: str, body: Mapping[str, Any], picture: Picture) -> Value:
         case "ServiceExport":
             return decode.service_export(body)
         case "Service":
-            return decode.service(body)
+            return decode.with_labels(decode.service(body), body)
+        case "Namespace":
+            # Kubernetes gives each the first one.
+            given = {"kubernetes.io/metadata.name": str(body["metadata"].get("name"))}
+            return tuple(sorted({**given, **dict(namespace_labels(body))}.items()))
+        case "ExportPolicy" | "ImportPolicy":
+            policy = decode_policy(body)
+            if policy.problem:
+                raise MalformedObject(policy.problem)
+            return policy
     cluster = picture.here.cluster if picture.here is not None else ""
     slice_ = decode.source_slice(body, cluster)
     if slice_ is None or slice_.service != picture.service:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from mcs_controller.cli.explaining.text import Style, finding_lines, section, wrapped
+from mcs_controller.clusterset.explain.policies_here import Ending
 from mcs_controller.clusterset.explain.what_if import Effect, WhatIf
 
 
@@ -16,6 +17,8 @@ def as_effects(found: WhatIf, style: Style) -> Iterator[str]:
     else:
         yield from wrapped(before, "  now:   ", "         ")
         yield from wrapped(after, "  then:  ", "         ")
+    for text in found.assumed:
+        yield from wrapped(f"if {text}", "  ", "    ")
     namespace = found.before.namespace
     for cluster, effects in groupby(found.effects, key=lambda one: one.cluster):
         title = f"In {cluster}" if cluster else f"In every cluster that has namespace {namespace}"
@@ -23,8 +26,20 @@ def as_effects(found: WhatIf, style: Style) -> Iterator[str]:
     if not found.effects:
         yield ""
         yield "Nothing would change in any cluster."
+    yield from section("Of all services", _endings(found.endings), style)
     yield from section("Findings that begin", finding_lines(found.begun, style), style)
     yield from section("Findings that end", finding_lines(found.ended, style, briefly=True), style)
+
+
+def _endings(endings: Sequence[Ending]) -> Iterator[str]:
+    for one in endings:
+        what = "exports" if one.kind == "ExportPolicy" else "imports"
+        text = f"{one.cluster}: its {what}: policies refuse {one.refused} of {one.live}"
+        if one.held:
+            text += f"; none of them ends for now: {one.held}"
+        elif one.refused:
+            text += ", which end"
+        yield from wrapped(text, "  ", "    ")
 
 
 def _effects(effects: Sequence[Effect]) -> Iterator[str]:

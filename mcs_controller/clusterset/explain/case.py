@@ -34,7 +34,7 @@ from mcs_controller.clusterset.services.disputes import Precedence
 from mcs_controller.clusterset.services.locality import was_preferred
 from mcs_controller.clusterset.services.merge import merge, precedence
 from mcs_controller.clusterset.services.naming import derived_service_name
-from mcs_controller.clusterset.services.policies.verdict import judge_import
+from mcs_controller.clusterset.services.policies.verdict import IMPORTS, judge_import, outcome
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from mcs_controller.clusterset.services.reserved import may_import_into
 
@@ -43,7 +43,8 @@ from mcs_controller.clusterset.services.reserved import may_import_into
 class Case:
     """What follows from a picture.
 
-    `merged` is what the exports that count make of the service, None if there are none. It `is_recorded` if
+    `merged` is what the exports that count make of the service, None if there are none, and `merged_here`
+    what those of them make of it that policies here do not refuse. It `is_recorded` if
     the broker was not read: then it is read back from the import, and there is no `order` of precedence.
     `withdrawn` are the exporters whose endpoints are not used since they send no heartbeats. `refused` says
     why policies here do not let an exporter be imported. `place` says why nothing is imported here. `wanted`
@@ -55,6 +56,7 @@ class Case:
     parts: tuple[Part, ...]
     order: Precedence | None
     merged: MergedService | None
+    merged_here: MergedService | None
     is_recorded: bool
     withdrawn: frozenset[str]
     refused: Mapping[str, str]
@@ -115,11 +117,19 @@ def judge(picture: Picture) -> Case:
         order, merged = precedence(records, owners), merge(records, owners)
     withdrawn = _withdrawn(picture, parts, imported)
     refused = _refused(picture, [part.cluster for part in parts if part.counts])
-    place = _place(picture, merged, is_refused=bool(records) and len(refused) == len(records))
+    merged_here = merged
+    if refused and records:
+        imported_here = [part for part in parts if part.counts and part.cluster not in refused]
+        left = [part.record for part in imported_here if part.record is not None]
+        merged_here = merge(left, owners_of(imported_here)) if left else None
+    is_refused = merged is not None and merged_here is None
+    place = _place(picture, merged_here or merged, is_refused=is_refused)
     own = here.cluster if here is not None else ""
     wanted: tuple[ImportedSlice, ...] = ()
     if not is_recorded:
-        wanted = wanted_slices(merged, parts, own_cluster=own, withdrawn=withdrawn, refused=refused.keys())
+        wanted = wanted_slices(
+            merged_here, parts, own_cluster=own, withdrawn=withdrawn, refused=refused.keys()
+        )
     held = held_of(imported) if imported is not None else None
     differs = None
     observed = here.imported_slices if here is not None else ()
@@ -132,7 +142,9 @@ def judge(picture: Picture) -> Case:
     if is_recorded:
         uses = tuple(observed_uses(observed, near_first=near_first))
     else:
-        offered = uses_of(merged, parts, all_wanted, place=place, withdrawn=withdrawn, refused=refused.keys())
+        offered = uses_of(
+            merged_here or merged, parts, all_wanted, place=place, withdrawn=withdrawn, refused=refused.keys()
+        )
         uses = tuple(farther_uses(offered, wanted) if near_first else offered)
         if held is not None and here is not None:
             known = {(one.cluster, one.addresses) for one in uses if one.state != "out"}
@@ -142,7 +154,19 @@ def judge(picture: Picture) -> Case:
                 if (one.cluster, one.addresses) not in known
             )
     return Case(
-        picture, parts, order, merged, is_recorded, withdrawn, refused, held, place, wanted, uses, differs
+        picture,
+        parts,
+        order,
+        merged,
+        merged_here,
+        is_recorded,
+        withdrawn,
+        refused,
+        held,
+        place,
+        wanted,
+        uses,
+        differs,
     )
 
 
@@ -170,24 +194,37 @@ def _withdrawn(picture: Picture, parts: tuple[Part, ...], imported: LocalImport 
 def _refused(picture: Picture, exporters: Iterable[str]) -> Mapping[str, str]:
     """The exporters that ImportPolicies of the looked-at cluster refuse, with the reason.
 
-    What is not known, or held back for now, is as it is.
+    What is imported goes on while the policies are not known, or may end nothing.
     """
     here = picture.here
-    if here is None or here.import_policies is None:
+    rules = here.import_policies.in_force if here is not None else None
+    if here is None or rules is None:
         return {}
-    imported = managed_import(picture)
     found: dict[str, str] = {}
     for cluster in exporters:
         verdict = judge_import(
-            here.import_policies,
+            rules,
             picture.service,
             cluster,
             dict(here.namespace_labels),
             is_own=cluster == here.cluster,
         )
-        if verdict.answer == "refused" and not (imported is not None and cluster in imported.clusters):
-            found[cluster] = verdict.why
+        decided = outcome(
+            verdict, IMPORTS, is_live=_is_imported(picture, cluster), held=here.import_policies.held
+        )
+        if decided.action == "refuse":
+            is_known = verdict.answer == "refused"
+            found[cluster] = verdict.why if is_known else f"policies are not known: {verdict.why}"
     return found
+
+
+def _is_imported(picture: Picture, cluster: str) -> bool:
+    """Whether a cluster's export is imported now, as agents that ask policies see it."""
+    here, imported = picture.here, managed_import(picture)
+    if here is None or imported is None or imported.deleting:
+        return False
+    lies_here = any(one.source_cluster == cluster for one in here.imported_slices)
+    return lies_here or cluster in imported.clusters
 
 
 def _place(picture: Picture, merged: MergedService | None, *, is_refused: bool) -> Place:

@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
-from mcs_controller.clusterset.model import LocalExport, LocalService, Member, SourceSlice
+from mcs_controller.clusterset.model import LocalExport, LocalService, Member, SourceSlice, StringMap
+from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.clusterset.syntax import micro_time
 
-Value = LocalExport | LocalService | SourceSlice | Member
+Value = LocalExport | LocalService | SourceSlice | Member | Policy | StringMap
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An object that is created, changed or deleted: `value` is None for a deletion, and for a Namespace.
+    """An object that is created, changed or deleted: `value` is None for a deletion.
 
-    A MemberCluster lies on the broker, all else in the cluster that was looked at.
+    The value of a Namespace are its labels. A MemberCluster lies on the broker, all else in the cluster that
+    was looked at.
     """
 
     kind: str
@@ -24,7 +26,9 @@ class Change:
     value: Value | None = None
 
 
-KINDS: Final = ("ServiceExport", "Service", "EndpointSlice", "Namespace", "MemberCluster")
+POLICY_KINDS: Final = ("ExportPolicy", "ImportPolicy")
+
+KINDS: Final = ("ServiceExport", "Service", "EndpointSlice", "Namespace", "MemberCluster", *POLICY_KINDS)
 """What a change may be of."""
 
 
@@ -56,6 +60,8 @@ def _members(before: tuple[OnBroker, ...], change: Change) -> tuple[OnBroker, ..
             allowed_namespaces=change.value.allowed_namespaces,
             limits=change.value.limits,
             owns=change.value.owns,
+            region=change.value.region,
+            zone=change.value.zone,
         )
     return tuple(sorted((*others, replace(held, member=member)), key=lambda one: one.cluster))
 
@@ -63,9 +69,23 @@ def _members(before: tuple[OnBroker, ...], change: Change) -> tuple[OnBroker, ..
 def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
     match change.kind, change.value:
         case "Namespace", _ if change.deleted:
-            return InCluster(here.cluster, "missing", leader_at=here.leader_at, serves_api=here.serves_api)
+            return InCluster(
+                here.cluster,
+                "missing",
+                leader_at=here.leader_at,
+                serves_api=here.serves_api,
+                import_policies=here.import_policies,
+                export_policies=here.export_policies,
+                live=here.live,
+            )
+        case "Namespace", tuple() as labels:
+            return replace(here, namespace="active", namespace_labels=labels)
         case "Namespace", _:
             return replace(here, namespace="active")
+        case "ExportPolicy", policy if policy is None or isinstance(policy, Policy):
+            return replace(here, export_policies=here.export_policies.with_policy(change.name, policy))
+        case "ImportPolicy", policy if policy is None or isinstance(policy, Policy):
+            return replace(here, import_policies=here.import_policies.with_policy(change.name, policy))
         case "ServiceExport", LocalExport() as export:
             return replace(here, export=_export(here.export, export, now_seconds))
         case "ServiceExport", _:

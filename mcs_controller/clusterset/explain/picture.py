@@ -7,6 +7,7 @@ guessed. Everything here can be empty: an explanation is asked for when somethin
 from dataclasses import dataclass
 from typing import Literal
 
+from mcs_controller.clusterset.explain.policies_here import NONE_HERE, Live, PoliciesHere
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.clusterset.model import (
     ExportRecord,
@@ -19,7 +20,6 @@ from mcs_controller.clusterset.model import (
     SourceSlice,
     StringMap,
 )
-from mcs_controller.clusterset.services.policies.verdict import Policies
 
 NamespaceState = Literal["active", "ending", "missing", "unknown"]
 
@@ -58,8 +58,8 @@ class InCluster:
     the ServiceImport was created. `leader_at` is when the leading agent last renewed its Lease, "" if that is
     not known. `serves_api`: the MCS API is installed. `unreadable` says what is wrong with objects that the
     agent leaves out. `imports_of` counts for each other cluster the imports here that it takes a place for,
-    None if they were not counted. `import_policies` are those that the agent goes by, None if it asks none,
-    or that is not known; `namespace_labels` are what they may ask for.
+    None if they were not counted. `namespace_labels` are what policies may ask for. `live` is all that they
+    may end, None if that was not read: only what changes policies needs it.
     """
 
     cluster: str
@@ -75,8 +75,10 @@ class InCluster:
     serves_api: bool = True
     unreadable: tuple[str, ...] = ()
     imports_of: tuple[tuple[str, int], ...] | None = None
-    import_policies: Policies | None = None
+    import_policies: PoliciesHere = NONE_HERE
+    export_policies: PoliciesHere = NONE_HERE
     namespace_labels: StringMap = ()
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,36 @@ from mcs_controller.clusterset.services.export import (
     ready_condition,
 )
 from mcs_controller.clusterset.services.exported_content import published_slice
+from mcs_controller.clusterset.services.policies.verdict import EXPORTS, judge_export, outcome, under_policy
 
 
 def settled(picture: Picture) -> Picture:
     """The picture, with what the agent of the looked-at cluster writes there and on the broker."""
     if picture.here is None or picture.broker is None:
         return picture
-    # First what it publishes, then what it makes of everything.
-    published = replace(picture, broker=_published(judge(picture), picture.here, picture.broker))
+    # First what its policies say, then what it publishes, then what it makes of everything.
+    here = _under_policies(picture, picture.here)
+    decided = replace(picture, here=here)
+    published = replace(decided, broker=_published(judge(decided), here, picture.broker))
     case = judge(published)
-    return replace(published, here=_imported(case, _exported(case, picture.here)))
+    return replace(published, here=_imported(case, _exported(case, here)))
+
+
+def _under_policies(picture: Picture, here: InCluster) -> InCluster:
+    """With what the ExportPolicies of the cluster say of its ServiceExport, if its agent asks any."""
+    export, service, rules = here.export, here.service, here.export_policies.in_force
+    if export is None or rules is None:
+        return here
+    evaluation = evaluate_export(export, service, here.cluster)
+    if service is not None:
+        labels = dict(here.namespace_labels) if here.namespace == "active" else None
+        verdict = judge_export(rules, picture.service, labels, dict(service.labels))
+        held = next((one for one in picture.broker or () if one.cluster == here.cluster), None)
+        is_live = held is not None and held.record is not None and not held.record.withdrawn
+        decided = outcome(verdict, EXPORTS, is_live=is_live, held=here.export_policies.held)
+        evaluation = under_policy(evaluation, export, decided)
+    others = tuple(one for one in export.conditions if one.type != "Valid")
+    return replace(here, export=replace(export, conditions=(evaluation.valid, *others)))
 
 
 def _published(case: Case, here: InCluster, broker: tuple[OnBroker, ...]) -> tuple[OnBroker, ...]:
@@ -73,7 +93,7 @@ def _exported(case: Case, here: InCluster) -> InCluster:
 
 def _imported(case: Case, here: InCluster) -> InCluster:
     """With the import that it has, or without one."""
-    merged, before = case.merged, case.imported
+    merged, before = case.merged_here, case.imported
     if merged is None or case.place:
         if here.imported is not None and not here.imported.managed:
             return here
@@ -81,7 +101,8 @@ def _imported(case: Case, here: InCluster) -> InCluster:
     ips = before.spec.ips if before is not None else ()
     spec, metadata = import_spec(merged, ips), import_metadata(merged)
     conditions = import_conditions(merged, spec, withdrawn=case.withdrawn)
-    slices = [slice_ for part in case.exporters for slice_ in part.admitted_slices]
+    exporters = [part for part in case.exporters if part.cluster not in case.refused]
+    slices = [slice_ for part in exporters for slice_ in part.admitted_slices]
     if not ips and wants_clusterset_ip(merged, slices):
         # The IP comes from the API server, which is not asked.
         conditions = (Condition("Ready", "True", "Ready"),)

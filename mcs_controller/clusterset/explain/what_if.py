@@ -4,12 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mcs_controller.clusterset.explain.case import judge
-from mcs_controller.clusterset.explain.changes import Change, changed
+from mcs_controller.clusterset.explain.changes import POLICY_KINDS, Change, changed
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.explanation import Explanation
 from mcs_controller.clusterset.explain.findings.finding import Finding
-from mcs_controller.clusterset.explain.picture import Picture
+from mcs_controller.clusterset.explain.picture import InCluster, Picture
+from mcs_controller.clusterset.explain.policies_here import (
+    Ending,
+    Live,
+    LiveExport,
+    export_ending,
+    import_ending,
+)
 from mcs_controller.clusterset.explain.settling import settled
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.export import conflict_condition
 
 
@@ -30,13 +38,17 @@ class Effect:
 class WhatIf:
     """The effects of a change, the findings that it begins and ends, and the explanations before and after.
 
-    Both are as if the agents had done their work.
+    Both are as if the agents had done their work. `endings` says of the policies that would be in force how
+    much of all services they refuse, and whether that is held; only where policies are changed. `assumed` is
+    what nothing that was read shows.
     """
 
     changes: tuple[str, ...]
     effects: tuple[Effect, ...]
     begun: tuple[Finding, ...]
     ended: tuple[Finding, ...]
+    endings: tuple[Ending, ...]
+    assumed: tuple[str, ...]
     before: Explanation
     after: Explanation
 
@@ -44,13 +56,17 @@ class WhatIf:
 def what_if(picture: Picture, changes: Sequence[Change]) -> WhatIf:
     """What these changes would do. Raises ValueError as `changed` does."""
     asked = replace(picture, dns=None)
-    first, last = settled(asked), settled(changed(asked, changes))
+    then = changed(asked, changes)
+    endings = tuple(_endings(then, then.here)) if then.here is not None else ()
+    first, last = settled(asked), settled(_held(then, endings))
     before, after = explain(first), explain(last)
     return WhatIf(
         tuple(_text(one, picture) for one in changes),
         (*_everywhere(first, last), *_here(before, after)),
         tuple(one for one in after.findings if one not in before.findings),
         tuple(one for one in before.findings if one not in after.findings),
+        endings,
+        tuple(_assumed(picture.here, changes)) if picture.here is not None else (),
         before,
         after,
     )
@@ -61,6 +77,57 @@ def _text(change: Change, picture: Picture) -> str:
     cluster = picture.here.cluster if picture.here is not None else ""
     where = "on the broker" if change.kind == "MemberCluster" else f"in {cluster or 'this cluster'}"
     return f"{change.kind} {change.name} is {verb} {where}"
+
+
+def _endings(picture: Picture, here: InCluster) -> Iterator[Ending]:
+    """What the policies of the cluster would end of all that it exports and imports, if that was read."""
+    if here.live is None:
+        return
+    live, now_seconds = _as_changed(here.live, here, picture.service), picture.now_seconds
+    if (rules := here.export_policies.in_force) is not None:
+        yield export_ending(rules, live, here.cluster, now_seconds)
+    if (rules := here.import_policies.in_force) is not None:
+        yield import_ending(rules, live, here.cluster, now_seconds)
+
+
+def _as_changed(live: Live, here: InCluster, key: ServiceKey) -> Live:
+    """With this service and its namespace as they would be."""
+    others = tuple(one for one in live.exports if one.key != key)
+    was_live = len(others) < len(live.exports)
+    if was_live and here.export is not None and here.service is not None:
+        others += (LiveExport(key, here.service.labels),)
+    labels = {**live.namespace_labels, key.namespace: here.namespace_labels}
+    return replace(live, exports=others, namespace_labels=labels)
+
+
+def _held(picture: Picture, endings: Sequence[Ending]) -> Picture:
+    """With what the agent would hold back; where that was not counted, it is as it was."""
+    here = picture.here
+    for one in endings if here is not None else ():
+        assert here is not None, "endings are those of a cluster"
+        if one.kind == "ExportPolicy":
+            here = replace(here, export_policies=replace(here.export_policies, held=one.held))
+        else:
+            here = replace(here, import_policies=replace(here.import_policies, held=one.held))
+    return replace(picture, here=here)
+
+
+_OPTIONS = {"ExportPolicy": "--export-policies", "ImportPolicy": "--import-policies"}
+
+
+def _assumed(here: InCluster, changes: Sequence[Change]) -> Iterator[str]:
+    kinds = {change.kind for change in changes}
+    asked = {"ExportPolicy": here.export_policies.asked, "ImportPolicy": here.import_policies.asked}
+    for kind in POLICY_KINDS:
+        if kind in kinds and not asked[kind]:
+            yield (
+                f"the agents of {here.cluster} run with {_OPTIONS[kind]}: nothing shows that they do, since "
+                f"no {kind} there has the condition Accepted; without the option policies mean nothing"
+            )
+    if kinds & {*POLICY_KINDS} and here.live is not None:
+        yield "the agents' --fuse-share and --fuse-minimum are the defaults"
+    elif kinds & {*POLICY_KINDS}:
+        yield "the change is not held: what else the cluster exports and imports could not be read"
 
 
 def _everywhere(first: Picture, last: Picture) -> Iterator[Effect]:
@@ -94,12 +161,19 @@ def _here(before: Explanation, after: Explanation) -> Iterator[Effect]:
         return
     cluster = after.here.cluster or "this cluster"
     for what, old, new in (
+        ("kept out by its policies", _kept_out(before), _kept_out(after)),
         ("namespace", before.here.namespace, after.here.namespace),
         ("ServiceImport", _import(before), _import(after)),
         ("clusterset IP", _ips(before), _ips(after)),
     ):
         if old != new:
             yield Effect(cluster, what, old, new)
+
+
+def _kept_out(explanation: Explanation) -> str:
+    """The exporters whose endpoints the policies of the cluster do not let in."""
+    uses = (use for one in explanation.exporters for use in one.endpoints)
+    return ", ".join(sorted({use.cluster for use in uses if use.why == "policy"}))
 
 
 def _ips(explanation: Explanation) -> str:

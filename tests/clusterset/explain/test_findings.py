@@ -15,13 +15,13 @@ from mcs_controller.clusterset.explain.picture import (
     Picture,
     Unknown,
 )
+from mcs_controller.clusterset.explain.policies_here import PoliciesHere
 from mcs_controller.clusterset.explain.what_if import what_if
 from mcs_controller.clusterset.fuse import MEMBERS_SILENT, held
 from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, Member, ServiceKey, ServicePort
 from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NEAR, left_out
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.clusterset.services.policies.policy import Policy
-from mcs_controller.clusterset.services.policies.verdict import Policies
 from tests.clusterset.builders import WEB, local_export, local_service, record, source_slice
 from tests.clusterset.explain.pictures import (
     NOW,
@@ -99,7 +99,7 @@ TAKEN = local_service(
     service=ServiceKey("shop", derived_service_name(WEB)), managed=True, import_name="another"
 )
 SILENT_NORTH = bystander("north", member=member("north", 300))
-NO_EAST = Policies((Policy("no-east", True, clusters=("east",)),))
+NO_EAST = PoliciesHere((Policy("no-east", True, clusters=("east",)),), asked=True)
 CASES: dict[str, list[tuple[str, Picture]]] = {
     "01": [
         ("problem", picture(bystander("east"), here=NORTH)),

@@ -11,15 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from mcs_controller.clusterset import fuse
-from mcs_controller.clusterset.membership.release import left_seconds
-from mcs_controller.clusterset.services.policies.verdict import (
-    Outcome,
-    Policies,
-    Verdict,
-    held_text,
-    outcome,
-)
+from mcs_controller.clusterset.services.policies.bound import held_back
+from mcs_controller.clusterset.services.policies.verdict import Outcome, Policies, Verdict, outcome
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.policies.known import KnownPolicies
 
@@ -69,8 +62,9 @@ class Gate(Generic[S]):
         """What follows for one subject now."""
         if self._must_count:
             self._count_all()
-        verdict, is_live = self._count(self.known.rules(), subject)
-        self._hold()
+        rules = self.known.rules()
+        verdict, is_live = self._count(rules, subject)
+        self._hold(rules)
         found = outcome(verdict, self.known.words, is_live=is_live, held=self.held)
         self._actions[subject] = found.action
         return found
@@ -110,17 +104,19 @@ class Gate(Generic[S]):
         else:
             where.discard(subject)
 
-    def _hold(self) -> None:
-        live, lost = len(self._live), len(self._losing)
-        trips = fuse.would_trip(live, lost, share=self._share, minimum=self._minimum)
-        held = held_text(self.known.words) if trips and not self._is_released() else ""
+    def _hold(self, rules: Policies) -> None:
+        held = held_back(
+            rules.policies,
+            self.known.words,
+            live=len(self._live),
+            lost=len(self._losing),
+            now_seconds=self._clock.now().timestamp(),
+            share=self._share,
+            minimum=self._minimum,
+        )
         if held != self.held:
             self.held = held
             self._tell()
-
-    def _is_released(self) -> bool:
-        now_seconds = self._clock.now().timestamp()
-        return any(left_seconds(one.release, now_seconds) for one in self.known.rules().policies)
 
     def _tell(self) -> None:
         """Once for all changes of this moment."""

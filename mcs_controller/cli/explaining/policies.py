@@ -1,0 +1,106 @@
+"""The policies of a cluster, and all that they may end."""
+
+import asyncio
+from typing import Final
+
+from mcs_controller.api.names import CONDITION_HELD
+from mcs_controller.api.resources import (
+    EXPORT_POLICIES,
+    IMPORT_POLICIES,
+    MCS_API,
+    NAMESPACES,
+    POLICY_GROUP,
+    SERVICES,
+    Resource,
+    service_exports,
+    service_imports,
+)
+from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, Reading, Unread
+from mcs_controller.clusterset.explain.parts import condition_of
+from mcs_controller.clusterset.explain.policies_here import Live, LiveExport, LiveImport, PoliciesHere
+from mcs_controller.clusterset.fields import child, string_pairs
+from mcs_controller.clusterset.model import LocalExport, ServiceKey
+from mcs_controller.clusterset.namespaces import namespace_labels
+from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.policies.policy import decode_policy
+from mcs_controller.clusterset.services.policies.verdict import REASONS
+from mcs_controller.kube.client import JsonObject
+from mcs_controller.kube.discovery import NotServed, preferred_version, served_versions
+from mcs_controller.kube.errors import NotFound
+
+_ACCEPTED: Final = "Accepted"
+
+
+async def read_policies(reading: Reading, export: LocalExport | None) -> tuple[PoliciesHere, PoliciesHere]:
+    """The ExportPolicies and ImportPolicies. An agent that asks them says so on each, or on the export."""
+    exports, imports = await asyncio.gather(_of(reading, EXPORT_POLICIES), _of(reading, IMPORT_POLICIES))
+    valid = condition_of(export, "Valid")
+    if valid is not None and valid.status == "False" and valid.reason in REASONS:
+        exports = PoliciesHere(exports.written, asked=True, held=exports.held)
+    return exports, imports
+
+
+async def _of(reading: Reading, resource: Resource) -> PoliciesHere:
+    async def get() -> list[JsonObject]:
+        if not await served_versions(reading.client, POLICY_GROUP):
+            return []
+        try:
+            return (await reading.client.list(resource, timeout_seconds=READ_WITHIN_SECONDS)).items
+        except NotFound:
+            return []
+
+    bodies: list[JsonObject] = await reading.attempt(f"the {resource.kind} objects", get, [])
+    found = reading.all_decoded(decode_policy, bodies)
+    conditions = [one for policy in found for one in policy.conditions]
+    held = (one.message for one in conditions if (one.type, one.status) == (CONDITION_HELD, "True"))
+    return PoliciesHere(found, any(one.type == _ACCEPTED for one in conditions), next(held, ""))
+
+
+async def read_live(reading: Reading) -> Live | None:
+    """All that the cluster exports and imports now; None if that could not be read."""
+
+    async def get() -> str:
+        try:
+            return await preferred_version(reading.client, MCS_API)
+        except NotServed:
+            return ""
+
+    version = await reading.attempt("the version of the MCS API", get, "")
+    if not version:
+        return None
+    exports, imports, spaces = await asyncio.gather(
+        reading.many("all ServiceExports", service_exports(version)),
+        reading.many("all ServiceImports", service_imports(version)),
+        reading.many("all namespaces", NAMESPACES),
+    )
+    if isinstance(exports, Unread) or isinstance(imports, Unread) or isinstance(spaces, Unread):
+        return None
+    live = {one.service for one in reading.all_decoded(decode.service_export, exports) if _is_live(one)}
+    services = await reading.many("all Services", SERVICES, holds=lambda body: _key(body) in live)
+    if isinstance(services, Unread):
+        return None
+    return Live(
+        reading.all_decoded(_live_export, services),
+        tuple(
+            LiveImport(one.service, cluster)
+            for one in reading.all_decoded(decode.service_import, imports)
+            if one.managed and not one.deleting
+            for cluster in one.clusters
+        ),
+        dict(reading.all_decoded(lambda body: (_key(body).name, namespace_labels(body)), spaces)),
+    )
+
+
+def _is_live(export: LocalExport) -> bool:
+    """Whether it is on the broker: the agent says so."""
+    ready = condition_of(export, "Ready")
+    return not export.deleting and ready is not None and ready.status == "True"
+
+
+def _key(body: JsonObject) -> ServiceKey:
+    metadata = child(body, "metadata")
+    return ServiceKey(str(metadata.get("namespace") or ""), str(metadata.get("name")))
+
+
+def _live_export(body: JsonObject) -> LiveExport:
+    return LiveExport(_key(body), string_pairs(child(body, "metadata"), "labels"))
