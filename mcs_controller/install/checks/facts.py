@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey
+from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.install.checks.model import Unknown
 from mcs_controller.kube.connection.lifetime import Lifetime
 
@@ -99,7 +100,10 @@ class DerivedService:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """This cluster. `ahead_seconds` is how far its API server's clock is ahead of ours."""
+    """This cluster. `ahead_seconds` is how far its API server's clock is ahead of ours.
+
+    `policies` are those of each kind, none of a kind that is not installed.
+    """
 
     version: str | Unknown = NOT_ASKED
     uid: str | Unknown = NOT_ASKED
@@ -122,6 +126,7 @@ class ClusterFacts:
     cluster_dns_service: JsonObject | Unknown | None = NOT_ASKED
     pod_cidrs: tuple[str, ...] | Unknown = NOT_ASKED
     kube_proxy: JsonObject | Unknown | None = NOT_ASKED
+    policies: Mapping[str, tuple[Policy, ...]] | Unknown = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from mcs_controller.install.checks import (
     leftovers,
     membership,
     network,
+    policies,
     rights,
 )
 from mcs_controller.install.checks.facts import Facts
@@ -41,6 +42,7 @@ CHECKS: Final[tuple[Check[Facts], ...]] = (
     dns.THROUGH,
     network.POD_NETWORKS,
     network.KUBE_PROXY,
+    policies.POLICIES,
 )
 
 

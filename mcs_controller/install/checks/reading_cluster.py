@@ -15,6 +15,8 @@ from mcs_controller.api.resources import (
     ABOUT_API,
     CONFIG_MAPS,
     ENDPOINT_SLICES,
+    EXPORT_POLICIES,
+    IMPORT_POLICIES,
     LEASES,
     MCS_API,
     MCS_GROUP,
@@ -29,6 +31,7 @@ from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.policies.policy import Policy, decode_policy
 from mcs_controller.install.checks.facts import (
     CheckConfig,
     ClusterFacts,
@@ -88,6 +91,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         cluster_dns = start(known(_cluster_dns_service(client, config.dns_namespace)))
         pod_cidrs = start(known(_pod_cidrs(client)))
         kube_proxy = start(known(get(client, CONFIG_MAPS, KUBE_PROXY, "kube-system")))
+        policies = start(known(_policies(client)))
     return ClusterFacts(
         version=version,
         uid=uid.result(),
@@ -110,6 +114,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         cluster_dns_service=cluster_dns.result(),
         pod_cidrs=pod_cidrs.result(),
         kube_proxy=kube_proxy.result(),
+        policies=policies.result(),
     )
 
 
@@ -235,6 +240,16 @@ async def _pod_cidrs(client: Client) -> tuple[str, ...]:
         spec = node.get("spec") or {}
         found |= dict.fromkeys(spec.get("podCIDRs") or [spec.get("podCIDR")])
     return tuple(cidr for cidr in found if cidr)
+
+
+async def _policies(client: Client) -> dict[str, tuple[Policy, ...]]:
+    found: dict[str, tuple[Policy, ...]] = {}
+    for resource in (EXPORT_POLICIES, IMPORT_POLICIES):
+        try:
+            found[resource.kind] = tuple(map(decode_policy, await listed(client, resource)))
+        except NotFound:
+            found[resource.kind] = ()
+    return found
 
 
 def _key(body: JsonObject) -> ServiceKey:

@@ -7,7 +7,15 @@ from typing import Any
 
 from mcs_controller.api.crd import all_crds
 from mcs_controller.api.names import LABEL_MANAGED_BY, MANAGED_BY
-from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport, Member, ServiceKey
+from mcs_controller.clusterset.model import (
+    Condition,
+    ConditionStatus,
+    ImportSpec,
+    LocalImport,
+    Member,
+    ServiceKey,
+)
+from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.install.checks.facts import (
     Answers,
     BrokerFacts,
@@ -97,6 +105,15 @@ def kube_proxy(config: str) -> dict[str, Any]:
     return {"data": {"config.conf": config}}
 
 
+def policy(
+    name: str, *, accepted: ConditionStatus | None = "True", held: str = "", generation: int = 1
+) -> Policy:
+    """A policy to which an agent answered when it was of generation 1; `accepted` is None for no answer."""
+    told = [Condition("Accepted", accepted, "Reason", "for a reason", 1)] if accepted else []
+    told += [Condition("mcs-controller.io/Held", "True", "TooManyAtOnce", held, 1)] if held else []
+    return Policy(name, generation=generation, conditions=tuple(told))
+
+
 FACTS = Facts(
     CheckConfig(),
     NOW,
@@ -123,6 +140,7 @@ FACTS = Facts(
         cluster_dns_service=service((53, "UDP")),
         pod_cidrs=("10.1.0.0/24", "10.1.1.0/24"),
         kube_proxy=kube_proxy("mode: nftables\nnftables: {minSyncPeriod: 1s}\n"),
+        policies={"ExportPolicy": (policy("all"),), "ImportPolicy": ()},
     ),
     BrokerFacts(
         credential=Credential(

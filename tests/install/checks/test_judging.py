@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.install.checks.facts import (
     Answers,
     BrokerFacts,
@@ -45,6 +46,7 @@ from tests.install.checks.healthy import (
     kube_proxy,
     member,
     members,
+    policy,
     ready,
     service,
     stored,
@@ -102,6 +104,10 @@ def reached(as_what: Any) -> Facts:
 
 def broken_definition(name: str, **changes: Any) -> dict[str, Any]:
     return {**CRDS, name: {**CRDS[name], **changes}}
+
+
+def policies(*exports: Policy) -> Facts:
+    return cluster(policies={"ExportPolicy": exports, "ImportPolicy": ()})
 
 
 def lacking(*rights: str, has: tuple[str, ...] = ("get namespaces",)) -> tuple[Review, ...]:
@@ -319,6 +325,15 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
     ),
     ("23", cluster(kube_proxy=kube_proxy("{")), "warning", "has no configuration that can be read"),
     ("23", cluster(kube_proxy={"data": {}}), "warning", "has no configuration that can be read"),
+    (
+        "24",
+        policies(policy("a", accepted=None), policy("b", accepted=None)),
+        "warning",
+        "no agent goes by 2 ExportPolicies: a, b",
+    ),
+    ("24", policies(policy("a", generation=2)), "warning", "no agent goes by 1 ExportPolicy: a"),
+    ("24", policies(policy("a", accepted="False")), "warning", "ExportPolicy a: for a reason"),
+    ("24", policies(policy("a", held="9 would end")), "warning", "ExportPolicy a is held: 9 would end"),
 ]
 
 
@@ -389,6 +404,10 @@ def unknown(kind: type[Any]) -> Any:
         ),
         ("19", after(dns(udp=DIFFERENT), FACTS), "all as the imports say"),
         ("23", cluster(kube_proxy=kube_proxy("mode: ''")), "mode iptables"),
+        ("24", policies(), "there are none"),
+        # The second look is what counts: the agent has answered meanwhile, or the policy is new.
+        ("24", after(policies(policy("a")), policies(policy("a", accepted=None))), "go by 1 policy"),
+        ("24", after(policies(policy("a", accepted=None)), policies()), "go by 1 policy"),
     ],
 )
 def test_what_looks_wrong_and_is_not_is_ok(id: str, facts: Facts, says: str) -> None:
