@@ -8,6 +8,7 @@ from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.clusterset.services.locality import (
     DEFAULT_SCOPES,
     ONE_READY,
+    RETURN_SECONDS,
     DefaultScope,
     MinReady,
     min_ready,
@@ -33,7 +34,6 @@ DeadMemberPolicy = Literal["withdraw", "keep"]
 WORKERS_MAX: Final = 256
 """More workers would only wait: the API server limits how many requests a client may have at once."""
 
-LOCALITY_RETURN_SECONDS: Final = 30.0
 """Long enough for pods that start and crash to be noticed as such."""
 
 
@@ -204,7 +204,7 @@ class AgentConfig:
             "how long so many near endpoints must have been ready until farther ones are left out again",
             parse=seconds_or_0,
         ),
-    ] = LOCALITY_RETURN_SECONDS
+    ] = RETURN_SECONDS
     workers: Annotated[
         int,
         Option(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.cli.explaining.manifests import Manifest, changes_of
 from mcs_controller.clusterset.explain.changes import Change
 from mcs_controller.clusterset.explain.what_if import what_if
 from mcs_controller.clusterset.model import Member
@@ -19,7 +20,7 @@ from tests.controllers.explaining import explained, finding, picture, problems, 
 from tests.controllers.importing import slice_name, west
 from tests.support.cluster import Cluster
 from tests.support.clusterset import EAST, MEMBERS, NORTH, WEST, Clusterset
-from tests.support.objects import EXPORTS, Object
+from tests.support.objects import EXPORTS, Object, member_cluster
 from tests.support.reading import ready_addresses
 
 pytestmark = pytest.mark.looptime
@@ -261,6 +262,43 @@ async def test_explain_says_what_is_left_out_and_that_traffic_failed_over() -> N
         assert problems(seen) == ["21", "26"]
         assert taking_traffic(seen) == WEST
         assert "not enough endpoints of east are ready (it takes 1)" in finding(seen, "26").why
+
+
+async def test_what_changes_when_a_member_lies_elsewhere_is_foretold() -> None:
+    async with Clusterset(members=REGIONS) as world:
+        await world.exported_by("east", "west")
+        for cluster in ("east", "west"):
+            await asks(world[cluster], "region")
+        await uses(world, "north", EAST)
+        moved = {"location": {"region": "us"}}
+        before = await picture(world, "north")
+        foretold = what_if(before, changes_of([Manifest(member_cluster("north", moved), False)], before))
+        assert taking_traffic(foretold.before) == EAST
+        assert taking_traffic(foretold.after) == WEST
+        assert {one.what: (one.before, one.after) for one in foretold.effects} == {
+            "left out for nearer ones": ("west", "east")
+        }
+        assert foretold.assumed == ()
+
+        await world.broker_api.patch(MEMBER_CLUSTERS, "north", {"spec": moved}, namespace="mcs-member-north")
+        await uses(world, "north", WEST)
+        await world.settle()
+        seen = await explained(world, "north")
+        assert taking_traffic(seen) == WEST
+        assert finding(seen, "25").why == next(
+            one.why for one in foretold.after.findings if one.id == "MCS-WHY-25"
+        )
+
+
+async def test_where_the_agent_s_own_option_prefers_it_is_said_that_it_is_not_foretold() -> None:
+    async with Clusterset(members=REGIONS, locality="region") as world:
+        await world.exported_by("east", "west")
+        await uses(world, "north", EAST)
+        moved = member_cluster("north", {"location": {"region": "us"}})
+        before = await picture(world, "north")
+        foretold = what_if(before, changes_of([Manifest(moved, False)], before))
+        assert foretold.effects == ()
+        assert "--locality of the agents of north" in foretold.assumed[0]
 
 
 async def test_explain_names_an_annotation_that_nobody_knows() -> None:

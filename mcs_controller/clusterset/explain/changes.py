@@ -39,12 +39,27 @@ def changed(picture: Picture, changes: Iterable[Change]) -> Picture:
     """
     for change in changes:
         if change.kind == "MemberCluster":
-            picture = replace(picture, broker=_members(picture.broker or (), change))
+            picture = _with_member(picture, change)
         elif picture.here is None:
             raise ValueError(f"{change.kind} {change.name}: no cluster was looked at")
         else:
             picture = replace(picture, here=_here(picture.here, change, picture.now_seconds))
     return picture
+
+
+def _with_member(picture: Picture, change: Change) -> Picture:
+    before = picture.broker or ()
+    after = _members(before, change)
+    here = picture.here
+    if here is not None and _places(before) != _places(after):
+        here = replace(here, relocated=True)
+    return replace(picture, broker=after, here=here)
+
+
+def _places(members: Iterable[OnBroker]) -> dict[str, tuple[str, str]]:
+    """Where the members lie that lie anywhere."""
+    places = {one.cluster: (one.member.region, one.member.zone) for one in members if one.member is not None}
+    return {cluster: place for cluster, place in places.items() if any(place)}
 
 
 def _members(before: tuple[OnBroker, ...], change: Change) -> tuple[OnBroker, ...]:

@@ -59,7 +59,8 @@ class InCluster:
     not known. `serves_api`: the MCS API is installed. `unreadable` says what is wrong with objects that the
     agent leaves out. `imports_of` counts for each other cluster the imports here that it takes a place for,
     None if they were not counted. `namespace_labels` are what policies may ask for. `live` is all that they
-    may end, None if that was not read: only what changes policies needs it.
+    may end, None if that was not read: only what changes policies needs it. `relocated`: a change makes
+    members lie elsewhere, so that what is left out for nearer endpoints is not as it was written.
     """
 
     cluster: str
@@ -79,6 +80,7 @@ class InCluster:
     export_policies: PoliciesHere = NONE_HERE
     namespace_labels: StringMap = ()
     live: Live | None = None
+    relocated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mcs_controller.api.names import CONDITION_LOCALITY
 from mcs_controller.clusterset.explain.case import Case, judge
+from mcs_controller.clusterset.explain.nearness import arranged
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
 from mcs_controller.clusterset.model import Condition, LocalImport
@@ -107,9 +108,11 @@ def _imported(case: Case, here: InCluster) -> InCluster:
         # The IP comes from the API server, which is not asked.
         conditions = (Condition("Ready", "True", "Ready"),)
     # Whether near endpoints come first is a setting of the agent, too: its word stays.
-    conditions += tuple(
-        one for one in (before.conditions if before else ()) if one.type == CONDITION_LOCALITY
-    )
+    slices_here = case.wanted
+    near = tuple(one for one in (before.conditions if before else ()) if one.type == CONDITION_LOCALITY)
+    if here.relocated and (found := arranged(case)) is not None:
+        slices_here, near = found[0], (found[1],)
+    conditions += near
     imported = LocalImport(
         service=merged.service,
         uid=before.uid if before is not None else "",
@@ -121,4 +124,4 @@ def _imported(case: Case, here: InCluster) -> InCluster:
         conditions=conditions,
         managed=True,
     )
-    return replace(here, imported=imported, imported_slices=case.wanted)
+    return replace(here, imported=imported, imported_slices=slices_here)

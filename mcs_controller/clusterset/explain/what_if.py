@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 
 from mcs_controller.clusterset.explain.case import judge
 from mcs_controller.clusterset.explain.changes import POLICY_KINDS, Change, changed
+from mcs_controller.clusterset.explain.endpoints import WhyNot
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.explanation import Explanation
 from mcs_controller.clusterset.explain.findings.finding import Finding
+from mcs_controller.clusterset.explain.nearness import asked_preference
 from mcs_controller.clusterset.explain.picture import InCluster, Picture
 from mcs_controller.clusterset.explain.policies_here import (
     Ending,
@@ -19,6 +21,7 @@ from mcs_controller.clusterset.explain.policies_here import (
 from mcs_controller.clusterset.explain.settling import settled
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.export import conflict_condition
+from mcs_controller.clusterset.services.locality import was_preferred
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def what_if(picture: Picture, changes: Sequence[Change]) -> WhatIf:
         tuple(one for one in after.findings if one not in before.findings),
         tuple(one for one in before.findings if one not in after.findings),
         endings,
-        tuple(_assumed(picture.here, changes)) if picture.here is not None else (),
+        (*_assumed(picture.here, changes), *_assumed_near(then.here)) if picture.here is not None else (),
         before,
         after,
     )
@@ -130,6 +133,17 @@ def _assumed(here: InCluster, changes: Sequence[Change]) -> Iterator[str]:
         yield "the change is not held: what else the cluster exports and imports could not be read"
 
 
+def _assumed_near(here: InCluster | None) -> Iterator[str]:
+    imported = here.imported if here is not None and here.relocated else None
+    if here is None or imported is None or not was_preferred(imported):
+        return
+    if asked_preference(imported) is None:
+        yield (
+            "what is left out for nearer endpoints stays so: the exports do not ask for it, and what "
+            f"--locality of the agents of {here.cluster} is cannot be seen"
+        )
+
+
 def _everywhere(first: Picture, last: Picture) -> Iterator[Effect]:
     """What any cluster with the namespace sees: the broker holds all that decides it."""
     before, after = (_seen(replace(one, here=None)) for one in (first, last))
@@ -161,7 +175,8 @@ def _here(before: Explanation, after: Explanation) -> Iterator[Effect]:
         return
     cluster = after.here.cluster or "this cluster"
     for what, old, new in (
-        ("kept out by its policies", _kept_out(before), _kept_out(after)),
+        ("kept out by its policies", _not_used(before, "policy"), _not_used(after, "policy")),
+        ("left out for nearer ones", _not_used(before, "farther"), _not_used(after, "farther")),
         ("namespace", before.here.namespace, after.here.namespace),
         ("ServiceImport", _import(before), _import(after)),
         ("clusterset IP", _ips(before), _ips(after)),
@@ -170,10 +185,10 @@ def _here(before: Explanation, after: Explanation) -> Iterator[Effect]:
             yield Effect(cluster, what, old, new)
 
 
-def _kept_out(explanation: Explanation) -> str:
-    """The exporters whose endpoints the policies of the cluster do not let in."""
+def _not_used(explanation: Explanation, why: WhyNot) -> str:
+    """The exporters of which endpoints take no traffic for this reason."""
     uses = (use for one in explanation.exporters for use in one.endpoints)
-    return ", ".join(sorted({use.cluster for use in uses if use.why == "policy"}))
+    return ", ".join(sorted({use.cluster for use in uses if use.why == why}))
 
 
 def _ips(explanation: Explanation) -> str:

@@ -35,6 +35,9 @@ DefaultScope = Literal["never", "none", "cluster", "zone", "region"]
 SCOPES: Final[tuple[Scope, ...]] = ("none", "cluster", "zone", "region")
 DEFAULT_SCOPES: Final[tuple[DefaultScope, ...]] = ("never", *SCOPES)
 
+RETURN_SECONDS: Final = 30.0
+"""How long nearer endpoints must have been enough before farther ones are left out again, by default."""
+
 OWN, SAME_ZONE, SAME_REGION, ELSEWHERE = range(4)
 """Distances, the nearest first."""
 
