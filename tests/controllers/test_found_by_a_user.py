@@ -6,13 +6,21 @@ else is tested in test_explained_troubles.py.
 """
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, MEMBER_CLUSTERS, NAMESPACES, SERVICES
+from mcs_controller.cli.explaining.text import Style, as_text
+from mcs_controller.clusterset.explain.explaining import explain
+from mcs_controller.clusterset.explain.picture import DnsAnswer, DnsPicture
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.controllers.membership.withdrawal import withdraw_exports
+from mcs_controller.install.checks.dns import STUB
+from mcs_controller.install.checks.judging import judge
+from tests.controllers.explaining import picture
 from tests.controllers.seeing import seen
+from tests.install.checks.healthy import cluster, corefile
 from tests.support.clusterset import EAST, Clusterset
 from tests.support.objects import IMPORTS, endpoint, slice_body
 
@@ -189,6 +197,46 @@ async def test_a_service_of_a_reserved_namespace() -> None:
         await world.settle()
         told = await seen(world, "west", ServiceKey("default", "web"))
         says(told.explain, "reserved", "--import-reserved-namespaces=default")
+
+
+async def test_an_export_was_withdrawn_and_comes_back() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.exported_by("east")
+        await world["east"].unexport("shop", "web")
+        await world.gone("shop", "web")
+        await world.settle()
+        told = await seen(world, "west")
+        says(told.explain, "does not work in west: no cluster exports shop/web", "ServiceExport")
+        assert told.describe == ""
+        # Where the Service is, it is said that it is not exported.
+        says(
+            (await seen(world, "east")).explain, "no cluster exports shop/web", "a Service, no ServiceExport"
+        )
+        await world["east"].export("shop", "web")
+        await world.imported("shop", "web", EAST)
+        await world.settle()
+        told = await seen(world, "west")
+        says(told.explain, "shop/web works in west: 2 endpoints of east take traffic")
+        says(told.explain, "Nothing was found that should be otherwise")
+        says(told.describe, "Ready True Ready")
+
+
+async def test_the_cluster_s_own_dns_does_not_forward_the_zone() -> None:
+    async with Clusterset("east", "west") as world:
+        await world.exported_by("east")
+        read = await picture(world, "west")
+        assert read.here is not None
+        assert read.here.imported is not None
+        (ip,) = read.here.imported.spec.ips
+        # As an unchanged CoreDNS answers, which is not asked here.
+        answer = DnsAnswer("web.shop.svc.clusterset.local.", "A", "no such name", ip, right=False)
+        asked = replace(read, dns=DnsPicture("10.96.0.10:53", (answer,)))
+        text = " ".join(" ".join(as_text(explain(asked), Style())).split())
+        says(text, "shop/web does not work in west: DNS says no such name for web.shop", f"should say {ip}")
+        says(text, "its Corefile does not forward the zone to ours", "mcs-controller check", "`dns install`")
+        (found,) = (one for one in judge(cluster(config_maps={"coredns": corefile()})) if one.id == STUB.id)
+        assert found.outcome.result == "failed"
+        says(found.outcome.todo, "dns install")
 
 
 async def test_the_member_was_removed_from_the_broker() -> None:

@@ -1,9 +1,12 @@
 """Findings about DNS: whether the answers are those that the objects of the cluster ask for."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.findings.finding import Finding, finding
+
+_NO_NAME: Final = "no such name"
 
 
 def dns_findings(case: Case) -> Iterator[Finding]:
@@ -28,11 +31,26 @@ def dns_findings(case: Case) -> Iterator[Finding]:
         return
     first = wrong[0]
     more = f" ({len(wrong)} of {len(dns.answers)} questions differ)" if len(dns.answers) > 1 else ""
+    what = f"DNS says {first.said} for {first.name} {first.type}, and should say {first.should}{more}"
+    if all(one.said == _NO_NAME for one in dns.answers):
+        yield finding(
+            "71",
+            "problem",
+            cluster,
+            what,
+            f"the server {dns.server} knows none of the names: most often it is the cluster's own DNS, and "
+            "its Corefile does not forward the zone to ours; or it is ours, and has not read the "
+            "ServiceImport yet",
+            "`check` says whether the zone is forwarded (MCS-CHK-17), and `dns install` writes that; if it "
+            "is, ask our own server by its address (--dns), and look at it (/readyz, its log)",
+            "mcs-controller check",
+        )
+        return
     yield finding(
         "71",
         "problem",
         cluster,
-        f"DNS says {first.said} for {first.name} {first.type}, and should say {first.should}{more}",
+        what,
         f"the server {dns.server} has not read what this cluster's ServiceImport and EndpointSlices say "
         "(yet), or it serves another cluster",
         "changes take a second, and answers may be kept for 5 s by others, so ask again; then look at the "
