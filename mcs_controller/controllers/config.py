@@ -34,8 +34,6 @@ DeadMemberPolicy = Literal["withdraw", "keep"]
 WORKERS_MAX: Final = 256
 """More workers would only wait: the API server limits how many requests a client may have at once."""
 
-"""Long enough for pods that start and crash to be noticed as such."""
-
 
 class SecretName(NamedTuple):
     """A Secret of this cluster."""

@@ -108,6 +108,21 @@ def test_what_nothing_shows_is_said_to_be_assumed() -> None:
     assert "if the change is not held: what else the cluster exports and imports could not be read" in text
 
 
+def test_what_could_not_be_read_is_told_beside_the_effects() -> None:
+    refused = Unknown("the ImportPolicy objects, in this cluster", "forbidden")
+    text = policy_shown(replace(SEEN, unknown=(refused,)))
+    assert text.endswith(
+        "Not known, and not taken into account\n  the ImportPolicy objects, in this cluster: forbidden"
+    )
+
+
+def test_an_allowing_policy_ends_nothing_while_the_others_could_not_be_read() -> None:
+    here = replace(NORTH, import_policies=PoliciesHere(doubt="the ImportPolicies could not be read"))
+    seen = settled(picture(on_broker("east"), bystander("north"), here=here))
+    elsewhere = Manifest(import_policy("depot-only", namespaces=["depot"]), False)
+    assert what_if(seen, changes_of([elsewhere], seen)).effects == ()
+
+
 def test_the_json_has_both_explanations_and_the_effects() -> None:
     found = json.loads(as_json(what_if(SEEN, [Change("Namespace", "shop", deleted=True)])))
     assert found["changes"] == ["Namespace shop is deleted in north"]

@@ -15,6 +15,7 @@ from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.overview.model import Unknown
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
+from tests.controllers.policing import EXPORT_CRD, IMPORT_CRD
 from tests.support import crds
 
 pytestmark = pytest.mark.looptime
@@ -68,6 +69,15 @@ async def test_what_may_not_be_listed_is_not_counted_as_none(cluster: SimCluster
     cluster.faults.fail(403, verbs=("list",), resources=("serviceimports",))
     reading = Reading(cluster.client(), "in this cluster")
     assert (await read_cluster(reading, WEB, "west", LEASE)).imports_of is None
+
+
+async def test_policies_that_may_not_be_read_leave_a_doubt(cluster: SimCluster) -> None:
+    await crds.install(cluster.client(), EXPORT_CRD, IMPORT_CRD)
+    cluster.faults.fail(403, resources=("exportpolicies",))
+    reading = Reading(cluster.client(), "in this cluster")
+    seen = await read_cluster(reading, WEB, "west", LEASE)
+    assert seen.export_policies.doubt == "the ExportPolicies could not be read"
+    assert seen.import_policies.doubt == ""
 
 
 @pytest.mark.parametrize("late", [FIRST, SECOND])

@@ -15,7 +15,7 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
-from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, Reading, Unread
+from mcs_controller.cli.explaining.reading import READ_WITHIN_SECONDS, UNREAD, Reading, Unread
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.policies_here import Live, LiveExport, LiveImport, PoliciesHere
 from mcs_controller.clusterset.fields import child, string_pairs
@@ -33,14 +33,17 @@ _ACCEPTED: Final = "Accepted"
 
 async def read_policies(reading: Reading, export: LocalExport | None) -> tuple[PoliciesHere, PoliciesHere]:
     """The ExportPolicies and ImportPolicies. An agent that asks them says so on each, or on the export."""
-    exports, imports = await asyncio.gather(_of(reading, EXPORT_POLICIES), _of(reading, IMPORT_POLICIES))
+    exports, imports = await asyncio.gather(
+        _bodies(reading, EXPORT_POLICIES), _bodies(reading, IMPORT_POLICIES)
+    )
     valid = condition_of(export, "Valid")
-    if valid is not None and valid.status == "False" and valid.reason in REASONS:
-        exports = PoliciesHere(exports.written, asked=True, held=exports.held)
-    return exports, imports
+    refused = valid is not None and valid.status == "False" and valid.reason in REASONS
+    return _policies(reading, exports, "ExportPolicies", asked=refused), _policies(
+        reading, imports, "ImportPolicies"
+    )
 
 
-async def _of(reading: Reading, resource: Resource) -> PoliciesHere:
+async def _bodies(reading: Reading, resource: Resource) -> list[JsonObject] | Unread:
     async def get() -> list[JsonObject]:
         if not await served_versions(reading.client, POLICY_GROUP):
             return []
@@ -49,11 +52,18 @@ async def _of(reading: Reading, resource: Resource) -> PoliciesHere:
         except NotFound:
             return []
 
-    bodies: list[JsonObject] = await reading.attempt(f"the {resource.kind} objects", get, [])
+    return await reading.attempt(f"the {resource.kind} objects", get, UNREAD)
+
+
+def _policies(
+    reading: Reading, bodies: list[JsonObject] | Unread, several: str, *, asked: bool = False
+) -> PoliciesHere:
+    if isinstance(bodies, Unread):
+        return PoliciesHere(asked=asked, doubt=f"the {several} could not be read")
     found = reading.all_decoded(decode_policy, bodies)
     conditions = [one for policy in found for one in policy.conditions]
     held = (one.message for one in conditions if (one.type, one.status) == (CONDITION_HELD, "True"))
-    return PoliciesHere(found, any(one.type == _ACCEPTED for one in conditions), next(held, ""))
+    return PoliciesHere(found, asked or any(one.type == _ACCEPTED for one in conditions), next(held, ""))
 
 
 async def read_live(reading: Reading) -> Live | None:

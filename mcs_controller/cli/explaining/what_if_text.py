@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from mcs_controller.cli.explaining.text import Style, finding_lines, section, wrapped
+from mcs_controller.clusterset.explain.picture import Unknown
 from mcs_controller.clusterset.explain.policies_here import Ending
 from mcs_controller.clusterset.explain.what_if import Effect, WhatIf
 
@@ -29,6 +30,13 @@ def as_effects(found: WhatIf, style: Style) -> Iterator[str]:
     yield from section("Of all services", _endings(found.endings), style)
     yield from section("Findings that begin", finding_lines(found.begun, style), style)
     yield from section("Findings that end", finding_lines(found.ended, style, briefly=True), style)
+    # A finding that says so neither begins nor ends with the change.
+    yield from section("Not known, and not taken into account", _unknown(found.after.unknown), style)
+
+
+def _unknown(unknown: Sequence[Unknown]) -> Iterator[str]:
+    for one in unknown:
+        yield from wrapped(f"{one.what}: {one.why}", "  ", "    ")
 
 
 def _endings(endings: Sequence[Ending]) -> Iterator[str]:

@@ -106,8 +106,9 @@ def _as_changed(live: Live, here: InCluster, key: ServiceKey) -> Live:
 def _held(picture: Picture, endings: Sequence[Ending]) -> Picture:
     """With what the agent would hold back; where that was not counted, it is as it was."""
     here = picture.here
-    for one in endings if here is not None else ():
-        assert here is not None, "endings are those of a cluster"
+    if here is None:
+        return picture
+    for one in endings:
         if one.kind == "ExportPolicy":
             here = replace(here, export_policies=replace(here.export_policies, held=one.held))
         else:

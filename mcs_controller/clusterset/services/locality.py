@@ -36,7 +36,8 @@ SCOPES: Final[tuple[Scope, ...]] = ("none", "cluster", "zone", "region")
 DEFAULT_SCOPES: Final[tuple[DefaultScope, ...]] = ("never", *SCOPES)
 
 RETURN_SECONDS: Final = 30.0
-"""How long nearer endpoints must have been enough before farther ones are left out again, by default."""
+"""How long nearer endpoints must have been enough before farther ones are left out again, by default: long
+enough for pods that start and crash to be noticed as such."""
 
 OWN, SAME_ZONE, SAME_REGION, ELSEWHERE = range(4)
 """Distances, the nearest first."""
