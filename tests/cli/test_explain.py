@@ -173,6 +173,25 @@ async def test_a_broker_that_is_away_is_said_and_the_rest_is_explained(tmp_path:
         assert found["here"]["namespace"] == "active"
 
 
+async def test_answers_of_dns_are_not_judged_by_what_could_not_be_read(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        host, port = scene.server.addresses()[0]
+        scene.west.faults.fail(403, verbs=("get",), resources=("serviceimports", "services"))
+        words = ("--broker-kubeconfig", scene.broker_kubeconfig)
+        found = await scene.json(*words, "--dns", f"{host}:{port}")
+        assert (ids(found), found["dns"]) == (["60"], None)
+        assert found["here"]["unread"] == ["Service", "ServiceImport", "derived Service"]
+        shown = await scene.explain(*words)
+        assert "the Service could not be read, no ServiceExport\n  ServiceImport: not read" in shown.stdout
+
+
+async def test_a_dns_service_that_may_not_be_read_is_not_missing(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        scene.west.faults.fail(403, verbs=("get",), resources=("services",))
+        found = await scene.json("--broker-kubeconfig", scene.broker_kubeconfig)
+        assert found["dns"]["problem"].startswith("Service mcs-system/mcs-dns could not be read: ")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -191,6 +191,11 @@ def test_a_file_that_holds_nothing_usable_is_an_error(tmp_path: Path, content: s
             "must be known for that: refused",
         ),
         (service_body("web", "shop"), replace(SEEN, here=InCluster("")), "give --cluster-id NAME"),
+        (
+            service_body("web", "shop"),
+            replace(SEEN, here=replace(NORTH, unread=frozenset({"Service"}))),
+            "could not be read: Service",
+        ),
     ],
 )
 def test_what_cannot_be_foretold_is_one_line(body: Object, seen: Picture, says: str) -> None:

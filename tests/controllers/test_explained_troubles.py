@@ -38,6 +38,39 @@ async def test_where_all_is_well_nothing_is_found_and_everything_is_in() -> None
             assert [(one.cluster, one.rank) for one in seen.exporters] == [("east", 1), ("west", 2)]
 
 
+@pytest.mark.parametrize(
+    ("resources", "unread"),
+    [
+        (("serviceexports",), ("ServiceExport",)),
+        (("serviceimports",), ("ServiceImport",)),
+        (("services",), ("Service", "derived Service")),
+        (("endpointslices",), ("EndpointSlices", "imported EndpointSlices")),
+    ],
+)
+async def test_what_may_not_be_read_here_is_not_taken_for_missing(
+    resources: tuple[str, ...], unread: tuple[str, ...]
+) -> None:
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        world["west"].sim.faults.fail(403, verbs=("get", "list"), resources=resources)
+        seen = await explained(world, "west")
+        assert problems(seen) == []
+        assert {one.id for one in seen.findings} == {"MCS-WHY-60"}
+        assert (seen.verdict.state, taking_traffic(seen)) == ("works", EAST | WEST)
+        assert seen.here is not None
+        assert seen.here.unread == unread
+
+
+async def test_with_neither_the_broker_nor_export_and_import_nothing_is_claimed() -> None:
+    async with Clusterset() as world:
+        await world.exported_by("east")
+        world["west"].sim.faults.fail(403, verbs=("get",), resources=("serviceexports", "serviceimports"))
+        world.broker.faults.fail(403, verbs=("list",))
+        seen = await explained(world, "west")
+        assert problems(seen) == ["60"]
+        assert seen.verdict.state == "not known"
+
+
 async def test_a_namespace_that_is_missing_here() -> None:
     async with Clusterset() as world:
         for name in ("east", "west"):

@@ -17,15 +17,15 @@ from mcs_controller.api.resources import (
     service_imports,
 )
 from mcs_controller.cli.explaining.policies import read_policies
-from mcs_controller.cli.explaining.reading import Reading, Unread
-from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState
+from mcs_controller.cli.explaining.reading import UNREAD, Reading, Unread
+from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState, Piece
 from mcs_controller.clusterset.fields import child
 from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.model import Member, ServiceKey, StringMap
 from mcs_controller.clusterset.namespaces import namespace_active, namespace_labels
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.naming import derived_service_name
-from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource
 
 _NOT_KNOWN = "not known"
@@ -63,8 +63,8 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
     )
     serves = version not in ("", _NOT_KNOWN)
 
-    async def nothing() -> JsonObject | None:
-        return None
+    async def nothing() -> Unread | None:
+        return UNREAD if version == _NOT_KNOWN else None
 
     (export, imported, service, derived, leader), (own, of_import), space = await asyncio.gather(
         asyncio.gather(
@@ -94,6 +94,14 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
         ),
         _namespace(reading, namespace),
     )
+    answers: dict[Piece, object] = {
+        "Service": service,
+        "EndpointSlices": own,
+        "ServiceExport": export,
+        "ServiceImport": imported,
+        "imported EndpointSlices": of_import,
+        "derived Service": derived,
+    }
     state, labels = space
     local_import = reading.decoded(decode.service_import, imported)
     is_foreign = local_import is not None and not local_import.managed
@@ -117,6 +125,7 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: S
         import_policies=import_policies,
         export_policies=export_policies,
         namespace_labels=labels,
+        unread=frozenset(piece for piece, answer in answers.items() if isinstance(answer, Unread)),
     )
 
 

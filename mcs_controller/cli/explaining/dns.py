@@ -6,7 +6,7 @@ from random import SystemRandom
 from typing import Final
 
 from mcs_controller.api.resources import SERVICES
-from mcs_controller.cli.explaining.reading import Reading
+from mcs_controller.cli.explaining.reading import Reading, Unread
 from mcs_controller.clusterset.explain.picture import DnsAnswer, DnsPicture, InCluster
 from mcs_controller.clusterset.fields import child
 from mcs_controller.clusterset.model import ServiceKey
@@ -36,12 +36,10 @@ async def ask_dns(
     name = f"{key.name}.{key.namespace}.svc.{Zone(zone).name}"
     if server is None:
         found = await _address_of(reading, service)
-        if found is None:
-            return DnsPicture(
-                "",
-                problem=f"this cluster has no Service {service} with a cluster IP: nothing says where its "
-                "DNS server is",
-            )
+        if found is None or isinstance(found, Unread):
+            has = f"this cluster has no Service {service} with a cluster IP"
+            problem = has if found is None else f"Service {service} could not be read"
+            return DnsPicture("", problem=f"{problem}: nothing says where its DNS server is")
         address = (found, _DNS_PORT)
     else:
         address = (server.host, server.port)
@@ -76,8 +74,10 @@ def _expectations(here: InCluster, name: str, zone: str) -> list[Expectation]:
     return [one for one in expected if one.outcome != "no records"][:QUESTIONS_MAX]
 
 
-async def _address_of(reading: Reading, service: ServiceKey) -> str | None:
+async def _address_of(reading: Reading, service: ServiceKey) -> str | Unread | None:
     body = await reading.one(f"Service {service}", SERVICES, service.name, service.namespace)
+    if isinstance(body, Unread):
+        return body
     try:
         return str(ip_address(str(child(body or {}, "spec").get("clusterIP"))))
     except ValueError:

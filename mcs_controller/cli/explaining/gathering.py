@@ -70,7 +70,8 @@ async def _picture(
     here = await read_cluster(asking, key, cluster, ServiceKey(settings.namespace, settings.lease_name))
     if live_too:
         here = replace(here, live=await read_live(asking))
-    if not ask_dns_too:
+    # What DNS should say is in these: without them no answer can be judged.
+    if not ask_dns_too or here.unread & {"ServiceImport", "imported EndpointSlices"}:
         return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here)
     service = settings.dns_service or ServiceKey(settings.namespace, _DNS_SERVICE)
     dns = await ask_dns(asking, here, key, server=settings.dns, service=service, zone=settings.zone)

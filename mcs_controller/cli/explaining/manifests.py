@@ -52,6 +52,9 @@ def changes_of(manifests: Sequence[Manifest], picture: Picture) -> list[Change]:
         raise CliError(f"what the other clusters export must be known for that: {_why(picture)}")
     if picture.here is not None and not picture.here.cluster:
         raise UsageError("which member this cluster is must be known for that: give --cluster-id NAME")
+    if picture.here is not None and picture.here.unread:
+        unread = ", ".join(sorted(picture.here.unread))
+        raise CliError(f"what this cluster has must be known for that, and could not be read: {unread}")
     return [_change(one, picture) for one in manifests]
 
 

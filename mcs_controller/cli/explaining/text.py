@@ -17,6 +17,7 @@ from mcs_controller.clusterset.explain.ages import age_text
 from mcs_controller.clusterset.explain.endpoints import EndpointUse
 from mcs_controller.clusterset.explain.explanation import Dns, Explanation, Exporter, Here
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
+from mcs_controller.clusterset.explain.picture import Piece
 from mcs_controller.clusterset.explain.words import WHY_NOT
 from mcs_controller.clusterset.syntax import seconds_of_time
 
@@ -169,8 +170,9 @@ def _here(here: Here, now_seconds: float) -> Iterator[str]:
         "ending": "the namespace is being deleted",
         "unknown": "the namespace could not be read",
     }[here.namespace]
-    own = "no Service of that name" if not here.has_service else "a Service"
+    own = _found(here, "Service", "a Service" if here.has_service else "no Service of that name")
     exported = "exported by a ServiceExport" if here.has_export else "no ServiceExport"
+    exported = _found(here, "ServiceExport", exported)
     yield from wrapped(f"{state}; {own}, {exported}", "  ", "    ")
     if here.has_import:
         ready = "ready" if here.ready == "True" else f"not ready ({here.ready or 'no condition'})"
@@ -178,7 +180,7 @@ def _here(here: Here, now_seconds: float) -> Iterator[str]:
         held = f", held ({here.held})" if here.held else ""
         yield from wrapped(f"ServiceImport: {ready}{held}{since}", "  ", "    ")
     else:
-        yield "  ServiceImport: none"
+        yield f"  ServiceImport: {'not read' if 'ServiceImport' in here.unread else 'none'}"
     if here.ips:
         yield from wrapped(f"clusterset IP: {', '.join(here.ips)}", "  ", "    ")
     if here.derived_service:
@@ -190,6 +192,10 @@ def _here(here: Here, now_seconds: float) -> Iterator[str]:
         yield from wrapped(
             f"agent: leads, by a Lease renewed {_ago(here.leader_at, now_seconds)} ago", "  ", "    "
         )
+
+
+def _found(here: Here, piece: Piece, text: str) -> str:
+    return f"the {piece} could not be read" if piece in here.unread else text
 
 
 def _dns(dns: Dns) -> Iterator[str]:

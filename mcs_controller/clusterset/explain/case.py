@@ -5,6 +5,7 @@ Findings and explanation are made from this, so that each rule is asked once.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mcs_controller.clusterset.explain.endpoints import (
     Difference,
@@ -18,7 +19,7 @@ from mcs_controller.clusterset.explain.endpoints import (
     without_farther,
 )
 from mcs_controller.clusterset.explain.parts import Part, condition_of, is_silent, owners_of, parts_of
-from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
+from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture, Piece
 from mcs_controller.clusterset.held import Held, held_of
 from mcs_controller.clusterset.membership.limits import has_place
 from mcs_controller.clusterset.model import (
@@ -37,6 +38,8 @@ from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.clusterset.services.policies.verdict import IMPORTS, judge_import, outcome
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from mcs_controller.clusterset.services.reserved import may_import_into
+
+_IMPORTED: Final[frozenset[Piece]] = frozenset({"ServiceImport", "imported EndpointSlices"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def judge(picture: Picture) -> Case:
     all_wanted = wanted
     if near_first:
         wanted = without_farther(all_wanted, observed)
-    if here is not None and picture.broker is not None:
+    if here is not None and picture.broker is not None and not here.unread & _IMPORTED:
         differs = difference(() if place else wanted, observed)
     if is_recorded:
         uses = tuple(observed_uses(observed, near_first=near_first))

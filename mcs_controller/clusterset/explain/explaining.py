@@ -136,6 +136,7 @@ def _here(case: Case, here: InCluster) -> Here:
         missing=differs.missing if differs is not None else (),
         left_over=differs.left_over if differs is not None else (),
         leader_at=here.leader_at,
+        unread=tuple(sorted(here.unread)),
     )
 
 

@@ -10,7 +10,7 @@ from mcs_controller.clusterset.explain.decisions import Decision, PortUse
 from mcs_controller.clusterset.explain.endpoints import EndpointUse, Place
 from mcs_controller.clusterset.explain.findings.finding import Finding
 from mcs_controller.clusterset.explain.parts import WhyNoPart
-from mcs_controller.clusterset.explain.picture import DnsAnswer, NamespaceState, Unknown
+from mcs_controller.clusterset.explain.picture import DnsAnswer, NamespaceState, Piece, Unknown
 
 State = Literal["works", "works in part", "does not work", "not known"]
 
@@ -47,7 +47,10 @@ class Exporter:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What the cluster that was looked at has. `place` says why it imports nothing, "" if it does."""
+    """What the cluster that was looked at has. `place` says why it imports nothing, "" if it does.
+
+    `unread` is what could not be read: whether it is there is not known.
+    """
 
     cluster: str
     namespace: NamespaceState
@@ -65,6 +68,7 @@ class Here:
     missing: tuple[str, ...]
     left_over: tuple[str, ...]
     leader_at: str
+    unread: tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)

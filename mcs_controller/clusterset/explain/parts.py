@@ -6,9 +6,9 @@ the merge of what is left. A cluster's own export is read in the cluster itself,
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
+from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture, Piece
 from mcs_controller.clusterset.membership.limits import SERVICES, says_not_published
 from mcs_controller.clusterset.model import (
     Condition,
@@ -35,6 +35,9 @@ WhyNoPart = Literal[
     "unreadable",
     "withdrawing",
 ]
+
+
+_EXPORTED: Final[frozenset[Piece]] = frozenset({"Service", "EndpointSlices", "ServiceExport"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,15 @@ class Part:
 def parts_of(picture: Picture) -> tuple[Part, ...]:
     """Of every cluster that has, or should have, a part in the service; by cluster id."""
     here, on_broker = picture.here, picture.broker or ()
+    # What of its own export cannot be read here is on the broker as it was last published.
+    is_read = here is not None and not here.unread & _EXPORTED
     found = [
         _part_on_broker(one)
         for one in on_broker
         if (one.record is not None or one.slices or one.unreadable)
-        and not (here is not None and here.cluster == one.cluster)
+        and not (is_read and here is not None and here.cluster == one.cluster)
     ]
-    if here is not None and here.cluster:
+    if is_read and here is not None and here.cluster:
         held = next((one for one in on_broker if one.cluster == here.cluster), None)
         own = _part_here(here, held, broker_read=picture.broker is not None)
         if own is not None:

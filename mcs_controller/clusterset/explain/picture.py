@@ -22,6 +22,15 @@ from mcs_controller.clusterset.model import (
 )
 
 NamespaceState = Literal["active", "ending", "missing", "unknown"]
+Piece = Literal[
+    "Service",
+    "EndpointSlices",
+    "ServiceExport",
+    "ServiceImport",
+    "imported EndpointSlices",
+    "derived Service",
+]
+"""What a cluster holds of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,8 @@ class InCluster:
     agent leaves out. `imports_of` counts for each other cluster the imports here that it takes a place for,
     None if they were not counted. `namespace_labels` are what policies may ask for. `live` is all that they
     may end, None if that was not read: only what changes policies needs it. `relocated`: a change makes
-    members lie elsewhere, so that what is left out for nearer endpoints is not as it was written.
+    members lie elsewhere, so that what is left out for nearer endpoints is not as it was written. `unread`
+    names what could not be read: that nothing of it is here says nothing.
     """
 
     cluster: str
@@ -81,6 +91,7 @@ class InCluster:
     namespace_labels: StringMap = ()
     live: Live | None = None
     relocated: bool = False
+    unread: frozenset[Piece] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

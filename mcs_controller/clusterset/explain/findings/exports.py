@@ -16,7 +16,7 @@ def export_findings(case: Case) -> Iterator[Finding]:
     """All of them."""
     if case.merged is None and case.picture.broker is not None:
         yield _nobody(case)
-    elif case.merged is None and case.here is not None and case.here.export is None:
+    elif case.merged is None and case.here is not None and _has_neither(case.here):
         yield _nobody_known(case)
     for part in case.parts:
         yield from _of_part(case, part)
@@ -28,6 +28,11 @@ def export_findings(case: Case) -> Iterator[Finding]:
         if held.over_limits:
             yield _over_limits(held.cluster, held.over_limits)
     yield from _never_admitted(case)
+
+
+def _has_neither(here: InCluster) -> bool:
+    """Whether a cluster is known to have no export, and no import that agents write."""
+    return here.export is None and not here.unread & {"ServiceExport", "ServiceImport"}
 
 
 def export_command(key: ServiceKey) -> str:
@@ -45,7 +50,7 @@ def _nobody(case: Case) -> Finding:
     if invalid:
         why = f"{_listed(invalid)} would export it, but that export does not count: see the findings below"
         do = "mend what these findings say"
-    elif has_service and here is not None and here.export is None:
+    elif has_service and here is not None and here.export is None and "ServiceExport" not in here.unread:
         why = f"Service {key} exists in {here.cluster or 'this cluster'}, and no ServiceExport names it"
         do = f"create a ServiceExport named {key.name} in namespace {key.namespace} there"
     else:

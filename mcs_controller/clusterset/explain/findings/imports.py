@@ -34,7 +34,7 @@ def import_findings(case: Case) -> Iterator[Finding]:
         return
     imported = case.imported
     if imported is None:
-        if case.merged is not None and not case.is_recorded:
+        if case.merged is not None and not case.is_recorded and "ServiceImport" not in here.unread:
             yield _not_there(here)
         return
     if case.held is not None:
@@ -268,7 +268,7 @@ def _not_in_step(case: Case, here: InCluster) -> Iterator[Finding]:
 
 def _derived(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
     spec, derived = imported.spec, here.derived
-    if spec.type != "ClusterSetIP" or not spec.ips:
+    if spec.type != "ClusterSetIP" or not spec.ips or "derived Service" in here.unread:
         return
     name = derived_service_name(imported.service)
     if derived is None:
