@@ -1,20 +1,22 @@
-"""The CustomResourceDefinitions of all our kinds, made from the models (MCS-API-01..11).
+"""The CustomResourceDefinitions that we install, made from the models (MCS-API-01..11).
 
-`make crds` writes them into crds/, where installers and the simulated API server find them; nothing reads
-this module at run time except to know the same shapes. Raise `MCS_SCHEMA_REVISION` with every change of the
-MCS kinds' definitions, also of their columns, and set it back to "0" with a new `MCS_RELEASE` (MCS-API-06):
-installers compare the two.
+All are ours but those of APIs that many programs share, such as ClusterProperty. `make crds` writes them into
+crds/, where installers and the simulated API server find them; nothing reads this module at run time except
+to know the same shapes. Raise `MCS_SCHEMA_REVISION` with every change of the MCS kinds' definitions, also of
+their columns, and set it back to "0" with a new `MCS_RELEASE` (MCS-API-06): installers compare the two.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
+from mcs_controller.api.about import ClusterProperty
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.api.policies import ExportPolicy, ImportPolicy
 from mcs_controller.api.resources import (
+    ABOUT_VERSIONS,
     BROKER_GROUP,
     BROKER_VERSION,
     EXPORT_POLICIES,
@@ -27,6 +29,7 @@ from mcs_controller.api.resources import (
     POLICY_GROUP,
     POLICY_VERSION,
     Resource,
+    cluster_properties,
     service_exports,
     service_imports,
 )
@@ -36,19 +39,27 @@ MCS_RELEASE: Final = "v0.5.0"
 MCS_SCHEMA_REVISION: Final = "1"
 BROKER_SCHEMA_REVISION: Final = "4"
 POLICY_SCHEMA_REVISION: Final = "1"
-"""Of our own kinds, which have no release of their own; raise it with every change of their definitions."""
+ABOUT_SCHEMA_REVISION: Final = "1"
+"""Of kinds that have no release of their own; raise it with every change of their definitions."""
+
+Place = Literal["member", "broker"]
+"""In which clusters a kind is installed."""
 
 _CATEGORY: Final = "multicluster"
 """`kubectl get multicluster -A` lists all that a cluster, or a broker, has of our kinds."""
 
-_LABELS: Final = {
-    MCS_GROUP: {
-        f"{MCS_GROUP}/release-version": MCS_RELEASE,
-        f"{MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
-    },
-    BROKER_GROUP: {f"{BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION},
-    POLICY_GROUP: {f"{POLICY_GROUP}/crd-schema-revision": POLICY_SCHEMA_REVISION},
+_MCS_LABELS: Final = {
+    f"{MCS_GROUP}/release-version": MCS_RELEASE,
+    f"{MCS_GROUP}/crd-schema-revision": MCS_SCHEMA_REVISION,
 }
+_BROKER_LABELS: Final = {f"{BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION}
+_POLICY_LABELS: Final = {f"{POLICY_GROUP}/crd-schema-revision": POLICY_SCHEMA_REVISION}
+# Under our own domain: the group is not ours, and upstream's definition says nothing of its age.
+_ABOUT_LABELS: Final = {f"{POLICY_GROUP}/crd-schema-revision": ABOUT_SCHEMA_REVISION}
+_ABOUT_ANNOTATIONS: Final = {
+    "api-approved.kubernetes.io": "https://github.com/kubernetes/enhancements/pull/3084",
+}
+"""Without it an API server refuses kinds of the domain k8s.io."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +101,30 @@ class _Definition:
 
     model: type[WireObject]
     resource: Resource
+    place: Place
+    labels: dict[str, str]
     versions: tuple[str, ...]
     short_names: tuple[str, ...]
     columns: tuple[_Column, ...]
     has_status: bool = True
+    annotations: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> JsonObject:
         metadata: JsonObject = {
             "name": self.resource.crd_name,
-            "labels": dict(_LABELS[self.resource.group]),
+            "labels": dict(self.labels),
         }
+        if self.annotations:
+            metadata["annotations"] = dict(self.annotations)
+        names: JsonObject = {
+            "kind": self.resource.kind,
+            "listKind": f"{self.resource.kind}List",
+            "plural": self.resource.plural,
+            "singular": self.resource.kind.lower(),
+            "categories": [_CATEGORY],
+        }
+        if self.short_names:
+            names["shortNames"] = list(self.short_names)
         return {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
@@ -107,14 +132,7 @@ class _Definition:
             "spec": {
                 "group": self.resource.group,
                 "scope": "Namespaced" if self.resource.namespaced else "Cluster",
-                "names": {
-                    "kind": self.resource.kind,
-                    "listKind": f"{self.resource.kind}List",
-                    "plural": self.resource.plural,
-                    "singular": self.resource.kind.lower(),
-                    "shortNames": list(self.short_names),
-                    "categories": [_CATEGORY],
-                },
+                "names": names,
                 "versions": [self._version(name) for name in self.versions],
             },
         }
@@ -133,6 +151,7 @@ class _Definition:
 
 
 _MCS_VERSIONS: Final = tuple(reversed(MCS_VERSIONS))
+_ABOUT_VERSIONS: Final = tuple(reversed(ABOUT_VERSIONS))
 _BROKER_VERSIONS: Final = (BROKER_VERSION,)
 _POLICY_VERSIONS: Final = (POLICY_VERSION,)
 _POLICY_COLUMNS: Final = (
@@ -147,6 +166,8 @@ _DEFINITIONS: Final = (
     _Definition(
         ServiceExport,
         service_exports(),
+        "member",
+        _MCS_LABELS,
         _MCS_VERSIONS,
         ("svcex", "svcexport"),
         (
@@ -159,6 +180,8 @@ _DEFINITIONS: Final = (
     _Definition(
         ServiceImport,
         service_imports(),
+        "member",
+        _MCS_LABELS,
         _MCS_VERSIONS,
         ("svcim", "svcimport"),
         (
@@ -182,6 +205,8 @@ _DEFINITIONS: Final = (
     _Definition(
         MemberCluster,
         MEMBER_CLUSTERS,
+        "broker",
+        _BROKER_LABELS,
         _BROKER_VERSIONS,
         ("mcluster",),
         (
@@ -200,6 +225,8 @@ _DEFINITIONS: Final = (
     _Definition(
         ExportedService,
         EXPORTED_SERVICES,
+        "broker",
+        _BROKER_LABELS,
         _BROKER_VERSIONS,
         ("expsvc",),
         (
@@ -213,6 +240,8 @@ _DEFINITIONS: Final = (
     _Definition(
         ExportedEndpointSlice,
         EXPORTED_ENDPOINT_SLICES,
+        "broker",
+        _BROKER_LABELS,
         _BROKER_VERSIONS,
         ("expeps",),
         (
@@ -226,6 +255,8 @@ _DEFINITIONS: Final = (
     _Definition(
         ExportPolicy,
         EXPORT_POLICIES,
+        "member",
+        _POLICY_LABELS,
         _POLICY_VERSIONS,
         ("svcexpol",),
         _POLICY_COLUMNS,
@@ -233,6 +264,8 @@ _DEFINITIONS: Final = (
     _Definition(
         ImportPolicy,
         IMPORT_POLICIES,
+        "member",
+        _POLICY_LABELS,
         _POLICY_VERSIONS,
         ("svcimpol",),
         (
@@ -241,9 +274,27 @@ _DEFINITIONS: Final = (
             *_POLICY_COLUMNS[2:],
         ),
     ),
+    _Definition(
+        ClusterProperty,
+        cluster_properties(),
+        "member",
+        _ABOUT_LABELS,
+        _ABOUT_VERSIONS,
+        (),
+        (
+            _Column("value", ".spec.value"),
+            _Column("age", ".metadata.creationTimestamp", "date"),
+        ),
+        annotations=_ABOUT_ANNOTATIONS,
+    ),
 )
 
 
 def all_crds() -> list[JsonObject]:
     """Complete documents, fresh ones on every call."""
     return [definition.to_wire() for definition in _DEFINITIONS]
+
+
+def crds_of(place: Place) -> list[JsonObject]:
+    """Those that are installed in such a cluster; complete documents, fresh ones on every call."""
+    return [definition.to_wire() for definition in _DEFINITIONS if definition.place == place]

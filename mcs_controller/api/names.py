@@ -54,6 +54,18 @@ CONDITION_LOCALITY: Final = "mcs-controller.io/Locality"
 CONDITION_WITHIN_LIMITS: Final = "mcs-controller.io/WithinLimits"
 """On a MemberCluster: whether all that the member exports is taken by the others."""
 
+CONDITION_PROPERTIES: Final = "mcs-controller.io/ClusterProperties"
+"""On a MemberCluster: what the member's two well-known cluster properties say."""
+
+CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
+"""The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""
+
+CLUSTERSET_PROPERTY: Final = "clusterset.k8s.io"
+"""The ClusterProperty that says of which clusterset this cluster is a member; absent while it is of none."""
+
+PROPERTY_MAX_CHARS: Final = 128_000
+"""Of the value of any ClusterProperty, by KEP-2149 (ABT-02)."""
+
 MEMBER_NAMESPACE_PREFIX: Final = "mcs-member-"
 """A member's namespace on the broker is this prefix and its cluster id."""
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from mcs_controller.api.about import CONDITION_PROPERTIES
-from mcs_controller.api.names import CONDITION_HELD, CONDITION_LOCALITY, CONDITION_WITHIN_LIMITS
+from mcs_controller.api.names import (
+    CONDITION_HELD,
+    CONDITION_LOCALITY,
+    CONDITION_PROPERTIES,
+    CONDITION_WITHIN_LIMITS,
+)
 
 Event = Literal["Normal", "Warning"]
 

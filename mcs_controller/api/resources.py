@@ -66,7 +66,9 @@ MCS_API: Final = Api(
 ABOUT_GROUP: Final = "about.k8s.io"
 ABOUT_VERSIONS: Final = ("v1beta1", "v1alpha1")
 """Versions of ClusterProperty, which says who a cluster is (KEP-2149), the preferred one first."""
-ABOUT_API: Final = Api(ABOUT_GROUP, ABOUT_VERSIONS, "apply the CRD of ClusterProperty")
+ABOUT_API: Final = Api(
+    ABOUT_GROUP, ABOUT_VERSIONS, "apply the CRDs with `mcs-controller crds --for member | kubectl apply -f -`"
+)
 
 BROKER_GROUP: Final = "broker.mcs-controller.io"
 BROKER_VERSION: Final = "v1alpha1"

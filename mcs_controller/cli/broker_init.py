@@ -4,8 +4,8 @@ import argparse
 import os
 from typing import Final
 
-from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import BROKER_GROUP, CUSTOM_RESOURCE_DEFINITIONS
+from mcs_controller.api.crd import crds_of
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.crds import compare
 from mcs_controller.cli.install_settings import BrokerInitSettings
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Install, and say what. Raises `CliError`, `InstallError`, `KubeError`."""
     settings = read_options(BrokerInitSettings, arguments, os.environ)
-    crds = [crd for crd in all_crds() if crd["spec"]["group"] == BROKER_GROUP]
+    crds = crds_of("broker")
     wanted = broker_objects()
     if settings.dry_run:
         print(as_manifests([*crds, *(one.body for one in wanted)]))

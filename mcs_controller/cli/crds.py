@@ -1,8 +1,9 @@
 """`mcs-controller crds`: print the CustomResourceDefinitions, or bring a cluster's up to them.
 
 An installed definition that is newer than ours, or as new, is never touched, whoever installed it
-(MCS-API-06): the agent works with what it finds. Printing needs no cluster. A comparison
-must not say "something is missing" when that is unknown: a cluster that cannot be read is `CannotAsk`.
+(MCS-API-06), nor is one of a shared API that somebody else installed: the agent works with what it finds.
+Printing needs no cluster. A comparison must not say "something is missing" when that is unknown: a cluster
+that cannot be read is `CannotAsk`.
 """
 
 import argparse
@@ -14,13 +15,8 @@ from typing import Final
 
 import yaml
 
-from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import (
-    BROKER_GROUP,
-    CUSTOM_RESOURCE_DEFINITIONS,
-    MCS_GROUP,
-    POLICY_GROUP,
-)
+from mcs_controller.api.crd import all_crds, crds_of
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS
 from mcs_controller.api.revisions import JsonObject, Verdict, verdict
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.errors import CannotAsk, UsageError
@@ -30,17 +26,12 @@ from mcs_controller.cli.settings import CrdsSettings
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import KubeError, NotFound
 
-_OF_MEMBERS: Final = (MCS_GROUP, POLICY_GROUP)
-_GROUPS: Final = {
-    "member": _OF_MEMBERS,
-    "broker": (BROKER_GROUP,),
-    "all": (*_OF_MEMBERS, BROKER_GROUP),
-}
 _TOLD: Final = {
     "missing": "not installed",
     "older": "older than ours",
     "equal": "as new as ours",
     "newer": "newer than ours, left as it is",
+    "foreign": "installed by others, left as it is",
 }
 _DONE: Final = {"missing": "installed", "older": "updated"}
 
@@ -55,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_options(CrdsSettings, arguments, os.environ)
     if settings.check and settings.apply:
         raise UsageError("--check and --apply: choose one of them")
-    wanted = [crd for crd in all_crds() if crd["spec"]["group"] in _GROUPS[settings.for_]]
+    wanted = all_crds() if settings.for_ == "all" else crds_of(settings.for_)
     if settings.check:
         return run_command(_check(settings, wanted))
     if settings.apply:

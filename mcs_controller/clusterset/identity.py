@@ -7,13 +7,10 @@ RFC 1123 label of limited length (MCS-NS-05, MCS-NS-06).
 
 from typing import Final
 
-from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, MEMBER_NAMESPACE_PREFIX
+from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, CLUSTER_ID_PROPERTY, MEMBER_NAMESPACE_PREFIX
 from mcs_controller.api.resources import ABOUT_GROUP
 from mcs_controller.clusterset.errors import InvalidClusterId, shortened
 from mcs_controller.clusterset.syntax import is_dns_label
-
-CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
-"""The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""
 
 _RULE: Final = (
     f"use 1 to {CLUSTER_ID_MAX_CHARS} lower-case letters, digits and '-', "

@@ -161,6 +161,13 @@ IMPORT_POLICY: JsonObject = {
     },
     "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
 }
+CLUSTER_PROPERTY: JsonObject = {
+    "apiVersion": "about.k8s.io/v1beta1",
+    "kind": "ClusterProperty",
+    "metadata": {"name": "colour.example.com"},
+    "spec": {"value": "green"},
+    "status": {},
+}
 VALID = (
     SERVICE_EXPORT,
     SERVICE_IMPORT,
@@ -169,6 +176,7 @@ VALID = (
     EXPORTED_ENDPOINT_SLICE,
     EXPORT_POLICY,
     IMPORT_POLICY,
+    CLUSTER_PROPERTY,
 )
 
 RESOURCES: dict[str, Resource] = {
@@ -181,6 +189,7 @@ RESOURCES: dict[str, Resource] = {
         resources.EXPORTED_ENDPOINT_SLICES,
         resources.EXPORT_POLICIES,
         resources.IMPORT_POLICIES,
+        resources.cluster_properties(),
     )
 }
 
@@ -453,4 +462,9 @@ POLICIES = (
     _selecting("In without values", "", server_only=True),
     _selecting("Exists with values", "", server_only=True, operator="Exists", values=["1"]),
 )
-REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER + POLICIES
+PROPERTIES = (
+    Refused("property without a value", CLUSTER_PROPERTY, {"spec": {"value": None}}, "spec.value"),
+    Refused("property of an empty value", CLUSTER_PROPERTY, {"spec": {"value": ""}}, "spec.value"),
+    Refused("property of a number", CLUSTER_PROPERTY, {"spec": {"value": 7}}, "spec.value"),
+)
+REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER + POLICIES + PROPERTIES

@@ -8,8 +8,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from mcs_controller.api.about import ClusterProperty
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
-from mcs_controller.api.crd import all_crds
+from mcs_controller.api.crd import Place, all_crds, crds_of
 from mcs_controller.api.meta import WireModel
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.policies import ExportPolicy, ImportPolicy
@@ -26,9 +27,11 @@ MODELS = {
         ExportedEndpointSlice,
         ExportPolicy,
         ImportPolicy,
+        ClusterProperty,
     )
 }
 MCS_KINDS = ("ServiceExport", "ServiceImport")
+PLACES: tuple[Place, Place] = ("member", "broker")
 BY_SCHEMA = [case for case in REFUSED if not case.server_only]
 
 
@@ -103,7 +106,7 @@ def test_no_two_kinds_share_a_name() -> None:
     names = [
         name
         for crd in CRDS.values()
-        for name in (*crd["spec"]["names"]["shortNames"], crd["spec"]["names"]["plural"])
+        for name in (*crd["spec"]["names"].get("shortNames", ()), crd["spec"]["names"]["plural"])
     ]
     assert len(names) == len(set(names))
 
@@ -160,17 +163,66 @@ def test_printer_columns_of_the_mcs_kinds() -> None:
 
 
 @pytest.mark.requirement("MCS-API-06")
-def test_mcs_crds_carry_release_and_revision_and_no_annotations() -> None:
+def test_definitions_carry_release_and_revision() -> None:
     for kind in MCS_KINDS:
         assert CRDS[kind]["metadata"]["labels"] == {
             "multicluster.x-k8s.io/release-version": "v0.5.0",
             "multicluster.x-k8s.io/crd-schema-revision": "1",
         }
-    assert all("annotations" not in crd["metadata"] for crd in CRDS.values())
-    for kind in CRDS.keys() - MCS_KINDS:
+    for kind in CRDS.keys() - MCS_KINDS - {"ClusterProperty"}:
         group = CRDS[kind]["spec"]["group"]
         revision = {"broker.mcs-controller.io": "4", "mcs-controller.io": "1"}[group]
         assert CRDS[kind]["metadata"]["labels"] == {f"{group}/crd-schema-revision": revision}
+
+
+@pytest.mark.requirement("ABT-13")
+def test_of_all_kinds_only_those_of_kubernetes_domain_carry_an_approval() -> None:
+    """An API server refuses a definition of that domain without it. The label is under our own domain."""
+    annotations = {
+        kind: crd["metadata"]["annotations"] for kind, crd in CRDS.items() if "annotations" in crd["metadata"]
+    }
+    approval = {"api-approved.kubernetes.io": "https://github.com/kubernetes/enhancements/pull/3084"}
+    assert annotations == {"ClusterProperty": approval}
+    assert CRDS["ClusterProperty"]["metadata"]["labels"] == {"mcs-controller.io/crd-schema-revision": "1"}
+
+
+@pytest.mark.requirement("ABT-01", "ABT-02")
+def test_a_cluster_property_is_what_upstream_says_it_is() -> None:
+    """As upstream has it: no bound of the value, which whoever writes has to keep; a spec is not required."""
+    crd = CRDS["ClusterProperty"]
+    assert crd["metadata"]["name"] == "clusterproperties.about.k8s.io"
+    assert crd["spec"]["scope"] == "Cluster"
+    assert crd["spec"]["names"] == {
+        "kind": "ClusterProperty",
+        "listKind": "ClusterPropertyList",
+        "plural": "clusterproperties",
+        "singular": "clusterproperty",
+        "categories": ["multicluster"],
+    }
+    assert "conversion" not in crd["spec"]
+    alpha, beta = versions("ClusterProperty").values()
+    assert {**alpha, "name": "v1beta1", "storage": True} == beta
+    assert (alpha["name"], alpha["served"], beta["served"]) == ("v1alpha1", True, True)
+    columns = [(one["name"], one["jsonPath"], one["type"]) for one in beta["additionalPrinterColumns"]]
+    assert columns == [("value", ".spec.value", "string"), ("age", ".metadata.creationTimestamp", "date")]
+    assert "required" not in schema("ClusterProperty")
+    assert schema("ClusterProperty", "spec")["required"] == ["value"]
+    assert without_description(schema("ClusterProperty", "spec", "value")) == {
+        "type": "string",
+        "minLength": 1,
+    }
+    assert without_description(schema("ClusterProperty", "status")) == {"type": "object", "properties": {}}
+    bare = {"apiVersion": "about.k8s.io/v1alpha1", "kind": "ClusterProperty", "metadata": {"name": "a"}}
+    long = {**bare, "spec": {"value": "x" * 200_000}}
+    assert [violations(one) for one in (bare, long)] == [[], []]
+    assert on_the_wire(ClusterProperty.model_validate(bare)) == bare
+
+
+def test_each_kind_has_one_place() -> None:
+    member, broker = ([crd["spec"]["names"]["kind"] for crd in crds_of(place)] for place in PLACES)
+    assert broker == ["MemberCluster", "ExportedService", "ExportedEndpointSlice"]
+    assert {*member, *broker} == set(MODELS)
+    assert not {*member} & {*broker}
 
 
 @pytest.mark.requirement("MCS-API-07")

@@ -36,7 +36,7 @@ def test_each_file_is_one_definition_that_any_yaml_reader_understands(tmp_path: 
 
 def test_check_names_the_files_that_differ_are_missing_or_belong_to_no_model(tmp_path: Path) -> None:
     run("--dir", tmp_path)
-    edited, removed, *_ = sorted(tmp_path.iterdir())
+    edited, removed, *_ = sorted(tmp_path.glob("exported*.yaml"))
     edited.write_text(edited.read_text().replace("maxItems: 1000", "maxItems: 2000"))
     removed.unlink()
     (tmp_path / "widgets.example.yaml").write_text("kind: Widget\n")

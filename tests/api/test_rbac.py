@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from mcs_controller.api.crd import all_crds
+from mcs_controller.api.crd import Place, crds_of
+from mcs_controller.api.names import CLUSTER_ID_PROPERTY
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP, POLICY_GROUP
 from mcs_controller.cli.main import main
-from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.install.checks.reading_cluster import KUBE_PROXY, MCS_CRDS
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.cluster_dns.editing import BACKUP
@@ -90,14 +90,10 @@ def test_each_rule_reaches_some_component_or_a_job_of_helm() -> None:
     assert len(given) == len(RULES) - len(of_jobs)
 
 
-@pytest.mark.parametrize(
-    ("role", "groups"), [("crds", (MCS_GROUP, POLICY_GROUP)), ("broker-crds", (BROKER_GROUP,))]
-)
-def test_the_job_that_installs_the_kinds_changes_those_and_no_others(
-    role: str, groups: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize(("role", "place"), [("crds", "member"), ("broker-crds", "broker")])
+def test_the_job_that_installs_the_kinds_changes_those_and_no_others(role: str, place: Place) -> None:
     named, create = rules_of(role)
-    ours = {crd["metadata"]["name"] for crd in all_crds() if crd["spec"]["group"] in groups}
+    ours = {crd["metadata"]["name"] for crd in crds_of(place)}
     assert (set(named["resourceNames"]), named["verbs"]) == (ours, ["get", "update"])
     assert create["verbs"] == ["create"]
     assert {right.resource for right in granted_by(role)} == {"customresourcedefinitions"}

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from mcs_controller.api.crd import all_crds
+from mcs_controller.api.crd import Place, crds_of
 from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
 from tests.api.rbac import Right, granted_by
 from tests.charts.conftest import ON_EMPTY_CLUSTER
@@ -29,16 +29,11 @@ from tests.charts.rendering import (
 from tests.charts.test_hooks import hooks_of
 from tests.charts.test_on_kube_apiserver import SERVICE, restricted_namespace
 from tests.cli.program import run
-from tests.controllers.test_identity import about_crd
 from tests.install.cluster_dns.corefiles import KUBEADM
 from tests.realkube.audit import AuditLog
 from tests.realkube.controlplane import ControlPlane
 
 pytestmark = [pytest.mark.realkube, ON_EMPTY_CLUSTER, pytest.mark.usefixtures("helm_program")]
-
-
-def is_of_broker(crd: JsonObject) -> bool:
-    return bool(crd["spec"]["group"].startswith("broker."))
 
 
 @asynccontextmanager
@@ -64,13 +59,13 @@ def asked_by(audit: AuditLog, account: str) -> tuple[set[Right], set[Right]]:
 
 @pytest.mark.parametrize(("chart", "role"), [(MEMBER, "member"), (BROKER, "broker")])
 async def test_the_job_brings_the_kinds_up_to_date_and_does_all_that_its_rules_allow(
-    empty_cluster: ControlPlane, chart: str, role: str
+    empty_cluster: ControlPlane, chart: str, role: Place
 ) -> None:
     namespace = f"mcs-{uuid4().hex[:8]}"
     await restricted_namespace(empty_cluster, namespace)
     before = hooks_of(chart, {}, "pre-install", namespace=namespace)
     hooks = [one for one in before if one["kind"] != "Job"]
-    kinds = [crd for crd in all_crds() if is_of_broker(crd) == (role == "broker")]
+    kinds = crds_of(role)
     names = [crd["metadata"]["name"] for crd in kinds]
     label = next(key for key in kinds[0]["metadata"]["labels"] if key.endswith("crd-schema-revision"))
     (account,) = (one["metadata"]["name"] for one in of_kind(hooks, "ServiceAccount"))
@@ -137,7 +132,7 @@ async def test_check_reads_all_that_its_rules_allow_and_nothing_else(empty_clust
     namespace = f"mcs-{uuid4().hex[:8]}"
     await restricted_namespace(empty_cluster, namespace)
     hooks = hooks_of(MEMBER, {}, "test", namespace=namespace)
-    kinds = [about_crd("v1alpha1"), *(crd for crd in all_crds() if not is_of_broker(crd))]
+    kinds = crds_of("member")
     async with applied(empty_cluster, [*kinds, *(one for one in hooks if one["kind"] != "Pod")]):
         names = [f"crd/{crd['metadata']['name']}" for crd in kinds]
         await empty_cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", *names)

@@ -112,6 +112,27 @@ async def test_on_a_real_api_server_nothing_is_downgraded(real_cluster: ControlP
                 await real_cluster.request("DELETE", path.replace(name, removed))
 
 
+@pytest.mark.requirement("ABT-13")
+async def test_a_definition_of_a_shared_api_that_others_installed_stays_whatever_it_serves() -> None:
+    client = SimCluster("east").client()
+    name = "clusterproperties.about.k8s.io"
+    theirs = copy.deepcopy(OURS[name])
+    del theirs["metadata"]["labels"]
+    theirs["spec"]["versions"] = theirs["spec"]["versions"][1:]
+    await client.create(CUSTOM_RESOURCE_DEFINITIONS, theirs)
+    found = {one: what async for one, what in compare(client, [OURS[name]], apply=True)}
+    assert found == {name: "foreign"}
+    held = await client.get(CUSTOM_RESOURCE_DEFINITIONS, name)
+    assert [one["name"] for one in held["spec"]["versions"]] == ["v1beta1"]
+    assert "labels" not in held["metadata"]
+
+    elsewhere = SimCluster("west").client()
+    assert [what async for _, what in compare(elsewhere, [OURS[name]], apply=True)] == ["missing"]
+    older = copy.deepcopy(OURS[name])
+    older["metadata"]["labels"]["mcs-controller.io/crd-schema-revision"] = "0"
+    assert (verdict(older, OURS[name]), verdict(OURS[name], OURS[name])) == ("older", "equal")
+
+
 async def test_a_cluster_that_cannot_be_read_is_not_one_that_lacks_a_definition(tmp_path: Path) -> None:
     options = ("--kubeconfig", tmp_path / "missing")
     told = [await run("crds", word, *options) for word in ("--check", "--apply")]
@@ -121,5 +142,5 @@ async def test_a_cluster_that_cannot_be_read_is_not_one_that_lacks_a_definition(
 
 async def test_printing_can_be_limited_to_what_a_role_needs() -> None:
     member, broker = await run("crds", "--for", "member"), await run("crds", "--for", "broker")
-    assert member.stdout.count("kind: CustomResourceDefinition") == 4
+    assert member.stdout.count("kind: CustomResourceDefinition") == 5
     assert broker.stdout.count("kind: CustomResourceDefinition") == 3

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from mcs_controller.api.names import LABEL_KUBERNETES_SERVICE_NAME, LABEL_SERVICE_NAME
+from mcs_controller.api.names import CLUSTER_ID_PROPERTY, LABEL_KUBERNETES_SERVICE_NAME, LABEL_SERVICE_NAME
 from mcs_controller.api.resources import (
     ABOUT_API,
     ENDPOINT_SLICES,
@@ -20,7 +20,6 @@ from mcs_controller.cli.explaining.policies import read_policies
 from mcs_controller.cli.explaining.reading import UNREAD, Reading, Unread
 from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState, Piece
 from mcs_controller.clusterset.fields import child
-from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.model import Member, ServiceKey, StringMap
 from mcs_controller.clusterset.namespaces import namespace_active, namespace_labels
 from mcs_controller.clusterset.services import decode

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from mcs_controller.api.names import CLUSTER_ID_PROPERTY
 from mcs_controller.api.resources import (
     ABOUT_API,
     EXPORTED_SERVICES,
@@ -25,7 +26,6 @@ from mcs_controller.cli.fuse_status import check_is_broker
 from mcs_controller.cli.status.scraping import Scraper
 from mcs_controller.cli.status.settings import MetricsOf, StatusSettings
 from mcs_controller.clusterset.errors import MalformedObject, cut
-from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import LocalExport
 from mcs_controller.clusterset.overview.figures import agent_seen, dns_rate

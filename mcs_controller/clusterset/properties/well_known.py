@@ -6,10 +6,14 @@ Both are read and reported unchanged. This module does not decide who may set th
 from collections.abc import Mapping
 from typing import Final
 
-from mcs_controller.api.about import CLUSTERSET_PROPERTY, CONDITION_PROPERTIES, VALUE_MAX_CHARS
+from mcs_controller.api.names import (
+    CLUSTER_ID_PROPERTY,
+    CLUSTERSET_PROPERTY,
+    CONDITION_PROPERTIES,
+    PROPERTY_MAX_CHARS,
+)
 from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject, cut
 from mcs_controller.clusterset.fields import Json, an_object, child
-from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.model import Condition
 
 WELL_KNOWN: Final = (CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY)
@@ -20,8 +24,8 @@ def decode_property(raw: Json) -> str | None:
     if child(an_object(raw, "object"), "metadata").get("name") not in WELL_KNOWN:
         return None
     value = child(raw, "spec").get("value")
-    if not isinstance(value, str) or not 0 < len(value) <= VALUE_MAX_CHARS:
-        raise MalformedObject(f"spec.value is not a text of 1 to {VALUE_MAX_CHARS} characters")
+    if not isinstance(value, str) or not 0 < len(value) <= PROPERTY_MAX_CHARS:
+        raise MalformedObject(f"spec.value is not a text of 1 to {PROPERTY_MAX_CHARS} characters")
     return value
 
 

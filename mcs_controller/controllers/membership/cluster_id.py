@@ -10,8 +10,9 @@ import logging
 from random import Random
 from typing import Final
 
+from mcs_controller.api.names import CLUSTER_ID_PROPERTY
 from mcs_controller.api.resources import ABOUT_API, cluster_properties
-from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY, agreed_cluster_id
+from mcs_controller.clusterset.identity import agreed_cluster_id
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import Forbidden, KubeError, NotFound

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcs_controller.api.names import (
+    CLUSTER_ID_PROPERTY,
     LABEL_KUBERNETES_SERVICE_NAME,
     LABEL_MANAGED_BY,
     LABEL_SERVICE_NAME,
@@ -28,7 +29,6 @@ from mcs_controller.api.resources import (
     service_imports,
 )
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.identity import CLUSTER_ID_PROPERTY
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.policies.policy import Policy, decode_policy
