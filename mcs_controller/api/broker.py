@@ -85,6 +85,8 @@ class Location(WireModel):
 class MemberClusterSpec(WireModel):
     """What the broker's administrator allows the member. The member cannot change it."""
 
+    clusterset: DnsLabel | None = None
+    """Name of the clusterset, the same for all members."""
     pod_cidrs: Annotated[list[Cidr], Field(max_length=100), SET_LIST] | None = None
     """Networks that the member's endpoints must lie in; importers drop others. Empty: any address."""
     namespaces: Annotated[list[DnsLabel], Field(max_length=1000), SET_LIST] | None = None

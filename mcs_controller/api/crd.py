@@ -37,7 +37,7 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE: Final = "v0.5.0"
 MCS_SCHEMA_REVISION: Final = "1"
-BROKER_SCHEMA_REVISION: Final = "4"
+BROKER_SCHEMA_REVISION: Final = "5"
 POLICY_SCHEMA_REVISION: Final = "1"
 ABOUT_SCHEMA_REVISION: Final = "1"
 """Of kinds that have no release of their own; raise it with every change of their definitions."""

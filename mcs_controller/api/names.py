@@ -57,6 +57,9 @@ CONDITION_WITHIN_LIMITS: Final = "mcs-controller.io/WithinLimits"
 CONDITION_PROPERTIES: Final = "mcs-controller.io/ClusterProperties"
 """On a MemberCluster: what the member's two well-known cluster properties say."""
 
+ANNOTATION_PROPERTY_VALUE: Final = "mcs-controller.io/value"
+"""On a ClusterProperty that we made: what we wrote, by which an edit is told from what others made."""
+
 CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
 """The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""
 

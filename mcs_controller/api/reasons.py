@@ -326,6 +326,34 @@ _PROPERTIES: Final = ConditionKind(
             "Create that ClusterProperty in the member, or leave it: the agent takes its cluster id from its "
             "own option.",
         ),
+        Reason(
+            "NotServed",
+            "False",
+            "With `--manage-properties`: the kind ClusterProperty is gone from the member's API server.",
+            "Install it: `mcs-controller crds --apply --for member`. The properties then come back by "
+            "themselves.",
+        ),
+        Reason(
+            "NotAllowed",
+            "False",
+            "With `--manage-properties`: the agent lacks the right to write the properties.",
+            "Give it the rights `mcs-controller rbac --for managed-properties`; the chart does with "
+            "`agent.config.manageProperties`.",
+        ),
+        Reason(
+            "ClustersetUnknown",
+            "False",
+            "With `--manage-properties`: the member's MemberCluster does not name the clusterset.",
+            "The broker's administrator runs `broker create-member ID --clusterset NAME`.",
+        ),
+        Reason(
+            "AnotherClusterset",
+            "False",
+            "With `--manage-properties`: the ClusterProperty `clusterset.k8s.io` names another clusterset "
+            "than the broker. It is not changed: a cluster is a member of one clusterset at most.",
+            "Leave that clusterset first (`leave`), or delete the ClusterProperty if the cluster is no "
+            "member of it.",
+        ),
     ),
 )
 
@@ -383,6 +411,13 @@ OTHER_EVENTS: Final = (
         "Warning",
         "A service is exported and not imported here, since somebody else made a ServiceImport of its name.",
         "Delete that ServiceImport if nobody needs it; the agent then makes its own.",
+    ),
+    OtherEvent(
+        "ClusterProperty",
+        "PropertyPutBack",
+        "Warning",
+        "Somebody changed or deleted a well-known property of a member, and the agent put it back.",
+        "Find out who did it: the property does not change during a membership. Run `leave` first.",
     ),
 )
 

@@ -52,7 +52,9 @@ async def run(arguments: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     if settings.revoke and not settings.renew:
         raise UsageError("--revoke needs --renew: the member gets another credential for those that end")
-    wanted = member_objects(name, settings.pod_cidrs, settings.namespaces, settings.location)
+    wanted = member_objects(
+        name, settings.pod_cidrs, settings.namespaces, settings.location, settings.clusterset
+    )
     if settings.dry_run:
         print(as_manifests([one.body for one in wanted]))
         return 0

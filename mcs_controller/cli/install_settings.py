@@ -19,7 +19,7 @@ from mcs_controller.cli.settings import (
 )
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.syntax import is_label_value
+from mcs_controller.clusterset.syntax import is_dns_label, is_label_value
 from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.options import Option, count_up_to, one_of, seconds_or_0, switch
@@ -41,6 +41,13 @@ def location(text: str) -> tuple[str, str]:
     if not (region and is_label_value(region) and is_label_value(zone) and bool(zone) == bool(slash)):
         raise ValueError(f"{text!r} is no location: write REGION or REGION/ZONE, such as eu-west/eu-west-1")
     return region, zone
+
+
+def clusterset_name(text: str) -> str:
+    """The name of a clusterset. Raises ValueError with what would be right."""
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is no name of a clusterset: use lower-case letters, digits and '-'")
+    return text
 
 
 def server_url(text: str) -> str:
@@ -158,6 +165,15 @@ class CreateMemberSettings:
             "zone if all of its nodes are in one; without it, what the MemberCluster has, at first nowhere",
             parse=location,
             metavar="REGION[/ZONE]",
+        ),
+    ]
+    clusterset: Annotated[
+        str | None,
+        Option(
+            "name of the clusterset, the same for all members, for their ClusterProperties; without it, what "
+            "the MemberCluster has, at first none",
+            parse=clusterset_name,
+            metavar="NAME",
         ),
     ]
     server: Annotated[

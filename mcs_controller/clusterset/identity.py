@@ -10,7 +10,7 @@ from typing import Final
 from mcs_controller.api.names import CLUSTER_ID_MAX_CHARS, CLUSTER_ID_PROPERTY, MEMBER_NAMESPACE_PREFIX
 from mcs_controller.api.resources import ABOUT_GROUP
 from mcs_controller.clusterset.errors import InvalidClusterId, shortened
-from mcs_controller.clusterset.syntax import is_dns_label
+from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
 
 _RULE: Final = (
     f"use 1 to {CLUSTER_ID_MAX_CHARS} lower-case letters, digits and '-', "
@@ -52,6 +52,12 @@ def agreed_cluster_id(option: str | None, property_value: str | None) -> str:
     try:
         found = check_cluster_id(property_value)
     except InvalidClusterId as error:
+        if "." in property_value and is_subdomain(property_value):
+            raise InvalidClusterId(
+                f"ClusterProperty {CLUSTER_ID_PROPERTY} is {shortened(property_value, 80)!r}: a valid name "
+                f"of a cluster (KEP-2149), but not of a member of a clusterset, which is one DNS label: "
+                f"{_RULE}"
+            ) from error
         raise InvalidClusterId(f"ClusterProperty {CLUSTER_ID_PROPERTY}: {error}") from error
     if option is not None and option != found:
         raise InvalidClusterId(

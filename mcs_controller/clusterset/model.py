@@ -298,7 +298,8 @@ class Member:
     statement, None if its MemberCluster has none yet. `object_uid` is the UID of that MemberCluster.
     `leaving` is the time since which it is leaving, "" if it is not. `let_go` says which members that are
     leaving it has let go of, with the times that it answers; None if it does not say
-    (`membership/farewell.py`). `region` and `zone` say where it lies, "" if the administrator did not.
+    (`membership/farewell.py`). `region` and `zone` say where it lies, "" if the administrator did not, and
+    `clusterset` the name of the clusterset, "" likewise.
     """
 
     cluster: str
@@ -316,3 +317,4 @@ class Member:
     let_go: Mapping[str, str] | None = None
     region: str = ""
     zone: str = ""
+    clusterset: str = ""

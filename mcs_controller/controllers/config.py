@@ -61,7 +61,8 @@ class AgentConfig:
     that it imports into (docs/decisions/0025-reserved-namespaces.md). `service_metrics` bounds the metrics of
     single services (`services/one_by_one.py`). `export_policies`: only what the ExportPolicies of this
     cluster allow is exported; `import_policies`: only what its ImportPolicies allow is imported
-    (docs/decisions/0029-policies.md). `locality` and the two after it say which endpoints clients get first
+    (docs/decisions/0029-policies.md). `manage_properties`: the two well-known cluster properties are written
+    (KEP-2149). `locality` and the two after it say which endpoints clients get first
     (docs/decisions/0030-locality.md).
     """
 
@@ -175,6 +176,14 @@ class AgentConfig:
         Option(
             "whether the ImportPolicies of this cluster decide what is imported, and from which clusters; "
             "while there is none, nothing new is",
+            parse=switch,
+        ),
+    ] = False
+    manage_properties: Annotated[
+        bool,
+        Option(
+            "whether the agent sets this cluster's ClusterProperties cluster.clusterset.k8s.io and "
+            "clusterset.k8s.io, and puts back what others change of them, while the cluster is a member",
             parse=switch,
         ),
     ] = False

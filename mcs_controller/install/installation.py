@@ -43,7 +43,7 @@ from mcs_controller.kube.discovery import NotServed, served_resource, stored_res
 
 CHART_OF_MEMBER: Final = "mcs-controller"
 
-_RIGHTS: Final = ("agent", "properties", "policies", "dns", "users")
+_RIGHTS: Final = ("agent", "properties", "managed-properties", "policies", "dns", "users")
 _OF_EVERY_NAMESPACE: Final = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 _PASSING: Final = frozenset({"Event", "Endpoints"})
 

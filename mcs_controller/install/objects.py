@@ -44,11 +44,12 @@ def member_objects(
     pod_cidrs: Sequence[str] = (),
     namespaces: Sequence[str] = (),
     location: tuple[str, str] | None = None,
+    clusterset: str | None = None,
 ) -> list[Wanted]:
     """A member's place on the broker. Its MemberCluster comes last: with it the cluster is a member.
 
-    `location` is its region, and its zone or "". What is not given of its limits and location is left as it
-    is. The namespace is the member's identity, so that one that
+    `location` is its region, and its zone or "". What is not given of its limits, location and clusterset is
+    left as it is. The namespace is the member's identity, so that one that
     somebody else made will not do: others may have rights there.
     """
     namespace = member_namespace(cluster_id)
@@ -58,6 +59,8 @@ def member_objects(
         spec["podCIDRs"] = list(pod_cidrs)
     if namespaces:
         spec["namespaces"] = list(namespaces)
+    if clusterset is not None:
+        spec["clusterset"] = clusterset
     if location is not None:
         region, zone = location
         spec["location"] = {"region": region, **({"zone": zone} if zone else {})}

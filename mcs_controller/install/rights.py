@@ -32,6 +32,11 @@ def _properties() -> list[JsonObject]:
     ]
 
 
+def _managed_properties() -> list[JsonObject]:
+    name = "mcs-agent-managed-properties"
+    return [_role(name, "agent-managed-properties"), _binding(name, to="mcs-agent")]
+
+
 def _policies() -> list[JsonObject]:
     return [_role("mcs-agent-policies", "agent-policies"), _binding("mcs-agent-policies", to="mcs-agent")]
 
@@ -63,6 +68,7 @@ def _users() -> list[JsonObject]:
 _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "agent": _agent,
     "properties": _properties,
+    "managed-properties": _managed_properties,
     "policies": _policies,
     "credential": _credential,
     "dns": _dns,
@@ -70,9 +76,9 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
-"""Who has rights: `properties`, `policies` and `credential` are parts of the agent (`policies` works with
---export-policies and --import-policies, `credential` with --broker-renew-in), and `users` are the people of a
-cluster."""
+"""Who has rights: `properties`, `managed-properties`, `policies` and `credential` are parts of the agent
+(`managed-properties` works with --manage-properties, `policies` with --export-policies and --import-policies,
+`credential` with --broker-renew-in), and `users` are the people of a cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

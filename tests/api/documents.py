@@ -65,6 +65,7 @@ MEMBER_CLUSTER: JsonObject = {
     "kind": "MemberCluster",
     "metadata": {"name": "east"},
     "spec": {
+        "clusterset": "prod",
         "podCIDRs": ["10.1.0.0/16", "fd00:10:1::/56"],
         "namespaces": ["shop"],
         "owns": ["shop", "bank/ledger"],

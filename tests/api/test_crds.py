@@ -171,7 +171,7 @@ def test_definitions_carry_release_and_revision() -> None:
         }
     for kind in CRDS.keys() - MCS_KINDS - {"ClusterProperty"}:
         group = CRDS[kind]["spec"]["group"]
-        revision = {"broker.mcs-controller.io": "4", "mcs-controller.io": "1"}[group]
+        revision = {"broker.mcs-controller.io": "5", "mcs-controller.io": "1"}[group]
         assert CRDS[kind]["metadata"]["labels"] == {f"{group}/crd-schema-revision": revision}
 
 

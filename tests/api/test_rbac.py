@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mcs_controller.api.crd import Place, crds_of
-from mcs_controller.api.names import CLUSTER_ID_PROPERTY
+from mcs_controller.api.names import CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP, POLICY_GROUP
 from mcs_controller.cli.main import main
 from mcs_controller.install.checks.reading_cluster import KUBE_PROXY, MCS_CRDS
@@ -45,6 +45,7 @@ def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
     names = (
         "agent",
         "agent-lease",
+        "agent-managed-properties",
         "agent-properties",
         "agent-policies",
         "agent-credential",
@@ -178,8 +179,8 @@ def test_what_two_components_share_is_printed_once(capsys: pytest.CaptureFixture
 def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rbac", "--for", "agents"]) == 2
     assert capsys.readouterr().err == (
-        "mcs-controller: --for: 'agents' is not one of: agent, properties, policies, credential, dns, "
-        "broker, users\n"
+        "mcs-controller: --for: 'agents' is not one of: agent, properties, managed-properties, policies, "
+        "credential, dns, broker, users\n"
     )
     assert main(["rbac"]) == 2
     assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
@@ -202,6 +203,17 @@ def test_the_agent_has_the_rights_that_a_member_needs() -> None:
 
 def test_the_controller_of_cluster_properties_reads_them_and_nothing_else() -> None:
     assert granted_by("agent-properties") == granted("about.k8s.io", "clusterproperties", READ)
+
+
+@pytest.mark.requirement("ABT-14")
+def test_an_agent_that_keeps_the_well_known_properties_changes_no_others() -> None:
+    change, create = rules_of("agent-managed-properties")
+    assert change["resources"] == create["resources"] == ["clusterproperties"]
+    assert (set(change["resourceNames"]), change["verbs"]) == (
+        {CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY},
+        ["patch"],
+    )
+    assert create["verbs"] == ["create"]
 
 
 def test_the_agent_reads_policies_and_writes_only_their_status() -> None:

@@ -21,6 +21,7 @@ MAKERS = frozenset(
         "Condition",
         "Conflict",
         "Outcome",
+        "Trouble",
         "_condition",
         "_conflict",
         "_invalid",

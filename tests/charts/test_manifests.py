@@ -134,10 +134,10 @@ RIGHTS_KINDS = ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
 
 
 def test_the_charts_give_the_rights_that_the_command_prints_and_no_others() -> None:
-    policies: JsonObject = {"agent": {"config": {"exportPolicies": True}}}
+    optional: JsonObject = {"agent": {"config": {"exportPolicies": True, "manageProperties": True}}}
     rendered = [
         without_labels(one)
-        for one in of_kind([*render(MEMBER, policies), *render(BROKER, {})], *RIGHTS_KINDS)
+        for one in of_kind([*render(MEMBER, optional), *render(BROKER, {})], *RIGHTS_KINDS)
         if not is_hook(one)
     ]
     printed = of_kind(rights_of(*COMPONENTS), *RIGHTS_KINDS)
@@ -204,6 +204,22 @@ def test_the_rights_of_a_controller_are_there_if_it_runs(words: list[str], has_t
     found = render(MEMBER, {"agent": {"config": {"controllers": words}}})
     names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
     assert ("mcs-agent-properties" in names) == has_them
+
+
+@pytest.mark.parametrize(
+    ("options", "has_them"),
+    [
+        ({}, False),
+        ({"manageProperties": True}, True),
+        ({"manageProperties": True, "controllers": ["-properties"]}, False),
+    ],
+)
+def test_the_rights_to_write_properties_are_there_if_the_agent_keeps_them(
+    options: JsonObject, has_them: bool
+) -> None:
+    found = render(MEMBER, {"agent": {"config": options}})
+    names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
+    assert ("mcs-agent-managed-properties" in names) == has_them
 
 
 @pytest.mark.parametrize("options", [{}, {"exportPolicies": True}, {"importPolicies": True}])

@@ -3,7 +3,7 @@
 import pytest
 
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.properties.well_known import decode_property, properties_condition
+from mcs_controller.clusterset.properties.well_known import Property, decode_property, properties_condition
 
 NOT_SET = " is not set (create that ClusterProperty)"
 
@@ -14,12 +14,14 @@ def raw(name: str, value: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("name", ["cluster.clusterset.k8s.io", "clusterset.k8s.io"])
 def test_the_two_well_known_properties_are_read_and_no_others(name: str) -> None:
-    assert decode_property(raw(name, "x")) == "x"
+    assert decode_property(raw(name, "x")) == Property("x")
     assert decode_property(raw(f"my-{name}", "x")) is None
 
 
 def test_a_value_has_one_to_128000_characters_however_many_bytes_they_are() -> None:
-    assert decode_property(raw("clusterset.k8s.io", "\U0001f1e9" * 128_000)) == "\U0001f1e9" * 128_000
+    assert decode_property(raw("clusterset.k8s.io", "\U0001f1e9" * 128_000)) == Property(
+        "\U0001f1e9" * 128_000
+    )
     for value in ("x" * 128_001, "", None, 7, ["x"]):
         with pytest.raises(MalformedObject, match=r"spec\.value"):
             decode_property(raw("clusterset.k8s.io", value))

@@ -78,6 +78,7 @@ def decode_member(raw: Json) -> Member:
         let_go=_let_go(status.get("letGo")),
         region=text(location, "region"),
         zone=text(location, "zone"),
+        clusterset=text(spec, "clusterset"),
     )
 
 

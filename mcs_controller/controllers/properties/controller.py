@@ -1,6 +1,7 @@
 """Cluster properties: reads the two well-known ones, and reports them to the broker and to Prometheus.
 
-The CRD of ClusterProperty is optional: nothing is reported while it is not installed.
+The CRD of ClusterProperty is optional: nothing is reported before it is installed. With --manage-properties
+they are also written (`keeper.py`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,9 +13,10 @@ from prometheus_client.registry import Collector
 
 from mcs_controller.api.resources import ABOUT_API, ABOUT_GROUP, cluster_properties
 from mcs_controller.clusterset.errors import cut
-from mcs_controller.clusterset.properties.well_known import decode_property, properties_condition
+from mcs_controller.clusterset.properties.well_known import Property, decode_property, properties_condition
 from mcs_controller.controllers.membership.conditions import MemberConditions
 from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.properties.keeper import PropertyKeeper
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.controllers.runtime.informers import Kind
@@ -36,9 +38,10 @@ class PropertiesController(Controller, Collector):
     name = "properties"
 
     def __init__(self, context: Context, membership: MembershipController) -> None:
-        self._properties: Informer[str] = context.local.get(_CLUSTER_PROPERTIES)
+        self._properties: Informer[Property] = context.local.get(_CLUSTER_PROPERTIES)
         self._members = membership.members
         self._conditions = MemberConditions(context)
+        self._keeper = PropertyKeeper(context, self._properties) if context.config.manage_properties else None
         self._reports: WorkQueue[str] = WorkQueue(
             "properties", self._report, workers=1, random=context.random, work_clock=context.work_clock
         )
@@ -68,12 +71,14 @@ class PropertiesController(Controller, Collector):
         yield info
 
     async def _report(self, key: str) -> float:
-        if self._properties.synced() and self._members.verified:
-            await self._conditions.write(properties_condition(self._values()))
-        return CHECK_REPORT_SECONDS
+        if not (self._properties.synced() and self._members.verified):
+            return CHECK_REPORT_SECONDS
+        trouble = await self._keeper.look() if self._keeper is not None else None
+        await self._conditions.write(properties_condition(self._values(), trouble))
+        return (self._keeper.wait_seconds if self._keeper is not None else 0.0) or CHECK_REPORT_SECONDS
 
     def _values(self) -> dict[str, str]:
-        return {entry.name: entry.value for entry in self._properties}
+        return {entry.name: entry.value.value for entry in self._properties}
 
 
 def _served(client: Client) -> ResourceOrResolver:

@@ -23,6 +23,7 @@ from mcs_controller.kube.errors import (
 )
 from mcs_controller.kube.events.metrics import EventMetrics
 from mcs_controller.kube.events.series import Series
+from mcs_controller.kube.events.sink import ObjectRef
 
 NAME_MAX_CHARS: Final = 253
 ATTEMPTS: Final = 3
@@ -80,14 +81,14 @@ class EventWriter:
         body = self._body(series)
         # The name is ours alone: that it exists means that an answer to an earlier attempt was lost.
         with contextlib.suppress(AlreadyExists):
-            await self._client.create(EVENTS, body, namespace=series.told.regarding.namespace)
+            await self._client.create(EVENTS, body, namespace=_namespace_of(series.told.regarding))
         series.written_count = count
         self._metrics.created.inc()
 
     async def _continue(self, series: Series) -> None:
         count = series.count
         patch = {"series": series.to_wire()}
-        await self._client.patch(EVENTS, series.name, patch, namespace=series.told.regarding.namespace)
+        await self._client.patch(EVENTS, series.name, patch, namespace=_namespace_of(series.told.regarding))
         series.written_count = count
         self._metrics.continued.inc()
 
@@ -107,7 +108,7 @@ class EventWriter:
         body: dict[str, Any] = {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.kind,
-            "metadata": {"name": series.name, "namespace": regarding.namespace},
+            "metadata": {"name": series.name, "namespace": _namespace_of(regarding)},
             "eventTime": rfc3339_micro(series.first_seen),
             "reportingController": self._component,
             "reportingInstance": self._instance,
@@ -133,3 +134,8 @@ class EventWriter:
         self._last_name_number = number
         suffix = f".{number:x}"
         return series.told.regarding.name[: NAME_MAX_CHARS - len(suffix)].rstrip("-.") + suffix
+
+
+def _namespace_of(regarding: ObjectRef) -> str:
+    """Where its events are: an API server wants those about an object of the whole cluster in one place."""
+    return regarding.namespace or "default"
