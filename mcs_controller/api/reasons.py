@@ -354,6 +354,14 @@ _PROPERTIES: Final = ConditionKind(
             "Leave that clusterset first (`leave`), or delete the ClusterProperty if the cluster is no "
             "member of it.",
         ),
+        Reason(
+            "ChangedAgain",
+            "False",
+            "With `--manage-properties`: somebody changes the properties again and again. The agent puts "
+            "them back, at first at once, then every 30 s.",
+            "Find out who does, such as a tool that applies manifests (`kubectl get clusterproperties "
+            "--show-managed-fields -o yaml`), and stop it.",
+        ),
     ),
 )
 

@@ -60,9 +60,11 @@ def _structural(node: JsonObject, definitions: JsonObject, where: str) -> JsonOb
         if word in _KEPT:
             schema[word] = " ".join(value.split()) if word == "description" else copy.deepcopy(value)
         elif word == "properties":
-            schema[word] = {
+            fields = {
                 name: _structural(field, definitions, f"{where}.{name}") for name, field in value.items()
             }
+            # The API server does not keep an empty map, so that each comparison would find a difference.
+            schema |= {word: fields} if fields else {}
         elif word in ("items", "additionalProperties"):
             schema[word] = _structural(value, definitions, f"{where}[]")
         elif word == "required":

@@ -60,6 +60,8 @@ async def test_each_definition_is_established_structural_and_kept_as_written(
 ) -> None:
     found = await crds.call("GET", f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
     conditions = {one["type"]: one["status"] for one in found["status"]["conditions"]}
+    if name == "clusterproperties.about.k8s.io":
+        assert conditions.pop("KubernetesAPIApprovalPolicyConformant") == "True"
     assert conditions == {"NamesAccepted": "True", "Established": "True"}
     assert found["spec"]["conversion"] == {"strategy": "None"}
 
@@ -161,6 +163,34 @@ async def test_what_is_written_in_one_version_is_read_in_the_other(
         one["metadata"].pop("managedFields")
     assert read_old == read_new
     assert (read_old["spec"], read_old["status"]) == (document["spec"], document["status"])
+
+
+@pytest.mark.requirement("ABT-01", "ABT-02")
+@pytest.mark.parametrize("versions", [("v1alpha1", "v1beta1"), ("v1beta1", "v1alpha1")])
+async def test_a_property_of_either_version_is_read_in_the_other_and_has_no_bound_of_its_own(
+    crds: ControlPlane, namespace: str, versions: tuple[str, str]
+) -> None:
+    written, read = (f"/apis/about.k8s.io/{version}/clusterproperties" for version in versions)
+    name = f"{namespace}.example.com"
+    value = "x" * 128_001
+    body = {
+        "apiVersion": f"about.k8s.io/{versions[0]}",
+        "kind": "ClusterProperty",
+        "metadata": {"name": name},
+        "spec": {"value": value},
+    }
+    await crds.call("POST", written, body)
+    found = await crds.call("GET", f"{read}/{name}")
+    assert (found["apiVersion"], found["spec"]) == (f"about.k8s.io/{versions[1]}", {"value": value})
+    changed = await crds.call(
+        "PATCH", f"{read}/{name}", {"spec": {"value": "green"}}, content_type=MERGE_PATCH
+    )
+    assert changed["apiVersion"] == f"about.k8s.io/{versions[1]}"
+    assert (await crds.call("GET", f"{written}/{name}"))["spec"] == {"value": "green"}
+    table = (await crds.kubectl("get", "clusterproperties", name)).stdout
+    assert table.split()[:3] == ["NAME", "VALUE", "AGE"]
+    await crds.call("DELETE", f"{written}/{name}")
+    assert (await crds.request("GET", f"{read}/{name}")).status == 404
 
 
 @pytest.mark.requirement("MCS-API-07", "MCS-API-08")

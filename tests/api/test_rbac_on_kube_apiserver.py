@@ -30,6 +30,7 @@ pytestmark = pytest.mark.realkube
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
+PROPERTIES = resources.cluster_properties()
 LEASE: JsonObject = {"metadata": {"name": "mcs-agent"}, "spec": {"holderIdentity": "a"}}
 SLICE: JsonObject = {
     "metadata": {"name": "web-east", "labels": {"multicluster.kubernetes.io/source-cluster": "east"}},
@@ -309,14 +310,25 @@ async def test_the_agent_learns_who_and_where_it_is(agent: Someone) -> None:
     # Which versions of the MCS API are served is discovery, which needs no right of its own.
     assert (await agent.ask("GET", f"/apis/{resources.MCS_GROUP}")).status == 200
     assert await agent.lists(resources.CUSTOM_RESOURCE_DEFINITIONS) == 403
-    # Allowed, though nothing is installed there: not found, and not forbidden.
-    properties = Resource(
-        "about.k8s.io", "v1alpha1", "clusterproperties", "ClusterProperty", namespaced=False
-    )
-    assert await agent.gets(properties, "", "cluster.clusterset.k8s.io") == 404
-    assert await agent.lists(properties) == 404
-    body = {"spec": {"value": "east"}}
-    assert await agent.creates(properties, "", {**body, "metadata": {"name": "x"}}) == 403
+    # Allowed, though it is not there: not found, and not forbidden.
+    assert await agent.gets(PROPERTIES, "", "cluster.clusterset.k8s.io") == 404
+    assert await agent.lists(PROPERTIES) == 200
+
+
+@pytest.mark.requirement("ABT-14")
+async def test_an_agent_that_keeps_the_two_well_known_properties_changes_no_others(
+    admin: Someone, agent: Someone
+) -> None:
+    well_known = ("cluster.clusterset.k8s.io", "clusterset.k8s.io")
+    value = {"spec": {"value": "east"}}
+    assert await admin.creates(PROPERTIES, "", {**value, "metadata": {"name": "colour.example.com"}}) == 201
+    for name in well_known:
+        assert await agent.creates(PROPERTIES, "", {**value, "metadata": {"name": name}}) == 201
+    change = {"spec": {"value": "west"}}
+    for name, status in (*((name, 200) for name in well_known), ("colour.example.com", 403)):
+        assert await agent.patches(PROPERTIES, "", name, change) == status
+        assert await agent.deletes(PROPERTIES, "", name) == 403
+        assert await admin.deletes(PROPERTIES, "", name) == 200
 
 
 @pytest.mark.requirement("MCS-RBAC-03")

@@ -16,7 +16,7 @@ from mcs_controller.clusterset.properties.well_known import Property, properties
 ID, SET = "cluster.clusterset.k8s.io", "clusterset.k8s.io"
 EAST, PROD = Property("east", "east"), Property("prod", "prod")
 
-values = st.sampled_from(["east", "west", "prod", "test", "a.b", "\U0001f1e9\U0001f1ea"])
+values = st.sampled_from(["east", "west", "prod", "test", "a.b", "\U0001f1e9\U0001f1ea", "", "x" * 128_001])
 properties = st.builds(Property, values, st.sampled_from(["", "east", "prod", "test"]))
 states = st.dictionaries(st.sampled_from([ID, SET]), properties)
 named = st.sampled_from(["", "prod", "test"])
@@ -56,6 +56,18 @@ def test_what_was_edited_is_put_back(edited: str) -> None:
     )
 
 
+@pytest.mark.requirement("ABT-05", "ABT-08")
+@pytest.mark.parametrize("broken", ["", "x" * 128_001])
+def test_what_says_nothing_or_too_much_is_put_right_and_not_taken_for_a_clusterset_of_others(
+    broken: str,
+) -> None:
+    assert keep("east", "prod", {ID: Property(broken), SET: PROD}).steps == (Step(ID, "east", broken),)
+    assert keep("east", "prod", {ID: EAST, SET: Property(broken, "prod")}).steps == (
+        Step(SET, "prod", broken),
+    )
+    assert keep("east", "prod", {ID: EAST, SET: Property("")}).steps == (Step(SET, "prod", ""),)
+
+
 @pytest.mark.requirement("ABT-05")
 def test_an_id_is_put_back_whoever_made_it() -> None:
     assert keep("east", "prod", {ID: Property("west"), SET: PROD}).steps == (Step(ID, "east", "west"),)
@@ -88,7 +100,7 @@ def test_without_a_name_there_is_no_clusterset_and_it_is_said_who_gives_it_one()
     assert SET not in found
     assert wanted.trouble is not None
     assert "broker create-member ID --clusterset NAME" in wanted.trouble.text
-    told = properties_condition({ID: "east"}, wanted.trouble)
+    told = properties_condition({ID: EAST}, wanted.trouble)
     assert (told.status, told.reason) == ("False", "ClustersetUnknown")
     assert told.message.startswith("cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set; the Mem")
 
@@ -102,11 +114,12 @@ def test_whatever_is_there_it_settles_with_the_id_right_and_no_other_clusterset_
     assert at_last[ID].value == "east"
     assert [step.name for step in steps] in ([], [ID], [SET], [ID, SET])
     held = found.get(SET)
-    if held is None:
-        assert at_last.get(SET) == (Property(clusterset, clusterset) if clusterset else None)
-    else:
+    if held is not None and (held.written or held.value):
         assert at_last[SET].value == (held.written or held.value)
-    right = SET in at_last and at_last[SET].value == (clusterset or at_last[SET].value)
+    else:
+        assert at_last.get(SET) == (Property(clusterset, clusterset) if clusterset else held)
+    value = at_last.get(SET, Property("")).value
+    right = value == clusterset if clusterset else bool(value)
     assert (wanted.trouble is None) == right
 
 

@@ -18,27 +18,35 @@ def test_the_two_well_known_properties_are_read_and_no_others(name: str) -> None
     assert decode_property(raw(f"my-{name}", "x")) is None
 
 
+@pytest.mark.requirement("ABT-02")
 def test_a_value_has_one_to_128000_characters_however_many_bytes_they_are() -> None:
-    assert decode_property(raw("clusterset.k8s.io", "\U0001f1e9" * 128_000)) == Property(
-        "\U0001f1e9" * 128_000
-    )
+    longest = decode_property(raw("clusterset.k8s.io", "\U0001f1e9" * 128_000))
+    assert longest == Property("\U0001f1e9" * 128_000)
+    assert longest.is_valid
     for value in ("x" * 128_001, "", None, 7, ["x"]):
-        with pytest.raises(MalformedObject, match=r"spec\.value"):
-            decode_property(raw("clusterset.k8s.io", value))
+        found = decode_property(raw("clusterset.k8s.io", value))
+        assert found is not None
+        assert not found.is_valid
+
+
+def test_a_property_that_says_nothing_is_known_to_be_there() -> None:
+    assert decode_property({"metadata": {"name": "clusterset.k8s.io"}}) == Property("")
     with pytest.raises(MalformedObject):
-        decode_property({"metadata": {"name": "clusterset.k8s.io"}})
+        decode_property({"metadata": {"name": "clusterset.k8s.io"}, "spec": 7})
 
 
 def test_the_condition_says_both_values_and_is_true_when_both_are_set() -> None:
-    both = properties_condition({"cluster.clusterset.k8s.io": "east", "clusterset.k8s.io": "prod"})
+    clusterset = {"clusterset.k8s.io": Property("prod")}
+    both = properties_condition({**clusterset, "cluster.clusterset.k8s.io": Property("east")})
     assert (both.status, both.reason) == ("True", "PropertiesSet")
     assert both.message == "cluster.clusterset.k8s.io is east; clusterset.k8s.io is prod"
-    one = properties_condition({"clusterset.k8s.io": "prod"})
-    assert (one.status, one.reason) == ("False", "PropertyMissing")
-    assert one.message == f"clusterset.k8s.io is prod; cluster.clusterset.k8s.io{NOT_SET}"
+    for other in ({}, {"cluster.clusterset.k8s.io": Property("")}):
+        one = properties_condition({**clusterset, **other})
+        assert (one.status, one.reason) == ("False", "PropertyMissing")
+        assert one.message == f"clusterset.k8s.io is prod; cluster.clusterset.k8s.io{NOT_SET}"
 
 
 def test_a_long_or_unprintable_value_does_not_make_the_condition_unfit() -> None:
-    told = properties_condition({"clusterset.k8s.io": "\n" + "x" * 128_000}).message
+    told = properties_condition({"clusterset.k8s.io": Property("\n" + "x" * 127_999)}).message
     assert len(told) < 1000
     assert "\n" not in told

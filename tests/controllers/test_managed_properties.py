@@ -38,7 +38,7 @@ async def began(east: Cluster, **settings: Any) -> None:
 
 async def held(east: Cluster) -> dict[str, str]:
     found = (await east.api.list(PROPERTIES)).items
-    return {one["metadata"]["name"]: one["spec"]["value"] for one in found}
+    return {one["metadata"]["name"]: one.get("spec", {}).get("value", "") for one in found}
 
 
 async def until_held(world: Clusterset, wanted: dict[str, str]) -> None:
@@ -102,6 +102,19 @@ async def test_what_is_edited_or_deleted_comes_back_with_an_event(
         assert f"it was changed to other, and is {BOTH[name]} again" in changed
         assert f"it was deleted, and is {BOTH[name]} again" in deleted
         assert "run `leave` first" in changed
+
+
+@pytest.mark.requirement("ABT-05", "ABT-08")
+@pytest.mark.parametrize("name", [ID, SET])
+async def test_one_that_loses_its_value_or_gets_one_that_is_too_long_is_put_right(name: str) -> None:
+    async with a_world() as world:
+        east = world["east"]
+        await began(east)
+        await until_told(world, "PropertiesSet")
+        for broken in ({"spec": None}, {"spec": {"value": "x" * 128_001}}):
+            await east.api.patch(PROPERTIES, name, broken)
+            await until_held(world, BOTH)
+        assert await condition(world) == ("PropertiesSet", f"{ID} is east; {SET} is prod")
 
 
 @pytest.mark.requirement("ABT-04", "ABT-10")
@@ -168,6 +181,20 @@ async def test_a_definition_that_vanishes_is_told_and_the_properties_come_back_w
         await until_told(world, "PropertiesSet")
 
 
+@pytest.mark.requirement("ABT-13")
+async def test_a_kind_that_is_missing_from_the_start_is_told_and_both_are_set_once_it_is_there() -> None:
+    async with a_world() as world:
+        east = world["east"]
+        east.start(manage_properties=True)
+        await east.ready()
+        told = await until_told(world, "NotServed")
+        assert "mcs-controller crds --for member" in told
+        assert east.agent.agent.problems() == {}
+        await east.install(CRD)
+        await until_held(world, BOTH)
+        await until_told(world, "PropertiesSet")
+
+
 async def test_without_the_right_to_write_it_is_said_which_is_missing() -> None:
     async with a_world() as world:
         east = world["east"]
@@ -181,9 +208,9 @@ async def test_without_the_right_to_write_it_is_said_which_is_missing() -> None:
 async def test_without_the_option_nothing_is_written() -> None:
     async with a_world() as world:
         await began(world["east"], manage_properties=False)
-        await until_told(world, "PropertyMissing")
         await asyncio.sleep(300)
         assert await held(world["east"]) == {}
+        assert await condition(world) == ("", "")
 
 
 async def test_whoever_insists_on_another_value_costs_a_bounded_number_of_writes() -> None:
@@ -191,11 +218,13 @@ async def test_whoever_insists_on_another_value_costs_a_bounded_number_of_writes
         east = world["east"]
         await began(east)
         await until_told(world, "PropertiesSet")
-        puts = 0
+        puts, told = 0, set()
         for _ in range(600):
             if (await held(east))[SET] == "prod":
                 puts += 1
                 await set_to(east, SET, "other")
+            told.add((await condition(world))[1])
             await asyncio.sleep(1)
         assert 20 <= puts <= 10 + 600 / 30 + 1
+        assert any("clusterset.k8s.io is other; somebody changes them again and again" in one for one in told)
         await until_held(world, BOTH)

@@ -35,7 +35,7 @@ async def reported(world: Clusterset, member: str = "east") -> tuple[str, str] |
     return None
 
 
-async def until_reported(world: Clusterset, wanted: tuple[str, str]) -> None:
+async def until_reported(world: Clusterset, wanted: tuple[str, str] | None) -> None:
     async def is_so() -> bool:
         return await reported(world) == wanted
 
@@ -137,11 +137,21 @@ async def test_an_agent_needs_no_cluster_properties_and_finds_them_when_they_are
         assert east.agent.registry.get_sample_value("mcs_watch_healthy", unknown) is None
 
         await install(east)
-        await until_reported(
-            world,
-            ("False", f"cluster.clusterset.k8s.io{NOT_SET}; clusterset.k8s.io{NOT_SET}"),
-        )
+        await east.api.create(PROPERTIES, cluster_property("v1beta1", "east"))
+        await until_reported(world, ONE_IS_SET)
         assert east.agent.registry.get_sample_value("mcs_watch_healthy", unknown) == 1
+
+
+async def test_of_properties_that_nobody_sets_nothing_is_said_nor_of_those_that_are_gone() -> None:
+    async with Clusterset("east") as world:
+        east = world["east"]
+        await install(east)
+        await asyncio.sleep(300)
+        assert await reported(world) is None
+        await east.api.create(PROPERTIES, cluster_property("v1beta1", "east"))
+        await until_reported(world, ONE_IS_SET)
+        await east.api.delete(PROPERTIES, "cluster.clusterset.k8s.io")
+        await until_reported(world, None)
 
 
 async def test_an_agent_that_may_not_read_the_properties_is_ready_and_its_metrics_tell() -> None:
@@ -197,10 +207,8 @@ async def test_conditions_of_others_on_the_member_cluster_survive_the_report() -
             namespace="mcs-member-east",
             subresource="status",
         )
-        await install(world["east"])
-        await until_reported(
-            world,
-            ("False", f"cluster.clusterset.k8s.io{NOT_SET}; clusterset.k8s.io{NOT_SET}"),
-        )
+        await begin(world)
+        await world["east"].api.delete(PROPERTIES, "cluster.clusterset.k8s.io")
+        await until_reported(world, None)
         raw = await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
         assert other in raw["status"]["conditions"]

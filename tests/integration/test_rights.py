@@ -16,13 +16,16 @@ from uuid import uuid4
 
 import pytest
 
+from mcs_controller.api.names import CLUSTERSET_PROPERTY
 from mcs_controller.api.resources import (
     CUSTOM_RESOURCE_DEFINITIONS,
     ENDPOINT_SLICES,
+    EVENTS,
     EXPORT_POLICIES,
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     IMPORT_POLICIES,
+    MEMBER_CLUSTERS,
     SERVICES,
     Resource,
     cluster_properties,
@@ -52,6 +55,7 @@ GRANTED = {
     AGENT: granted_by("agent")
     | granted_by("agent-lease")
     | granted_by("agent-properties")
+    | granted_by("agent-managed-properties")
     | granted_by("agent-policies")
     | granted_by("agent-credential"),
     DNS: granted_by("dns"),
@@ -111,6 +115,32 @@ async def cluster_id_from_property(site: StorySite) -> AsyncIterator[None]:
         yield
     finally:
         await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version)["metadata"]["name"])
+
+
+async def clusterset_is_called(broker: Client, name: str | None) -> None:
+    spec = {"spec": {"clusterset": name}}
+    await broker.patch(MEMBER_CLUSTERS, "east", spec, namespace="mcs-member-east")
+
+
+async def clusterset_is_put_back(site: StorySite) -> None:
+    """The agent has set the property, and changes it back when somebody edits it; both of real servers."""
+    properties = cluster_properties("v1alpha1")
+
+    async def value() -> str | None:
+        with contextlib.suppress(NotFound):
+            found = await site.api.get(properties, CLUSTERSET_PROPERTY)
+            return str(found["spec"]["value"])
+        return None
+
+    await eventually(value, lambda found: found == "prod")
+    await site.api.patch(properties, CLUSTERSET_PROPERTY, {"spec": {"value": "other"}})
+    await eventually(value, lambda found: found == "prod")
+
+    async def reasons() -> set[str]:
+        told = (await site.api.list(EVENTS, namespace="default")).items
+        return {one["reason"] for one in told if one["regarding"].get("name") == CLUSTERSET_PROPERTY}
+
+    await eventually(reasons, lambda found: found == {"PropertyPutBack"})
 
 
 async def policies_decide(site: RealSite) -> None:
@@ -199,7 +229,7 @@ async def touch(api: Client, resource: Resource, namespace: str, name: str) -> N
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.requirement("MCS-RBAC-03", "MCS-RBAC-05", "MCS-RBAC-06", "MCS-IMP-20")
+@pytest.mark.requirement("MCS-RBAC-03", "MCS-RBAC-05", "MCS-RBAC-06", "MCS-IMP-20", "ABT-08", "ABT-14")
 async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real_product: Product) -> None:
     async with contextlib.AsyncExitStack() as stack:
         world = await stack.enter_async_context(real(real_product, f"rights-{uuid4().hex[:8]}"))
@@ -214,9 +244,13 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         stack.push_async_callback(mounted.delete)
         stack.push_async_callback(no_policies, east)
         await policies_decide(east)
+        stack.push_async_callback(clusterset_is_called, broker, None)
+        await clusterset_is_called(broker, "prod")
+        east.agent_options = (*east.agent_options, "--manage-properties")
         before = await mounted.read()
         async with mounted.followed(), cluster_id_from_property(east):
             assert await eventually(mounted.read, lambda found: found != before)
+            await clusterset_is_put_back(east)
             for name, backends in (("east", EAST), ("west", WEST)):
                 await world[name].service(world.namespace, "web", *backends)
                 await world[name].export(world.namespace, "web")

@@ -82,7 +82,7 @@ class EventStoreTransport:
 def _validate(event: dict[str, Any]) -> None:
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", event["metadata"]["name"])
     assert len(event["metadata"]["name"]) <= 253
-    assert event["metadata"]["namespace"] == event["regarding"]["namespace"]
+    assert event["metadata"]["namespace"] == (event["regarding"].get("namespace") or "default")
     assert MICRO_TIME.fullmatch(event["eventTime"])
     assert re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9._-]{1,63}", event["reportingController"])
     assert 0 < len(event["reportingInstance"]) <= 128

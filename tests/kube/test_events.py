@@ -84,6 +84,18 @@ async def test_an_event_told_by_a_controller_is_written_on_the_users_object(setu
     assert "series" not in event
 
 
+async def test_an_event_about_an_object_of_the_whole_cluster_and_its_series_are_in_default(
+    setup: Setup,
+) -> None:
+    whole = ObjectRef("about.k8s.io/v1beta1", "ClusterProperty", "", "clusterset.k8s.io", "uid-5")
+    for wait_seconds in (1, 600):
+        setup.recorder.event(whole, "Warning", "PropertyPutBack", "it was deleted")
+        await asyncio.sleep(wait_seconds)
+    (stored,) = setup.api.events.values()
+    assert stored["metadata"]["namespace"] == "default"
+    assert stored["series"]["count"] == 2
+
+
 async def test_the_same_event_again_becomes_a_series_of_the_first(setup: Setup) -> None:
     setup.recorder.event(WEB, "Warning", "PortConflict", "port 80")
     await asyncio.sleep(100)

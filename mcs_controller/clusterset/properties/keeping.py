@@ -49,12 +49,12 @@ def keep(cluster_id: str, clusterset: str, found: Mapping[str, Property]) -> Kee
     if own_id is None or own_id.value != cluster_id:
         return Keeping((Step(CLUSTER_ID_PROPERTY, cluster_id, own_id.value if own_id else None),))
     held = found.get(CLUSTERSET_PROPERTY)
-    if held is None:
+    if held is not None and held.written and held.value != held.written:
+        return Keeping((Step(CLUSTERSET_PROPERTY, held.written, held.value),))
+    if held is None or not held.value:
         if not clusterset:
             return Keeping(trouble=_UNNAMED)
-        return Keeping((Step(CLUSTERSET_PROPERTY, clusterset, None),))
-    if held.written and held.value != held.written:
-        return Keeping((Step(CLUSTERSET_PROPERTY, held.written, held.value),))
+        return Keeping((Step(CLUSTERSET_PROPERTY, clusterset, held.value if held else None),))
     if clusterset and held.value != clusterset:
         return Keeping(
             trouble=Trouble(

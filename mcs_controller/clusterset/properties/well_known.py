@@ -14,7 +14,7 @@ from mcs_controller.api.names import (
     CONDITION_PROPERTIES,
     PROPERTY_MAX_CHARS,
 )
-from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject, cut
+from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, cut
 from mcs_controller.clusterset.fields import Json, an_object, child, string_pairs
 from mcs_controller.clusterset.model import Condition
 
@@ -23,36 +23,45 @@ WELL_KNOWN: Final = (CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY)
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """What a ClusterProperty says. `written` is what we wrote when we made it, "" if others did."""
+    """What a ClusterProperty says, "" if nothing. `written` is what we wrote, "" if others made it."""
 
     value: str
     written: str = ""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it is what any property may say (ABT-02)."""
+        return 0 < len(self.value) <= PROPERTY_MAX_CHARS
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Why the properties are not as they should be."""
 
-    reason: Literal["NotServed", "NotAllowed", "ClustersetUnknown", "AnotherClusterset"]
+    reason: Literal["NotServed", "NotAllowed", "ClustersetUnknown", "AnotherClusterset", "ChangedAgain"]
     text: str
 
 
 def decode_property(raw: Json) -> Property | None:
-    """The ClusterProperty; None if it is not well known. Raises `MalformedObject`."""
+    """The ClusterProperty, whatever it says; None if it is not well known. Raises `MalformedObject`.
+
+    The schema requires no spec and bounds no value: one that says nothing, or too much, has to be known, too,
+    so that it can be put right.
+    """
     metadata = child(an_object(raw, "object"), "metadata")
     if metadata.get("name") not in WELL_KNOWN:
         return None
     value = child(raw, "spec").get("value")
-    if not isinstance(value, str) or not 0 < len(value) <= PROPERTY_MAX_CHARS:
-        raise MalformedObject(f"spec.value is not a text of 1 to {PROPERTY_MAX_CHARS} characters")
-    return Property(value, dict(string_pairs(metadata, "annotations")).get(ANNOTATION_PROPERTY_VALUE, ""))
+    written = dict(string_pairs(metadata, "annotations")).get(ANNOTATION_PROPERTY_VALUE, "")
+    return Property(value if isinstance(value, str) else "", written)
 
 
-def properties_condition(values: Mapping[str, str], trouble: Trouble | None = None) -> Condition:
-    """The MemberCluster's condition about `values` (by name); a property that is not set is not in there.
+def properties_condition(found: Mapping[str, Property], trouble: Trouble | None = None) -> Condition:
+    """The MemberCluster's condition about the properties that are there, by name.
 
     With `trouble` it says that instead of what to do about a property that is not set.
     """
+    values = {name: one.value for name, one in found.items() if one.is_valid}
     missing = [name for name in WELL_KNOWN if name not in values]
     texts = [f"{name} is {in_ascii(values[name])}" for name in WELL_KNOWN if name in values]
     todo = "" if trouble is not None else " (create that ClusterProperty)"

@@ -1,5 +1,7 @@
 """Writes conditions of this cluster's own MemberCluster: how controllers inform the broker's operator."""
 
+from collections.abc import Callable
+
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions, merge_conditions
 from mcs_controller.clusterset.identity import member_namespace
@@ -19,14 +21,22 @@ class MemberConditions:
 
     async def write(self, wanted: Condition) -> None:
         """Write `wanted`, if it differs. Raises `KubeError`, `Conflict` if somebody else wrote meanwhile."""
+        now_text = rfc3339(self._clock.now())
+        await self._change(lambda held: merge_conditions(held, [wanted], now_text))
+
+    async def remove(self, condition_type: str) -> None:
+        """Remove the condition of this type, if there is one. Raises as `write`."""
+        await self._change(lambda held: tuple(one for one in held if one.type != condition_type))
+
+    async def _change(self, changed: Callable[[tuple[Condition, ...]], tuple[Condition, ...]]) -> None:
         raw = await self._broker.get(MEMBER_CLUSTERS, self._cluster_id, self._namespace)
         held = decode_conditions((raw.get("status") or {}).get("conditions"))
-        merged = merge_conditions(held, [wanted], rfc3339(self._clock.now()))
-        if merged == held:
+        wanted = changed(held)
+        if wanted == held:
             return
         patch = {
             "metadata": {"resourceVersion": raw["metadata"]["resourceVersion"]},
-            "status": {"conditions": encode_conditions(merged)},
+            "status": {"conditions": encode_conditions(wanted)},
         }
         await self._broker.patch(
             MEMBER_CLUSTERS, self._cluster_id, patch, namespace=self._namespace, subresource="status"

@@ -11,6 +11,7 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mcs_controller.api.names import CONDITION_PROPERTIES
 from mcs_controller.api.resources import ABOUT_API, ABOUT_GROUP, cluster_properties
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.properties.well_known import Property, decode_property, properties_condition
@@ -50,9 +51,14 @@ class PropertiesController(Controller, Collector):
         context.registry.register(self)
 
     async def run(self) -> None:
-        """Report once, as soon as the properties have been read and this cluster is a member."""
-        await self._properties.wait_synced()
+        """Report once, as soon as the properties have been read and this cluster is a member.
+
+        With --manage-properties also before: that their kind is missing.
+        """
         await self._members.wait_observed()
+        if self._keeper is not None:
+            self._reports.add(_REPORT)
+        await self._properties.wait_synced()
         self._reports.add(_REPORT)
 
     def describe(self) -> Iterable[Metric]:
@@ -66,19 +72,37 @@ class PropertiesController(Controller, Collector):
             "The well-known cluster properties of this cluster (always 1).",
             labels=["name", "value"],
         )
-        for name, value in self._values().items():
-            info.add_metric([name, cut(value)], 1)
+        for name, found in self._found().items():
+            if found.is_valid:
+                info.add_metric([name, cut(found.value)], 1)
         yield info
 
     async def _report(self, key: str) -> float:
-        if not (self._properties.synced() and self._members.verified):
+        if not self._members.verified:
             return CHECK_REPORT_SECONDS
-        trouble = await self._keeper.look() if self._keeper is not None else None
-        await self._conditions.write(properties_condition(self._values(), trouble))
-        return (self._keeper.wait_seconds if self._keeper is not None else 0.0) or CHECK_REPORT_SECONDS
+        if self._keeper is not None:
+            await self._keep(self._keeper)
+            return self._keeper.wait_seconds or CHECK_REPORT_SECONDS
+        if self._properties.synced():
+            await self._tell()
+        return CHECK_REPORT_SECONDS
 
-    def _values(self) -> dict[str, str]:
-        return {entry.name: entry.value.value for entry in self._properties}
+    async def _keep(self, keeper: PropertyKeeper) -> None:
+        if self._properties.synced():
+            await self._conditions.write(properties_condition(*await keeper.look()))
+        elif (trouble := await keeper.missing()) is not None:
+            await self._conditions.write(properties_condition({}, trouble))
+
+    async def _tell(self) -> None:
+        found = self._found()
+        if found:
+            await self._conditions.write(properties_condition(found))
+        else:
+            # A cluster that sets neither lacks nothing.
+            await self._conditions.remove(CONDITION_PROPERTIES)
+
+    def _found(self) -> dict[str, Property]:
+        return {entry.name: entry.value for entry in self._properties}
 
 
 def _served(client: Client) -> ResourceOrResolver:

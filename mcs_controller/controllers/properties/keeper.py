@@ -30,10 +30,15 @@ PUT_BACK_SPACING_SECONDS: Final = 30.0
 _NOT_SERVED: Final = Trouble(
     "NotServed", f"the API server does not serve {ABOUT_GROUP}: {ABOUT_API.how_to_install}"
 )
+_CHANGED_AGAIN: Final = Trouble(
+    "ChangedAgain",
+    "somebody changes them again and again, and the agent puts them back, every "
+    f"{PUT_BACK_SPACING_SECONDS:g} s at most",
+)
 
 
 class PropertyKeeper:
-    """Keeps what `properties` has as the rules want it."""
+    """Keeps the two properties as the rules want them; `properties` has the versions that are there."""
 
     def __init__(self, context: Context, properties: Informer[Property]) -> None:
         self._cluster_id = context.config.cluster_id
@@ -45,8 +50,12 @@ class PropertyKeeper:
         self._seen: set[str] = set()
         self.wait_seconds = 0.0
 
-    async def look(self) -> Trouble | None:
-        """Write what differs; what keeps the properties from being right, None if nothing does.
+    def found(self) -> dict[str, Property]:
+        """The properties as they were read, by name."""
+        return {entry.name: entry.value for entry in self._properties}
+
+    async def look(self) -> tuple[dict[str, Property], Trouble | None]:
+        """Write what differs; what is there then, and what keeps it from being right, None if nothing does.
 
         `wait_seconds` is afterwards how long to wait before the next look, 0.0 if no write waits. Raises
         `KubeError`, `Conflict` if somebody else wrote meanwhile.
@@ -56,29 +65,29 @@ class PropertyKeeper:
         member = decode_member(await self._broker.get(MEMBER_CLUSTERS, self._cluster_id, namespace))
         try:
             resource = await served_resource(self._local, ABOUT_API, cluster_properties)
-            found = self._found()
+            found = self.found()
             while (wanted := keep(self._cluster_id, member.clusterset, found)).steps:
                 for step in wanted.steps:
                     now_seconds = asyncio.get_running_loop().time()
                     if not self._writes.take(now_seconds):
                         self.wait_seconds = self._writes.wait_seconds(now_seconds)
-                        return None
+                        return found, _CHANGED_AGAIN
                     await self._write(resource, step)
                     found[step.name] = Property(step.value, step.value)
         except NotFound:
-            # Of the kind, or of an object that went with it.
-            return await self._missing()
+            # Of the kind, or of an object that went with it. If of one alone, the watch says so, and then
+            # we look again.
+            return self.found(), await self.missing()
         except Forbidden as error:
-            return Trouble("NotAllowed", f"the agent may not write them: {in_ascii(str(error))}")
+            return self.found(), Trouble(
+                "NotAllowed", f"the agent may not write them: {in_ascii(str(error))}"
+            )
         self._seen.update(found)
-        return wanted.trouble
+        return found, wanted.trouble
 
-    def _found(self) -> dict[str, Property]:
-        return {entry.name: entry.value for entry in self._properties}
-
-    async def _missing(self) -> Trouble | None:
+    async def missing(self) -> Trouble | None:
+        """What to tell if the API server does not serve the kind. Raises `KubeError`."""
         if await served_versions(self._local, ABOUT_GROUP):
-            # Deleted just now: the watch says so, and then we look again.
             return None
         self._seen.clear()
         return _NOT_SERVED
@@ -103,7 +112,10 @@ class PropertyKeeper:
         return {"metadata": metadata, "spec": body["spec"]}
 
     def _tell(self, resource: Resource, step: Step, written: Mapping[str, Any]) -> None:
-        was = "was deleted" if step.old is None else f"was changed to {in_ascii(step.old)}"
+        if step.old is None:
+            was = "was deleted"
+        else:
+            was = f"was changed to {in_ascii(step.old)}" if step.old else "lost its value"
         note = (
             f"it {was}, and is {step.value} again: it does not change while this cluster is a member of the "
             "clusterset; run `leave` first"
