@@ -24,16 +24,22 @@ from mcs_controller import __version__
 from mcs_controller.install.checks.judging import CHECKS
 from tests.realkube.contents import Key, everything_lasting
 from tests.realkube.controlplane import ControlPlane
-from tests.realnode import asker, cluster_dns, visitor
+from tests.realnode import asker, cluster_dns, fetcher, visitor
 from tests.realnode.asker import KEPT_PORTS
-from tests.realnode.installation import NAMESPACE, NEXT, Installation
+from tests.realnode.installation import NAMESPACE, NEXT, PAGE_SEEN_BY, Installation
 from tests.realnode.machine import look_at_machine
 from tests.realnode.pod_clusters import MEMBERS, PodClusters
+from tests.realnode.status_pages import (
+    PagesOf,
+    endpoints_taking_traffic,
+    seen_from_a_pod,
+    seen_through_a_forwarded_port,
+)
 from tests.realnode.workloads import HTTP_PORT, Json, create, netexec_spec, path, port, ready_pods, service
 from tests.support.objects import export_body
 from tests.support.waiting import eventually
 
-SHOP, USERS, POD = "shop", "users", "user"
+SHOP, USERS, POD = "shop", PAGE_SEEN_BY, "user"
 NAME = f"web.{SHOP}.svc.clusterset.local"
 REPLICAS = 2
 UNDISTURBED_SECONDS = 1.0
@@ -69,6 +75,10 @@ class Story:
     visits: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What those who asked were told, by the server: the cluster's own DNS, and our Service."""
+    pages: dict[str, PagesOf] = field(default_factory=dict)
+    """The status pages of each cluster's agents."""
+    web: list[Json] = field(default_factory=list)
+    """The pods behind the exported service, in west."""
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +125,7 @@ async def _tell(clusters: PodClusters, folder: Path) -> Story:
             by_helm = group.create_task(installation.check_by_helm())
             in_agents_pod = group.create_task(installation.check_in_agents_pod())
             renewed = group.create_task(installation.renewed())
+            group.create_task(_look_at_pages(clusters, installation, told))
         told.checked_by_helm, told.checked_in_agents_pod = by_helm.result(), in_agents_pod.result()
         told.tokens = renewed.result()
         told.renewing = before, await installation.pods("west")
@@ -155,7 +166,7 @@ async def _open_shop(clusters: PodClusters) -> None:
 
 def _user() -> Iterator[Json]:
     """Of our image, which has Python and what the programs need."""
-    files = [Path(str(module.__file__)) for module in (asker, visitor)]
+    files = [Path(str(module.__file__)) for module in (asker, fetcher, visitor)]
     yield {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -223,6 +234,13 @@ async def _users(clusters: PodClusters, told: Story) -> AsyncIterator[None]:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+async def _look_at_pages(clusters: PodClusters, installation: Installation, told: Story) -> None:
+    east, west = (clusters.plane(name) for name in MEMBERS)
+    told.web = await ready_pods(west, SHOP, "web", REPLICAS)
+    told.pages["east"] = await seen_from_a_pod(east, installation, (f"--namespace={USERS}", POD))
+    told.pages["west"] = await seen_through_a_forwarded_port(west, installation)
 
 
 async def _settled(plane: ControlPlane, wanted: dict[Key, Any]) -> dict[Key, Any]:
@@ -316,6 +334,31 @@ def test_upgrade_and_rollback_lose_no_answer(story: Story, server: str) -> None:
     assert told["answered"] > ENOUGH
     # Of clients that keep their ports, as the cluster's own DNS does, too: see asker.py.
     assert told["sent_again"] <= 2 * REPLICAS * KEPT_PORTS
+
+
+@pytest.mark.parametrize("cluster", MEMBERS)
+def test_the_status_page_of_an_agent_in_a_pod_shows_members_and_the_services_endpoints(
+    story: Story, cluster: str
+) -> None:
+    seen = story.pages[cluster]
+    assert (seen.front.status, seen.service.status) == (200, 200)
+    assert f"The clusterset, seen from {cluster}" in seen.front.text
+    for name in MEMBERS:
+        (row,) = re.findall(f'<tr id="member-{name}">.*', seen.front.text)
+        assert ("this cluster" if name == cluster else "alive") in row
+    assert 'id="exporter-west"' in seen.service.text
+    assert 'id="exporter-east"' not in seen.service.text
+    assert endpoints_taking_traffic(seen.service, story.web, "west") == REPLICAS
+    assert seen.posted.status == 405
+
+
+def test_the_page_of_a_waiting_replica_says_which_pod_to_ask(story: Story) -> None:
+    waiting = story.pages["east"].of_another
+    assert waiting is not None
+    assert waiting.status == 503
+    pods = [one["metadata"]["name"] for one in story.pods["installed"]]
+    (named,) = re.findall(r"port-forward pod/(\S+) 8081", waiting.text)
+    assert named in pods
 
 
 @pytest.mark.parametrize("cluster", MEMBERS)

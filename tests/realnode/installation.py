@@ -36,15 +36,26 @@ HEARTBEAT = "--set=agent.config.heartbeatIntervalSeconds=2"
 """With a heartbeat others say that they have let go of a cluster that leaves."""
 DRAIN = "--set=dns.config.drainSeconds=10"
 """So long, and not the usual 5 s, kube-proxy may need on a busy machine until it sends nobody any more."""
+PAGE_PORT = 8081
+PAGE_SEEN_BY = "users"
+"""The namespace in east from which the status page may be asked for; in west kubectl forwards to it."""
+_SEEN_BY_LABEL = f"kubernetes\\.io/metadata\\.name={PAGE_SEEN_BY}"
 VALUES: Mapping[str, tuple[str, ...]] = {
     "east": (
         "--set=agent.config.clusterId=east",
         "--set=clusterDns.install=true",
         "--set=leave.onUninstall=true",
+        f"--set=agent.config.statusPage=:{PAGE_PORT}",
+        f"--set=networkPolicy.statusPageFrom[0].namespaceSelector.matchLabels.{_SEEN_BY_LABEL}",
         HEARTBEAT,
         DRAIN,
     ),
-    "west": ("--set=agent.config.clusterId=west", HEARTBEAT, DRAIN),
+    "west": (
+        "--set=agent.config.clusterId=west",
+        f"--set=agent.config.statusPage=127.0.0.1:{PAGE_PORT}",
+        HEARTBEAT,
+        DRAIN,
+    ),
 }
 OLD_SECONDS, GOOD_SECONDS = 7200, 900
 """What is over of the token with which west joins, and for how long it is good still."""
@@ -147,6 +158,14 @@ class Installation:
         """Ours in that member cluster, without those that are ending."""
         listed = await self._clusters.plane(name).call("GET", path("Pod", NAMESPACE))
         return [one for one in listed["items"] if "deletionTimestamp" not in one["metadata"]]
+
+    async def leader(self, name: str) -> str:
+        """The pod of the agent that leads in that member cluster, read as docs/status-page.md says."""
+        holder = "--output=jsonpath={.spec.holderIdentity}"
+        told = await self._clusters.plane(name).kubectl(
+            "get", "lease", "mcs-agent", f"--namespace={NAMESPACE}", holder
+        )
+        return told.stdout.partition("_")[0]
 
     async def take_away(self) -> None:
         """First the member whose service is in use leaves, then the other; kinds and namespaces go, too."""
