@@ -38,7 +38,7 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 MCS_RELEASE: Final = "v0.5.0"
 MCS_SCHEMA_REVISION: Final = "1"
 BROKER_SCHEMA_REVISION: Final = "5"
-POLICY_SCHEMA_REVISION: Final = "1"
+POLICY_SCHEMA_REVISION: Final = "2"
 ABOUT_SCHEMA_REVISION: Final = "1"
 """Of kinds that have no release of their own; raise it with every change of their definitions."""
 
@@ -269,8 +269,11 @@ _DEFINITIONS: Final = (
         _POLICY_VERSIONS,
         ("svcimpol",),
         (
-            *_POLICY_COLUMNS[:2],
+            _Column("Action", ".spec.action", description="Allow, Forbid or Prefer."),
+            _POLICY_COLUMNS[1],
+            _Column("Services", ".spec.services", description="Services that it names."),
             _Column("Sources", ".spec.sourceClusters", description="Clusters that it names."),
+            _Column("Prefers", ".spec.locality.scope", description="Whose endpoints come first."),
             *_POLICY_COLUMNS[2:],
         ),
     ),

@@ -1,7 +1,7 @@
 """Policies of one cluster, group mcs-controller.io/v1alpha1: what its administrator lets out, and in.
 
 They are cluster-scoped, since whoever exports from a namespace must not be able to change what may leave it.
-Lists are bounded so that the API server can price the one CEL rule; `clusterset/services/policies/` checks
+Lists are bounded so that the API server can price the CEL rules; `clusterset/services/policies/` checks
 the rest again, because an object may be older than its schema.
 """
 
@@ -103,15 +103,49 @@ class ExportPolicy(WireObject):
     """What the agent makes of it."""
 
 
-class ImportPolicySpec(WireModel):
-    """Which imports, and whether they may be. An import must fulfil all that is given."""
+class ImportLocality(WireModel):
+    """Which endpoints clients of this cluster get first."""
 
-    action: Literal["Allow", "Forbid"]
-    """Forbid goes before Allow. Once there is an Allow, an import needs one that is about it."""
+    scope: Literal["cluster", "zone", "region", "none"]
+    """Those of this cluster, of all clusters in its zone, or in its region; none: of all clusters alike."""
+    min_ready: Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,4}|([1-9][0-9]?|100)%)$")] | None = (
+        None
+    )
+    """How many of them must be ready so that farther ones are left out: a number, as in "2", or a share of
+    them, as in "50%". Left out, it is what the agent's option --locality-min-ready says."""
+
+
+class ImportPolicySpec(WireModel):
+    """Which imports, and whether they may be, or what is preferred. An import must fulfil all given."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": "(self.action == 'Prefer') == has(self.locality)",
+                    "message": "Prefer needs locality, Allow and Forbid take none",
+                },
+                {
+                    "rule": "self.action != 'Prefer' || !has(self.sourceClusters)",
+                    "message": "Prefer is about a service, whoever exports it: it takes no sourceClusters",
+                },
+            ]
+        }
+    )
+
+    action: Literal["Allow", "Forbid", "Prefer"]
+    """Forbid goes before Allow. Once there is an Allow, an import needs one that is about it. Prefer neither
+    allows nor forbids: of those about a service, the one that is about the least decides."""
     namespaces: Namespaces | None = None
     """Namespaces to import into. Reserved ones also need --import-reserved-namespaces."""
     namespace_selector: Selector | None = None
     """Labels of the namespace here that is imported into."""
+    services: Annotated[list[Namespace], Field(min_length=1, max_length=MAX_NAMESPACES), SET_LIST] | None = (
+        None
+    )
+    """Names of the services."""
+    locality: ImportLocality | None = None
+    """What Prefer prefers, over what the exports ask for and what the agent's option --locality says."""
     source_clusters: (
         Annotated[list[ClusterName], Field(min_length=1, max_length=MAX_NAMESPACES), SET_LIST] | None
     ) = None
@@ -119,7 +153,8 @@ class ImportPolicySpec(WireModel):
 
 
 class ImportPolicy(WireObject):
-    """Decides what this cluster imports, and from whom; only agents with --import-policies ask."""
+    """Decides what this cluster imports, from whom, and which endpoints come first; only agents with
+    --import-policies ask."""
 
     api_version: PolicyApiVersion = "mcs-controller.io/v1alpha1"
     kind: Literal["ImportPolicy"] = "ImportPolicy"

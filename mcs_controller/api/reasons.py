@@ -265,8 +265,8 @@ _HELD: Final = ConditionKind(
 _LOCALITY: Final = ConditionKind(
     "ServiceImport",
     CONDITION_LOCALITY,
-    "whether clients get near endpoints only ([near endpoints first](locality.md)). It is not there as long "
-    "as nothing was ever preferred.",
+    "whether clients get near endpoints only ([near endpoints first](locality.md)). The message says what "
+    "is preferred, and who says so. It is not there as long as nothing was ever preferred.",
     (
         Reason(
             "Near",
@@ -291,7 +291,11 @@ _LOCALITY: Final = ConditionKind(
             "service.",
         ),
         Reason(
-            "NotPreferred", "False", "Nothing is preferred any more. All endpoints are used alike.", NOTHING
+            "NotPreferred",
+            "False",
+            "Nothing is preferred any more, or an ImportPolicy of this cluster says so, which the message "
+            "names then. All endpoints are used alike.",
+            NOTHING,
         ),
     ),
 )

@@ -5,10 +5,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, HOLD_SECONDS, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
-from mcs_controller.clusterset.services.locality import (
+from mcs_controller.clusterset.services.locality import RETURN_SECONDS
+from mcs_controller.clusterset.services.preference import (
     DEFAULT_SCOPES,
     ONE_READY,
-    RETURN_SECONDS,
     DefaultScope,
     MinReady,
     min_ready,

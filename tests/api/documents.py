@@ -158,6 +158,7 @@ IMPORT_POLICY: JsonObject = {
         "action": "Forbid",
         "namespaces": ["shop"],
         "namespaceSelector": SELECTOR,
+        "services": ["web", "api"],
         "sourceClusters": ["east", "west"],
     },
     "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
@@ -169,6 +170,12 @@ CLUSTER_PROPERTY: JsonObject = {
     "spec": {"value": "green"},
     "status": {},
 }
+PREFERRING_POLICY: JsonObject = {
+    "apiVersion": "mcs-controller.io/v1alpha1",
+    "kind": "ImportPolicy",
+    "metadata": {"name": "near"},
+    "spec": {"action": "Prefer", "services": ["web"], "locality": {"scope": "zone", "minReady": "50%"}},
+}
 VALID = (
     SERVICE_EXPORT,
     SERVICE_IMPORT,
@@ -179,6 +186,8 @@ VALID = (
     IMPORT_POLICY,
     CLUSTER_PROPERTY,
 )
+ALSO_VALID = (PREFERRING_POLICY,)
+"""With the fields that exclude others of their kind."""
 
 RESOURCES: dict[str, Resource] = {
     resource.kind: resource
@@ -456,6 +465,42 @@ POLICIES = (
         IMPORT_POLICY,
         {"spec": {"sourceClusters": ["east.example"]}},
         "spec.sourceClusters[0]",
+    ),
+    *(
+        Refused(
+            f"policy that prefers when {enough!r} are ready",
+            PREFERRING_POLICY,
+            {"spec": {"locality": {"minReady": enough}}},
+            "spec.locality.minReady",
+        )
+        for enough in ("0", "101%", "few")
+    ),
+    Refused(
+        "policy that prefers what nobody knows",
+        PREFERRING_POLICY,
+        {"spec": {"locality": {"scope": "planet"}}},
+        "spec.locality.scope",
+    ),
+    Refused(
+        "policy that prefers nothing",
+        PREFERRING_POLICY,
+        {"spec": {"locality": None}},
+        "spec",
+        server_only=True,
+    ),
+    Refused(
+        "policy that forbids and prefers",
+        PREFERRING_POLICY,
+        {"spec": {"action": "Forbid"}},
+        "spec",
+        server_only=True,
+    ),
+    Refused(
+        "policy that prefers by source",
+        PREFERRING_POLICY,
+        {"spec": {"sourceClusters": ["east"]}},
+        "spec",
+        server_only=True,
     ),
     _selecting("selector of another operator", ".operator", operator="Gt", values=["1"]),
     _selecting("selector of a key that cannot be", ".key", key="a b", values=["1"]),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.conftest import CRDS_FOLDER
 from tests.api.documents import (
+    ALSO_VALID,
     EXPORTED_ENDPOINT_SLICE,
     MEMBER_CLUSTER,
     MICRO_NOW,
@@ -73,7 +74,7 @@ async def test_applying_the_same_definitions_again_changes_nothing(crds: Control
     ]
 
 
-@pytest.mark.parametrize("document", VALID, ids=lambda document: document["kind"])
+@pytest.mark.parametrize("document", VALID + ALSO_VALID, ids=lambda document: document["kind"])
 async def test_an_object_with_every_field_is_stored_whole(
     crds: ControlPlane, namespace: str, document: JsonObject
 ) -> None:

@@ -60,6 +60,17 @@ Nothing was found that should be otherwise."""
     )
 
 
+def test_it_is_said_which_endpoints_are_preferred_here_and_by_whom() -> None:
+    said = "the endpoints of all clusters are used alike, as ImportPolicy all says (its exports ask for zone)"
+    seen = explain(WELL)
+    assert seen.here is not None
+    shown = text(replace(seen, here=replace(seen.here, near_first=said)))
+    assert f"ServiceImport: ready, created 9 min ago near endpoints: {said} clusterset IP" in " ".join(
+        shown.split()
+    )
+    assert "near endpoints" not in text(seen)
+
+
 def test_each_finding_has_its_reason_and_what_to_do_with_a_command_to_paste() -> None:
     shown = text(explain(replace(WELL, here=replace(NORTH, namespace="missing"))))
     assert shown.endswith("""\

@@ -22,13 +22,12 @@ from mcs_controller.clusterset.services.locality import (
     OWN,
     SAME_REGION,
     SAME_ZONE,
-    MinReady,
-    Preference,
     Reach,
     needed,
     step,
 )
 from mcs_controller.clusterset.services.metadata import exportable_annotations, exportable_labels
+from mcs_controller.clusterset.services.preference import SCOPES, MinReady, Preference, Scope, min_ready
 from tests.clusterset.builders import WEB
 
 ASKED = "mcs-controller.io/locality"
@@ -60,7 +59,7 @@ slices = st.lists(
 )
 preferences = st.builds(
     Preference,
-    scope=st.sampled_from(locality.SCOPES),
+    scope=st.sampled_from(SCOPES),
     min_ready=st.one_of(
         st.builds(MinReady, st.integers(1, 4)), st.builds(MinReady, st.integers(1, 100), st.just(True))
     ),
@@ -194,9 +193,7 @@ def test_what_flaps_goes_back_once_in_the_time_at_most() -> None:
         ("none", 1, 1, 1, ELSEWHERE),
     ],
 )
-def test_traffic_goes_as_far_as_it_must(
-    scope: locality.Scope, own: int, next_door: int, near: int, used: int
-) -> None:
+def test_traffic_goes_as_far_as_it_must(scope: Scope, own: int, next_door: int, near: int, used: int) -> None:
     found = [piece("own", own), piece("next", next_door), piece("near", near), piece("far", 1)]
     assert needed(found, DISTANCES, Preference(scope)) == used
 
@@ -214,13 +211,7 @@ def test_traffic_goes_as_far_as_it_must(
 )
 def test_enough_is_a_number_or_a_share(enough: str, ready: int, of: int, used: int) -> None:
     found = [piece("own", ready, of), piece("near", 9)]
-    assert needed(found, DISTANCES, Preference("cluster", locality.min_ready(enough))) == used
-
-
-@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "101%", "%", "100000", "two", " 1"])
-def test_no_other_text_says_what_is_enough(text: str) -> None:
-    with pytest.raises(ValueError, match="number of endpoints"):
-        locality.min_ready(text)
+    assert needed(found, DISTANCES, Preference("cluster", min_ready(enough))) == used
 
 
 def test_a_port_that_only_a_far_cluster_serves_reaches_there() -> None:
@@ -297,39 +288,6 @@ def test_until_the_members_are_read_near_is_who_takes_traffic() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exported", "default", "expected"),
-    [
-        ((), "none", None),
-        ((), "never", None),
-        ((), "region", Preference("region")),
-        (((ASKED, "cluster"),), "none", Preference("cluster")),
-        (((ASKED, "cluster"),), "never", None),
-        (((ASKED, "none"),), "region", None),
-        (((ASKED, "zone"), (MIN_READY, "50%")), "none", Preference("zone", MinReady(50, True))),
-        (((MIN_READY, "2"),), "cluster", Preference("cluster", MinReady(2))),
-        (((MIN_READY, "2"),), "none", None),
-    ],
-)
-def test_the_export_asks_and_the_cluster_has_a_default(
-    exported: tuple[tuple[str, str], ...], default: locality.DefaultScope, expected: Preference | None
-) -> None:
-    assert locality.preference(exported, default) == expected
-
-
-def test_a_value_that_cannot_be_used_is_told_and_counts_as_left_out() -> None:
-    found = locality.preference(((ASKED, "planet\n" * 99), (MIN_READY, "few")), "region")
-    assert found is not None
-    assert found.scope == "region"
-    assert found.min_ready == MinReady(1)
-    assert "planet" in found.problem
-    assert "\n" not in found.problem
-    assert len(found.problem) < 300
-    said = locality.condition(found, {}, {}, ["far"], return_seconds=30)
-    assert (said.status, said.reason) == ("False", "InvalidValue")
-    assert said.message.startswith(found.problem)
-
-
-@pytest.mark.parametrize(
     ("scope", "reach", "clusters", "status", "reason", "message"),
     [
         (
@@ -370,7 +328,7 @@ def test_a_value_that_cannot_be_used_is_told_and_counts_as_left_out() -> None:
     ],
 )
 def test_the_condition_says_whose_endpoints_clients_get(
-    scope: locality.Scope, reach: int, clusters: list[str], status: str, reason: str, message: str
+    scope: Scope, reach: int, clusters: list[str], status: str, reason: str, message: str
 ) -> None:
     reaches: locality.Reaches = {"IPv4": Reach(reach), "IPv6": Reach(OWN)}
     said = locality.condition(Preference(scope), reaches, DISTANCES, clusters, return_seconds=30)

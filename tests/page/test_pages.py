@@ -97,6 +97,7 @@ def test_no_text_of_another_cluster_becomes_an_element_or_fills_the_page(attack:
     harmless = Read(front(MEMBER)), Read(listed()), Read(explained(EXPLANATION))
     cluster, message = attack[:300], attack
     finding = EXPLANATION.findings or explain(picture()).findings
+    assert EXPLANATION.here is not None
     hostile = replace(
         EXPLANATION,
         namespace=cluster,
@@ -105,6 +106,7 @@ def test_no_text_of_another_cluster_becomes_an_element_or_fills_the_page(attack:
         exporters=tuple(
             replace(one, cluster=cluster, text=message, ports=(message,)) for one in EXPLANATION.exporters
         ),
+        here=replace(EXPLANATION.here, near_first=message),
         findings=(replace(finding[0], what=message, why=message, do=message, command=message),),
     )
     pages = (
@@ -153,6 +155,14 @@ def test_a_service_of_thousands_of_endpoints_lists_some_and_those_first_that_tak
     assert len(rows) == ENDPOINTS_MAX
     assert rows[0] == "endpoint-east-10.1.7.250"
     assert f"And {2000 - ENDPOINTS_MAX} more of east." in read.text
+
+
+def test_a_service_says_whose_endpoints_come_first_here_only_where_something_is_preferred() -> None:
+    said = "clients here get the endpoints of east; zone is preferred, as ImportPolicy near says"
+    assert EXPLANATION.here is not None
+    preferred = replace(EXPLANATION, here=replace(EXPLANATION.here, near_first=said))
+    assert f"Near endpoints{said}" in Read(explained(preferred)).text
+    assert "Near endpoints" not in Read(explained(EXPLANATION)).text
 
 
 def test_a_text_is_cut() -> None:

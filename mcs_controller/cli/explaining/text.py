@@ -181,6 +181,8 @@ def _here(here: Here, now_seconds: float) -> Iterator[str]:
         yield from wrapped(f"ServiceImport: {ready}{held}{since}", "  ", "    ")
     else:
         yield f"  ServiceImport: {'not read' if 'ServiceImport' in here.unread else 'none'}"
+    if here.near_first:
+        yield from wrapped(f"near endpoints: {here.near_first}", "  ", "    ")
     if here.ips:
         yield from wrapped(f"clusterset IP: {', '.join(here.ips)}", "  ", "    ")
     if here.derived_service:

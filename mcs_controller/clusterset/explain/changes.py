@@ -100,7 +100,13 @@ def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
         case "ExportPolicy", policy if policy is None or isinstance(policy, Policy):
             return replace(here, export_policies=here.export_policies.with_policy(change.name, policy))
         case "ImportPolicy", policy if policy is None or isinstance(policy, Policy):
-            return replace(here, import_policies=here.import_policies.with_policy(change.name, policy))
+            before = next((one for one in here.import_policies.written if one.name == change.name), None)
+            prefers = any(one is not None and one.prefers is not None for one in (before, policy))
+            return replace(
+                here,
+                import_policies=here.import_policies.with_policy(change.name, policy),
+                relocated=here.relocated or prefers,
+            )
         case "ServiceExport", LocalExport() as export:
             return replace(here, export=_export(here.export, export, now_seconds))
         case "ServiceExport", _:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from mcs_controller.api.names import CONDITION_LOCALITY
 from mcs_controller.clusterset.explain.case import Case, judge
 from mcs_controller.clusterset.explain.decisions import PortUse, decisions, port_uses
 from mcs_controller.clusterset.explain.explanation import Dns, Explanation, Exporter, Here, Verdict
@@ -117,7 +118,7 @@ def _ports(case: Case) -> tuple[PortUse, ...]:
 
 def _here(case: Case, here: InCluster) -> Here:
     imported, derived = here.imported, here.derived
-    ready = condition_of(imported, "Ready")
+    ready, near_first = condition_of(imported, "Ready"), condition_of(imported, CONDITION_LOCALITY)
     differs = case.differs
     return Here(
         cluster=here.cluster,
@@ -129,6 +130,7 @@ def _here(case: Case, here: InCluster) -> Here:
         imported_at=here.imported_at,
         ready="" if ready is None else ready.status if ready.status == "True" else ready.reason,
         held=case.held.reason if case.held is not None else "",
+        near_first=near_first.message if near_first is not None else "",
         ips=imported.spec.ips if imported is not None else (),
         derived_service=derived.service.name if derived is not None else "",
         derived_ips=derived.cluster_ips if derived is not None else (),

@@ -50,6 +50,7 @@ class Here:
     """What the cluster that was looked at has. `place` says why it imports nothing, "" if it does.
 
     `unread` is what could not be read: whether it is there is not known.
+    `near_first` is what the import says of near endpoints, and who prefers them; "" if nobody does.
     """
 
     cluster: str
@@ -61,6 +62,7 @@ class Here:
     imported_at: str
     ready: str
     held: str
+    near_first: str
     ips: tuple[str, ...]
     derived_service: str
     derived_ips: tuple[str, ...]

@@ -69,7 +69,8 @@ class InCluster:
     agent leaves out. `imports_of` counts for each other cluster the imports here that it takes a place for,
     None if they were not counted. `namespace_labels` are what policies may ask for. `live` is all that they
     may end, None if that was not read: only what changes policies needs it. `relocated`: a change makes
-    members lie elsewhere, so that what is left out for nearer endpoints is not as it was written. `unread`
+    members lie elsewhere, or policies prefer others, so that what is left out for nearer endpoints is not as
+    it was written. `unread`
     names what could not be read: that nothing of it is here says nothing.
     """
 

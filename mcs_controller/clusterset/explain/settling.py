@@ -111,7 +111,7 @@ def _imported(case: Case, here: InCluster) -> InCluster:
     slices_here = case.wanted
     near = tuple(one for one in (before.conditions if before else ()) if one.type == CONDITION_LOCALITY)
     if here.relocated and (found := arranged(case)) is not None:
-        slices_here, near = found[0], (found[1],)
+        slices_here, near = found[0], (found[1],) if found[1] is not None else ()
     conditions += near
     imported = LocalImport(
         service=merged.service,

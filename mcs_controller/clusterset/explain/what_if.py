@@ -69,7 +69,9 @@ def what_if(picture: Picture, changes: Sequence[Change]) -> WhatIf:
         tuple(one for one in after.findings if one not in before.findings),
         tuple(one for one in before.findings if one not in after.findings),
         endings,
-        (*_assumed(picture.here, changes), *_assumed_near(then.here)) if picture.here is not None else (),
+        (*_assumed(picture.here, changes), *_assumed_near(then.here, picture.service))
+        if picture.here is not None
+        else (),
         before,
         after,
     )
@@ -134,13 +136,13 @@ def _assumed(here: InCluster, changes: Sequence[Change]) -> Iterator[str]:
         yield "the change is not held: what else the cluster exports and imports could not be read"
 
 
-def _assumed_near(here: InCluster | None) -> Iterator[str]:
+def _assumed_near(here: InCluster | None, key: ServiceKey) -> Iterator[str]:
     imported = here.imported if here is not None and here.relocated else None
     if here is None or imported is None or not was_preferred(imported):
         return
-    if asked_preference(imported) is None:
+    if asked_preference(here, key) is None:
         yield (
-            "what is left out for nearer endpoints stays so: the exports do not ask for it, and what "
+            "what is left out for nearer endpoints stays so: no policy nor export asks for it, and what "
             f"--locality of the agents of {here.cluster} is cannot be seen"
         )
 

@@ -9,13 +9,11 @@ What is left out stays in its slice, not ready and yet serving: all that reads E
 then, nothing of it is forgotten, and it can be brought in again though its exporter cannot be asked.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple
 
-from mcs_controller.api.names import ANNOTATION_LOCALITY, ANNOTATION_LOCALITY_MIN_READY, CONDITION_LOCALITY
-from mcs_controller.clusterset.errors import cut
+from mcs_controller.api.names import CONDITION_LOCALITY
 from mcs_controller.clusterset.model import (
     AddressFamily,
     Condition,
@@ -23,17 +21,8 @@ from mcs_controller.clusterset.model import (
     ImportedSlice,
     LocalImport,
     Member,
-    StringMap,
 )
-
-Scope = Literal["none", "cluster", "zone", "region"]
-"""Up to where endpoints are preferred to all farther ones."""
-
-DefaultScope = Literal["never", "none", "cluster", "zone", "region"]
-"""What a cluster does for exports that ask for nothing; `never`: it does not heed those that ask, either."""
-
-SCOPES: Final[tuple[Scope, ...]] = ("none", "cluster", "zone", "region")
-DEFAULT_SCOPES: Final[tuple[DefaultScope, ...]] = ("never", *SCOPES)
+from mcs_controller.clusterset.services.preference import MinReady, Preference, Scope
 
 RETURN_SECONDS: Final = 30.0
 """How long nearer endpoints must have been enough before farther ones are left out again, by default: long
@@ -50,81 +39,12 @@ _PREFERRED: Final[Mapping[Scope, int]] = {
 }
 _ALIKE: Final = "the endpoints of all clusters are used alike"
 _NAMED_MAX: Final = 10
-_TEXT_MAX_CHARS: Final = 63
 
 NEAR: Final = "Near"
 FAILED_OVER: Final = "FailedOver"
 NOT_PREFERRED: Final = "NotPreferred"
 INVALID: Final = "InvalidValue"
 """Reasons of the condition."""
-
-
-class MinReady(NamedTuple):
-    """How many endpoints must be ready to be enough: a number, or a share of them in percent."""
-
-    number: int
-    is_percent: bool = False
-
-    def are_enough(self, ready: int, in_all: int) -> bool:
-        """Whether `ready` of `in_all` endpoints are enough; none never are."""
-        if self.is_percent:
-            return ready > 0 and ready * 100 >= in_all * self.number
-        return ready >= self.number
-
-    def __str__(self) -> str:
-        return f"{self.number}%" if self.is_percent else str(self.number)
-
-
-ONE_READY: Final = MinReady(1)
-_is_min_ready = re.compile(r"([1-9][0-9]{0,4})(%?)").fullmatch
-
-
-def min_ready(text: str) -> MinReady:
-    """Reads `2` or `50%`. Raises `ValueError`."""
-    found = _is_min_ready(text)
-    if found is None or (found[2] and int(found[1]) > 100):
-        raise ValueError("must be a number of endpoints, such as 2, or a share, such as 50%")
-    return MinReady(int(found[1]), bool(found[2]))
-
-
-@dataclass(frozen=True, slots=True)
-class Preference:
-    """What a service wants here. `problem` says which of its annotations cannot be used, "" for none."""
-
-    scope: Scope
-    min_ready: MinReady = ONE_READY
-    problem: str = ""
-
-
-def preference(
-    exported: StringMap, default: DefaultScope, default_min_ready: MinReady = ONE_READY
-) -> Preference | None:
-    """What the exported annotations of a service ask for, or this cluster's default; None: nothing.
-
-    An annotation that cannot be used counts as left out.
-    """
-    if default == "never":
-        return None
-    scope: Scope = default
-    enough, problems = default_min_ready, []
-    for name, value in exported:
-        if name == ANNOTATION_LOCALITY:
-            asked = next((one for one in SCOPES if one == value), None)
-            if asked is None:
-                problems.append(f"{_shown(name, value)} is none of {', '.join(SCOPES)}")
-            scope = asked or scope
-        elif name == ANNOTATION_LOCALITY_MIN_READY:
-            try:
-                enough = min_ready(value)
-            except ValueError as error:
-                problems.append(f"{_shown(name, value)}: {error}")
-    if scope == "none" and not problems:
-        return None
-    return Preference(scope, enough, "; ".join(problems))
-
-
-def _shown(name: str, value: str) -> str:
-    return f"{name}={cut(value, _TEXT_MAX_CHARS)!r}"
 
 
 def distance(own: Member, other: Member) -> int:
@@ -338,16 +258,22 @@ def condition(
         text = "all clusters that export the service are equally near: none is left out"
     if others and is_headless:
         text += "; endpoints with a host name are never left out"
+    if wanted.asked_by and wanted.scope != "none":
+        text += f"; {wanted.scope} is preferred, as {wanted.asked_by}"
     if wanted.problem:
         return Condition(CONDITION_LOCALITY, "False", INVALID, f"{wanted.problem}; {text}")
     return Condition(CONDITION_LOCALITY, "False" if is_far else "True", FAILED_OVER if is_far else NEAR, text)
 
 
-def over(imported: LocalImport) -> Condition | None:
-    """The condition of an import for which nothing is preferred any more; None if nothing ever was."""
-    if not any(one.type == CONDITION_LOCALITY for one in imported.conditions):
+def over(imported: LocalImport, overruled_by: str = "") -> Condition | None:
+    """The condition of an import for which nothing is preferred, or not any more; None if nothing ever was.
+
+    `overruled_by` says who would not have what others ask for, "" if nobody asks.
+    """
+    if not overruled_by and not any(one.type == CONDITION_LOCALITY for one in imported.conditions):
         return None
-    return Condition(CONDITION_LOCALITY, "False", NOT_PREFERRED, _ALIKE)
+    text = f"{_ALIKE}, as {overruled_by}" if overruled_by else _ALIKE
+    return Condition(CONDITION_LOCALITY, "False", NOT_PREFERRED, text)
 
 
 def was_preferred(imported: LocalImport) -> bool:

@@ -110,8 +110,8 @@ def _locality(case: Case) -> Iterator[Finding]:
             cluster,
             f"{len(uses)} endpoints of {cluster} take no traffic from here: {_addresses(uses)}",
             said.message,
-            f"nothing, if that is meant; else change the exported annotation {ANNOTATION_LOCALITY}, or the "
-            "option --locality of the agent here",
+            f"nothing, if that is meant; else change what asks for it: the exported annotation "
+            f"{ANNOTATION_LOCALITY}, an ImportPolicy here, or the option --locality of the agent here",
         )
     if said.reason == FAILED_OVER:
         yield finding(

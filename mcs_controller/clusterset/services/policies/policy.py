@@ -6,7 +6,7 @@ it were not there.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW
 from mcs_controller.api.policies import MAX_NAMESPACES
@@ -15,18 +15,27 @@ from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import Json, an_object, bad, child, integer, text, texts
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.clusterset.services.policies.selector import Selector, decode_selector
+from mcs_controller.clusterset.services.preference import SCOPES, MinReady, Scope, min_ready
 from mcs_controller.clusterset.syntax import is_dns_label
 
-_ACTIONS: Final = ("Allow", "Forbid")
+_ACTIONS: Final = ("Allow", "Forbid", "Prefer")
+
+
+class Preferred(NamedTuple):
+    """Which endpoints an ImportPolicy prefers; `min_ready` is None where it does not say."""
+
+    scope: Scope
+    min_ready: MinReady | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """An ExportPolicy or ImportPolicy. What it does not say is empty or None, and then is no condition.
 
-    `service_selector` is only of an ExportPolicy, `clusters` (those that export) of an ImportPolicy.
-    `release` is the time until which its administrator confirms what it withdraws, "" for none
-    (`membership/release.py` says when that is valid). `problem` says why it cannot be read, "" if it can.
+    `service_selector` is only of an ExportPolicy; `services` (their names), `clusters` (those that export)
+    and `prefers` are of an ImportPolicy. One that prefers something neither allows nor forbids. `release` is
+    the time until which its administrator confirms what it withdraws, "" for none (`membership/release.py`
+    says when that is valid). `problem` says why it cannot be read, "" if it can.
     """
 
     name: str
@@ -39,6 +48,8 @@ class Policy:
     generation: int = 0
     conditions: tuple[Condition, ...] = ()
     problem: str = ""
+    services: tuple[str, ...] = ()
+    prefers: Preferred | None = None
 
 
 def decode_policy(raw: Json) -> Policy:
@@ -54,7 +65,7 @@ def decode_policy(raw: Json) -> Policy:
         spec = child(raw, "spec")
         action = text(spec, "action")
         if action not in _ACTIONS:
-            raise bad("action", action, "Allow or Forbid")
+            raise bad("action", action, "Allow, Forbid or Prefer")
         return Policy(
             name,
             action == "Forbid",
@@ -65,6 +76,8 @@ def decode_policy(raw: Json) -> Policy:
             release,
             generation,
             conditions,
+            services=_labels(spec, "services"),
+            prefers=_preferred(spec) if action == "Prefer" else None,
         )
     except MalformedObject as error:
         return Policy(name, release=release, generation=generation, conditions=conditions, problem=str(error))
@@ -78,6 +91,20 @@ def _labels(spec: Json, field: str) -> tuple[str, ...]:
         if not is_dns_label(one):
             raise bad(field, one, "a DNS label")
     return found
+
+
+def _preferred(spec: Json) -> Preferred:
+    locality = child(spec, "locality")
+    scope, enough = text(locality, "scope"), locality.get("minReady")
+    known = next((one for one in SCOPES if one == scope), None)
+    if known is None:
+        raise bad("scope", scope, f"one of {', '.join(SCOPES)}")
+    if enough is None:
+        return Preferred(known)
+    try:
+        return Preferred(known, min_ready(text(locality, "minReady")))
+    except ValueError as error:
+        raise MalformedObject(f"minReady {error}") from error
 
 
 def _release(metadata: Json) -> str:

@@ -89,7 +89,7 @@ def judge_export(
     def about(policy: Policy) -> bool | None:
         if labels_match(policy.service_selector, service_labels) is False:
             return False
-        return _is_about(policy, key.namespace, namespace_labels)
+        return is_about(policy, key, namespace_labels)
 
     is_reserved = key.namespace in RESERVED_NAMESPACES
     return _judge(rules, key, [(one, about(one)) for one in rules.policies], EXPORTS, is_reserved=is_reserved)
@@ -112,15 +112,20 @@ def judge_import(
     def about(policy: Policy) -> bool | None:
         if policy.clusters and (policy.forbids if is_own else cluster not in policy.clusters):
             return False
-        return _is_about(policy, key.namespace, namespace_labels)
+        return is_about(policy, key, namespace_labels)
 
     words = IMPORTS if is_own else replace(IMPORTS, done=f"imported from {cluster}")
     return _judge(rules, key, [(one, about(one)) for one in rules.policies], words, is_reserved=False)
 
 
-def _is_about(policy: Policy, namespace: str, labels: Mapping[str, str] | None) -> bool | None:
-    """Whether a policy is about a namespace; None if its labels would say so, and are not known."""
-    if policy.namespaces and namespace not in policy.namespaces:
+def is_about(policy: Policy, key: ServiceKey, labels: Mapping[str, str] | None) -> bool | None:
+    """Whether a policy is about a service, by its name and namespace; `labels` are those of the namespace.
+
+    None if these would say so, and are not known.
+    """
+    if policy.namespaces and key.namespace not in policy.namespaces:
+        return False
+    if policy.services and key.name not in policy.services:
         return False
     return labels_match(policy.namespace_selector, labels)
 
@@ -133,11 +138,13 @@ def _judge(
     *,
     is_reserved: bool,
 ) -> Verdict:
+    matches = [(one, match) for one, match in matches if one.prefers is None]
     forbidding = [one.name for one, match in matches if one.forbids and match]
     if forbidding:
         return Verdict("refused", f"{words.kind} {min(forbidding)} forbids that {key} is {words.done}")
-    if rules.doubt or not rules.policies:
-        return Verdict("unknown", rules.doubt or f"there is no {words.kind}")
+    if rules.doubt or not matches:
+        none = f"there is no {words.kind}{' that allows or forbids' if rules.policies else ''}"
+        return Verdict("unknown", rules.doubt or none)
     allowing = [(one, match) for one, match in matches if not one.forbids]
     candidates = [
         (one, match)

@@ -85,6 +85,8 @@ class Importer:
         )
         self._slices = ImportedSlices(local, stores.view, metrics, context.clock)
         self.locality = Locality(context.config, local, membership, metrics.failovers)
+        if self._policies is not None:
+            self.locality.policies = self._policies.prefers
 
     async def reconcile(self, key: ServiceKey) -> float | None:
         """Reconcile the local objects of `key`; raises the `KubeError` that prevented it."""

@@ -20,12 +20,15 @@ from mcs_controller.clusterset.model import (
     ServiceKey,
 )
 from mcs_controller.clusterset.services import locality
-from mcs_controller.clusterset.services.locality import Preference, Reach
+from mcs_controller.clusterset.services.locality import Reach
+from mcs_controller.clusterset.services.policies.preferring import Said
+from mcs_controller.clusterset.services.preference import Preference, preference
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.services.stores.local import LocalStores
 
 _FAMILIES: Final[tuple[AddressFamily, ...]] = ("IPv4", "IPv6")
+_NO_POLICIES: Final = Said()
 
 
 class Places(NamedTuple):
@@ -61,7 +64,10 @@ class Arranged(NamedTuple):
 
 
 class Locality:
-    """Says which endpoints of a service take traffic here. Reads stores and members only."""
+    """Says which endpoints of a service take traffic here. Reads stores and members only.
+
+    `policies` says what this cluster's policies prefer for a service, None where they are not asked.
+    """
 
     def __init__(
         self, config: AgentConfig, local: LocalStores, membership: Membership, failovers: Counter
@@ -69,6 +75,7 @@ class Locality:
         self._local = local
         self._membership = membership
         self._failovers = failovers
+        self.policies: Callable[[ServiceKey], Said] | None = None
         self._default = config.locality
         self._min_ready = config.locality_min_ready
         self._return_seconds = config.locality_return_seconds
@@ -102,17 +109,20 @@ class Locality:
         """Decide which of the wanted slices' endpoints take traffic.
 
         Slices of clusters in `kept` are wanted as they lie here. Slices named by `stay` keep what they hold.
-        If only the slices of `clusters` are known (None: all), more is brought in, and nothing is left out.
+        If only the slices of `clusters` are known (None: all), or policies are not, more is brought in, and
+        nothing is left out.
         """
         key = imported.service
-        preferred = locality.preference(merged.annotations, self._default, self._min_ready)
-        if preferred is None:
+        said_here = self.policies(key) if self.policies is not None else _NO_POLICIES
+        preferred = self._preferred(imported, merged, said_here)
+        if preferred is None or not preferred.is_for_nearness:
             self.forget(key)
+            over = locality.over(imported, preferred.asked_by if preferred is not None else "")
             if not locality.was_preferred(imported):
-                return Arranged(wanted, condition=locality.over(imported))
+                return Arranged(wanted, condition=over)
             # What was left out is brought in, also where the exporter cannot be asked.
             everything = dict.fromkeys(_FAMILIES, Reach(locality.ELSEWHERE))
-            return Arranged(wanted, Places(everything, {}), locality.over(imported))
+            return Arranged(wanted, Places(everything, {}), over)
         held = [entry.value for entry in self._local.imported_slices.indexed(key)]
         # What is in use when near endpoints become preferred need not prove that they are enough.
         before = held if locality.was_preferred(imported) else []
@@ -133,9 +143,8 @@ class Locality:
             if one.name in stay or one.source_cluster in unread
         }
         now_seconds = asyncio.get_running_loop().time()
-        reaches = self._step(
-            key, preferred, known.values(), before, distances, now_seconds, widen=clusters is not None
-        )
+        widen = clusters is not None or not said_here.is_sure
+        reaches = self._step(key, preferred, known.values(), before, distances, now_seconds, widen=widen)
         places = Places(reaches, distances)
         said = locality.condition(
             preferred,
@@ -157,7 +166,20 @@ class Locality:
             ),
             places,
             said,
-            locality.seconds_left(reaches, now_seconds, self._return_seconds),
+            locality.seconds_left(reaches, now_seconds, self._return_seconds) if not widen else None,
+        )
+
+    def _preferred(self, imported: LocalImport, merged: MergedService, said: Said) -> Preference | None:
+        """What is preferred; while policies are not known, what is in use stays, and more is if it must."""
+        found = preference(merged.annotations, self._default, self._min_ready, said.ordered)
+        if said.is_sure:
+            return found
+        if not locality.was_preferred(imported):
+            return None
+        return Preference(
+            found.scope if found is not None and found.scope != "none" else "cluster",
+            found.min_ready if found is not None else self._min_ready,
+            asked_by="it was before policies here could not be read",
         )
 
     def _step(

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from mcs_controller.api.resources import IMPORT_POLICIES, POLICY_GROUP
 from mcs_controller.clusterset.model import ExportRecord, LocalImport, ServiceKey, StringMap
 from mcs_controller.clusterset.services.policies.policy import decode_policy
+from mcs_controller.clusterset.services.policies.preferring import Said, judge_preference
 from mcs_controller.clusterset.services.policies.verdict import (
     IMPORTS,
     Outcome,
@@ -76,6 +77,13 @@ class ImportPolicies:
             return None
         labels = self._labels.get("", namespace)
         return self.gate.known.rules(), labels.value if labels is not None else ()
+
+    def prefers(self, key: ServiceKey) -> Said:
+        """Which endpoints of the service are preferred here, as policies say."""
+        labels = self._labels.get("", key.namespace)
+        return judge_preference(
+            self.gate.known.rules(), key, dict(labels.value) if labels is not None else None
+        )
 
     def note(self, key: ServiceKey) -> str:
         """Whose exports do not count here, or only for now, as users read it; "" if nothing."""
