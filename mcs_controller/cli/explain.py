@@ -16,7 +16,7 @@ from mcs_controller.cli.explaining.manifests import change_policies, changes_of,
 from mcs_controller.cli.explaining.text import Style, as_text
 from mcs_controller.cli.explaining.what_if_text import as_effects
 from mcs_controller.cli.options import add_options, read_options
-from mcs_controller.cli.settings import service_name
+from mcs_controller.cli.values import service_name
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.what_if import what_if
 

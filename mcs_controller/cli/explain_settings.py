@@ -2,22 +2,23 @@
 
 import ipaddress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
-from mcs_controller.cli.settings import (
+from mcs_controller.cli.shared_options import (
     AgentLeaseName,
+    AgentNamespace,
     BrokerContext,
+    BrokerOrSecret,
     ClusterId,
     Context,
+    DeadAfterSeconds,
     Kubeconfig,
-    namespace_name,
-    service_name,
+    Zone,
 )
+from mcs_controller.cli.values import service_name
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
 from mcs_controller.observe.listening import ListenAddress
-from mcs_controller.options import Option, one_of, seconds
+from mcs_controller.options import Option, one_of
 
 ExplainFormat = Literal["text", "json"]
 
@@ -78,33 +79,12 @@ class ExplainSettings:
             metavar="NAMESPACE/NAME",
         ),
     ]
-    zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
-    namespace: Annotated[
-        str,
-        Option(
-            "namespace of agent and DNS server in the cluster", parse=namespace_name, default="mcs-system"
-        ),
-    ]
+    zone: Zone
+    namespace: AgentNamespace
     lease_name: AgentLeaseName
-    member_timeout_seconds: Annotated[
-        float,
-        Option(
-            "how long the agents wait for a heartbeat: as their own option of this name",
-            parse=seconds,
-            default="60",
-        ),
-    ]
+    member_timeout_seconds: DeadAfterSeconds
     cluster_id: ClusterId
     kubeconfig: Kubeconfig
     context: Context
-    broker_kubeconfig: Annotated[
-        Path | None,
-        Option(
-            "kubeconfig file of the broker, of its administrator or of a member; without it and "
-            "--broker-context, the credential of the cluster's agent (Secret mcs-system/mcs-broker), if "
-            "you may read that",
-            parse=Path,
-            metavar="FILE",
-        ),
-    ]
+    broker_kubeconfig: BrokerOrSecret
     broker_context: BrokerContext

@@ -1,76 +1,36 @@
 """The options of the commands that set a clusterset up, look at it, and take it away."""
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from mcs_controller.cli.settings import (
+from mcs_controller.cli.shared_options import (
     AgentLeaseName,
+    AgentNamespace,
     BrokerContext,
+    BrokerOrSecret,
+    ClusterDnsNamespace,
     Context,
     DeadAfterSeconds,
     DryRun,
     Kubeconfig,
-    lease_name,
+    Zone,
+)
+from mcs_controller.cli.values import (
+    clusterset_name,
+    location,
     namespace_name,
+    network,
+    server_address,
+    server_url,
     service_name,
 )
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.syntax import is_dns_label, is_label_value
-from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.options import Option, count_up_to, one_of, seconds_or_0, switch
 
 ResultFormat = Literal["table", "json", "yaml"]
-
-
-def network(text: str) -> str:
-    """A network as the broker stores it. Raises ValueError with what would be right."""
-    try:
-        return str(ipaddress.ip_network(text))
-    except ValueError as error:
-        raise ValueError(f"{text!r} is no network ({error}): write 10.1.0.0/16") from None
-
-
-def location(text: str) -> tuple[str, str]:
-    """A region and a zone ("" for none) from REGION[/ZONE]. Raises ValueError with what would be right."""
-    region, slash, zone = text.partition("/")
-    if not (region and is_label_value(region) and is_label_value(zone) and bool(zone) == bool(slash)):
-        raise ValueError(f"{text!r} is no location: write REGION or REGION/ZONE, such as eu-west/eu-west-1")
-    return region, zone
-
-
-def clusterset_name(text: str) -> str:
-    """The name of a clusterset. Raises ValueError with what would be right."""
-    if not is_dns_label(text):
-        raise ValueError(f"{text!r} is no name of a clusterset: use lower-case letters, digits and '-'")
-    return text
-
-
-def server_url(text: str) -> str:
-    """The URL of an API server. Raises ValueError with what would be right."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in text:
-        raise ValueError("the value is no URL of an API server: write https://host:port")
-    return text.rstrip("/")
-
-
-def server_address(text: str) -> ListenAddress:
-    """The IP address and port of a DNS server. Raises ValueError with what would be right."""
-    address = ListenAddress.parse(text)
-    try:
-        ipaddress.ip_address(address.host)
-    except ValueError:
-        raise ValueError(f"{address.host!r} is not an IP address: write 10.96.0.53:53") from None
-    return address
-
 
 _Output = Annotated[
     ResultFormat,
@@ -106,8 +66,6 @@ _Broker = Annotated[
         metavar="FILE",
     ),
 ]
-
-
 _WaitSeconds = Annotated[
     float,
     Option(
@@ -116,11 +74,6 @@ _WaitSeconds = Annotated[
         default="120",
     ),
 ]
-_AgentNamespace = Annotated[
-    str,
-    Option("namespace of the agent in this cluster", parse=namespace_name, default="mcs-system"),
-]
-_LeaseName = Annotated[str, Option("name of the agent's Lease", parse=lease_name, default="mcs-agent")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +209,7 @@ class JoinSettings:
             parse=check_cluster_id,
         ),
     ]
-    namespace: _AgentNamespace
+    namespace: AgentNamespace
     dry_run: DryRun
     output: _Output
     kubeconfig: Kubeconfig
@@ -306,22 +259,14 @@ class LeaveSettings:
             default="false",
         ),
     ]
-    namespace: _AgentNamespace
-    lease_name: _LeaseName
+    namespace: AgentNamespace
+    lease_name: AgentLeaseName
     dry_run: DryRun
     output: _Output
     cluster_id: _OwnId
     kubeconfig: Kubeconfig
     context: Context
-    broker_kubeconfig: Annotated[
-        Path | None,
-        Option(
-            "kubeconfig file of the broker, with this cluster's credential for it; without it, and without "
-            "--broker-context, what the Secret mcs-broker in --namespace has",
-            parse=Path,
-            metavar="FILE",
-        ),
-    ]
+    broker_kubeconfig: BrokerOrSecret
     broker_context: BrokerContext
 
 
@@ -346,13 +291,10 @@ class UninstallSettings:
             default="false",
         ),
     ]
-    namespace: _AgentNamespace
-    lease_name: _LeaseName
-    dns_namespace: Annotated[
-        str,
-        Option("namespace of the cluster's own DNS", parse=namespace_name, default="kube-system"),
-    ]
-    zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
+    namespace: AgentNamespace
+    lease_name: AgentLeaseName
+    dns_namespace: ClusterDnsNamespace
+    zone: Zone
     dry_run: DryRun
     output: _Output
     kubeconfig: Kubeconfig
@@ -388,26 +330,13 @@ class CheckSettings:
     ]
     kubeconfig: Kubeconfig
     context: Context
-    broker_kubeconfig: Annotated[
-        Path | None,
-        Option(
-            "kubeconfig file of the broker, of its administrator or of this cluster; without it, what the "
-            "Secret mcs-broker of this cluster says",
-            parse=Path,
-            metavar="FILE",
-        ),
-    ]
+    broker_kubeconfig: BrokerOrSecret
     broker_context: BrokerContext
     cluster_id: _OwnId
-    namespace: Annotated[
-        str,
-        Option(
-            "namespace of agent and DNS server in this cluster", parse=namespace_name, default="mcs-system"
-        ),
-    ]
+    namespace: AgentNamespace
     lease_name: AgentLeaseName
     member_timeout_seconds: DeadAfterSeconds
-    zone: Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
+    zone: Zone
     dns_service: Annotated[
         ServiceKey | None,
         Option(
@@ -424,10 +353,7 @@ class CheckSettings:
             metavar="ADDR:PORT",
         ),
     ]
-    dns_namespace: Annotated[
-        str,
-        Option("namespace of the cluster's own DNS", parse=namespace_name, default="kube-system"),
-    ]
+    dns_namespace: ClusterDnsNamespace
     cluster_dns: Annotated[
         ListenAddress | None,
         Option(

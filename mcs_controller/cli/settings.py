@@ -3,123 +3,42 @@
 `docs/configuration.md` is checked against these classes, and a chart's values would carry the same names.
 """
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
+from mcs_controller.cli.shared_options import (
+    BrokerContext,
+    ClusterDnsNamespace,
+    ClusterId,
+    Context,
+    DryRun,
+    Kubeconfig,
+    TableOrJson,
+    Zone,
+)
+from mcs_controller.cli.values import (
+    controller,
+    dns_server,
+    import_name,
+    lease_identity,
+    lease_name,
+    namespace_name,
+    release_duration,
+    secret_name,
+    service_name,
+)
 from mcs_controller.clusterset.identity import check_cluster_id
-from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.syntax import is_dns_label, is_subdomain
 from mcs_controller.controllers.config import AgentConfig, SecretName
 from mcs_controller.dns.config import DEFAULT_ZONE, DnsConfig, zone_name
 from mcs_controller.install.rights import COMPONENTS
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.logging import LogFormat, LogLevel
-from mcs_controller.options import (
-    Group,
-    Option,
-    one_of,
-    seconds,
-    seconds_or_0,
-    switch,
-)
-
-
-def namespace_name(text: str) -> str:
-    """The name of a namespace. Raises ValueError with what would be right."""
-    if not is_dns_label(text):
-        raise ValueError(f"{text!r} is not the name of a namespace: use lower-case letters, digits and '-'")
-    return text
-
-
-def lease_name(text: str) -> str:
-    """The name of a Lease. Raises ValueError with what would be right."""
-    if not is_subdomain(text):
-        raise ValueError(f"{text!r} is not the name of a Lease: use lower-case letters, digits, '-' and '.'")
-    return text
-
-
-def lease_identity(text: str) -> str:
-    """Who a replica is. Raises ValueError with what would be right."""
-    if not is_subdomain(text):
-        raise ValueError(
-            f"{text!r} is not the name of a replica: use lower-case letters, digits, '-' and '.', as in a UID"
-        )
-    return text
-
-
-def import_name(text: str) -> ServiceKey:
-    """The namespace and name of a ServiceImport. Raises ValueError with what would be right."""
-    return _service_key(text, "ServiceImport")
-
-
-def service_name(text: str) -> ServiceKey:
-    """The namespace and name of a Service. Raises ValueError with what would be right."""
-    return _service_key(text, "Service")
-
-
-def secret_name(text: str) -> SecretName:
-    """The namespace and name of a Secret. Raises ValueError with what would be right."""
-    namespace, _, name = text.partition("/")
-    if not (is_dns_label(namespace) and is_subdomain(name)):
-        raise ValueError(f"{text!r} is not NAMESPACE/NAME of a Secret")
-    return SecretName(namespace, name)
-
-
-def dns_server(text: str) -> str:
-    """An IP address, with or without a port. Raises ValueError with what would be right."""
-    address = text
-    if text.startswith("[") or text.count(":") == 1:
-        address = ListenAddress.parse(text).host
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        raise ValueError(f"{text!r} is no address of a server: write 10.96.0.53 or 10.96.0.53:1053") from None
-    return text
-
-
-def _service_key(text: str, kind: str) -> ServiceKey:
-    namespace, _, name = text.partition("/")
-    if not (is_dns_label(namespace) and is_dns_label(name)):
-        raise ValueError(f"{text!r} is not the namespace and name of a {kind}: write NAMESPACE/NAME")
-    return ServiceKey(namespace, name)
-
-
-def release_duration(text: str) -> float:
-    """Seconds of a duration such as 30m. Raises ValueError with what would be right."""
-    unit = _SECONDS_OF.get(text[-1:])
-    number = text[:-1]
-    if unit is not None and number.isascii() and number.isdigit() and len(number) <= 6:
-        seconds = float(int(number) * unit)
-        if 0.0 < seconds <= RELEASE_MAX_SECONDS:
-            return seconds
-    raise ValueError(f"{text!r} is not a duration up to a day: write 90s, 30m or 2h")
-
-
-def controller(text: str) -> str:
-    """One word of `--controllers`. Raises ValueError with what would be right."""
-    # A DNS server reads this module, too, and needs no controller in its memory.
-    from mcs_controller.cli.controllers import check_word
-
-    return check_word(text)
-
+from mcs_controller.options import Group, Option, one_of, seconds_or_0, switch
 
 CrdsFor = Literal["member", "broker", "all"]
-OutputFormat = Literal["table", "json"]
-_SECONDS_OF: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-Kubeconfig = Annotated[
-    Path | None,
-    Option(
-        "kubeconfig file of this cluster; without it, the service account of the pod that this runs in, "
-        "or outside of one, what KUBECONFIG names",
-        parse=Path,
-        metavar="FILE",
-    ),
-]
-Context = Annotated[str | None, Option("context of --kubeconfig; without it, the file's current one")]
 _Http = Annotated[
     ListenAddress,
     Option(
@@ -145,46 +64,6 @@ _Format = Annotated[
         default="json",
     ),
 ]
-ClusterId = Annotated[
-    str | None,
-    Option(
-        "this cluster's name in the clusterset: a DNS label of at most 52 characters, never reused; "
-        "without it, what the ClusterProperty cluster.clusterset.k8s.io says",
-        parse=check_cluster_id,
-    ),
-]
-BrokerKubeconfig = Annotated[
-    Path | None,
-    Option(
-        "kubeconfig file of the broker, with this cluster's credential for it; "
-        "needed unless --broker-context names a context of --kubeconfig",
-        parse=Path,
-        metavar="FILE",
-    ),
-]
-BrokerRenewIn = Annotated[
-    SecretName | None,
-    Option(
-        "the Secret that --broker-kubeconfig is mounted from, under the file's name: the leader renews the "
-        "token in it when two thirds of its life are over; without it, nothing is renewed",
-        parse=secret_name,
-        metavar="NAMESPACE/NAME",
-    ),
-]
-BrokerContext = Annotated[
-    str | None, Option("context of --broker-kubeconfig; without it, the file's current one")
-]
-AgentLeaseName = Annotated[
-    str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
-]
-DeadAfterSeconds = Annotated[
-    float,
-    Option(
-        "from which age of its heartbeat a member counts as dead, as the agents have it",
-        parse=seconds,
-        default="60",
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +73,25 @@ class AgentSettings:
     cluster_id: ClusterId
     kubeconfig: Kubeconfig
     context: Context
-    broker_kubeconfig: BrokerKubeconfig
+    broker_kubeconfig: Annotated[
+        Path | None,
+        Option(
+            "kubeconfig file of the broker, with this cluster's credential for it; "
+            "needed unless --broker-context names a context of --kubeconfig",
+            parse=Path,
+            metavar="FILE",
+        ),
+    ]
     broker_context: BrokerContext
-    broker_renew_in: BrokerRenewIn
+    broker_renew_in: Annotated[
+        SecretName | None,
+        Option(
+            "the Secret that --broker-kubeconfig is mounted from, under the file's name: the leader renews "
+            "the token in it when two thirds of its life are over; without it, nothing is renewed",
+            parse=secret_name,
+            metavar="NAMESPACE/NAME",
+        ),
+    ]
     http: _Http
     status_page: Annotated[
         ListenAddress | None,
@@ -285,14 +180,6 @@ class DnsCheckSettings:
     context: Context
 
 
-_Zone = Annotated[str, Option("the zone of the clusterset", parse=zone_name, default=DEFAULT_ZONE)]
-_ClusterDnsNamespace = Annotated[
-    str,
-    Option("namespace of the ConfigMaps of the cluster's DNS", parse=namespace_name, default="kube-system"),
-]
-DryRun = Annotated[bool, Option("only print what would be changed", parse=switch, default="false")]
-
-
 @dataclass(frozen=True, slots=True)
 class DnsInstallSettings:
     """`mcs-controller dns install`."""
@@ -316,8 +203,8 @@ class DnsInstallSettings:
             default="mcs-system/mcs-dns",
         ),
     ]
-    zone: _Zone
-    dns_namespace: _ClusterDnsNamespace
+    zone: Zone
+    dns_namespace: ClusterDnsNamespace
     dry_run: DryRun
     kubeconfig: Kubeconfig
     context: Context
@@ -327,8 +214,8 @@ class DnsInstallSettings:
 class DnsUninstallSettings:
     """`mcs-controller dns uninstall`."""
 
-    zone: _Zone
-    dns_namespace: _ClusterDnsNamespace
+    zone: Zone
+    dns_namespace: ClusterDnsNamespace
     dry_run: DryRun
     kubeconfig: Kubeconfig
     context: Context
@@ -392,10 +279,7 @@ _BrokerOfReleases = Annotated[
 class FuseStatusSettings:
     """`mcs-controller fuse status`."""
 
-    output: Annotated[
-        OutputFormat,
-        Option("table (for people) or json", parse=one_of("table", "json"), default="table", short="-o"),
-    ]
+    output: TableOrJson
     kubeconfig: Kubeconfig
     context: Context
     broker_kubeconfig: _BrokerOfReleases

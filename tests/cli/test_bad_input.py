@@ -55,6 +55,7 @@ def assert_one_line(ended: Ended, exit_code: int, *pieces: str) -> None:
             ["--broker-renew-in needs --broker-kubeconfig"],
         ),
         (["agent", "--lease-name", "Mine"], ["--lease-name: 'Mine'", "name of a Lease"]),
+        (["status", "--lease-name", "Mine"], ["--lease-name: 'Mine'", "name of a Lease"]),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_exit_code_2(

@@ -5,8 +5,15 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from mcs_controller.cli.settings import BrokerContext, DeadAfterSeconds, OutputFormat, namespace_name
-from mcs_controller.options import Option, one_of, seconds, switch
+from mcs_controller.cli.shared_options import (
+    AgentLeaseName,
+    AgentNamespace,
+    BrokerContext,
+    BrokerOrSecret,
+    DeadAfterSeconds,
+    TableOrJson,
+)
+from mcs_controller.options import Option, seconds, switch
 
 _EXAMPLE: Final = "write http://127.0.0.1:8080/metrics, or east=http://127.0.0.1:8080/metrics"
 
@@ -52,10 +59,7 @@ class StatusSettings:
         float,
         Option("how long a place may take to answer before it counts as away", parse=seconds, default="5"),
     ]
-    output: Annotated[
-        OutputFormat,
-        Option("table (for people) or json", parse=one_of("table", "json"), default="table", short="-o"),
-    ]
+    output: TableOrJson
     kubeconfig: Annotated[
         tuple[Path, ...],
         Option(
@@ -74,21 +78,10 @@ class StatusSettings:
             repeatable=True,
         ),
     ]
-    broker_kubeconfig: Annotated[
-        Path | None,
-        Option(
-            "kubeconfig file of the broker, of its administrator or of a member; without it and without "
-            "--broker-context, the one in the Secret mcs-broker of the first cluster, if you may read that",
-            parse=Path,
-            metavar="FILE",
-        ),
-    ]
+    broker_kubeconfig: BrokerOrSecret
     broker_context: BrokerContext
-    namespace: Annotated[
-        str,
-        Option("namespace of the agents and DNS servers", parse=namespace_name, default="mcs-system"),
-    ]
-    lease_name: Annotated[str, Option("name of the agents' Lease", default="mcs-agent")]
+    namespace: AgentNamespace
+    lease_name: AgentLeaseName
     member_timeout_seconds: DeadAfterSeconds
     agent_metrics: Annotated[
         tuple[MetricsOf, ...],

@@ -1,0 +1,137 @@
+"""What users write for an option, made a value: each function raises ValueError with what would be right."""
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.syntax import is_dns_label, is_label_value, is_subdomain
+from mcs_controller.controllers.config import SecretName
+from mcs_controller.observe.listening import ListenAddress
+
+_SECONDS_OF: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def namespace_name(text: str) -> str:
+    """The name of a namespace. Raises ValueError with what would be right."""
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is not the name of a namespace: use lower-case letters, digits and '-'")
+    return text
+
+
+def lease_name(text: str) -> str:
+    """The name of a Lease. Raises ValueError with what would be right."""
+    if not is_subdomain(text):
+        raise ValueError(f"{text!r} is not the name of a Lease: use lower-case letters, digits, '-' and '.'")
+    return text
+
+
+def lease_identity(text: str) -> str:
+    """Who a replica is. Raises ValueError with what would be right."""
+    if not is_subdomain(text):
+        raise ValueError(
+            f"{text!r} is not the name of a replica: use lower-case letters, digits, '-' and '.', as in a UID"
+        )
+    return text
+
+
+def import_name(text: str) -> ServiceKey:
+    """The namespace and name of a ServiceImport. Raises ValueError with what would be right."""
+    return _service_key(text, "ServiceImport")
+
+
+def service_name(text: str) -> ServiceKey:
+    """The namespace and name of a Service. Raises ValueError with what would be right."""
+    return _service_key(text, "Service")
+
+
+def secret_name(text: str) -> SecretName:
+    """The namespace and name of a Secret. Raises ValueError with what would be right."""
+    namespace, _, name = text.partition("/")
+    if not (is_dns_label(namespace) and is_subdomain(name)):
+        raise ValueError(f"{text!r} is not NAMESPACE/NAME of a Secret")
+    return SecretName(namespace, name)
+
+
+def dns_server(text: str) -> str:
+    """An IP address, with or without a port. Raises ValueError with what would be right."""
+    address = text
+    if text.startswith("[") or text.count(":") == 1:
+        address = ListenAddress.parse(text).host
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError(f"{text!r} is no address of a server: write 10.96.0.53 or 10.96.0.53:1053") from None
+    return text
+
+
+def release_duration(text: str) -> float:
+    """Seconds of a duration such as 30m. Raises ValueError with what would be right."""
+    unit = _SECONDS_OF.get(text[-1:])
+    number = text[:-1]
+    if unit is not None and number.isascii() and number.isdigit() and len(number) <= 6:
+        seconds = float(int(number) * unit)
+        if 0.0 < seconds <= RELEASE_MAX_SECONDS:
+            return seconds
+    raise ValueError(f"{text!r} is not a duration up to a day: write 90s, 30m or 2h")
+
+
+def controller(text: str) -> str:
+    """One word of `--controllers`. Raises ValueError with what would be right."""
+    # A DNS server reads this module, too, and needs no controller in its memory.
+    from mcs_controller.cli.controllers import check_word
+
+    return check_word(text)
+
+
+def network(text: str) -> str:
+    """A network as the broker stores it. Raises ValueError with what would be right."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no network ({error}): write 10.1.0.0/16") from None
+
+
+def location(text: str) -> tuple[str, str]:
+    """A region and a zone ("" for none) from REGION[/ZONE]. Raises ValueError with what would be right."""
+    region, slash, zone = text.partition("/")
+    if not (region and is_label_value(region) and is_label_value(zone) and bool(zone) == bool(slash)):
+        raise ValueError(f"{text!r} is no location: write REGION or REGION/ZONE, such as eu-west/eu-west-1")
+    return region, zone
+
+
+def clusterset_name(text: str) -> str:
+    """The name of a clusterset. Raises ValueError with what would be right."""
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is no name of a clusterset: use lower-case letters, digits and '-'")
+    return text
+
+
+def server_url(text: str) -> str:
+    """The URL of an API server. Raises ValueError with what would be right."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in text:
+        raise ValueError("the value is no URL of an API server: write https://host:port")
+    return text.rstrip("/")
+
+
+def server_address(text: str) -> ListenAddress:
+    """The IP address and port of a DNS server. Raises ValueError with what would be right."""
+    address = ListenAddress.parse(text)
+    try:
+        ipaddress.ip_address(address.host)
+    except ValueError:
+        raise ValueError(f"{address.host!r} is not an IP address: write 10.96.0.53:53") from None
+    return address
+
+
+def _service_key(text: str, kind: str) -> ServiceKey:
+    namespace, _, name = text.partition("/")
+    if not (is_dns_label(namespace) and is_dns_label(name)):
+        raise ValueError(f"{text!r} is not the namespace and name of a {kind}: write NAMESPACE/NAME")
+    return ServiceKey(namespace, name)
