@@ -13,6 +13,7 @@ from mcs_controller.api.resources import DEPLOYMENTS, NAMESPACES
 from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.installing import Row, say
 from mcs_controller.cli.process import replica_name
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.install.leftovers import AGENT
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
@@ -44,8 +45,7 @@ async def stop_agent(local: Client, namespace: str, *, dry_run: bool) -> list[Ro
 
 async def holding_lease(
     local: Client,
-    namespace: str,
-    name: str,
+    lease: LeaseName,
     work: Callable[[Fence | None], Awaitable[None]],
     *,
     clock: Clock,
@@ -55,14 +55,14 @@ async def holding_lease(
     Raises `CliError` if an agent goes on leading, and what `work` raises.
     """
     try:
-        await local.get(NAMESPACES, namespace)
+        await local.get(NAMESPACES, lease.namespace)
     except NotFound:
         # No agent can have a Lease there, nor can we.
         await work(None)
         return
     # Another one each time: two at once must not take each other's Lease for their own.
     identity = f"{_LEAVE}{replica_name(None, Random())}"
-    elector = LeaderElector(local, namespace, name, identity, clock=clock, random=Random())
+    elector = LeaderElector(local, lease.namespace, lease.name, identity, clock=clock, random=Random())
     leading = asyncio.Event()
 
     async def lead() -> None:
@@ -71,7 +71,7 @@ async def holding_lease(
 
     task = asyncio.ensure_future(elector.run(lead))
     try:
-        await _wait_until_led(elector, task, leading, f"{namespace}/{name}")
+        await _wait_until_led(elector, task, leading, lease)
         await task
     finally:
         if not task.done():
@@ -85,7 +85,7 @@ def is_agent(holder: str) -> bool:
 
 
 async def _wait_until_led(
-    elector: LeaderElector, task: "asyncio.Future[None]", leading: asyncio.Event, lease: str
+    elector: LeaderElector, task: "asyncio.Future[None]", leading: asyncio.Event, lease: LeaseName
 ) -> None:
     """Return once the Lease is ours, or the election has ended. Raises `CliError`."""
     loop = asyncio.get_running_loop()

@@ -22,6 +22,7 @@ from mcs_controller.cli.errors import CannotAsk
 from mcs_controller.cli.install_settings import CheckSettings
 from mcs_controller.cli.installing import say
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.install.checks.access import REACHED
 from mcs_controller.install.checks.api_server import API_SERVER
@@ -163,7 +164,7 @@ async def _looking(settings: CheckSettings, program: str, random: Random) -> Asy
     """The connections, as the options name them. Raises `CannotAsk` for a kubeconfig that is of no use."""
     config = CheckConfig(
         namespace=settings.namespace,
-        lease_name=settings.lease_name,
+        lease=agents_lease(settings),
         dns_service=settings.dns_service or ServiceKey(settings.namespace, "mcs-dns"),
         zone=settings.zone,
         dns_namespace=settings.dns_namespace,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from mcs_controller.cli.shared_options import (
     AgentLeaseName,
+    AgentLeaseNamespace,
     AgentNamespace,
     BrokerContext,
     BrokerOrSecret,
@@ -81,6 +82,7 @@ class ExplainSettings:
     ]
     zone: Zone
     namespace: AgentNamespace
+    lease_namespace: AgentLeaseNamespace
     lease_name: AgentLeaseName
     member_timeout_seconds: DeadAfterSeconds
     cluster_id: ClusterId

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from mcs_controller.cli.shared_options import (
     AgentLeaseName,
+    AgentLeaseNamespace,
     AgentNamespace,
     BrokerContext,
     BrokerOrSecret,
@@ -260,6 +261,7 @@ class LeaveSettings:
         ),
     ]
     namespace: AgentNamespace
+    lease_namespace: AgentLeaseNamespace
     lease_name: AgentLeaseName
     dry_run: DryRun
     output: _Output
@@ -292,6 +294,7 @@ class UninstallSettings:
         ),
     ]
     namespace: AgentNamespace
+    lease_namespace: AgentLeaseNamespace
     lease_name: AgentLeaseName
     dns_namespace: ClusterDnsNamespace
     zone: Zone
@@ -334,6 +337,7 @@ class CheckSettings:
     broker_context: BrokerContext
     cluster_id: _OwnId
     namespace: AgentNamespace
+    lease_namespace: AgentLeaseNamespace
     lease_name: AgentLeaseName
     member_timeout_seconds: DeadAfterSeconds
     zone: Zone

@@ -29,6 +29,7 @@ from mcs_controller.cli.importers import as_objects, holders, not_waited_for, wa
 from mcs_controller.cli.install_settings import LeaveSettings
 from mcs_controller.cli.installing import Row, result_text, say
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.controllers.membership.cluster_id import ClusterId
@@ -143,6 +144,7 @@ class Leaving:
         self, settings: LeaveSettings, local: Client, *, program: str, clock: Clock | None = None
     ) -> None:
         self._settings = settings
+        self._lease = agents_lease(settings)
         self._local = local
         self._clock = clock or SystemClock()
         self._program = program
@@ -178,9 +180,9 @@ class Leaving:
             await self._remove(fenced, await self._leftovers(fenced))
 
         self._rows += await stop_agent(local, settings.namespace, dry_run=False)
-        before, _ = await lease(local, settings.namespace, settings.lease_name)
-        await holding_lease(local, settings.namespace, settings.lease_name, work, clock=self._clock)
-        leases, holder = await lease(local, settings.namespace, settings.lease_name)
+        before, _ = await lease(local, self._lease)
+        await holding_lease(local, self._lease, work, clock=self._clock)
+        leases, holder = await lease(local, self._lease)
         if is_agent(holder):
             raise CliError(
                 f"an agent of this cluster, {holder}, still runs, and makes everything anew: stop it as it "
@@ -193,7 +195,7 @@ class Leaving:
 
     async def is_over(self) -> bool:
         """Whether nothing of an agent is here, nor its credential."""
-        leases, _ = await lease(self._local, self._settings.namespace, self._settings.lease_name)
+        leases, _ = await lease(self._local, self._lease)
         _, held = await credential(self._local, self._settings.namespace)
         return held is None and not (leases or await imported(self._local) or await reported(self._local))
 
@@ -233,7 +235,7 @@ class Leaving:
             for kind in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
                 for one in (await broker.list(kind, namespace=namespace)).items:
                     self._rows.append((kind.kind, namespace, one["metadata"]["name"], "to be deleted"))
-        leases, _ = await lease(local, settings.namespace, settings.lease_name)
+        leases, _ = await lease(local, self._lease)
         for left in (*(await self._leftovers(local)), *leases, *(await self._credential())):
             self._rows.append((*left.row, "conditions to be removed" if left.keeps else "to be deleted"))
 

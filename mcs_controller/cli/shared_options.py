@@ -1,11 +1,12 @@
 """Options that several commands have: each means the same everywhere, and is declared here once."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from mcs_controller.cli.values import lease_name, namespace_name
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.dns.config import DEFAULT_ZONE, zone_name
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.options import Option, one_of, seconds, switch
 
 OutputFormat = Literal["table", "json"]
@@ -44,9 +45,11 @@ AgentNamespace = Annotated[
     str,
     Option("namespace of agent and DNS server in the cluster", parse=namespace_name, default="mcs-system"),
 ]
-AgentLeaseName = Annotated[
-    str, Option("name of the agent's Lease, in --namespace", parse=lease_name, default="mcs-agent")
+AgentLeaseNamespace = Annotated[
+    str | None,
+    Option("namespace of the agent's Lease; without it, --namespace", parse=namespace_name),
 ]
+AgentLeaseName = Annotated[str, Option("name of the agent's Lease", parse=lease_name, default="mcs-agent")]
 DeadAfterSeconds = Annotated[
     float,
     Option(
@@ -65,3 +68,17 @@ TableOrJson = Annotated[
     OutputFormat,
     Option("table (for people) or json", parse=one_of("table", "json"), default="table", short="-o"),
 ]
+
+
+class _LooksForLease(Protocol):
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def lease_namespace(self) -> str | None: ...
+    @property
+    def lease_name(self) -> str: ...
+
+
+def agents_lease(settings: _LooksForLease) -> LeaseName:
+    """The Lease that `--namespace`, `--lease-namespace` and `--lease-name` name."""
+    return LeaseName(settings.lease_namespace or settings.namespace, settings.lease_name)

@@ -17,6 +17,7 @@ from mcs_controller.cli.errors import CannotAsk, CliError
 from mcs_controller.cli.install_settings import UninstallSettings
 from mcs_controller.cli.installing import Row, result_text, say
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.install.cluster_dns.editing import BACKUP, config_maps, forget, kept_still, write
 from mcs_controller.install.cluster_dns.errors import ClusterDnsError
 from mcs_controller.install.installation import Installation, look, others_in
@@ -84,7 +85,7 @@ class Uninstall:
     async def _look(self) -> Installation:
         settings = self._settings
         return await look(
-            self._client, settings.namespace, settings.lease_name, settings.dns_namespace, settings.zone
+            self._client, settings.namespace, agents_lease(settings), settings.dns_namespace, settings.zone
         )
 
     async def _look_once_gone(self, removed: Sequence[Row], before: Installation) -> Installation:

@@ -27,6 +27,7 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.install.cluster_dns.config_maps import Edit, uninstalling
 from mcs_controller.install.cluster_dns.editing import BACKUP, config_maps
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.install.leftovers import (
     Leftover,
     credential,
@@ -70,10 +71,10 @@ class Installation:
 
 
 async def look(
-    client: Client, namespace: str, lease_name: str, dns_namespace: str, zone: str
+    client: Client, namespace: str, lease_name: LeaseName, dns_namespace: str, zone: str
 ) -> Installation:
     """Read it. Raises `KubeError`, `ClusterDnsError`."""
-    leases, holder = await lease(client, namespace, lease_name)
+    leases, holder = await lease(client, lease_name)
     secrets, secret = await credential(client, namespace)
     kinds, unknown = await stored_resources(client)
     of_chart = await _of_chart(client, kinds)

@@ -26,6 +26,7 @@ from mcs_controller.api.resources import (
     service_imports,
 )
 from mcs_controller.clusterset.services.export import CONDITION_TYPES
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.install.objects import SECRET
 from mcs_controller.install.planning import is_ours
 from mcs_controller.kube.client import Client, JsonObject
@@ -104,9 +105,9 @@ async def credential(local: Client, namespace: str) -> tuple[list[Leftover], Jso
     return leftovers_of(SECRETS, [body] if body is not None and is_ours(body) else []), body
 
 
-async def lease(local: Client, namespace: str, name: str) -> tuple[list[Leftover], str]:
+async def lease(local: Client, name: LeaseName) -> tuple[list[Leftover], str]:
     """The Lease of the agents, and who holds it, "" if nobody does."""
-    body = await get(local, LEASES, name, namespace)
+    body = await get(local, LEASES, name.name, name.namespace)
     holder = ((body or {}).get("spec") or {}).get("holderIdentity") or ""
     return leftovers_of(LEASES, [] if body is None else [body]), str(holder)
 

@@ -24,7 +24,7 @@ from tests.api.rbac import RULES, Right, granted_by, roles
 READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "delete"}
 READ_AND_WRITE = READ | WRITE
-JOBS = ("crds", "cluster-dns", "cluster-dns-service", "check", "leave")
+JOBS = ("crds", "cluster-dns", "cluster-dns-service", "check", "leave", "leave-lease")
 """Of the chart mcs-controller: their rights are there only while they run."""
 
 
@@ -130,11 +130,12 @@ def test_whoever_checks_reads_only_and_what_others_may_not_read_by_name() -> Non
 
 
 def test_the_job_that_leaves_stops_the_agent_and_removes_its_lease_and_its_credential() -> None:
-    assert [(one["resources"], one.get("resourceNames"), one["verbs"]) for one in rules_of("leave")] == [
+    rules = [*rules_of("leave"), *rules_of("leave-lease")]
+    assert [(one["resources"], one.get("resourceNames"), one["verbs"]) for one in rules] == [
         (["deployments"], [AGENT], ["get", "patch"]),
+        (["secrets"], [SECRET], ["get", "delete"]),
         (["leases"], [AGENT], ["get", "update", "delete"]),
         (["leases"], None, ["create"]),
-        (["secrets"], [SECRET], ["get", "delete"]),
     ]
 
 

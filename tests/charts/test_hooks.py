@@ -10,6 +10,7 @@ import pytest
 from mcs_controller.cli.agents_place import STOPS_WITHIN_SECONDS
 from mcs_controller.cli.install_settings import CheckSettings, LeaveSettings
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.install.rules import rules_of
 from tests.charts.rendering import (
     BROKER,
@@ -98,7 +99,10 @@ def agents_files(values: JsonObject) -> tuple[Any, Any]:
     return spec.get("volumes"), spec["containers"][0].get("volumeMounts")
 
 
-@pytest.mark.parametrize("values", [{}, MINIMAL, EVERYTHING, OPENSHIFT], ids=str)
+_LEASE_ELSEWHERE: JsonObject = {"agent": {"config": {"leaseNamespace": "leases"}}}
+
+
+@pytest.mark.parametrize("values", [{}, MINIMAL, EVERYTHING, OPENSHIFT, _LEASE_ELSEWHERE], ids=str)
 def test_helm_test_runs_check_with_the_agents_credential_for_the_broker(values: JsonObject) -> None:
     hooks = hooks_of(MEMBER, values, "test")
     assert {one["metadata"]["name"] for one in hooks} == {"mcs-check"}
@@ -114,7 +118,7 @@ def test_helm_test_runs_check_with_the_agents_credential_for_the_broker(values: 
     assert str(settings.broker_kubeconfig) == told["MCS_BROKER_KUBECONFIG"]
     assert settings.cluster_id == told.get("MCS_CLUSTER_ID")
     assert settings.namespace == NAMESPACE
-    assert settings.lease_name == told["MCS_LEASE_NAME"]
+    assert agents_lease(settings) == (told["MCS_LEASE_NAMESPACE"], told["MCS_LEASE_NAME"])
 
 
 def test_check_has_rights_to_read_the_objects_that_it_looks_at() -> None:
@@ -137,7 +141,7 @@ def test_a_job_takes_the_cluster_out_before_an_uninstall_only_if_asked_to() -> N
         "agent": {"config": {"clusterId": "east", "leaseName": "east.agent"}},
     }
     before = hooks_of(MEMBER, values, "pre-delete")
-    hooks = [one for one in before if one["metadata"]["name"] == "mcs-leave"]
+    hooks = [one for one in before if one["metadata"]["name"].startswith("mcs-leave")]
     assert {one["metadata"]["annotations"]["helm.sh/hook"] for one in hooks} == {"pre-delete"}
     order = order_of(hooks)
     assert order["ServiceAccount"] < order["Job"] > order["RoleBinding"] > order["Role"]
@@ -152,11 +156,21 @@ def test_a_job_takes_the_cluster_out_before_an_uninstall_only_if_asked_to() -> N
 
 
 def test_the_job_that_leaves_has_the_agents_rights_and_its_own() -> None:
-    values = {"leave": {"onUninstall": True}, "agent": {"config": {"leaseName": "east.agent"}}}
+    config = {"leaseNamespace": "leases", "leaseName": "east.agent"}
+    values = {"leave": {"onUninstall": True}, "agent": {"config": config}}
     hooks = hooks_of(MEMBER, values, "pre-delete")
-    stops, holds, creates, secret = one_of_kind(hooks, "Role", "mcs-leave")["rules"]
-    assert [stops, creates, secret] == [rules_of("leave")[at] for at in (0, 2, 3)]
-    assert holds == {**rules_of("leave")[1], "resourceNames": ["east.agent"]}
+    assert one_of_kind(hooks, "Role", "mcs-leave")["rules"] == rules_of("leave")
+    of_lease = one_of_kind(hooks, "Role", "mcs-leave-lease")
+    holds, creates = rules_of("leave-lease")
+    assert of_lease["rules"] == [{**holds, "resourceNames": ["east.agent"]}, creates]
+    agents = next(
+        one for one in of_kind(render(MEMBER, values), "Role") if one["metadata"]["name"] == "mcs-agent"
+    )
+    assert of_lease["metadata"]["namespace"] == agents["metadata"]["namespace"] == "leases"
+    (subject,) = one_of_kind(hooks, "RoleBinding", "mcs-leave-lease")["subjects"]
+    assert (subject["name"], subject["namespace"]) == ("mcs-leave", NAMESPACE)
+    job = one_of_kind(hooks, "Job", "mcs-leave")["spec"]["template"]["spec"]
+    assert agents_lease(settings_of(LeaveSettings, job)) == ("leases", "east.agent")
     assert one_of_kind(hooks, "ClusterRoleBinding", "mcs-leave")["roleRef"]["name"] == "mcs-agent"
     # It goes with the release, and so is there as long as the Job runs.
     assert not is_hook(one_of_kind(render(MEMBER, values), "ClusterRole", "mcs-agent"))
@@ -168,7 +182,6 @@ def test_the_job_that_leaves_has_the_agents_rights_and_its_own() -> None:
         ({"broker": {"secretName": "east-on-broker"}}, "the credential that `mcs-controller join` made"),
         ({"broker": {"secretKey": "config"}}, "the credential that `mcs-controller join` made"),
         ({"agent": {"config": {"brokerKubeconfig": "/broker"}}}, "the credential that `mcs-controller join`"),
-        ({"agent": {"config": {"leaseNamespace": "leases"}}}, "Lease in the namespace of the release"),
     ],
 )
 def test_where_the_job_could_not_leave_the_chart_says_so_at_once(values: JsonObject, reason: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from mcs_controller.api.names import LABEL_MANAGED_BY, MANAGED_BY
-from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES, SECRETS
+from mcs_controller.api.resources import LEASES, MEMBER_CLUSTERS, NAMESPACES, SECRETS
 from mcs_controller.cli.errors import CannotAsk
 from mcs_controller.install.checks.judging import CHECKS
 from mcs_controller.kube.clock import rfc3339_micro
@@ -102,6 +102,23 @@ async def test_programs_get_the_same_as_json_and_yaml(scene: Scene) -> None:
         assert found(ended)["05"]["todo"] is None
         ended = await look(scene, "-o", "yaml")
         assert [one["id"] for one in yaml.safe_load(ended.stdout)["checks"]] == [one.id for one in CHECKS]
+
+
+async def test_the_leader_is_looked_for_where_the_agent_has_its_lease(scene: Scene) -> None:
+    async with scene.serving():
+        await joined(scene)
+        spec = {
+            "holderIdentity": "a",
+            "renewTime": rfc3339_micro(datetime.now(UTC)),
+            "leaseDurationSeconds": 600,
+        }
+        await scene.api["east"].create(NAMESPACES, {"metadata": {"name": "leases"}})
+        await scene.api["east"].create(LEASES, body(LEASES, "east.agent", "leases", spec=spec))
+        assert results(await look(scene))["13"] == "failed"
+        where = ("--lease-namespace", "leases", "--lease-name", "east.agent")
+        assert found(await look(scene, *where))["13"]["evidence"] == [
+            "a leads, and renews Lease leases/east.agent"
+        ]
 
 
 async def test_with_the_broker_alone_its_side_is_looked_at(

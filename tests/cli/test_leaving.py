@@ -36,6 +36,7 @@ def settings(**given: Any) -> LeaveSettings:
         "ignore_importers": False,
         "local_only": False,
         "namespace": "mcs-system",
+        "lease_namespace": None,
         "lease_name": "mcs-agent",
         "dry_run": False,
         "output": "json",
@@ -234,6 +235,20 @@ async def test_an_agent_that_leads_is_waited_for_and_then_nothing_was_removed(
         await leaving
         assert await world["east"].import_of("shop", "web") is None
         assert "waiting until it has stopped" in told(capsys)[2]
+
+
+async def test_the_lease_may_lie_in_a_namespace_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world)
+        await world.exported_by("west")
+        await world["east"].kill()
+        api = world["east"].api
+        await api.create(NAMESPACES, {"metadata": {"name": "leases"}})
+        metadata = {"name": "mcs-agent", "namespace": "leases"}
+        await api.create(LEASES, {"metadata": metadata, "spec": {}})
+        await leave(world, lease_namespace="leases")
+        assert told(capsys)[0]["Lease leases/mcs-agent"] == "deleted"
+        assert await world["east"].all_of(LEASES, "leases") == []
 
 
 async def test_an_agent_that_has_no_lease_is_noticed_by_its_heartbeats(

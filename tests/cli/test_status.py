@@ -126,6 +126,12 @@ class Scene:
         return await run("status", *self.options(broker=broker), *words)
 
 
+async def test_the_leader_is_looked_for_where_the_agent_has_its_lease(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        ended = await scene.status("--lease-namespace", "leases")
+        assert "there is no Lease leases/mcs-agent" in ended.stdout
+
+
 async def test_one_screen_shows_broker_cluster_and_what_is_not_well(tmp_path: Path) -> None:
     async with Scene(tmp_path).serving() as scene:
         ended = await scene.status()

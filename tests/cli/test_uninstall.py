@@ -49,6 +49,7 @@ async def uninstall(world: Clusterset, **given: Any) -> int:
         "check": False,
         "crds": False,
         "namespace": "mcs-system",
+        "lease_namespace": None,
         "lease_name": "mcs-agent",
         "dns_namespace": "kube-system",
         "zone": "clusterset.local",
@@ -144,6 +145,15 @@ async def test_a_cluster_that_is_a_member_or_whose_agent_runs_is_refused(
         await in_it(api, LEASES, "mcs-agent", {}, spec={"holderIdentity": "agent-1"})
         with pytest.raises(CliError, match="an agent of this cluster runs, as agent-1: nothing was removed"):
             await uninstall(world)
+        await api.delete(LEASES, "mcs-agent", namespace="mcs-system")
+        await api.create(NAMESPACES, {"metadata": {"name": "leases"}})
+        held = {
+            "metadata": {"name": "mcs-agent", "namespace": "leases"},
+            "spec": {"holderIdentity": "agent-2"},
+        }
+        await api.create(LEASES, held)
+        with pytest.raises(CliError, match="an agent of this cluster runs, as agent-2: nothing was removed"):
+            await uninstall(world, lease_namespace="leases")
 
 
 async def test_what_helm_made_is_left_to_helm_and_what_others_made_is_only_named(

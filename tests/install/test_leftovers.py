@@ -15,6 +15,7 @@ from mcs_controller.api.resources import (
     SECRETS,
     SERVICES,
 )
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.install.leftovers import Leftover, credential, imported, lease, remove, reported
 from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import Conflict
@@ -24,6 +25,7 @@ from tests.support.objects import EXPORTS, IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
 
+AGENTS = LeaseName("mcs-system", "mcs-agent")
 OURS = {"mcs-controller.io/managed-by": "mcs-controller.io"}
 OUR_SLICE = {
     "multicluster.kubernetes.io/service-name": "web",
@@ -163,10 +165,10 @@ async def test_of_a_lease_it_is_said_who_holds_it() -> None:
     async with Clusterset("east", start=False) as world:
         api = world["east"].api
         await api.create(NAMESPACES, {"metadata": {"name": "mcs-system"}})
-        assert await lease(api, "mcs-system", "mcs-agent") == ([], "")
+        assert await lease(api, AGENTS) == ([], "")
         body = {"metadata": {"name": "mcs-agent", "namespace": "mcs-system"}}
         made = await api.create(LEASES, {**body, "spec": {"holderIdentity": "a"}})
-        found, holder = await lease(api, "mcs-system", "mcs-agent")
+        found, holder = await lease(api, AGENTS)
         assert (rows(found), holder) == ([("Lease", "mcs-system", "mcs-agent")], "a")
         await api.update(LEASES, {**made, "spec": {"holderIdentity": ""}})
-        assert (await lease(api, "mcs-system", "mcs-agent"))[1] == ""
+        assert (await lease(api, AGENTS))[1] == ""

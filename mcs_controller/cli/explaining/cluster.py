@@ -24,6 +24,7 @@ from mcs_controller.clusterset.model import Member, ServiceKey, StringMap
 from mcs_controller.clusterset.namespaces import namespace_active, namespace_labels
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import NotServed, preferred_version, served_resource
 
@@ -54,7 +55,7 @@ async def cluster_id(reading: Reading, members: Iterable[Member]) -> str:
     return await reading.attempt("the ClusterProperty", from_property, "")
 
 
-async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: ServiceKey) -> InCluster:
+async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: LeaseName) -> InCluster:
     """What the cluster holds of the service. `cluster` is its id, `lease` the one of its agents."""
     namespace, name = key
     version = await reading.attempt(

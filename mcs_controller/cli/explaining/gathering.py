@@ -17,6 +17,7 @@ from mcs_controller.cli.explaining.cluster import cluster_id, read_cluster
 from mcs_controller.cli.explaining.dns import ask_dns
 from mcs_controller.cli.explaining.policies import read_live
 from mcs_controller.cli.explaining.reading import Reading
+from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.clusterset.explain.picture import Assumed, OnBroker, Picture, Unknown
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.install.checks import model as checks
@@ -67,7 +68,7 @@ async def _picture(
         asking.add_unknown(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )
-    here = await read_cluster(asking, key, cluster, ServiceKey(settings.namespace, settings.lease_name))
+    here = await read_cluster(asking, key, cluster, agents_lease(settings))
     if live_too:
         here = replace(here, live=await read_live(asking))
     # What DNS should say is in these: without them no answer can be judged.

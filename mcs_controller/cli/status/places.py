@@ -23,6 +23,7 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.fuse_status import check_is_broker
+from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.cli.status.scraping import Scraper
 from mcs_controller.cli.status.settings import MetricsOf, StatusSettings
 from mcs_controller.clusterset.errors import MalformedObject, cut
@@ -158,13 +159,13 @@ class Cluster:
         return (await self.client.list(resource, resource_version=_FROM_CACHE)).items
 
     async def _read_leader(self) -> Leader:
-        name = self._settings.lease_name
+        named = agents_lease(self._settings)
         try:
-            lease = await self.client.get(LEASES, name, self._settings.namespace)
+            lease = await self.client.get(LEASES, named.name, named.namespace)
         except NotFound:
             raise Lacking(
-                f"there is no Lease {self._settings.namespace}/{name}: its agent does not run, or without "
-                "--leader-elect, or elsewhere (--namespace, --lease-name)"
+                f"there is no Lease {named}: its agent does not run, or without "
+                "--leader-elect, or elsewhere (--namespace, --lease-namespace, --lease-name)"
             ) from None
         return leader_seen(lease, SystemClock().now().timestamp())
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from mcs_controller.cli.shared_options import (
     AgentLeaseName,
+    AgentLeaseNamespace,
     AgentNamespace,
     BrokerContext,
     BrokerOrSecret,
@@ -81,6 +82,7 @@ class StatusSettings:
     broker_kubeconfig: BrokerOrSecret
     broker_context: BrokerContext
     namespace: AgentNamespace
+    lease_namespace: AgentLeaseNamespace
     lease_name: AgentLeaseName
     member_timeout_seconds: DeadAfterSeconds
     agent_metrics: Annotated[

@@ -15,10 +15,11 @@ def judge_leader(facts: Facts) -> Outcome:
     """The Lease of the agent's replicas."""
     notes = Notes()
     config, lease, ahead = facts.config, facts.cluster.lease, facts.cluster.ahead_seconds
-    name = f"Lease {config.namespace}/{config.lease_name}"
+    name = f"Lease {config.lease}"
     look = (
         f"`kubectl -n {config.namespace} get pods` and `kubectl -n {config.namespace} logs "
-        "deploy/mcs-agent` say why. If the agent runs in another namespace, name it with --namespace."
+        "deploy/mcs-agent` say why. If the agent runs in another namespace, name it with --namespace, "
+        "and its Lease with --lease-namespace and --lease-name, as the agent has them."
     )
     if not notes.knows(lease):
         return notes.outcome()

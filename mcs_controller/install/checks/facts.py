@@ -11,12 +11,14 @@ from typing import Any, Final, Literal
 from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey
 from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.install.checks.model import Unknown
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.connection.lifetime import Lifetime
 
 JsonObject = dict[str, Any]
 
 NOT_ASKED: Final = Unknown("it was not asked for")
 
+AGENTS_LEASE: Final = LeaseName("mcs-system", "mcs-agent")
 DNS_SERVICE: Final = ServiceKey("mcs-system", "mcs-dns")
 
 ReachedAs = Literal[
@@ -32,7 +34,7 @@ class CheckConfig:
     """
 
     namespace: str = "mcs-system"
-    lease_name: str = "mcs-agent"
+    lease: LeaseName = AGENTS_LEASE
     dns_service: ServiceKey = DNS_SERVICE
     zone: str = "clusterset.local"
     dns_namespace: str = "kube-system"

@@ -147,8 +147,8 @@ async def _crds(client: Client) -> dict[str, JsonObject | None]:
 
 async def _agent_rights(client: Client, config: CheckConfig) -> tuple[Review, ...]:
     everywhere = await _rights(client, config, _AGENT, "agent")
-    rules = [_named(rule, config.lease_name) for rule in rules_of("agent-lease")]
-    own = list(rights_of_rules(rules, config.namespace))
+    rules = [_named(rule, config.lease.name) for rule in rules_of("agent-lease")]
+    own = list(rights_of_rules(rules, config.lease.namespace))
     return (*everywhere, *await reviewed(client, Account(config.namespace, _AGENT), own))
 
 
@@ -166,7 +166,7 @@ async def _rights(
 
 
 async def _lease(client: Client, config: CheckConfig) -> Lease | None:
-    found = await get(client, LEASES, config.lease_name, config.namespace)
+    found = await get(client, LEASES, config.lease.name, config.lease.namespace)
     if found is None:
         return None
     spec = found.get("spec") or {}
