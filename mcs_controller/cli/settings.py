@@ -152,7 +152,7 @@ class DnsSettings:
             "how long it goes on answering, not ready any more, after SIGTERM or Ctrl-C: as long as clients "
             "may still be sent here; another signal ends that",
             parse=seconds_or_0,
-            default="5",
+            default="10",
         ),
     ]
     kubeconfig: Kubeconfig

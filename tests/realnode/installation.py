@@ -34,8 +34,6 @@ IN_NAMESPACE = (f"--namespace={NAMESPACE}", "--wait", TIMEOUT)
 IN_BROKER_NAMESPACE = (f"--namespace={BROKER_NAMESPACE}", "--wait", TIMEOUT)
 HEARTBEAT = "--set=agent.config.heartbeatIntervalSeconds=2"
 """With a heartbeat others say that they have let go of a cluster that leaves."""
-DRAIN = "--set=dns.config.drainSeconds=10"
-"""So long, and not the usual 5 s, kube-proxy may need on a busy machine until it sends nobody any more."""
 PAGE_PORT = 8081
 PAGE_SEEN_BY = "users"
 """The namespace in east from which the status page may be asked for; in west kubectl forwards to it."""
@@ -48,13 +46,11 @@ VALUES: Mapping[str, tuple[str, ...]] = {
         f"--set=agent.config.statusPage=:{PAGE_PORT}",
         f"--set=networkPolicy.statusPageFrom[0].namespaceSelector.matchLabels.{_SEEN_BY_LABEL}",
         HEARTBEAT,
-        DRAIN,
     ),
     "west": (
         "--set=agent.config.clusterId=west",
         f"--set=agent.config.statusPage=127.0.0.1:{PAGE_PORT}",
         HEARTBEAT,
-        DRAIN,
     ),
 }
 OLD_SECONDS, GOOD_SECONDS = 7200, 900
