@@ -39,12 +39,12 @@ async def run(arguments: argparse.Namespace) -> int:
     file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     client = connect(file, settings.broker_context, name="broker")
     try:
-        steps = await plan(client, wanted)
+        steps = await plan(client, wanted, tell=say)
         rows: list[Row] = [
             (CUSTOM_RESOURCE_DEFINITIONS.kind, "", name, _RESULTS[found])
             async for name, found in compare(client, crds, apply=True)
         ]
-        await carry_out(client, steps)
+        steps = await carry_out(client, steps)
         await wait_until_served(client)
     finally:
         await client.close()

@@ -65,11 +65,12 @@ async def run(arguments: argparse.Namespace) -> int:
     client = connect(file, settings.broker_context, name="broker")
     try:
         await _check_broker(client, arguments.program)
+        # First what is being deleted goes: a member that was removed a moment ago is none.
+        steps = await plan(client, wanted, tell=say)
         _check_meant(name, await _member(client, name), renew=settings.renew)
-        steps = await plan(client, wanted)
         if settings.revoke:
             steps = [replacing(one) if one.wanted.resource is SERVICE_ACCOUNTS else one for one in steps]
-        await carry_out(client, steps)
+        steps = await carry_out(client, steps)
         token = await request_token(client, member_namespace(name), ACCOUNT, settings.token_hours * 3600)
     finally:
         await client.close()

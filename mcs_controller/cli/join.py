@@ -54,7 +54,7 @@ async def run(arguments: argparse.Namespace) -> int:
         finally:
             await broker.close()
         await _check_before(local, wanted[-1], cluster_id)
-        steps = await plan(local, wanted)
+        steps = await plan(local, wanted, tell=say)
         if settings.dry_run:
             print(as_manifests([_without_credential(one.body) for one in wanted]))
             say(
@@ -62,7 +62,7 @@ async def run(arguments: argparse.Namespace) -> int:
                 f"{SECRET_KEY}, which is what {file} holds"
             )
             return 0
-        await carry_out(local, steps)
+        steps = await carry_out(local, steps)
     finally:
         await local.close()
     print(result_text(settings.output, rows_of(steps)))

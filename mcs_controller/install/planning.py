@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
 from mcs_controller.api.resources import Resource
-from mcs_controller.install.errors import InstallError, NotOurs
+from mcs_controller.install.errors import BeingDeleted, NotOurs
 
 JsonObject = dict[str, Any]
 Result = Literal["created", "updated", "replaced", "unchanged"]
@@ -64,7 +64,7 @@ def step_for(wanted: Wanted, found: JsonObject | None) -> Step:
     if found is None:
         return Step(wanted, "created", wanted.body)
     if found["metadata"].get("deletionTimestamp"):
-        raise InstallError(f"{wanted} is being deleted: run the command again when it is gone")
+        raise BeingDeleted(str(wanted))
     ours = is_ours(found)
     as_wanted = _says(found, wanted.body)
     stranger = not ours and not is_of_our_chart(found)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
-from mcs_controller.install.errors import InstallError, NotOurs
+from mcs_controller.install.errors import BeingDeleted, NotOurs
 from mcs_controller.install.objects import broker_objects, join_objects, member_objects
 from mcs_controller.install.planning import Wanted, is_ours, replacing, step_for
 
@@ -97,10 +97,10 @@ def test_what_our_chart_made_and_is_different_is_left_to_the_chart() -> None:
         step_for(BINDING, theirs)
 
 
-def test_what_is_being_deleted_is_waited_for() -> None:
+def test_what_is_being_deleted_is_not_taken_for_what_is_wanted() -> None:
     found = stored(ACCOUNT)
     found["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    with pytest.raises(InstallError, match="ServiceAccount mcs-member-east/member is being deleted"):
+    with pytest.raises(BeingDeleted, match="ServiceAccount mcs-member-east/member is being deleted"):
         step_for(ACCOUNT, found)
 
 
