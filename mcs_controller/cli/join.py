@@ -1,7 +1,8 @@
 """`mcs-controller join`: gives a cluster the credential with which its agent becomes a member.
 
-It asks the broker with that credential, and writes only when the cluster can be that member. It can be
-repeated, with another credential too. It does not start the agent.
+It asks the broker with that credential, and writes only when the cluster can be that member. On the broker it
+says that the id is this cluster's, so that no other one joins with the same file. It can be repeated, with
+another credential too. It does not start the agent.
 """
 
 import argparse
@@ -20,10 +21,11 @@ from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.output import as_manifests
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.controllers.membership.claim import check_owner, claim
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.install.apply import carry_out, plan, read
 from mcs_controller.install.errors import UnusableKubeconfig
-from mcs_controller.install.joining import agreed_id, check_free, check_same_member, clocks_problem
+from mcs_controller.install.joining import agreed_id, check_same_member, clocks_problem
 from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
 from mcs_controller.install.objects import SECRET, SECRET_KEY, join_objects
 from mcs_controller.install.planning import JsonObject, Wanted
@@ -39,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(arguments: argparse.Namespace) -> int:
-    """Check, and write. Raises `CliError`, `InstallError`, `KubeError`, `InvalidClusterId`."""
+    """Check, and write. Raises `CliError`, `InstallError`, `KubeError`, `InvalidClusterId`, `FatalError`."""
     settings = read_options(JoinSettings, arguments, os.environ)
     file = settings.broker_kubeconfig.expanduser()
     given = _kubeconfig(file, settings.broker_context)
@@ -50,11 +52,14 @@ async def run(arguments: argparse.Namespace) -> int:
         broker = connect(file, settings.broker_context, name="broker")
         try:
             await ClusterId(local, random=Random()).ask(cluster_id)
-            await _check_broker(local, broker, cluster_id, given)
+            uid = await _check_broker(local, broker, cluster_id, given)
+            await _check_before(local, wanted[-1], cluster_id)
+            steps = await plan(local, wanted, tell=say)
+            if not settings.dry_run:
+                # Before the credential is here: of two clusters that join with one file, one has it.
+                await claim(broker, cluster_id, uid)
         finally:
             await broker.close()
-        await _check_before(local, wanted[-1], cluster_id)
-        steps = await plan(local, wanted, tell=say)
         if settings.dry_run:
             print(as_manifests([_without_credential(one.body) for one in wanted]))
             say(
@@ -86,8 +91,8 @@ def _kubeconfig(file: Path, context: str | None) -> MemberKubeconfig:
         raise CliError(f"kubeconfig {file} is not text") from None
 
 
-async def _check_broker(local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig) -> None:
-    """Raise unless this cluster can be the member `cluster_id`."""
+async def _check_broker(local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig) -> str:
+    """The UID of this cluster's kube-system. Raises unless this cluster can be the member `cluster_id`."""
     try:
         raw = await broker.get(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id))
     except TransportError as error:
@@ -108,11 +113,12 @@ async def _check_broker(local: Client, broker: Client, cluster_id: str, given: M
             f"the broker at {given.server} has no MemberCluster {cluster_id}: its administrator runs "
             f"`broker create-member {cluster_id}`"
         ) from error
-    uid = (await local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
-    check_free(decode_member(raw), uid)
+    uid: str = (await local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+    check_owner(decode_member(raw), uid)
     problem = clocks_problem(await local.date(), await broker.date())
     if problem is not None:
         say(f"warning: {problem}")
+    return uid
 
 
 async def _check_before(local: Client, secret: Wanted, cluster_id: str) -> None:

@@ -1,14 +1,13 @@
 """Whether a cluster may join: pure checks over what was read on both sides.
 
-The broker decides who is a member: it has a MemberCluster of this id, which no other cluster uses. Clocks
-matter little (heartbeats are never read as times), but the age of exports decides conflicts: so a difference
-is told, and stops nobody.
+The broker decides who is a member: it has a MemberCluster of this id, which no other cluster uses
+(`controllers/membership/claim.py`). Clocks matter little (heartbeats are never read as times), but the age of
+exports decides conflicts: so a difference is told, and stops nobody.
 """
 
 from datetime import datetime, timedelta
 from typing import Final
 
-from mcs_controller.clusterset.model import Member
 from mcs_controller.install.errors import InstallError
 
 CLOCKS_MAX_DIFFERENCE_SECONDS: Final = 5.0
@@ -28,16 +27,6 @@ def agreed_id(of_kubeconfig: str | None, given: str | None) -> str:
             "never have one id, so make a kubeconfig for this one with `broker create-member`"
         )
     return of_kubeconfig or given or ""
-
-
-def check_free(member: Member, cluster_uid: str) -> None:
-    """Raise `InstallError` if another cluster is this member."""
-    if member.cluster_uid and member.cluster_uid != cluster_uid:
-        raise InstallError(
-            f"cluster id {member.cluster} belongs to another cluster (UID {member.cluster_uid} of "
-            f"kube-system, ours is {cluster_uid}): choose another id, or, if that cluster is gone for good, "
-            "delete its MemberCluster on the broker and create the member again"
-        )
 
 
 def check_same_member(before: str | None, cluster_id: str, secret: str) -> None:

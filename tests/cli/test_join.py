@@ -53,7 +53,7 @@ async def test_a_namespace_that_is_there_is_used_and_stays_as_it_is(scene: Scene
 async def test_a_dry_run_checks_and_prints_manifests_without_the_credential(scene: Scene) -> None:
     async with scene.serving():
         file = await scene.member()
-        before = scene.contents("east")
+        before = scene.contents("east"), scene.contents("broker")
         ended = await scene.join(file, "--dry-run")
         namespace, secret = yaml.safe_load_all(ended.stdout)
         assert (namespace["kind"], secret["kind"]) == ("Namespace", "Secret")
@@ -61,7 +61,7 @@ async def test_a_dry_run_checks_and_prints_manifests_without_the_credential(scen
         # Whoever applies it keeps the credential that is there.
         assert {"data", "stringData"}.isdisjoint(secret)
         assert f"the key kubeconfig, which is what {file} holds" in ended.stderr
-        assert scene.contents("east") == before
+        assert (scene.contents("east"), scene.contents("broker")) == before
         await scene.api["broker"].delete(MEMBER_CLUSTERS, "east", namespace=PLACE)
         assert "has no MemberCluster east" in told(await scene.join(file, "--dry-run"))
 
@@ -104,6 +104,20 @@ async def test_an_id_that_another_cluster_uses_is_refused(scene: Scene) -> None:
         assert "cluster id east belongs to another cluster" in told(await scene.join(file, cluster="west"))
         assert scene.contents("west") == before
         assert results(await scene.join(file)) == ["created", "created"]
+
+
+@pytest.mark.requirement("MCS-NS-06")
+async def test_one_file_is_good_for_one_cluster_also_before_an_agent_runs(scene: Scene) -> None:
+    async with scene.serving():
+        file = await scene.member()
+        assert results(await scene.join(file)) == ["created", "created"]
+        before = scene.contents("west")
+        refused = told(await scene.join(file, cluster="west"))
+        assert "cluster id east belongs to another cluster" in refused
+        assert "joined with it by mistake, run `leave` there" in refused
+        assert scene.contents("west") == before
+        assert (await run("leave", "--kubeconfig", scene.kubeconfig("east"))).exit_code == 0
+        assert results(await scene.join(file, cluster="west")) == ["created", "created"]
 
 
 async def test_a_broker_that_does_not_answer_or_refuses_is_named(scene: Scene) -> None:

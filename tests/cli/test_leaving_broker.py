@@ -12,9 +12,11 @@ from mcs_controller.api.resources import (
     EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     MEMBER_CLUSTERS,
+    NAMESPACES,
     Resource,
 )
 from mcs_controller.cli.errors import CliError
+from mcs_controller.controllers.membership.claim import claim
 from mcs_controller.controllers.membership.farewell import SPEAK_SECONDS
 from tests.cli.test_leaving import installed, leave, told
 from tests.support.clusterset import Clusterset
@@ -41,6 +43,19 @@ async def test_a_cluster_that_never_was_the_member_leaves_its_id_free(
         assert objects == {"Secret mcs-system/mcs-broker": "deleted"}
         assert members == {}
         assert "no agent has ever joined as east: it stays free" in said
+        assert await member_of(world) == {}
+
+
+async def test_an_id_that_a_cluster_only_joined_with_is_free_again_when_it_leaves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west", start=False) as world:
+        await installed(world)
+        # It joined by mistake.
+        uid = (await world["east"].api.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+        await claim(world.broker_api, "east", uid)
+        await leave(world)
+        assert "no agent has ever joined as east: it stays free" in told(capsys)[2]
         assert await member_of(world) == {}
 
 

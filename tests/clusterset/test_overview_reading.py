@@ -197,3 +197,12 @@ def test_a_conflict_is_told_of_once_with_all_of_its_clusters() -> None:
         (found,) = findings(view)
         assert (found.what, found.place) == ("conflict", "shop/web")
         assert clusters in found.text
+
+
+@pytest.mark.parametrize(
+    ("uid", "todo"), [("", "run `mcs-controller join` there"), ("u1", "install it there")]
+)
+def test_a_member_that_never_spoke_is_to_join_or_to_get_an_agent(uid: str, todo: str) -> None:
+    (found,) = findings(overview(broker=BrokerSeen((MemberSeen("d", uid, None, None, ""),), 0, 0, ())))
+    assert found.what == "never joined"
+    assert todo in found.text

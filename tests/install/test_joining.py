@@ -8,7 +8,7 @@ import pytest
 
 from mcs_controller.clusterset.model import Member
 from mcs_controller.install.errors import InstallError
-from mcs_controller.install.joining import agreed_id, check_free, check_same_member, clocks_problem
+from mcs_controller.install.joining import agreed_id, check_same_member, clocks_problem
 from mcs_controller.install.members import age_text, member_row
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -26,13 +26,6 @@ def test_the_id_comes_from_the_kubeconfig_or_is_given(of_kubeconfig: str | None,
 def test_two_ids_or_none_are_refused(of_kubeconfig: str | None, given: str | None, told: str) -> None:
     with pytest.raises(InstallError, match=told):
         agreed_id(of_kubeconfig, given)
-
-
-def test_an_id_is_free_or_ours_or_anothers() -> None:
-    check_free(Member("east"), "our-uid")
-    check_free(Member("east", cluster_uid="our-uid"), "our-uid")
-    with pytest.raises(InstallError, match="east belongs to another cluster"):
-        check_free(Member("east", cluster_uid="their-uid"), "our-uid")
 
 
 def test_a_cluster_does_not_change_its_id_by_joining_again() -> None:

@@ -76,6 +76,8 @@ def _of_members(overview: Overview) -> Iterator[Finding]:
 def _of_member(overview: Overview, member: MemberSeen) -> Iterator[Finding]:
     if member.heartbeat_age_seconds is None:
         text = "has a MemberCluster on the broker and has not joined: run `mcs-controller join` there"
+        if member.cluster_uid:
+            text = "has joined, and no agent of it has sent a heartbeat: install it there, or look at its log"
         yield Finding(Severity.WARNING, "never joined", member.name, text)
     else:
         yield from _silence(overview, member.name, member.heartbeat_age_seconds)

@@ -14,7 +14,12 @@ from datetime import timedelta
 from typing import Final
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
+from mcs_controller.api.resources import (
+    EXPORTED_ENDPOINT_SLICES,
+    EXPORTED_SERVICES,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+)
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership import farewell
@@ -23,6 +28,7 @@ from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.config import AgentConfig
+from mcs_controller.controllers.membership.claim import give_back
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.membership.withdrawal import withdraw_exports
 from mcs_controller.kube.client import Client
@@ -126,8 +132,9 @@ class Hearing(ABC):
 class Farewell(Hearing):
     """A cluster leaves, in the words of its own agent.
 
-    `never_joined`: no cluster has used the id yet, and nothing is exported by it. Whoever spoke for it would
-    make the id this cluster's own, which may just have been given the wrong credential.
+    `never_joined`: no agent has used the id yet, and nothing is exported by it. Whoever spoke for it would
+    make the id this cluster's own for good, which may just have been given the wrong credential. So it is
+    given back, if `join` has claimed it.
     """
 
     def __init__(
@@ -135,6 +142,7 @@ class Farewell(Hearing):
     ) -> None:
         super().__init__(cluster_id, broker, clock=clock)
         self.never_joined = False
+        self._local = local
         self._presence = Presence(
             AgentConfig(cluster_id=cluster_id), local, broker, clock=clock, random=random
         )
@@ -147,7 +155,9 @@ class Farewell(Hearing):
         if own is None:
             self.excluded = True
             return
-        if not own.cluster_uid and not await self._exports():
+        if not (own.cluster_uid and own.heartbeat) and not await self._exports():
+            uid = (await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+            await give_back(self._broker, self._cluster_id, uid)
             self.never_joined = True
             return
         await self._presence.step()

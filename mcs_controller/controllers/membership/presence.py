@@ -29,7 +29,7 @@ from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
 from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.config import AgentConfig
-from mcs_controller.controllers.membership.errors import ClusterIdTaken
+from mcs_controller.controllers.membership.claim import check_owner
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import Clock, rfc3339_micro
 from mcs_controller.kube.errors import (
@@ -182,12 +182,7 @@ class Presence:
 
     def check_owner(self, member: Member) -> None:
         """Raise `ClusterIdTaken` when the MemberCluster of our id names another cluster's UID."""
-        if member.cluster_uid and self.uid and member.cluster_uid != self.uid:
-            raise ClusterIdTaken(
-                f"cluster id {self._config.cluster_id} belongs to another cluster (kube-system UID "
-                f"{member.cluster_uid}, ours is {self.uid}): choose another id, or, if that cluster is gone "
-                f"for good, delete and create its MemberCluster in namespace {self._namespace} on the broker"
-            )
+        check_owner(member, self.uid)
 
     async def _renew(self) -> None:
         if not self.uid:
