@@ -19,6 +19,7 @@ from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.membership import departure, farewell, liveness, release, word
 from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.clusterset.membership.member import cluster_of, decode_member
+from mcs_controller.clusterset.membership.rights import rights_changed
 from mcs_controller.clusterset.membership.statement import Heard, hear, miss
 from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.config import AgentConfig
@@ -286,7 +287,7 @@ class Membership:
             dead = self._believed_dead() | (self.dead & missing.keys())
             held = self._liveness.stale(self._config.member_timeout_seconds) - dead
             doubtful = self._liveness.unproven()
-        changed = _rights_changed(self._members, known) | (self.dead ^ dead) | (self.doubtful - doubtful)
+        changed = rights_changed(self._members, known) | (self.dead ^ dead) | (self.doubtful - doubtful)
         changed |= (self.held ^ held) | (self.released ^ released_before)
         for cluster in sorted(self.dead ^ dead):
             _log.warning("member %s is %s", cluster, "dead" if cluster in dead else "alive again")
@@ -403,23 +404,3 @@ class Membership:
         if problem != self._problem:
             _log.warning("%s", problem)
             self._problem = problem
-
-
-def _rights_changed(before: Mapping[str, Member], after: Mapping[str, Member]) -> set[str]:
-    """The members that came, left, or now have other rights or limits, or lie elsewhere."""
-    changed = set(before.keys() ^ after.keys())
-    for cluster in before.keys() & after.keys():
-        if _rights(before[cluster]) != _rights(after[cluster]):
-            changed.add(cluster)
-    return changed
-
-
-def _rights(member: Member) -> tuple[object, ...]:
-    return (
-        member.allowed_cidrs,
-        member.allowed_namespaces,
-        member.limits,
-        member.owns,
-        member.region,
-        member.zone,
-    )
