@@ -18,9 +18,8 @@ from mcs_controller.cli.connecting import connect, file_of_broker, settings_of
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.cli.install_settings import CreateMemberSettings
 from mcs_controller.cli.installing import result_text, rows_of, say, serves_broker
-from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.cli.output import as_document, as_manifests, check_may_write, write_private
-from mcs_controller.clusterset.errors import InvalidClusterId
 from mcs_controller.clusterset.identity import check_cluster_id, member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import Member
@@ -30,6 +29,7 @@ from mcs_controller.install.objects import ACCOUNT, ROLE_MEMBER, ROLE_READER, me
 from mcs_controller.install.planning import Step, replacing
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.lookup import find
 from mcs_controller.kube.tokens import Token, request_token
 
 
@@ -46,10 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Make the member and its credential. Raises `CliError`, `InstallError`, `KubeError`."""
     settings = read_options(CreateMemberSettings, arguments, os.environ)
-    try:
-        name = check_cluster_id(arguments.name)
-    except InvalidClusterId as error:
-        raise UsageError(str(error)) from error
+    name = read_argument(check_cluster_id, arguments.name)
     if settings.revoke and not settings.renew:
         raise UsageError("--revoke needs --renew: the member gets another credential for those that end")
     wanted = member_objects(
@@ -122,10 +119,8 @@ async def _check_broker(client: Client, program: str) -> None:
 
 
 async def _member(client: Client, name: str) -> Member | None:
-    try:
-        return decode_member(await client.get(MEMBER_CLUSTERS, name, member_namespace(name)))
-    except NotFound:
-        return None
+    found = await find(client, MEMBER_CLUSTERS, name, member_namespace(name))
+    return None if found is None else decode_member(found)
 
 
 def _check_meant(name: str, member: Member | None, *, renew: bool) -> None:

@@ -17,16 +17,14 @@ from mcs_controller.api.resources import (
     NAMESPACES,
     ROLE_BINDINGS,
     SERVICE_ACCOUNTS,
-    Resource,
 )
 from mcs_controller.cli.connecting import connect, file_of_broker
-from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.cli.errors import CliError
 from mcs_controller.cli.fuse_status import check_is_broker
 from mcs_controller.cli.importers import as_objects, holders, not_waited_for, wait_for_importers
 from mcs_controller.cli.install_settings import RemoveMemberSettings
 from mcs_controller.cli.installing import Row, result_text, say
-from mcs_controller.cli.options import add_options, read_options
-from mcs_controller.clusterset.errors import InvalidClusterId
+from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.clusterset.identity import check_cluster_id, member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.membership.release import DEFAULT_SECONDS
@@ -39,6 +37,7 @@ from mcs_controller.install.planning import is_of_our_chart, is_ours
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.lookup import find
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,10 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Remove, and say what. Raises `CliError`, `KubeError`."""
     settings = read_options(RemoveMemberSettings, arguments, os.environ)
-    try:
-        name = check_cluster_id(arguments.name)
-    except InvalidClusterId as error:
-        raise UsageError(str(error)) from error
+    name = read_argument(check_cluster_id, arguments.name)
     file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     broker = connect(file, settings.broker_context, name="broker")
     try:
@@ -88,10 +84,10 @@ class Removal:
 
     async def run(self) -> None:
         """Do it, and print what was removed. Raises `CliError`, `NotOurs`, `KubeError`."""
-        namespace = await self._get(NAMESPACES, self._namespace)
-        body = await self._get(MEMBER_CLUSTERS, self._name, self._namespace)
+        namespace = await find(self._broker, NAMESPACES, self._namespace)
+        body = await find(self._broker, MEMBER_CLUSTERS, self._name, self._namespace)
         member = decode_member(body) if body is not None else None
-        binding = await self._get(CLUSTER_ROLE_BINDINGS, self._namespace)
+        binding = await find(self._broker, CLUSTER_ROLE_BINDINGS, self._namespace)
         self._check_ours(namespace)
         records = await self._records()
         if not self._settings.gone:
@@ -151,7 +147,7 @@ class Removal:
         """Withdraw what the member exports in its stead, and wait for the others."""
         for kind in (ROLE_BINDINGS, SERVICE_ACCOUNTS):
             # First its rights and all of its credentials, or it exports everything anew.
-            body = await self._get(kind, ACCOUNT, self._namespace)
+            body = await find(self._broker, kind, ACCOUNT, self._namespace)
             await self._remove(leftovers_of(kind, [body] if body is not None else []))
         await self._obituary.begin(DEFAULT_SECONDS)
         async for kind_name, name in self._obituary.withdraw():
@@ -165,12 +161,6 @@ class Removal:
         for one in found:
             await remove(self._broker, one)
             self._rows.append((*one.row, "deleted"))
-
-    async def _get(self, resource: Resource, name: str, namespace: str = "") -> JsonObject | None:
-        try:
-            return await self._broker.get(resource, name, namespace)
-        except NotFound:
-            return None
 
     def _tell(self, *, ended: bool = True) -> None:
         if self._settings.output == "table" and not self._rows:

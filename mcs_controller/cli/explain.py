@@ -8,14 +8,13 @@ import argparse
 import os
 import sys
 
-from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.explaining.gathering import gather
 from mcs_controller.cli.explaining.json_form import as_json
 from mcs_controller.cli.explaining.manifests import change_policies, changes_of, read_manifests
 from mcs_controller.cli.explaining.text import Style, as_text
 from mcs_controller.cli.explaining.what_if_text import as_effects
-from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.cli.values import service_name
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.what_if import what_if
@@ -30,10 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(arguments: argparse.Namespace) -> int:
     """Print the explanation. Raises `UsageError`, `CliError`, `ConfigError`, `KubeError`."""
     settings = read_options(ExplainSettings, arguments, os.environ)
-    try:
-        key = service_name(arguments.service)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    key = read_argument(service_name, arguments.service)
     style = Style.of(sys.stdout, os.environ)
     if settings.what_if is None and settings.what_if_deleted is None:
         explanation = explain(await gather(settings, key))

@@ -14,6 +14,7 @@ from mcs_controller.cli.errors import UsageError
 from mcs_controller.options import Group, Option
 
 _Settings = TypeVar("_Settings")
+_Argument = TypeVar("_Argument")
 
 
 def options_of(settings: type) -> list[Option]:
@@ -55,6 +56,14 @@ def read_options(
 
     made: _Settings = _make(Group(settings), read)
     return made
+
+
+def read_argument(parse: Callable[[str], _Argument], text: str) -> _Argument:
+    """The value of an argument that is no option, such as the NAME of a member. Raises `UsageError`."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _options_of(group: Group) -> list[Option]:

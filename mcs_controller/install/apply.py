@@ -13,6 +13,7 @@ from mcs_controller.install.errors import BeingDeleted
 from mcs_controller.install.planning import JsonObject, Step, Wanted, step_for
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import Conflict, NotFound
+from mcs_controller.kube.lookup import find
 
 GONE_WITHIN_SECONDS: Final = 60.0
 """How long what is being deleted is waited for: a namespace is emptied first."""
@@ -44,10 +45,7 @@ async def plan(client: Client, wanted: Sequence[Wanted], *, tell: Callable[[str]
 
 async def read(client: Client, wanted: Wanted) -> JsonObject | None:
     """The object as it is, None if there is none."""
-    try:
-        return await client.get(wanted.resource, wanted.name, wanted.namespace)
-    except NotFound:
-        return None
+    return await find(client, wanted.resource, wanted.name, wanted.namespace)
 
 
 async def carry_out(client: Client, steps: Sequence[Step]) -> list[Step]:

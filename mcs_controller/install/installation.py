@@ -31,7 +31,6 @@ from mcs_controller.install.lease import LeaseName
 from mcs_controller.install.leftovers import (
     Leftover,
     credential,
-    get,
     imported,
     lease,
     leftovers_of,
@@ -41,6 +40,7 @@ from mcs_controller.install.planning import is_ours
 from mcs_controller.install.rights import rights_of
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.discovery import NotServed, served_resource, stored_resources
+from mcs_controller.kube.lookup import find
 
 CHART_OF_MEMBER: Final = "mcs-controller"
 
@@ -80,15 +80,15 @@ async def look(
     of_chart = await _of_chart(client, kinds)
     found = [*(await imported(client)), *(await reported(client)), *secrets, *leases]
     found += await _rights(client, namespace, {one.row for one in of_chart})
-    found += leftovers_of(CONFIG_MAPS, _there(await get(client, CONFIG_MAPS, BACKUP, dns_namespace)))
+    found += leftovers_of(CONFIG_MAPS, _there(await find(client, CONFIG_MAPS, BACKUP, dns_namespace)))
     edits = uninstalling(await config_maps(client, dns_namespace), zone)
-    place = _there(await get(client, NAMESPACES, namespace))
+    place = _there(await find(client, NAMESPACES, namespace))
     found += leftovers_of(NAMESPACES, [one for one in place if is_ours(one)])
     foreign = leftovers_of(SECRETS, [] if secrets else _there(secret))
     foreign += leftovers_of(NAMESPACES, [one for one in place if not is_ours(one)])
     definitions: list[JsonObject] = []
     for resource in (service_exports(), service_imports(), EXPORT_POLICIES, IMPORT_POLICIES):
-        definitions += _there(await get(client, CUSTOM_RESOURCE_DEFINITIONS, resource.crd_name))
+        definitions += _there(await find(client, CUSTOM_RESOURCE_DEFINITIONS, resource.crd_name))
     return Installation(
         removable=found,
         of_helm=of_chart,
@@ -134,7 +134,7 @@ async def _rights(client: Client, namespace: str, of_chart: set[tuple[str, str, 
         metadata = body["metadata"]
         resource = _resource_of(body["kind"])
         place = namespace if resource.namespaced else ""
-        one = leftovers_of(resource, _there(await get(client, resource, metadata["name"], place)))
+        one = leftovers_of(resource, _there(await find(client, resource, metadata["name"], place)))
         found += [left for left in one if left.row not in of_chart]
     return found
 

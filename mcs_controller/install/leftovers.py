@@ -32,6 +32,7 @@ from mcs_controller.install.planning import is_ours
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.discovery import NotServed, served_resource
 from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.lookup import find
 
 AGENT: Final = "mcs-agent"
 """The name of the agent's Deployment in the chart."""
@@ -60,14 +61,6 @@ def leftovers_of(resource: Resource, bodies: Iterable[JsonObject]) -> list[Lefto
     """These objects, each to be deleted."""
     found = (one["metadata"] for one in bodies)
     return [Leftover(resource, one["name"], one.get("namespace", ""), one["uid"]) for one in found]
-
-
-async def get(local: Client, resource: Resource, name: str, namespace: str = "") -> JsonObject | None:
-    """The object, None if there is none. Raises `KubeError`."""
-    try:
-        return await local.get(resource, name, namespace)
-    except NotFound:
-        return None
 
 
 async def imported(local: Client) -> list[Leftover]:
@@ -101,13 +94,13 @@ async def reported(local: Client) -> list[Leftover]:
 
 async def credential(local: Client, namespace: str) -> tuple[list[Leftover], JsonObject | None]:
     """The Secret with the credential for the broker: to be deleted if `join` made it, and as it is."""
-    body = await get(local, SECRETS, SECRET, namespace)
+    body = await find(local, SECRETS, SECRET, namespace)
     return leftovers_of(SECRETS, [body] if body is not None and is_ours(body) else []), body
 
 
 async def lease(local: Client, name: LeaseName) -> tuple[list[Leftover], str]:
     """The Lease of the agents, and who holds it, "" if nobody does."""
-    body = await get(local, LEASES, name.name, name.namespace)
+    body = await find(local, LEASES, name.name, name.namespace)
     holder = ((body or {}).get("spec") or {}).get("holderIdentity") or ""
     return leftovers_of(LEASES, [] if body is None else [body]), str(holder)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import pytest
 
 from mcs_controller.cli.errors import UsageError
-from mcs_controller.cli.options import add_options, options_of, read_options
+from mcs_controller.cli.options import add_options, options_of, read_argument, read_options
 from mcs_controller.options import (
     Group,
     Option,
@@ -215,3 +215,9 @@ def test_a_group_is_read_into_one_configuration_as_it_is_handed_on() -> None:
     assert given.work == Work("", 0.25, True, ("a/",), Bounds(7, 0.5, "kept"))
     with pytest.raises(UsageError, match="--member-max-objects: '0' is not a whole number"):
         read_whole("--member-max-objects", "0")
+
+
+def test_an_argument_that_is_no_option_is_refused_with_what_would_be_right() -> None:
+    assert read_argument(count, "3") == 3
+    with pytest.raises(UsageError, match="'none' is not a whole number from 1 to"):
+        read_argument(count, "none")

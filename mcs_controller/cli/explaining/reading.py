@@ -12,7 +12,8 @@ from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.explain.picture import Unknown
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.decoding.object_reader import LeftOut
-from mcs_controller.kube.errors import KubeError, NotFound, TransportError
+from mcs_controller.kube.errors import KubeError, TransportError
+from mcs_controller.kube.lookup import find
 
 READ_WITHIN_SECONDS: Final = 10.0
 _PAGE_OBJECTS: Final = 500
@@ -55,10 +56,7 @@ class Reading:
         """One object; None if there is none."""
 
         async def get() -> JsonObject | None:
-            try:
-                return await self.client.get(resource, name, namespace, timeout_seconds=READ_WITHIN_SECONDS)
-            except NotFound:
-                return None
+            return await find(self.client, resource, name, namespace, timeout_seconds=READ_WITHIN_SECONDS)
 
         return await self.attempt(what, get, UNREAD)
 

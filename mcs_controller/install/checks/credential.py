@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from mcs_controller.api.resources import SECRETS
 from mcs_controller.install.checks.facts import Credential
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import get, known
+from mcs_controller.install.checks.reading import known
 from mcs_controller.install.errors import UnusableKubeconfig
 from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
 from mcs_controller.install.objects import SECRET, SECRET_KEY
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.lifetime import lifetime_of
+from mcs_controller.kube.lookup import find
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class OwnCredential:
 
 async def of_secret(client: Client, namespace: str) -> OwnCredential:
     """The one that `join` has put into the cluster."""
-    secret = await known(get(client, SECRETS, SECRET, namespace))
+    secret = await known(find(client, SECRETS, SECRET, namespace))
     if secret is None or isinstance(secret, Unknown):
         return OwnCredential(secret)
     source = f"Secret {namespace}/{SECRET}"

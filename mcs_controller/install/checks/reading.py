@@ -18,7 +18,8 @@ from mcs_controller.install.checks.facts import JsonObject
 from mcs_controller.install.checks.model import Unknown
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.errors import ApiError, Forbidden, KubeError, NotFound
+from mcs_controller.kube.errors import ApiError, Forbidden, KubeError
+from mcs_controller.kube.lookup import find
 
 WITHIN_SECONDS: Final = 20.0
 OBJECTS_MAX: Final = 20_000
@@ -47,17 +48,9 @@ async def known(asking: Awaitable[Fact]) -> Fact | Unknown:
         return Unknown(str(error))
 
 
-async def get(client: Client, resource: Resource, name: str, namespace: str = "") -> JsonObject | None:
-    """An object, None if there is none. Raises `KubeError`."""
-    try:
-        return await client.get(resource, name, namespace)
-    except NotFound:
-        return None
-
-
 async def definition(client: Client, name: str) -> JsonObject | None:
     """A CustomResourceDefinition as the checks read it. Raises `KubeError`, `MalformedObject`."""
-    found = await get(client, CUSTOM_RESOURCE_DEFINITIONS, name)
+    found = await find(client, CUSTOM_RESOURCE_DEFINITIONS, name)
     if found is not None:
         string_pairs(child(found, "metadata"), "labels")
         required_name(child(found, "spec"), "group")

@@ -22,13 +22,14 @@ from mcs_controller.clusterset.model import Member, ServiceKey
 from mcs_controller.clusterset.services import decode
 from mcs_controller.install.checks.facts import BrokerFacts, JsonObject, Reached, Review, SliceFacts
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import ahead_seconds, definition, get, known, listed
+from mcs_controller.install.checks.reading import ahead_seconds, definition, known, listed
 from mcs_controller.install.checks.reviews import Account, Right, reviewed, rights_of_rules
 from mcs_controller.install.objects import ACCOUNT
 from mcs_controller.install.rules import rules_of
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError, Unauthorized
+from mcs_controller.kube.lookup import find
 
 KINDS: Final = (MEMBER_CLUSTERS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES)
 _RESOURCES_MAX: Final = 1000
@@ -133,7 +134,7 @@ async def _rights_of_members(
 
     async def review(member: Member) -> None:
         account = Account(member_namespace(member.cluster), ACCOUNT)
-        if await get(client, SERVICE_ACCOUNTS, account.name, account.namespace) is None:
+        if await find(client, SERVICE_ACCOUNTS, account.name, account.namespace) is None:
             return
         rights.extend(await reviewed(client, account, _member_rights(member.cluster)))
         too_many.extend(await reviewed(client, account, _too_many(member.cluster)))

@@ -42,7 +42,7 @@ from mcs_controller.install.checks.facts import (
     SliceFacts,
 )
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import ahead_seconds, definition, get, known, listed
+from mcs_controller.install.checks.reading import ahead_seconds, definition, known, listed
 from mcs_controller.install.checks.reviews import Account, reviewed, rights_of_rules
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.rules import rules_of
@@ -50,6 +50,7 @@ from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.discovery import served_resource, served_versions
 from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.lookup import find
 
 MCS_CRDS: Final = tuple(kind().crd_name for kind in (service_exports, service_imports))
 CLUSTER_DNS_SERVICES: Final = ("kube-dns", "coredns", "rke2-coredns-rke2-coredns")
@@ -86,11 +87,11 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         derived = start(known(_derived(client)))
         slices = start(known(_slices(client)))
         config_maps = start(known(_config_maps(client, config.dns_namespace)))
-        dns_service = start(known(get(client, SERVICES, service.name, service.namespace)))
+        dns_service = start(known(find(client, SERVICES, service.name, service.namespace)))
         dns_slices = start(known(_slices_of(client, service)))
         cluster_dns = start(known(_cluster_dns_service(client, config.dns_namespace)))
         pod_cidrs = start(known(_pod_cidrs(client)))
-        kube_proxy = start(known(get(client, CONFIG_MAPS, KUBE_PROXY, "kube-system")))
+        kube_proxy = start(known(find(client, CONFIG_MAPS, KUBE_PROXY, "kube-system")))
         policies = start(known(_policies(client)))
     return ClusterFacts(
         version=version,
@@ -166,7 +167,7 @@ async def _rights(
 
 
 async def _lease(client: Client, config: CheckConfig) -> Lease | None:
-    found = await get(client, LEASES, config.lease.name, config.lease.namespace)
+    found = await find(client, LEASES, config.lease.name, config.lease.namespace)
     if found is None:
         return None
     spec = found.get("spec") or {}
@@ -222,13 +223,13 @@ async def _slices_of(client: Client, service: ServiceKey) -> tuple[JsonObject, .
 
 
 async def _config_maps(client: Client, namespace: str) -> Mapping[str, JsonObject]:
-    found = [(name, await get(client, CONFIG_MAPS, name, namespace)) for name in NAMES]
+    found = [(name, await find(client, CONFIG_MAPS, name, namespace)) for name in NAMES]
     return {name: body for name, body in found if body is not None}
 
 
 async def _cluster_dns_service(client: Client, namespace: str) -> JsonObject | None:
     for name in CLUSTER_DNS_SERVICES:
-        found = await get(client, SERVICES, name, namespace)
+        found = await find(client, SERVICES, name, namespace)
         if found is not None:
             return found
     return None
