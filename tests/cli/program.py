@@ -66,16 +66,12 @@ async def run(*argv: str | Path, environment: Mapping[str, str] | None = None) -
     finally:
         for _, theirs in pipes:
             os.close(theirs)
+    # Whoever stops reading, for a deadline or any other reason, ends the process (warm.py).
     async with contextlib.AsyncExitStack() as stack:
-        stdout, stderr, told = [await stack.enter_async_context(_reading(ours)) for ours, _ in pipes]
-        pid = int(await told.readline())
-        try:
-            out, error, code = await asyncio.wait_for(
-                asyncio.gather(stdout.read(), stderr.read(), told.read()), DEADLINE_SECONDS
-            )
-        except BaseException:
-            os.kill(pid, signal.SIGKILL)
-            raise
+        readers = [await stack.enter_async_context(_reading(ours)) for ours, _ in pipes]
+        out, error, code = await asyncio.wait_for(
+            asyncio.gather(*(reader.read() for reader in readers)), DEADLINE_SECONDS
+        )
     return Ended(int(code), out.decode(), error.decode())
 
 

@@ -5,12 +5,13 @@ own like any other: arguments, environment, streams, the end of the interpreter.
 started from nothing, by `start` in program.py.
 
 The only argument is the descriptor of a socket. A message on it is JSON (`argv`, `environment`, `folder`)
-with three descriptors: stdout, stderr, and where to write the process id and, once it has ended, the exit
-code, each on a line. Ends when the other side of the socket is closed.
+with three descriptors: stdout, stderr, and where to write the exit code once it has ended. A process whose
+exit code nobody would read any more is killed. Ends when the other side of the socket is closed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -39,9 +40,14 @@ def wait_for_orders(orders: socket.socket) -> dict[str, Any] | None:
         selector.register(woken, selectors.EVENT_READ)
         while True:
             ready = {key.fileobj for key, _ in selector.select()}
+            for pid, told in running.items():
+                # An end for writing is ready "to be read" when its other end is closed.
+                if told in ready:
+                    selector.unregister(told)
+                    os.kill(pid, signal.SIGKILL)
             if woken in ready:
                 woken.recv(MESSAGE_BYTES)
-                tell_ends(running)
+                tell_ends(running, selector)
             if orders not in ready:
                 continue
             message, descriptors, *_ = socket.recv_fds(orders, MESSAGE_BYTES, 3)
@@ -62,17 +68,21 @@ def wait_for_orders(orders: socket.socket) -> dict[str, Any] | None:
                 return order
             os.close(stdout)
             os.close(stderr)
-            os.write(told, f"{pid}\n".encode())
             running[pid] = told
+            selector.register(told, selectors.EVENT_READ)
 
 
-def tell_ends(running: dict[int, int]) -> None:
+def tell_ends(running: dict[int, int], selector: selectors.BaseSelector) -> None:
     """Of those that have ended, to whom it concerns."""
     for pid in list(running):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
             told = running.pop(pid)
-            os.write(told, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+            if told in selector.get_map():
+                selector.unregister(told)
+            # Who has given up does not read it.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(told, str(os.waitstatus_to_exitcode(status)).encode())
             os.close(told)
 
 
