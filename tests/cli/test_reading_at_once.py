@@ -13,6 +13,7 @@ from mcs_controller.cli.explaining.reading import Reading
 from mcs_controller.cli.status.places import Broker
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.overview.model import Unknown
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.controllers.policing import EXPORT_CRD, IMPORT_CRD
@@ -21,7 +22,7 @@ from tests.support import crds
 pytestmark = pytest.mark.looptime
 
 WEB = ServiceKey("shop", "web")
-LEASE = ServiceKey("mcs-system", "mcs-agent")
+LEASE = LeaseName("mcs-system", "mcs-agent")
 FIRST, SECOND = "memberclusters", "exportedservices"
 
 

@@ -8,12 +8,13 @@ from mcs_controller.clusterset.explain.explanation import Explanation
 from mcs_controller.clusterset.explain.findings.finding import Finding
 from mcs_controller.clusterset.explain.picture import Picture, Unknown
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.client import Client
 from tests.support.agents import LoopClock
 from tests.support.clusterset import Clusterset
 
 WEB = ServiceKey("shop", "web")
-LEASE = ServiceKey("mcs-system", "mcs-agent")
+LEASE = LeaseName("mcs-system", "mcs-agent")
 
 
 async def picture(
