@@ -63,7 +63,8 @@ async def run(arguments: argparse.Namespace) -> int:
         elif _asks_secret(settings) and await leaving.is_over():
             say(
                 "this cluster has no credential for the broker, and nothing of an agent: it has left, or has "
-                "never joined"
+                "never joined. A `join` that was interrupted may hold the id still: `leave` gives it back "
+                "with --broker-kubeconfig, and the file that `join` had"
             )
             leaving.tell()
         else:

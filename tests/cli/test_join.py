@@ -120,6 +120,19 @@ async def test_one_file_is_good_for_one_cluster_also_before_an_agent_runs(scene:
         assert results(await scene.join(file, cluster="west")) == ["created", "created"]
 
 
+async def test_a_join_that_was_interrupted_can_be_repeated_or_taken_back(scene: Scene) -> None:
+    async with scene.serving():
+        file = await scene.member()
+        fault = scene.clusters["east"].faults.fail(500, verbs=("create",), resources=("secrets",))
+        await scene.join(file)
+        fault.lift()
+        assert "belongs to another cluster" in told(await scene.join(file, cluster="west"))
+        leave = ("leave", "--kubeconfig", scene.kubeconfig("east"))
+        assert "the file that `join` had" in (await run(*leave)).stderr
+        assert "it stays free" in (await run(*leave, "--broker-kubeconfig", file)).stderr
+        assert results(await scene.join(file, cluster="west")) == ["created", "created"]
+
+
 async def test_a_broker_that_does_not_answer_or_refuses_is_named(scene: Scene) -> None:
     async with scene.serving():
         file = await scene.member()

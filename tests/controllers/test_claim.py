@@ -77,8 +77,8 @@ async def test_an_id_is_given_back_only_as_long_as_no_agent_has_spoken() -> None
     async with Clusterset("east", "west", start=False) as world:
         uid = await uid_of(world, "east")
         await claim(world.broker_api, "east", uid)
-        await give_back(world.broker_api, "east", uid)
+        assert await give_back(world.broker_api, "east", uid)
         assert await status(world) == {}
         await heartbeat(world)
-        await give_back(world.broker_api, "east", uid)
+        assert not await give_back(world.broker_api, "east", uid)
         assert (await status(world))["clusterUID"] == uid

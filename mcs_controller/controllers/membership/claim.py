@@ -32,29 +32,35 @@ def check_owner(member: Member, uid: str) -> None:
 
 async def claim(broker: Client, cluster_id: str, uid: str) -> None:
     """Make the id this cluster's, if it is nobody's. Raises `ClusterIdTaken`, `KubeError`."""
-    await _write(broker, cluster_id, uid, owner=uid)
+    await _make_owner(uid, broker, cluster_id, uid)
 
 
-async def give_back(broker: Client, cluster_id: str, uid: str) -> None:
-    """Make the id nobody's, if only `join` has used it. Raises `ClusterIdTaken`, `KubeError`."""
-    await _write(broker, cluster_id, uid, owner="")
+async def give_back(broker: Client, cluster_id: str, uid: str) -> bool:
+    """Make the id nobody's, unless an agent has used it: whether it is nobody's then.
+
+    Raises `ClusterIdTaken`, `KubeError`.
+    """
+    return await _make_owner("", broker, cluster_id, uid)
 
 
-async def _write(broker: Client, cluster_id: str, uid: str, *, owner: str) -> None:
+async def _make_owner(owner: str, broker: Client, cluster_id: str, uid: str) -> bool:
+    """Whether the id is the owner's then; "" means nobody's, which it is not where an agent has spoken."""
     namespace = member_namespace(cluster_id)
     for further in reversed(range(TRIES)):
         raw = await broker.get(MEMBER_CLUSTERS, cluster_id, namespace)
         member = decode_member(raw)
         check_owner(member, uid)
-        if member.cluster_uid == owner or (member.heartbeat and not owner):
-            return
+        if member.cluster_uid == owner:
+            return True
+        if not owner and member.heartbeat:
+            return False
         # With the version, only one of two clusters that claim one id at once succeeds.
         version = raw["metadata"]["resourceVersion"]
         said = {"metadata": {"resourceVersion": version}, "status": {"clusterUID": owner or None}}
         try:
             await broker.patch(MEMBER_CLUSTERS, cluster_id, said, namespace=namespace, subresource="status")
+            break
         except Conflict:
             if not further:
                 raise
-        else:
-            return
+    return True

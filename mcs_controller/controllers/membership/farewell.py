@@ -157,8 +157,8 @@ class Farewell(Hearing):
             return
         if not (own.cluster_uid and own.heartbeat) and not await self._exports():
             uid = (await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
-            await give_back(self._broker, self._cluster_id, uid)
-            self.never_joined = True
+            self.never_joined = await give_back(self._broker, self._cluster_id, uid)
+        if self.never_joined:
             return
         await self._presence.step()
         # Whoever goes on with an interrupted farewell has its answers already.
