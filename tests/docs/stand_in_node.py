@@ -12,7 +12,9 @@ import os
 import signal
 from asyncio.subprocess import Process
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,9 @@ class StandInNode:
         await self._plane.call("POST", "/api/v1/nodes", {"metadata": {"name": NODE}})
         try:
             while True:
-                await self._look()
+                # An API server on a busy machine may not answer in time: as a kubelet does, it looks again.
+                with suppress(TimeoutError, ConnectionError, HTTPException):
+                    await self._look()
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for running in self.pods.values():
@@ -156,8 +160,8 @@ class StandInNode:
             not probed or await rest.answers_ok(f"http://127.0.0.1:{running.http}", "/readyz")
         )
         if (phase, ready) != (running.phase, running.ready):
-            running.phase, running.ready = phase, ready
             await self._tell(pod, phase, ready=ready)
+            running.phase, running.ready = phase, ready
 
     async def _tell(self, pod: JsonObject, phase: str, *, ready: bool) -> None:
         metadata = pod["metadata"]
