@@ -38,7 +38,12 @@ async def stop_agent(local: Client, namespace: str, *, dry_run: bool) -> list[Ro
     if not replicas:
         return []
     if not dry_run:
-        say(f"stopping the agent: Deployment {namespace}/{AGENT} had {replicas} replicas")
+        # With another number than its own, Helm refuses the next upgrade.
+        start = f"kubectl --namespace {namespace} scale deployment {AGENT} --replicas {replicas}"
+        say(
+            f"stopping the agent: Deployment {namespace}/{AGENT} had {replicas} replicas. If this cluster "
+            f"is to stay, or to join again, `{start}` starts it, before any `helm upgrade`"
+        )
         await local.patch(DEPLOYMENTS, AGENT, {"spec": {"replicas": 0}}, namespace=namespace)
     return [(DEPLOYMENTS.kind, namespace, AGENT, "to be scaled to 0" if dry_run else "scaled to 0")]
 
