@@ -3,85 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from random import Random
-from typing import Any
 
 import pytest
 
-from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
 from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     LEASES,
     MEMBER_CLUSTERS,
     NAMESPACES,
-    SECRETS,
     SERVICES,
 )
 from mcs_controller.cli.errors import CliError
-from mcs_controller.cli.install_settings import LeaveSettings
-from mcs_controller.cli.leave import Leaving
 from mcs_controller.kube.leader import LeaderElector
+from tests.cli.leaving import agent_stopped, agents_things, installed, leave, left, told
 from tests.support.agents import LoopClock
 from tests.support.clusterset import EAST, WEST, Clusterset
 from tests.support.objects import IMPORTS, import_by_hand
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.looptime
-
-
-def settings(**given: Any) -> LeaveSettings:
-    usual: dict[str, Any] = {
-        "wait_seconds": 120.0,
-        "ignore_importers": False,
-        "local_only": False,
-        "namespace": "mcs-system",
-        "lease_namespace": None,
-        "lease_name": "mcs-agent",
-        "dry_run": False,
-        "output": "json",
-        "cluster_id": "east",
-        "kubeconfig": None,
-        "context": None,
-        "broker_kubeconfig": None,
-        "broker_context": None,
-    }
-    return LeaveSettings(**{**usual, **given})
-
-
-async def installed(world: Clusterset) -> None:
-    """What `join` made in east."""
-    api = world["east"].api
-    await api.create(NAMESPACES, {"metadata": {"name": "mcs-system"}})
-    labels = {LABEL_INSTALLED_BY: INSTALLED_BY}
-    metadata = {"name": "mcs-broker", "namespace": "mcs-system", "labels": labels}
-    await api.create(SECRETS, {"metadata": metadata, "data": {"kubeconfig": ""}})
-
-
-async def leave(world: Clusterset, *, broker: bool = True, **given: Any) -> None:
-    api = world.broker.client("member-east") if broker else None
-    leaving = Leaving(settings(**given), world["east"].api, program="mcs", clock=LoopClock())
-    await leaving.run(api, "east" if broker else "")
-
-
-def told(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, str], dict[str, str], str]:
-    """What became of each object, the state of each member, and what else was said."""
-    out, error = capsys.readouterr()
-    document = json.loads(out)
-    objects = {
-        f"{one['kind']} {one['namespace']}/{one['name']}": one["result"] for one in document["objects"]
-    }
-    return objects, {one["name"]: one["state"] for one in document["members"]}, error
-
-
-async def left(world: Clusterset) -> set[str]:
-    """What is in the namespaces of users in east."""
-    return {name for name in await world["east"].contents() if " shop/" in name}
-
-
-async def agents_things(world: Clusterset) -> list[str]:
-    found = [*await world["east"].all_of(LEASES), *await world["east"].all_of(SECRETS, "mcs-system")]
-    return [one["metadata"]["name"] for one in found]
 
 
 @pytest.mark.requirement("MCS-LIFE-06", "MCS-IMP-04")
@@ -137,10 +78,7 @@ async def test_a_cluster_leaves_once_all_have_let_go_and_takes_nothing_that_is_n
 async def test_while_a_member_uses_what_was_exported_nothing_is_cleaned_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset() as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped() as world:
         world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
         with pytest.raises(CliError, match=r"^west: still using what east exported") as refused:
             await leave(world, wait_seconds=60.0)
@@ -161,10 +99,7 @@ async def test_while_a_member_uses_what_was_exported_nothing_is_cleaned_up(
 
 
 async def test_who_leaves_in_vain_goes_on_as_a_member(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         fault = world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
         with pytest.raises(CliError):
             await leave(world, wait_seconds=20.0)
@@ -176,10 +111,7 @@ async def test_who_leaves_in_vain_goes_on_as_a_member(capsys: pytest.CaptureFixt
 
 
 async def test_silent_members_are_named_and_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Clusterset() as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped() as world:
         await world["west"].kill()
         began = asyncio.get_running_loop().time()
         await leave(world)
@@ -238,10 +170,7 @@ async def test_an_agent_that_leads_is_waited_for_and_then_nothing_was_removed(
 
 
 async def test_the_lease_may_lie_in_a_namespace_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("west")
-        await world["east"].kill()
+    async with agent_stopped("east", "west", exports=("west",)) as world:
         api = world["east"].api
         await api.create(NAMESPACES, {"metadata": {"name": "leases"}})
         metadata = {"name": "mcs-agent", "namespace": "leases"}
@@ -267,10 +196,7 @@ async def test_an_agent_that_has_no_lease_is_noticed_by_its_heartbeats(
 async def test_a_member_that_was_removed_cleans_up_its_own_cluster(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("west")
-        await world["east"].kill()
+    async with agent_stopped("east", "west", exports=("west",)) as world:
         await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
         await leave(world)
         objects, members, said = told(capsys)
@@ -283,10 +209,7 @@ async def test_a_member_that_was_removed_cleans_up_its_own_cluster(
 async def test_without_the_broker_only_this_cluster_is_cleaned_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east", "west")
-        await world["east"].kill()
+    async with agent_stopped("east", "west", exports=("east", "west")) as world:
         records = await world.records()
         await leave(world, broker=False, local_only=True)
         assert await world.records() == records

@@ -18,7 +18,7 @@ from mcs_controller.api.resources import (
 from mcs_controller.cli.errors import CliError
 from mcs_controller.controllers.membership.claim import claim
 from mcs_controller.controllers.membership.farewell import SPEAK_SECONDS
-from tests.cli.test_leaving import installed, leave, told
+from tests.cli.leaving import agent_stopped, installed, leave, told
 from tests.support.clusterset import Clusterset
 from tests.support.crds import without_farewell
 from tests.support.objects import body
@@ -64,10 +64,7 @@ async def test_what_is_exported_under_an_id_that_was_given_anew_is_withdrawn(
     capsys: pytest.CaptureFixture[str], kind: Resource
 ) -> None:
     """Also when there are only objects of the other kind."""
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         for one in (await world.broker_api.list(kind)).items:
             await world.broker_api.delete(kind, one["metadata"]["name"], namespace="mcs-member-east")
         nobodys = {"status": {"clusterUID": None}}
@@ -84,10 +81,7 @@ async def test_what_is_exported_under_an_id_that_was_given_anew_is_withdrawn(
 async def test_who_is_not_the_member_or_cannot_ask_changes_nothing_and_is_told_the_way_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         await asyncio.sleep(20)
         faults = world.broker.faults
         east = world["east"].sim
@@ -118,10 +112,7 @@ async def test_who_is_not_the_member_or_cannot_ask_changes_nothing_and_is_told_t
 async def test_a_broker_that_refuses_to_hear_it_for_a_while_is_told_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         patches: dict[str, Any] = {"verbs": ("patch",), "resources": ("memberclusters",)}
         fault = world.broker.faults.fail(500, users=("member-east",), **patches)
         began = asyncio.get_running_loop().time()
@@ -140,10 +131,7 @@ async def test_a_broker_that_refuses_to_hear_it_for_a_while_is_told_again(
 async def test_it_is_said_again_where_a_restore_of_the_broker_took_it_back(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         held = world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
         leaving = asyncio.create_task(leave(world))
         await asyncio.sleep(20)
@@ -159,10 +147,7 @@ async def test_it_is_said_again_where_a_restore_of_the_broker_took_it_back(
 
 
 async def test_what_is_no_member_is_not_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         stray = body(MEMBER_CLUSTERS, "stray", "mcs-member-west")
         await world.broker_api.create(MEMBER_CLUSTERS, stray)
         began = asyncio.get_running_loop().time()
@@ -174,10 +159,7 @@ async def test_what_is_no_member_is_not_waited_for(capsys: pytest.CaptureFixture
 async def test_a_broker_of_older_definitions_is_said_to_be_the_reason_that_nobody_answers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west", edit_broker_crds=without_farewell) as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west", edit_broker_crds=without_farewell) as world:
         await leave(world)
         _, members, said = told(capsys)
         assert members == {"west": "mute"}
@@ -187,19 +169,13 @@ async def test_a_broker_of_older_definitions_is_said_to_be_the_reason_that_nobod
 async def test_even_who_waits_for_nobody_hears_whether_an_agent_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         await leave(world, wait_seconds=0.0)
         assert "still renews its heartbeat" not in told(capsys)[2]
 
 
 async def test_who_is_removed_meanwhile_waits_no_longer(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east")
-        await world["east"].kill()
+    async with agent_stopped("east", "west") as world:
         world["west"].sim.faults.fail(403, verbs=("delete", "update"), resources=("serviceimports",))
         leaving = asyncio.create_task(leave(world, ignore_importers=True))
         await asyncio.sleep(20)

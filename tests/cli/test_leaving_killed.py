@@ -11,7 +11,7 @@ from mcs_controller.api.resources import EXPORTED_SERVICES
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.simcluster.cluster import SimCluster
 from mcs_controller.simcluster.faults import Call
-from tests.cli.test_leaving import agents_things, installed, leave, left, told
+from tests.cli.leaving import agent_stopped, agents_things, leave, left, told
 from tests.support.clusterset import Clusterset
 
 pytestmark = pytest.mark.looptime
@@ -61,10 +61,7 @@ class Killed:
 async def test_whoever_is_killed_again_and_again_leaves_in_the_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with Clusterset() as world:
-        await installed(world)
-        await world.exported_by("east", "west")
-        await world["east"].kill()
+    async with agent_stopped(exports=("east", "west")) as world:
         kills = 0
         while await Killed(world, kills + 1).end():
             kills += 1
@@ -86,10 +83,7 @@ async def test_whoever_is_killed_again_and_again_leaves_in_the_end(
 
 async def test_the_credential_goes_last(capsys: pytest.CaptureFixture[str]) -> None:
     """Without it nobody could ask the broker again, though something is left here."""
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east", "west")
-        await world["east"].kill()
+    async with agent_stopped("east", "west", exports=("east", "west")) as world:
         fault = world["east"].sim.faults.fail(500, verbs=("delete",), resources=("secrets",))
         with pytest.raises(KubeError):
             await leave(world)
@@ -102,10 +96,7 @@ async def test_the_credential_goes_last(capsys: pytest.CaptureFixture[str]) -> N
 
 
 async def test_two_at_once_do_it_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Clusterset("east", "west") as world:
-        await installed(world)
-        await world.exported_by("east", "west")
-        await world["east"].kill()
+    async with agent_stopped("east", "west", exports=("east", "west")) as world:
         first = asyncio.create_task(leave(world, output="table"))
         await asyncio.sleep(1)
         await asyncio.gather(first, leave(world, output="table"))
