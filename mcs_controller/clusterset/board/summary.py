@@ -32,20 +32,20 @@ class Counts(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The worst findings, and how many more there are."""
+    """The worst findings, and how many more there are; `problems` of all of them take something from users."""
 
     counts: Counts
     findings: tuple[Finding, ...]
     more: int
+    problems: int
 
     @property
     def text(self) -> str:
         """In one sentence, for whoever hears the page."""
-        problems = sum(one.severity is Severity.PROBLEM for one in self.findings)
-        others = len(self.findings) + self.more - problems
-        if not problems and not others:
+        others = len(self.findings) + self.more - self.problems
+        if not self.problems and not others:
             return "Nothing was found that should be otherwise."
-        return f"{_number(problems, 'problem')}, {_number(others, 'warning')}."
+        return f"{_number(self.problems, 'problem')}, {_number(others, 'warning')}."
 
 
 def summary(
@@ -90,7 +90,8 @@ def summary(
         imports.held,
         sum(row.needs_attention for row in services),
     )
-    return Summary(counts, tuple(found[:FINDINGS_MAX]), max(0, len(found) - FINDINGS_MAX))
+    problems = sum(one.severity is Severity.PROBLEM for one in found)
+    return Summary(counts, tuple(found[:FINDINGS_MAX]), max(0, len(found) - FINDINGS_MAX), problems)
 
 
 _JUDGED_HERE: Final = ("held", "missing", "leaving")
