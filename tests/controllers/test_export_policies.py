@@ -228,6 +228,7 @@ async def test_a_policy_that_becomes_unreadable_stays_in_force_as_it_was() -> No
 
         await east.edit(EXPORT_POLICIES, "", "shop", {"spec": {"namespaces": ["pay"]}})
         await world.gone("shop", "api")
+        assert metric(east, "unreadable") == 0
 
 
 async def test_a_new_policy_that_cannot_be_read_ends_nothing_and_lets_nothing_out() -> None:
@@ -293,6 +294,41 @@ async def test_a_mistake_that_would_end_most_exports_is_held_until_somebody_conf
         assert cleared is not None
         assert cleared["status"] == "False"
         assert metric(east, "kept") == 0
+
+
+async def test_a_hold_ends_with_the_exports_that_it_was_about() -> None:
+    async with Clusterset("east", "west", fuse_minimum=2) as world:
+        east = world["east"]
+        await with_policies(east, policy("all"))
+        await world.everywhere("shop")
+        for name in ("web", "api"):
+            await east.deploy("shop", name)
+            await world.imported("shop", name, EAST)
+        await east.api.create(EXPORT_POLICIES, policy("none", "Forbid"))
+        await world.settle()
+        assert metric(east, "held") == 1
+
+        for name in ("web", "api"):
+            await east.unexport("shop", name)
+        await world.until(lambda: _is_empty(world))
+        await world.settle()
+        assert metric(east, "held") == 0
+        cleared = await condition_of(east, "none", CONDITION_HELD)
+        assert cleared is not None
+        assert cleared["status"] == "False"
+
+
+async def test_a_policy_that_is_written_again_at_once_stays_in_force() -> None:
+    async with Clusterset("east", "west") as world:
+        east = world["east"]
+        await with_policies(east, policy("shop", namespaces=["shop"]))
+        await world.exported_by("east")
+        await east.api.delete(EXPORT_POLICIES, "shop")
+        await asyncio.sleep(1)
+        await east.api.create(EXPORT_POLICIES, policy("shop", namespaces=["shop"]))
+        await asyncio.sleep(3 * DOUBT_SECONDS)
+        await east.deploy("shop", "api")
+        await world.imported("shop", "api", EAST)
 
 
 async def _is_empty(world: Clusterset) -> bool:

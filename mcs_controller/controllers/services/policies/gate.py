@@ -74,6 +74,7 @@ class Gate(Generic[S]):
         self._actions.pop(subject, None)
         self._live.discard(subject)
         self._losing.discard(subject)
+        self._end_hold()
 
     def losing(self) -> tuple[int, int]:
         """How many of what is live policies refuse, and how many are live."""
@@ -118,6 +119,13 @@ class Gate(Generic[S]):
             self.held = held
             self._tell()
 
+    def _end_hold(self) -> None:
+        """End it if nothing is to be held any more: nobody may be left to be asked about, and end it so."""
+        if self.held:
+            if self._must_count:
+                self._count_all()
+            self._hold(self.known.rules())
+
     def _tell(self) -> None:
         """Once for all changes of this moment."""
         if not self._told:
@@ -125,6 +133,7 @@ class Gate(Generic[S]):
             asyncio.get_running_loop().call_soon(self._tell_now)
 
     def _tell_now(self) -> None:
+        self._end_hold()
         self._told = False
         self.on_change()
         self.report()
