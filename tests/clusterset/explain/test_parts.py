@@ -7,10 +7,10 @@ import pytest
 from mcs_controller.clusterset.explain.case import judge
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.picture import OnBroker, Picture
+from mcs_controller.clusterset.explain.policies_here import PoliciesHere
 from mcs_controller.clusterset.fuse import held_for_missing_exports
 from mcs_controller.clusterset.model import Condition, Endpoint
 from mcs_controller.clusterset.services.policies.policy import Policy
-from mcs_controller.clusterset.services.policies.verdict import Policies
 from tests.clusterset.builders import record, source_slice
 from tests.clusterset.explain.pictures import (
     bystander,
@@ -88,37 +88,49 @@ def test_endpoints_of_the_own_cluster_are_used_here_also_while_its_agent_is_sile
     assert {(one.cluster, one.state) for one in judge(seen).uses} == {("east", "in"), ("north", "in")}
 
 
-def importing(*policies: Policy, doubt: str = "", **fields: object) -> Picture:
-    """Seen from north, which exports the service, too, and asks these import policies."""
-    here = replace(OWN, import_policies=Policies(policies, doubt), **fields)  # type: ignore[arg-type]
-    return picture(EAST, NORTH, here=here)
+NO_EAST = Policy("no-east", True, clusters=("east",))
 
 
+def policies(*written: Policy, **fields: str) -> PoliciesHere:
+    return PoliciesHere(written, asked=True, **fields)
+
+
+def importing(*written: Policy, **fields: str) -> Picture:
+    """Seen from north, which exports the service, too, has no import yet, and asks these import policies."""
+    return picture(EAST, NORTH, here=replace(OWN, import_policies=policies(*written, **fields)))
+
+
+def having(*written: Policy, **fields: str) -> Picture:
+    """The same, once it has the import."""
+    seen = settled(picture(EAST, NORTH, here=OWN))
+    assert seen.here is not None
+    return replace(seen, here=replace(seen.here, import_policies=policies(*written, **fields)))
+
+
+NO_OWN = Policy("no-own", True, clusters=("east", "north"))
+UNREADABLE = Policy("odd", problem="action is Perhaps")
 REFUSED = {
-    "no policy says otherwise": (importing(Policy("no-west", True, clusters=("west",))), set()),
-    "a policy forbids its source": (importing(Policy("no-east", True, clusters=("east",))), {"east"}),
-    "sources do not concern the own export": (
-        importing(Policy("no-north", True, clusters=("east", "north"))),
-        {"east"},
-    ),
-    "nothing is known": (importing(doubt="the kind cannot be read"), set()),
+    "another source is forbidden": (importing(Policy("no-west", True, clusters=("west",))), set()),
+    "a source is forbidden": (importing(NO_EAST), {"east"}),
+    "sources do not concern the own export": (importing(NO_OWN), {"east"}),
+    "nothing is known": (importing(doubt="the kind cannot be read"), {"east", "north"}),
+    "a policy cannot be read": (importing(UNREADABLE), {"east", "north"}),
+    "what is imported may end": (having(NO_EAST), {"east"}),
+    "what is imported may not end": (having(NO_EAST, held="too many at once"), set()),
+    "what is imported goes on while nothing is known": (having(doubt="the kind cannot be read"), set()),
+    "and while a policy cannot be read": (having(UNREADABLE), set()),
 }
 
 
 @pytest.mark.parametrize(("seen", "expected"), REFUSED.values(), ids=REFUSED)
-def test_policies_refuse_a_source_only_where_they_say_so(seen: Picture, expected: set[str]) -> None:
+def test_policies_refuse_a_source_only_where_its_agent_does(seen: Picture, expected: set[str]) -> None:
     assert judge(seen).refused.keys() == expected
     assert {one.cluster for one in judge(seen).uses if one.why == "policy"} == expected
 
 
-def test_what_policies_refuse_and_the_import_still_has_is_as_the_agent_left_it() -> None:
-    """The gate holds back what would end too many at once, and only the agent knows of that."""
-    seen = settled(picture(EAST, bystander("north"), here=replace(OWN, export=None)))
-    assert seen.here is not None
-    refusing = Policies((Policy("no-east", True, clusters=("east",)),))
-    kept = replace(seen, here=replace(seen.here, import_policies=refusing))
-    assert judge(kept).refused == {}
-    assert {one.state for one in judge(kept).uses} == {"in"}
+def test_policies_that_no_agent_asks_refuse_nothing() -> None:
+    here = replace(OWN, import_policies=replace(policies(NO_EAST), asked=False))
+    assert judge(picture(EAST, NORTH, here=here)).refused == {}
 
 
 def test_an_import_without_a_refused_source_is_as_it_should_be() -> None:
@@ -127,7 +139,7 @@ def test_an_import_without_a_refused_source_is_as_it_should_be() -> None:
     here = replace(OWN, export=None, service=None, slices=())
     without = settled(picture(EAST, north, here=here)).here
     assert without is not None
-    refusing = Policies((Policy("no-west", True, clusters=("west",)),))
+    refusing = policies(Policy("no-west", True, clusters=("west",)))
     seen = picture(EAST, north, west, here=replace(without, import_policies=refusing))
     assert found(seen) == {"52": "note"}
 
