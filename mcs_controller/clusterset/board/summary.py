@@ -32,7 +32,7 @@ class Counts(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The worst findings, and how many more there are; `problems` of all of them take something from users."""
+    """The worst findings, and how many more there are; of all of them so many are `problems`."""
 
     counts: Counts
     findings: tuple[Finding, ...]

@@ -64,6 +64,7 @@ def test_of_thousands_of_findings_a_page_shows_a_few_and_counts_the_rest() -> No
 
 def test_more_problems_than_a_page_holds_are_still_called_problems() -> None:
     number = FINDINGS_MAX + 5
-    found = seen(*(member(f"m-{index}", "dead", 90.0) for index in range(number)), member("new", "held", 90.0))
+    dead = [member(f"m-{index}", "dead", 90.0) for index in range(number)]
+    found = seen(*dead, member("new", "held", 90.0))
     assert (len(found.findings), found.more) == (FINDINGS_MAX, 6)
     assert found.text == f"{number} problems, 1 warning."
