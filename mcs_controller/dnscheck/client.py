@@ -21,6 +21,9 @@ PAYLOAD_BYTES: Final = 1232
 
 _SYSTEM_RANDOM: Final = SystemRandom()
 
+_UNREADABLE: Final = (DNSError, ValueError)
+"""What reading an answer raises; text in a record need not be UTF-8."""
+
 
 class QueryFailed(DnsError):
     """No usable answer came; the text says from whom and why."""
@@ -78,7 +81,7 @@ async def query(
         raise _failed(address, tcp, f"no answer within {timeout_seconds:g} s") from error
     except (OSError, EOFError) as error:
         raise _failed(address, tcp, str(error) or error.__class__.__name__) from error
-    except DNSError as error:
+    except _UNREADABLE as error:
         raise _failed(address, tcp, f"the answer cannot be read: {error}") from error
 
 
@@ -87,8 +90,8 @@ async def _over_udp(address: tuple[str, int], question: DNSRecord) -> DNSRecord:
     received: asyncio.Future[DNSRecord] = loop.create_future()
 
     def read(datagram: bytes) -> None:
-        reply = _parse(datagram)
-        if reply is not None and _belongs(reply, question) and not received.done():
+        reply = _parse(datagram) if len(datagram) <= PAYLOAD_BYTES and not received.done() else None
+        if reply is not None and _belongs(reply, question):
             received.set_result(reply)
 
     def broken(error: Exception) -> None:
@@ -132,7 +135,7 @@ async def _over_tcp(address: tuple[str, int], question: DNSRecord) -> DNSRecord:
 def _parse(datagram: bytes) -> DNSRecord | None:
     try:
         return DNSRecord.parse(datagram)
-    except DNSError:
+    except _UNREADABLE:
         return None
 
 

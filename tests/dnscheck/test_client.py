@@ -9,7 +9,7 @@ from random import Random
 from typing import cast
 
 import pytest
-from dnslib import EDNS0, QTYPE, RR, DNSQuestion, DNSRecord
+from dnslib import EDNS0, QTYPE, RD, RR, DNSQuestion, DNSRecord
 
 from mcs_controller.dnscheck.client import PAYLOAD_BYTES, QueryFailed, Record, query
 
@@ -113,6 +113,35 @@ async def test_over_udp_answers_to_other_questions_and_noise_are_passed_over() -
 
     async with server(answer) as address:
         assert (await query(address, NAME, "A")).data("A") == ("10.0.0.1",)
+
+
+def not_text(question: DNSRecord) -> bytes:
+    """An answer to the question with a CAA record whose text is no UTF-8."""
+    made = reply(question)
+    made.add_answer(RR(NAME, QTYPE.CAA, rdata=RD(b"\x00\x05\xff\xfe\xfd\xfc\xfbx")))
+    return bytes(made.pack())
+
+
+async def test_over_tcp_an_answer_that_is_no_text_is_a_failure() -> None:
+    async with server(lambda question: iter([not_text(question)])) as address:
+        with pytest.raises(QueryFailed, match=r"over TCP: the answer cannot be read: .*decode"):
+            await query(address, NAME, "A", tcp=True)
+
+
+async def test_over_udp_what_cannot_be_read_or_is_longer_than_we_take_is_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def answer(question: DNSRecord) -> Iterator[bytes]:
+        yield not_text(question)
+        long = reply(question)
+        for number in range(100):
+            long.add_answer(*RR.fromZone(f"{NAME}. 4 IN A 10.0.1.{number}"))
+        yield bytes(long.pack())
+        yield bytes(reply(question, f"{NAME}. 4 IN A 10.0.0.1").pack())
+
+    async with server(answer) as address:
+        assert (await query(address, NAME, "A")).data("A") == ("10.0.0.1",)
+    assert caplog.text == ""
 
 
 async def test_over_tcp_an_answer_to_another_question_is_refused() -> None:

@@ -1,5 +1,6 @@
 """Asks a DNS server about one service: are the answers those that the cluster's objects ask for?"""
 
+import asyncio
 from collections.abc import Sequence
 from ipaddress import ip_address
 from random import SystemRandom
@@ -19,6 +20,8 @@ from mcs_controller.observe.listening import ListenAddress
 QUESTIONS_MAX: Final = 40
 """A headless service has a name for each endpoint: the first of them are enough to see."""
 ANSWER_WITHIN_SECONDS: Final = 1.5
+ALL_WITHIN_SECONDS: Final = 20.0
+"""Reading an answer that is made to be slow to read takes seconds, and no time-out ends that."""
 _DNS_PORT: Final = 53
 _SHOWN: Final = 4
 
@@ -45,7 +48,11 @@ async def ask_dns(
         address = (server.host, server.port)
     expectations = _expectations(here, name, Zone(zone).name)
     try:
-        return DnsPicture(_text(address), await _answers(address, expectations))
+        async with asyncio.timeout(ALL_WITHIN_SECONDS):
+            return DnsPicture(_text(address), await _answers(address, expectations))
+    except TimeoutError:
+        late = f"{len(expectations)} questions were not answered within {ALL_WITHIN_SECONDS:g} s"
+        return DnsPicture(_text(address), problem=late)
     except QueryFailed as error:
         return DnsPicture(_text(address), problem=str(error))
 
