@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 from mcs_controller.api.resources import Resource
 from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.explain.picture import Unknown
+from mcs_controller.clusterset.fields import child
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.decoding.object_reader import LeftOut
 from mcs_controller.kube.errors import KubeError, TransportError
@@ -56,7 +57,10 @@ class Reading:
         """One object; None if there is none."""
 
         async def get() -> JsonObject | None:
-            return await find(self.client, resource, name, namespace, timeout_seconds=READ_WITHIN_SECONDS)
+            body = await find(self.client, resource, name, namespace, timeout_seconds=READ_WITHIN_SECONDS)
+            if body is not None:
+                _check_parts(body)
+            return body
 
         return await self.attempt(what, get, UNREAD)
 
@@ -76,7 +80,9 @@ class Reading:
                 resource, page_size=_PAGE_OBJECTS, timeout_seconds=READ_WITHIN_SECONDS, **options
             ):
                 found += [
-                    body async for body in page.objects if not isinstance(body, LeftOut) and holds(body)
+                    body
+                    async for body in page.objects
+                    if not isinstance(body, LeftOut) and self._has_parts(body) and holds(body)
                 ]
             return found
 
@@ -85,12 +91,12 @@ class Reading:
     async def attempt(
         self, what: str, ask: Callable[[], Awaitable[T]], otherwise: OtherwiseT
     ) -> T | OtherwiseT:
-        """What `ask` gives; `otherwise` if the API server does not answer, or refuses."""
+        """What `ask` gives; `otherwise` if the API server does not answer, refuses, or answers nonsense."""
         place = len(self._asked)
         self._asked.append(None)
         try:
             return await ask()
-        except KubeError as error:
+        except (KubeError, MalformedObject) as error:
             is_away = isinstance(error, TransportError)
             self._asked[place] = Unknown(f"{what}, {self._where}", cut(str(error)), is_away)
             return otherwise
@@ -102,8 +108,7 @@ class Reading:
         try:
             return read(body)
         except MalformedObject as error:
-            metadata = body.get("metadata") or {}
-            self.unreadable.append(f"{cut(str(metadata.get('name')))}: {error}")
+            self._leave_out(body, error)
             return None
 
     def all_decoded(
@@ -112,3 +117,22 @@ class Reading:
         """All that can be read."""
         found = (self.decoded(read, body) for body in bodies)
         return tuple(one for one in found if one is not None)
+
+    def _has_parts(self, body: JsonObject) -> bool:
+        try:
+            _check_parts(body)
+        except MalformedObject as error:
+            self._leave_out(body, error)
+            return False
+        return True
+
+    def _leave_out(self, body: JsonObject, error: MalformedObject) -> None:
+        metadata = body.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        self.unreadable.append(f"{cut(name) if isinstance(name, str) else 'an object'}: {error}")
+
+
+def _check_parts(body: JsonObject) -> None:
+    """Raises `MalformedObject` where a part that every kind has is no object."""
+    for part in ("metadata", "spec", "status"):
+        child(body, part)

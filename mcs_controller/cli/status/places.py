@@ -27,6 +27,7 @@ from mcs_controller.cli.shared_options import agents_lease
 from mcs_controller.cli.status.scraping import Scraper
 from mcs_controller.cli.status.settings import MetricsOf, StatusSettings
 from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.clusterset.fields import child, text
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import LocalExport
 from mcs_controller.clusterset.overview.figures import agent_seen, dns_rate
@@ -144,7 +145,7 @@ class Cluster:
     async def _read_identity(self) -> tuple[str, str]:
         """The UID of kube-system, and the id that the cluster says it has; "" for what is not there."""
         try:
-            uid = str((await self.client.get(NAMESPACES, _SYSTEM))["metadata"].get("uid", ""))
+            uid = text(child(await self.client.get(NAMESPACES, _SYSTEM), "metadata"), "uid")
         except (Forbidden, NotFound):
             uid = ""
         try:
@@ -152,7 +153,7 @@ class Cluster:
             found = await self.client.get(properties, CLUSTER_ID_PROPERTY)
         except (Forbidden, NotFound):
             return uid, ""
-        return uid, str((found.get("spec") or {}).get("value", ""))
+        return uid, text(child(found, "spec"), "value")
 
     async def _list(self, kind: Callable[[str], Resource]) -> list[JsonObject]:
         resource = await served_resource(self.client, MCS_API, kind)

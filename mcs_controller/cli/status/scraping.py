@@ -6,12 +6,13 @@ right to list pods and to get `pods/proxy` in their namespace, and no port that 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Sequence
+from typing import Final, Literal
 
 from mcs_controller.api.resources import PODS
 from mcs_controller.cli.status.settings import MetricsOf
-from mcs_controller.clusterset.errors import cut
+from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.clusterset.fields import Json, an_object, child, integer, items, text
 from mcs_controller.clusterset.overview.exposition import read_samples
 from mcs_controller.clusterset.overview.figures import Reading
 from mcs_controller.clusterset.overview.model import Unknown
@@ -28,6 +29,7 @@ PODS_MAX: Final = 10
 """Of each component, so that a look at a cluster costs it little."""
 _LABELS: Final = "app.kubernetes.io/name=mcs-controller,app.kubernetes.io/component="
 _HTTP_PORT: Final = 8080
+_CONTAINERS_MAX: Final = 1000
 
 
 class Scraper:
@@ -50,7 +52,7 @@ class Scraper:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 paths = [] if given else await self._pods()
-        except (KubeError, TimeoutError) as error:
+        except (KubeError, MalformedObject, TimeoutError) as error:
             self._nothing(self._why(error))
             return
         if not given and not paths:
@@ -100,11 +102,12 @@ class Scraper:
         running = [
             pod
             for pod in found.items
-            if (pod.get("status") or {}).get("phase") == "Running"
-            and not pod["metadata"].get("deletionTimestamp")
+            if child(pod, "status").get("phase") == "Running"
+            and not child(pod, "metadata").get("deletionTimestamp")
         ]
         return [
-            PODS.path(self._namespace, f"{pod['metadata']['name']}:{_http_port(pod)}", "proxy") + "/metrics"
+            PODS.path(self._namespace, f"{text(child(pod, 'metadata'), 'name')}:{_http_port(pod)}", "proxy")
+            + "/metrics"
             for pod in running[:PODS_MAX]
         ]
 
@@ -116,7 +119,7 @@ class Scraper:
     def _option(self) -> str:
         return f"--{self._component}-metrics URL"
 
-    def _why(self, error: KubeError | TimeoutError) -> str:
+    def _why(self, error: KubeError | MalformedObject | TimeoutError) -> str:
         if isinstance(error, TimeoutError):
             return f"no answer within {self._timeout_seconds:g} s"
         if isinstance(error, Forbidden):
@@ -126,9 +129,9 @@ class Scraper:
         return cut(str(error), 200)
 
 
-def _http_port(pod: Mapping[str, Any]) -> int:
-    for container in (pod.get("spec") or {}).get("containers") or ():
-        for port in container.get("ports") or ():
-            if port.get("name") == "http":
-                return int(port["containerPort"])
+def _http_port(pod: Json) -> int:
+    for container in items(child(pod, "spec"), "containers", _CONTAINERS_MAX):
+        for port in items(an_object(container, "containers"), "ports", _CONTAINERS_MAX):
+            if an_object(port, "ports").get("name") == "http":
+                return integer(port, "containerPort") or _HTTP_PORT
     return _HTTP_PORT

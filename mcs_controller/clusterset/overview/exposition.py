@@ -14,6 +14,9 @@ MEMBER_HEARTBEAT_AGE: Final = "mcs_member_heartbeat_age_seconds"
 DNS_REQUESTS: Final = "mcs_dns_requests_total"
 NAMES: Final = frozenset({LAG, BROKER_REACHABLE, MEMBER_HEARTBEAT_AGE, DNS_REQUESTS})
 
+_VALUE_MAX: Final = 1e18
+"""No count or time is larger. What is not a number, or infinite, is no value, either."""
+
 _LINE: Final = re.compile(
     r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?\s+(?P<value>\S+)(?:\s+-?\d+)?", re.A
 )
@@ -38,6 +41,8 @@ def read_samples(text: str, names: Collection[str] = NAMES) -> tuple[Sample, ...
         try:
             value = float(match["value"])
         except ValueError:
+            continue
+        if not abs(value) <= _VALUE_MAX:
             continue
         labels = {one["name"]: one["value"] for one in _LABEL.finditer(match["labels"] or "")}
         found.append(Sample(match["name"], labels, value))

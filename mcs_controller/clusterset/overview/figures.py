@@ -6,6 +6,7 @@ process, and the difference says nothing.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from mcs_controller.clusterset.overview.exposition import (
     BROKER_REACHABLE,
@@ -119,9 +120,11 @@ def _buckets(samples: Iterable[Sample]) -> dict[float, float]:
     for one in samples:
         if one.name == LAG:
             try:
-                found[float(one.labels.get("le", ""))] = one.value
+                bound = float(one.labels.get("le", ""))
             except ValueError:
                 continue
+            if not isnan(bound):
+                found[bound] = one.value
     return found
 
 
