@@ -1,16 +1,14 @@
 """The objects that a user would apply or delete, read from a file as kubectl reads them."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from mcs_controller.cli.errors import CliError, UsageError
-from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.cli.manifest_files import objects_in
+from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.explain.changes import KINDS, POLICY_KINDS, Change, Value
 from mcs_controller.clusterset.explain.picture import Picture
+from mcs_controller.clusterset.fields import child, text
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import ServiceKey
@@ -34,7 +32,7 @@ def read_manifests(applied: str | None, deleted: str | None) -> list[Manifest]:
         Manifest(body, name is deleted)
         for name in (applied, deleted)
         if name is not None
-        for body in _objects(name)
+        for body in _objects_in(name)
     ]
     if not found:
         raise UsageError("--what-if: the file holds no object")
@@ -62,21 +60,29 @@ def _why(picture: Picture) -> str:
     return next((one.why for one in picture.unknown), "the broker was not read")
 
 
+def _objects_in(name: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        yield from objects_in(name)
+    except CliError as error:
+        raise CliError(f"--what-if: {error}") from error
+
+
 def _change(manifest: Manifest, picture: Picture) -> Change:
     body, key = manifest.body, picture.service
-    kind = str(body.get("kind"))
-    metadata = body.get("metadata")
-    metadata = dict(metadata) if isinstance(metadata, dict) else {}
-    name = str(metadata.get("name"))
+    try:
+        kind, metadata = text(body, "kind"), dict(child(body, "metadata"))
+        name, namespace = text(metadata, "name"), text(metadata, "namespace")
+    except MalformedObject as error:
+        raise CliError(f"--what-if: an object cannot be read: {error}") from error
     if kind not in KINDS:
-        raise UsageError(f"--what-if: {kind} {name} is none of {', '.join(KINDS)}")
+        raise UsageError(f"--what-if: {cut(kind)} {cut(name)} is none of {', '.join(KINDS)}")
     if kind == "MemberCluster":
         metadata["namespace"] = member_namespace(name)
     elif picture.here is None:
         raise UsageError(f"--what-if: {kind} {name} lies in a cluster, and --from looks at the broker only")
     elif kind not in ("Namespace", *POLICY_KINDS):
-        metadata.setdefault("namespace", key.namespace)
-    what = f"{kind} {name}"
+        metadata["namespace"] = namespace or key.namespace
+    what = f"{kind} {cut(name)}"
     if not _belongs(kind, metadata, picture):
         raise UsageError(f"--what-if: {what} has no part in {key}")
     if manifest.deleted:
@@ -93,10 +99,10 @@ def _belongs(kind: str, metadata: Mapping[str, Any], picture: Picture) -> bool:
         case "MemberCluster" | "ExportPolicy" | "ImportPolicy":
             return True
         case "Namespace":
-            return str(metadata.get("name")) == key.namespace
+            return bool(metadata.get("name") == key.namespace)
         case "EndpointSlice":
-            return str(metadata["namespace"]) == key.namespace
-    return ServiceKey(str(metadata["namespace"]), str(metadata.get("name"))) == key
+            return bool(metadata["namespace"] == key.namespace)
+    return ServiceKey(metadata["namespace"], metadata.get("name", "")) == key
 
 
 def _value(kind: str, body: Mapping[str, Any], picture: Picture) -> Value:
@@ -109,7 +115,7 @@ def _value(kind: str, body: Mapping[str, Any], picture: Picture) -> Value:
             return decode.with_labels(decode.service(body), body)
         case "Namespace":
             # Kubernetes gives each the first one.
-            given = {"kubernetes.io/metadata.name": str(body["metadata"].get("name"))}
+            given = {"kubernetes.io/metadata.name": picture.service.namespace}
             return tuple(sorted({**given, **dict(namespace_labels(body))}.items()))
         case "ExportPolicy" | "ImportPolicy":
             policy = decode_policy(body)
@@ -121,20 +127,3 @@ def _value(kind: str, body: Mapping[str, Any], picture: Picture) -> Value:
     if slice_ is None or slice_.service != picture.service:
         raise MalformedObject("its label kubernetes.io/service-name names another Service")
     return slice_
-
-
-def _objects(name: str) -> Iterator[Mapping[str, Any]]:
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).expanduser().read_text("utf-8")
-        documents = list(yaml.safe_load_all(text))
-    except OSError as error:
-        raise CliError(f"--what-if: {name} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise CliError(f"--what-if: {name} is no YAML or JSON") from None
-    for document in documents:
-        if document is None:
-            continue
-        if not isinstance(document, dict):
-            raise CliError(f"--what-if: {name} holds something that is no object")
-        items = document.get("items")
-        yield from items if isinstance(items, list) else (document,)
