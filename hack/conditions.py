@@ -60,7 +60,7 @@ def _events() -> Iterator[tuple[str, ...]]:
                 link = f"[{condition.type}](#{_anchor(condition)}) is {reason.status} now"
                 yield f"`{reason.reason}`", reason.event, condition.kind, link
     for other in OTHER_EVENTS:
-        yield f"`{other.reason}`", other.type, other.kind, f"{other.means} {other.todo}"
+        yield f"`{other.reason}`", other.type, other.kind, f"{other.means} {other.todo}".strip()
 
 
 def _anchor(condition: ConditionKind) -> str:

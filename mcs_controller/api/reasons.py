@@ -289,6 +289,7 @@ _LOCALITY: Final = ConditionKind(
             "An exported annotation, which the message names, has a value that nobody knows: it is not used.",
             "Correct it in `spec.exportedAnnotations` of the ServiceExport, in all clusters that export the "
             "service.",
+            "Warning",
         ),
         Reason(
             "NotPreferred",
@@ -374,12 +375,13 @@ _ACCEPTED: Final = ConditionKind(
     "Accepted",
     "whether the policy can be read.",
     (
-        Reason("Accepted", "True", "It can, and is in force.", NOTHING),
+        Reason("Accepted", "True", "It can, and is in force.", NOTHING, "Normal"),
         Reason(
             "Malformed",
             "False",
             "It cannot; the message says where. What was read of it before, if anything, stays in force.",
             "Mend the policy ([policies](policies.md)).",
+            "Warning",
         ),
     ),
 )
@@ -390,13 +392,14 @@ _POLICY_HELD: Final = ConditionKind(
     "whether what the policies refuse goes on being exported, or imported, since it is so much. It is not "
     "there as long as nothing ever was held.",
     (
-        Reason("NotHeld", "False", "Nothing is held any more.", NOTHING),
+        Reason("NotHeld", "False", "Nothing is held any more.", NOTHING, "Normal"),
         Reason(
             "TooManyAtOnce",
             "True",
             "The policies would end too many exports, or imports, at once, which is probably a mistake.",
             "Mend the policies. If it is meant, confirm it by the annotation that the message names "
             "([policies](policies.md)).",
+            "Warning",
         ),
     ),
 )
@@ -418,6 +421,14 @@ CONDITIONS: Final = (
 
 OTHER_EVENTS: Final = (
     OtherEvent(
+        "ServiceExport",
+        "ClusterExcluded",
+        "Warning",
+        "Nothing of this cluster is exported: it is no member of the clusterset, or another cluster uses its "
+        "id. The message and the condition Ready say which.",
+        "Do what the message says. `mcs-controller check` looks at the membership, too.",
+    ),
+    OtherEvent(
         "ServiceImport",
         "NotOurs",
         "Warning",
@@ -430,6 +441,28 @@ OTHER_EVENTS: Final = (
         "Warning",
         "Somebody changed or deleted a well-known property of a member, and the agent put it back.",
         "Find out who did it: the property does not change during a membership. Run `leave` first.",
+    ),
+    OtherEvent(
+        "ServiceImport",
+        "NotWritten",
+        "Warning",
+        "The cluster's API server refused a part of the import, such as the derived Service; the condition "
+        "Ready says the same.",
+        "Mend what it names: a quota, an admission rule, no free IP, a right that the agent lacks.",
+    ),
+    OtherEvent(
+        "ServiceImport",
+        "EndpointsWithdrawn",
+        "Warning",
+        "A cluster that exports the service sends no heartbeats, and its endpoints are not used any more.",
+        "Look at the agent of that cluster, and whether it reaches the broker.",
+    ),
+    OtherEvent(
+        "ServiceImport",
+        "EndpointsBack",
+        "Normal",
+        "That cluster sends heartbeats again, and its endpoints are used.",
+        "",
     ),
 )
 

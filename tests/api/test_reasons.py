@@ -13,6 +13,7 @@ from mcs_controller.api.reasons import CONDITIONS, NOTHING, OTHER_EVENTS, Condit
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.controllers.services.exports import export_status
 from mcs_controller.controllers.services.imports import import_status
+from mcs_controller.controllers.services.policies import status as policy_status
 
 PROGRAM = Path(__file__).resolve().parents[2] / "mcs_controller"
 ROOMS = ("clusterset", "controllers")
@@ -106,7 +107,11 @@ def test_an_event_is_of_the_type_that_the_catalogue_says(condition: ConditionKin
         assert export_status._event_type(before, new) == reason.event
     elif condition.kind == "ServiceImport" and condition.type == "Ready":
         assert import_status._is_news(None, new) == (reason.event == "Warning")
-    elif condition.kind in ("ExportPolicy", "ImportPolicy", "MemberCluster"):
+    elif condition.kind in ("ExportPolicy", "ImportPolicy"):
+        before = Condition(condition.type, "False" if reason.status == "True" else "True", "Other", "")
+        assert policy_status._event_type(before, new) == reason.event
+        assert policy_status._event_type(None, new) == (reason.event if reason.event == "Warning" else None)
+    elif condition.kind == "MemberCluster":
         assert reason.event is None
 
 

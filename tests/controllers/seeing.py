@@ -1,4 +1,4 @@
-"""What a user sees of a clusterset: `explain` and `status` as text, and the conditions of objects."""
+"""What a user sees of a clusterset: `explain` and `status` as text, conditions of objects, and Events."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class Seen:
     status: str
     describe: str
     """The conditions of the service's ServiceExport and ServiceImport in the cluster that is looked at."""
+    events: str
+    """What its agent has told about these two, the newest last."""
 
 
 async def seen(world: Clusterset, cluster: str, key: ServiceKey = WEB) -> Seen:
@@ -44,6 +46,7 @@ async def seen(world: Clusterset, cluster: str, key: ServiceKey = WEB) -> Seen:
         _joined(told),
         _joined(line.text for line in screen(overview)),
         await _described(world[cluster], key),
+        _told(world[cluster], key),
     )
 
 
@@ -79,6 +82,15 @@ async def _described(cluster: Cluster, key: ServiceKey) -> str:
     objects = (await cluster.export_of(*key), await cluster.import_of(*key))
     conditions = [one for held in objects if held for one in held.get("status", {}).get("conditions", ())]
     return _joined(f"{one['type']} {one['status']} {one['reason']}: {one['message']}" for one in conditions)
+
+
+def _told(cluster: Cluster, key: ServiceKey) -> str:
+    if cluster.process is None:
+        return ""
+    told = zip(cluster.agent.told.events, cluster.agent.told.notes, strict=True)
+    return _joined(
+        f"{kind} {type} {reason}: {note}" for (kind, name, type, reason), note in told if name == key.name
+    )
 
 
 def _joined(lines: Iterable[str]) -> str:

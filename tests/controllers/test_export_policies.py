@@ -223,6 +223,7 @@ async def test_a_policy_that_becomes_unreadable_stays_in_force_as_it_was() -> No
         accepted = await condition_of(east, "shop", "Accepted")
         assert accepted is not None
         assert (accepted["status"], accepted["reason"]) == ("False", "Malformed")
+        assert ("ExportPolicy", "shop", "Warning", "Malformed") in east.agent.told.events
         assert "namespaces is 'shop', not a list" in accepted["message"]
         assert metric(east, "unreadable") == 1
 

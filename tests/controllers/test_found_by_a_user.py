@@ -1,8 +1,8 @@
 """Something is broken, and a user who reads no code finds cause and remedy in what is shown.
 
-That is `explain` and `status`, and the conditions that `kubectl describe` shows. Each test breaks one thing,
-as it breaks in life, and asks for the words by which it is found. That explain finds just that and nothing
-else is tested in test_explained_troubles.py.
+That is `explain` and `status`, and the conditions and Events that `kubectl describe` shows. Each test breaks
+one thing, as it breaks in life, and asks for the words by which it is found. That explain finds just that
+and nothing else is tested in test_explained_troubles.py.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from mcs_controller.install.checks.judging import judge
 from tests.controllers.explaining import picture
 from tests.controllers.seeing import seen
 from tests.install.checks.healthy import cluster, corefile
-from tests.support.clusterset import EAST, Clusterset
+from tests.support.clusterset import EAST, WEST, Clusterset
 from tests.support.objects import IMPORTS, endpoint, slice_body
 
 pytestmark = pytest.mark.looptime
@@ -54,6 +54,7 @@ async def test_the_clusters_have_different_ports() -> None:
         says(told.explain, "PortConflict: west and east export different ports", "give the Services the same")
         says(told.status, "conflict shop/web: PortConflict (east, west)", "explain shop/web")
         says(told.describe, "Conflict True PortConflict", "by precedence of cluster east", "disagree: west")
+        says(told.events, "ServiceExport Warning PortConflict: ", "by precedence of cluster east")
 
 
 async def test_the_agent_of_a_cluster_is_dead() -> None:
@@ -65,6 +66,12 @@ async def test_the_agent_of_a_cluster_is_dead() -> None:
         says(told.explain, "west is silent: its endpoints are not used", "look at the agent of west")
         says(told.status, "dead west: no heartbeat for", "look at its agent, and its way to the broker")
         says(told.describe, "Ready True Ready", "west")
+        says(told.events, "ServiceImport Warning EndpointsWithdrawn: cluster west sends no heartbeats")
+        says(told.events, "look at its agent, and whether it reaches the broker")
+        world["west"].start()
+        await world.serves("north", EAST | WEST, within_seconds=200)
+        told = await seen(world, "north")
+        says(told.events, "ServiceImport Normal EndpointsBack: cluster west sends heartbeats again")
 
 
 async def test_the_broker_is_away() -> None:
@@ -99,6 +106,7 @@ async def test_the_service_of_an_export_is_not_there() -> None:
             told.status, "export not valid shop/web in east: NoService: there is no Service shop/web: create"
         )
         says(told.describe, "Valid False NoService: there is no Service shop/web: create it, or delete this")
+        says(told.events, "ServiceExport Warning NoService: there is no Service shop/web: create it, or")
 
 
 async def test_an_external_name_is_exported() -> None:
@@ -115,6 +123,7 @@ async def test_an_external_name_is_exported() -> None:
         says(
             told.describe, "Valid False InvalidServiceType: a Service of type ExternalName cannot be exported"
         )
+        says(told.events, "ServiceExport Warning InvalidServiceType: a Service of type", "change its type")
 
 
 async def test_the_broker_s_administrator_does_not_allow_the_namespace() -> None:
@@ -128,6 +137,7 @@ async def test_the_broker_s_administrator_does_not_allow_the_namespace() -> None
         says(told.explain, "may not export from namespace shop", "adds shop to spec.namespaces of the Member")
         says(told.status, "export not ready shop/web in east: Failed: cluster east may not export from")
         says(told.describe, "Ready False Failed: cluster east may not export from namespace shop")
+        says(told.events, "ServiceExport Warning Failed: cluster east may not export from namespace shop")
         # The export is gone from the broker, and yet the importer's user is not left alone.
         told = await seen(world, "west")
         says(
@@ -164,6 +174,7 @@ async def test_so_much_was_lost_at_once_that_it_is_held() -> None:
         says(told.explain, "is held (MassWithdrawal)", release)
         says(told.status, f"held shop/{held} in west: MassWithdrawal", "ends by itself at")
         says(told.describe, "Held True MassWithdrawal", release)
+        says(told.events, "ServiceImport Warning MassWithdrawal: ", release)
 
 
 async def test_the_derived_service_was_deleted_and_no_agent_runs() -> None:
@@ -189,6 +200,7 @@ async def test_one_cluster_is_headless_and_the_other_is_not() -> None:
         says(told.explain, "make the Services all headless (clusterIP: None) or none of them")
         says(told.status, "conflict shop/web: TypeConflict (east, west)")
         says(told.describe, "Conflict True TypeConflict")
+        says(told.events, "ServiceExport Warning TypeConflict: ")
 
 
 async def test_a_service_of_a_reserved_namespace() -> None:
@@ -247,3 +259,5 @@ async def test_the_member_was_removed_from_the_broker() -> None:
         told = await seen(world, "east")
         says(told.explain, "MemberCluster", "mcs-controller broker create-member east")
         says(told.describe, "Ready False")
+        says(told.events, "ServiceExport Warning ClusterExcluded: the broker has no MemberCluster east")
+        says(told.events, "the broker's administrator must create it")

@@ -164,6 +164,10 @@ async def test_a_mistake_that_would_end_most_imports_is_held_until_somebody_conf
         assert metric(west, "held", "import") == 1
         policy = await west.api.get(IMPORT_POLICIES, "none")
         assert conditions_of(policy)[CONDITION_HELD] == ("True", "TooManyAtOnce")
+        told = zip(west.agent.told.events, west.agent.told.notes, strict=True)
+        held = [note for event, note in told if event == ("ImportPolicy", "none", "Warning", "TooManyAtOnce")]
+        assert len(held) == 1
+        assert f"annotates any ImportPolicy with {ANNOTATION_WITHDRAW}" in held[0]
 
         until = rfc3339(west.clock.now() + timedelta(hours=1))
         await west.edit(
@@ -172,6 +176,8 @@ async def test_a_mistake_that_would_end_most_imports_is_held_until_somebody_conf
         for name in names:
             await world.until(lambda name=name: nothing_of(west, name))  # type: ignore[misc]
         assert metric(west, "held", "import") == 0
+        await world.settle()
+        assert ("ImportPolicy", "none", "Normal", "NotHeld") in west.agent.told.events
 
 
 async def test_what_members_withdraw_is_held_although_policies_refuse_other_exporters_of_it() -> None:

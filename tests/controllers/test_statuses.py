@@ -12,17 +12,20 @@ from typing import Any, cast
 
 import pytest
 
-from mcs_controller.api.names import CONDITION_HELD
+from mcs_controller.api.names import CONDITION_HELD, CONDITION_LOCALITY
 from mcs_controller.api.resources import service_exports, service_imports
-from mcs_controller.clusterset.model import Condition, ConditionStatus, LocalExport, LocalImport
+from mcs_controller.clusterset.model import Condition, ConditionStatus, ImportSpec, LocalExport, LocalImport
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.desired import import_conditions
+from mcs_controller.clusterset.services.export import NOT_HEARD, NOT_VALID
+from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.exports.export_status import ExportStatus
-from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
+from mcs_controller.controllers.services.imports.import_status import REFUSED_HERE, ImportStatus, WantedStatus
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry, Store
-from tests.clusterset.builders import WEB
+from tests.clusterset.builders import WEB, record
 from tests.support.agents import LoopClock, no_time
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
@@ -194,7 +197,7 @@ async def test_nothing_is_written_into_an_export_that_goes(why: str) -> None:
 
 async def test_what_is_news_to_the_exporting_user_is_an_event_and_nothing_else_is() -> None:
     async with west() as one:
-        await one.say(valid(), ready("False", "Pending", "wait"), conflict("False", "NoConflicts"))
+        await one.say(valid(), ready("False", "Pending", NOT_HEARD), conflict("False", "NoConflicts"))
         assert one.events.news() == []
         await one.say(valid(), ready(), conflict("False", "NoConflicts"))
         assert one.events.news() == [("Normal", "Exported", EXPORTED)]
@@ -204,6 +207,8 @@ async def test_what_is_news_to_the_exporting_user_is_an_event_and_nothing_else_i
         assert one.events.news() == [("Warning", "Failed", "500"), ("Normal", "NoConflicts", AGREED)]
         await one.say(valid("False", "NoService", "there is no Service"), ready("False", "Failed", "503"))
         assert one.events.news() == [("Warning", "NoService", "there is no Service")]
+        await one.say(valid("False", "NoService", "there is none"), ready("False", "Pending", NOT_VALID))
+        assert one.events.news() == []
         await one.say(valid())
         assert one.events.news() == []
         (about, *_) = one.events.about
@@ -211,6 +216,15 @@ async def test_what_is_news_to_the_exporting_user_is_an_event_and_nothing_else_i
         assert about == ObjectRef(
             export["apiVersion"], "ServiceExport", "shop", "web", export["metadata"]["uid"]
         )
+
+
+async def test_that_a_cluster_may_export_nothing_is_an_event_on_each_of_its_exports() -> None:
+    async with west() as one:
+        for message in ("no MemberCluster west: create it", "no MemberCluster west: create it again"):
+            await one.say(valid(), ready("False", "Pending", message))
+        assert one.events.news() == [("Warning", "ClusterExcluded", "no MemberCluster west: create it")]
+        await one.say(valid(), ready())
+        assert one.events.news() == [("Normal", "Exported", EXPORTED)]
 
 
 async def test_before_it_is_told_that_there_is_no_service_the_namespace_is_read_once() -> None:
@@ -375,3 +389,54 @@ async def test_where_the_api_server_does_not_know_of_slice_objects_they_are_aske
         entry = one.imports.get(*WEB)
         assert entry is not None
         assert (entry.value.clusters, entry.value.slice_objects) == (("north",), "")
+
+
+async def test_that_the_api_server_refuses_a_part_of_an_import_is_told_once_also_of_a_new_one() -> None:
+    def refused(problem: str) -> Condition:
+        message = f"{REFUSED_HERE}; the agent tries again: {problem}"
+        return Condition("Ready", "False", "Pending", message, 1)
+
+    async with west() as one:
+        await one.want(Condition("Ready", "False", "Pending", "waiting for the clusterset IP", 1))
+        for problem in ("exceeded quota: services", "exceeded quota: services, again"):
+            await one.want(refused(problem))
+        ((kind, reason, note),) = one.events.news()
+        assert (kind, reason) == ("Warning", "NotWritten")
+        assert note.endswith("the agent tries again: exceeded quota: services")
+
+
+async def test_that_an_exporter_is_silent_or_heard_again_is_an_event_on_the_import() -> None:
+    spec = ImportSpec("ClusterSetIP", (), ("10.96.0.9",))
+
+    def silent(*clusters: str) -> tuple[Condition, ...]:
+        merged = merge([record("east"), record("north", 1)])
+        assert merged is not None
+        return import_conditions(merged, spec, withdrawn=clusters, observed_generation=1)
+
+    async with west() as one:
+        await one.want(*silent(), clusters=("east", "north"))
+        await one.want(*silent("east"), clusters=("east", "north"))
+        ((kind, reason, note),) = one.events.news()
+        assert (kind, reason) == ("Warning", "EndpointsWithdrawn")
+        assert note.startswith("cluster east sends no heartbeats")
+        await one.want(*silent("east", "north"), clusters=("east", "north"))
+        assert [told[:2] for told in one.events.news()] == [("Warning", "EndpointsWithdrawn")]
+        # One object's status is written again and again only at its pace.
+        await asyncio.sleep(600)
+        # One is heard again, the other does not export it any more.
+        await one.want(*silent(), clusters=("east",))
+        assert one.events.news() == [
+            ("Normal", "EndpointsBack", "cluster east sends heartbeats again, so that its endpoints are used")
+        ]
+
+
+async def test_that_a_wish_for_near_endpoints_cannot_be_read_is_told_once() -> None:
+    def locality(reason: str, message: str = "") -> Condition:
+        return Condition(CONDITION_LOCALITY, "False", reason, message, 1)
+
+    async with west() as one:
+        for message in ("planet is none of them", "planet is none of them, still"):
+            await one.want(GOOD, locality("InvalidValue", message))
+        assert one.events.news() == [("Warning", "InvalidValue", "planet is none of them")]
+        await one.want(GOOD, locality("NotPreferred"))
+        assert one.events.news() == []

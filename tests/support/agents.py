@@ -105,13 +105,15 @@ class _WiredTransport:
 
 
 class Told:
-    """An `EventSink` that keeps what it is told: (kind, name, type, reason)."""
+    """An `EventSink` that keeps what it is told: (kind, name, type, reason), and the note of each."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str, EventType, str]] = []
+        self.notes: list[str] = []
 
     def event(self, regarding: ObjectRef, type: EventType, reason: str, note: str) -> None:
         self.events.append((regarding.kind, regarding.name, type, reason))
+        self.notes.append(note)
 
 
 class AgentProcess:

@@ -23,6 +23,7 @@ from mcs_controller.clusterset.services.metadata import exportable_annotations, 
 
 __all__ = [
     "CONDITION_TYPES",
+    "NOT_HEARD",
     "NOT_VALID",
     "ExportEvaluation",
     "ReadyReason",
@@ -34,6 +35,7 @@ __all__ = [
 
 ReadyReason = Literal["Exported", "Pending", "Failed"]
 NOT_VALID: Final = "the export is not valid: the condition Valid says why"
+NOT_HEARD: Final = "the agent has not heard yet whether the broker has the export"
 """What Ready says then."""
 CONDITION_TYPES: Final = frozenset({"Valid", "Ready", "Conflict"})
 """What the agent says of a ServiceExport."""

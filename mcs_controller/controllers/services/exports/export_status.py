@@ -10,6 +10,7 @@ from typing import Final
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalExport, ServiceKey
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.export import NOT_HEARD, NOT_VALID
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.status_writer import StatusWriter
@@ -73,6 +74,9 @@ class ExportStatus(StatusWriter[Sequence[Condition], _Difference]):
         regarding = ObjectRef(resource.api_version, resource.kind, entry.namespace, entry.name, entry.uid)
         for condition in merged:
             old = before.get(condition.type)
+            if _is_excluded(condition) and not _is_excluded(old):
+                self._events.event(regarding, "Warning", "ClusterExcluded", condition.message)
+                continue
             if old is not None and (old.status, old.reason) == (condition.status, condition.reason):
                 continue
             kind = _event_type(old, condition)
@@ -85,6 +89,15 @@ def _finds_no_service(entry: Entry[LocalExport], merged: Sequence[Condition]) ->
     """Whether a NoService condition is new."""
     return any(
         condition.reason == "NoService" and condition not in entry.value.conditions for condition in merged
+    )
+
+
+def _is_excluded(condition: Condition | None) -> bool:
+    """Whether it is Ready, and says why this whole cluster may not export."""
+    return (
+        condition is not None
+        and (condition.type, condition.reason) == ("Ready", "Pending")
+        and condition.message not in ("", NOT_HEARD, NOT_VALID)
     )
 
 

@@ -19,6 +19,7 @@ from mcs_controller.clusterset.model import (
 )
 from mcs_controller.clusterset.services import encode
 from mcs_controller.clusterset.services.export import (
+    NOT_HEARD,
     NOT_VALID,
     ExportEvaluation,
     conflict_condition,
@@ -271,9 +272,7 @@ class Exporter:
         generation = evaluation.valid.observed_generation
         wanted = [evaluation.valid]
         if ready is None and not self.status.has(key, "Ready"):
-            ready = ready_condition(
-                "Pending", "the agent has not heard yet whether the broker has the export"
-            )
+            ready = ready_condition("Pending", NOT_HEARD)
         if ready is not None:
             wanted.append(replace(ready, observed_generation=generation))
         if evaluation.record is None:

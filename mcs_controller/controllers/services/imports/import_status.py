@@ -12,7 +12,8 @@ from mcs_controller.api.names import CONDITION_HELD, CONDITION_LOCALITY
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
 from mcs_controller.clusterset.model import Condition, LocalImport, ServiceKey
 from mcs_controller.clusterset.services import decode
-from mcs_controller.clusterset.services.locality import FAILED_OVER, NEAR
+from mcs_controller.clusterset.services.desired import withdrawn_by_conditions
+from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NEAR
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.status_writer import StatusWriter
@@ -36,6 +37,9 @@ _SAID_OF: Final = {
     "Ready": "the service can be used in this cluster",
 }
 """In an Event, of a condition without a message."""
+
+REFUSED_HERE: Final = "this cluster's API server did not take a part of the import"
+"""So begins the message of Ready then."""
 
 _Difference = tuple[Entry[LocalImport], dict[str, Any], LocalImport]
 """The import, the status to write, and the import's value after that."""
@@ -68,6 +72,7 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
         )
         self.slice_objects_pruned = not written.value.slice_objects
         self._emit_events(entry, written.value.conditions)
+        self._tell_of_silent(entry, written.value)
 
     def _difference(self, key: ServiceKey, wanted: WantedStatus) -> _Difference | None:
         entry = self._local.imports.get(*key)
@@ -99,6 +104,22 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
             "ServiceImport: delete it, and the agent makes its own",
         )
 
+    def _tell_of_silent(self, before: Entry[LocalImport], now: LocalImport) -> None:
+        """Emit an Event on the import of each cluster that has fallen silent, or is heard again."""
+        earlier = withdrawn_by_conditions(before.value.conditions)
+        silent = withdrawn_by_conditions(now.conditions)
+        for cluster in sorted(silent - earlier):
+            self._events.event(
+                self._about(before),
+                "Warning",
+                "EndpointsWithdrawn",
+                f"cluster {cluster} sends no heartbeats, so that its endpoints are not used: look at its "
+                "agent, and whether it reaches the broker; it ends by itself when the agent is heard again",
+            )
+        for cluster in sorted((earlier - silent) & set(now.clusters)):
+            note = f"cluster {cluster} sends heartbeats again, so that its endpoints are used"
+            self._events.event(self._about(before), "Normal", "EndpointsBack", note)
+
     def _emit_events(self, before: Entry[LocalImport], conditions: Sequence[Condition]) -> None:
         """Emit an Event when an import becomes held or not ready, or fails over, and when that is over."""
         earlier = {one.type: one for one in before.value.conditions}
@@ -108,6 +129,11 @@ class ImportStatus(StatusWriter[WantedStatus, _Difference]):
                 if _is_held(condition) == (old is not None and _is_held(old)):
                     continue
                 is_good = not _is_held(condition)
+            elif _is_refused(condition):
+                if not _is_refused(old):
+                    note = condition.message
+                    self._events.event(self._about(before), "Warning", "NotWritten", note)
+                continue
             elif condition.type == "Ready" and _is_news(old, condition):
                 is_good = condition.status == "True"
             elif condition.type == CONDITION_LOCALITY and _changes_places(old, condition):
@@ -146,6 +172,13 @@ def _is_news(old: Condition | None, new: Condition) -> bool:
     return (old.status, old.reason) != (new.status, new.reason)
 
 
+def _is_refused(condition: Condition | None) -> bool:
+    """Whether it is Ready, and says that the API server refuses a part of the import."""
+    return condition is not None and condition.type == "Ready" and condition.message.startswith(REFUSED_HERE)
+
+
 def _changes_places(old: Condition | None, new: Condition) -> bool:
-    """Whether near endpoints have just become too few, or enough."""
+    """Whether near endpoints have just become too few, or enough, or what is asked for cannot be used."""
+    if new.reason == INVALID:
+        return old is None or old.reason != INVALID
     return old is not None and {old.reason, new.reason} == {NEAR, FAILED_OVER}

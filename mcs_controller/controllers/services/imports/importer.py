@@ -29,7 +29,7 @@ from mcs_controller.controllers.services.imports.derived_services import Derived
 from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFuse
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
-from mcs_controller.controllers.services.imports.import_status import ImportStatus, WantedStatus
+from mcs_controller.controllers.services.imports.import_status import REFUSED_HERE, ImportStatus, WantedStatus
 from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices
 from mcs_controller.controllers.services.imports.locality import Arranged, Locality
 from mcs_controller.controllers.services.imports.missing import Missing
@@ -409,4 +409,4 @@ def _sooner(one_seconds: float | None, other_seconds: float | None) -> float | N
 
 
 def _not_in_step(problem: KubeError) -> str:
-    return f"this cluster's API server did not take a part of the import; the agent tries again: {problem}"
+    return f"{REFUSED_HERE}; the agent tries again: {problem}"

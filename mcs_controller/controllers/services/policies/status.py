@@ -1,9 +1,9 @@
-"""Writes the conditions of policies, and logs when one cannot be read, or is held back."""
+"""Writes the conditions of policies; an Event and the log say when one cannot be read, or is held back."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.api.resources import Resource
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
@@ -15,9 +15,16 @@ from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.controllers.runtime.status_writer import StatusWriter
 from mcs_controller.controllers.services.policies.gate import Gate
 from mcs_controller.kube.clock import rfc3339
+from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry
 
 _log = logging.getLogger(__name__)
+
+_SAID_OF: Final = {
+    "Accepted": "it can be read again, and is in force",
+    "NotHeld": "nothing is held back any more: what policies refuse is withdrawn",
+}
+"""In an Event, of a condition without a message."""
 
 _Difference = tuple[Entry[Policy], tuple[Condition, ...]]
 
@@ -29,6 +36,8 @@ class PolicyStatus(StatusWriter[Sequence[Condition], _Difference]):
         super().__init__(f"{resource.plural}-status", context.random, work_clock=context.work_clock)
         self._gate = gate
         self._clock = context.clock
+        self._events = context.events
+        self._resource = resource
         self._objects = ObjectWriter(
             context.local.client, lambda: resource, gate.known.objects, decode_policy
         )
@@ -45,8 +54,18 @@ class PolicyStatus(StatusWriter[Sequence[Condition], _Difference]):
         expected = replace(entry.value, conditions=merged)
         status = {"conditions": encode_conditions(merged)}
         await self._objects.patch(entry, {"status": status}, subresource="status", expected=expected)
-        for condition in _news(entry.value.conditions, merged):
-            _log.warning("%s %s: %s", self._gate.known.words.kind, entry.name, condition.message)
+        before = {one.type: one for one in entry.value.conditions}
+        for condition in merged:
+            kind = _event_type(before.get(condition.type), condition)
+            if kind is None:
+                continue
+            resource, note = self._resource, condition.message or _SAID_OF[condition.reason]
+            _log.log(
+                logging.WARNING if kind == "Warning" else logging.INFO,
+                "%s %s: %s", resource.kind, entry.name, note,
+            )  # fmt: skip
+            regarding = ObjectRef(resource.api_version, resource.kind, "", entry.name, entry.uid)
+            self._events.event(regarding, kind, condition.reason, note)
 
     def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
         entry = self._gate.known.objects.get(*key)
@@ -56,10 +75,10 @@ class PolicyStatus(StatusWriter[Sequence[Condition], _Difference]):
         return None if merged == entry.value.conditions else (entry, merged)
 
 
-def _news(before: Sequence[Condition], now: Sequence[Condition]) -> Iterator[Condition]:
-    """The conditions that an administrator should hear of, which were not so before."""
-    held = {(one.type, one.status) for one in before}
-    for one in now:
-        is_bad = one.status == ("False" if one.type == "Accepted" else "True")
-        if is_bad and (one.type, one.status) not in held:
-            yield one
+def _event_type(old: Condition | None, new: Condition) -> EventType | None:
+    """Whether an administrator should hear of it: that it is bad, or that something bad is over."""
+    if old is not None and old.status == new.status:
+        return None
+    if new.status == ("False" if new.type == "Accepted" else "True"):
+        return "Warning"
+    return "Normal" if old is not None else None
