@@ -200,3 +200,18 @@ async def test_with_another_members_credential_nothing_is_removed_and_one_line_s
     assert await names(world["east"], SECRETS, "mcs-system") == set()
     await world["east"].has_addresses(world.namespace, "web", *EVERYWHERE)
     assert (await world["west"].ready_import(world.namespace, "web", ["east", "west"]))["spec"]["ips"]
+
+
+async def test_a_member_that_was_removed_a_moment_ago_is_made_anew(
+    real_product: Product, tmp_path: Path
+) -> None:
+    """An API server empties the namespace of a member before it is gone."""
+    name = f"brief-{uuid4().hex[:8]}"
+    on_broker = f"--broker-kubeconfig={real_product.clusterset[BROKER].kubeconfig()}"
+    create = ("broker", "create-member", name, on_broker, f"--output-file={tmp_path / name}", "--force")
+    remove = ("broker", "remove-member", name, on_broker)
+    for words in (create, remove, create, remove):
+        ended = await run(*words, home=tmp_path)
+        assert ended.exit_code == 0, ended
+        wanted = "created" if words is create else "deleted"
+        assert {one["result"] for one in ended.result["objects"]} == {wanted}
