@@ -8,10 +8,10 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Final
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
@@ -30,6 +30,11 @@ STALL_DUMP_SECONDS: Final = 10.0
 _log = logging.getLogger(__name__)
 
 
+class _Server(Protocol):
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
 @asynccontextmanager
 async def serving_metrics_and_health(
     http: ListenAddress, registry: CollectorRegistry, health: Health, *, workers: Pids = tuple
@@ -44,12 +49,20 @@ async def serving_metrics_and_health(
     registry.register(ReadinessCollector(health))
     monitor = LoopMonitor(metrics.loop_lag, stall_dump_seconds=STALL_DUMP_SECONDS)
     health.add_liveness("event loop", monitor.problem)
-    server = HttpServer(registry, health, http)
+    async with serving(HttpServer(registry, health, http), monitor.run, name="loop monitor"):
+        yield metrics
+
+
+@asynccontextmanager
+async def serving(
+    server: _Server, beside: Callable[[], Coroutine[Any, Any, None]], *, name: str
+) -> AsyncIterator[None]:
+    """Serve for as long as the block runs, and do `beside` meanwhile. Raises what `server.start` raises."""
     await server.start()
     try:
         async with Tasks("process") as tasks:
-            tasks.start(monitor.run(), name="loop monitor", essential=False)
-            yield metrics
+            tasks.start(beside(), name=name, essential=False)
+            yield
             tasks.stop()
     finally:
         await server.stop()

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from mcs_controller.cli.process import serving
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.page.source import Agent
 
@@ -25,11 +25,5 @@ async def serving_status_page(
     from mcs_controller.page.server import StatusPage
 
     page = StatusPage(agent, listen, clock)
-    await page.start()
-    try:
-        async with Tasks("status-page") as tasks:
-            tasks.start(page.run(), name="page", essential=False)
-            yield page
-            tasks.stop()
-    finally:
-        await page.stop()
+    async with serving(page, page.run, name="status page"):
+        yield page
