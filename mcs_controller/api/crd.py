@@ -33,6 +33,7 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
+from mcs_controller.api.revisions import OUR_REVISION
 from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE: Final = "v0.5.0"
@@ -55,7 +56,7 @@ _MCS_LABELS: Final = {
 _BROKER_LABELS: Final = {f"{BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION}
 _POLICY_LABELS: Final = {f"{POLICY_GROUP}/crd-schema-revision": POLICY_SCHEMA_REVISION}
 # Under our own domain: the group is not ours, and upstream's definition says nothing of its age.
-_ABOUT_LABELS: Final = {f"{POLICY_GROUP}/crd-schema-revision": ABOUT_SCHEMA_REVISION}
+_ABOUT_LABELS: Final = {OUR_REVISION: ABOUT_SCHEMA_REVISION}
 _ABOUT_ANNOTATIONS: Final = {
     "api-approved.kubernetes.io": "https://github.com/kubernetes/enhancements/pull/3084",
 }

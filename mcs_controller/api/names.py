@@ -60,6 +60,9 @@ CONDITION_PROPERTIES: Final = "mcs-controller.io/ClusterProperties"
 ANNOTATION_PROPERTY_VALUE: Final = "mcs-controller.io/value"
 """On a ClusterProperty that we made: what we wrote, by which an edit is told from what others made."""
 
+ANNOTATION_LEAVING: Final = "mcs-controller.io/leaving"
+"""On the ClusterProperty of the clusterset: the cluster leaves, so that it may be deleted."""
+
 CLUSTER_ID_PROPERTY: Final = "cluster.clusterset.k8s.io"
 """The ClusterProperty whose value is the cluster's id (MCS-NS-08)."""
 

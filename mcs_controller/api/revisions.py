@@ -9,6 +9,8 @@ own is somebody else's, and may be newer than ours, or older.
 import re
 from typing import Any, Final, Literal
 
+from mcs_controller.api.resources import POLICY_GROUP
+
 JsonObject = dict[str, Any]
 Verdict = Literal["missing", "older", "equal", "newer", "foreign"]
 Revision = tuple[tuple[int, int, int], bool, int]
@@ -16,6 +18,8 @@ Revision = tuple[tuple[int, int, int], bool, int]
 _RELEASE: Final = re.compile(r"v(\d{1,6})\.(\d{1,6})\.(\d{1,6})(-.*)?")
 _NONE: Final[Revision] = ((0, 0, 0), False, -1)
 _REVISION: Final = "crd-schema-revision"
+OUR_REVISION: Final = f"{POLICY_GROUP}/{_REVISION}"
+"""The label of a definition that we installed, of an API that is not ours."""
 
 
 def verdict(installed: JsonObject | None, ours: JsonObject) -> Verdict:

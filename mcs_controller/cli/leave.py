@@ -34,6 +34,7 @@ from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.farewell import Farewell
+from mcs_controller.install.cluster_properties import clusterset_property
 from mcs_controller.install.errors import InstallError
 from mcs_controller.install.kubeconfigs import read_member_kubeconfig
 from mcs_controller.install.leftovers import Leftover, credential, imported, lease, remove, reported
@@ -151,6 +152,7 @@ class Leaving:
         self._program = program
         self._rows: list[Row] = []
         self._members: list[dict[str, Any]] = []
+        self._clusterset = ""
 
     async def run(self, broker: Client | None, cluster_id: str) -> None:
         """Do it, and print what was removed; without a broker only in this cluster.
@@ -198,7 +200,7 @@ class Leaving:
         """Whether nothing of an agent is here, nor its credential."""
         leases, _ = await lease(self._local, self._lease)
         _, held = await credential(self._local, self._settings.namespace)
-        return held is None and not (leases or await imported(self._local) or await reported(self._local))
+        return held is None and not (leases or await self._leftovers(self._local))
 
     async def _check_broker(self, broker: Client, cluster_id: str) -> None:
         """Raise `CliError` unless the broker takes us for the member, before anything is stopped for it."""
@@ -220,7 +222,8 @@ class Leaving:
                 f"{alone} ({error})"
             ) from error
         uid = (await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
-        owner = decode_member(raw).cluster_uid
+        member = decode_member(raw)
+        self._clusterset, owner = member.clusterset, member.cluster_uid
         if owner not in ("", uid):
             raise CliError(
                 f"member {cluster_id} is another cluster (UID {owner} of kube-system, ours is {uid}); "
@@ -279,7 +282,8 @@ class Leaving:
 
     async def _leftovers(self, local: Client) -> list[Leftover]:
         """What the agent made here."""
-        return [*(await imported(local)), *(await reported(local))]
+        found = [*(await imported(local)), *(await reported(local))]
+        return [*found, *(await clusterset_property(local, self._clusterset))]
 
     async def _credential(self) -> Sequence[Leftover]:
         secrets, held = await credential(self._local, self._settings.namespace)

@@ -27,6 +27,7 @@ from mcs_controller.api.resources import (
 )
 from mcs_controller.install.cluster_dns.config_maps import Edit, uninstalling
 from mcs_controller.install.cluster_dns.editing import BACKUP, config_maps
+from mcs_controller.install.cluster_properties import clusterset_property, definition
 from mcs_controller.install.lease import LeaseName
 from mcs_controller.install.leftovers import (
     Leftover,
@@ -55,8 +56,9 @@ class Installation:
 
     `of_helm` go with the chart; `foreign` have our names, but others made them. `dns` are the edits that take
     the stub out. `definitions` are those of the MCS API and of policies, with `exports` ServiceExports of
-    users. `member`: the credential for the broker is there that `join` made. `holder` holds the agent's
-    Lease, "" if nobody does. `unknown` says what could not be looked at.
+    users, and that of cluster properties if nobody else has any. `member`: the credential for the broker is
+    there that `join` made. `holder` holds the agent's Lease, "" if nobody does. `unknown` says what could not
+    be looked at.
     """
 
     removable: Sequence[Leftover]
@@ -78,7 +80,8 @@ async def look(
     secrets, secret = await credential(client, namespace)
     kinds, unknown = await stored_resources(client)
     of_chart = await _of_chart(client, kinds)
-    found = [*(await imported(client)), *(await reported(client)), *secrets, *leases]
+    found = [*(await imported(client)), *(await reported(client)), *(await clusterset_property(client))]
+    found += [*secrets, *leases]
     found += await _rights(client, namespace, {one.row for one in of_chart})
     found += leftovers_of(CONFIG_MAPS, _there(await find(client, CONFIG_MAPS, BACKUP, dns_namespace)))
     edits = uninstalling(await config_maps(client, dns_namespace), zone)
@@ -89,6 +92,7 @@ async def look(
     definitions: list[JsonObject] = []
     for resource in (service_exports(), service_imports(), EXPORT_POLICIES, IMPORT_POLICIES):
         definitions += _there(await find(client, CUSTOM_RESOURCE_DEFINITIONS, resource.crd_name))
+    definitions += await definition(client)
     return Installation(
         removable=found,
         of_helm=of_chart,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mcs_controller.api.names import (
+    ANNOTATION_LEAVING,
     LABEL_MANAGED_BY,
     LABEL_SERVICE_NAME,
     LABEL_SLICE_MANAGED_BY,
@@ -43,13 +44,17 @@ _OUR_SLICES: Final = f"{LABEL_SERVICE_NAME},{LABEL_SLICE_MANAGED_BY}={MANAGED_BY
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """One object that is to go; with `keeps` only the conditions of a user's object go."""
+    """One object that is to go; with `keeps` only the conditions of a user's object go.
+
+    One to be `announced` is first marked as going, for the admission policy that protects it.
+    """
 
     resource: Resource
     name: str
     namespace: str
     uid: str
     keeps: bool = False
+    announced: bool = False
 
     @property
     def row(self) -> tuple[str, str, str]:
@@ -110,10 +115,11 @@ async def remove(local: Client, leftover: Leftover) -> None:
     with suppress(NotFound):
         if leftover.keeps:
             await _clear(local, leftover)
-        else:
-            await local.delete(
-                leftover.resource, leftover.name, namespace=leftover.namespace, uid=leftover.uid
-            )
+            return
+        if leftover.announced:
+            mark = {"metadata": {"uid": leftover.uid, "annotations": {ANNOTATION_LEAVING: "true"}}}
+            await local.patch(leftover.resource, leftover.name, mark, namespace=leftover.namespace)
+        await local.delete(leftover.resource, leftover.name, namespace=leftover.namespace, uid=leftover.uid)
 
 
 async def _clear(local: Client, leftover: Leftover) -> None:

@@ -24,7 +24,7 @@ from tests.api.rbac import RULES, Right, granted_by, roles
 READ = {"get", "list", "watch"}
 WRITE = {"create", "update", "delete"}
 READ_AND_WRITE = READ | WRITE
-JOBS = ("crds", "cluster-dns", "cluster-dns-service", "check", "leave", "leave-lease")
+JOBS = ("crds", "cluster-dns", "cluster-dns-service", "check", "leave", "leave-lease", "leave-properties")
 """Of the chart mcs-controller: their rights are there only while they run."""
 
 
@@ -137,6 +137,13 @@ def test_the_job_that_leaves_stops_the_agent_and_removes_its_lease_and_its_crede
         (["leases"], [AGENT], ["get", "update", "delete"]),
         (["leases"], None, ["create"]),
     ]
+
+
+@pytest.mark.requirement("ABT-14")
+def test_of_the_properties_the_job_that_leaves_removes_the_one_that_says_the_clusterset() -> None:
+    (rule,) = rules_of("leave-properties")
+    assert (rule["resources"], rule["resourceNames"]) == (["clusterproperties"], [CLUSTERSET_PROPERTY])
+    assert rule["verbs"] == ["patch", "delete"]
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

@@ -172,6 +172,10 @@ def test_the_job_that_leaves_has_the_agents_rights_and_its_own() -> None:
     job = one_of_kind(hooks, "Job", "mcs-leave")["spec"]["template"]["spec"]
     assert agents_lease(settings_of(LeaveSettings, job)) == ("leases", "east.agent")
     assert one_of_kind(hooks, "ClusterRoleBinding", "mcs-leave")["roleRef"]["name"] == "mcs-agent"
+    of_properties = one_of_kind(hooks, "ClusterRole", "mcs-leave-properties")
+    assert of_properties["rules"] == rules_of("leave-properties")
+    bound = one_of_kind(hooks, "ClusterRoleBinding", "mcs-leave-properties")
+    assert (bound["roleRef"]["name"], bound["subjects"][0]["name"]) == ("mcs-leave-properties", "mcs-leave")
     # It goes with the release, and so is there as long as the Job runs.
     assert not is_hook(one_of_kind(render(MEMBER, values), "ClusterRole", "mcs-agent"))
 

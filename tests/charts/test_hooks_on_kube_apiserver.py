@@ -13,6 +13,7 @@ import yaml
 
 from mcs_controller.api.crd import Place, crds_of
 from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
+from mcs_controller.clusterset.properties.keeping import property_body
 from tests.api.rbac import Right, granted_by
 from tests.charts.conftest import ON_EMPTY_CLUSTER
 from tests.charts.rendering import (
@@ -156,7 +157,11 @@ async def test_the_job_that_leaves_does_all_that_its_rules_allow(empty_cluster: 
     credential = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     made = [one for one in hooks if one["kind"] != "Job"]
     agent = [one_of_kind(found, kind, "mcs-agent") for kind in ("ClusterRole", "Deployment")]
-    async with applied(empty_cluster, [*agent, *made, credential]):
+    (kind,) = (one for one in crds_of("member") if one["spec"]["group"] == "about.k8s.io")
+    async with applied(empty_cluster, [*agent, *made, credential, kind]):
+        await empty_cluster.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+        clusterset = property_body("about.k8s.io/v1beta1", "clusterset.k8s.io", "prod")
+        await empty_cluster.kubectl("create", "--filename=-", stdin=yaml.safe_dump(clusterset))
         kubeconfig = await empty_cluster.service_account_kubeconfig(namespace, "mcs-leave")
         job = one_of_kind(hooks, "Job", "mcs-leave")["spec"]["template"]["spec"]
         audit = AuditLog(empty_cluster.audit_log)
@@ -169,10 +174,11 @@ async def test_the_job_that_leaves_does_all_that_its_rules_allow(empty_cluster: 
         for gone in (
             f"/api/v1/namespaces/{namespace}/secrets/mcs-broker",
             f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/mcs-agent",
+            "/apis/about.k8s.io/v1beta1/clusterproperties/clusterset.k8s.io",
         ):
             assert (await empty_cluster.request("GET", gone)).status == 404
     assert refused == set()
-    own = granted_by("leave") | granted_by("leave-lease")
+    own = granted_by("leave") | granted_by("leave-lease") | granted_by("leave-properties")
     assert own <= allowed
     assert allowed - own <= granted_by("agent")
 
