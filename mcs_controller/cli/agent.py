@@ -75,7 +75,7 @@ async def run(arguments: argparse.Namespace) -> int:
             try:
                 cluster_id = ClusterId(local, random=Random())
                 health.add("cluster id", lambda: cluster_id.problem)
-                found = await cluster_id.find(settings.cluster_id)
+                found = await cluster_id.find(settings.cluster_id, or_uid=settings.agent.manage_properties)
                 configure_logging(settings.log_level, settings.log_format, context=_context(found))
                 config = replace(settings.agent, cluster_id=found)
                 credential = _credential(settings)

@@ -26,7 +26,7 @@ from mcs_controller.clusterset.model import Member
 from mcs_controller.install.apply import carry_out, plan
 from mcs_controller.install.kubeconfigs import Server, member_kubeconfig
 from mcs_controller.install.objects import ACCOUNT, ROLE_MEMBER, ROLE_READER, member_objects
-from mcs_controller.install.planning import Step, replacing
+from mcs_controller.install.planning import Step, Wanted, replacing
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.lookup import find
@@ -49,11 +49,8 @@ async def run(arguments: argparse.Namespace) -> int:
     name = read_argument(check_cluster_id, arguments.name)
     if settings.revoke and not settings.renew:
         raise UsageError("--revoke needs --renew: the member gets another credential for those that end")
-    wanted = member_objects(
-        name, settings.pod_cidrs, settings.namespaces, settings.location, settings.clusterset
-    )
     if settings.dry_run:
-        print(as_manifests([one.body for one in wanted]))
+        print(as_manifests([one.body for one in _wanted(name, settings, settings.clusterset)]))
         return 0
     if settings.output_file is not None:
         check_may_write(settings.output_file, force=settings.force)
@@ -62,6 +59,7 @@ async def run(arguments: argparse.Namespace) -> int:
     client = connect(file, settings.broker_context, name="broker")
     try:
         await _check_broker(client, arguments.program)
+        wanted = _wanted(name, settings, await _clusterset(client, name, settings))
         # First what is being deleted goes: a member that was removed a moment ago is none.
         steps = await plan(client, wanted, tell=say)
         _check_meant(name, await _member(client, name), renew=settings.renew)
@@ -73,6 +71,29 @@ async def run(arguments: argparse.Namespace) -> int:
         await client.close()
     _tell(settings, arguments.program, name, steps, member_kubeconfig(name, server, token.text), token)
     return 0
+
+
+def _wanted(name: str, settings: CreateMemberSettings, clusterset: str | None) -> list[Wanted]:
+    return member_objects(name, settings.pod_cidrs, settings.namespaces, settings.location, clusterset)
+
+
+async def _clusterset(client: Client, name: str, settings: CreateMemberSettings) -> str | None:
+    """The name of the clusterset that the member gets, None if it keeps what it has. Raises `KubeError`."""
+    said = {
+        str(one["metadata"]["name"]): str(clusterset)
+        for one in (await client.list(MEMBER_CLUSTERS)).items
+        if (clusterset := (one.get("spec") or {}).get("clusterset"))
+    }
+    own = said.pop(name, None)
+    others = sorted(set(said.values()))
+    if settings.clusterset is not None:
+        if others not in ([], [settings.clusterset]):
+            say(
+                f"warning: other members are of clusterset {', '.join(others)}: all members of a broker are "
+                "of one, so name it for them, too"
+            )
+        return settings.clusterset
+    return others[0] if own is None and len(others) == 1 else None
 
 
 def _tell(

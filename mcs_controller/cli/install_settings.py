@@ -125,7 +125,7 @@ class CreateMemberSettings:
         str | None,
         Option(
             "name of the clusterset, the same for all members, for their ClusterProperties; without it, what "
-            "the MemberCluster has, at first none",
+            "the MemberCluster has, or else what all other members have, at first none",
             parse=clusterset_name,
             metavar="NAME",
         ),
@@ -205,8 +205,8 @@ class JoinSettings:
     cluster_id: Annotated[
         str | None,
         Option(
-            "this cluster's id; without it, what --broker-kubeconfig says: needed only for a file that "
-            "`broker create-member` did not make",
+            "this cluster's id; without it, what --broker-kubeconfig says, or the cluster's ClusterProperty, "
+            "or else the UID of its namespace kube-system",
             parse=check_cluster_id,
         ),
     ]

@@ -1,7 +1,8 @@
 """`mcs-controller join`: gives a cluster the credential with which its agent becomes a member.
 
 It asks the broker with that credential, and writes only when the cluster can be that member. On the broker it
-says that the id is this cluster's, so that no other one joins with the same file. It can be repeated, with
+says that the id is this cluster's, so that no other one joins with the same file. Where the kind
+ClusterProperty is installed it sets the cluster's id and its clusterset (KEP-2149). It can be repeated, with
 another credential too. It does not start the agent.
 """
 
@@ -21,9 +22,11 @@ from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.output import as_manifests
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
+from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.membership.claim import check_owner, claim
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.install.apply import carry_out, plan, read
+from mcs_controller.install.cluster_properties import property_objects
 from mcs_controller.install.errors import UnusableKubeconfig
 from mcs_controller.install.joining import agreed_id, check_same_member, clocks_problem
 from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
@@ -45,15 +48,18 @@ async def run(arguments: argparse.Namespace) -> int:
     settings = read_options(JoinSettings, arguments, os.environ)
     file = settings.broker_kubeconfig.expanduser()
     given = _kubeconfig(file, settings.broker_context)
-    cluster_id = agreed_id(given.cluster_id, settings.cluster_id)
+    given_id = agreed_id(given.cluster_id, settings.cluster_id)
     wanted = join_objects(settings.namespace, given.text)
     local = connect(settings.kubeconfig, settings.context, name="local")
     try:
         broker = connect(file, settings.broker_context, name="broker")
         try:
-            await ClusterId(local, random=Random()).ask(cluster_id)
-            uid = await _check_broker(local, broker, cluster_id, given)
+            cluster_id = await ClusterId(local, random=Random()).ask(given_id, or_uid=True)
+            uid = (await local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+            member = await _check_broker(local, broker, cluster_id, given, known=given_id is not None)
+            check_owner(member, uid)
             await _check_before(local, wanted[-1], cluster_id)
+            wanted = [*(await property_objects(local, cluster_id, member.clusterset)), *wanted]
             steps = await plan(local, wanted, tell=say)
             if not settings.dry_run:
                 # Before the credential is here: of two clusters that join with one file, one has it.
@@ -91,8 +97,13 @@ def _kubeconfig(file: Path, context: str | None) -> MemberKubeconfig:
         raise CliError(f"kubeconfig {file} is not text") from None
 
 
-async def _check_broker(local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig) -> str:
-    """The UID of this cluster's kube-system. Raises unless this cluster can be the member `cluster_id`."""
+async def _check_broker(
+    local: Client, broker: Client, cluster_id: str, given: MemberKubeconfig, *, known: bool
+) -> Member:
+    """The member on the broker. Raises unless the credential is that of `cluster_id`.
+
+    `known`: the user, or the kubeconfig, says that this is the id.
+    """
     try:
         raw = await broker.get(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id))
     except TransportError as error:
@@ -111,14 +122,12 @@ async def _check_broker(local: Client, broker: Client, cluster_id: str, given: M
     except NotFound as error:
         raise CliError(
             f"the broker at {given.server} has no MemberCluster {cluster_id}: its administrator runs "
-            f"`broker create-member {cluster_id}`"
+            f"`broker create-member {cluster_id}`{'' if known else ', or you say another id by --cluster-id'}"
         ) from error
-    uid: str = (await local.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
-    check_owner(decode_member(raw), uid)
     problem = clocks_problem(await local.date(), await broker.date())
     if problem is not None:
         say(f"warning: {problem}")
-    return uid
+    return decode_member(raw)
 
 
 async def _check_before(local: Client, secret: Wanted, cluster_id: str) -> None:

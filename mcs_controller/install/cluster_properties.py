@@ -6,7 +6,12 @@ they keep both properties, if they are told to (`clusterset/properties/keeping.p
 
 from dataclasses import replace
 
-from mcs_controller.api.names import CLUSTERSET_PROPERTY
+from mcs_controller.api.names import (
+    CLUSTER_ID_PROPERTY,
+    CLUSTERSET_PROPERTY,
+    INSTALLED_BY,
+    LABEL_INSTALLED_BY,
+)
 from mcs_controller.api.resources import (
     ABOUT_API,
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -14,11 +19,29 @@ from mcs_controller.api.resources import (
     cluster_properties,
 )
 from mcs_controller.api.revisions import OUR_REVISION
+from mcs_controller.clusterset.properties.keeping import property_body
 from mcs_controller.clusterset.properties.well_known import Property, decode_property
+from mcs_controller.install.joining import check_one_clusterset
 from mcs_controller.install.leftovers import Leftover, leftovers_of
+from mcs_controller.install.planning import Wanted
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.discovery import NotServed, served_resource
 from mcs_controller.kube.lookup import find
+
+
+async def property_objects(local: Client, cluster_id: str, clusterset: str) -> list[Wanted]:
+    """Both, as a member has them (ABT-05, ABT-08), the second only if `clusterset` is not "".
+
+    None where the kind is not installed. Only for a cluster whose id is free for it (ABT-10). Raises
+    `InstallError` for a cluster of another clusterset, `KubeError`, `MalformedObject`.
+    """
+    kind = await _kind(local)
+    if kind is None:
+        return []
+    held = await find(local, kind, CLUSTERSET_PROPERTY)
+    check_one_clusterset(_property(held).value if held is not None else "", clusterset)
+    values = {CLUSTER_ID_PROPERTY: cluster_id, **({CLUSTERSET_PROPERTY: clusterset} if clusterset else {})}
+    return [_wanted(kind, name, value) for name, value in values.items()]
 
 
 async def clusterset_property(local: Client, clusterset: str = "") -> list[Leftover]:
@@ -53,6 +76,12 @@ async def _kind(local: Client) -> Resource | None:
         return await served_resource(local, ABOUT_API, cluster_properties)
     except NotServed:
         return None
+
+
+def _wanted(kind: Resource, name: str, value: str) -> Wanted:
+    body = property_body(kind.api_version, name, value)
+    body["metadata"]["labels"] = {LABEL_INSTALLED_BY: INSTALLED_BY}
+    return Wanted(kind, body)
 
 
 def _property(body: JsonObject) -> Property:

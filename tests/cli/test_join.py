@@ -166,7 +166,7 @@ async def test_a_file_that_says_too_little_or_something_else_is_refused(scene: S
     async with scene.serving():
         file = await scene.member()
         assert "the broker's kubeconfig is for east" in told(await scene.join(file, "--cluster-id", "west"))
-        assert "give --cluster-id" in told(await scene.join(scene.kubeconfig("broker")))
+        assert "you say another id by --cluster-id" in told(await scene.join(scene.kubeconfig("broker")))
         assert "does-not-exist cannot be read" in told(await scene.join(scene.folder / "does-not-exist"))
         useless = write(scene.folder, "useless", kubeconfig(user={"exec": {"command": "login"}}))
         assert f"kubeconfig {useless}: its user has exec" in told(await scene.join(useless))

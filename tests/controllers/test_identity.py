@@ -75,6 +75,26 @@ async def test_the_property_says_the_id_in_either_version(version: str, option: 
     assert await ClusterId(client, random=Random(1)).find(option) == "east"
 
 
+@pytest.mark.requirement("ABT-12")
+async def test_an_id_that_changed_between_two_memberships_is_that_of_the_next() -> None:
+    client = await with_property(SimCluster("east"), "v1beta1", "east")
+    assert await ClusterId(client, random=Random(1)).find(None) == "east"
+    value = {"spec": {"value": "south"}}
+    await client.patch(cluster_properties("v1beta1"), "cluster.clusterset.k8s.io", value)
+    assert await ClusterId(client, random=Random(1)).find(None, or_uid=True) == "south"
+
+
+@pytest.mark.requirement("ABT-07")
+@pytest.mark.parametrize("kind_is_there", [False, True])
+async def test_a_cluster_without_an_id_may_take_the_uid_of_its_kube_system(kind_is_there: bool) -> None:
+    client = SimCluster("east").client()
+    if kind_is_there:
+        await client.create(CUSTOM_RESOURCE_DEFINITIONS, about_crd("v1beta1"))
+    uid = (await client.get(NAMESPACES, "kube-system"))["metadata"]["uid"]
+    assert await ClusterId(client, random=Random(1)).find(None, or_uid=True) == uid
+    assert await ClusterId(client, random=Random(1)).find("east", or_uid=True) == "east"
+
+
 @pytest.mark.requirement("MCS-NS-08")
 async def test_two_different_ids_are_refused() -> None:
     client = await with_property(SimCluster("east"), "v1beta1", "east")

@@ -48,6 +48,7 @@ def sample(cluster: Cluster, name: str, value: str) -> float | None:
     )
 
 
+@pytest.mark.requirement("ABT-12")
 async def test_both_properties_are_reported_to_the_broker_and_follow_what_the_cluster_says() -> None:
     async with Clusterset("east") as world:
         east = world["east"]

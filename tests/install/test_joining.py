@@ -8,7 +8,12 @@ import pytest
 
 from mcs_controller.clusterset.model import Member
 from mcs_controller.install.errors import InstallError
-from mcs_controller.install.joining import agreed_id, check_same_member, clocks_problem
+from mcs_controller.install.joining import (
+    agreed_id,
+    check_one_clusterset,
+    check_same_member,
+    clocks_problem,
+)
 from mcs_controller.install.members import age_text, member_row
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -19,13 +24,18 @@ def test_the_id_comes_from_the_kubeconfig_or_is_given(of_kubeconfig: str | None,
     assert agreed_id(of_kubeconfig, given) == "east"
 
 
-@pytest.mark.parametrize(
-    ("of_kubeconfig", "given", "told"),
-    [(None, None, "give --cluster-id"), ("west", "east", "the broker's kubeconfig is for west")],
-)
-def test_two_ids_or_none_are_refused(of_kubeconfig: str | None, given: str | None, told: str) -> None:
-    with pytest.raises(InstallError, match=told):
-        agreed_id(of_kubeconfig, given)
+def test_without_either_the_cluster_says_it_and_two_are_refused() -> None:
+    assert agreed_id(None, None) is None
+    with pytest.raises(InstallError, match="the broker's kubeconfig is for west"):
+        agreed_id("west", "east")
+
+
+@pytest.mark.requirement("ABT-09")
+def test_a_cluster_of_another_clusterset_is_told_to_leave_it_first() -> None:
+    for held, clusterset in (("", "prod"), ("prod", "prod"), ("prod", "")):
+        check_one_clusterset(held, clusterset)
+    with pytest.raises(InstallError, match=r"in clusterset test already .* run `leave` for that one first"):
+        check_one_clusterset("test", "prod")
 
 
 def test_a_cluster_does_not_change_its_id_by_joining_again() -> None:

@@ -1,5 +1,7 @@
 """Finds this cluster's id: from `--cluster-id`, from the ClusterProperty of KEP-2149, or equal in both.
 
+Where neither says one, it may be the UID of the namespace kube-system, as KEP-2149 recommends.
+
 The property is read once, at start: an id is constant for a membership (MCS-NS-05), and a changed id is a
 leave and a join (`former_ids.py`). The CRD of ClusterProperty is optional. Errors that may pass are retried
 and shown in `problem`. Errors that need an operator are `InvalidClusterId`.
@@ -11,7 +13,7 @@ from random import Random
 from typing import Final
 
 from mcs_controller.api.names import CLUSTER_ID_PROPERTY
-from mcs_controller.api.resources import ABOUT_API, cluster_properties
+from mcs_controller.api.resources import ABOUT_API, NAMESPACES, cluster_properties
 from mcs_controller.clusterset.identity import agreed_cluster_id
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.discovery import served_resource
@@ -32,28 +34,33 @@ class ClusterId:
         self._local = local
         self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, random=random)
 
-    async def find(self, option: str | None) -> str:
-        """The id, as soon as it is known. Retries until then.
+    async def find(self, option: str | None, *, or_uid: bool = False) -> str:
+        """The id, as soon as it is known. Retries until then. For `or_uid` see `ask`.
 
         Raises:
             InvalidClusterId: there is none, or two different ones, or one that cannot be used.
         """
         while True:
             try:
-                return await self.ask(option)
+                return await self.ask(option, or_uid=or_uid)
             except KubeError as error:
                 self._report(error)
             await asyncio.sleep(self._backoff.next_seconds())
 
-    async def ask(self, option: str | None) -> str:
+    async def ask(self, option: str | None, *, or_uid: bool = False) -> str:
         """The id, from a single try: for a command that does not wait.
+
+        With `or_uid` a cluster that has none takes the UID of its namespace kube-system (ABT-07).
 
         Raises:
             InvalidClusterId: there is none, or two different ones, or one that cannot be used.
             KubeError: the API server did not answer the question.
         """
         try:
-            return self._known(agreed_cluster_id(option, await self._read()))
+            said = await self._read()
+            if or_uid and option is None and said is None:
+                option = str((await self._local.get(NAMESPACES, "kube-system"))["metadata"]["uid"])
+            return self._known(agreed_cluster_id(option, said))
         except Forbidden as error:
             if option is None:
                 raise
