@@ -65,3 +65,11 @@ async def with_import_policies(west: Cluster, *policies: Object, **settings: Any
         await west.api.create(IMPORT_POLICIES, one)
     await west.restart(import_policies=True, **settings)
     await west.ready()
+
+
+def without_schema(crd: Object) -> None:
+    """An API server with this CRD takes any policy, as an old one may be."""
+    for version in crd["spec"]["versions"]:
+        spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        spec.clear()
+        spec.update({"type": "object", "x-kubernetes-preserve-unknown-fields": True})

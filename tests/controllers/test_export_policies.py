@@ -20,6 +20,7 @@ from tests.controllers.policing import (
     metric,
     policy,
     with_policies,
+    without_schema,
 )
 from tests.support.cluster import Cluster
 from tests.support.clusterset import EAST, Clusterset
@@ -211,7 +212,7 @@ DB = {"matchLabels": {"kind": "db"}}
 async def test_a_policy_that_becomes_unreadable_stays_in_force_as_it_was() -> None:
     async with Clusterset("east", "west") as world:
         east = world["east"]
-        await east.install(EXPORT_CRD, edit=_without_schema)
+        await east.install(EXPORT_CRD, edit=without_schema)
         await with_policies(east, policy("shop", namespaces=["shop"]))
         await world.exported_by("east")
 
@@ -235,7 +236,7 @@ async def test_a_policy_that_becomes_unreadable_stays_in_force_as_it_was() -> No
 async def test_a_new_policy_that_cannot_be_read_ends_nothing_and_lets_nothing_out() -> None:
     async with Clusterset("east", "west") as world:
         east = world["east"]
-        await east.install(EXPORT_CRD, edit=_without_schema)
+        await east.install(EXPORT_CRD, edit=without_schema)
         await with_policies(east, policy("all"))
         await world.exported_by("east")
         await east.api.create(EXPORT_POLICIES, policy("strange", "Perhaps"))
@@ -244,13 +245,6 @@ async def test_a_new_policy_that_cannot_be_read_ends_nothing_and_lets_nothing_ou
 
         assert "ExportPolicy strange cannot be read" in (await valid_of(east, "api"))["message"]
         assert await east.condition("shop", "web", "Valid") == VALID
-
-
-def _without_schema(crd: Object) -> None:
-    for version in crd["spec"]["versions"]:
-        spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-        spec.clear()
-        spec.update({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
 
 
 async def test_a_mistake_that_would_end_most_exports_is_held_until_somebody_confirms_it() -> None:

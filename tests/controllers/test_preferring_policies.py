@@ -15,7 +15,7 @@ from mcs_controller.clusterset.services.policies.policy import decode_policy
 from mcs_controller.controllers.runtime.informers import CHECK_OPTIONAL_SECONDS
 from mcs_controller.controllers.services.policies.known import DOUBT_SECONDS
 from tests.controllers.explaining import explained, finding, picture, taking_traffic
-from tests.controllers.policing import IMPORT_CRD, import_policy, label, with_import_policies
+from tests.controllers.policing import IMPORT_CRD, import_policy, label, with_import_policies, without_schema
 from tests.support.cluster import Cluster
 from tests.support.clusterset import EAST, WEST, Clusterset
 from tests.support.objects import EXPORTS, Object
@@ -32,11 +32,11 @@ def near(scope: str = "cluster", name: str = "near", **spec: Any) -> Object:
     return import_policy(name, "Prefer", locality={"scope": scope}, **spec)
 
 
-async def ask_for(world: Clusterset, scope: str) -> None:
+async def ask_for(world: Clusterset, scope: str, service: str = "web") -> None:
     """Both exports do."""
     for name in ("east", "west"):
         annotations = {"mcs-controller.io/locality": scope}
-        await world[name].edit(EXPORTS, "shop", "web", {"spec": {"exportedAnnotations": annotations}})
+        await world[name].edit(EXPORTS, "shop", service, {"spec": {"exportedAnnotations": annotations}})
 
 
 async def uses(world: Clusterset, name: str, addresses: set[str], service: str = "web") -> None:
@@ -191,6 +191,43 @@ async def test_while_policies_cannot_be_read_what_is_in_use_stays_and_goes_only_
         await uses(world, "east", EAST)
         await world.settle()
         assert "as ImportPolicy near says" in (await said(east))["message"]
+
+
+async def test_a_policy_that_was_never_readable_keeps_traffic_as_far_as_it_goes_until_it_is_mended() -> None:
+    async with Clusterset("east", "west") as world:
+        east = world["east"]
+        await east.install(IMPORT_CRD, edit=without_schema)
+        await with_import_policies(east, ALL)
+        await world.exported_by("east", "west")
+        for name in ("east", "west"):
+            await world[name].deploy("shop", "api")
+        await ask_for(world, "cluster")
+        await uses(world, "east", EAST)
+        await readiness(east, is_ready=False)
+        await uses(world, "east", WEST)
+        await readiness(east, is_ready=True)
+        await asyncio.sleep(RETURN_SECONDS / 2)
+
+        await east.api.create(IMPORT_POLICIES, import_policy("odd", "Perhaps"))
+        await asyncio.sleep(RETURN_SECONDS)
+        # What begins to be asked for now waits, too: the policy might say otherwise.
+        await ask_for(world, "cluster", "api")
+        await world.settle()
+        before = east.agent.reconciles("imports")
+        await asyncio.sleep(3 * RETURN_SECONDS)
+        assert east.agent.reconciles("imports") - before < 10
+        await uses(world, "east", EAST | WEST, "api")
+        assert await said(east, "api") == {}
+        assert await east.ready_addresses_of("shop", "web") == EAST | WEST
+        assert (await said(east))["reason"] == "FailedOver"
+        assert ("ImportPolicy", "odd", "Warning", "Malformed") in east.agent.told.events
+
+        await east.edit(IMPORT_POLICIES, "", "odd", {"spec": {"action": "Allow"}})
+        await uses(world, "east", EAST)
+        await world.settle()
+        assert (await said(east))["message"].endswith("; cluster is preferred, as its exports ask")
+        await uses(world, "east", EAST, "api")
+        assert ("ImportPolicy", "odd", "Normal", "Accepted") in east.agent.told.events
 
 
 async def test_what_a_policy_would_prefer_is_foretold() -> None:
