@@ -28,7 +28,7 @@ from mcs_controller.clusterset.overview.findings import Finding, Severity
 from mcs_controller.clusterset.overview.model import Lag
 from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.observe.masking import mask_secrets
-from mcs_controller.page.source import Replica, Side
+from mcs_controller.page.source import Replica, Side, Size
 
 TEXT_MAX_CHARS: Final = 1024
 """Of one value; a page has a bounded number of them."""
@@ -130,9 +130,9 @@ class Pages:
             now=epoch_seconds,
         )
 
-    def too_large(self, frame: Frame, key: ServiceKey, row: ServiceRow | None, endpoints: int) -> str:
-        """A service with more endpoints than are judged one by one."""
-        return self._render("too_large.html", frame, key=key, row=row, endpoints=endpoints)
+    def too_large(self, frame: Frame, key: ServiceKey, row: ServiceRow | None, size: Size) -> str:
+        """A service with more endpoints or slices than are judged one by one."""
+        return self._render("too_large.html", frame, key=key, row=row, size=size)
 
     def unknown(self, frame: Frame, key: ServiceKey) -> str:
         """A service of which nothing is held."""

@@ -34,8 +34,8 @@ from mcs_controller.page.source import Agent, Held, held_by
 CONNECTIONS_MAX: Final = 32
 ANSWER_SECONDS: Final = 8.0
 ROWS_SECONDS: Final = 5.0
-ENDPOINTS_MAX: Final = 5000
-"""Of a service that is explained, its endpoints and those that are imported counted together."""
+PARTS_MAX: Final = 5000
+"""Of a service that is explained: endpoints, slices, and ports of slices, with those that are imported."""
 NAME_MAX_CHARS: Final = 63
 
 HEADERS: Final = {
@@ -147,12 +147,10 @@ class StatusPage:
         frame, facts = self._frame(held, depth=2), held.facts(key)
         if facts is None:
             return _page(await self._aside(lambda: self._pages.unknown(frame, key)), status=404)
-        own, endpoints = self._agent.config.cluster_id, held.endpoints(key)
-        if endpoints > ENDPOINTS_MAX:
+        own, size = self._agent.config.cluster_id, held.size(key)
+        if sum(size) > PARTS_MAX:
             return _page(
-                await self._aside(
-                    lambda: self._pages.too_large(frame, key, service_row(facts, own), endpoints)
-                )
+                await self._aside(lambda: self._pages.too_large(frame, key, service_row(facts, own), size))
             )
         epoch_seconds = self._clock.now().timestamp()
         picture, members = held.picture(key, epoch_seconds), [one.member.cluster for one in held.members()]

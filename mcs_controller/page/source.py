@@ -5,9 +5,10 @@ frozen values.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NamedTuple
 
 from prometheus_client import Histogram
@@ -22,7 +23,7 @@ from mcs_controller.clusterset.explain.picture import (
     Unknown,
 )
 from mcs_controller.clusterset.explain.policies_here import NONE_HERE, PoliciesHere
-from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey
+from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.naming import derived_service_name, exported_service_name
 from mcs_controller.clusterset.services.ownership import owns
 from mcs_controller.clusterset.syntax import micro_time
@@ -60,6 +61,14 @@ class Side(NamedTuple):
     name: str
     reachable: bool
     heard_seconds: float | None
+
+
+class Size(NamedTuple):
+    """How much there is to be judged of a service; `ports` are those of its slices."""
+
+    endpoints: int
+    slices: int
+    ports: int
 
 
 class Held:
@@ -154,12 +163,16 @@ class Held:
             assumed=Assumed(self._config.member_timeout_seconds, self._config.limits),
         )
 
-    def endpoints(self, key: ServiceKey) -> int:
-        """How many endpoints all clusters offer of a service, and how many are imported, together."""
+    def size(self, key: ServiceKey) -> Size:
+        """What all clusters offer of a service, and what is imported, together."""
         stores = self._stores
         contents = [one.content for one in (*stores.local.own_slices(key), *stores.retained.slices(key))]
         contents += (entry.value.content for entry in stores.local.imported_slices.indexed(key))
-        return sum(len(one.endpoints) for one in contents)
+        return Size(
+            sum(len(one.endpoints) for one in contents),
+            len(contents),
+            sum(len(one.ports) for one in contents),
+        )
 
     def _known_members(self) -> Iterator[tuple[str, Member]]:
         for cluster in {*self._members.others(), self._config.cluster_id}:
@@ -185,15 +198,18 @@ class Held:
         published = stores.broker.own_records.get(stores.broker.own_namespace, exported_service_name(key))
         if published is not None and published.value.readable:
             records[own] = published.value
-        slices = [*stores.retained.slices(key), *(one.value for one in stores.broker.own_slices.indexed(key))]
+        slices: defaultdict[str, list[SourceSlice]] = defaultdict(list)
+        own_slices = (entry.value for entry in stores.broker.own_slices.indexed(key))
+        for one in chain(stores.retained.slices(key), own_slices):
+            slices[one.cluster].append(one)
         members = dict(self._known_members())
-        for cluster in sorted({*members, *records, *(one.cluster for one in slices)}):
+        for cluster in sorted({*members, *records, *slices}):
             member = members.get(cluster)
             yield OnBroker(
                 cluster,
                 self._with_heartbeat(member, now_seconds) if member is not None else None,
                 records.get(cluster),
-                tuple(one for one in slices if one.cluster == cluster),
+                tuple(slices[cluster]),
             )
 
     def _here(self, key: ServiceKey, now_seconds: float) -> InCluster:

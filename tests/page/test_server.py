@@ -53,11 +53,13 @@ async def test_a_service_says_where_its_endpoints_are_and_why_some_take_no_traff
     assert "Exported by east, west. north, here: 1 endpoint in." in text
 
 
-async def test_a_service_with_too_many_endpoints_is_not_judged_one_by_one(
+async def test_a_service_with_too_many_endpoints_slices_and_ports_is_not_judged_one_by_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "ENDPOINTS_MAX", 3)
-    text = await shows(world, "/services/shop/web", "too many to be judged")
+    monkeypatch.setattr(server, "PARTS_MAX", 16)
+    await shows(world, "/services/shop/web", "The clusters that export it, the one that decides first")
+    monkeypatch.setattr(server, "PARTS_MAX", 15)
+    text = await shows(world, "/services/shop/web", "8 endpoints in 4 slices", "too many to be judged")
     assert "4 of 4" in text
 
 

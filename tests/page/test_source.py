@@ -158,7 +158,7 @@ async def test_what_a_line_of_the_list_is_made_of() -> None:
         assert (facts.kept_out, facts.owners, facts.namespace_is_there) == ((), frozenset(), True)
         assert north.facts(ServiceKey("shop", "nothing")) is None
         # Its own, those on the broker, and those that are imported: an explanation looks at all of them.
-        assert north.endpoints(API) == 8
+        assert north.size(API).endpoints == 8
 
         await world["west"].unexport("shop", "web")
         await world.until(lambda: _imports_nothing(world["north"]))
