@@ -1,13 +1,17 @@
 """What operators and probes read over HTTP: /metrics, /healthz and /readyz.
 
 The answers are made by others (the registry's collectors, `health.py`); this serves them, and starts before
-anything else of the process so that /readyz can say what is still missing. It never waits for anything, and
-a client that is idle or slow cannot keep a probe out (`serving.py`). Anybody may ask, so no credential is in
-an answer.
+anything else of the process so that /readyz can say what is still missing. A client that is idle or slow
+cannot keep a probe out (`serving.py`). Anybody may ask, so no credential is in an answer.
+
+Making the metrics keeps the process from everything else. So who asks again at once gets the same text, or
+waits: however many ask, no more than a tenth of the time goes into that.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -18,6 +22,8 @@ from mcs_controller.observe.listening import ListenAddress
 from mcs_controller.observe.masking import mask_secrets
 from mcs_controller.observe.serving import BoundedServer
 
+SHARE: Final = 10.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -27,6 +33,9 @@ class HttpServer:
     def __init__(self, registry: CollectorRegistry, health: Health, listen: ListenAddress) -> None:
         self._registry = registry
         self._health = health
+        self._kept = "", b""
+        self._kept_until_seconds = 0.0
+        self._making = asyncio.Lock()
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
@@ -53,7 +62,16 @@ class HttpServer:
         except (ValueError, TypeError):
             # The library reads version numbers from the header without checking them.
             encode, content_type = generate_latest, CONTENT_TYPE_PLAIN_0_0_4
-        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+        loop = asyncio.get_running_loop()
+        async with self._making:
+            left_seconds = self._kept_until_seconds - loop.time()
+            if left_seconds <= 0.0 or self._kept[0] != content_type:
+                await asyncio.sleep(max(0.0, left_seconds))
+                begun_seconds = loop.time()
+                self._kept = content_type, encode(self._registry)
+                done_seconds = loop.time()
+                self._kept_until_seconds = done_seconds + (SHARE - 1) * (done_seconds - begun_seconds)
+            return web.Response(body=self._kept[1], headers={"Content-Type": content_type})
 
     async def _healthz(self, request: web.Request) -> web.Response:
         return _verdict("healthz", self._health.liveness(), verbose="verbose" in request.query)

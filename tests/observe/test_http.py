@@ -1,10 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
@@ -56,6 +59,31 @@ async def test_an_accept_header_that_makes_no_sense_gets_plain_text(setup: Setup
         "/metrics", Accept="application/openmetrics-text;version=banana"
     )
     assert (status, content_type) == (200, "text/plain; version=0.0.4; charset=utf-8")
+
+
+class Slow(Collector):
+    """Takes its time, and counts how often."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def collect(self) -> Iterator[Metric]:
+        self.made += 1
+        time.sleep(0.1)
+        yield GaugeMetricFamily("made", "How often.", value=self.made)
+
+
+async def test_metrics_that_take_long_are_not_made_for_everybody_who_asks(setup: Setup) -> None:
+    setup.registry.register(slow := Slow())
+    slow.made = 0
+    answers = await asyncio.gather(*(setup.get("/metrics") for _ in range(20)))
+    assert {status for status, _, _ in answers} == {200}
+    assert all("made " in text for _, _, text in answers)
+    assert slow.made < 10
+    before = slow.made
+    other = "application/openmetrics-text;version=1.0.0"
+    assert (await setup.get("/metrics", Accept=other))[1].startswith("application/openmetrics-text")
+    assert slow.made == before + 1
 
 
 async def test_a_process_with_nothing_wrong_is_alive_and_ready(setup: Setup) -> None:
