@@ -107,6 +107,14 @@ def having(*written: Policy, **fields: str) -> Picture:
     return replace(seen, here=replace(seen.here, import_policies=policies(*written, **fields)))
 
 
+def but(seen: Picture, **fields: object) -> Picture:
+    """The same with another import."""
+    assert seen.here is not None
+    assert seen.here.imported is not None
+    imported = replace(seen.here.imported, **fields)  # type: ignore[arg-type]
+    return replace(seen, here=replace(seen.here, imported=imported))
+
+
 NO_OWN = Policy("no-own", True, clusters=("east", "north"))
 UNREADABLE = Policy("odd", problem="action is Perhaps")
 REFUSED = {
@@ -119,6 +127,14 @@ REFUSED = {
     "what is imported may not end": (having(NO_EAST, held="too many at once"), set()),
     "what is imported goes on while nothing is known": (having(doubt="the kind cannot be read"), set()),
     "and while a policy cannot be read": (having(UNREADABLE), set()),
+    "slices without the name of their cluster are imported, too": (
+        but(having(UNREADABLE), clusters=()),
+        set(),
+    ),
+    "what is being deleted is imported no more": (
+        but(having(UNREADABLE), deleting=True),
+        {"east", "north"},
+    ),
 }
 
 
@@ -176,6 +192,18 @@ def test_what_is_not_imported_here_though_the_import_is_held_is_out() -> None:
         ("east", "10.1.0.1", "in", ""),
         ("west", "10.1.0.1", "in", "held"),
         ("west", "10.2.0.9", "out", "not-exported"),
+    ]
+
+
+def test_an_address_that_lies_here_of_another_cluster_is_another_endpoint() -> None:
+    """It is out for its own reason, and not left out of the account."""
+    before = held(EAST, on_broker("west", source_slice("west"), record=None))
+    assert before.here is not None
+    of_east = tuple(one for one in before.here.imported_slices if one.source_cluster == "east")
+    seen = replace(before, here=replace(before.here, imported_slices=of_east))
+    assert sorted((one.cluster, one.state, one.why) for one in judge(seen).uses) == [
+        ("east", "in", ""),
+        ("west", "out", "not-exported"),
     ]
 
 
