@@ -47,6 +47,20 @@ def test_bars_of_any_lag_lie_within_the_chart_and_leave_it_after_half_an_hour() 
     assert lag_chart.lag_chart(points, 2000.0).bars == ()
 
 
+def test_a_lag_beyond_what_is_measured_is_at_the_top() -> None:
+    measured, beyond = lag_chart.lag_chart(
+        list(lag_points([reading(0, 0, 0, 0), reading(10, 0, 4, 4), reading(20, 0, 4, 8)])), 20.0
+    ).bars
+    assert beyond.y + beyond.height < measured.y
+    assert beyond.text.endswith("p50 over 300 s, p99 over 300 s")
+
+
+def test_a_bar_that_would_begin_before_the_chart_is_not_drawn() -> None:
+    points = list(lag_points([reading(0, 0, 0, 0), reading(600, 1, 1, 1)]))
+    assert len(lag_chart.lag_chart(points, 1800.0).bars) == 1
+    assert lag_chart.lag_chart(points, 1801.0).bars == ()
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.0123, "12 ms"), (2.34, "2.3 s"), (None, "over 300 s")])
 def test_a_lag_in_words(seconds: float | None, text: str) -> None:
     assert seconds_text(seconds) == text
@@ -79,6 +93,24 @@ def test_a_service_that_nobody_exports_has_a_picture() -> None:
         ("north", "here: not imported"),
     ]
     assert found.text.startswith("Exported by no cluster.")
+
+
+def test_an_export_that_does_not_count_leads_nowhere_and_its_endpoints_are_not_counted() -> None:
+    withdrawn = on_broker("west", record=record("west", withdrawn=True))
+    seen = settled(picture(on_broker("east"), withdrawn, bystander("north"), here=InCluster("north")))
+    found = sketch(explain(seen), ("east", "north", "west"))
+    assert [(one.title, one.kind, one.text) for one in found.boxes[:2]] == [
+        ("east", "in", "1 of 1 endpoints"),
+        ("west", "out", "does not count"),
+    ]
+    assert found.text == "Exported by east. north, here: 1 endpoint in."
+
+
+@pytest.mark.parametrize(("number", "more"), [(BOXES_MAX, []), (BOXES_MAX + 1, ["and 2 more"])])
+def test_as_many_boxes_as_there_is_room_for(number: int, more: list[str]) -> None:
+    found = drawn(*(f"c{one}" for one in range(number)), members=("north",))
+    assert [one.title for one in found.boxes if one.kind == "more"] == more
+    assert len(found.boxes) == BOXES_MAX + 2
 
 
 def test_a_clusterset_of_hundreds_fits_into_the_picture() -> None:

@@ -44,6 +44,7 @@ def test_without_a_question_all_are_shown() -> None:
         ({"q": "front/"}, ["web"]),
         ({"q": "shop/w"}, ["worker"]),
         ({"from": "west"}, ["cart"]),
+        ({"from": "wes"}, []),
         ({"show": "attention"}, ["cart", "db", "worker"]),
         ({"show": "conflict"}, ["cart"]),
         ({"show": "held"}, ["db"]),
@@ -63,6 +64,21 @@ def test_a_list_of_thousands_comes_in_pages() -> None:
     assert (first.pages, first.found, first.total, len(first.rows)) == (100, 5000, 5000, PER_PAGE)
     assert last.rows[-1].service.name == "svc-04999"
     assert select(rows, Query(page=999_999)) == last
+
+
+@pytest.mark.parametrize(
+    ("number", "pages"), [(0, 1), (1, 1), (PER_PAGE, 1), (PER_PAGE + 1, 2), (2 * PER_PAGE + 1, 3)]
+)
+def test_each_service_is_on_one_page(number: int, pages: int) -> None:
+    rows = [row(f"svc-{one:05}") for one in range(number)]
+    listings = [select(rows, Query(page=page)) for page in range(1, pages + 1)]
+    assert [one.service for listing in listings for one in listing.rows] == [one.service for one in rows]
+    assert {listing.pages for listing in listings} == {pages}
+
+
+def test_what_an_address_asks_for_is_bounded() -> None:
+    query = read_query({"q": "x" * 9999, "from": "y" * 9999, "page": "9" * 9999})
+    assert query == Query("x" * 128, "all", "y" * 128, 1)
 
 
 def test_the_address_of_a_page_leads_back_to_its_question() -> None:

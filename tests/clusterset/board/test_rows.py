@@ -106,6 +106,27 @@ def test_a_service_that_policies_keep_out_needs_no_attention_unless_an_export_is
     assert row(imported=None, kept_out=("east",), slices=()).marks == ("not imported",)
 
 
+def test_endpoints_of_all_slices_are_counted() -> None:
+    other = replace(
+        SLICE, name="web-2", source_cluster="west", content=replace(SLICE.content, endpoints=(READY,))
+    )
+    found = row(slices=(SLICE, other))
+    assert (found.ready, found.endpoints) == (3, 4)
+
+
+def test_the_owner_of_a_name_decides_what_the_service_is() -> None:
+    records = (record("east"), record("west", 1, type="Headless"))
+    assert row(records=records).type == "ClusterSetIP"
+    assert row(records=records, owners=frozenset({"west"})).type == "Headless"
+
+
+def test_what_is_imported_is_not_what_is_exported() -> None:
+    found = row(imported=None, export=local_export())
+    assert (found.is_imported_here, found.is_exported_here) == (False, True)
+    found = row(records=())
+    assert (found.is_imported_here, found.is_exported_here) == (True, False)
+
+
 def test_an_import_that_outlives_its_exports_says_who_exported_it() -> None:
     found = row(records=())
     assert (found.type, found.clusters) == ("ClusterSetIP", ("east", "west"))
@@ -124,7 +145,10 @@ MEMBER_FACTS = MemberFacts(MEMBER, False, 1.0, False, False, False, 2)
         ({"silent_seconds": 30.0, "is_own": True}, "silent"),
         ({"silent_seconds": 90.0, "is_dead": True}, "dead"),
         ({"silent_seconds": 90.0, "is_held": True}, "held"),
+        ({"silent_seconds": 29.9}, "alive"),
+        ({"silent_seconds": 90.0, "is_held": True, "is_dead": True}, "held"),
         ({"is_missing": True, "is_dead": True}, "missing"),
+        ({"is_missing": True, "member": replace(MEMBER, leaving="2026-01-01T00:00:00Z")}, "missing"),
         ({"member": replace(MEMBER, leaving="2026-01-01T00:00:00Z")}, "leaving"),
         ({"member": replace(MEMBER, heartbeat="")}, "never joined"),
     ],
