@@ -14,7 +14,7 @@ from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, Me
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.names import CONDITION_HELD
-from mcs_controller.api.policies import ExportPolicy, ImportPolicy
+from mcs_controller.api.policies import ExportPolicy, ImportPolicy, ServiceExportPolicy
 from mcs_controller.api.resources import (
     ABOUT_VERSIONS,
     BROKER_GROUP,
@@ -28,6 +28,7 @@ from mcs_controller.api.resources import (
     MEMBER_CLUSTERS,
     POLICY_GROUP,
     POLICY_VERSION,
+    SERVICE_EXPORT_POLICIES,
     Resource,
     cluster_properties,
     service_exports,
@@ -276,6 +277,20 @@ _DEFINITIONS: Final = (
             _Column("Sources", ".spec.sourceClusters", description="Clusters that it names."),
             _Column("Prefers", ".spec.locality.scope", description="Whose endpoints come first."),
             *_POLICY_COLUMNS[2:],
+        ),
+    ),
+    _Definition(
+        ServiceExportPolicy,
+        SERVICE_EXPORT_POLICIES,
+        "member",
+        _POLICY_LABELS,
+        _POLICY_VERSIONS,
+        ("svcexall",),
+        (
+            _condition("Accepted", "Accepted", "Whether the agent goes by it."),
+            _condition("Ready", "Ready", "Whether all that it selects is exported."),
+            _condition("Held", CONDITION_HELD, "Whether removals wait to be confirmed."),
+            _AGE,
         ),
     ),
     _Definition(

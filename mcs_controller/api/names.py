@@ -45,6 +45,18 @@ ANNOTATION_LOCALITY: Final = "mcs-controller.io/locality"
 ANNOTATION_LOCALITY_MIN_READY: Final = "mcs-controller.io/locality-min-ready"
 """Exported annotations: which endpoints clients shall get first, and how many must be ready to be enough."""
 
+LABEL_EXPORT: Final = "mcs-controller.io/export"
+EXPORT_NEVER: Final = "never"
+"""On a Service that no ServiceExportPolicy shall export."""
+
+LABEL_EXPORT_POLICY: Final = "mcs-controller.io/export-policy"
+ANNOTATION_MADE_FOR: Final = "mcs-controller.io/made-for"
+"""On a ServiceExport that a ServiceExportPolicy made: the policy's name; and which ServiceExport it is, with
+the UID of the policy. A copy under another name does not fit the latter, and is its user's own."""
+
+ANNOTATION_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""kubectl apply leaves it on what a user applied."""
+
 CONDITION_HELD: Final = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
 

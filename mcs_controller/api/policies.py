@@ -1,6 +1,8 @@
 """Policies of one cluster, group mcs-controller.io/v1alpha1: what its administrator lets out, and in.
 
-They are cluster-scoped, since whoever exports from a namespace must not be able to change what may leave it.
+ExportPolicy and ImportPolicy are cluster-scoped, since whoever exports from a namespace must not be able to
+change what may leave it. A ServiceExportPolicy only does what whoever writes it may do himself, and lies in
+the namespace whose Services it exports (docs/decisions/0031-bulk-export.md).
 Lists are bounded so that the API server can price the CEL rules; `clusterset/services/policies/` checks
 the rest again, because an object may be older than its schema.
 """
@@ -18,6 +20,8 @@ MAX_NAMESPACES: Final = 1000
 MAX_EXPRESSIONS: Final = 32
 MAX_VALUES: Final = 100
 MAX_LABELS: Final = 64
+MAX_NAME_CHARS: Final = 63
+"""Of a ServiceExportPolicy, whose name is the value of a label on what it makes."""
 
 Namespace = Annotated[str, StringConstraints(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 ClusterName = Annotated[
@@ -161,4 +165,43 @@ class ImportPolicy(WireObject):
     spec: ImportPolicySpec
     """The imports, and what is decided of them."""
     status: PolicyStatus | None = None
+    """What the agent makes of it."""
+
+
+class ServiceExportPolicySpec(WireModel):
+    """Which Services of the policy's own namespace are exported."""
+
+    service_selector: Selector
+    """Labels of the Services; an empty selector takes all of the namespace."""
+
+
+class ServiceExportPolicyStatus(WireModel):
+    """What the agent makes of the policy."""
+
+    conditions: Annotated[list[Condition], list_map("type")] | None = None
+    """Accepted: the agent can read the policy. Ready: all that it selects is exported. Held: more exports
+    would be removed at once than the fuse lets through, and they stay until that is confirmed."""
+
+
+class ServiceExportPolicy(WireObject):
+    """Exports the Services of its namespace that it selects: the agent creates a ServiceExport for each, and
+    removes what it created when it is selected no more. Only agents with --service-export-policies do so."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"self.metadata.name.size() <= {MAX_NAME_CHARS}",
+                    "message": f"the name is the value of a label, which has at most {MAX_NAME_CHARS} "
+                    "characters",
+                }
+            ]
+        }
+    )
+
+    api_version: PolicyApiVersion = "mcs-controller.io/v1alpha1"
+    kind: Literal["ServiceExportPolicy"] = "ServiceExportPolicy"
+    spec: ServiceExportPolicySpec
+    """The Services."""
+    status: ServiceExportPolicyStatus | None = None
     """What the agent makes of it."""

@@ -82,6 +82,9 @@ EXPORT_POLICIES: Final = Resource(
 IMPORT_POLICIES: Final = Resource(
     POLICY_GROUP, POLICY_VERSION, "importpolicies", "ImportPolicy", namespaced=False
 )
+SERVICE_EXPORT_POLICIES: Final = Resource(
+    POLICY_GROUP, POLICY_VERSION, "serviceexportpolicies", "ServiceExportPolicy"
+)
 
 
 def service_exports(version: str = "v1beta1") -> Resource:

@@ -11,6 +11,7 @@ from mcs_controller.controllers.properties.controller import PropertiesControlle
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.controllers.runtime.manager import Manager
+from mcs_controller.controllers.services.bulk.controller import BulkExportController
 from mcs_controller.controllers.services.controller import ServicesController
 
 CONTROLLERS: Final[Mapping[str, Callable[[Context, MembershipController], Controller]]] = {
@@ -37,6 +38,8 @@ def make_manager(
     """
     membership = MembershipController(context, presence)
     chosen = [CONTROLLERS[name](context, membership) for name in chosen_names(words)]
+    if context.config.service_export_policies:
+        chosen.append(BulkExportController(context, membership))
     if credential is not None:
         chosen.append(CredentialRenewal(context, credential))
     _log.info("controllers: %s", ", ".join(one.name for one in (membership, *chosen)))

@@ -61,8 +61,9 @@ class AgentConfig:
     that it imports into (docs/decisions/0025-reserved-namespaces.md). `service_metrics` bounds the metrics of
     single services (`services/one_by_one.py`). `export_policies`: only what the ExportPolicies of this
     cluster allow is exported; `import_policies`: only what its ImportPolicies allow is imported
-    (docs/decisions/0029-policies.md). `manage_properties`: the two well-known cluster properties are written
-    (KEP-2149). `locality` and the two after it say which endpoints clients get first
+    (docs/decisions/0029-policies.md). `service_export_policies`: what ServiceExportPolicies select is
+    exported (docs/decisions/0031-bulk-export.md). `manage_properties`: the two well-known cluster properties
+    are written (KEP-2149). `locality` and the two after it say which endpoints clients get first
     (docs/decisions/0030-locality.md).
     """
 
@@ -176,6 +177,14 @@ class AgentConfig:
         Option(
             "whether the ImportPolicies of this cluster decide what is imported, and from which clusters; "
             "while there is none, nothing new is",
+            parse=switch,
+        ),
+    ] = False
+    service_export_policies: Annotated[
+        bool,
+        Option(
+            "whether the ServiceExportPolicies of this cluster are followed: for each Service that one "
+            "selects a ServiceExport is made, and removed again",
             parse=switch,
         ),
     ] = False

@@ -1,0 +1,222 @@
+"""Bulk export: makes the ServiceExports that ServiceExportPolicies ask for, and removes what it made.
+
+It only creates and deletes ServiceExports; what becomes of them is the business of the controller `services`,
+as of those that users made. There is one only with --service-export-policies.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from mcs_controller.api.names import EXPORT_NEVER, LABEL_EXPORT
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.plan import Decision, decide
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    PolicyKey,
+    Present,
+    ServicePolicy,
+    decode_present,
+    export_body,
+)
+from mcs_controller.controllers.membership.controller import MembershipController
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.controller import Controller
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.services.bulk.metrics import BulkCollector
+from mcs_controller.controllers.services.bulk.removals import Removals
+from mcs_controller.controllers.services.bulk.status import BulkStatus
+from mcs_controller.controllers.services.bulk.stores import BulkStores
+from mcs_controller.kube.errors import AlreadyExists, ApiError
+from mcs_controller.kube.events.sink import ObjectRef
+from mcs_controller.kube.queue.work_queue import WorkQueue
+from mcs_controller.kube.store import Entry
+
+LOOK_AGAIN_SECONDS: Final = 30.0
+"""How often what has to wait for something without an event is looked at: a doubt, a hold, a limit."""
+
+AGAIN_FIRST_SECONDS: Final = 10.0
+AGAIN_LONGEST_SECONDS: Final = 600.0
+"""How long the ServiceExport that somebody deletes is not made again: twice as long each time."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Again:
+    """A ServiceExport that others deleted: how often, and when it is made again, by the loop's time."""
+
+    times: int
+    at_seconds: float
+
+
+class BulkExportController(Controller):
+    """ServiceExportPolicies of one cluster."""
+
+    name = "service-export-policies"
+
+    def __init__(self, context: Context, membership: MembershipController) -> None:
+        self._cluster_id = context.config.cluster_id
+        self._members = membership.members
+        self._events = context.events
+        self.stores = stores = BulkStores(context)
+        self._removals = Removals(context)
+        self._exports = ObjectWriter(stores.client, stores.exports_resource, stores.exports, decode_present)
+        self._again: dict[ServiceKey, _Again] = {}
+        self._removing: set[ServiceKey] = set()
+        self._waiting: dict[ServiceKey, tuple[PolicyKey, str]] = {}
+        self._must_count = True
+        self.services: WorkQueue[ServiceKey] = WorkQueue(
+            "service-export-policies",
+            self._reconcile,
+            workers=context.config.workers,
+            random=context.random,
+            describe=ServiceKey._asdict,
+            lanes=True,
+            work_clock=context.work_clock,
+        )
+        self.status = BulkStatus(context, stores, self._removals, self._waiting)
+        self.queues = ((self.services, stores.client), (self.status.queue, stores.client))
+        stores.on_service = self._service_changed
+        stores.on_policies = self._policies_changed
+        stores.on_export_gone = self._export_gone
+        context.registry.register(BulkCollector(stores, self.status, self._waiting))
+
+    async def run(self) -> None:
+        """Enqueue everything once all has been read; write the conditions of policies, until cancelled."""
+        await self.stores.wait_synced()
+        await self._members.wait_observed()
+        for key in self.stores.services_of():
+            self.services.add(key, lane=key.namespace)
+        await self.status.run()
+
+    async def _reconcile(self, key: ServiceKey) -> float | None:
+        stores = self.stores
+        if not self._is_ready():
+            return None
+        entry = stores.exports.get(*key)
+        decision = self._decide(key)
+        self._removals.put(key, entry.value if entry is not None else None, decision)
+        if decision.action != "make":
+            self._stops_waiting(key)
+        match decision.action:
+            case "make":
+                return await self._make(key, decision)
+            case "remove" if entry is not None and stores.namespace_is_active(key.namespace):
+                return await self._remove(key, entry, decision)
+        # That a doubt ends is no event.
+        is_in_doubt = decision.why == stores.known().doubt or decision.action == "keep"
+        return LOOK_AGAIN_SECONDS if decision.why and is_in_doubt else None
+
+    def _decide(self, key: ServiceKey) -> Decision:
+        stores = self.stores
+        service, export = stores.services.get(*key), stores.exports.get(*key)
+        return decide(
+            key,
+            service.value if service is not None else None,
+            export.value if export is not None else None,
+            stores.known(),
+            is_active=stores.namespace_is_active(key.namespace),
+        )
+
+    async def _make(self, key: ServiceKey, decision: Decision) -> float | None:
+        policy = decision.policy
+        if policy is None:
+            raise AssertionError("what is made is made for a policy")
+        again = self._again.get(key)
+        left_seconds = again.at_seconds - asyncio.get_running_loop().time() if again is not None else 0.0
+        if left_seconds > 0:
+            return left_seconds
+        services_max = self._members.limits(self._cluster_id).services
+        if len(self.stores.exports) >= services_max:
+            self._waits(key, policy, f"this cluster may export {services_max} services, and has as many")
+            return LOOK_AGAIN_SECONDS
+        body = export_body(key, policy, self.stores.exports_resource().api_version)
+        try:
+            made = await self._exports.create(body)
+        except AlreadyExists:
+            # Somebody else was faster; what is there has been read now.
+            self.services.add(key)
+            return None
+        except ApiError as error:
+            self._waits(key, policy, str(error))
+            raise
+        self._stops_waiting(key)
+        self._removals.put(key, made.value, decision)
+        _log.info("exported by ServiceExportPolicy %s", policy.key)
+        if again is not None:
+            self._tell_again(made, policy)
+        return None
+
+    async def _remove(self, key: ServiceKey, entry: Entry[Present], decision: Decision) -> float | None:
+        stores, removals = self.stores, self._removals
+        unbroken = stores.unbroken()
+        wait_seconds = removals.wait_seconds(key, decision, unbroken)
+        if wait_seconds:
+            return wait_seconds
+        stores.has_seen_through()
+        self._count_all()
+        maker = entry.value.maker
+        if maker in removals.held(stores.releases()):
+            self.status.changed()
+            return LOOK_AGAIN_SECONDS
+        self._removing.add(key)
+        try:
+            await self._exports.delete(entry)
+        finally:
+            self._removing.discard(key)
+        removals.removed(key)
+        self.status.changed()
+        _log.info("no longer exported by ServiceExportPolicy %s: %s", maker, decision.why)
+        return None
+
+    def _count_all(self) -> None:
+        """Before anything is removed, all that is to be removed is known."""
+        if not self._must_count:
+            return
+        self._must_count = False
+        for key in self._removals.made():
+            export = self.stores.exports.get(*key)
+            self._removals.put(key, export.value if export is not None else None, self._decide(key))
+
+    def _is_ready(self) -> bool:
+        return all(one.synced() for one in (self.stores.services, self.stores.exports, self.stores.policies))
+
+    def _waits(self, key: ServiceKey, policy: ServicePolicy, why: str) -> None:
+        self._waiting[key] = policy.key, why
+        self.status.changed()
+
+    def _stops_waiting(self, key: ServiceKey) -> None:
+        if self._waiting.pop(key, None) is not None:
+            self.status.changed()
+
+    def _tell_again(self, made: Entry[Present], policy: ServicePolicy) -> None:
+        resource = self.stores.exports_resource()
+        regarding = ObjectRef(resource.api_version, resource.kind, made.namespace, made.name, made.uid)
+        note = (
+            f"somebody deleted it, and ServiceExportPolicy {policy.key} selects the Service: label that "
+            f"{LABEL_EXPORT}={EXPORT_NEVER} to keep it from being exported"
+        )
+        self._events.event(regarding, "Warning", "ExportedAgain", note)
+
+    def _service_changed(self, key: ServiceKey) -> None:
+        if key not in self._removing:
+            self._must_count = True
+        if self.stores.services.get(*key) is None:
+            self._again.pop(key, None)
+        self.services.add(key, lane=key.namespace)
+        self.status.changed()
+
+    def _policies_changed(self, namespace: str) -> None:
+        self._must_count = True
+        for key in self.stores.services_of(namespace):
+            self.services.add(key, lane=namespace)
+        self.status.changed()
+
+    def _export_gone(self, key: ServiceKey, export: Present) -> None:
+        """Others than this controller deleted what a policy made."""
+        if export.maker is None or key in self._removing or self.stores.services.get(*key) is None:
+            return
+        times = self._again[key].times + 1 if key in self._again else 0
+        wait_seconds = min(AGAIN_FIRST_SECONDS * 2**times, AGAIN_LONGEST_SECONDS)
+        self._again[key] = _Again(times, asyncio.get_running_loop().time() + wait_seconds)

@@ -1,0 +1,125 @@
+"""Writes the conditions of ServiceExportPolicies, at most once a second for all changes."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from mcs_controller.api.resources import SERVICE_EXPORT_POLICIES
+from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
+from mcs_controller.clusterset.errors import cut
+from mcs_controller.clusterset.model import Condition, ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.bound import (
+    held_text,
+    orphans_text,
+    service_policy_conditions,
+)
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    PolicyKey,
+    ServicePolicy,
+    decode_service_policy,
+)
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.runtime.status_writer import StatusWriter
+from mcs_controller.controllers.services.bulk.removals import Removals
+from mcs_controller.controllers.services.bulk.stores import BulkStores
+from mcs_controller.kube.clock import rfc3339
+from mcs_controller.kube.store import Entry
+
+SPACING_SECONDS: Final = 1.0
+CHECK_SECONDS: Final = 60.0
+"""A confirmation ends without an event."""
+
+_log = logging.getLogger(__name__)
+
+_Difference = tuple[Entry[ServicePolicy], tuple[Condition, ...]]
+
+
+class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
+    """The only writer of these conditions. `waiting`: for which policy a service waits, and for what."""
+
+    def __init__(
+        self,
+        context: Context,
+        stores: BulkStores,
+        removals: Removals,
+        waiting: Mapping[ServiceKey, tuple[PolicyKey, str]],
+    ) -> None:
+        name = f"{SERVICE_EXPORT_POLICIES.plural}-status"
+        super().__init__(name, context.random, work_clock=context.work_clock)
+        self._stores = stores
+        self._removals = removals
+        self._waiting = waiting
+        self._clock = context.clock
+        self._changed = asyncio.Event()
+        self._orphans: frozenset[PolicyKey] = frozenset()
+        self._policies = ObjectWriter(
+            stores.client, lambda: SERVICE_EXPORT_POLICIES, stores.policies, decode_service_policy
+        )
+
+    def changed(self) -> None:
+        """Something may be otherwise that the conditions tell."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Keep the conditions as they should be, until cancelled."""
+        while True:
+            self._update()
+            await asyncio.sleep(SPACING_SECONDS)
+            try:
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._changed.clear()
+
+    def held(self) -> int:
+        """How many ServiceExports would be removed, and may not be."""
+        held = self._removals.held(self._stores.releases())
+        return sum(self._removals.counts()[1][key] for key in held)
+
+    def _update(self) -> None:
+        held = self._removals.held(self._stores.releases())
+        made, lost = self._removals.counts()
+        for entry in self._stores.policies:
+            policy = entry.value
+            text = held_text(lost[policy.key], made[policy.key]) if policy.key in held else ""
+            wanted = service_policy_conditions(
+                policy, selected=self._selected(policy), waiting=self._waits(policy.key), held=text
+            )
+            self.want(ServiceKey(*policy.key), wanted)
+        orphans = frozenset(key for key in held if self._stores.policies.get(*key) is None)
+        for key in sorted(orphans - self._orphans):
+            _log.warning("%s", orphans_text(key, lost[key]))
+        self._orphans = orphans
+
+    def _selected(self, policy: ServicePolicy) -> int:
+        services = self._stores.services.indexed(policy.key.namespace)
+        return sum(not one.value.left_out and policy.selects(dict(one.value.labels)) for one in services)
+
+    def _waits(self, policy: PolicyKey) -> str:
+        mine = sorted((key, why) for key, (other, why) in self._waiting.items() if other == policy)
+        if not mine:
+            return ""
+        key, why = mine[0]
+        more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
+        return f"{key} is not exported{more}: {cut(why)}"
+
+    async def _write(self, key: ServiceKey, difference: _Difference) -> None:
+        entry, merged = difference
+        expected = replace(entry.value, conditions=merged)
+        status = {"conditions": encode_conditions(merged)}
+        await self._policies.patch(entry, {"status": status}, subresource="status", expected=expected)
+        before = {(one.type, one.reason) for one in entry.value.conditions}
+        for one in merged:
+            if one.reason in ("Malformed", "TooManyAtOnce") and (one.type, one.reason) not in before:
+                _log.warning("ServiceExportPolicy %s: %s", key, one.message)
+
+    def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
+        entry = self._stores.policies.get(*key)
+        if entry is None or not self._stores.namespace_is_active(key.namespace):
+            return None
+        merged = merge_conditions(entry.value.conditions, wanted, rfc3339(self._clock.now()))
+        return None if merged == entry.value.conditions else (entry, merged)

@@ -1,0 +1,194 @@
+"""What ServiceExportPolicies are about, as the API server shows it: themselves, Services, and ServiceExports.
+
+All Services and ServiceExports of the cluster are held, but of each only what the rules ask for.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from mcs_controller.api.resources import (
+    MCS_API,
+    POLICY_GROUP,
+    SERVICE_EXPORT_POLICIES,
+    SERVICES,
+    Resource,
+    service_exports,
+)
+from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.plan import Known
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    Candidate,
+    ExportFields,
+    PolicyKey,
+    Present,
+    ServiceFields,
+    ServicePolicy,
+    decode_candidate,
+    decode_present,
+    decode_service_policy,
+)
+from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.informers import Kind
+from mcs_controller.controllers.runtime.kinds import ACTIVE_NAMESPACES
+from mcs_controller.kube.decoding.field_parser import FieldParser
+from mcs_controller.kube.discovery import served_resource
+from mcs_controller.kube.informer import Informer
+from mcs_controller.kube.store import Entry
+
+_POLICIES: Final = Kind(
+    "serviceexportpolicies",
+    lambda client: SERVICE_EXPORT_POLICIES,
+    decode_service_policy,
+    optional_group=POLICY_GROUP,
+)
+
+KeyListener = Callable[[ServiceKey], None]
+
+
+class BulkStores:
+    """`on_service` is told of each service of which something changed, `on_policies` of a namespace's.
+
+    `on_export_gone` is told of each ServiceExport that is gone, with what it was.
+    """
+
+    def __init__(self, context: Context) -> None:
+        informers = context.local
+        self.client = informers.client
+        self.on_service: KeyListener = lambda key: None
+        self.on_policies: Callable[[str], None] = lambda namespace: None
+        self.on_export_gone: Callable[[ServiceKey, Present], None] = lambda key, export: None
+        self._mcs_version = ""
+        self.policies: Informer[ServicePolicy] = informers.get(_POLICIES)
+        self.namespaces: Informer[bool] = informers.get(ACTIVE_NAMESPACES)
+        self.services: Informer[Candidate] = informers.add(
+            "services-of-policies",
+            SERVICES,
+            decode_candidate,
+            index=_namespace_of,
+            parse=FieldParser(ServiceFields),
+        )
+        self.exports: Informer[Present] = informers.add(
+            "exports-of-policies",
+            self._served_exports,
+            decode_present,
+            index=_namespace_of,
+            parse=FieldParser(ExportFields),
+        )
+        self._changes = self._removals = 0
+        # The UIDs of policies that went, with the number of lists then.
+        self._going: dict[str, int] = {}
+        self._gone: set[str] = set()
+        self._known_for: Hashable = None
+        self._known = Known()
+        self.policies.subscribe(self._policy_changed)
+        self.services.subscribe(partial(self._changed, None))
+        self.exports.subscribe(partial(self._changed, self._export_gone))
+
+    def exports_resource(self) -> Resource:
+        """ServiceExport in the version that this API server serves."""
+        return service_exports(self._mcs_version)
+
+    async def wait_synced(self) -> None:
+        """Wait until each kind has been read once."""
+        for informer in self._informers():
+            await informer.wait_synced()
+
+    def known(self) -> Known:
+        """The policies as they are known now."""
+        doubt = self._doubt()
+        version = (doubt, self._changes, self.policies.reflector.lists)
+        if version != self._known_for:
+            self._known_for = version
+            gone = self._gone.union(self._seen_going())
+            self._known = Known.of((one.value for one in self.policies), gone, doubt)
+        return self._known
+
+    def services_of(self, namespace: str = "") -> list[ServiceKey]:
+        """All services, or those of a namespace, that there are or that are exported; sorted."""
+        if namespace:
+            found = {one.key for one in self.services.indexed(namespace)}
+            found.update(one.key for one in self.exports.indexed(namespace))
+        else:
+            found = {one.key for one in self.services} | {one.key for one in self.exports}
+        return sorted(ServiceKey(*key) for key in found)
+
+    def releases(self) -> Iterator[tuple[PolicyKey, str]]:
+        """The policies, and until when each confirms what it removes."""
+        for entry in self.policies:
+            yield entry.value.key, entry.value.release
+
+    def unreadable(self) -> int:
+        """How many policies cannot be read; at least one while the kind cannot."""
+        is_unread = not self.policies.synced() or self.policies.reflector.problem is not None
+        return max(sum(bool(one.value.problem) for one in self.policies), int(is_unread))
+
+    def unbroken(self) -> Hashable:
+        """Another value as soon as something may have been missed, or a policy was deleted."""
+        return (
+            self._removals,
+            *((one.reflector.lists, one.reflector.current()) for one in self._informers()),
+        )
+
+    def has_seen_through(self) -> None:
+        """Nothing was missed for long enough: the policies that went are gone for good."""
+        makers = {one.value.maker_uid for one in self.exports}
+        self._gone = makers & self._gone.union(self._seen_going())
+        self._going.clear()
+
+    def namespace_is_active(self, namespace: str) -> bool:
+        """Whether objects may be created in it."""
+        entry = self.namespaces.get("", namespace)
+        return entry is not None and entry.value
+
+    def _doubt(self) -> str:
+        for informer in self._informers():
+            problem = informer.reflector.problem
+            if problem is not None:
+                return f"{informer.name} cannot be read: {problem}"
+            if not informer.reflector.current():
+                return f"{informer.name} have not been read"
+        return ""
+
+    def _seen_going(self) -> set[str]:
+        """Those after which no list was needed: the kind itself was there all the time."""
+        return {uid for uid, lists in self._going.items() if lists == self.policies.reflector.lists}
+
+    def _informers(self) -> tuple[Informer[Any], ...]:
+        return self.policies, self.services, self.exports, self.namespaces
+
+    async def _served_exports(self) -> Resource:
+        resource = await served_resource(self.client, MCS_API, service_exports)
+        self._mcs_version = resource.version
+        return resource
+
+    def _policy_changed(self, old: Entry[ServicePolicy] | None, new: Entry[ServicePolicy] | None) -> None:
+        self._changes += 1
+        if old is not None and (new is None or new.uid != old.uid):
+            self._removals += 1
+            # What a list lacks may have gone in any way, also with its CRD.
+            if self.policies.reflector.current():
+                self._going[old.value.uid] = self.policies.reflector.lists
+        for entry in (old, new):
+            if entry is not None:
+                self.on_policies(entry.namespace)
+
+    def _export_gone(self, old: Entry[Any], new: Entry[Any] | None) -> None:
+        if new is None or new.uid != old.uid:
+            self.on_export_gone(ServiceKey(*old.key), old.value)
+
+    def _changed(
+        self,
+        gone: Callable[[Entry[Any], Entry[Any] | None], None] | None,
+        old: Entry[Any] | None,
+        new: Entry[Any] | None,
+    ) -> None:
+        if gone is not None and old is not None:
+            gone(old, new)
+        entry = new or old
+        if entry is not None and (old is None or new is None or old.value != new.value):
+            self.on_service(ServiceKey(entry.namespace, entry.name))
+
+
+def _namespace_of(entry: Entry[Any]) -> str:
+    return entry.namespace
