@@ -31,6 +31,8 @@ from tests.support.cluster import Cluster
 from tests.support.clusterset import EAST, Clusterset
 from tests.support.objects import EXPORTS
 
+pytestmark = pytest.mark.looptime
+
 LONG_SECONDS = UNWITNESSED_SECONDS + 120
 MADE = {"web": "public", "api": "public"}
 
@@ -130,9 +132,7 @@ async def test_what_its_user_takes_over_stays() -> None:
         assert await exports_of(east) == {"web": "public"}
 
 
-async def test_an_export_that_somebody_deletes_is_made_again_later_each_time_until_the_service_says_never() -> (
-    None
-):
+async def test_an_export_that_somebody_deletes_is_made_again_unless_its_service_says_never() -> None:
     async with Clusterset("east") as world:
         east = world["east"]
         await world.everywhere("shop")
@@ -144,7 +144,7 @@ async def test_an_export_that_somebody_deletes_is_made_again_later_each_time_unt
             await asyncio.sleep(wait_seconds - 1)
             assert await exports_of(east) == {}
         await world.until(lambda: _has(east, {"web": "public"}))
-        events = [one for one in east.agent.events.events if one[3] == "ExportedAgain"]
+        events = [one for one in east.agent.told.events if one[3] == "ExportedAgain"]
         assert events == [("ServiceExport", "web", "Warning", "ExportedAgain")] * 2
 
         await east.edit(SERVICES, "shop", "web", {"metadata": {"labels": {LABEL_EXPORT: "never"}}})
@@ -316,7 +316,7 @@ async def test_nothing_is_made_in_a_namespace_that_is_being_deleted() -> None:
         await asyncio.sleep(120)
         await world.settle()
         assert await exports_of(east) == {}
-        assert [one for one in east.agent.events.events if one[3] == "ExportedAgain"] == []
+        assert [one for one in east.agent.told.events if one[3] == "ExportedAgain"] == []
 
 
 async def _has(cluster: Cluster, exports: dict[str, str]) -> bool:

@@ -35,6 +35,8 @@ from mcs_controller.kube.store import Entry
 LOOK_AGAIN_SECONDS: Final = 30.0
 """How often what has to wait for something without an event is looked at: a doubt, a hold, a limit."""
 
+LISTED_AFTER_SECONDS: Final = 5.0
+
 AGAIN_FIRST_SECONDS: Final = 10.0
 AGAIN_LONGEST_SECONDS: Final = 600.0
 """How long the ServiceExport that somebody deletes is not made again: twice as long each time."""
@@ -94,6 +96,8 @@ class BulkExportController(Controller):
         stores = self.stores
         if not self._is_ready():
             return None
+        if stores.is_listing():
+            return LISTED_AFTER_SECONDS
         entry = stores.exports.get(*key)
         decision = self._decide(key)
         self._removals.put(key, entry.value if entry is not None else None, decision)
@@ -150,10 +154,9 @@ class BulkExportController(Controller):
 
     async def _remove(self, key: ServiceKey, entry: Entry[Present], decision: Decision) -> float | None:
         stores, removals = self.stores, self._removals
-        unbroken = stores.unbroken()
-        wait_seconds = removals.wait_seconds(key, decision, unbroken)
+        wait_seconds = removals.wait_seconds(key, decision, stores.removals)
         if wait_seconds:
-            return wait_seconds
+            return min(wait_seconds, LOOK_AGAIN_SECONDS)
         stores.has_seen_through()
         self._count_all()
         maker = entry.value.maker

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
 from mcs_controller.clusterset.membership.release import left_seconds
 from mcs_controller.clusterset.model import ServiceKey
@@ -20,8 +20,8 @@ class Removals:
         self._share, self._minimum = context.config.fuse_share, context.config.fuse_minimum
         self._makers: dict[ServiceKey, PolicyKey] = {}
         self._lost: dict[ServiceKey, PolicyKey] = {}
-        # Since when nothing was missed while it was to be removed, and what tells that.
-        self._since: dict[ServiceKey, tuple[float, Hashable]] = {}
+        # Since when it is to be removed, and how many policies had gone by then.
+        self._since: dict[ServiceKey, tuple[float, int]] = {}
         self._recent: deque[tuple[float, PolicyKey]] = deque()
 
     def put(self, key: ServiceKey, export: Present | None, decision: Decision) -> None:
@@ -41,13 +41,16 @@ class Removals:
         """All services whose ServiceExport a policy made."""
         return tuple(self._makers)
 
-    def wait_seconds(self, key: ServiceKey, decision: Decision, unbroken: Hashable) -> float:
-        """How long the removal has to wait yet; 0.0 if it has been so for long enough."""
+    def wait_seconds(self, key: ServiceKey, decision: Decision, policies_gone: int) -> float:
+        """How long the removal has to wait yet; 0.0 if it has been so, and no policy went, for long enough.
+
+        `policies_gone` counts the policies that went.
+        """
         now_seconds = asyncio.get_running_loop().time()
-        since_seconds, then = self._since.get(key, (now_seconds, unbroken))
-        if then != unbroken:
+        since_seconds, then = self._since.get(key, (now_seconds, policies_gone))
+        if then != policies_gone:
             since_seconds = now_seconds
-        self._since[key] = since_seconds, unbroken
+        self._since[key] = since_seconds, policies_gone
         return max(0.0, since_seconds + decision.after_seconds - now_seconds)
 
     def removed(self, key: ServiceKey) -> None:

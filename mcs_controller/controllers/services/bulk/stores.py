@@ -49,7 +49,8 @@ KeyListener = Callable[[ServiceKey], None]
 class BulkStores:
     """`on_service` is told of each service of which something changed, `on_policies` of a namespace's.
 
-    `on_export_gone` is told of each ServiceExport that is gone, with what it was.
+    `on_export_gone` is told of each ServiceExport that is gone, with what it was. `removals` counts the
+    policies that went.
     """
 
     def __init__(self, context: Context) -> None:
@@ -75,7 +76,8 @@ class BulkStores:
             index=_namespace_of,
             parse=FieldParser(ExportFields),
         )
-        self._changes = self._removals = 0
+        self.removals = 0
+        self._changes = 0
         # The UIDs of policies that went, with the number of lists then.
         self._going: dict[str, int] = {}
         self._gone: set[str] = set()
@@ -123,15 +125,12 @@ class BulkStores:
         is_unread = not self.policies.synced() or self.policies.reflector.problem is not None
         return max(sum(bool(one.value.problem) for one in self.policies), int(is_unread))
 
-    def unbroken(self) -> Hashable:
-        """Another value as soon as something may have been missed, or a policy was deleted."""
-        return (
-            self._removals,
-            *((one.reflector.lists, one.reflector.current()) for one in self._informers()),
-        )
+    def is_listing(self) -> bool:
+        """Whether a kind is being listed anew, as happens now and then without anything being wrong."""
+        return any(one.reflector.problem is None and not one.reflector.current() for one in self._informers())
 
     def has_seen_through(self) -> None:
-        """Nothing was missed for long enough: the policies that went are gone for good."""
+        """No policy went for long enough: a CRD that is deleted would have been missed by now."""
         makers = {one.value.maker_uid for one in self.exports}
         self._gone = makers & self._gone.union(self._seen_going())
         self._going.clear()
@@ -165,7 +164,7 @@ class BulkStores:
     def _policy_changed(self, old: Entry[ServicePolicy] | None, new: Entry[ServicePolicy] | None) -> None:
         self._changes += 1
         if old is not None and (new is None or new.uid != old.uid):
-            self._removals += 1
+            self.removals += 1
             # What a list lacks may have gone in any way, also with its CRD.
             if self.policies.reflector.current():
                 self._going[old.value.uid] = self.policies.reflector.lists
