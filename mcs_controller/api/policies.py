@@ -184,8 +184,8 @@ class ServiceExportPolicyStatus(WireModel):
 
 
 class ServiceExportPolicy(WireObject):
-    """Exports the Services of its namespace that it selects: the agent creates a ServiceExport for each, and
-    removes what it created when it is selected no more. Only agents with --service-export-policies do so."""
+    """Exports the Services of its namespace that it selects: each gets a ServiceExport, which is removed when
+    no policy selects it any more. Only agents with --service-export-policies do so."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -404,6 +404,42 @@ _POLICY_HELD: Final = ConditionKind(
     ),
 )
 
+_ALL_EXPORTED: Final = ConditionKind(
+    "ServiceExportPolicy",
+    "Ready",
+    "whether all Services that the policy selects are exported.",
+    (
+        Reason("AllExported", "True", "They are; the message says how many.", NOTHING),
+        Reason("Pending", "False", "The policy cannot be read.", "Do what the condition Accepted says."),
+        Reason(
+            "Failed",
+            "False",
+            "The API server refuses a ServiceExport (a quota, an admission rule), or the cluster exports as "
+            "much as it may; the message names one, with the reason.",
+            "Mend that, or label Services that need not be exported with `mcs-controller.io/export=never`. "
+            "The agent tries again by itself.",
+        ),
+    ),
+)
+
+_REMOVALS_HELD: Final = ConditionKind(
+    "ServiceExportPolicy",
+    CONDITION_HELD,
+    "whether ServiceExports stay that the policy made and no policy selects any more, since they are so "
+    "many. It is not there as long as nothing ever was held.",
+    (
+        Reason("NotHeld", "False", "Nothing is held any more.", NOTHING),
+        Reason(
+            "TooManyAtOnce",
+            "True",
+            "Too many ServiceExports would be removed at once, which is probably a mistake in the selector "
+            "or in labels.",
+            "Correct it. If it is meant, confirm it by the annotation that the message names "
+            "([policies](policies.md#when-a-policy-would-remove-too-much)).",
+        ),
+    ),
+)
+
 CONDITIONS: Final = (
     _VALID,
     _EXPORT_READY,
@@ -417,6 +453,22 @@ CONDITIONS: Final = (
     _POLICY_HELD,
     replace(_ACCEPTED, kind="ImportPolicy"),
     replace(_POLICY_HELD, kind="ImportPolicy"),
+    replace(
+        _ACCEPTED,
+        kind="ServiceExportPolicy",
+        reasons=(
+            replace(_ACCEPTED.reasons[0], event=None),
+            Reason(
+                "Malformed",
+                "False",
+                "It cannot; the message says where. It exports nothing new, and in its namespace no policy's "
+                "ServiceExport is removed.",
+                "Mend the policy ([policies](policies.md#export-many-services-at-once)).",
+            ),
+        ),
+    ),
+    _ALL_EXPORTED,
+    _REMOVALS_HELD,
 )
 
 OTHER_EVENTS: Final = (
@@ -427,6 +479,14 @@ OTHER_EVENTS: Final = (
         "Nothing of this cluster is exported: it is no member of the clusterset, or another cluster uses its "
         "id. The message and the condition Ready say which.",
         "Do what the message says. `mcs-controller check` looks at the membership, too.",
+    ),
+    OtherEvent(
+        "ServiceExport",
+        "ExportedAgain",
+        "Warning",
+        "Somebody deleted the ServiceExport, and a ServiceExportPolicy made it again.",
+        "To keep the Service from being exported, label it `mcs-controller.io/export=never`, or change the "
+        "policy.",
     ),
     OtherEvent(
         "ServiceImport",

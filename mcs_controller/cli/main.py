@@ -32,6 +32,7 @@ RUNNING_COMMANDS: Final = {
     "status": "show the clusterset at a glance: members, exports, imports, and what is not well",
     "members": "list the clusters of the clusterset, as the broker knows them",
     "explain": "say why a service does, or does not, work here: exports, conflicts, endpoints, import, DNS",
+    "policy": "say what ServiceExportPolicies would do, before they do it",
     "leave": "take this cluster out of the clusterset, and wait until the others have let go of it",
     "uninstall": "remove what is left of this project in the cluster, or list it (--check)",
     "fuse": "list what is held in a cluster since too much was lost at once, or release it",

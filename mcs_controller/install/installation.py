@@ -21,6 +21,7 @@ from mcs_controller.api.resources import (
     RBAC_GROUP,
     SECRETS,
     SERVICE_ACCOUNTS,
+    SERVICE_EXPORT_POLICIES,
     Resource,
     service_exports,
     service_imports,
@@ -45,7 +46,16 @@ from mcs_controller.kube.lookup import find
 
 CHART_OF_MEMBER: Final = "mcs-controller"
 
-_RIGHTS: Final = ("agent", "properties", "managed-properties", "policies", "dns", "users")
+_POLICIES: Final = (EXPORT_POLICIES, IMPORT_POLICIES, SERVICE_EXPORT_POLICIES)
+_RIGHTS: Final = (
+    "agent",
+    "properties",
+    "managed-properties",
+    "policies",
+    "service-export-policies",
+    "dns",
+    "users",
+)
 _OF_EVERY_NAMESPACE: Final = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 _PASSING: Final = frozenset({"Event", "Endpoints"})
 
@@ -90,7 +100,7 @@ async def look(
     foreign = leftovers_of(SECRETS, [] if secrets else _there(secret))
     foreign += leftovers_of(NAMESPACES, [one for one in place if not is_ours(one)])
     definitions: list[JsonObject] = []
-    for resource in (service_exports(), service_imports(), EXPORT_POLICIES, IMPORT_POLICIES):
+    for resource in (service_exports(), service_imports(), *_POLICIES):
         definitions += _there(await find(client, CUSTOM_RESOURCE_DEFINITIONS, resource.crd_name))
     definitions += await definition(client)
     return Installation(

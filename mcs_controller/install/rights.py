@@ -41,6 +41,13 @@ def _policies() -> list[JsonObject]:
     return [_role("mcs-agent-policies", "agent-policies"), _binding("mcs-agent-policies", to="mcs-agent")]
 
 
+def _service_export_policies() -> list[JsonObject]:
+    return [
+        _role("mcs-agent-service-export-policies", "agent-service-export-policies"),
+        _binding("mcs-agent-service-export-policies", to="mcs-agent"),
+    ]
+
+
 def _credential() -> list[JsonObject]:
     return [
         _role("mcs-agent-credential", "agent-credential", namespace=NAMESPACE),
@@ -70,15 +77,17 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "properties": _properties,
     "managed-properties": _managed_properties,
     "policies": _policies,
+    "service-export-policies": _service_export_policies,
     "credential": _credential,
     "dns": _dns,
     "broker": _broker,
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
-"""Who has rights: `properties`, `managed-properties`, `policies` and `credential` are parts of the agent
-(`managed-properties` works with --manage-properties, `policies` with --export-policies and --import-policies,
-`credential` with --broker-renew-in), and `users` are the people of a cluster."""
+"""Who has rights: `properties`, `managed-properties`, `policies`, `service-export-policies` and `credential` are
+parts of the agent (`managed-properties` works with --manage-properties, `policies` with --export-policies and
+--import-policies, `service-export-policies` with the option of that name, `credential` with
+--broker-renew-in), and `users` are the people of a cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

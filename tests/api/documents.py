@@ -163,6 +163,13 @@ IMPORT_POLICY: JsonObject = {
     },
     "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
 }
+SERVICE_EXPORT_POLICY: JsonObject = {
+    "apiVersion": "mcs-controller.io/v1alpha1",
+    "kind": "ServiceExportPolicy",
+    "metadata": {"name": "public"},
+    "spec": {"serviceSelector": SELECTOR},
+    "status": {"conditions": [condition(type="Accepted", reason="Accepted")]},
+}
 CLUSTER_PROPERTY: JsonObject = {
     "apiVersion": "about.k8s.io/v1beta1",
     "kind": "ClusterProperty",
@@ -184,6 +191,7 @@ VALID = (
     EXPORTED_ENDPOINT_SLICE,
     EXPORT_POLICY,
     IMPORT_POLICY,
+    SERVICE_EXPORT_POLICY,
     CLUSTER_PROPERTY,
 )
 ALSO_VALID = (PREFERRING_POLICY,)
@@ -199,6 +207,7 @@ RESOURCES: dict[str, Resource] = {
         resources.EXPORTED_ENDPOINT_SLICES,
         resources.EXPORT_POLICIES,
         resources.IMPORT_POLICIES,
+        resources.SERVICE_EXPORT_POLICIES,
         resources.cluster_properties(),
     )
 }
@@ -465,6 +474,19 @@ POLICIES = (
         IMPORT_POLICY,
         {"spec": {"sourceClusters": ["east.example"]}},
         "spec.sourceClusters[0]",
+    ),
+    Refused(
+        "bulk export without a selector",
+        SERVICE_EXPORT_POLICY,
+        {"spec": {"serviceSelector": None}},
+        "spec.serviceSelector",
+    ),
+    Refused(
+        "bulk export whose name is no label",
+        SERVICE_EXPORT_POLICY,
+        {"metadata": {"name": "p" * 64}},
+        "",
+        server_only=True,
     ),
     *(
         Refused(

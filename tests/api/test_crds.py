@@ -13,7 +13,7 @@ from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, Me
 from mcs_controller.api.crd import Place, all_crds, crds_of
 from mcs_controller.api.meta import WireModel
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
-from mcs_controller.api.policies import ExportPolicy, ImportPolicy
+from mcs_controller.api.policies import ExportPolicy, ImportPolicy, ServiceExportPolicy
 from tests.api.documents import ALSO_VALID, CONDITIONS, REFUSED, VALID, JsonObject, Refused, merge, parameters
 
 CRDS: dict[str, JsonObject] = {crd["spec"]["names"]["kind"]: crd for crd in all_crds()}
@@ -27,6 +27,7 @@ MODELS = {
         ExportedEndpointSlice,
         ExportPolicy,
         ImportPolicy,
+        ServiceExportPolicy,
         ClusterProperty,
     )
 }

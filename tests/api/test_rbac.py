@@ -48,6 +48,7 @@ def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
         "agent-managed-properties",
         "agent-properties",
         "agent-policies",
+        "agent-service-export-policies",
         "agent-credential",
         "dns",
         "viewer",
@@ -188,7 +189,7 @@ def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[s
     assert main(["rbac", "--for", "agents"]) == 2
     assert capsys.readouterr().err == (
         "mcs-controller: --for: 'agents' is not one of: agent, properties, managed-properties, policies, "
-        "credential, dns, broker, users\n"
+        "service-export-policies, credential, dns, broker, users\n"
     )
     assert main(["rbac"]) == 2
     assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
@@ -230,6 +231,14 @@ def test_the_agent_reads_policies_and_writes_only_their_status() -> None:
         | granted(POLICY_GROUP, "importpolicies", {"list", "watch"})
         | granted(POLICY_GROUP, "exportpolicies/status", {"patch"})
         | granted(POLICY_GROUP, "importpolicies/status", {"patch"})
+    )
+
+
+def test_the_agent_makes_and_deletes_exports_only_for_service_export_policies() -> None:
+    assert granted_by("agent-service-export-policies") == (
+        granted(POLICY_GROUP, "serviceexportpolicies", {"list", "watch"})
+        | granted(POLICY_GROUP, "serviceexportpolicies/status", {"patch"})
+        | granted(MCS_GROUP, "serviceexports", {"create", "delete"})
     )
 
 
@@ -286,6 +295,11 @@ def test_users_export_by_ordinary_rights_and_only_read_imports() -> None:
         "mcs-editor": {"rbac.authorization.k8s.io/aggregate-to-edit": "true"},
     }
     assert granted_by("viewer") == (
-        granted(MCS_GROUP, "serviceexports", READ) | granted(MCS_GROUP, "serviceimports", READ)
+        granted(MCS_GROUP, "serviceexports", READ)
+        | granted(MCS_GROUP, "serviceimports", READ)
+        | granted(POLICY_GROUP, "serviceexportpolicies", READ)
     )
-    assert granted_by("editor") == granted(MCS_GROUP, "serviceexports", {"patch"} | WRITE)
+    assert granted_by("editor") == (
+        granted(MCS_GROUP, "serviceexports", {"patch"} | WRITE)
+        | granted(POLICY_GROUP, "serviceexportpolicies", {"patch"} | WRITE)
+    )

@@ -111,7 +111,7 @@ def test_an_event_is_of_the_type_that_the_catalogue_says(condition: ConditionKin
         before = Condition(condition.type, "False" if reason.status == "True" else "True", "Other", "")
         assert policy_status._event_type(before, new) == reason.event
         assert policy_status._event_type(None, new) == (reason.event if reason.event == "Warning" else None)
-    elif condition.kind == "MemberCluster":
+    elif condition.kind in ("MemberCluster", "ServiceExportPolicy"):
         assert reason.event is None
 
 

@@ -229,6 +229,13 @@ def test_the_rights_to_policies_are_there_if_the_agent_asks_them(options: JsonOb
     assert ("mcs-agent-policies" in names) == bool(options)
 
 
+@pytest.mark.parametrize("is_on", [False, True])
+def test_the_right_to_make_exports_is_there_only_with_bulk_export(is_on: bool) -> None:
+    found = render(MEMBER, {"agent": {"config": {"serviceExportPolicies": is_on}}})
+    names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
+    assert ("mcs-agent-service-export-policies" in names) is is_on
+
+
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
 def test_what_finds_pods_never_changes_and_finds_those_of_one_component(values: JsonObject) -> None:
     found = render(MEMBER, values)

@@ -25,6 +25,7 @@ EVERYTHING: JsonObject = {
             "excludeMetadata": ["example.com/", "team"],
             "importReservedNamespaces": ["default"],
             "exportPolicies": True,
+            "serviceExportPolicies": True,
             "manageProperties": True,
             "leaseName": "east.agent",
             "http": "0.0.0.0:9090",

@@ -16,6 +16,7 @@ from mcs_controller.cli.install_settings import (
     UninstallSettings,
 )
 from mcs_controller.cli.options import options_of
+from mcs_controller.cli.policy_preview import PreviewSettings
 from mcs_controller.cli.settings import (
     AgentSettings,
     CrdsSettings,
@@ -46,6 +47,7 @@ SETTINGS = {
     "options:members": MembersSettings,
     "options:check": CheckSettings,
     "options:explain": ExplainSettings,
+    "options:policy-preview": PreviewSettings,
     "options:leave": LeaveSettings,
     "options:uninstall": UninstallSettings,
     "options:fuse-status": FuseStatusSettings,
