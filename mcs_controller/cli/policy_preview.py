@@ -139,7 +139,7 @@ def _given(file: str, namespace: str) -> list[ServicePolicy]:
     for body in objects_in(file):
         kind, metadata = str(body.get("kind")), body.get("metadata")
         if kind != _KIND:
-            raise UsageError(f"{file}: there is a {kind}, and only {_KIND} can be previewed")
+            raise UsageError(f"{file}: {kind} cannot be previewed, only {_KIND}")
         if not isinstance(metadata, dict) or not metadata.get("name"):
             raise UsageError(f"{file}: a {_KIND} has no name")
         try:
@@ -205,8 +205,9 @@ def _document(lines: Sequence[Line], held: Iterable[PolicyKey]) -> JsonObject:
 def _summary(lines: Sequence[Line]) -> str:
     counts = Counter(one.what for one in lines)
     return (
-        f"{counts['make']} to be exported, {counts['keep']} exported already, {counts['by hand']} exported by "
-        f"hand, {counts['remove']} to be removed, {counts['left out']} left out"
+        f"{counts['make']} to be exported, {counts['keep']} exported already, "
+        f"{counts['by hand']} exported by hand, {counts['remove']} to be removed, "
+        f"{counts['left out']} left out"
     )
 
 

@@ -84,9 +84,9 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
-"""Who has rights: `properties`, `managed-properties`, `policies`, `service-export-policies` and `credential` are
-parts of the agent (`managed-properties` works with --manage-properties, `policies` with --export-policies and
---import-policies, `service-export-policies` with the option of that name, `credential` with
+"""Who has rights: `properties`, `managed-properties`, `policies`, `service-export-policies` and `credential`
+are parts of the agent (`managed-properties` works with --manage-properties, `policies` with --export-policies
+and --import-policies, `service-export-policies` with the option of that name, `credential` with
 --broker-renew-in), and `users` are the people of a cluster."""
 
 

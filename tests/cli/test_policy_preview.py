@@ -38,6 +38,7 @@ class Scene:
         self.east = SimCluster("east", random=Random(1))
         self.api = self.east.client()
         self.folder = folder
+        self.kubeconfig: str | Object = kubeconfig()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Scene]:
@@ -61,12 +62,13 @@ class Scene:
                 made = export_body(key, policy, EXPORTS.api_version)
                 await self.api.create(EXPORTS, made, namespace="shop")
             await self.api.create(EXPORTS, {"metadata": {"name": "hand", "namespace": "shop"}})
+            self.kubeconfig = self.east.kubeconfig()
             yield self
 
     async def preview(self, *words: str | Path, policies: list[Object] | None = None) -> Ended:
         file = self.folder / "policies.yaml"
         file.write_text(yaml.safe_dump_all([bulk()] if policies is None else policies))
-        config = write(self.folder, "east.kubeconfig", kubeconfig(self.east))
+        config = write(self.folder, "east.kubeconfig", self.kubeconfig)
         return await run("policy", "preview", file, *words, "--kubeconfig", config)
 
 
@@ -113,7 +115,7 @@ async def test_a_policy_that_would_be_deleted_takes_along_what_it_made_within_th
         ([], "holds no ServiceExportPolicy"),
         (
             [{"kind": "ExportPolicy"}],
-            "there is a ExportPolicy, and only ServiceExportPolicy can be previewed",
+            "ExportPolicy cannot be previewed, only ServiceExportPolicy",
         ),
         ([{"kind": "ServiceExportPolicy"}], "a ServiceExportPolicy has no name"),
         ([{**bulk(), "spec": {}}], "shop/public cannot be read: serviceSelector is missing"),
