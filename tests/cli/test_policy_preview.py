@@ -24,7 +24,7 @@ from tests.cli.program import Ended, run
 from tests.controllers.bulking import CRD, bulk
 from tests.support import crds
 from tests.support.kubeconfigs import kubeconfig, write
-from tests.support.objects import EXPORTS, Object, service_body
+from tests.support.objects import EXPORTS, Object, body, service_body
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ class Scene:
                 key = ServiceKey("shop", name)
                 made = export_body(key, policy, EXPORTS.api_version)
                 await self.api.create(EXPORTS, made, namespace="shop")
-            await self.api.create(EXPORTS, {"metadata": {"name": "hand", "namespace": "shop"}})
+            await self.api.create(EXPORTS, body(EXPORTS, "hand", "shop"))
             self.kubeconfig = self.east.kubeconfig()
             yield self
 

@@ -26,6 +26,7 @@ from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     IMPORT_POLICIES,
     MEMBER_CLUSTERS,
+    SERVICE_EXPORT_POLICIES,
     SERVICES,
     Resource,
     cluster_properties,
@@ -42,7 +43,7 @@ from tests.realkube.audit import AuditLog
 from tests.realkube.mounting import MountedSecret
 from tests.realkube.plugin import BROKER, MEMBERS
 from tests.realkube.tokens import token_for_seconds
-from tests.support.objects import EXPORTS, IMPORTS, body
+from tests.support.objects import EXPORTS, IMPORTS, body, service_body
 from tests.support.site import DERIVED_SERVICE
 from tests.support.waiting import eventually
 
@@ -50,13 +51,15 @@ pytestmark = [pytest.mark.realkube, pytest.mark.slow]
 
 AGENT, DNS, MEMBER = "mcs-system:mcs-agent", "mcs-system:mcs-dns", "mcs-member-east:member"
 PORTS_HOLD_SECONDS = 0.5
-POLICY_CRDS = (EXPORT_POLICIES.crd_name, IMPORT_POLICIES.crd_name)
+POLICY_CRDS = tuple(one.crd_name for one in (EXPORT_POLICIES, IMPORT_POLICIES, SERVICE_EXPORT_POLICIES))
+BULK = {"bulk": "yes"}
 GRANTED = {
     AGENT: granted_by("agent")
     | granted_by("agent-lease")
     | granted_by("agent-properties")
     | granted_by("agent-managed-properties")
     | granted_by("agent-policies")
+    | granted_by("agent-service-export-policies")
     | granted_by("agent-credential"),
     DNS: granted_by("dns"),
     MEMBER: granted_by("broker-reader") | granted_by("broker-member"),
@@ -158,6 +161,25 @@ async def policies_decide(site: RealSite) -> None:
     site.agent_options = (*site.agent_options, "--export-policies", "--import-policies")
 
 
+async def policies_export(site: RealSite, namespace: str) -> None:
+    """The next agent of the site exports what is labelled, as does a new Service of the namespace."""
+    selector = {"serviceSelector": {"matchLabels": BULK}}
+
+    async def created() -> bool:
+        with contextlib.suppress(NotFound):
+            await site.api.create(
+                SERVICE_EXPORT_POLICIES, body(SERVICE_EXPORT_POLICIES, "bulk", namespace, spec=selector)
+            )
+            return True
+        return False
+
+    await eventually(created, bool)
+    made = service_body("bulk", namespace)
+    made["metadata"]["labels"] = BULK
+    await site.api.create(SERVICES, made)
+    site.agent_options = (*site.agent_options, "--service-export-policies")
+
+
 async def no_policies(site: RealSite) -> None:
     """As it was before."""
     for name in POLICY_CRDS:
@@ -247,6 +269,7 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         stack.push_async_callback(clusterset_is_called, broker, None)
         await clusterset_is_called(broker, "prod")
         east.agent_options = (*east.agent_options, "--manage-properties")
+        await policies_export(east, world.namespace)
         before = await mounted.read()
         async with mounted.followed(), cluster_id_from_property(east):
             assert await eventually(mounted.read, lambda found: found != before)
@@ -257,6 +280,10 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
 
         async with trouble(world, broker):
             await eventually(audit.unused, lambda left: all(map(only_deletes, left.values())), 120)
+        # Made for the policy; with its Service it goes.
+        assert await east.export_of(world.namespace, "bulk") is not None
+        await east.api.delete(SERVICES, "bulk", namespace=world.namespace)
+        await eventually(lambda: east.export_of(world.namespace, "bulk"), lambda found: found is None, 60)
         for name in ("east", "west"):
             await world[name].unexport(world.namespace, "web")
         for site in world:

@@ -29,7 +29,8 @@ BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
 
 async def install_member(plane: ControlPlane) -> None:
     """The MCS API and the rights of agent, DNS server and users, in a member cluster."""
-    of_the_agent = ("agent", "properties", "managed-properties", "policies", "credential")
+    policies = ("policies", "service-export-policies")
+    of_the_agent = ("agent", "properties", "managed-properties", *policies, "credential")
     await _apply(plane, MCS_CRDS, *of_the_agent, "dns", "users")
 
 
