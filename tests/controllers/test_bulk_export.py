@@ -82,6 +82,20 @@ async def test_what_is_selected_is_exported_and_imported_and_goes_when_its_label
         assert await exports_of(east) == {"api": "public"}
 
 
+async def test_a_namespace_whose_watch_is_late_is_no_obstacle() -> None:
+    async with Clusterset("east") as world:
+        east = world["east"]
+        await with_bulk_export(east)
+        stalled = east.sim.faults.stall_watches(resources=("namespaces",))
+        await world.everywhere("shop")
+        await east.api.create(SERVICE_EXPORT_POLICIES, bulk(), namespace="shop")
+        await public(east, "web")
+        await asyncio.sleep(5)
+        assert await exports_of(east) == {}
+        stalled.lift()
+        await world.until(lambda: _has(east, {"web": "public"}))
+
+
 async def test_a_label_that_is_gone_for_a_moment_changes_nothing() -> None:
     async with Clusterset("east") as world:
         east = world["east"]

@@ -47,10 +47,10 @@ KeyListener = Callable[[ServiceKey], None]
 
 
 class BulkStores:
-    """`on_service` is told of each service of which something changed, `on_policies` of a namespace's.
+    """Listeners: `on_service` is told of each service that changed in something, `on_policies` of a namespace
+    in which much may be otherwise, `on_export_gone` of each ServiceExport that is gone, with what it was.
 
-    `on_export_gone` is told of each ServiceExport that is gone, with what it was. `removals` counts the
-    policies that went.
+    `removals` counts the policies that went.
     """
 
     def __init__(self, context: Context) -> None:
@@ -84,6 +84,7 @@ class BulkStores:
         self._known_for: Hashable = None
         self._known = Known()
         self.policies.subscribe(self._policy_changed)
+        self.namespaces.subscribe(self._namespace_changed)
         self.services.subscribe(partial(self._changed, None))
         self.exports.subscribe(partial(self._changed, self._export_gone))
 
@@ -171,6 +172,11 @@ class BulkStores:
         for entry in (old, new):
             if entry is not None:
                 self.on_policies(entry.namespace)
+
+    def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
+        """Of two watches the one of Services may be the first to show something of a new namespace."""
+        if new is not None and (old is None or old.value != new.value):
+            self.on_policies(new.name)
 
     def _export_gone(self, old: Entry[Any], new: Entry[Any] | None) -> None:
         if new is None or new.uid != old.uid:
