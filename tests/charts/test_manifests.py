@@ -134,7 +134,8 @@ RIGHTS_KINDS = ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
 
 
 def test_the_charts_give_the_rights_that_the_command_prints_and_no_others() -> None:
-    optional: JsonObject = {"agent": {"config": {"exportPolicies": True, "manageProperties": True}}}
+    options = ("exportPolicies", "serviceExportPolicies", "manageProperties")
+    optional: JsonObject = {"agent": {"config": dict.fromkeys(options, True)}}
     rendered = [
         without_labels(one)
         for one in of_kind([*render(MEMBER, optional), *render(BROKER, {})], *RIGHTS_KINDS)
