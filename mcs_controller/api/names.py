@@ -57,6 +57,9 @@ the UID of the policy. A copy under another name does not fit the latter, and is
 ANNOTATION_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl apply leaves it on what a user applied."""
 
+ANNOTATION_HELM_RELEASE: Final = "meta.helm.sh/release-name"
+"""Helm writes it on each object of a release, also on those that it takes over."""
+
 CONDITION_HELD: Final = "mcs-controller.io/Held"
 """On a ServiceImport: the fuse keeps something of it that nothing stands behind any more."""
 

@@ -409,8 +409,20 @@ _ALL_EXPORTED: Final = ConditionKind(
     "Ready",
     "whether all Services that the policy selects are exported.",
     (
-        Reason("AllExported", "True", "They are; the message says how many.", NOTHING),
-        Reason("Pending", "False", "The policy cannot be read.", "Do what the condition Accepted says."),
+        Reason("AllExported", "True", "There is a ServiceExport for each.", NOTHING),
+        Reason(
+            "NothingSelected",
+            "True",
+            "The policy selects no Service of its namespace, or none that can be exported.",
+            "Compare its selector with the labels of the Services.",
+        ),
+        Reason(
+            "Pending",
+            "False",
+            "The policy, or something that must be known first, cannot be read; or a ServiceExport that "
+            "somebody deleted is not made again yet.",
+            "Do what the message says, or the condition Accepted.",
+        ),
         Reason(
             "Failed",
             "False",

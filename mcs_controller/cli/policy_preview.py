@@ -8,6 +8,7 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
 
@@ -47,7 +48,7 @@ from mcs_controller.clusterset.services.policies.bulk.service_policy import (
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.discovery import served_resource
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.errors import Forbidden, NotFound
 from mcs_controller.options import Option, count, one_of, share, switch
 
 T = TypeVar("T")
@@ -114,7 +115,14 @@ async def run(arguments: argparse.Namespace) -> int:
     namespaces = {one.key.namespace for one in given}
     client = connect(settings.kubeconfig, settings.context, name="local")
     try:
-        cluster = await _read(client, namespaces)
+        try:
+            cluster = await _read(client, namespaces, ("",))
+        except Forbidden:
+            cluster = await _read(client, namespaces, sorted(namespaces))
+            say(
+                "other namespaces may not be read: what is removed there at the same time counts, too, for "
+                "whether it is too much at once"
+            )
     finally:
         await client.close()
     known = _after(cluster.policies, given, deleted=settings.deleted)
@@ -211,16 +219,19 @@ def _summary(lines: Sequence[Line]) -> str:
     )
 
 
-async def _read(client: Client, namespaces: Iterable[str]) -> _Cluster:
-    try:
-        policies = await _all(client, SERVICE_EXPORT_POLICIES, decode_service_policy)
-    except NotFound:
-        policies = []
+async def _read(client: Client, namespaces: Iterable[str], places: Iterable[str]) -> _Cluster:
+    """Of `namespaces` whether they are active; the rest in each of `places`, "" for the whole cluster."""
     exports = await served_resource(client, MCS_API, service_exports)
-    services = await _all(client, SERVICES, _keyed(decode_candidate))
-    present = await _all(client, exports, _keyed(decode_present))
+    policies: list[ServicePolicy] = []
+    services: dict[ServiceKey, Candidate] = {}
+    present: dict[ServiceKey, Present] = {}
+    for place in places:
+        services.update(await _all(client, SERVICES, _keyed(decode_candidate), place))
+        present.update(await _all(client, exports, _keyed(decode_present), place))
+        with suppress(NotFound):
+            policies += await _all(client, SERVICE_EXPORT_POLICIES, decode_service_policy, place)
     inactive = [one for one in namespaces if not await _is_active(client, one)]
-    return _Cluster(dict(services), dict(present), policies, frozenset(inactive))
+    return _Cluster(services, present, policies, frozenset(inactive))
 
 
 async def _is_active(client: Client, namespace: str) -> bool:
@@ -237,10 +248,10 @@ def _keyed(read: Callable[[Any], T]) -> Callable[[Any], tuple[ServiceKey, T]]:
     return keyed
 
 
-async def _all(client: Client, resource: Resource, read: Callable[[Any], T]) -> list[T]:
+async def _all(client: Client, resource: Resource, read: Callable[[Any], T], namespace: str) -> list[T]:
     """All that can be read; what cannot is said, and left out."""
     found = []
-    for body in (await client.list(resource)).items:
+    for body in (await client.list(resource, namespace=namespace)).items:
         try:
             found.append(read(body))
         except MalformedObject as error:

@@ -109,6 +109,16 @@ async def test_a_policy_that_would_be_deleted_takes_along_what_it_made_within_th
         assert (await scene.preview("--deleted")).stdout.count("held") == 0
 
 
+async def test_who_may_read_only_the_namespace_of_the_policy_sees_what_it_does_there(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        wide = rows(await scene.preview())
+        scene.east.faults.fail(403, count=1, verbs=("list",), resources=("services",))
+        narrow = await scene.preview()
+        assert narrow.exit_code == 0
+        assert [re.split("  +", line) for line in narrow.stdout.splitlines()] == wide
+        assert narrow.stderr.startswith("other namespaces may not be read: ")
+
+
 @pytest.mark.parametrize(
     ("policies", "problem"),
     [

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcs_controller.clusterset.model import Condition, ServiceKey
-from mcs_controller.clusterset.services.policies.bulk.bound import held_policies, service_policy_conditions
+from mcs_controller.clusterset.services.policies.bulk.bound import held_policies
+from mcs_controller.clusterset.services.policies.bulk.conditions import (
+    Selected,
+    Wait,
+    selected_by,
+    service_policy_conditions,
+)
 from mcs_controller.clusterset.services.policies.bulk.plan import (
     REMOVE_AFTER_SECONDS,
     UNWITNESSED_SECONDS,
@@ -78,9 +84,10 @@ def test_what_a_user_made_is_never_touched_and_doubt_changes_nothing(
         assert decision.action != "remove"
     if doubt:
         assert decision.action != "make"
+    if not is_active:
+        assert decision.action in ("keep", "none")
     if decision.action == "make":
         assert export is None
-        assert is_active
     if decision.action == "remove":
         assert export is not None
         assert decision.after_seconds >= REMOVE_AFTER_SECONDS
@@ -191,9 +198,20 @@ APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
         made(annotations={}),
         made(annotations={"mcs-controller.io/made-for": "shop/web"}),
         made(annotations=made()["metadata"]["annotations"] | {APPLIED: "{}"}),
+        made(annotations=made()["metadata"]["annotations"] | {"meta.helm.sh/release-name": "shop"}),
         made(managedFields=[{"operation": "Apply", "manager": "argocd"}]),
     ],
-    ids=["plain", "renamed", "moved", "released", "unmarked", "without policy", "applied", "owned by gitops"],
+    ids=[
+        "plain",
+        "renamed",
+        "moved",
+        "released",
+        "unmarked",
+        "without policy",
+        "applied",
+        "taken over by Helm",
+        "owned by gitops",
+    ],
 )
 def test_a_copy_or_what_somebody_applied_is_its_users_own(raw: Any) -> None:
     assert decode_present(raw) == Present("u")
@@ -250,16 +268,92 @@ def test_never_more_than_the_bound_goes_without_a_confirmation(
         assert not held
 
 
-def test_the_conditions_of_a_policy() -> None:
-    def reasons(policy: ServicePolicy, **said: Any) -> list[tuple[str, str]]:
-        found = service_policy_conditions(policy, **{"selected": 2, "waiting": "", "held": "", **said})
-        return [(one.status, one.reason) for one in found]
+@given(json_values)
+def test_a_status_that_cannot_be_read_is_a_problem_and_no_error(status: Any) -> None:
+    metadata = {"name": "a", "namespace": "shop", "uid": "1"}
+    found = decode_service_policy({"metadata": metadata, "spec": SPEC, "status": status})
+    assert (found.key, found.uid) == (PolicyKey("shop", "a"), "1")
+    assert (found.selector is None) is bool(found.problem)
 
-    accepted = ("True", "Accepted")
-    assert reasons(POLICY) == [accepted, ("True", "AllExported")]
-    assert reasons(POLICY, waiting="refused") == [accepted, ("False", "Failed")]
-    assert reasons(POLICY, held="12 of 12")[2] == ("True", "TooManyAtOnce")
+
+def test_what_a_policy_selects_is_told_with_what_failed_first() -> None:
+    def key(name: str) -> ServiceKey:
+        return ServiceKey("shop", name)
+
+    blue = (("team", "blue"),)
+    found = [
+        (key("web"), Candidate(blue), True),
+        (key("api"), Candidate(blue), False),
+        (key("db"), Candidate(blue), False),
+        (key("new"), Candidate(blue), False),
+        (key("ext"), Candidate(blue, "it is strange"), False),
+        (key("going"), Candidate(blue, deleting=True), False),
+        (key("red"), Candidate((("team", "red"),)), False),
+    ]
+    policy = decode_service_policy({"metadata": {"name": "a", "namespace": "shop"}, "spec": SPEC})
+    waits = {key("api"): Wait("deleted", failed=False), key("db"): Wait("quota"), key("red"): Wait("other")}
+    assert selected_by(policy, found, waits) == Selected(
+        4, 3, "shop/ext: it is strange", "shop/db (and 1 more): quota", failed=True
+    )
+    assert selected_by(replace(policy, selector=None), found, waits) == Selected()
+
+
+def said(policy: ServicePolicy, selected: Selected, **more: str) -> list[tuple[str, str, str]]:
+    found = service_policy_conditions(policy, selected, **{"doubt": "", "held": "", **more})
+    return [(one.status, one.reason, one.message) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("selected", "doubt", "ready"),
+    [
+        (
+            Selected(2),
+            "",
+            (
+                "True",
+                "AllExported",
+                "Services selected: 2; kubectl get serviceexports -n shop says what became of each",
+            ),
+        ),
+        (
+            Selected(0, left_out="shop/ext: it is strange"),
+            "",
+            (
+                "True",
+                "NothingSelected",
+                "it selects no Service of namespace shop: compare its selector with kubectl get services -n "
+                "shop --show-labels; left out: shop/ext: it is strange",
+            ),
+        ),
+        (
+            Selected(3, 2, "", "shop/db: quota", failed=True),
+            "",
+            (
+                "False",
+                "Failed",
+                "2 of 3 Services that it selects are not exported yet: shop/db: quota",
+            ),
+        ),
+        (
+            Selected(3, 1),
+            "",
+            ("False", "Pending", "1 of 3 Services that it selects are not exported yet"),
+        ),
+        (
+            Selected(3, 1),
+            "namespaces cannot be read",
+            ("False", "Pending", "nothing is exported or removed meanwhile: namespaces cannot be read"),
+        ),
+    ],
+    ids=["all", "none", "failed", "pending", "in doubt"],
+)
+def test_the_condition_ready_of_a_policy(selected: Selected, doubt: str, ready: tuple[str, str, str]) -> None:
+    assert said(POLICY, selected, doubt=doubt) == [("True", "Accepted", ""), ready]
+
+
+def test_the_other_conditions_of_a_policy() -> None:
+    assert said(POLICY, Selected(2), held="12 of 12")[2] == ("True", "TooManyAtOnce", "12 of 12")
     was_held = replace(POLICY, conditions=(Condition("mcs-controller.io/Held", "True", "TooManyAtOnce"),))
-    assert reasons(was_held)[2] == ("False", "NotHeld")
-    broken = replace(POLICY, selector=None, problem="strange")
-    assert reasons(broken) == [("False", "Malformed"), ("False", "Pending")]
+    assert said(was_held, Selected(2))[2] == ("False", "NotHeld", "")
+    broken = said(replace(POLICY, selector=None, problem="strange"), Selected())
+    assert [one[:2] for one in broken] == [("False", "Malformed"), ("False", "Pending")]

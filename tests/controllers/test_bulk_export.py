@@ -59,6 +59,27 @@ async def test_without_the_option_policies_make_nothing() -> None:
         assert await condition_of(east, "Accepted") is None
 
 
+async def test_without_the_option_all_stays_and_with_it_again_the_policies_are_followed() -> None:
+    async with Clusterset("east") as world:
+        east = world["east"]
+        await world.everywhere("shop")
+        await with_bulk_export(east, bulk(), bulk("other", {"matchLabels": {"other": "yes"}}))
+        await public(east, "web", "api")
+        await world.until(lambda: _has(east, MADE))
+
+        await east.restart()
+        await east.ready()
+        await relabel(east, "web", public=None)
+        await public(east, "new")
+        await east.api.delete(SERVICE_EXPORT_POLICIES, "other", namespace="shop")
+        await asyncio.sleep(LONG_SECONDS)
+        assert await exports_of(east) == MADE
+
+        await east.restart(service_export_policies=True)
+        await east.ready()
+        await world.until(lambda: _has(east, {"api": "public", "new": "public"}))
+
+
 async def test_what_is_selected_is_exported_and_imported_and_goes_when_its_label_does() -> None:
     async with Clusterset("east", "west") as world:
         east = world["east"]
@@ -73,7 +94,8 @@ async def test_what_is_selected_is_exported_and_imported_and_goes_when_its_label
         assert await exports_of(east) == MADE
         ready = await condition_of(east, "Ready")
         assert ready is not None
-        assert (ready["status"], ready["message"]) == ("True", "Services selected: 2")
+        assert ready["status"] == "True"
+        assert ready["message"].startswith("Services selected: 2; ")
         assert metric(east, "made") == 2
 
         await relabel(east, "web", public=None)
@@ -157,6 +179,10 @@ async def test_an_export_that_somebody_deletes_is_made_again_unless_its_service_
             await east.unexport("shop", "web")
             await asyncio.sleep(wait_seconds - 1)
             assert await exports_of(east) == {}
+            ready = await condition_of(east, "Ready")
+            assert ready is not None
+            assert "shop/web: somebody deleted its ServiceExport" in ready["message"]
+            assert metric(east, "failed") == 0
         await world.until(lambda: _has(east, {"web": "public"}))
         events = [one for one in east.agent.told.events if one[3] == "ExportedAgain"]
         assert events == [("ServiceExport", "web", "Warning", "ExportedAgain")] * 2
@@ -165,6 +191,12 @@ async def test_an_export_that_somebody_deletes_is_made_again_unless_its_service_
         await asyncio.sleep(REMOVE_AFTER_SECONDS + 1)
         await world.settle()
         assert await exports_of(east) == {}
+
+        # It is the user's wish, and no news.
+        await relabel(east, "web", **{LABEL_EXPORT: None})
+        await world.until(lambda: _has(east, {"web": "public"}))
+        events = [one for one in east.agent.told.events if one[3] == "ExportedAgain"]
+        assert len(events) == 2
 
 
 @pytest.mark.parametrize("is_restarted", [False, True], ids=["same", "restarted"])
@@ -295,7 +327,7 @@ async def test_a_refused_export_is_tried_again_and_the_policy_says_so() -> None:
         ready = await condition_of(east, "Ready")
         assert ready is not None
         assert ready["reason"] == "Failed"
-        assert ready["message"].startswith("shop/web is not exported: ")
+        assert ready["message"].startswith("1 of 1 Services that it selects are not exported yet: shop/web: ")
         assert metric(east, "failed") == 1
 
         fault.lift()
@@ -316,6 +348,7 @@ async def test_no_more_is_made_than_the_member_may_export() -> None:
         assert len(await exports_of(east)) == 3
         ready = await condition_of(east, "Ready")
         assert ready is not None
+        assert ready["message"].startswith("2 of 5 Services that it selects are not exported yet: ")
         assert "(and 1 more): this cluster may export 3 services" in ready["message"]
 
 

@@ -11,9 +11,9 @@ from typing import Final
 
 from mcs_controller.api.names import EXPORT_NEVER, LABEL_EXPORT
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.conditions import Wait
 from mcs_controller.clusterset.services.policies.bulk.plan import Decision, decide
 from mcs_controller.clusterset.services.policies.bulk.service_policy import (
-    PolicyKey,
     Present,
     ServicePolicy,
     decode_present,
@@ -39,17 +39,27 @@ LISTED_AFTER_SECONDS: Final = 5.0
 
 AGAIN_FIRST_SECONDS: Final = 10.0
 AGAIN_LONGEST_SECONDS: Final = 600.0
-"""How long the ServiceExport that somebody deletes is not made again: twice as long each time."""
+"""How long the ServiceExport that somebody deletes is not made again: twice as long each time, until it has
+been there for the longest of these times."""
+
+DELETED_BY_OTHERS: Final = (
+    "somebody deleted its ServiceExport, which is made again, later each time: label the Service "
+    f"{LABEL_EXPORT}={EXPORT_NEVER} to keep it from being exported"
+)
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _Again:
-    """A ServiceExport that others deleted: how often, and when it is made again, by the loop's time."""
+    """A ServiceExport that others deleted: how often, and when it is made again, by the loop's time.
+
+    `is_due`: it has not been made since.
+    """
 
     times: int
     at_seconds: float
+    is_due: bool = True
 
 
 class BulkExportController(Controller):
@@ -66,7 +76,7 @@ class BulkExportController(Controller):
         self._exports = ObjectWriter(stores.client, stores.exports_resource, stores.exports, decode_present)
         self._again: dict[ServiceKey, _Again] = {}
         self._removing: set[ServiceKey] = set()
-        self._waiting: dict[ServiceKey, tuple[PolicyKey, str]] = {}
+        self._waits: dict[ServiceKey, Wait] = {}
         self._must_count = True
         self.services: WorkQueue[ServiceKey] = WorkQueue(
             "service-export-policies",
@@ -77,12 +87,12 @@ class BulkExportController(Controller):
             lanes=True,
             work_clock=context.work_clock,
         )
-        self.status = BulkStatus(context, stores, self._removals, self._waiting)
+        self.status = BulkStatus(context, stores, self._removals, self._waits)
         self.queues = ((self.services, stores.client), (self.status.queue, stores.client))
         stores.on_service = self._service_changed
         stores.on_policies = self._policies_changed
         stores.on_export_gone = self._export_gone
-        context.registry.register(BulkCollector(stores, self.status, self._waiting))
+        context.registry.register(BulkCollector(stores, self.status, self._waits))
 
     async def run(self) -> None:
         """Enqueue everything once all has been read; write the conditions of policies, until cancelled."""
@@ -106,7 +116,7 @@ class BulkExportController(Controller):
         match decision.action:
             case "make":
                 return await self._make(key, decision)
-            case "remove" if entry is not None and stores.namespace_is_active(key.namespace):
+            case "remove" if entry is not None:
                 return await self._remove(key, entry, decision)
         # That a doubt ends is no event.
         is_in_doubt = decision.why == stores.known().doubt or decision.action == "keep"
@@ -130,25 +140,29 @@ class BulkExportController(Controller):
         again = self._again.get(key)
         left_seconds = again.at_seconds - asyncio.get_running_loop().time() if again is not None else 0.0
         if left_seconds > 0:
+            self._put_off(key, Wait(DELETED_BY_OTHERS, failed=False))
             return left_seconds
         services_max = self._members.limits(self._cluster_id).services
         if len(self.stores.exports) >= services_max:
-            self._waits(key, policy, f"this cluster may export {services_max} services, and has as many")
+            why = f"this cluster may export {services_max} services, and has as many ServiceExports"
+            self._put_off(key, Wait(why))
             return LOOK_AGAIN_SECONDS
         body = export_body(key, policy, self.stores.exports_resource().api_version)
         try:
             made = await self._exports.create(body)
         except AlreadyExists:
-            # Somebody else was faster; what is there has been read now.
-            self.services.add(key)
-            return None
+            # Somebody else was faster; what is there has been read now, if it can be.
+            self._stops_waiting(key)
+            return 0.0 if self.stores.exports.get(*key) is not None else LOOK_AGAIN_SECONDS
         except ApiError as error:
-            self._waits(key, policy, str(error))
+            self._put_off(key, Wait(str(error)))
             raise
         self._stops_waiting(key)
         self._removals.put(key, made.value, decision)
+        self.status.changed()
         _log.info("exported by ServiceExportPolicy %s", policy.key)
-        if again is not None:
+        if again is not None and again.is_due:
+            again.is_due = False
             self._tell_again(made, policy)
         return None
 
@@ -178,19 +192,20 @@ class BulkExportController(Controller):
         if not self._must_count:
             return
         self._must_count = False
-        for key in self._removals.made():
+        there = {ServiceKey(*one.key) for one in self.stores.exports if one.value.maker is not None}
+        for key in there.union(self._removals.made()):
             export = self.stores.exports.get(*key)
             self._removals.put(key, export.value if export is not None else None, self._decide(key))
 
     def _is_ready(self) -> bool:
         return all(one.synced() for one in (self.stores.services, self.stores.exports, self.stores.policies))
 
-    def _waits(self, key: ServiceKey, policy: ServicePolicy, why: str) -> None:
-        self._waiting[key] = policy.key, why
+    def _put_off(self, key: ServiceKey, wait: Wait) -> None:
+        self._waits[key] = wait
         self.status.changed()
 
     def _stops_waiting(self, key: ServiceKey) -> None:
-        if self._waiting.pop(key, None) is not None:
+        if self._waits.pop(key, None) is not None:
             self.status.changed()
 
     def _tell_again(self, made: Entry[Present], policy: ServicePolicy) -> None:
@@ -220,6 +235,10 @@ class BulkExportController(Controller):
         """Others than this controller deleted what a policy made."""
         if export.maker is None or key in self._removing or self.stores.services.get(*key) is None:
             return
-        times = self._again[key].times + 1 if key in self._again else 0
+        now_seconds = asyncio.get_running_loop().time()
+        last = self._again.get(key)
+        times = 0
+        if last is not None and now_seconds - last.at_seconds <= AGAIN_LONGEST_SECONDS:
+            times = last.times + 1
         wait_seconds = min(AGAIN_FIRST_SECONDS * 2**times, AGAIN_LONGEST_SECONDS)
-        self._again[key] = _Again(times, asyncio.get_running_loop().time() + wait_seconds)
+        self._again[key] = _Again(times, now_seconds + wait_seconds)

@@ -1,22 +1,23 @@
 """What ServiceExportPolicies do, in numbers."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.conditions import Wait
 from mcs_controller.controllers.services.bulk.status import BulkStatus
 from mcs_controller.controllers.services.bulk.stores import BulkStores
 
 
 class BulkCollector(Collector):
-    """Counts at scrape time; `waiting` are the services that are not exported yet."""
+    """Counts at scrape time; `waits` says why services are not exported yet."""
 
-    def __init__(self, stores: BulkStores, status: BulkStatus, waiting: Collection[ServiceKey]) -> None:
+    def __init__(self, stores: BulkStores, status: BulkStatus, waits: Mapping[ServiceKey, Wait]) -> None:
         self._stores = stores
         self._status = status
-        self._waiting = waiting
+        self._waits = waits
 
     def describe(self) -> Iterable[Metric]:
         """Names only: the values are counted at scrape time."""
@@ -31,7 +32,7 @@ class BulkCollector(Collector):
         yield GaugeMetricFamily(
             "mcs_policy_exports_failed",
             "Services that a ServiceExportPolicy selects, and whose ServiceExport could not be made.",
-            value=len(self._waiting),
+            value=sum(one.failed for one in self._waits.values()),
         )
         yield GaugeMetricFamily(
             "mcs_policy_exports_held",

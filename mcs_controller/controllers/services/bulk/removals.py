@@ -38,7 +38,7 @@ class Removals:
             self._since.pop(key, None)
 
     def made(self) -> Iterable[ServiceKey]:
-        """All services whose ServiceExport a policy made."""
+        """The services of which it is held that a policy made their ServiceExport."""
         return tuple(self._makers)
 
     def wait_seconds(self, key: ServiceKey, decision: Decision, policies_gone: int) -> float:

@@ -8,11 +8,12 @@ from typing import Final
 
 from mcs_controller.api.resources import SERVICE_EXPORT_POLICIES
 from mcs_controller.clusterset.conditions import encode_conditions, merge_conditions
-from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.model import Condition, ServiceKey
-from mcs_controller.clusterset.services.policies.bulk.bound import (
-    held_text,
-    orphans_text,
+from mcs_controller.clusterset.services.policies.bulk.bound import held_text, orphans_text
+from mcs_controller.clusterset.services.policies.bulk.conditions import (
+    Selected,
+    Wait,
+    selected_by,
     service_policy_conditions,
 )
 from mcs_controller.clusterset.services.policies.bulk.service_policy import (
@@ -38,20 +39,20 @@ _Difference = tuple[Entry[ServicePolicy], tuple[Condition, ...]]
 
 
 class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
-    """The only writer of these conditions. `waiting`: for which policy a service waits, and for what."""
+    """The only writer of these conditions. `waits` says why services are not exported yet."""
 
     def __init__(
         self,
         context: Context,
         stores: BulkStores,
         removals: Removals,
-        waiting: Mapping[ServiceKey, tuple[PolicyKey, str]],
+        waits: Mapping[ServiceKey, Wait],
     ) -> None:
         name = f"{SERVICE_EXPORT_POLICIES.plural}-status"
         super().__init__(name, context.random, work_clock=context.work_clock)
         self._stores = stores
         self._removals = removals
-        self._waiting = waiting
+        self._waits = waits
         self._clock = context.clock
         self._changed = asyncio.Event()
         self._orphans: frozenset[PolicyKey] = frozenset()
@@ -83,29 +84,24 @@ class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
     def _update(self) -> None:
         held = self._removals.held(self._stores.releases())
         made, lost = self._removals.counts()
+        doubt = self._stores.trouble()
         for entry in self._stores.policies:
             policy = entry.value
             text = held_text(lost[policy.key], made[policy.key]) if policy.key in held else ""
-            wanted = service_policy_conditions(
-                policy, selected=self._selected(policy), waiting=self._waits(policy.key), held=text
-            )
+            wanted = service_policy_conditions(policy, self._selected(policy), doubt=doubt, held=text)
             self.want(ServiceKey(*policy.key), wanted)
         orphans = frozenset(key for key in held if self._stores.policies.get(*key) is None)
         for key in sorted(orphans - self._orphans):
             _log.warning("%s", orphans_text(key, lost[key]))
         self._orphans = orphans
 
-    def _selected(self, policy: ServicePolicy) -> int:
-        services = self._stores.services.indexed(policy.key.namespace)
-        return sum(not one.value.left_out and policy.selects(dict(one.value.labels)) for one in services)
-
-    def _waits(self, policy: PolicyKey) -> str:
-        mine = sorted((key, why) for key, (other, why) in self._waiting.items() if other == policy)
-        if not mine:
-            return ""
-        key, why = mine[0]
-        more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
-        return f"{key} is not exported{more}: {cut(why)}"
+    def _selected(self, policy: ServicePolicy) -> Selected:
+        stores = self._stores
+        services = (
+            (ServiceKey(*one.key), one.value, stores.exports.get(*one.key) is not None)
+            for one in stores.services.indexed(policy.key.namespace)
+        )
+        return selected_by(policy, services, self._waits)
 
     async def _write(self, key: ServiceKey, difference: _Difference) -> None:
         entry, merged = difference

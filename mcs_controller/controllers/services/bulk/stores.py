@@ -130,10 +130,13 @@ class BulkStores:
         """Whether a kind is being listed anew, as happens now and then without anything being wrong."""
         return any(one.reflector.problem is None and not one.reflector.current() for one in self._informers())
 
+    def trouble(self) -> str:
+        """What cannot be read, and why; "" for nothing, or what is only being listed anew."""
+        return "" if self.is_listing() else self._doubt()
+
     def has_seen_through(self) -> None:
         """No policy went for long enough: a CRD that is deleted would have been missed by now."""
-        makers = {one.value.maker_uid for one in self.exports}
-        self._gone = makers & self._gone.union(self._seen_going())
+        self._gone = self._makers() & self._gone.union(self._seen_going())
         self._going.clear()
 
     def namespace_is_active(self, namespace: str) -> bool:
@@ -154,6 +157,9 @@ class BulkStores:
         """Those after which no list was needed: the kind itself was there all the time."""
         return {uid for uid, lists in self._going.items() if lists == self.policies.reflector.lists}
 
+    def _makers(self) -> set[str]:
+        return {one.value.maker_uid for one in self.exports}
+
     def _informers(self) -> tuple[Informer[Any], ...]:
         return self.policies, self.services, self.exports, self.namespaces
 
@@ -169,6 +175,10 @@ class BulkStores:
             # What a list lacks may have gone in any way, also with its CRD.
             if self.policies.reflector.current():
                 self._going[old.value.uid] = self.policies.reflector.lists
+            if len(self._going) > len(self.exports):
+                # Of most policies nothing is left: these need not be remembered.
+                makers = self._makers()
+                self._going = {uid: lists for uid, lists in self._going.items() if uid in makers}
         for entry in (old, new):
             if entry is not None:
                 self.on_policies(entry.namespace)

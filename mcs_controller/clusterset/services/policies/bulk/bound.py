@@ -8,11 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from mcs_controller.api.names import ANNOTATION_WITHDRAW, CONDITION_HELD, LABEL_EXPORT_POLICY
+from mcs_controller.api.names import ANNOTATION_WITHDRAW, LABEL_EXPORT_POLICY
 from mcs_controller.clusterset import fuse
-from mcs_controller.clusterset.model import Condition
-from mcs_controller.clusterset.services.policies.bulk.service_policy import PolicyKey, ServicePolicy
-from mcs_controller.clusterset.services.policies.verdict import TOO_MANY
+from mcs_controller.clusterset.services.policies.bulk.service_policy import PolicyKey
 
 RECENT_SECONDS: Final = 60.0
 """What was removed so shortly before counts, too: labels may be lost one after the other."""
@@ -44,9 +42,9 @@ def held_policies(
 def held_text(lost: int, live: int) -> str:
     """Why nothing is removed, and the way out."""
     return (
-        f"{lost} of {live} ServiceExports that it made would be removed, which is too many at once: correct "
-        f"the policy or the labels; or confirm it by the annotation {ANNOTATION_WITHDRAW} on the policy, "
-        "with a time within the next 24 hours"
+        f"{lost} of {live} ServiceExports that it made would be removed, which is too many at once, counted "
+        "with those of the last minute and of other policies: correct the policy or the labels; or confirm "
+        f"it by the annotation {ANNOTATION_WITHDRAW} on the policy, with a time within the next 24 hours"
     )
 
 
@@ -57,28 +55,3 @@ def orphans_text(policy: PolicyKey, lost: int) -> str:
         f"be removed at once: if that is meant, kubectl delete serviceexports -n {policy.namespace} "
         f"-l {LABEL_EXPORT_POLICY}={policy.name}"
     )
-
-
-def service_policy_conditions(
-    policy: ServicePolicy, *, selected: int, waiting: str, held: str
-) -> tuple[Condition, ...]:
-    """What stands on a policy. `selected` counts the Services that it selects and that are not left out.
-
-    `waiting` says which of them are not exported, and why; "" if all are. `held` is as in `held_text`.
-    """
-    generation = policy.generation
-    if policy.problem:
-        message = f"it cannot be read, so that nothing is exported or removed by it: {policy.problem}"
-        accepted = Condition("Accepted", "False", "Malformed", message, generation)
-        ready = Condition("Ready", "False", "Pending", "the policy cannot be read", generation)
-    else:
-        accepted = Condition("Accepted", "True", "Accepted", "", generation)
-        if waiting:
-            ready = Condition("Ready", "False", "Failed", waiting, generation)
-        else:
-            ready = Condition("Ready", "True", "AllExported", f"Services selected: {selected}", generation)
-    if held:
-        return accepted, ready, Condition(CONDITION_HELD, "True", TOO_MANY, held, generation)
-    if any(one.type == CONDITION_HELD for one in policy.conditions):
-        return accepted, ready, Condition(CONDITION_HELD, "False", "NotHeld", "", generation)
-    return accepted, ready

@@ -25,6 +25,7 @@ UNWITNESSED_SECONDS: Final = 600.0
 BY_HAND: Final = "its ServiceExport was made by hand"
 NO_SERVICE: Final = "there is no Service of this name any more"
 NOT_SELECTED: Final = "no ServiceExportPolicy selects it"
+NAMESPACE_GOES: Final = "its namespace is being deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def decide(
         return Decision("none", "its ServiceExport is being deleted", policy)
     if wanted:
         return Decision("keep", "", policy)
+    if not is_active:
+        return Decision("none", NAMESPACE_GOES, policy)
     return _old(key, service, export, known)
 
 
@@ -104,7 +107,7 @@ def _new(
     if service.deleting:
         return Decision("none", "it is being deleted", policy)
     if not is_active:
-        return Decision("none", "its namespace is being deleted", policy)
+        return Decision("none", NAMESPACE_GOES, policy)
     if known.doubt:
         return Decision("none", known.doubt, policy)
     return Decision("make", "", policy)

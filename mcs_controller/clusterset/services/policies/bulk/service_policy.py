@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypedDict
 
 from mcs_controller.api.names import (
     ANNOTATION_APPLIED,
+    ANNOTATION_HELM_RELEASE,
     ANNOTATION_MADE_FOR,
     ANNOTATION_WITHDRAW,
     EXPORT_NEVER,
@@ -25,6 +26,7 @@ from mcs_controller.clusterset.model import Condition, ServiceKey, StringMap
 from mcs_controller.clusterset.services.policies.selector import Selector, decode_selector
 
 _API_SERVER: Final = ServiceKey("default", "kubernetes")
+_USERS_MARKS: Final = frozenset({ANNOTATION_APPLIED, ANNOTATION_HELM_RELEASE})
 _MAX_MANAGERS: Final = 10_000
 
 
@@ -62,8 +64,10 @@ def decode_service_policy(raw: Json) -> ServicePolicy:
     """A ServiceExportPolicy; one that says something else than its kind may has a `problem`."""
     metadata = child(an_object(raw, "object"), "metadata")
     release = child(metadata, "annotations").get(ANNOTATION_WITHDRAW)
+    conditions: tuple[Condition, ...] = ()
     selector, problem = None, ""
     try:
+        conditions = decode_conditions(child(raw, "status").get("conditions"))
         selector = decode_selector(child(raw, "spec"), "serviceSelector")
         if selector is None:
             problem = "serviceSelector is missing: an empty one takes all Services"
@@ -77,7 +81,7 @@ def decode_service_policy(raw: Json) -> ServicePolicy:
         selector,
         release if isinstance(release, str) else "",
         integer(metadata, "generation") or 0,
-        decode_conditions(child(raw, "status").get("conditions")),
+        conditions,
         problem,
     )
 
@@ -142,7 +146,11 @@ class Present:
 _ExportLabels = TypedDict("_ExportLabels", {"mcs-controller.io/export-policy": str}, total=False)
 _ExportAnnotations = TypedDict(
     "_ExportAnnotations",
-    {"mcs-controller.io/made-for": str, "kubectl.kubernetes.io/last-applied-configuration": str},
+    {
+        "mcs-controller.io/made-for": str,
+        "kubectl.kubernetes.io/last-applied-configuration": str,
+        "meta.helm.sh/release-name": str,
+    },
     total=False,
 )
 
@@ -172,7 +180,7 @@ class ExportFields(TypedDict, total=False):
 def decode_present(raw: Json) -> Present:
     """A ServiceExport, which is a policy's only if it carries both marks and nobody has applied it since.
 
-    Who applies a ServiceExport, wherever it came from, wants it to be there.
+    Who applies a ServiceExport, or has Helm take it over, wants it to be there, wherever it came from.
     """
     metadata = child(an_object(raw, "object"), "metadata")
     uid, deleting = text(metadata, "uid"), metadata.get("deletionTimestamp") is not None
@@ -181,7 +189,7 @@ def decode_present(raw: Json) -> Present:
     key = ServiceKey(text(metadata, "namespace"), text(metadata, "name"))
     made_for, _, maker_uid = str(annotations.get(ANNOTATION_MADE_FOR, "")).rpartition("/")
     is_made = isinstance(policy, str) and policy and maker_uid and made_for == str(key)
-    if not is_made or ANNOTATION_APPLIED in annotations or _is_applied(metadata):
+    if not is_made or not _USERS_MARKS.isdisjoint(annotations) or _is_applied(metadata):
         return Present(uid, deleting=deleting)
     return Present(uid, PolicyKey(key.namespace, str(policy)), maker_uid, deleting)
 
