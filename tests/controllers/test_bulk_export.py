@@ -193,7 +193,7 @@ async def test_an_export_that_somebody_deletes_is_made_again_unless_its_service_
         assert await exports_of(east) == {}
 
         # It is the user's wish, and no news.
-        await relabel(east, "web", **{LABEL_EXPORT: None})
+        await east.edit(SERVICES, "shop", "web", {"metadata": {"labels": {LABEL_EXPORT: None}}})
         await world.until(lambda: _has(east, {"web": "public"}))
         events = [one for one in east.agent.told.events if one[3] == "ExportedAgain"]
         assert len(events) == 2
