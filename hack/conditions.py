@@ -35,8 +35,8 @@ def _parts() -> Iterator[str]:
                 yield _section(condition)
     yield "## Events\n\n"
     yield (
-        "Events are on the ServiceExport or ServiceImport that they tell of: `kubectl describe` shows them. "
-        "An Event has the\nreason and the message of the condition that has changed.\n\n"
+        "Events are on the object that they tell of: `kubectl describe` shows them. An Event has the reason "
+        "and the message\nof the condition that has changed.\n\n"
     )
     yield _table(("Event", "type", "on", "tells"), _events())
 

@@ -415,6 +415,7 @@ _ALL_EXPORTED: Final = ConditionKind(
             "True",
             "The policy selects no Service of its namespace, or none that can be exported.",
             "Compare its selector with the labels of the Services.",
+            "Normal",
         ),
         Reason(
             "Pending",
@@ -430,6 +431,7 @@ _ALL_EXPORTED: Final = ConditionKind(
             "much as it may; the message names one, with the reason.",
             "Mend that, or label Services that need not be exported with `mcs-controller.io/export=never`. "
             "The agent tries again by itself.",
+            "Warning",
         ),
     ),
 )
@@ -448,6 +450,7 @@ _REMOVALS_HELD: Final = ConditionKind(
             "or in labels.",
             "Correct it. If it is meant, confirm it by the annotation that the message names "
             "([policies](policies.md#when-a-policy-would-remove-too-much)).",
+            "Warning",
         ),
     ),
 )
@@ -476,6 +479,7 @@ CONDITIONS: Final = (
                 "It cannot; the message says where. It exports nothing new, and in its namespace no policy's "
                 "ServiceExport is removed.",
                 "Mend the policy ([policies](policies.md#export-many-services-at-once)).",
+                "Warning",
             ),
         ),
     ),

@@ -11,6 +11,7 @@ import pytest
 
 from mcs_controller.api.reasons import CONDITIONS, NOTHING, OTHER_EVENTS, ConditionKind, Reason, conflict_todo
 from mcs_controller.clusterset.model import Condition
+from mcs_controller.controllers.services.bulk import status as bulk_status
 from mcs_controller.controllers.services.exports import export_status
 from mcs_controller.controllers.services.imports import import_status
 from mcs_controller.controllers.services.policies import status as policy_status
@@ -111,7 +112,10 @@ def test_an_event_is_of_the_type_that_the_catalogue_says(condition: ConditionKin
         before = Condition(condition.type, "False" if reason.status == "True" else "True", "Other", "")
         assert policy_status._event_type(before, new) == reason.event
         assert policy_status._event_type(None, new) == (reason.event if reason.event == "Warning" else None)
-    elif condition.kind in ("MemberCluster", "ServiceExportPolicy"):
+    elif condition.kind == "ServiceExportPolicy":
+        assert [event for event, _ in bulk_status._news((), [new])] == [reason.event] * bool(reason.event)
+        assert list(bulk_status._news([new], [new])) == []
+    elif condition.kind == "MemberCluster":
         assert reason.event is None
 
 

@@ -71,6 +71,12 @@ FILLED_BY = {
             },
         ),
     ),
+    "Bulk export": (
+        Fault(
+            "none",
+            {f"mcs_policy_exports_{what}": steady(0) for what in ("made", "failed", "held", "unreadable")},
+        ),
+    ),
     "Time left of credentials": (),
     "Share left of credentials": (),
     "Renewals of the token for the broker": (

@@ -75,7 +75,8 @@ class Scene:
                 spec=exported(name, exportedAnnotations=notes),
             )
             await admin.create(EXPORTED_SERVICES, record)
-        await west.install(*crds.MCS_CRDS, "exportpolicies.mcs-controller.io")
+        policies = [f"{plural}.mcs-controller.io" for plural in ("exportpolicies", "serviceexportpolicies")]
+        await west.install(*crds.MCS_CRDS, *policies)
         await west.namespace("mcs-system")
         await west.namespace("shop")
 

@@ -1,8 +1,8 @@
-"""Writes the conditions of ServiceExportPolicies, at most once a second for all changes."""
+"""Writes the conditions of ServiceExportPolicies, and Events, at most once a second for all changes."""
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -27,11 +27,20 @@ from mcs_controller.controllers.runtime.status_writer import StatusWriter
 from mcs_controller.controllers.services.bulk.removals import Removals
 from mcs_controller.controllers.services.bulk.stores import BulkStores
 from mcs_controller.kube.clock import rfc3339
+from mcs_controller.kube.events.sink import EventType, ObjectRef
 from mcs_controller.kube.store import Entry
 
 SPACING_SECONDS: Final = 1.0
 CHECK_SECONDS: Final = 60.0
 """A confirmation ends without an event."""
+
+_WORTH_AN_EVENT: Final[Mapping[str, EventType]] = {
+    "Malformed": "Warning",
+    "Failed": "Warning",
+    "TooManyAtOnce": "Warning",
+    "NothingSelected": "Normal",
+}
+"""Reasons that whoever wrote the policy should hear of."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +63,7 @@ class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
         self._removals = removals
         self._waits = waits
         self._clock = context.clock
+        self._events = context.events
         self._changed = asyncio.Event()
         self._orphans: frozenset[PolicyKey] = frozenset()
         self._policies = ObjectWriter(
@@ -108,9 +118,11 @@ class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
         expected = replace(entry.value, conditions=merged)
         status = {"conditions": encode_conditions(merged)}
         await self._policies.patch(entry, {"status": status}, subresource="status", expected=expected)
-        before = {(one.type, one.reason) for one in entry.value.conditions}
-        for one in merged:
-            if one.reason in ("Malformed", "TooManyAtOnce") and (one.type, one.reason) not in before:
+        resource = SERVICE_EXPORT_POLICIES
+        regarding = ObjectRef(resource.api_version, resource.kind, entry.namespace, entry.name, entry.uid)
+        for event, one in _news(entry.value.conditions, merged):
+            self._events.event(regarding, event, one.reason, one.message)
+            if event == "Warning":
                 _log.warning("ServiceExportPolicy %s: %s", key, one.message)
 
     def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
@@ -119,3 +131,12 @@ class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
             return None
         merged = merge_conditions(entry.value.conditions, wanted, rfc3339(self._clock.now()))
         return None if merged == entry.value.conditions else (entry, merged)
+
+
+def _news(before: Sequence[Condition], now: Sequence[Condition]) -> Iterator[tuple[EventType, Condition]]:
+    """The conditions that somebody should hear of, which were not so before."""
+    known = {(one.type, one.reason) for one in before}
+    for one in now:
+        event = _WORTH_AN_EVENT.get(one.reason)
+        if event is not None and (one.type, one.reason) not in known:
+            yield event, one
