@@ -55,7 +55,7 @@ class Scene:
             agent: list[str | Path] = ["agent", "--cluster-id", "west", "--member-max-imports", "1"]
             agent += ["--kubeconfig", west, "--broker-kubeconfig", broker]
             agent += ["--broker-renew-in", "mcs-system/mcs-broker", "--service-metrics", "10"]
-            agent += ["--export-policies"]
+            agent += ["--export-policies", "--service-export-policies"]
             dns: list[str | Path] = ["dns", "--kubeconfig", west, "--listen", "127.0.0.1:0"]
             self.agent = await stack.enter_async_context(running(*agent))
             self.dns = await stack.enter_async_context(running(*dns, "--drain-seconds", "0"))
