@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+import yaml
 
 from mcs_controller.api import resources
 from mcs_controller.api.resources import Resource
-from mcs_controller.install.rights import COMPONENTS
+from mcs_controller.install.rights import COMPONENTS, rights_of
 from tests.api.documents import (
     EXPORT_POLICY,
     EXPORTED_ENDPOINT_SLICE,
@@ -18,16 +19,18 @@ from tests.api.documents import (
     MICRO_NOW,
     RESOURCES,
     SERVICE_EXPORT,
+    SERVICE_EXPORT_POLICY,
     SERVICE_IMPORT,
     JsonObject,
 )
-from tests.api.rbac import as_yaml, rights, roles
+from tests.api.rbac import rights, roles
 from tests.realkube import rest
 from tests.realkube.controlplane import ControlPlane
 from tests.realkube.rest import MERGE_PATCH, Response
 
 pytestmark = pytest.mark.realkube
 
+BULK_ROLE = "mcs-agent-service-export-policies"
 SECRETS = Resource("", "v1", "secrets", "Secret")
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
 PROPERTIES = resources.cluster_properties()
@@ -129,12 +132,25 @@ class Someone:
         return (await self.ask("DELETE", resource.path(namespace))).status
 
 
+def binding_of(role: str) -> JsonObject:
+    bound = [one for one in rights_of(*COMPONENTS) if one.get("roleRef", {}).get("name") == role]
+    assert len(bound) == 1
+    return bound[0]
+
+
 @pytest.fixture(scope="module")
 def rbac(crds: ControlPlane) -> ControlPlane:
-    """The API server with what `mcs-controller rbac` prints, and what that leaves unbound given to users."""
+    """The API server with what `mcs-controller rbac` prints, and what that leaves unbound given to users.
+
+    The user `bulk` has what the agent has more with --service-export-policies, and the agent is without.
+    """
 
     async def install() -> None:
-        await crds.kubectl("apply", "-f", "-", stdin=as_yaml())
+        printed = [one for one in rights_of(*COMPONENTS) if one != binding_of(BULK_ROLE)]
+        await crds.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(printed))
+        await crds.kubectl(
+            "create", "clusterrolebinding", "bulk", f"--clusterrole={BULK_ROLE}", "--user=bulk"
+        )
         for member in ("east", "west"):
             space, user = f"--namespace=mcs-member-{member}", f"--user=member-{member}"
             await crds.kubectl("create", "namespace", f"mcs-member-{member}")
@@ -280,6 +296,27 @@ async def test_the_agent_follows_exports_and_answers_in_their_status_only(
 
 
 @pytest.mark.requirement("MCS-RBAC-03")
+async def test_for_service_export_policies_it_makes_and_deletes_exports_and_changes_none(
+    rbac: ControlPlane, admin: Someone, namespace: str
+) -> None:
+    bulk = Someone(rbac, user="bulk")
+    policies, exports = resources.SERVICE_EXPORT_POLICIES, resources.service_exports()
+    name = SERVICE_EXPORT_POLICY["metadata"]["name"]
+    assert await admin.creates(policies, namespace, SERVICE_EXPORT_POLICY) == 201
+    assert await bulk.lists(policies) == 200
+    assert await bulk.may("watch", policies)
+    assert await bulk.patches(policies, namespace, name, {"status": {"conditions": []}}, "status") == 200
+    assert await bulk.patches(policies, namespace, name, {"spec": {"serviceSelector": {}}}) == 403
+    assert await bulk.deletes(policies, namespace, name) == 403
+    assert await bulk.creates(policies, namespace, SERVICE_EXPORT_POLICY) == 403
+    assert await bulk.creates(exports, namespace, SERVICE_EXPORT) == 201
+    assert await bulk.patches(exports, namespace, "web", {"spec": {"exportedLabels": {}}}) == 403
+    assert await bulk.patches(exports, namespace, "web", {"status": {"conditions": []}}, "status") == 403
+    assert await bulk.deletes_all(exports, namespace) == 403
+    assert await bulk.deletes(exports, namespace, "web") == 200
+
+
+@pytest.mark.requirement("MCS-RBAC-03")
 async def test_the_agent_writes_imports_derived_services_slices_and_events(
     agent: Someone, namespace: str
 ) -> None:
@@ -408,6 +445,12 @@ async def test_a_user_who_may_edit_exports_services_and_cannot_touch_imports(
     assert await editor.patches(exports, namespace, "web", {"spec": {"exportedLabels": {"a": "b"}}}) == 200
     assert await editor.patches(exports, namespace, "web", {"status": {}}, "status") == 403
     assert await editor.deletes(exports, namespace, "web") == 200
+    policies, name = resources.SERVICE_EXPORT_POLICIES, SERVICE_EXPORT_POLICY["metadata"]["name"]
+    assert await viewer.creates(policies, namespace, SERVICE_EXPORT_POLICY) == 403
+    assert await editor.creates(policies, namespace, SERVICE_EXPORT_POLICY) == 201
+    assert await editor.patches(policies, namespace, name, {"spec": {"serviceSelector": {}}}) == 200
+    assert await editor.patches(policies, namespace, name, {"status": {}}, "status") == 403
+    assert await editor.deletes(policies, namespace, name) == 200
     assert await admin.creates(imports, namespace, SERVICE_IMPORT) == 201
     for user in (viewer, editor):
         assert await user.creates(imports, namespace, {**SERVICE_IMPORT, "metadata": {"name": "new"}}) == 403

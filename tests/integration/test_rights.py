@@ -218,7 +218,7 @@ async def trouble(world: World, broker: Client) -> AsyncIterator[None]:
     (imported,) = (await west.api.list(ENDPOINT_SLICES, namespace=namespace, label_selector=selector)).items
     own = (await broker.list(EXPORTED_ENDPOINT_SLICES, namespace="mcs-member-east")).items
     (exported,) = (
-        one["metadata"]["name"] for one in own if one["metadata"]["name"].startswith(f"{namespace}.")
+        one["metadata"]["name"] for one in own if one["metadata"]["name"].startswith(f"{namespace}.web")
     )
     objects = [
         (east.api, EXPORTS, namespace, "web"),
