@@ -51,8 +51,8 @@ EXPORT_NEVER: Final = "never"
 
 LABEL_EXPORT_POLICY: Final = "mcs-controller.io/export-policy"
 ANNOTATION_MADE_FOR: Final = "mcs-controller.io/made-for"
-"""On a ServiceExport that a ServiceExportPolicy made: the policy's name; and which ServiceExport it is, with
-the UID of the policy. A copy under another name does not fit the latter, and is its user's own."""
+"""On a ServiceExport that a ServiceExportPolicy made: the policy's name; and which ServiceExport it is. A
+copy under another name does not fit the latter, and is its user's own."""
 
 ANNOTATION_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 """kubectl apply leaves it on what a user applied."""

@@ -163,17 +163,15 @@ def _given(file: str, namespace: str) -> list[ServicePolicy]:
 
 
 def _after(before: Iterable[ServicePolicy], given: Iterable[ServicePolicy], *, deleted: bool) -> Known:
-    """The policies as they would be; one that is changed goes on being the one that it was."""
+    """The policies as they would be; one that is changed keeps a confirmation."""
     policies = {one.key: one for one in before}
     gone = []
     for one in given:
         was = policies.pop(one.key, None)
         if not deleted:
-            policies[one.key] = (
-                one if was is None else replace(one, uid=was.uid, release=one.release or was.release)
-            )
+            policies[one.key] = one if was is None else replace(one, release=one.release or was.release)
         elif was is not None:
-            gone.append(was.uid)
+            gone.append(was.key)
     return Known.of(policies.values(), gone)
 
 

@@ -142,14 +142,19 @@ def binding_of(role: str) -> JsonObject:
 def rbac(crds: ControlPlane) -> ControlPlane:
     """The API server with what `mcs-controller rbac` prints, and what that leaves unbound given to users.
 
-    The user `bulk` has what the agent has more with --service-export-policies, and the agent is without.
+    The account `bulk` has what the agent has more with --service-export-policies, and the agent is without.
     """
 
     async def install() -> None:
         printed = [one for one in rights_of(*COMPONENTS) if one != binding_of(BULK_ROLE)]
         await crds.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(printed))
+        await crds.kubectl("create", "serviceaccount", "bulk", "--namespace=mcs-system")
         await crds.kubectl(
-            "create", "clusterrolebinding", "bulk", f"--clusterrole={BULK_ROLE}", "--user=bulk"
+            "create",
+            "clusterrolebinding",
+            "bulk",
+            f"--clusterrole={BULK_ROLE}",
+            "--serviceaccount=mcs-system:bulk",
         )
         for member in ("east", "west"):
             space, user = f"--namespace=mcs-member-{member}", f"--user=member-{member}"
@@ -299,7 +304,7 @@ async def test_the_agent_follows_exports_and_answers_in_their_status_only(
 async def test_for_service_export_policies_it_makes_and_deletes_exports_and_changes_none(
     rbac: ControlPlane, admin: Someone, namespace: str
 ) -> None:
-    bulk = Someone(rbac, user="bulk")
+    bulk = await account(rbac, "bulk")
     policies, exports = resources.SERVICE_EXPORT_POLICIES, resources.service_exports()
     name = SERVICE_EXPORT_POLICY["metadata"]["name"]
     assert await admin.creates(policies, namespace, SERVICE_EXPORT_POLICY) == 201
@@ -358,6 +363,7 @@ async def test_an_agent_that_keeps_the_two_well_known_properties_changes_no_othe
 ) -> None:
     well_known = ("cluster.clusterset.k8s.io", "clusterset.k8s.io")
     value = {"spec": {"value": "east"}}
+    await admin.deletes(PROPERTIES, "", "colour.example.com")
     assert await admin.creates(PROPERTIES, "", {**value, "metadata": {"name": "colour.example.com"}}) == 201
     for name in well_known:
         assert await agent.creates(PROPERTIES, "", {**value, "metadata": {"name": name}}) == 201

@@ -42,12 +42,10 @@ KEY = ServiceKey("shop", "web")
 policies = st.builds(
     ServicePolicy,
     key=st.builds(PolicyKey, st.sampled_from(["shop", "pay"]), st.sampled_from(["a", "b", "c"])),
-    uid=st.sampled_from(["1", "2", "3"]),
     selector=selectors,
 ) | st.builds(
     ServicePolicy,
     key=st.builds(PolicyKey, st.sampled_from(["shop", "pay"]), st.sampled_from(["a", "b", "c"])),
-    uid=st.sampled_from(["1", "2", "3"]),
     problem=st.just("strange"),
 )
 policy_lists = st.lists(policies, max_size=4, unique_by=lambda one: one.key)
@@ -59,19 +57,17 @@ services = st.none() | st.builds(
 )
 exports = st.none() | st.builds(
     Present,
-    uid=st.just("u"),
-    maker=st.none() | st.just(PolicyKey("shop", "a")),
-    maker_uid=st.sampled_from(["1", "9"]),
+    maker=st.none() | st.sampled_from([PolicyKey("shop", "a"), PolicyKey("shop", "z")]),
     deleting=st.booleans(),
 )
-gones = st.sets(st.sampled_from(["1", "9"]))
+gones = st.sets(st.sampled_from([PolicyKey("shop", "a"), PolicyKey("shop", "z")]))
 doubts = st.sampled_from(["", "", "the kind cannot be read"])
 
 
 @given(policy_lists, gones, doubts, services, exports, st.booleans())
 def test_what_a_user_made_is_never_touched_and_doubt_changes_nothing(
     found: list[ServicePolicy],
-    gone: set[str],
+    gone: set[PolicyKey],
     doubt: str,
     service: Candidate | None,
     export: Present | None,
@@ -124,24 +120,25 @@ def test_the_order_of_policies_means_nothing(
 
 
 ALL = Selector()
-MADE = Present("u", PolicyKey("shop", "a"), "1")
-OTHER = ServicePolicy(PolicyKey("pay", "b"), "2", ALL)
+A = PolicyKey("shop", "a")
+MADE = Present(A)
+OTHER = ServicePolicy(PolicyKey("pay", "b"), ALL)
 
 
 def test_what_a_policy_made_that_is_gone_waits_longer_if_nobody_saw_it_go() -> None:
     service = Candidate()
-    seen = decide(KEY, service, MADE, Known.of([OTHER], ["1"]))
+    seen = decide(KEY, service, MADE, Known.of([OTHER], [A]))
     unseen = decide(KEY, service, MADE, Known.of([OTHER]))
     assert (seen.action, seen.after_seconds) == ("remove", REMOVE_AFTER_SECONDS)
     assert (unseen.action, unseen.after_seconds) == ("remove", UNWITNESSED_SECONDS)
     # Without any policy the kind may just have been installed anew.
     assert decide(KEY, service, MADE, Known.of([])).action == "keep"
-    assert decide(KEY, service, MADE, Known.of([], ["1"])).action == "remove"
+    assert decide(KEY, service, MADE, Known.of([], [A])).action == "remove"
 
 
 def test_what_one_policy_made_stays_while_another_selects_it() -> None:
-    another = ServicePolicy(PolicyKey("shop", "b"), "2", ALL)
-    assert decide(KEY, Candidate(), MADE, Known.of([another], ["1"])).action == "keep"
+    another = ServicePolicy(PolicyKey("shop", "b"), ALL)
+    assert decide(KEY, Candidate(), MADE, Known.of([another], [A])).action == "keep"
 
 
 LABELS = {"team": "blue"}
@@ -173,7 +170,7 @@ def test_what_is_never_exported_by_a_policy(raw: Any, left_out: str) -> None:
     assert decode_candidate(raw).left_out == left_out
 
 
-POLICY = ServicePolicy(PolicyKey("shop", "all"), "1-2", ALL)
+POLICY = ServicePolicy(PolicyKey("shop", "all"), ALL)
 
 
 def made(**metadata: Any) -> Any:
@@ -182,7 +179,7 @@ def made(**metadata: Any) -> Any:
 
 
 def test_what_a_policy_makes_is_known_as_its_own() -> None:
-    assert decode_present(made()) == Present("u", POLICY.key, "1-2")
+    assert decode_present(made()) == Present(POLICY.key)
 
 
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -196,7 +193,6 @@ APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
         made(namespace="pay"),
         made(labels={}),
         made(annotations={}),
-        made(annotations={"mcs-controller.io/made-for": "shop/web"}),
         made(annotations=made()["metadata"]["annotations"] | {APPLIED: "{}"}),
         made(annotations=made()["metadata"]["annotations"] | {"meta.helm.sh/release-name": "shop"}),
         made(managedFields=[{"operation": "Apply", "manager": "argocd"}]),
@@ -207,14 +203,13 @@ APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
         "moved",
         "released",
         "unmarked",
-        "without policy",
         "applied",
         "taken over by Helm",
         "owned by gitops",
     ],
 )
 def test_a_copy_or_what_somebody_applied_is_its_users_own(raw: Any) -> None:
-    assert decode_present(raw) == Present("u")
+    assert decode_present(raw) == Present()
 
 
 def test_who_applies_a_status_does_not_take_the_export_over() -> None:
@@ -272,7 +267,7 @@ def test_never_more_than_the_bound_goes_without_a_confirmation(
 def test_a_status_that_cannot_be_read_is_a_problem_and_no_error(status: Any) -> None:
     metadata = {"name": "a", "namespace": "shop", "uid": "1"}
     found = decode_service_policy({"metadata": metadata, "spec": SPEC, "status": status})
-    assert (found.key, found.uid) == (PolicyKey("shop", "a"), "1")
+    assert found.key == A
     assert (found.selector is None) is bool(found.problem)
 
 

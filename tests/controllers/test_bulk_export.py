@@ -249,6 +249,17 @@ async def test_policies_that_vanish_with_their_crd_take_nothing_away(is_restarte
         await world.until(lambda: _has(east, {**MADE, "new": "public"}))
         assert [await uid_of(east, EXPORTS, name) for name in MADE] == uids
 
+        # It is the same policy to its users.
+        await east.api.delete(SERVICE_EXPORT_POLICIES, "public", namespace="shop")
+        await world.until(lambda: _has(east, {}))
+        await east.api.create(SERVICE_EXPORT_POLICIES, bulk(), namespace="shop")
+        await world.until(lambda: _has(east, {**MADE, "new": "public"}))
+        await east.api.delete(CUSTOM_RESOURCE_DEFINITIONS, CRD)
+        await asyncio.sleep(LONG_SECONDS)
+        await east.install(CRD)
+        await asyncio.sleep(LONG_SECONDS)
+        assert await exports_of(east) == {**MADE, "new": "public"}
+
 
 async def test_a_policy_that_cannot_be_read_makes_nothing_and_nothing_is_removed_beside_it() -> None:
     async with Clusterset("east") as world:

@@ -78,9 +78,9 @@ class BulkStores:
         )
         self.removals = 0
         self._changes = 0
-        # The UIDs of policies that went, with the number of lists then.
-        self._going: dict[str, int] = {}
-        self._gone: set[str] = set()
+        # The policies that went, with the number of lists then.
+        self._going: dict[PolicyKey, int] = {}
+        self._gone: set[PolicyKey] = set()
         self._known_for: Hashable = None
         self._known = Known()
         self.policies.subscribe(self._policy_changed)
@@ -153,12 +153,12 @@ class BulkStores:
                 return f"{informer.name} have not been read"
         return ""
 
-    def _seen_going(self) -> set[str]:
+    def _seen_going(self) -> set[PolicyKey]:
         """Those after which no list was needed: the kind itself was there all the time."""
-        return {uid for uid, lists in self._going.items() if lists == self.policies.reflector.lists}
+        return {key for key, lists in self._going.items() if lists == self.policies.reflector.lists}
 
-    def _makers(self) -> set[str]:
-        return {one.value.maker_uid for one in self.exports}
+    def _makers(self) -> set[PolicyKey]:
+        return {one.value.maker for one in self.exports if one.value.maker is not None}
 
     def _informers(self) -> tuple[Informer[Any], ...]:
         return self.policies, self.services, self.exports, self.namespaces
@@ -172,16 +172,23 @@ class BulkStores:
         self._changes += 1
         if old is not None and (new is None or new.uid != old.uid):
             self.removals += 1
-            # What a list lacks may have gone in any way, also with its CRD.
-            if self.policies.reflector.current():
-                self._going[old.value.uid] = self.policies.reflector.lists
-            if len(self._going) > len(self.exports):
-                # Of most policies nothing is left: these need not be remembered.
-                makers = self._makers()
-                self._going = {uid: lists for uid, lists in self._going.items() if uid in makers}
+            self._note_gone(old.value.key)
+        if new is not None:
+            # One of this name that goes with its CRD would be taken for the one before.
+            self._going.pop(new.value.key, None)
+            self._gone.discard(new.value.key)
         for entry in (old, new):
             if entry is not None:
                 self.on_policies(entry.namespace)
+
+    def _note_gone(self, policy: PolicyKey) -> None:
+        # What a list lacks may have gone in any way, also with its CRD.
+        if self.policies.reflector.current():
+            self._going[policy] = self.policies.reflector.lists
+        if len(self._going) > len(self.exports):
+            # Of most policies nothing is left: these need not be remembered.
+            makers = self._makers()
+            self._going = {key: lists for key, lists in self._going.items() if key in makers}
 
     def _namespace_changed(self, old: Entry[bool] | None, new: Entry[bool] | None) -> None:
         """Of two watches the one of Services may be the first to show something of a new namespace."""

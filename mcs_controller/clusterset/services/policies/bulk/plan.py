@@ -32,16 +32,17 @@ NAMESPACE_GOES: Final = "its namespace is being deleted"
 class Known:
     """The policies of a cluster, by namespace, each list by name.
 
-    `gone` are the UIDs of those that were seen to be deleted. `doubt` says why there may be others, ""
-    if these are all.
+    `gone` are those that were seen to be deleted. `doubt` says why there may be others, "" if these are all.
     """
 
     by_namespace: Mapping[str, tuple[ServicePolicy, ...]] = field(default_factory=dict)
-    gone: frozenset[str] = frozenset()
+    gone: frozenset[PolicyKey] = frozenset()
     doubt: str = ""
 
     @classmethod
-    def of(cls, policies: Iterable[ServicePolicy], gone: Iterable[str] = (), doubt: str = "") -> "Known":
+    def of(
+        cls, policies: Iterable[ServicePolicy], gone: Iterable[PolicyKey] = (), doubt: str = ""
+    ) -> "Known":
         """The policies, in whatever order they come."""
         by_namespace: dict[str, list[ServicePolicy]] = {}
         for one in sorted(policies, key=lambda one: one.key):
@@ -121,7 +122,7 @@ def _old(key: ServiceKey, service: Candidate | None, export: Present, known: Kno
     if unread is not None:
         return Decision("keep", f"ServiceExportPolicy {unread.key} cannot be read: {unread.problem}")
     why = _why_not(service)
-    if export.maker_uid in known.gone or any(one.uid == export.maker_uid for one in here):
+    if export.maker in known.gone or any(one.key == export.maker for one in here):
         return Decision("remove", why, after_seconds=REMOVE_AFTER_SECONDS)
     if not known.by_namespace:
         return Decision("keep", "there is no ServiceExportPolicy, and nobody saw one being deleted")

@@ -48,7 +48,6 @@ class ServicePolicy:
     """
 
     key: PolicyKey
-    uid: str
     selector: Selector | None = None
     release: str = ""
     generation: int = 0
@@ -77,7 +76,6 @@ def decode_service_policy(raw: Json) -> ServicePolicy:
         problem = str(error)
     return ServicePolicy(
         PolicyKey(text(metadata, "namespace"), text(metadata, "name")),
-        text(metadata, "uid"),
         selector,
         release if isinstance(release, str) else "",
         integer(metadata, "generation") or 0,
@@ -135,11 +133,9 @@ def decode_candidate(raw: Json) -> Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A ServiceExport. `maker` is the policy that made it, with `maker_uid`; None and "" for a user's own."""
+    """A ServiceExport. `maker` is the policy that made it, None for a user's own."""
 
-    uid: str
     maker: PolicyKey | None = None
-    maker_uid: str = ""
     deleting: bool = False
 
 
@@ -183,15 +179,14 @@ def decode_present(raw: Json) -> Present:
     Who applies a ServiceExport, or has Helm take it over, wants it to be there, wherever it came from.
     """
     metadata = child(an_object(raw, "object"), "metadata")
-    uid, deleting = text(metadata, "uid"), metadata.get("deletionTimestamp") is not None
+    deleting = metadata.get("deletionTimestamp") is not None
     annotations = child(metadata, "annotations")
     policy = child(metadata, "labels").get(LABEL_EXPORT_POLICY)
     key = ServiceKey(text(metadata, "namespace"), text(metadata, "name"))
-    made_for, _, maker_uid = str(annotations.get(ANNOTATION_MADE_FOR, "")).rpartition("/")
-    is_made = isinstance(policy, str) and policy and maker_uid and made_for == str(key)
+    is_made = isinstance(policy, str) and policy and annotations.get(ANNOTATION_MADE_FOR) == str(key)
     if not is_made or not _USERS_MARKS.isdisjoint(annotations) or _is_applied(metadata):
-        return Present(uid, deleting=deleting)
-    return Present(uid, PolicyKey(key.namespace, str(policy)), maker_uid, deleting)
+        return Present(deleting=deleting)
+    return Present(PolicyKey(key.namespace, str(policy)), deleting)
 
 
 def _is_applied(metadata: Json) -> bool:
@@ -209,6 +204,6 @@ def export_body(key: ServiceKey, policy: ServicePolicy, api_version: str) -> dic
             "name": key.name,
             "namespace": key.namespace,
             "labels": {LABEL_EXPORT_POLICY: policy.key.name},
-            "annotations": {ANNOTATION_MADE_FOR: f"{key}/{policy.uid}"},
+            "annotations": {ANNOTATION_MADE_FOR: str(key)},
         },
     }
