@@ -27,7 +27,8 @@ from mcs_controller.cli.installing import say
 from mcs_controller.cli.manifest_files import objects_in
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.output import as_document, table
-from mcs_controller.cli.settings import Context, Kubeconfig, namespace_name
+from mcs_controller.cli.shared_options import Context, Kubeconfig
+from mcs_controller.cli.values import namespace_name
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
 from mcs_controller.clusterset.membership.release import left_seconds

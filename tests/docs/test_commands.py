@@ -52,6 +52,7 @@ NOT_RUN = {
 """How many blocks no test runs, so that one more is a decision."""
 
 IN_SENTENCES_NOT_RUN = {
+    "kubectl get clusterproperties --show-managed-fields -o yaml": "it reads, where the kind is installed",
     "kubectl --namespace mcs-system logs mcs-check": "what a `helm test` that failed has left",
     "kubectl --namespace mcs-system scale deployment mcs-agent --replicas 2": "tests/charts runs it",
     "kubectl -n mcs-system port-forward deployment/mcs-agent 8080": "a pod with a node; it goes on",
