@@ -81,3 +81,16 @@ def test_a_rate_takes_two_readings_of_one_process() -> None:
     assert dns_rate([east, [dns(2.0, 0, 0), dns(3.0, 10, 0)]]) == DnsRate(22.0, 2.0)
     assert isinstance(dns_rate([[dns(0.0, 9, 0), dns(1.0, 1, 0)]]), Unknown)
     assert isinstance(dns_rate([[dns(1.0, 9, 0), dns(1.0, 10, 0)]]), Unknown)
+
+
+def test_one_replica_that_reaches_the_broker_is_enough_and_the_own_api_server_is_none() -> None:
+    def reaches(*values: str) -> bool | None:
+        found = agent_seen([[Reading(0.0, read_samples(one))] for one in values])
+        assert isinstance(found, AgentSeen)
+        return found.reaches_broker
+
+    yes, no = (f'mcs_kube_reachable{{client="broker"}} {value}\n' for value in (1, 0))
+    own = 'mcs_kube_reachable{client="local"} 1\n'
+    assert reaches(yes) is reaches(yes, no) is reaches(no, yes) is True
+    assert reaches(no) is reaches(no + own) is reaches(no, own) is False
+    assert reaches(own) is None

@@ -152,6 +152,10 @@ def test_without_the_broker_members_are_judged_by_what_agents_say() -> None:
     assert told(view) == [("dead", "north")]
     assert "80" not in findings(view)[0].text
     assert "no heartbeat for 1m" in findings(view)[0].text
+    # Whoever heard of it last is right, be it the first or the last that is asked.
+    for first, last in ((2.0, 90.0), (90.0, 2.0)):
+        agents = [replace(agent, members=(("north", age_seconds),)) for age_seconds in (first, last)]
+        assert told(overview(*(cluster(agent=one) for one in agents))) == []
 
 
 def test_what_is_wrong_with_clusters_and_the_broker() -> None:
@@ -176,6 +180,20 @@ def test_what_is_wrong_with_clusters_and_the_broker() -> None:
     ]
     assert all(one.severity is Severity.PROBLEM for one in findings(view))
     assert "agent-1 should have renewed the Lease 20s ago" in findings(view)[-1].text
+
+
+def test_an_agent_that_does_not_say_whether_it_reaches_the_broker_is_not_accused() -> None:
+    assert told(overview(cluster(agent=AgentSeen(NOT_ASKED, None, ())))) == []
+
+
+def test_the_worst_comes_first_and_what_is_held_is_no_problem_yet() -> None:
+    held = imported("api", Condition(CONDITION_HELD, "True", "MassWithdrawal"))
+    waiting = imported("web", Condition("Ready", "False", "Pending", "waiting"))
+    found = findings(overview(cluster(imports=imports_seen([held, waiting]))))
+    assert [(one.severity, one.what) for one in found] == [
+        (Severity.PROBLEM, "import not ready"),
+        (Severity.WARNING, "held"),
+    ]
 
 
 def test_one_trouble_in_several_clusters_is_one_finding() -> None:

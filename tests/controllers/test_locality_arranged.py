@@ -69,7 +69,10 @@ class East:
             self.imported = replace(self.imported, conditions=(condition,))
         for one in held:
             self.slices.put(one, one.name, "shop")
-        local = SimpleNamespace(imported_slices=self.slices, unread=lambda key: False, cluster_id="east")
+        self.is_own_unread = False
+        local = SimpleNamespace(
+            imported_slices=self.slices, unread=lambda key: self.is_own_unread, cluster_id="east"
+        )
         config = SimpleNamespace(
             locality="none", locality_min_ready=ONE_READY, locality_return_seconds=RETURN_SECONDS
         )
@@ -80,10 +83,16 @@ class East:
             Counter("failovers", "", registry=CollectorRegistry()),
         )
 
-    def arrange(self, *wanted: ImportedSlice, clusters: set[str] | None = None) -> Arranged:
+    def arrange(
+        self,
+        *wanted: ImportedSlice,
+        clusters: set[str] | None = None,
+        kept: set[str] = frozenset(),  # type: ignore[assignment]
+        stay: set[str] = frozenset(),  # type: ignore[assignment]
+    ) -> Arranged:
         annotations = ((ANNOTATION_LOCALITY, self.scope),) if self.scope else ()
         merged = merge([record(one.source_cluster, annotations=annotations) for one in wanted])
-        return self.rules.arrange(self.imported, merged, wanted, kept=set(), stay=set(), clusters=clusters)
+        return self.rules.arrange(self.imported, merged, wanted, kept=kept, stay=stay, clusters=clusters)
 
 
 def in_use(arranged: Arranged) -> list[str]:
@@ -177,3 +186,36 @@ async def test_a_service_that_has_failed_over_and_is_no_more_imported_is_not_cou
     east.scope = ""
     east.arrange(EAST_UNREADY, WEST)
     assert (east.rules.counts(), east.rules.services()) == ({"near": 0, "failed_over": 0}, ())
+
+
+async def test_what_an_exporter_marks_as_we_do_is_just_not_ready_and_what_is_kept_is_ours() -> None:
+    """Of a member whose data is kept, the slices are those that lie here."""
+    east = East(held=[EAST_UNREADY, left_out(WEST)])
+    failed_over = east.arrange(EAST_UNREADY, left_out(WEST), kept={"west"})
+    assert in_use(failed_over) == ["west", "east"]
+    assert (failed_over.condition or _NOTHING).reason == FAILED_OVER
+    east = East(held=[EAST_UNREADY])
+    marked = east.arrange(EAST_UNREADY, left_out(WEST))
+    written = [one.content.endpoints[0].ready for one in marked.slices]
+    assert written == [False, False]
+
+
+@pytest.mark.parametrize("why", ["stays", "unread"])
+async def test_what_stays_as_it_lies_here_counts_as_it_lies_here(why: str) -> None:
+    """Its wanted form is not written: by that alone, no near endpoint would be ready."""
+    east = East(held=[EAST, left_out(WEST)])
+    east.is_own_unread = why == "unread"
+    arranged = east.arrange(EAST_UNREADY, WEST, stay={EAST.name} if why == "stays" else set())
+    assert "west" not in in_use(arranged)
+
+
+async def test_a_headless_service_says_that_host_names_are_always_there() -> None:
+    east = East(held=[EAST, left_out(WEST)])
+    annotations = ((ANNOTATION_LOCALITY, "cluster"),)
+    for kind, is_said in (("ClusterSetIP", False), ("Headless", True)):
+        records = [record(one, type=kind, annotations=annotations) for one in ("east", "west")]
+        arranged = east.rules.arrange(east.imported, merge(records), [EAST, WEST], kept=set(), stay=set())
+        assert ("host name" in (arranged.condition or _NOTHING).message) is is_said
+
+
+_NOTHING = Condition("mcs-controller.io/Locality", "False", "", "")

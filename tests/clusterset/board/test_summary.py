@@ -22,6 +22,11 @@ def test_where_all_is_well_that_is_said() -> None:
     assert found.counts == Counts(2, 1, 0, 1, 0, 0, 0)
 
 
+def test_what_needs_attention_is_counted() -> None:
+    found = seen(services=(row("cart", "conflict"), row("web", "no namespace here"), row("here")))
+    assert found.counts == Counts(0, 3, 1, 2, 1, 0, 1)
+
+
 def test_the_worst_comes_first() -> None:
     held = row("db", "held")._replace(troubles=(Trouble(ServiceKey("shop", "db"), "held", "Fuse", "late"),))
     found = seen(
