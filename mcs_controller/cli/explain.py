@@ -11,7 +11,7 @@ import sys
 from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.explaining.gathering import gather
 from mcs_controller.cli.explaining.json_form import as_json
-from mcs_controller.cli.explaining.manifests import change_policies, changes_of, read_manifests
+from mcs_controller.cli.explaining.manifests import changes_of, kinds_of, read_manifests
 from mcs_controller.cli.explaining.text import Style, as_text
 from mcs_controller.cli.explaining.what_if_text import as_effects
 from mcs_controller.cli.options import add_options, read_argument, read_options
@@ -36,7 +36,7 @@ async def run(arguments: argparse.Namespace) -> int:
         print(as_json(explanation) if settings.output == "json" else "\n".join(as_text(explanation, style)))
         return 0
     manifests = read_manifests(settings.what_if, settings.what_if_deleted)
-    picture = await gather(settings, key, ask_dns_too=False, live_too=change_policies(manifests))
+    picture = await gather(settings, key, ask_dns_too=False, changing=kinds_of(manifests))
     effects = what_if(picture, changes_of(manifests, picture))
     print(as_json(effects) if settings.output == "json" else "\n".join(as_effects(effects, style)))
     return 0

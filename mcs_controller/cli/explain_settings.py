@@ -48,8 +48,8 @@ class ExplainSettings:
         str | None,
         Option(
             "say what would change if the objects in this file (- is standard input) were applied: a "
-            "ServiceExport, Service, EndpointSlice, Namespace, ExportPolicy or ImportPolicy here, a "
-            "MemberCluster on the broker",
+            "ServiceExport, Service, EndpointSlice, Namespace, ServiceExportPolicy, ExportPolicy or "
+            "ImportPolicy here, a MemberCluster on the broker",
             metavar="FILE",
         ),
     ]

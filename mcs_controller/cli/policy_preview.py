@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
 from mcs_controller.api.resources import (
@@ -31,12 +31,10 @@ from mcs_controller.cli.shared_options import Context, Kubeconfig
 from mcs_controller.cli.values import namespace_name
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fuse import DEFAULT_SHARE, SERVICES_MINIMUM
-from mcs_controller.clusterset.membership.release import left_seconds
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.namespaces import namespace_active
-from mcs_controller.clusterset.services.policies.bulk.bound import held_policies
-from mcs_controller.clusterset.services.policies.bulk.plan import Known, maker_of
-from mcs_controller.clusterset.services.policies.bulk.preview import Line, preview
+from mcs_controller.clusterset.services.policies.bulk.plan import Known
+from mcs_controller.clusterset.services.policies.bulk.preview import Line, after, held_by, preview
 from mcs_controller.clusterset.services.policies.bulk.service_policy import (
     Candidate,
     PolicyKey,
@@ -126,9 +124,16 @@ async def run(arguments: argparse.Namespace) -> int:
             )
     finally:
         await client.close()
-    known = _after(cluster.policies, given, deleted=settings.deleted)
+    known = after(Known.of(cluster.policies), given, deleted=settings.deleted)
     lines = preview(namespaces, cluster.services, cluster.exports, known, cluster.inactive)
-    held = _held(lines, cluster, known, settings)
+    held = held_by(
+        lines,
+        cluster.exports,
+        known,
+        SystemClock().now().timestamp(),
+        share=settings.fuse_share,
+        minimum=settings.fuse_minimum,
+    )
     if settings.output != "table":
         print(as_document(settings.output, _document(lines, held)))
         return 0
@@ -161,36 +166,6 @@ def _given(file: str, namespace: str) -> list[ServicePolicy]:
     if not found:
         raise UsageError(f"{file} holds no {_KIND}")
     return found
-
-
-def _after(before: Iterable[ServicePolicy], given: Iterable[ServicePolicy], *, deleted: bool) -> Known:
-    """The policies as they would be; one that is changed keeps a confirmation."""
-    policies = {one.key: one for one in before}
-    gone = []
-    for one in given:
-        was = policies.pop(one.key, None)
-        if not deleted:
-            policies[one.key] = one if was is None else replace(one, release=one.release or was.release)
-        elif was is not None:
-            gone.append(was.key)
-    return Known.of(policies.values(), gone)
-
-
-def _held(
-    lines: Sequence[Line], cluster: _Cluster, known: Known, settings: PreviewSettings
-) -> frozenset[PolicyKey]:
-    makers = {key: maker for key, one in cluster.exports.items() if (maker := maker_of(one)) is not None}
-    lost = Counter(makers[one.service] for one in lines if one.what == "remove")
-    now_seconds = SystemClock().now().timestamp()
-    released = {
-        one.key
-        for policies in known.by_namespace.values()
-        for one in policies
-        if left_seconds(one.release, now_seconds)
-    }
-    return held_policies(
-        Counter(makers.values()), lost, released, share=settings.fuse_share, minimum=settings.fuse_minimum
-    )
 
 
 def _document(lines: Sequence[Line], held: Iterable[PolicyKey]) -> JsonObject:

@@ -13,14 +13,22 @@ from mcs_controller.cli.explaining.json_form import as_json
 from mcs_controller.cli.explaining.manifests import Manifest, changes_of, read_manifests
 from mcs_controller.cli.explaining.text import COLUMNS, Style
 from mcs_controller.cli.explaining.what_if_text import as_effects
+from mcs_controller.clusterset.explain.bulk_here import BulkHere, LiveServices
 from mcs_controller.clusterset.explain.changes import Change, changed
 from mcs_controller.clusterset.explain.picture import InCluster, Picture, Unknown
 from mcs_controller.clusterset.explain.policies_here import Live, LiveImport, PoliciesHere
 from mcs_controller.clusterset.explain.what_if import what_if
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.plan import Known
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    Candidate,
+    Present,
+    decode_service_policy,
+)
 from mcs_controller.clusterset.services.policies.policy import Policy
-from tests.clusterset.builders import local_service, source_slice
+from tests.clusterset.builders import local_export, local_service, source_slice
 from tests.clusterset.explain.pictures import bystander, on_broker, picture, settled
+from tests.controllers.bulking import bulk
 from tests.controllers.policing import import_policy
 from tests.support.objects import (
     Object,
@@ -102,6 +110,42 @@ def test_of_a_policy_that_would_end_too_much_it_is_said_that_it_is_held() -> Non
     assert max(map(len, text.splitlines())) <= COLUMNS
 
 
+def bulk_shown(number: int, selector: Object, *, live: bool = True) -> str:
+    """North's policy made so many ServiceExports, one of them of shop/web, and would select others."""
+    before = decode_service_policy(bulk())
+    present = Present(before.key)
+    keys = [SEEN.service, *(ServiceKey("shop", f"web-{each}") for each in range(number - 1))]
+    labels = (("public", "yes"),)
+    services = LiveServices(dict.fromkeys(keys, Candidate(labels)), dict.fromkeys(keys, present))
+    known = BulkHere(Known.of([before]), True, present, live=services if live else None)
+    here = replace(NORTH, service=replace(local_service(), labels=labels), export=local_export(), bulk=known)
+    seen = settled(picture(on_broker("east"), bystander("north"), here=here))
+    changes = changes_of([Manifest(bulk(selector=selector), False)], seen)
+    return "\n".join(as_effects(what_if(seen, changes), Style()))
+
+
+def test_of_a_service_export_policy_it_is_said_what_it_makes_and_removes_of_all_services() -> None:
+    text = bulk_shown(2, {"matchLabels": {"public": "no"}})
+    said = (
+        "ServiceExports that its ServiceExportPolicies make: 0; that they remove: 2 of the 2 that they made"
+    )
+    assert said in " ".join(text.split())
+    assert "exported by: east, north  ->  east" in text
+    assert "nothing shows that they do" not in text
+
+
+def test_of_removals_that_are_held_and_of_what_could_not_be_counted_it_is_said() -> None:
+    text = bulk_shown(20, {"matchLabels": {"public": "no"}})
+    words = " ".join(text.split())
+    assert "for now none of those of shop/public, since that is too much" in words
+    assert "why: no ServiceExportPolicy selects it, and too many would be removed at once" in words
+    assert "Nothing would change in any cluster." in text
+    assert max(map(len, text.splitlines())) <= COLUMNS
+    uncounted = bulk_shown(20, {"matchLabels": {"public": "no"}}, live=False)
+    assert "if the change is not held" in uncounted
+    assert "exported by: east, north  ->  east" in uncounted
+
+
 def test_what_nothing_shows_is_said_to_be_assumed() -> None:
     text = policy_shown(SEEN)
     assert "if the agents of north run with --import-policies: nothing shows that they do" in text
@@ -177,6 +221,12 @@ def test_a_file_that_holds_nothing_usable_is_an_error(tmp_path: Path, content: s
         (service_body("web", "else"), SEEN, "Service web has no part in shop/web"),
         (namespace_body("else"), SEEN, "Namespace else has no part"),
         (import_policy("maybe", "Maybe"), SEEN, "ImportPolicy maybe cannot be read: action"),
+        ({**bulk(), "spec": {}}, SEEN, "ServiceExportPolicy public cannot be read: serviceSelector"),
+        (
+            {**bulk(), "metadata": {"name": "public", "namespace": "else"}},
+            SEEN,
+            "ServiceExportPolicy public has no part in shop/web",
+        ),
         (import_policy("all"), replace(SEEN, here=None), "--from looks at the broker only"),
         (slice_body("other", [], "shop"), SEEN, "names another Service"),
         (

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 import pytest_asyncio
 
-from mcs_controller.api.resources import NAMESPACES
+from mcs_controller.api.resources import NAMESPACES, SERVICE_EXPORT_POLICIES
 from mcs_controller.cli.explaining.broker import read_broker
 from mcs_controller.cli.explaining.cluster import read_cluster
 from mcs_controller.cli.explaining.reading import Reading
@@ -16,6 +16,8 @@ from mcs_controller.clusterset.overview.model import Unknown
 from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
+from tests.controllers.bulking import CRD as BULK_CRD
+from tests.controllers.bulking import bulk
 from tests.controllers.policing import EXPORT_CRD, IMPORT_CRD
 from tests.support import crds
 
@@ -79,6 +81,28 @@ async def test_policies_that_may_not_be_read_leave_a_doubt(cluster: SimCluster) 
     seen = await read_cluster(reading, WEB, "west", LEASE)
     assert seen.export_policies.doubt == "the ExportPolicies could not be read"
     assert seen.import_policies.doubt == ""
+
+
+async def test_who_may_read_policies_in_one_namespace_only_sees_those_of_it(cluster: SimCluster) -> None:
+    client = cluster.client()
+    await crds.install(client, BULK_CRD)
+    for namespace in ("shop", "other"):
+        await client.create(NAMESPACES, {"metadata": {"name": namespace}})
+        policy = bulk()
+        policy["metadata"]["namespace"] = namespace
+        await client.create(SERVICE_EXPORT_POLICIES, policy, namespace=namespace)
+    reading = Reading(client, "in this cluster")
+    seen = await read_cluster(reading, WEB, "west", LEASE)
+    assert set(seen.bulk.known.by_namespace) == {"shop", "other"}
+
+    cluster.faults.fail(403, count=1, resources=("serviceexportpolicies",))
+    seen = await read_cluster(reading, WEB, "west", LEASE)
+    assert set(seen.bulk.known.by_namespace) == {"shop"}
+    assert (seen.bulk.known.doubt, reading.unknown) == ("", ())
+
+    cluster.faults.fail(403, resources=("serviceexportpolicies",))
+    seen = await read_cluster(reading, WEB, "west", LEASE)
+    assert seen.bulk.known.doubt == "the ServiceExportPolicies could not be read"
 
 
 @pytest.mark.parametrize("late", [FIRST, SECOND])

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, NamedTuple
 
 import pytest
 
 from mcs_controller.api.names import ANNOTATION_WITHDRAW
-from mcs_controller.api.resources import (
-    ENDPOINT_SLICES,
-    EXPORT_POLICIES,
-    IMPORT_POLICIES,
-    MEMBER_CLUSTERS,
-    NAMESPACES,
-    SERVICES,
-    Resource,
-)
-from mcs_controller.cli.explaining.manifests import Manifest, change_policies, changes_of
-from mcs_controller.cli.explaining.policies import read_live
-from mcs_controller.cli.explaining.reading import Reading
-from mcs_controller.clusterset.explain.explanation import Explanation
-from mcs_controller.clusterset.explain.what_if import WhatIf, what_if
+from mcs_controller.cli.explaining.manifests import Manifest, changes_of
+from mcs_controller.clusterset.explain.what_if import what_if
 from mcs_controller.clusterset.syntax import micro_time
 from mcs_controller.controllers.services.policies.known import DOUBT_SECONDS
-from mcs_controller.kube.client import Client
 from tests.controllers.explaining import explained, picture
+from tests.controllers.foretelling import Case, do, essence, foretold
 from tests.controllers.policing import import_policy, policy, with_import_policies, with_policies
 from tests.support.clusterset import EAST, Clusterset
 from tests.support.objects import (
-    EXPORTS,
-    Object,
     endpoint,
     export_body,
     member_cluster,
@@ -40,32 +23,10 @@ from tests.support.objects import (
     service_body,
     slice_body,
 )
-from tests.support.users import put
 
 pytestmark = pytest.mark.looptime
 
-REFUSED = "MCS-WHY-05"
 GRPC = {"name": "http", "port": 9000, "targetPort": 9000}
-KINDS: Mapping[str, Resource] = {
-    "ServiceExport": EXPORTS,
-    "Service": SERVICES,
-    "EndpointSlice": ENDPOINT_SLICES,
-    "Namespace": NAMESPACES,
-    "MemberCluster": MEMBER_CLUSTERS,
-    "ExportPolicy": EXPORT_POLICIES,
-    "ImportPolicy": IMPORT_POLICIES,
-}
-
-
-class Case(NamedTuple):
-    """Something done in a cluster, and effects that must be foretold: what would be otherwise, and how."""
-
-    cluster: str
-    body: Object
-    effects: Mapping[str, str | None]
-    deleted: bool = False
-
-
 CASES = {
     "an export": Case(
         "north",
@@ -258,49 +219,3 @@ async def test_a_first_export_gives_every_cluster_an_import_and_an_ip() -> None:
         }
         assert [one.id for one in told.ended] == ["MCS-WHY-01"]
         assert (told.before.verdict.state, told.after.verdict.state) == ("does not work", "works")
-
-
-async def foretold(world: Clusterset, case: Case) -> WhatIf:
-    seen = await picture(world, case.cluster)
-    manifests = [Manifest(case.body, case.deleted)]
-    if change_policies(manifests) and seen.here is not None:
-        reading = Reading(world[case.cluster].api, "in this cluster")
-        seen = replace(seen, here=replace(seen.here, live=await read_live(reading)))
-    return what_if(seen, changes_of(manifests, seen))
-
-
-async def do(api: Client, case: Case) -> None:
-    kind, metadata = KINDS[case.body["kind"]], case.body["metadata"]
-    if case.deleted:
-        await api.delete(kind, metadata["name"], namespace=metadata.get("namespace", ""))
-        if case.body["kind"] == "Service":
-            # As the cluster's own controllers do.
-            await api.delete(ENDPOINT_SLICES, "web-abc", namespace="shop")
-    elif case.body["kind"] == "MemberCluster":
-        spec = {"spec": case.body["spec"]}
-        await api.patch(kind, metadata["name"], spec, namespace=metadata["namespace"])
-    elif case.body["kind"] == "Service":
-        # The IP that it has stays.
-        await api.patch(kind, metadata["name"], {"spec": case.body["spec"]}, namespace="shop")
-    else:
-        await put(api, kind, case.body)
-
-
-def essence(seen: Explanation) -> Any:
-    """Without times and what only the API server or the agent's clock knows.
-
-    An export that is refused is told of; once its cluster has withdrawn it, nothing here shows it any more.
-    """
-    here = seen.here
-    assert here is not None
-    return {
-        "exporters": [
-            (one.cluster, one.rank, one.why_not, one.type, one.ports, one.endpoints)
-            for one in seen.exporters
-            if one.rank
-        ],
-        "decisions": [(one.field, one.value, one.decided_by) for one in seen.decisions],
-        "ports": seen.ports,
-        "findings": [(one.id, one.severity, one.cluster) for one in seen.findings if one.id != REFUSED],
-        "here": (here.namespace, here.place, here.has_import, here.ready, here.missing, here.left_over),
-    }

@@ -16,6 +16,7 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
+from mcs_controller.cli.explaining.bulk import read_bulk
 from mcs_controller.cli.explaining.policies import read_policies
 from mcs_controller.cli.explaining.reading import UNREAD, Reading, Unread
 from mcs_controller.clusterset.explain.picture import InCluster, NamespaceState, Piece
@@ -108,6 +109,7 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: L
     imported_slice = decode.imported_slice_any_manager if is_foreign else decode.own_imported_slice
     local_export = reading.decoded(decode.service_export, export)
     export_policies, import_policies = await read_policies(reading, local_export)
+    bulk = await read_bulk(reading, namespace, export)
     return InCluster(
         cluster=cluster,
         namespace=state,
@@ -125,6 +127,7 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: L
         import_policies=import_policies,
         export_policies=export_policies,
         namespace_labels=labels,
+        bulk=bulk,
         unread=frozenset(piece for piece, answer in answers.items() if isinstance(answer, Unread)),
     )
 

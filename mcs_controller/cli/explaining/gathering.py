@@ -4,7 +4,7 @@ The cluster that was named, or the broker with `--from`, must answer. Whatever e
 the picture.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from mcs_controller.cli.connecting import connect, file_of_broker, kubeconfig_fi
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.explaining.broker import read_broker
+from mcs_controller.cli.explaining.bulk import read_services
 from mcs_controller.cli.explaining.cluster import cluster_id, read_cluster
 from mcs_controller.cli.explaining.dns import ask_dns
 from mcs_controller.cli.explaining.policies import read_live
 from mcs_controller.cli.explaining.reading import Reading
 from mcs_controller.cli.shared_options import agents_lease
+from mcs_controller.clusterset.explain.changes import BULK_KIND, POLICY_KINDS
 from mcs_controller.clusterset.explain.picture import Assumed, OnBroker, Picture, Unknown
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.install.checks import model as checks
@@ -32,11 +34,12 @@ _GIVE_BROKER = "give the broker's kubeconfig with --broker-kubeconfig, or its co
 
 
 async def gather(
-    settings: ExplainSettings, key: ServiceKey, *, ask_dns_too: bool = True, live_too: bool = False
+    settings: ExplainSettings, key: ServiceKey, *, ask_dns_too: bool = True, changing: Collection[str] = ()
 ) -> Picture:
     """The picture of a service, now. Raises `CliError`, `KubeError`.
 
-    `ask_dns_too`: with what DNS answers. `live_too`: with all that policies of the cluster may end.
+    `ask_dns_too`: with what DNS answers. `changing` are the kinds of the objects that would be changed: of
+    policies, with all that they may end or make in the cluster.
     """
     if settings.from_ is not None:
         return await _from_broker(settings, settings.from_, key)
@@ -45,7 +48,7 @@ async def gather(
         await local.get_raw("/version")
         on_broker, unknown = await _read_broker(await _broker_of(settings, local), key)
         return await _picture(
-            settings, local, key, on_broker, unknown, ask_dns_too=ask_dns_too, live_too=live_too
+            settings, local, key, on_broker, unknown, ask_dns_too=ask_dns_too, changing=changing
         )
     finally:
         await local.close()
@@ -59,7 +62,7 @@ async def _picture(
     unknown: Sequence[Unknown],
     *,
     ask_dns_too: bool,
-    live_too: bool,
+    changing: Collection[str],
 ) -> Picture:
     asking = Reading(local, "in this cluster")
     members = [one.member for one in on_broker or () if one.member is not None]
@@ -69,8 +72,10 @@ async def _picture(
             Unknown("which member this cluster is", "nothing tells: name it with --cluster-id NAME")
         )
     here = await read_cluster(asking, key, cluster, agents_lease(settings))
-    if live_too:
+    if not {*POLICY_KINDS}.isdisjoint(changing):
         here = replace(here, live=await read_live(asking))
+    if BULK_KIND in changing:
+        here = replace(here, bulk=await read_services(asking, here.bulk))
     # What DNS should say is in these: without them no answer can be judged.
     if not ask_dns_too or here.unread & {"ServiceImport", "imported EndpointSlices"}:
         return _made(settings, key, on_broker, [*unknown, *asking.unknown], here=here)

@@ -14,6 +14,7 @@ from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.namespaces import namespace_labels
 from mcs_controller.clusterset.services import decode
+from mcs_controller.clusterset.services.policies.bulk.service_policy import decode_service_policy
 from mcs_controller.clusterset.services.policies.policy import decode_policy
 
 
@@ -39,9 +40,9 @@ def read_manifests(applied: str | None, deleted: str | None) -> list[Manifest]:
     return found
 
 
-def change_policies(manifests: Sequence[Manifest]) -> bool:
-    """Whether one of them is a policy: then all that a cluster exports and imports must be known."""
-    return any(one.body.get("kind") in POLICY_KINDS for one in manifests)
+def kinds_of(manifests: Sequence[Manifest]) -> frozenset[str]:
+    """The kinds of which objects would be changed."""
+    return frozenset(str(one.body.get("kind")) for one in manifests)
 
 
 def changes_of(manifests: Sequence[Manifest], picture: Picture) -> list[Change]:
@@ -100,7 +101,7 @@ def _belongs(kind: str, metadata: Mapping[str, Any], picture: Picture) -> bool:
             return True
         case "Namespace":
             return bool(metadata.get("name") == key.namespace)
-        case "EndpointSlice":
+        case "EndpointSlice" | "ServiceExportPolicy":
             return bool(metadata["namespace"] == key.namespace)
     return ServiceKey(metadata["namespace"], metadata.get("name", "")) == key
 
@@ -122,6 +123,11 @@ def _value(kind: str, body: Mapping[str, Any], picture: Picture) -> Value:
             if policy.problem:
                 raise MalformedObject(policy.problem)
             return policy
+        case "ServiceExportPolicy":
+            of_services = decode_service_policy(body)
+            if of_services.problem:
+                raise MalformedObject(of_services.problem)
+            return of_services
     cluster = picture.here.cluster if picture.here is not None else ""
     slice_ = decode.source_slice(body, cluster)
     if slice_ is None or slice_.service != picture.service:

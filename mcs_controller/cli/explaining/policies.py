@@ -26,7 +26,7 @@ from mcs_controller.clusterset.services.policies.policy import decode_policy
 from mcs_controller.clusterset.services.policies.verdict import REASONS
 from mcs_controller.kube.client import JsonObject
 from mcs_controller.kube.discovery import NotServed, preferred_version, served_versions
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.errors import Forbidden, NotFound
 
 _ACCEPTED: Final = "Accepted"
 
@@ -34,7 +34,7 @@ _ACCEPTED: Final = "Accepted"
 async def read_policies(reading: Reading, export: LocalExport | None) -> tuple[PoliciesHere, PoliciesHere]:
     """The ExportPolicies and ImportPolicies. An agent that asks them says so on each, or on the export."""
     exports, imports = await asyncio.gather(
-        _bodies(reading, EXPORT_POLICIES), _bodies(reading, IMPORT_POLICIES)
+        policy_bodies(reading, EXPORT_POLICIES), policy_bodies(reading, IMPORT_POLICIES)
     )
     valid = condition_of(export, "Valid")
     refused = valid is not None and valid.status == "False" and valid.reason in REASONS
@@ -43,14 +43,29 @@ async def read_policies(reading: Reading, export: LocalExport | None) -> tuple[P
     )
 
 
-async def _bodies(reading: Reading, resource: Resource) -> list[JsonObject] | Unread:
+async def policy_bodies(
+    reading: Reading, resource: Resource, *, or_in: str = ""
+) -> list[JsonObject] | Unread:
+    """All policies of a kind, none if it is not installed.
+
+    `or_in` is a namespace, which is read alone if all may not be.
+    """
+
     async def get() -> list[JsonObject]:
         if not await served_versions(reading.client, POLICY_GROUP):
             return []
         try:
-            return (await reading.client.list(resource, timeout_seconds=READ_WITHIN_SECONDS)).items
+            return await listed("")
+        except Forbidden:
+            if not or_in:
+                raise
+            return await listed(or_in)
         except NotFound:
             return []
+
+    async def listed(namespace: str) -> list[JsonObject]:
+        found = await reading.client.list(resource, namespace=namespace, timeout_seconds=READ_WITHIN_SECONDS)
+        return found.items
 
     return await reading.attempt(f"the {resource.kind} objects", get, UNREAD)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from mcs_controller.cli.explaining.text import Style, finding_lines, section, wrapped
+from mcs_controller.clusterset.explain.bulk_here import Making
 from mcs_controller.clusterset.explain.picture import Unknown
 from mcs_controller.clusterset.explain.policies_here import Ending
 from mcs_controller.clusterset.explain.what_if import Effect, WhatIf
@@ -27,7 +28,7 @@ def as_effects(found: WhatIf, style: Style) -> Iterator[str]:
     if not found.effects:
         yield ""
         yield "Nothing would change in any cluster."
-    yield from section("Of all services", _endings(found.endings), style)
+    yield from section("Of all services", (*_endings(found.endings), *_making(found.making)), style)
     yield from section("Findings that begin", finding_lines(found.begun, style), style)
     yield from section("Findings that end", finding_lines(found.ended, style, briefly=True), style)
     # A finding that says so neither begins nor ends with the change.
@@ -48,6 +49,18 @@ def _endings(endings: Sequence[Ending]) -> Iterator[str]:
         elif one.refused:
             text += ", which end"
         yield from wrapped(text, "  ", "    ")
+
+
+def _making(found: Making | None) -> Iterator[str]:
+    if found is None:
+        return
+    text = (
+        f"{found.cluster}: ServiceExports that its ServiceExportPolicies make: {found.makes}; that they "
+        f"remove: {found.removes} of the {found.made} that they made"
+    )
+    if found.held:
+        text += f"; for now none of those of {', '.join(found.held)}, since that is too much at once"
+    yield from wrapped(text, "  ", "    ")
 
 
 def _effects(effects: Sequence[Effect]) -> Iterator[str]:

@@ -6,10 +6,15 @@ from typing import Final
 
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
 from mcs_controller.clusterset.model import LocalExport, LocalService, Member, SourceSlice, StringMap
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    PolicyKey,
+    Present,
+    ServicePolicy,
+)
 from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.clusterset.syntax import micro_time
 
-Value = LocalExport | LocalService | SourceSlice | Member | Policy | StringMap
+Value = LocalExport | LocalService | SourceSlice | Member | Policy | ServicePolicy | StringMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,17 @@ class Change:
 
 
 POLICY_KINDS: Final = ("ExportPolicy", "ImportPolicy")
+BULK_KIND: Final = "ServiceExportPolicy"
 
-KINDS: Final = ("ServiceExport", "Service", "EndpointSlice", "Namespace", "MemberCluster", *POLICY_KINDS)
+KINDS: Final = (
+    "ServiceExport",
+    "Service",
+    "EndpointSlice",
+    "Namespace",
+    "MemberCluster",
+    *POLICY_KINDS,
+    BULK_KIND,
+)
 """What a change may be of."""
 
 
@@ -43,7 +57,7 @@ def changed(picture: Picture, changes: Iterable[Change]) -> Picture:
         elif picture.here is None:
             raise ValueError(f"{change.kind} {change.name}: no cluster was looked at")
         else:
-            picture = replace(picture, here=_here(picture.here, change, picture.now_seconds))
+            picture = replace(picture, here=_here(picture.here, change, picture))
     return picture
 
 
@@ -81,7 +95,7 @@ def _members(before: tuple[OnBroker, ...], change: Change) -> tuple[OnBroker, ..
     return tuple(sorted((*others, replace(held, member=member)), key=lambda one: one.cluster))
 
 
-def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
+def _here(here: InCluster, change: Change, picture: Picture) -> InCluster:
     match change.kind, change.value:
         case "Namespace", _ if change.deleted:
             return InCluster(
@@ -91,6 +105,7 @@ def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
                 serves_api=here.serves_api,
                 import_policies=here.import_policies,
                 export_policies=here.export_policies,
+                bulk=replace(here.bulk, export=None),
                 live=here.live,
             )
         case "Namespace", tuple() as labels:
@@ -107,10 +122,17 @@ def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
                 import_policies=here.import_policies.with_policy(change.name, policy),
                 relocated=here.relocated or prefers,
             )
+        case "ServiceExportPolicy", ServicePolicy() as policy:
+            return replace(here, bulk=here.bulk.with_policy(policy))
+        case "ServiceExportPolicy", _:
+            gone = PolicyKey(picture.service.namespace, change.name)
+            return replace(here, bulk=here.bulk.without_policy(gone))
         case "ServiceExport", LocalExport() as export:
-            return replace(here, export=_export(here.export, export, now_seconds))
+            # Who applies it wants it to be there: then it is no policy's any more.
+            bulk = replace(here.bulk, export=Present())
+            return replace(here, export=_export(here.export, export, picture.now_seconds), bulk=bulk)
         case "ServiceExport", _:
-            return replace(here, export=None)
+            return replace(here, export=None, bulk=replace(here.bulk, export=None))
         case "Service", LocalService() as service:
             return replace(here, service=_service(here.service, service))
         case "Service", _:
@@ -122,9 +144,14 @@ def _here(here: InCluster, change: Change, now_seconds: float) -> InCluster:
             return replace(here, slices=_without(here.slices, change.name))
 
 
+def created(export: LocalExport, now_seconds: float) -> LocalExport:
+    """A ServiceExport that is created at a time, in seconds since the epoch."""
+    return replace(export, created_at=micro_time(now_seconds)[:19] + "Z", deleting=False)
+
+
 def _export(before: LocalExport | None, after: LocalExport, now_seconds: float) -> LocalExport:
     if before is None:
-        return replace(after, created_at=micro_time(now_seconds)[:19] + "Z", deleting=False)
+        return created(after, now_seconds)
     return replace(before, labels=after.labels, annotations=after.annotations)
 
 

@@ -7,6 +7,7 @@ guessed. Everything here can be empty: an explanation is asked for when somethin
 from dataclasses import dataclass
 from typing import Literal
 
+from mcs_controller.clusterset.explain.bulk_here import NO_BULK, BulkHere
 from mcs_controller.clusterset.explain.policies_here import NONE_HERE, Live, PoliciesHere
 from mcs_controller.clusterset.membership.limits import DEFAULT_LIMITS, Limits
 from mcs_controller.clusterset.model import (
@@ -90,6 +91,7 @@ class InCluster:
     import_policies: PoliciesHere = NONE_HERE
     export_policies: PoliciesHere = NONE_HERE
     namespace_labels: StringMap = ()
+    bulk: BulkHere = NO_BULK
     live: Live | None = None
     relocated: bool = False
     unread: frozenset[Piece] = frozenset()

@@ -7,11 +7,14 @@ stays so until somebody releases it, or its data returns.
 from dataclasses import replace
 
 from mcs_controller.api.names import CONDITION_LOCALITY
+from mcs_controller.api.resources import service_exports
 from mcs_controller.clusterset.explain.case import Case, judge
+from mcs_controller.clusterset.explain.changes import created
 from mcs_controller.clusterset.explain.nearness import arranged
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.picture import InCluster, OnBroker, Picture
 from mcs_controller.clusterset.model import Condition, LocalImport
+from mcs_controller.clusterset.services.decode import service_export
 from mcs_controller.clusterset.services.desired import (
     import_conditions,
     import_metadata,
@@ -25,6 +28,8 @@ from mcs_controller.clusterset.services.export import (
     ready_condition,
 )
 from mcs_controller.clusterset.services.exported_content import published_slice
+from mcs_controller.clusterset.services.policies.bulk.plan import maker_of
+from mcs_controller.clusterset.services.policies.bulk.service_policy import decode_present, export_body
 from mcs_controller.clusterset.services.policies.verdict import EXPORTS, judge_export, outcome, under_policy
 
 
@@ -32,12 +37,27 @@ def settled(picture: Picture) -> Picture:
     """The picture, with what the agent of the looked-at cluster writes there and on the broker."""
     if picture.here is None or picture.broker is None:
         return picture
-    # First what its policies say, then what it publishes, then what it makes of everything.
-    here = _under_policies(picture, picture.here)
+    # First what its policies make and say, then what it publishes, then what it makes of everything.
+    here = _under_policies(picture, _in_bulk(picture, picture.here))
     decided = replace(picture, here=here)
     published = replace(decided, broker=_published(judge(decided), here, picture.broker))
     case = judge(published)
     return replace(published, here=_imported(case, _exported(case, here)))
+
+
+def _in_bulk(picture: Picture, here: InCluster) -> InCluster:
+    """With what its ServiceExportPolicies make or remove, if its agent goes by any."""
+    bulk, key = here.bulk, picture.service
+    if not bulk.asked:
+        return here
+    decided = bulk.decided(key, here.service, is_active=here.namespace not in ("missing", "ending"))
+    if decided.action == "make" and decided.policy is not None:
+        body = export_body(key, decided.policy, service_exports().api_version)
+        made = created(service_export(body), picture.now_seconds)
+        return replace(here, export=made, bulk=replace(bulk, export=decode_present(body)))
+    if decided.action == "remove" and maker_of(bulk.export) not in bulk.held:
+        return replace(here, export=None, bulk=replace(bulk, export=None))
+    return here
 
 
 def _under_policies(picture: Picture, here: InCluster) -> InCluster:

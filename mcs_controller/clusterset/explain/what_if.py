@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mcs_controller.clusterset.explain.bulk_here import Making, making
 from mcs_controller.clusterset.explain.case import judge
-from mcs_controller.clusterset.explain.changes import POLICY_KINDS, Change, changed
+from mcs_controller.clusterset.explain.changes import BULK_KIND, POLICY_KINDS, Change, changed
 from mcs_controller.clusterset.explain.endpoints import WhyNot
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.explanation import Explanation
@@ -42,8 +43,8 @@ class WhatIf:
     """The effects of a change, the findings that it begins and ends, and the explanations before and after.
 
     Both are as if the agents had done their work. `endings` says of the policies that would be in force how
-    much of all services they refuse, and whether that is held; only where policies are changed. `assumed` is
-    what nothing that was read shows.
+    much of all services they refuse, and whether that is held, and `making` what ServiceExportPolicies make
+    and remove; only where such policies are changed. `assumed` is what nothing that was read shows.
     """
 
     changes: tuple[str, ...]
@@ -51,6 +52,7 @@ class WhatIf:
     begun: tuple[Finding, ...]
     ended: tuple[Finding, ...]
     endings: tuple[Ending, ...]
+    making: Making | None
     assumed: tuple[str, ...]
     before: Explanation
     after: Explanation
@@ -61,6 +63,7 @@ def what_if(picture: Picture, changes: Sequence[Change]) -> WhatIf:
     asked = replace(picture, dns=None)
     then = changed(asked, changes)
     endings = tuple(_endings(then, then.here)) if then.here is not None else ()
+    made, then = _made(then)
     first, last = settled(asked), settled(_held(then, endings))
     before, after = explain(first), explain(last)
     return WhatIf(
@@ -69,6 +72,7 @@ def what_if(picture: Picture, changes: Sequence[Change]) -> WhatIf:
         tuple(one for one in after.findings if one not in before.findings),
         tuple(one for one in before.findings if one not in after.findings),
         endings,
+        made,
         (*_assumed(picture.here, changes), *_assumed_near(then.here, picture.service))
         if picture.here is not None
         else (),
@@ -95,6 +99,15 @@ def _endings(picture: Picture, here: InCluster) -> Iterator[Ending]:
         yield import_ending(rules, live, here.cluster, now_seconds)
 
 
+def _made(picture: Picture) -> tuple[Making | None, Picture]:
+    """What ServiceExportPolicies do of all services, and the picture with those that are held."""
+    here = picture.here
+    if here is None:
+        return None, picture
+    found, held = making(here.bulk, picture.service, here.service, here.cluster, picture.now_seconds)
+    return found, replace(picture, here=replace(here, bulk=replace(here.bulk, held=held)))
+
+
 def _as_changed(live: Live, here: InCluster, key: ServiceKey) -> Live:
     """With this service and its namespace as they would be."""
     others = tuple(one for one in live.exports if one.key != key)
@@ -118,22 +131,31 @@ def _held(picture: Picture, endings: Sequence[Ending]) -> Picture:
     return replace(picture, here=here)
 
 
-_OPTIONS = {"ExportPolicy": "--export-policies", "ImportPolicy": "--import-policies"}
+_OPTIONS = {
+    "ExportPolicy": "--export-policies",
+    "ImportPolicy": "--import-policies",
+    BULK_KIND: "--service-export-policies",
+}
 
 
 def _assumed(here: InCluster, changes: Sequence[Change]) -> Iterator[str]:
     kinds = {change.kind for change in changes}
-    asked = {"ExportPolicy": here.export_policies.asked, "ImportPolicy": here.import_policies.asked}
-    for kind in POLICY_KINDS:
+    asked = {
+        "ExportPolicy": here.export_policies.asked,
+        "ImportPolicy": here.import_policies.asked,
+        BULK_KIND: here.bulk.asked,
+    }
+    for kind, option in _OPTIONS.items():
         if kind in kinds and not asked[kind]:
             yield (
-                f"the agents of {here.cluster} run with {_OPTIONS[kind]}: nothing shows that they do, since "
+                f"the agents of {here.cluster} run with {option}: nothing shows that they do, since "
                 f"no {kind} there has the condition Accepted; without the option policies mean nothing"
             )
-    if kinds & {*POLICY_KINDS} and here.live is not None:
-        yield "the agents' --fuse-share and --fuse-minimum are the defaults"
-    elif kinds & {*POLICY_KINDS}:
+    counted = {**dict.fromkeys(POLICY_KINDS, here.live), BULK_KIND: here.bulk.live}
+    if any(kind in kinds and live is None for kind, live in counted.items()):
         yield "the change is not held: what else the cluster exports and imports could not be read"
+    elif kinds & {*_OPTIONS}:
+        yield "the agents' --fuse-share and --fuse-minimum are the defaults"
 
 
 def _assumed_near(here: InCluster | None, key: ServiceKey) -> Iterator[str]:

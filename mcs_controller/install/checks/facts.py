@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey
-from mcs_controller.clusterset.services.policies.policy import Policy
+from mcs_controller.clusterset.model import Condition, LocalImport, Member, ServiceKey
 from mcs_controller.install.checks.model import Unknown
 from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.connection.lifetime import Lifetime
@@ -101,6 +100,15 @@ class DerivedService:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyFacts:
+    """A policy of some kind, and what an agent said of it; `name` has the namespace, if it lies in one."""
+
+    name: str
+    generation: int
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """This cluster. `ahead_seconds` is how far its API server's clock is ahead of ours.
 
@@ -128,7 +136,7 @@ class ClusterFacts:
     cluster_dns_service: JsonObject | Unknown | None = NOT_ASKED
     pod_cidrs: tuple[str, ...] | Unknown = NOT_ASKED
     kube_proxy: JsonObject | Unknown | None = NOT_ASKED
-    policies: Mapping[str, tuple[Policy, ...]] | Unknown = NOT_ASKED
+    policies: Mapping[str, tuple[PolicyFacts, ...]] | Unknown = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True)

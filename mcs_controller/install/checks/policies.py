@@ -10,18 +10,18 @@ from typing import Final
 from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.model import Condition
-from mcs_controller.clusterset.services.policies.policy import Policy
-from mcs_controller.install.checks.facts import Facts
+from mcs_controller.install.checks.facts import Facts, PolicyFacts
 from mcs_controller.install.checks.model import Check, Notes, Outcome, Unknown, counted, some
 
 _OPTIONS: Final = {
     "ExportPolicy": ("--export-policies", "agent.config.exportPolicies"),
     "ImportPolicy": ("--import-policies", "agent.config.importPolicies"),
+    "ServiceExportPolicy": ("--service-export-policies", "agent.config.serviceExportPolicies"),
 }
 _SHOWN_CHARS: Final = 200
 
 
-def _condition(policy: Policy, kind: str) -> Condition | None:
+def _condition(policy: PolicyFacts, kind: str) -> Condition | None:
     return next((one for one in policy.conditions if one.type == kind), None)
 
 
@@ -40,7 +40,7 @@ def unanswered(facts: Facts) -> dict[str, set[str]]:
 
 
 def judge(facts: Facts) -> Outcome:
-    """The ExportPolicies and ImportPolicies of this cluster."""
+    """The policies of this cluster."""
     notes = Notes()
     policies = facts.cluster.policies
     if not notes.knows(policies):
@@ -66,16 +66,22 @@ def judge(facts: Facts) -> Outcome:
     return notes.outcome()
 
 
-def _of_one(kind: str, policy: Policy) -> Iterator[tuple[str, str]]:
+def _of_one(kind: str, policy: PolicyFacts) -> Iterator[tuple[str, str]]:
     """What is wrong with a policy by its conditions, and what to do."""
     accepted, held = _condition(policy, "Accepted"), _condition(policy, CONDITION_HELD)
+    ready = _condition(policy, "Ready")
     name = f"{kind} {cut(policy.name, _SHOWN_CHARS)}"
     if accepted is not None and accepted.status == "False":
         yield f"{name}: {cut(accepted.message, _SHOWN_CHARS)}", "Correct it: its condition Accepted says why."
     if held is not None and held.status == "True":
         yield (
             f"{name} is held: {cut(held.message, _SHOWN_CHARS)}",
-            "Correct the policies, or confirm them (docs/policies.md, When a policy would end too much).",
+            "Correct the policies, or confirm them: docs/policies.md says how.",
+        )
+    if ready is not None and (ready.status, ready.reason) == ("False", "Failed"):
+        yield (
+            f"{name}: {cut(ready.message, _SHOWN_CHARS)}",
+            "Mend what its condition Ready says; the agent tries again by itself.",
         )
 
 
@@ -86,11 +92,13 @@ def _several(kind: str) -> str:
 POLICIES: Final = Check(
     "MCS-CHK-24",
     "policies",
-    looks_at="The ExportPolicies and ImportPolicies of this cluster, and what an agent says in their "
-    "conditions Accepted and Held. What has no answer is looked at again after --again-after-seconds.",
-    means="A warning: no agent has answered to a policy as it is now, so that it allows and forbids nothing, "
-    "most often since the agents run without --export-policies or --import-policies; or a policy cannot be "
-    "read; or policies would end too much at once, and are held.",
+    looks_at="The ExportPolicies, ImportPolicies and ServiceExportPolicies of this cluster, and what an "
+    "agent says in their conditions Accepted, Held and Ready. What has no answer is looked at again after "
+    "--again-after-seconds.",
+    means="A warning: no agent has answered to a policy as it is now, so that it has no effect, most often "
+    "since the agents run without --export-policies, --import-policies or --service-export-policies; or a "
+    "policy cannot be read; or policies would end too much at once, and are held; or a ServiceExportPolicy "
+    "cannot export what it selects.",
     todo="Start the agents with the option, correct the policy, or confirm it "
     "([policies.md](policies.md#when-a-policy-would-end-too-much)).",
     judge=judge,

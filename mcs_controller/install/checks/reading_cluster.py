@@ -23,21 +23,24 @@ from mcs_controller.api.resources import (
     MCS_GROUP,
     NAMESPACES,
     NODES,
+    SERVICE_EXPORT_POLICIES,
     SERVICES,
     cluster_properties,
     service_exports,
     service_imports,
 )
+from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.fields import child, integer, text
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.clusterset.services import decode
-from mcs_controller.clusterset.services.policies.policy import Policy, decode_policy
 from mcs_controller.install.checks.facts import (
     CheckConfig,
     ClusterFacts,
     DerivedService,
     JsonObject,
     Lease,
+    PolicyFacts,
     Review,
     SliceFacts,
 )
@@ -243,14 +246,24 @@ async def _pod_cidrs(client: Client) -> tuple[str, ...]:
     return tuple(cidr for cidr in found if cidr)
 
 
-async def _policies(client: Client) -> dict[str, tuple[Policy, ...]]:
-    found: dict[str, tuple[Policy, ...]] = {}
-    for resource in (EXPORT_POLICIES, IMPORT_POLICIES):
+async def _policies(client: Client) -> dict[str, tuple[PolicyFacts, ...]]:
+    found: dict[str, tuple[PolicyFacts, ...]] = {}
+    for resource in (EXPORT_POLICIES, IMPORT_POLICIES, SERVICE_EXPORT_POLICIES):
         try:
-            found[resource.kind] = tuple(map(decode_policy, await listed(client, resource)))
+            found[resource.kind] = tuple(map(_policy, await listed(client, resource)))
         except NotFound:
             found[resource.kind] = ()
     return found
+
+
+def _policy(body: JsonObject) -> PolicyFacts:
+    metadata = body["metadata"]
+    namespace, name = text(metadata, "namespace"), text(metadata, "name")
+    return PolicyFacts(
+        f"{namespace}/{name}" if namespace else name,
+        integer(metadata, "generation") or 0,
+        decode_conditions(child(body, "status").get("conditions")),
+    )
 
 
 def _key(body: JsonObject) -> ServiceKey:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mcs_controller.api.names import CONDITION_LOCALITY
+from mcs_controller.api.names import CONDITION_HELD, CONDITION_LOCALITY
+from mcs_controller.clusterset.explain.bulk_here import BulkHere
 from mcs_controller.clusterset.explain.changes import Change
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.findings.finding import CATALOGUE, Finding
@@ -21,7 +22,14 @@ from mcs_controller.clusterset.fuse import MEMBERS_SILENT, held
 from mcs_controller.clusterset.model import Condition, Endpoint, LocalImport, Member, ServiceKey, ServicePort
 from mcs_controller.clusterset.services.locality import FAILED_OVER, INVALID, NEAR, left_out
 from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.clusterset.services.policies.bulk.plan import Known
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    PolicyKey,
+    Present,
+    ServicePolicy,
+)
 from mcs_controller.clusterset.services.policies.policy import Policy
+from mcs_controller.clusterset.services.policies.selector import Selector
 from tests.clusterset.builders import WEB, local_export, local_service, record, source_slice
 from tests.clusterset.explain.pictures import (
     NOW,
@@ -85,6 +93,34 @@ def ready(reason: str, message: str) -> tuple[Condition, ...]:
     return (Condition("Ready", "False", reason, message),)
 
 
+def bulk(
+    *,
+    export: Present | None = None,
+    made: bool = True,
+    selects: bool = True,
+    asked: bool = True,
+    doubt: str = "",
+    held: bool = False,
+    conditions: tuple[Condition, ...] = (),
+    type: str = "ClusterIP",
+) -> Picture:
+    """North has the Service, and a policy that selects it, or selects something else."""
+    assert EXPORTED.here is not None
+    selector = Selector(() if selects else (("public", "yes"),))
+    policy = ServicePolicy(PolicyKey("shop", "public"), selector, conditions=conditions)
+    known = Known.of([policy], doubt=doubt)
+    service = replace(local_service(), type=type)
+    return replace(
+        EXPORTED,
+        here=replace(
+            EXPORTED.here,
+            service=service,
+            export=EXPORTED.here.export if made else None,
+            bulk=BulkHere(known, asked, export, frozenset({policy.key} if held else ())),
+        ),
+    )
+
+
 GOES = member("west", 90, leaving=NOW)
 LONG_AGO = "2026-01-01T00:00:00Z"
 PORT_81 = (ServicePort(81, "http"),)
@@ -100,6 +136,8 @@ TAKEN = local_service(
 )
 SILENT_NORTH = bystander("north", member=member("north", 300))
 NO_EAST = PoliciesHere((Policy("no-east", True, clusters=("east",)),), asked=True)
+MADE = Present(PolicyKey("shop", "public"))
+HELD_MANY = (Condition(CONDITION_HELD, "True", "TooManyAtOnce", "9 of 10 would be removed"),)
 CASES: dict[str, list[tuple[str, Picture]]] = {
     "01": [
         ("problem", picture(bystander("east"), here=NORTH)),
@@ -174,6 +212,19 @@ CASES: dict[str, list[tuple[str, Picture]]] = {
         )
     ],
     "17": [("note", picture(bystander("east", member=OWNER), on_broker("west")))],
+    "18": [("note", bulk(export=MADE))],
+    "19": [
+        ("warning", bulk(export=replace(MADE, maker=PolicyKey("shop", "gone")), selects=False)),
+        ("warning", bulk(export=MADE, selects=False)),
+        ("warning", bulk(export=MADE, selects=False, asked=False)),
+        ("warning", bulk(export=MADE, selects=False, held=True, conditions=HELD_MANY)),
+        ("warning", bulk(export=MADE, selects=False, held=True)),
+        ("warning", bulk(export=MADE, selects=False, doubt="they could not be read")),
+        ("warning", bulk(made=False)),
+        ("warning", bulk(made=False, asked=False)),
+        ("warning", bulk(made=False, conditions=ready("Failed", "a quota is used up"))),
+        ("note", bulk(made=False, type="ExternalName")),
+    ],
     "20": [("problem", picture(on_broker("east", source_slice("east", endpoints=()))))],
     "21": [
         ("problem", picture(on_broker("east", UNREADY))),

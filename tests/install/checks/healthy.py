@@ -15,7 +15,6 @@ from mcs_controller.clusterset.model import (
     Member,
     ServiceKey,
 )
-from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.install.checks.facts import (
     Answers,
     BrokerFacts,
@@ -26,6 +25,7 @@ from mcs_controller.install.checks.facts import (
     DnsFacts,
     Facts,
     Lease,
+    PolicyFacts,
     Reached,
     Review,
     SliceFacts,
@@ -107,11 +107,11 @@ def kube_proxy(config: str) -> dict[str, Any]:
 
 def policy(
     name: str, *, accepted: ConditionStatus | None = "True", held: str = "", generation: int = 1
-) -> Policy:
+) -> PolicyFacts:
     """A policy to which an agent answered when it was of generation 1; `accepted` is None for no answer."""
     told = [Condition("Accepted", accepted, "Reason", "for a reason", 1)] if accepted else []
     told += [Condition("mcs-controller.io/Held", "True", "TooManyAtOnce", held, 1)] if held else []
-    return Policy(name, generation=generation, conditions=tuple(told))
+    return PolicyFacts(name, generation, tuple(told))
 
 
 FACTS = Facts(
@@ -140,7 +140,11 @@ FACTS = Facts(
         cluster_dns_service=service((53, "UDP")),
         pod_cidrs=("10.1.0.0/24", "10.1.1.0/24"),
         kube_proxy=kube_proxy("mode: nftables\nnftables: {minSyncPeriod: 1s}\n"),
-        policies={"ExportPolicy": (policy("all"),), "ImportPolicy": ()},
+        policies={
+            "ExportPolicy": (policy("all"),),
+            "ImportPolicy": (),
+            "ServiceExportPolicy": (policy("shop/public"),),
+        },
     ),
     BrokerFacts(
         credential=Credential(

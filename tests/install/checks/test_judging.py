@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.clusterset.services.policies.policy import Policy
+from mcs_controller.clusterset.model import Condition, ServiceKey
 from mcs_controller.install.checks.facts import (
     Answers,
     BrokerFacts,
@@ -17,6 +16,7 @@ from mcs_controller.install.checks.facts import (
     DnsFacts,
     Facts,
     Lease,
+    PolicyFacts,
     Reached,
     Review,
     Silent,
@@ -106,8 +106,12 @@ def broken_definition(name: str, **changes: Any) -> dict[str, Any]:
     return {**CRDS, name: {**CRDS[name], **changes}}
 
 
-def policies(*exports: Policy) -> Facts:
+def policies(*exports: PolicyFacts) -> Facts:
     return cluster(policies={"ExportPolicy": exports, "ImportPolicy": ()})
+
+
+def bulk(policy: PolicyFacts) -> Facts:
+    return cluster(policies={"ExportPolicy": (), "ImportPolicy": (), "ServiceExportPolicy": (policy,)})
 
 
 def lacking(*rights: str, has: tuple[str, ...] = ("get namespaces",)) -> tuple[Review, ...]:
@@ -119,6 +123,15 @@ NOT_ESTABLISHED = {"conditions": [{"type": "Established", "status": "False", "me
 OLDER = {**CRDS, EXPORTS: stored(CRDS[EXPORTS], **{"multicluster.x-k8s.io/release-version": "v0.4.0"})}
 NEWER = {**CRDS, EXPORTS: stored(CRDS[EXPORTS], **{"multicluster.x-k8s.io/release-version": "v9.0.0"})}
 MEMBER_CLUSTERS = "memberclusters.broker.mcs-controller.io"
+
+NOT_MADE = PolicyFacts(
+    "shop/a",
+    1,
+    (
+        Condition("Accepted", "True", "Accepted", "", 1),
+        Condition("Ready", "False", "Failed", "a quota is used up", 1),
+    ),
+)
 
 BROKEN: list[tuple[str, Facts, str, str]] = [
     ("01", cluster(version=Unknown("this cluster: refused", tried=True)), "failed", "this cluster: refused"),
@@ -334,6 +347,8 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
     ("24", policies(policy("a", generation=2)), "warning", "no agent goes by 1 ExportPolicy: a"),
     ("24", policies(policy("a", accepted="False")), "warning", "ExportPolicy a: for a reason"),
     ("24", policies(policy("a", held="9 would end")), "warning", "ExportPolicy a is held: 9 would end"),
+    ("24", bulk(policy("shop/a", accepted=None)), "warning", "by 1 ServiceExportPolicy: shop/a"),
+    ("24", bulk(NOT_MADE), "warning", "ServiceExportPolicy shop/a: a quota is used up"),
 ]
 
 

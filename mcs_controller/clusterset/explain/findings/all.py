@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcs_controller.clusterset.explain.case import Case
+from mcs_controller.clusterset.explain.findings.bulk import bulk_findings
 from mcs_controller.clusterset.explain.findings.conflicts import conflict_findings
 from mcs_controller.clusterset.explain.findings.dns import dns_findings
 from mcs_controller.clusterset.explain.findings.endpoints import endpoint_findings
@@ -19,6 +20,7 @@ def findings(case: Case) -> tuple[Finding, ...]:
     found = [
         *import_findings(case),
         *export_findings(case),
+        *bulk_findings(case),
         *member_findings(case),
         *conflict_findings(case),
         *owner_findings(case),

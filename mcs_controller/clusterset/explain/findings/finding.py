@@ -31,6 +31,8 @@ CATALOGUE: Final = {
     "MCS-WHY-15": "an exporter does not fit what the owner of the name exports",
     "MCS-WHY-16": "the owner of the name decides, and not the oldest export",
     "MCS-WHY-17": "the owner of the name does not export it",
+    "MCS-WHY-18": "a ServiceExportPolicy made the export",
+    "MCS-WHY-19": "what a ServiceExportPolicy made or should make is not as it asks",
     "MCS-WHY-20": "no cluster offers an endpoint",
     "MCS-WHY-21": "endpoints are not ready",
     "MCS-WHY-22": "endpoints have addresses that their cluster may not have",

@@ -1,12 +1,20 @@
-"""What ServiceExportPolicies would do in the namespaces that they lie in, as `policy preview` shows it."""
+"""What ServiceExportPolicies would do in the namespaces that they lie in, if some were written or deleted."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from mcs_controller.clusterset.membership.release import left_seconds
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.services.policies.bulk.bound import held_policies
 from mcs_controller.clusterset.services.policies.bulk.plan import BY_HAND, Known, decide, maker_of
-from mcs_controller.clusterset.services.policies.bulk.service_policy import Candidate, Present
+from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    Candidate,
+    PolicyKey,
+    Present,
+    ServicePolicy,
+)
 
 What = Literal["make", "keep", "by hand", "remove", "left out"]
 
@@ -65,3 +73,45 @@ def _lines(
                 yield Line("by hand", key, policy)
             case _:
                 yield Line("left out", key, policy, decision.why)
+
+
+def after(before: Known, given: Iterable[ServicePolicy], *, deleted: bool = False) -> Known:
+    """The policies as they would be; one that is changed keeps a confirmation."""
+    policies = {one.key: one for found in before.by_namespace.values() for one in found}
+    gone = set(before.gone)
+    for one in given:
+        was = policies.pop(one.key, None)
+        if not deleted:
+            policies[one.key] = one if was is None else replace(one, release=one.release or was.release)
+        elif was is not None:
+            gone.add(was.key)
+    return Known.of(policies.values(), gone, before.doubt)
+
+
+def makers(exports: Mapping[ServiceKey, Present]) -> dict[ServiceKey, PolicyKey]:
+    """The policies that made ServiceExports."""
+    return {key: maker for key, one in exports.items() if (maker := maker_of(one)) is not None}
+
+
+def held_by(
+    lines: Iterable[Line],
+    exports: Mapping[ServiceKey, Present],
+    known: Known,
+    now_seconds: float,
+    *,
+    share: float,
+    minimum: int,
+) -> frozenset[PolicyKey]:
+    """Of whose ServiceExports none would be removed, if all of this were done at once.
+
+    `lines` and `exports` are those of a preview; `now_seconds` is since the epoch.
+    """
+    made = makers(exports)
+    lost = Counter(made[one.service] for one in lines if one.what == "remove")
+    released = {
+        one.key
+        for policies in known.by_namespace.values()
+        for one in policies
+        if left_seconds(one.release, now_seconds)
+    }
+    return held_policies(Counter(made.values()), lost, released, share=share, minimum=minimum)

@@ -22,7 +22,7 @@ from mcs_controller.api.policies import MAX_NAME_CHARS
 from mcs_controller.clusterset.conditions import decode_conditions
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import Json, an_object, child, integer, items, string_pairs, text
-from mcs_controller.clusterset.model import Condition, ServiceKey, StringMap
+from mcs_controller.clusterset.model import Condition, LocalService, ServiceKey, StringMap
 from mcs_controller.clusterset.services.policies.selector import Selector, decode_selector
 
 _API_SERVER: Final = ServiceKey("default", "kubernetes")
@@ -116,19 +116,29 @@ class ServiceFields(TypedDict, total=False):
 def decode_candidate(raw: Json) -> Candidate:
     """A Service of this cluster."""
     metadata = child(an_object(raw, "object"), "metadata")
-    labels = child(metadata, "labels")
-    left_out = ""
-    if labels.get(LABEL_MANAGED_BY) == MANAGED_BY:
-        left_out = "it is the derived Service of an import"
-    elif ServiceKey(text(metadata, "namespace"), text(metadata, "name")) == _API_SERVER:
-        left_out = "it is the cluster's own API server"
-    elif text(child(raw, "spec"), "type") == "ExternalName":
-        left_out = "it is of type ExternalName, which has no endpoints"
-    elif labels.get(LABEL_EXPORT) == EXPORT_NEVER:
-        left_out = f"its label {LABEL_EXPORT} is {EXPORT_NEVER}"
+    key = ServiceKey(text(metadata, "namespace"), text(metadata, "name"))
+    left_out = _left_out(key, child(metadata, "labels"), text(child(raw, "spec"), "type"))
     return Candidate(
         string_pairs(metadata, "labels"), left_out, metadata.get("deletionTimestamp") is not None
     )
+
+
+def candidate_of(service: LocalService) -> Candidate:
+    """The same of a Service that was read for other purposes, too, with its labels."""
+    left_out = _left_out(service.service, dict(service.labels), service.type)
+    return Candidate(service.labels, left_out, service.deleting)
+
+
+def _left_out(key: ServiceKey, labels: Mapping[str, object], type_: str) -> str:
+    if labels.get(LABEL_MANAGED_BY) == MANAGED_BY:
+        return "it is the derived Service of an import"
+    if key == _API_SERVER:
+        return "it is the cluster's own API server"
+    if type_ == "ExternalName":
+        return "it is of type ExternalName, which has no endpoints"
+    if labels.get(LABEL_EXPORT) == EXPORT_NEVER:
+        return f"its label {LABEL_EXPORT} is {EXPORT_NEVER}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
