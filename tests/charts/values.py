@@ -10,6 +10,7 @@ EVERYTHING: JsonObject = {
     "image": {"repository": "example.com/mcs-controller", "digest": DIGEST, "pullSecrets": ["pull"]},
     "broker": {"secretName": "east-on-broker", "secretKey": "config"},
     "clusterDns": {"install": True, "dnsNamespace": "dns-system"},
+    "propertiesPolicy": {"enabled": True},
     "rbac": {
         "agentExtraRules": [
             {
