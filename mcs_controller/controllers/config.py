@@ -232,7 +232,7 @@ class AgentConfig:
     service_metrics: Annotated[
         int,
         Option(
-            "how many services have metrics of their own, the first by namespace and name; 0: none",
+            "how many services have metrics of their own, by name, those exported here first; 0: none",
             parse=count_or_0_up_to(SERVICE_METRICS_MAX),
             metavar="N",
         ),

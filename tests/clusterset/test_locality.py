@@ -325,6 +325,15 @@ def test_until_the_members_are_read_near_is_who_takes_traffic() -> None:
             "Near",
             "all clusters that export the service are equally near: none is left out",
         ),
+        # There is nobody to fail over to.
+        (
+            "cluster",
+            ELSEWHERE,
+            ["own"],
+            "True",
+            "Near",
+            "all clusters that export the service are equally near: none is left out",
+        ),
     ],
 )
 def test_the_condition_says_whose_endpoints_clients_get(

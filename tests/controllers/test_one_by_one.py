@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from mcs_controller.api.resources import EXPORTED_SERVICES
 from mcs_controller.controllers.services.one_by_one import EXPORT_CONDITIONS, IMPORT_CONDITIONS
+from tests.controllers.mars import record
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
 from tests.support.objects import EXPORTS, IMPORTS, body
@@ -155,3 +157,17 @@ async def test_neither_conditions_nor_imports_that_others_write_add_series() -> 
         assert told(east, "import_condition") == of_web(
             dict.fromkeys(IMPORT_CONDITIONS.values(), 0) | {"Ready": 1}
         )
+
+
+async def test_a_member_of_many_names_takes_no_place_of_what_the_cluster_exports_itself() -> None:
+    async with Clusterset("east", "west", service_metrics=3) as world:
+        await world.admit("mars")
+        await world.exported_by("east")
+        for number in range(10):
+            name = f"a-{number}"
+            await world.publish("mars", EXPORTED_SERVICES, f"shop.{name}", **record(name))
+        await world.settle()
+        for cluster, first in (("east", ["web"]), ("west", ["a-2"])):
+            names = {key[1] for key in told(world[cluster], "import_condition")}
+            assert names == {"a-0", "a-1", *first}
+            assert told(world[cluster], "metrics_left_out") == {(): 8}

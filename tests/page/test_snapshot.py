@@ -11,7 +11,7 @@ from prometheus_client import Histogram
 
 from mcs_controller.clusterset.board.rows import ServiceFacts
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.page.lag_history import EVERY_SECONDS, LagHistory
+from mcs_controller.page.lag_history import EVERY_SECONDS, RECENT_SECONDS, LagHistory
 from mcs_controller.page.snapshot import AFTER_ERROR_SECONDS, FORGET_SECONDS, FRESH_SECONDS, Services
 from tests.clusterset.builders import record
 
@@ -24,6 +24,7 @@ class Held:
     def __init__(self, *names: str) -> None:
         self.of = object()
         self.names = names
+        self.exporter = "east"
         self.reads = 0
         self.failure: Exception | None = None
 
@@ -34,7 +35,9 @@ class Held:
         return [ServiceKey("shop", name) for name in self.names]
 
     def facts(self, key: ServiceKey) -> ServiceFacts:
-        return ServiceFacts(key, (record("east", service=key),), frozenset(), (), (), None, None, (), True)
+        return ServiceFacts(
+            key, (record(self.exporter, service=key),), frozenset(), (), (), None, None, (), True
+        )
 
 
 class World:
@@ -84,6 +87,31 @@ async def test_lines_of_a_term_that_is_over_are_never_shown(world: World) -> Non
     assert await world.names() == ["db"]
 
 
+async def test_a_line_is_made_anew_when_its_facts_are_others(world: World) -> None:
+    assert world.held is not None
+    for exporter in ("east", "west"):
+        world.held.exporter = exporter
+        rows = await world.services.rows(5.0)
+        assert [one.clusters for one in rows or ()] == [(exporter,)]
+        await asyncio.sleep(FRESH_SECONDS)
+
+
+async def test_who_has_no_time_gets_lines_that_are_old_and_none_that_are_forgotten(world: World) -> None:
+    assert await world.names() == ["web"]
+    await asyncio.sleep(2 * FRESH_SECONDS)
+    assert await world.names(within_seconds=0.0) == ["web"]
+    await asyncio.sleep(3 * FORGET_SECONDS)
+    assert await world.names(within_seconds=0.0) is None
+
+
+async def test_who_asked_in_one_term_gets_no_lines_of_the_next(world: World) -> None:
+    asked = asyncio.create_task(world.names())
+    await asyncio.sleep(0)
+    world.held = Held("db")
+    assert await asked is None
+    assert await world.names() == ["db"]
+
+
 async def test_an_error_is_told_and_the_page_comes_back(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -94,6 +122,23 @@ async def test_an_error_is_told_and_the_page_comes_back(
     world.held.failure = None
     await asyncio.sleep(AFTER_ERROR_SECONDS)
     assert await world.names() == ["web"]
+
+
+async def test_recent_lag_is_that_of_the_last_minutes() -> None:
+    present = Histogram("mcs_export_to_import_seconds", "Lag.", buckets=(0.1, 1.0), registry=None)
+    history = LagHistory(lambda: present)
+    task = asyncio.create_task(history.run())
+    try:
+        await asyncio.sleep(1)
+        present.observe(0.05)
+        await asyncio.sleep(RECENT_SECONDS / 2)
+        assert history.recent() is not None
+        await asyncio.sleep(RECENT_SECONDS)
+        assert history.recent() is None
+        assert [one.lag.changes for one in history.points()] == [1]
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_lag_is_remembered_for_as_long_as_one_term_lasts() -> None:

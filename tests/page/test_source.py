@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
+from mcs_controller.api.resources import (
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+)
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.explain.explanation import Explanation
 from mcs_controller.clusterset.membership.limits import Limits
 from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.page.source import Held, held_by
 from tests.controllers.explaining import WEB, explained
@@ -57,6 +61,10 @@ def essence(explanation: Explanation) -> dict[str, Any]:
         "decisions": explanation.decisions,
         "here": (here.namespace, here.place, here.ips, here.derived_service, here.missing, here.left_over),
     }
+
+
+def _heartbeats(explanation: Explanation) -> list[float]:
+    return [seconds_of_time(one.heartbeat_at) or 0.0 for one in explanation.exporters]
 
 
 async def exported(world: Clusterset) -> None:
@@ -123,8 +131,9 @@ async def test_the_page_of_each_cluster_says_what_explain_says(
         assert shown(world, "north").verdict.state == state
         for cluster in world:
             if cluster.process is not None:
-                told = essence(await explained(world, cluster.name))
-                assert essence(shown(world, cluster.name)) == told
+                told, ours = await explained(world, cluster.name), shown(world, cluster.name)
+                assert essence(ours) == essence(told)
+                assert _heartbeats(ours) == pytest.approx(_heartbeats(told), abs=10.0)
 
 
 async def test_the_page_knows_the_limits_and_the_patience_of_its_own_agent() -> None:
@@ -132,10 +141,15 @@ async def test_the_page_knows_the_limits_and_the_patience_of_its_own_agent() -> 
     async with Clusterset() as world:
         await world["north"].restart(limits=Limits(imports=1), member_timeout_seconds=600.0)
         world["north"].settings = {"limits": Limits(imports=1), "member_timeout_seconds": 600.0}
-        await world.exported_by("east", name="api")
-        await world["east"].deploy("shop", "web")
-        await world["north"].deploy("shop", "own")
+        # What it exports itself takes no place.
+        await world.exported_by("east", "north", name="shared")
+        await world["east"].deploy("shop", "api")
         await world.settle()
+        await world["east"].deploy("shop", "web")
+        await world.settle()
+        looked_at = held(world, "north").picture(WEB, 0.0).here
+        assert looked_at is not None
+        assert looked_at.imports_of == (("east", 1),)
         here = shown(world, "north").here
         assert here is not None
         assert here.place == "no-room"
@@ -149,9 +163,12 @@ async def test_what_a_line_of_the_list_is_made_of() -> None:
         await refused(world)
         await world["west"].deploy("shop", "api")
         await world["north"].deploy("shop", "api")
+        others = [ServiceKey("shop", name) for name in ("zeta", "kappa", "beta")]
+        for key in others:
+            await world["west"].deploy(*key)
         await world.settle()
         north = held(world, "north")
-        assert north.services() == [API, WEB]
+        assert north.services() == sorted([API, WEB, *others])
         facts = north.facts(WEB)
         assert facts is not None
         assert ([one.cluster for one in facts.records], facts.refused) == (["west"], ("east",))

@@ -1,8 +1,8 @@
 """Metrics of single services, for their owners: who exports one, with how many endpoints, in which condition.
 
 They are off unless `--service-metrics` says how many services may have them, since each has a dozen series:
-the first in alphabetical order have, so that the same ones do after a restart, and the number of the others
-is told.
+first those that this cluster exports, so that no other member can take their places with names of its own;
+each in alphabetical order, so that the same ones do after a restart. The number of the others is told.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ _ONLY: Final = "Only with --service-metrics."
 
 
 class OneByOneCollector(Collector):
-    """Tells of the first `services_max` services that this cluster exports or imports."""
+    """Tells of `services_max` services at most that this cluster exports or imports."""
 
     def __init__(self, local: LocalStores, services_max: int) -> None:
         self._local = local
@@ -39,13 +39,14 @@ class OneByOneCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
-        keys = {ServiceKey(*entry.key) for entry in self._local.exports}
-        keys |= {entry.value.service for entry in self._local.imports if entry.value.managed}
-        told = nsmallest(self._services_max, keys)
+        exported = {ServiceKey(*entry.key) for entry in self._local.exports}
+        imported = {entry.value.service for entry in self._local.imports if entry.value.managed} - exported
+        told = nsmallest(self._services_max, exported)
+        told += nsmallest(self._services_max - len(told), imported)
         yield GaugeMetricFamily(
             "mcs_service_metrics_left_out",
             f"Services that are exported or imported here and have no metrics of their own. {_ONLY}",
-            value=len(keys) - len(told),
+            value=len(exported) + len(imported) - len(told),
         )
         yield self._endpoints(told)
         yield self._export_conditions(told)
