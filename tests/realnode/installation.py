@@ -203,5 +203,5 @@ async def _restricted_namespace(plane: ControlPlane, name: str) -> None:
 async def _delete_kinds(plane: ControlPlane) -> None:
     """And all objects of them."""
     listed = await plane.kubectl("get", "crd", "--output=name")
-    groups = ("multicluster.x-k8s.io", "mcs-controller.io")
+    groups = ("multicluster.x-k8s.io", "mcs-controller.io", "about.k8s.io")
     await plane.kubectl("delete", *(one for one in listed.stdout.split() if one.endswith(groups)))
