@@ -409,7 +409,7 @@ _ALL_EXPORTED: Final = ConditionKind(
     "Ready",
     "whether all Services that the policy selects are exported.",
     (
-        Reason("AllExported", "True", "There is a ServiceExport for each.", NOTHING),
+        Reason("AllExported", "True", "There is a ServiceExport for each.", NOTHING, "Normal"),
         Reason(
             "NothingSelected",
             "True",
@@ -442,7 +442,7 @@ _REMOVALS_HELD: Final = ConditionKind(
     "whether ServiceExports stay that the policy made and no policy selects any more, since they are so "
     "many. It is not there as long as nothing ever was held.",
     (
-        Reason("NotHeld", "False", "Nothing is held any more.", NOTHING),
+        Reason("NotHeld", "False", "Nothing is held any more.", NOTHING, "Normal"),
         Reason(
             "TooManyAtOnce",
             "True",
@@ -472,7 +472,7 @@ CONDITIONS: Final = (
         _ACCEPTED,
         kind="ServiceExportPolicy",
         reasons=(
-            replace(_ACCEPTED.reasons[0], event=None),
+            _ACCEPTED.reasons[0],
             Reason(
                 "Malformed",
                 "False",

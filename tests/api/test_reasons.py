@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mcs_controller.api.names import CONDITION_HELD
 from mcs_controller.api.reasons import CONDITIONS, NOTHING, OTHER_EVENTS, ConditionKind, Reason, conflict_todo
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.controllers.services.bulk import status as bulk_status
@@ -113,8 +114,13 @@ def test_an_event_is_of_the_type_that_the_catalogue_says(condition: ConditionKin
         assert policy_status._event_type(before, new) == reason.event
         assert policy_status._event_type(None, new) == (reason.event if reason.event == "Warning" else None)
     elif condition.kind == "ServiceExportPolicy":
-        assert [event for event, _ in bulk_status._news((), [new])] == [reason.event] * bool(reason.event)
+        bad = {"Accepted": "Malformed", "Ready": "Failed", CONDITION_HELD: "TooManyAtOnce"}[condition.type]
+        former = [Condition(condition.type, "Unknown", "Other" if reason.reason == bad else bad, "")]
+        told = [event for event, _ in bulk_status._news(former, [new])]
+        assert told == [reason.event] * bool(reason.event)
         assert list(bulk_status._news([new], [new])) == []
+        is_news = reason.reason in (bad, "NothingSelected")
+        assert bool(list(bulk_status._news((), [new]))) is is_news
     elif condition.kind == "MemberCluster":
         assert reason.event is None
 

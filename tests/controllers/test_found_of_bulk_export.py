@@ -85,7 +85,7 @@ async def test_a_quota_is_full() -> None:
         east = world["east"]
         await world.everywhere("shop")
         await with_bulk_export(east, bulk())
-        east.sim.faults.fail(403, verbs=("create",), resources=("serviceexports",))
+        full = east.sim.faults.fail(403, verbs=("create",), resources=("serviceexports",))
         await public(east, "web", "api")
         await world.settle()
         says(
@@ -93,6 +93,9 @@ async def test_a_quota_is_full() -> None:
             "Ready False Failed: 2 of 2 Services that it selects are not exported yet: shop/api (and 1 ",
             "Warning Failed",
         )
+        full.lift()
+        await world.until(lambda: _is_ready(east))
+        says(await described(east), "Ready True AllExported: Services selected: 2;", "Normal AllExported")
 
 
 async def test_a_service_that_is_selected_has_no_endpoints_of_its_own() -> None:
@@ -108,3 +111,7 @@ async def test_a_service_that_is_selected_has_no_endpoints_of_its_own() -> None:
             "Ready True AllExported: Services selected: 1;",
             "left out: shop/mail: it is of type ExternalName, which has no endpoints",
         )
+
+
+async def _is_ready(cluster: Cluster) -> bool:
+    return "Ready True" in await described(cluster)

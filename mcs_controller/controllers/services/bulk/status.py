@@ -42,6 +42,13 @@ _WORTH_AN_EVENT: Final[Mapping[str, EventType]] = {
 }
 """Reasons that whoever wrote the policy should hear of."""
 
+_OVER: Final = {
+    "Accepted": "the policy can be read now",
+    "AllExported": "all that it selects is exported now",
+    "NotHeld": "nothing is held any more",
+}
+"""What is said when something that was worth a warning is over."""
+
 _log = logging.getLogger(__name__)
 
 _Difference = tuple[Entry[ServicePolicy], tuple[Condition, ...]]
@@ -121,9 +128,11 @@ class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
         resource = SERVICE_EXPORT_POLICIES
         regarding = ObjectRef(resource.api_version, resource.kind, entry.namespace, entry.name, entry.uid)
         for event, one in _news(entry.value.conditions, merged):
-            self._events.event(regarding, event, one.reason, one.message)
-            if event == "Warning":
-                _log.warning("ServiceExportPolicy %s: %s", key, one.message)
+            note = _OVER.get(one.reason, one.message)
+            self._events.event(regarding, event, one.reason, note)
+            _log.log(
+                logging.WARNING if event == "Warning" else logging.INFO, "%s %s: %s", resource.kind, key, note
+            )
 
     def _difference(self, key: ServiceKey, wanted: Sequence[Condition]) -> _Difference | None:
         entry = self._stores.policies.get(*key)
@@ -135,8 +144,11 @@ class BulkStatus(StatusWriter[Sequence[Condition], _Difference]):
 
 def _news(before: Sequence[Condition], now: Sequence[Condition]) -> Iterator[tuple[EventType, Condition]]:
     """The conditions that somebody should hear of, which were not so before."""
-    known = {(one.type, one.reason) for one in before}
+    reasons = {one.type: one.reason for one in before}
     for one in now:
+        old = reasons.get(one.type, "")
         event = _WORTH_AN_EVENT.get(one.reason)
-        if event is not None and (one.type, one.reason) not in known:
+        if one.reason in _OVER and _WORTH_AN_EVENT.get(old) == "Warning":
+            event = "Normal"
+        if event is not None and one.reason != old:
             yield event, one
