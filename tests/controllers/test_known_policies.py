@@ -145,6 +145,7 @@ async def test_nothing_is_said_before_policies_and_labels_are_read_or_it_takes_t
     world = World("a", is_read=missing != "policies", has_labels=missing != "labels")
     async with world.running():
         assert not world.known.answered()
+        assert world.known.unreadable() == int(missing == "policies")
         await asyncio.sleep(SETTLE_SECONDS)
         assert world.known.answered()
         assert bool(world.known.rules().doubt) == (missing == "policies")
