@@ -166,7 +166,7 @@ _CONFLICT: Final = ConditionKind(
             "PortConflict",
             "The Services have different ports. The union of them is used.",
             "Give the Services the same ports (name, protocol and number) in all exporting clusters; until "
-            "then clients reach each port only in the clusters that declare it.",
+            "then each port in use leads only to the clusters that declare exactly that one.",
         ),
         _conflict(
             "TypeConflict",

@@ -133,5 +133,17 @@ def server_address(text: str) -> ListenAddress:
 def _service_key(text: str, kind: str) -> ServiceKey:
     namespace, _, name = text.partition("/")
     if not (is_dns_label(namespace) and is_dns_label(name)):
-        raise ValueError(f"{text!r} is not the namespace and name of a {kind}: write NAMESPACE/NAME")
+        raise ValueError(f"{text!r} is not the namespace and name of a {kind}: {_meant(text)}")
     return ServiceKey(namespace, name)
+
+
+def _meant(text: str) -> str:
+    """What to write instead of this, most likely."""
+    namespace, _, name = text.partition("/")
+    if namespace and name and "/" not in name:
+        return "write NAMESPACE/NAME, each of at most 63 lower-case letters, digits and -"
+    # A name as DNS has it: the service comes first.
+    service, *rest = text.split(".")
+    if rest and is_dns_label(service) and is_dns_label(rest[0]) and rest[1:2] in ([], [""], ["svc"]):
+        return f"write NAMESPACE/NAME, such as {rest[0]}/{service}"
+    return "write NAMESPACE/NAME"

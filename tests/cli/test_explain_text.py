@@ -15,7 +15,15 @@ from mcs_controller.clusterset.explain.explanation import Explanation
 from mcs_controller.clusterset.explain.findings.finding import finding
 from mcs_controller.clusterset.explain.picture import DnsAnswer, DnsPicture, InCluster, Picture, Unknown
 from tests.clusterset.builders import WEB, record
-from tests.clusterset.explain.pictures import NOW_SECONDS, bystander, member, on_broker, picture, settled
+from tests.clusterset.explain.pictures import (
+    NOW_SECONDS,
+    bystander,
+    exported_here,
+    member,
+    on_broker,
+    picture,
+    settled,
+)
 from tests.clusterset.explain.test_endpoints import clustersets
 
 NORTH = InCluster("north")
@@ -102,6 +110,13 @@ def test_what_dns_says_otherwise_comes_first_with_what_it_should_say() -> None:
         in shown
     )
     assert shown.startswith("shop/web does not work in north: DNS says no such name")
+
+
+def test_a_serviceexport_without_its_service_exports_nothing() -> None:
+    here = exported_here("north")
+    assert "a Service, exported by a ServiceExport" in text(explain(replace(WELL, here=here)))
+    shown = text(explain(replace(WELL, here=replace(here, service=None))))
+    assert "no Service of that name, a ServiceExport\n" in shown
 
 
 def test_a_server_that_does_not_answer_is_a_note_and_changes_no_verdict() -> None:

@@ -171,7 +171,9 @@ def _here(here: Here, now_seconds: float) -> Iterator[str]:
         "unknown": "the namespace could not be read",
     }[here.namespace]
     own = _found(here, "Service", "a Service" if here.has_service else "no Service of that name")
-    exported = "exported by a ServiceExport" if here.has_export else "no ServiceExport"
+    exported = "no ServiceExport"
+    if here.has_export:
+        exported = "exported by a ServiceExport" if here.has_service else "a ServiceExport"
     exported = _found(here, "ServiceExport", exported)
     yield from wrapped(f"{state}; {own}, {exported}", "  ", "    ")
     if here.has_import:

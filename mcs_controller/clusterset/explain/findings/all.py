@@ -13,6 +13,7 @@ from mcs_controller.clusterset.explain.findings.finding import SEVERITIES, Findi
 from mcs_controller.clusterset.explain.findings.imports import import_findings
 from mcs_controller.clusterset.explain.findings.members import member_findings
 from mcs_controller.clusterset.explain.findings.owners import owner_findings
+from mcs_controller.clusterset.services.desired import NO_ENDPOINT_YET
 
 
 def findings(case: Case) -> tuple[Finding, ...]:
@@ -28,7 +29,12 @@ def findings(case: Case) -> tuple[Finding, ...]:
         *dns_findings(case),
         *_unread(case),
     ]
-    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+    return tuple(sorted(found, key=lambda one: (SEVERITIES.index(one.severity), _follows(one))))
+
+
+def _follows(found: Finding) -> bool:
+    """Whether it only follows from another one: why there is no endpoint is what a user must know."""
+    return found.id == "MCS-WHY-48" and found.why == NO_ENDPOINT_YET
 
 
 _ASK_AGAIN: Final = (

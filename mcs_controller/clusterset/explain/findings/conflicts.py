@@ -50,10 +50,12 @@ def _who(case: Case, reason: str) -> str:
             return f"{', '.join(one.cluster for one in others)} and {winner.cluster} export different ports"
         case "TypeConflict":
             others = [one for one in case.order.records if one.type != winner.type]
-            kind = "headless" if winner.type == "Headless" else "not headless"
+            used, other = "has a clusterset IP", "is headless"
+            if winner.type == "Headless":
+                used, other = other, "is not"
             return (
-                f"the service is {kind}, as in {winner.cluster}, and not so in "
-                f"{', '.join(o.cluster for o in others)}"
+                f"the service {used}, as {winner.cluster} exports it; in "
+                f"{', '.join(o.cluster for o in others)} it {other}"
             )
     return f"{winner.cluster} decides"
 

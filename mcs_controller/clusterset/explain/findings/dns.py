@@ -31,7 +31,11 @@ def dns_findings(case: Case) -> Iterator[Finding]:
         return
     first = wrong[0]
     more = f" ({len(wrong)} of {len(dns.answers)} questions differ)" if len(dns.answers) > 1 else ""
-    what = f"DNS says {first.said} for {first.name} {first.type}, and should say {first.should}{more}"
+    question = f"{first.name} {first.type}"
+    # Where only some records differ, the difference is told.
+    is_difference = first.said.startswith(("with ", "without "))
+    said = f"answers {question} {first.said}" if is_difference else f"says {first.said} for {question}"
+    what = f"DNS {said}, and should say {first.should}{more}"
     if all(one.said == _NO_NAME for one in dns.answers):
         yield finding(
             "71",

@@ -25,9 +25,10 @@ def endpoint_findings(case: Case) -> Iterator[Finding]:
             "the service is exported, and no cluster offers an endpoint of it",
             f"in {clusters} the Service has no EndpointSlice with endpoints: most often its selector "
             "matches no pod, or its workload is scaled to zero",
-            f"look in {clusters}",
-            f"kubectl get endpointslices --namespace {case.picture.service.namespace} --selector "
-            f"kubernetes.io/service-name={case.picture.service.name}",
+            f"compare in {clusters} the selector of the Service, the last column of this, with the labels of "
+            "the pods (kubectl get pods --show-labels)",
+            f"kubectl get service --namespace {case.picture.service.namespace} {case.picture.service.name} "
+            "-o wide",
         )
         return
     for find in (_not_ready, _not_admitted, _family, _no_zone, _locality):
@@ -61,8 +62,7 @@ def _not_admitted(case: Case) -> Iterator[Finding]:
             "22",
             "problem",
             cluster,
-            f"{len(uses)} endpoints of {cluster} are left out, their addresses are not allowed: "
-            f"{_addresses(uses)}",
+            f"{_left_out(uses)}, outside of the networks that it may have: {_addresses(uses)}",
             f"the MemberCluster {cluster} allows endpoints only in {allowed} (spec.podCIDRs)",
             f"if these are pods of {cluster}, the broker's administrator adds their network to "
             f"spec.podCIDRs of its MemberCluster; else find out who wrote them in {cluster}",
@@ -78,7 +78,7 @@ def _family(case: Case) -> Iterator[Finding]:
             "23",
             "note",
             cluster,
-            f"{len(uses)} endpoints of {cluster} are left out, they are {' and '.join(sorted(other))}",
+            f"{_left_out(uses)}, of family {' and '.join(sorted(other))}",
             f"the service has only {', '.join(merged.ip_families)}, as the export of {merged.winner} has",
             f"give the Service in {merged.winner} both families (ipFamilyPolicy: PreferDualStack) if "
             "clients should use them",
@@ -91,7 +91,7 @@ def _no_zone(case: Case) -> Iterator[Finding]:
             "24",
             "warning",
             cluster,
-            f"{len(uses)} endpoints of {cluster} are left out, they have no zone: {_addresses(uses)}",
+            f"{_left_out(uses)}, without a zone: {_addresses(uses)}",
             "the service prefers endpoints of the client's zone (trafficDistribution), and kube-proxy "
             "would ignore that for all endpoints because of these",
             f"label the nodes of {cluster} with topology.kubernetes.io/zone",
@@ -108,7 +108,7 @@ def _locality(case: Case) -> Iterator[Finding]:
             "25",
             "note",
             cluster,
-            f"{len(uses)} endpoints of {cluster} take no traffic from here: {_addresses(uses)}",
+            f"{_counted(uses, 'takes', 'take')} no traffic from here: {_addresses(uses)}",
             said.message,
             f"nothing, if that is meant; else change what asks for it: the exported annotation "
             f"{ANNOTATION_LOCALITY}, an ImportPolicy here, or the option --locality of the agent here",
@@ -141,6 +141,16 @@ def _by_cluster(case: Case, holds: Callable[[EndpointUse], bool]) -> Iterator[tu
         if holds(use):
             found.setdefault(use.cluster, []).append(use)
     yield from found.items()
+
+
+def _left_out(uses: list[EndpointUse]) -> str:
+    return f"{_counted(uses, 'is', 'are')} left out"
+
+
+def _counted(uses: list[EndpointUse], verb_of_one: str, verb_of_more: str) -> str:
+    """Endpoints of one cluster as the subject of a sentence."""
+    noun, verb = ("endpoint", verb_of_one) if len(uses) == 1 else ("endpoints", verb_of_more)
+    return f"{len(uses)} {noun} of {uses[0].cluster} {verb}"
 
 
 def _addresses(uses: list[EndpointUse]) -> str:

@@ -11,6 +11,7 @@ from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
 from mcs_controller.clusterset.explain.parts import condition_of
 from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.model import LocalImport
+from mcs_controller.clusterset.services.desired import NO_ENDPOINT_YET
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.clusterset.services.reserved import OPTION
 
@@ -232,6 +233,8 @@ def _not_ready(here: InCluster, imported: LocalImport) -> Iterator[Finding]:
         do = {
             "IPFamilyNotSupported": "export the Service with a family that this cluster has",
         }.get(ready.reason, "mend what the message says; the agent tries again by itself")
+        if ready.message == NO_ENDPOINT_YET:
+            do = "nothing here: as soon as an endpoint takes traffic, the agent gives the clusterset IP"
         yield _here_finding(
             "48",
             here,

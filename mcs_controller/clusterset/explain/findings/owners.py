@@ -34,12 +34,17 @@ def owner_findings(case: Case) -> Iterator[Finding]:
         if owns(one.member, key) and one.cluster not in merged.owners
     ]
     if absent and not merged.owners:
+        tries = any(
+            part.cluster in absent and part.why_not not in ("not-exported", "withdrawing")
+            for part in case.parts
+        )
+        lacks = "whose export does not count" if tries else "which does not export it"
         yield finding(
             "17",
             "note",
             "",
-            f"{key} belongs to {', '.join(absent)}, which does not export it",
+            f"{key} belongs to {', '.join(absent)}, {lacks}",
             f"until then the oldest export decides: that of {order.winner.cluster}",
-            f"nothing, if that is intended; as soon as {absent[0]} exports {key}, it decides, and other "
-            "exports add endpoints only where they fit",
+            f"nothing, if that is intended; as soon as an export of {absent[0]} counts, it decides, "
+            "and other exports add endpoints only where they fit",
         )
