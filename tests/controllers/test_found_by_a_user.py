@@ -196,7 +196,7 @@ async def test_one_cluster_is_headless_and_the_other_is_not() -> None:
         await world["west"].deploy("shop", "web")
         await world.settle()
         told = await seen(world, "west")
-        says(told.explain, "TypeConflict: the service is headless, as in east, and not so in west")
+        says(told.explain, "TypeConflict: the service is headless, as east exports it; in west it is not")
         says(told.explain, "make the Services all headless (clusterIP: None) or none of them")
         says(told.status, "conflict shop/web: TypeConflict (east, west)")
         says(told.describe, "Conflict True TypeConflict")
