@@ -160,6 +160,12 @@ async def test_lag_is_remembered_for_as_long_as_one_term_lasts() -> None:
         assert [one.lag.changes for one in history.points()] == [2]
         present = histogram()
         assert (history.recent(), history.points()) == (None, ())
+        await asyncio.sleep(EVERY_SECONDS)
+        for _ in range(3):
+            present.observe(0.05)
+        again = history.recent()
+        assert again is not None
+        assert again.changes == 3
     finally:
         task.cancel()
         await asyncio.wait([task])
