@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -23,6 +24,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALL = Policy("all")
 
 
+def namespace_of(name: str) -> str:
+    """All before the slash."""
+    return name.partition("/")[0]
+
+
 class World:
     """Names that are live or not, and policies that refuse some of them; more than half is a fault."""
 
@@ -32,6 +38,7 @@ class World:
         self.unknown: set[str] = set()
         self.policies: tuple[Policy, ...] = (ALL,)
         self.told: list[str] = []
+        self.judged: list[str] = []
         known = SimpleNamespace(words=EXPORTS, rules=lambda: Policies(self.policies), on_change=None)
         config = SimpleNamespace(fuse_share=0.5, fuse_minimum=minimum)
         context = SimpleNamespace(config=config, clock=SimpleNamespace(now=lambda: NOW))
@@ -40,12 +47,19 @@ class World:
             cast(KnownPolicies, known),
             judge=self._judge,
             is_live=lambda name: name in self.live,
-            live=lambda: sorted(self.live),
+            live=lambda namespace: sorted(one for one in self.live if namespace in (None, namespace_of(one))),
+            namespace_of=namespace_of,
         )
-        self.gate.on_change = lambda: self.told.append("change")
+        self.changed_namespaces: list[Collection[str] | None] = []
+        self.gate.on_change = self._changed
         self.gate.report = lambda: self.told.append("report")
 
+    def _changed(self, namespaces: Collection[str] | None) -> None:
+        self.told.append("change")
+        self.changed_namespaces.append(namespaces)
+
     def _judge(self, rules: Policies, name: str) -> Verdict:
+        self.judged.append(name)
         answer = "refused" if name in self.refused else "unknown" if name in self.unknown else "allowed"
         return Verdict(answer, "no policy allows it" if answer != "allowed" else "")  # type: ignore[arg-type]
 
@@ -138,6 +152,48 @@ async def test_what_was_live_at_the_last_count_and_is_not_now_is_counted_no_more
     world.gate.changed()
     assert world.action("c") == "refuse"
     assert world.gate.losing() == (1, 2)
+
+
+async def test_labels_of_a_namespace_have_only_its_own_subjects_counted_and_told() -> None:
+    world = World("shop/a", "shop/b", "bank/c", "bank/d", "mail/e")
+    world.refuse("mail/e")
+    assert world.action("shop/a") == "pass"
+    await asyncio.sleep(0.1)
+    world.judged.clear()
+    world.changed_namespaces.clear()
+    world.refused = {"shop/a", "mail/e"}
+    world.live -= {"shop/b"}
+    world.gate.changed_in("shop")
+    await asyncio.sleep(0.1)
+    assert world.changed_namespaces == [{"shop"}]
+    assert world.action("shop/a") == "refuse"
+    assert set(world.judged) == {"shop/a"}
+    assert world.gate.losing() == (2, 4)
+
+
+async def test_labels_of_two_namespaces_that_change_together_may_make_a_hold_of_which_all_are_told() -> None:
+    world = World("shop/a", "shop/b", "bank/c", "bank/d")
+    assert world.action("bank/d") == "pass"
+    await asyncio.sleep(0.1)
+    world.changed_namespaces.clear()
+    world.refused = {"shop/a", "shop/b", "bank/c"}
+    world.gate.changed_in("shop")
+    world.gate.changed_in("bank")
+    await asyncio.sleep(0.1)
+    assert world.changed_namespaces == [{"shop", "bank"}]
+    assert [world.action(one) for one in ("shop/a", "bank/c", "bank/d")] == ["keep", "keep", "pass"]
+    await asyncio.sleep(0.1)
+    assert world.changed_namespaces == [{"shop", "bank"}, None]
+
+
+async def test_labels_that_change_before_all_has_been_counted_narrow_nothing() -> None:
+    world = World("shop/a", "bank/c")
+    world.gate.changed()
+    world.gate.changed_in("shop")
+    await asyncio.sleep(0.1)
+    assert world.changed_namespaces == [None]
+    assert world.action("shop/a") == "pass"
+    assert world.gate.losing() == (0, 2)
 
 
 @pytest.mark.parametrize("how", ["forgotten", "allowed"])

@@ -76,16 +76,19 @@ class Enqueueing:
         self._exports.add(key)
         self._enqueue_import(key)
 
-    def enqueue_everything(self) -> None:
-        """Enqueue every service that any cluster exports, or that has objects here."""
+    def enqueue_everything(self, namespaces: Collection[str] | None = None) -> None:
+        """Enqueue every service of these namespaces (None: all) that any cluster exports, or that has objects
+        here."""
         with working_for(_EVERYBODY):
             for key in self._stores.view.services():
-                self.enqueue(key)
+                if namespaces is None or key.namespace in namespaces:
+                    self.enqueue(key)
 
-    def enqueue_own_exports(self) -> None:
-        """Enqueue the services of `own_exports`."""
+    def enqueue_own_exports(self, namespaces: Collection[str] | None = None) -> None:
+        """Enqueue the services of `own_exports` in these namespaces (None: all)."""
         for key in self.own_exports():
-            self.enqueue(key)
+            if namespaces is None or key.namespace in namespaces:
+                self.enqueue(key)
 
     def own_exports(self) -> Collection[ServiceKey]:
         """The services that this cluster exports, that it has on the broker, or that are unfinished."""

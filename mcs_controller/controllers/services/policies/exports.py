@@ -54,22 +54,24 @@ def export_gate(context: Context, local: LocalStores, broker: BrokerStores) -> G
         export = local.exports.get(*key)
         return export is not None and all(one.reason not in REASONS for one in export.value.conditions)
 
-    def live() -> Iterator[ServiceKey]:
+    def live(namespace: str | None) -> Iterator[ServiceKey]:
         for entry in local.exports:
             key = ServiceKey(entry.namespace, entry.name)
-            if is_live(key):
+            if namespace in (None, key.namespace) and is_live(key):
                 yield key
 
     def labels_changed(old: Entry[StringMap] | None, new: Entry[StringMap] | None) -> None:
-        if old is None or new is None or old.value != new.value:
-            gate.changed()
+        if (entry := old or new) and (old is None or new is None or old.value != new.value):
+            gate.changed_in(entry.name)
 
     def export_changed(old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
         if new is None and old is not None:
             gate.forget(ServiceKey(*old.key))
 
     known = KnownPolicies(context.local, _KIND, EXPORTS, labels)
-    gate = Gate(context, known, judge=judge, is_live=is_live, live=live)
+    gate = Gate(
+        context, known, judge=judge, is_live=is_live, live=live, namespace_of=lambda key: key.namespace
+    )
     labels.subscribe(labels_changed)
     local.exports.subscribe(export_changed)
     local.ask_policies(gate)

@@ -8,7 +8,7 @@ that is started later counts the same.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from mcs_controller.clusterset.services.policies.bound import held_back
@@ -22,7 +22,8 @@ S = TypeVar("S", bound=Hashable)
 class Gate(Generic[S]):
     """Says of each subject what follows; `judge` asks the rules, `is_live` and `live` what is there.
 
-    `on_change` is called when the outcome of any subject may be another, and `report` when the conditions of
+    `live` is asked for what is live in one namespace, or anywhere (None). `on_change` is called when the
+    outcome of any subject of these namespaces may be another, None for all; `report` when the conditions of
     policies may be.
     """
 
@@ -33,35 +34,48 @@ class Gate(Generic[S]):
         *,
         judge: Callable[[Policies, S], Verdict],
         is_live: Callable[[S], bool],
-        live: Callable[[], Iterable[S]],
+        live: Callable[[str | None], Iterable[S]],
+        namespace_of: Callable[[S], str],
     ) -> None:
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: Callable[[Collection[str] | None], None] = lambda namespaces: None
         self.report: Callable[[], None] = lambda: None
         self.known = known
         self._judge = judge
         self._is_live = is_live
-        self._all_live = live
+        self._live_in = live
+        self._namespace_of = namespace_of
         self._clock = context.clock
         self._share = context.config.fuse_share
         self._minimum = context.config.fuse_minimum
         self._actions: dict[S, str] = {}
         self._live: set[S] = set()
         self._losing: set[S] = set()
-        self._must_count = True
-        self._told = False
+        # The namespaces whose subjects are to be counted anew, and of which is to be told; None: all.
+        self._uncounted: set[str] | None = None
+        self._untold: set[str] | None = set()
+        self._tells = False
         self.held = ""
         """Why nothing is withdrawn, "" if policies may withdraw."""
         known.on_change = self.changed
 
     def changed(self) -> None:
-        """Policies, or labels that they ask for, may be others: all subjects are counted again."""
-        self._must_count = True
-        self._tell()
+        """Policies may be others: all subjects are counted again."""
+        self._uncounted = None
+        self._tell(None)
+
+    def changed_in(self, namespace: str) -> None:
+        """The labels of a namespace may be others: its subjects are counted again.
+
+        Only those, since whoever may make namespaces can do so at any rate, and thousands of services times
+        hundreds of policies take seconds of the event loop.
+        """
+        if self._uncounted is not None:
+            self._uncounted.add(namespace)
+        self._tell(namespace)
 
     def outcome(self, subject: S) -> Outcome:
         """What follows for one subject now."""
-        if self._must_count:
-            self._count_all()
+        self._count_uncounted()
         rules = self.known.rules()
         verdict, is_live = self._count(rules, subject)
         self._hold(rules)
@@ -84,12 +98,21 @@ class Gate(Generic[S]):
         """How many subjects had each outcome, by `Outcome.action`."""
         return Counter(self._actions.values())
 
-    def _count_all(self) -> None:
-        self._must_count = False
-        self._live.clear()
-        self._losing.clear()
+    def _count_uncounted(self) -> None:
+        namespaces, self._uncounted = self._uncounted, set()
+        if namespaces is None:
+            self._live.clear()
+            self._losing.clear()
+            self._count_live(None)
+            return
+        for namespace in namespaces:
+            for counted in (self._live, self._losing):
+                counted -= {one for one in counted if self._namespace_of(one) == namespace}
+            self._count_live(namespace)
+
+    def _count_live(self, namespace: str | None) -> None:
         rules = self.known.rules()
-        for subject in self._all_live():
+        for subject in self._live_in(namespace):
             self._count(rules, subject)
 
     def _count(self, rules: Policies, subject: S) -> tuple[Verdict, bool]:
@@ -117,23 +140,27 @@ class Gate(Generic[S]):
         )
         if held != self.held:
             self.held = held
-            self._tell()
+            self._tell(None)
 
     def _end_hold(self) -> None:
         """End it if nothing is to be held any more: nobody may be left to be asked about, and end it so."""
         if self.held:
-            if self._must_count:
-                self._count_all()
+            self._count_uncounted()
             self._hold(self.known.rules())
 
-    def _tell(self) -> None:
+    def _tell(self, namespace: str | None) -> None:
         """Once for all changes of this moment."""
-        if not self._told:
-            self._told = True
+        if namespace is None:
+            self._untold = None
+        elif self._untold is not None:
+            self._untold.add(namespace)
+        if not self._tells:
+            self._tells = True
             asyncio.get_running_loop().call_soon(self._tell_now)
 
     def _tell_now(self) -> None:
         self._end_hold()
-        self._told = False
-        self.on_change()
+        self._tells = False
+        namespaces, self._untold = self._untold, set()
+        self.on_change(namespaces)
         self.report()

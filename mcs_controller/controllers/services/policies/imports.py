@@ -46,7 +46,12 @@ class ImportPolicies:
         self._labels = context.local.get(NAMESPACE_LABELS)
         known = KnownPolicies(context.local, _KIND, IMPORTS, self._labels)
         self.gate: Gate[Source] = Gate(
-            context, known, judge=self._judge, is_live=self._is_live, live=self._live
+            context,
+            known,
+            judge=self._judge,
+            is_live=self._is_live,
+            live=self._live,
+            namespace_of=lambda source: source.key.namespace,
         )
         # Of each service the exporters that were asked about, and what follows.
         self._outcomes: dict[ServiceKey, dict[str, Outcome]] = {}
@@ -109,16 +114,18 @@ class ImportPolicies:
         slices = self._local.imported_slices.indexed(source.key)
         return any(one.value.source_cluster == source.cluster for one in slices)
 
-    def _live(self) -> Iterator[Source]:
+    def _live(self, namespace: str | None) -> Iterator[Source]:
         for entry in self._local.imports:
+            if namespace not in (None, entry.namespace):
+                continue
             for cluster in entry.value.clusters:
                 source = Source(ServiceKey(*entry.key), cluster)
                 if self._is_live(source):
                     yield source
 
     def _labels_changed(self, old: Entry[StringMap] | None, new: Entry[StringMap] | None) -> None:
-        if old is None or new is None or old.value != new.value:
-            self.gate.changed()
+        if (entry := old or new) and (old is None or new is None or old.value != new.value):
+            self.gate.changed_in(entry.name)
 
     def _import_changed(self, old: Entry[LocalImport] | None, new: Entry[LocalImport] | None) -> None:
         """Of what is gone, nothing is live: it is asked about anew if it still is exported."""
