@@ -158,6 +158,7 @@ async def test_lag_is_remembered_for_as_long_as_one_term_lasts() -> None:
         assert (recent.changes, recent.p50_seconds) == (2, 0.05)
         await asyncio.sleep(EVERY_SECONDS)
         assert [one.lag.changes for one in history.points()] == [2]
+        await asyncio.sleep(RECENT_SECONDS)
         present = histogram()
         assert (history.recent(), history.points()) == (None, ())
         await asyncio.sleep(EVERY_SECONDS)
