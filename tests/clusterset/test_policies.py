@@ -242,8 +242,8 @@ def _spec(**spec: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("raw", "problem"),
     [
-        ({"metadata": {"name": "a"}}, "action is '', not Allow, Forbid or Prefer"),
-        (_spec(action="Perhaps"), "action is 'Perhaps', not Allow, Forbid or Prefer"),
+        ({"metadata": {"name": "a"}}, "action is '', not Allow or Forbid (or Prefer, in an ImportPolicy)"),
+        (_spec(action="Perhaps"), "action is 'Perhaps', not Allow or Forbid (or Prefer, in an ImportPolicy)"),
         (_spec(namespaces=[]), "namespaces names none: leave it out to mean all"),
         (_spec(namespaces=["Shop"]), "namespaces is 'Shop', not a DNS label"),
         (_spec(namespaces="shop"), "namespaces is 'shop', not a list"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -131,6 +133,8 @@ async def browser_tab(folder: Path) -> AsyncIterator[Tab]:
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
+        # Debian's program is a shell that starts the browser: a signal to it alone leaves the browser.
+        start_new_session=True,
     )
     try:
         port = await eventually(
@@ -149,7 +153,7 @@ async def browser_tab(folder: Path) -> AsyncIterator[Tab]:
                 await listening
     finally:
         if process.returncode is None:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
         await process.wait()
 
 

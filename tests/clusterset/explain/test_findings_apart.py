@@ -92,6 +92,11 @@ def test_where_the_last_export_is_withdrawn_no_other_finding_is_promised() -> No
     assert told.why == "no member has an export of it on the broker"
 
 
+def test_who_has_not_even_the_namespace_hears_so_where_nobody_exports() -> None:
+    (told,) = findings_of(picture(bystander("east"), here=InCluster("north", namespace="missing")), "01")
+    assert told.why == "no member has an export of it on the broker, and there is no namespace shop in north"
+
+
 def test_an_export_that_is_not_admitted_is_told_of_once() -> None:
     refused = on_broker("east", member=member("east", allowed_namespaces=("a",)))
     assert [one.cluster for one in findings_of(picture(refused), "05")] == ["east"]

@@ -56,6 +56,8 @@ def _nobody(case: Case) -> Finding:
     else:
         why = "no member has an export of it on the broker"
         do = f"{export_command(key)}; check the spelling of {key}"
+        if here is not None and here.namespace == "missing":
+            why += f", and there is no namespace {key.namespace} in {here.cluster or 'this cluster'}"
     severity: Severity = "warning" if case.held is not None else "problem"
     return finding("01", severity, "", f"no cluster exports {key}", why, do)
 

@@ -65,7 +65,7 @@ def decode_policy(raw: Json) -> Policy:
         spec = child(raw, "spec")
         action = text(spec, "action")
         if action not in _ACTIONS:
-            raise bad("action", action, "Allow, Forbid or Prefer")
+            raise bad("action", action, "Allow or Forbid (or Prefer, in an ImportPolicy)")
         return Policy(
             name,
             action == "Forbid",
