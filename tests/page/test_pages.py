@@ -65,10 +65,13 @@ class Read(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def front(*members: MemberRow, frame: Frame = FRAME, count: int = 3) -> str:
+LAG = Lag(0.012, None, 7, 300.0)
+
+
+def front(*members: MemberRow, frame: Frame = FRAME, count: int = 3, lag: Lag = LAG) -> str:
     services = [row(f"svc-{number}", "conflict") for number in range(count)]
     found = summary("north", members, services, reaches_broker=True, member_timeout_seconds=60.0)
-    return PAGES.front(frame, found, members, Lag(0.012, None, 7, 300.0), (), 0.0)
+    return PAGES.front(frame, found, members, lag, (), 0.0)
 
 
 def listed(query: Query = Query(), count: int = 3) -> str:  # noqa: B008 - a NamedTuple does not change
@@ -163,6 +166,20 @@ def test_a_service_says_whose_endpoints_come_first_here_only_where_something_is_
     preferred = replace(EXPLANATION, here=replace(EXPLANATION.here, near_first=said))
     assert f"Near endpoints{said}" in Read(explained(preferred)).text
     assert "Near endpoints" not in Read(explained(EXPLANATION)).text
+
+
+@pytest.mark.parametrize(
+    ("p50_seconds", "p99_seconds", "says"),
+    [
+        (0.012, 2.34, "half of them within 12 ms, and 99 of 100 within 2.3 s."),
+        (0.012, None, "half of them within 12 ms, and at least 1 of 100 took over 300 s."),
+        (None, None, "half of them or more took over 300 s."),
+    ],
+)
+def test_a_lag_beyond_what_is_counted_is_said_in_plain_words(
+    p50_seconds: float | None, p99_seconds: float | None, says: str
+) -> None:
+    assert says in Read(front(lag=LAG._replace(p50_seconds=p50_seconds, p99_seconds=p99_seconds))).text
 
 
 def test_a_text_is_cut() -> None:
