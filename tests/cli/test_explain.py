@@ -163,6 +163,13 @@ async def test_from_the_broker_alone_nothing_is_said_of_a_cluster(tmp_path: Path
         assert "Here" not in ended.stdout
 
 
+async def test_a_cluster_that_is_no_broker_is_not_only_a_page_that_is_not_found(tmp_path: Path) -> None:
+    async with Scene(tmp_path).serving() as scene:
+        ended = await run("explain", "shop/web", "--from", write(tmp_path, "west", scene.west.kubeconfig()))
+        assert (ended.exit_code, ended.stdout) == (1, "")
+        assert "the broker cannot be read: this API server does not serve the kind: is it the" in ended.stderr
+
+
 async def test_a_broker_that_is_away_is_said_and_the_rest_is_explained(tmp_path: Path) -> None:
     nobody = write(tmp_path, "nobody.kubeconfig", kubeconfig())
     async with Scene(tmp_path).serving() as scene:

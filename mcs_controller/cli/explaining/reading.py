@@ -13,7 +13,7 @@ from mcs_controller.clusterset.explain.picture import Unknown
 from mcs_controller.clusterset.fields import child
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.decoding.object_reader import LeftOut
-from mcs_controller.kube.errors import KubeError, TransportError
+from mcs_controller.kube.errors import KubeError, NotFound, TransportError
 from mcs_controller.kube.lookup import find
 
 READ_WITHIN_SECONDS: Final = 10.0
@@ -97,8 +97,11 @@ class Reading:
         try:
             return await ask()
         except (KubeError, MalformedObject) as error:
-            is_away = isinstance(error, TransportError)
-            self._asked[place] = Unknown(f"{what}, {self._where}", cut(str(error)), is_away)
+            why = cut(str(error))
+            if isinstance(error, NotFound):
+                # Of a kind: an object that is not there is an answer.
+                why = f"this API server does not serve the kind: is it the one that is meant? ({why})"
+            self._asked[place] = Unknown(f"{what}, {self._where}", why, isinstance(error, TransportError))
             return otherwise
 
     def decoded(self, read: Callable[[JsonObject], T], body: JsonObject | Unread | None) -> T | None:
