@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections import Counter
 from random import Random
 
@@ -15,7 +14,6 @@ from mcs_controller.api.names import ANNOTATION_WITHDRAW, WITHDRAW_ALLOWED
 from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_CLUSTERS
 from mcs_controller.clusterset.fuse import SERVICES_MINIMUM
 from mcs_controller.kube.errors import KubeError
-from mcs_controller.kube.reflector import LONGEST_RETRY_SECONDS
 from tests.simulation.broker import Broker
 from tests.simulation.rules import IMPORTS, held
 from tests.simulation.story import NAMESPACE, Story
@@ -97,12 +95,11 @@ class Drills:
         name = self._story.some_cluster(random)
         self._story.struck.add(name)
         self._story.note(f"{name}: the DNS server is cut off")
-        self._story.stale_dns[name] = math.inf
-        fault = self._world[name].sim.faults.refuse_connections(users=["dns"])
-        await asyncio.sleep(random.choice((20.0, 60.0)))
-        self._story.note(f"{name}: the DNS server is back")
-        fault.lift()
-        self._story.stale_dns[name] = self._story.now() + LONGEST_RETRY_SECONDS
+        with self._story.dns.cannot_follow(name):
+            fault = self._world[name].sim.faults.refuse_connections(users=["dns"])
+            await asyncio.sleep(random.choice((20.0, 60.0)))
+            self._story.note(f"{name}: the DNS server is back")
+            fault.lift()
 
     async def start_half_blind(self, random: Random) -> None:
         """An agent starts while it cannot read one kind of its own cluster."""

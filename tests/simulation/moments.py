@@ -6,7 +6,7 @@ and shows in what others have of others is named I-BLAST.
 
 from __future__ import annotations
 
-import math
+from collections import defaultdict
 
 from mcs_controller.api.names import LABEL_SERVICE_NAME, LABEL_SOURCE_CLUSTER
 from mcs_controller.api.resources import ENDPOINT_SLICES
@@ -39,6 +39,11 @@ class Moments:
         self.observer = Observer(story.expected, story.now)
         self._story = story
         self._told = 0
+        self._excused: list[Finding] = []
+        """Those that may be out of date so far, and last."""
+        self._shown: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        """All IPs and addresses that a cluster ever showed of a service: what DNS may be out of date with."""
+        self._invented: set[tuple[str, str]] = set()
         for cluster in story.world:
             self._follow(cluster.name, cluster.sim)
 
@@ -46,7 +51,7 @@ class Moments:
         """For the zone of a cluster."""
 
         def tell(service: ServiceKey, addresses: frozenset[str]) -> None:
-            self.observer.answered(cluster, str(service), addresses)
+            self._answered(cluster, str(service), addresses)
 
         return tell
 
@@ -63,14 +68,17 @@ class Moments:
                 continue
             for service in sorted(self._story.expected.services()):
                 addresses = zone.addresses(ServiceKey(*service.split("/")))
-                self.observer.answered(cluster, service, addresses)
+                self._answered(cluster, service, addresses)
 
     def judge(self) -> None:
         found = self.observer.findings
-        for one in found[self._told :]:
+        unjudged = [*self._excused, *found[self._told :]]
+        self._told = len(found)
+        self._excused = [one for one in unjudged if one.ended_seconds is None and self._may_be_stale(one)]
+        for one in unjudged:
             if one.kind == DNS and one.what.endswith("offered by nobody"):
                 continue  # the IP of a service that became headless goes in time: `Quiet` sees to that
-            if one.kind == DNS and SAID_NOTHING not in one.what and self._may_be_stale(one):
+            if self._may_be_stale(one):
                 continue
             invariant = INVARIANTS[one.kind]
             struck = self._story.struck
@@ -81,10 +89,20 @@ class Moments:
             self._story.fault(
                 invariant, f"{one.place}: {one.service} {one.what}", at_seconds=one.began_seconds
             )
-        self._told = len(found)
+
+    def _answered(self, cluster: str, service: str, addresses: frozenset[str]) -> None:
+        if not addresses <= self._shown[cluster, service]:
+            self._invented.add((cluster, service))
+        self.observer.answered(cluster, service, addresses)
 
     def _may_be_stale(self, finding: Finding) -> bool:
-        return finding.began_seconds <= self._story.stale_dns.get(finding.place, -math.inf)
+        """What DNS says was true before, and the server had no way to know better, or not yet."""
+        if finding.kind != DNS or SAID_NOTHING in finding.what:
+            return False
+        if (finding.place, finding.service) in self._invented:
+            return False
+        ended_seconds = self._story.now() if finding.ended_seconds is None else finding.ended_seconds
+        return self._story.dns.may_be(finding.place, finding.began_seconds, ended_seconds)
 
     def _follow(self, cluster: str, sim: SimCluster) -> None:
         def wrote(bucket: Bucket, event: Event) -> None:
@@ -111,6 +129,7 @@ class Moments:
                 for endpoint in stored.object.get("endpoints") or ():
                     if (endpoint.get("conditions") or {}).get("ready", True):
                         ready.update(endpoint["addresses"])
+        self._shown[cluster, service].update(ips, ready)
         shown = Import(uid, ips, frozenset(ready), clusters) if uid or ready else None
         self.observer.saw(cluster, service, shown)
 

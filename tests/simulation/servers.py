@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from mcs_controller.simcluster.faults import Fault
+from tests.simulation.behind import keeps_dns_behind
 from tests.simulation.story import Story
 
 
@@ -21,7 +23,8 @@ class Servers:
         while self._server_faults:
             self._server_faults.pop().lift()
 
-    def _some_server(self, random: Random) -> tuple[Any, list[str], str]:
+    def _some_server(self, random: Random) -> tuple[Any, list[str], str, str]:
+        """Its faults, the users whom one strikes, the cluster that it is for, and the text of the story."""
         name = random.choice(self._world.names)
         if random.random() < 0.7:
             users = [f"member-{one}" for one in self._world.names]
@@ -30,19 +33,20 @@ class Servers:
                 self._story.struck.add(name)
             else:
                 self._story.struck.add("")
-            return self._world.broker.faults, users, f"the broker for {users}"
+            return self._world.broker.faults, users, name, f"the broker for {users}"
         self._story.struck.add(name)
         users = ["agent", "dns"] if random.random() < 0.5 else ["agent"]
-        return self._world[name].sim.faults, users, f"the API server of {name} for {users}"
+        return self._world[name].sim.faults, users, name, f"the API server of {name} for {users}"
 
     async def _strike(self, random: Random, text: str, act: Callable[[Any, list[str]], Fault]) -> None:
-        faults, users, where = self._some_server(random)
+        faults, users, name, where = self._some_server(random)
         seconds = random.choice((1.0, 5.0, 20.0, 30.0))
         self._story.note(f"{where}: {text} for {seconds:g} s")
         fault = act(faults, users)
         self._server_faults.append(fault)
-        await asyncio.sleep(seconds)
-        fault.lift()
+        with self._story.dns.cannot_follow(name) if keeps_dns_behind(fault) else contextlib.nullcontext():
+            await asyncio.sleep(seconds)
+            fault.lift()
         self._story.note(f"{where}: {text} is over")
 
     async def refuse(self, random: Random) -> None:
@@ -79,12 +83,12 @@ class Servers:
         await self._strike(random, "hangs", lambda faults, users: faults.hang(users=users))
 
     async def cut(self, random: Random) -> None:
-        faults, users, where = self._some_server(random)
+        faults, users, _, where = self._some_server(random)
         self._story.note(f"{where}: watches cut")
         faults.cut_watches(users=users)
 
     async def compact(self, random: Random) -> None:
-        faults, users, where = self._some_server(random)
+        faults, users, _, where = self._some_server(random)
         self._story.note(f"{where}: compacted, watches cut")
         faults.compact()
         faults.cut_watches(users=users)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from mcs_controller.api.resources import SERVICES
+from tests.simulation.behind import Behind
 from tests.simulation.world import World
 from tests.support.observer.expected import Expected
 
@@ -37,7 +38,7 @@ class Story:
 
     `blocked` is where an object of a user's is in the way, `busy` are clusters whose namespace or kinds are
     being made anew: no user writes there. `struck` are the members that something was done to in this part,
-    "" for the broker.
+    "" for the broker. `dns` knows which DNS servers cannot follow.
     """
 
     world: World
@@ -49,8 +50,7 @@ class Story:
     blocked: set[Export] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     struck: set[str] = field(default_factory=set)
-    stale_dns: dict[str, float] = field(default_factory=dict)
-    """Until when DNS servers may say what was true before: they are cut off, or were until a moment ago."""
+    dns: Behind = field(default_factory=Behind)
     _excuses: list[tuple[str, str, str]] = field(default_factory=list)
     _silent: list[str] = field(default_factory=list)
     number: int = 0
