@@ -120,9 +120,10 @@ _EXPORT_READY: Final = ConditionKind(
         Reason(
             "Exported",
             "True",
-            "The broker has the export. Clusters that have the namespace import it.",
-            "Nothing. If the service does not work elsewhere, `mcs-controller explain` in that cluster says "
-            "why.",
+            "The broker has the export. Clusters that have the namespace import it. A message says what "
+            "the user should know all the same, most often that no endpoint of the Service takes traffic.",
+            "Do what the message says, if there is one. If the service does not work elsewhere, "
+            "`mcs-controller explain` in that cluster says why.",
             "Normal",
         ),
         Reason(

@@ -17,6 +17,7 @@ from mcs_controller.clusterset.services.export import (
     evaluate_export,
     published_slice,
     ready_condition,
+    without_endpoints,
 )
 from mcs_controller.clusterset.services.merge import merge
 from tests.clusterset.builders import HTTP, SECONDS, WEB, local_export, local_service, record, source_slice
@@ -180,3 +181,25 @@ def test_a_published_slice_names_no_node_and_gives_no_hint(kept_at_home: dict[st
 def test_a_slice_without_nodes_is_published_as_it_is() -> None:
     own = source_slice(endpoints=(Endpoint(("10.1.0.1",)),))
     assert published_slice(own) is own
+
+
+@pytest.mark.requirement("MCS-EXP-08")
+@pytest.mark.parametrize(
+    ("ready", "has_selector", "says"),
+    [
+        ([], True, "its selector matches no pod"),
+        ([], False, "it has no selector, so that somebody has to write its EndpointSlices"),
+        ([False], True, "no endpoint of Service shop/web is ready (1 is not)"),
+        ([False, False], False, "no endpoint of Service shop/web is ready (2 are not)"),
+        ([False, True], True, ""),
+        # A slice that does not say it counts as ready.
+        ([False, None], True, ""),
+    ],
+)
+def test_whoever_exports_a_service_without_an_endpoint_in_use_is_told_why(
+    ready: list[bool | None], has_selector: bool, says: str
+) -> None:
+    endpoints = tuple(Endpoint((f"10.1.0.{number}",), ready=one) for number, one in enumerate(ready, 1))
+    slices = [source_slice(endpoints=(one,)) for one in endpoints]
+    told = without_endpoints(local_service(has_selector=has_selector), slices)
+    assert (says in told) if says else told == ""

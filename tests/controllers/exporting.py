@@ -16,6 +16,7 @@ from mcs_controller.clusterset.model import (
     Condition,
     ExportRecord,
     LocalExport,
+    LocalService,
     MergedService,
     ServiceKey,
     SourceSlice,
@@ -83,6 +84,7 @@ class East:
         self.evaluations: dict[ServiceKey, ExportEvaluation] = {}
         self.slices: list[SourceSlice] = []
         self.exports: Store[LocalExport] = Store()
+        self.services: Store[LocalService] = Store()
         self.refusal: str | None = None
         self.merged: MergedService | None = None
         self.has_ready = False
@@ -106,6 +108,7 @@ class East:
             cluster_id="east",
             client=world["east"].api,
             exports=self.exports,
+            services=self.services,
             exports_resource=service_exports,
             synced=lambda: self.local_synced,
             loaded=lambda key: self.is_loaded,
@@ -136,7 +139,9 @@ class East:
     def export(self, key: ServiceKey = WEB, **fields: Any) -> None:
         """Export a service whose Service has these fields, as it is seen from now on."""
         export = local_export(service=key)
-        self.evaluations[key] = evaluate_export(export, local_service(service=key, **fields), "east")
+        service = local_service(service=key, **fields)
+        self.services.apply(Entry(key.namespace, key.name, key.name, "1", service))
+        self.evaluations[key] = evaluate_export(export, service, "east")
         self.exports.apply(Entry(key.namespace, key.name, key.name, "1", export))
 
     def unexport(self, key: ServiceKey = WEB) -> None:

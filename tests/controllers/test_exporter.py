@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mcs_controller.clusterset.model import Endpoint
 from mcs_controller.clusterset.services.export import NOT_VALID
 from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.controllers.services.stores.own_limits import LOOK_AGAIN_SECONDS
@@ -101,6 +102,24 @@ async def test_an_export_that_may_have_to_wait_is_exported_and_says_so() -> None
         one.limits.has_to_wait = "this one may have to wait"
         assert await one.look() is None
         assert one.said()["Ready"] == ("True", "Exported", "this one may have to wait")
+
+
+async def test_an_export_without_a_ready_endpoint_says_so_until_there_is_one() -> None:
+    async with exported() as one:
+        good = one.slices[:]
+        one.slices[:] = []
+        await one.look()
+        status, reason, message = one.said()["Ready"]
+        assert (status, reason) == ("True", "Exported")
+        assert "Service shop/web has no endpoint" in message
+
+        one.slices[:] = [source_slice("east", endpoints=(Endpoint(("10.1.0.1",), ready=False),))]
+        await one.look()
+        assert "no endpoint of Service shop/web is ready (1 is not)" in one.said()["Ready"][2]
+
+        one.slices[:] = good
+        await one.look()
+        assert one.said()["Ready"] == READY
 
 
 # What is taken back

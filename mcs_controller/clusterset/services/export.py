@@ -4,6 +4,7 @@ All but labels, annotations and age comes from the Service (MCS-EXP-10). The Ser
 (MCS-EXP-12). An invalid export has no record, so it can never win precedence (MCS-CON-08).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -16,6 +17,7 @@ from mcs_controller.clusterset.model import (
     LocalExport,
     LocalService,
     MergedService,
+    SourceSlice,
     StringMap,
 )
 from mcs_controller.clusterset.services.exported_content import published_slice
@@ -31,6 +33,7 @@ __all__ = [
     "evaluate_export",
     "published_slice",
     "ready_condition",
+    "without_endpoints",
 ]
 
 ReadyReason = Literal["Exported", "Pending", "Failed"]
@@ -124,6 +127,36 @@ def ready_condition(
     """The Ready condition: `Exported` once the broker holds the export, else the reason (MCS-EXP-08)."""
     status: ConditionStatus = "True" if reason == "Exported" else "False"
     return Condition("Ready", status, reason, cut(message, MAX_MESSAGE_CHARS), observed_generation)
+
+
+def without_endpoints(service: LocalService, slices: Iterable[SourceSlice]) -> str:
+    """What the user is told while no endpoint of the exported Service takes traffic, "" while one does.
+
+    Such an export is Ready all the same: that says only that it is exported (MCS-EXP-08). `slices` are those
+    of the Service itself.
+    """
+    number = 0
+    for slice_ in slices:
+        for endpoint in slice_.content.endpoints:
+            if endpoint.ready is not False:
+                return ""
+            number += 1
+    if number:
+        return (
+            f"the broker has the export, but no endpoint of Service {service.service} is ready ({number} "
+            f"{'is' if number == 1 else 'are'} not), so that this cluster answers nobody: look at its pods, "
+            "their readiness probes and events"
+        )
+    why = (
+        "its selector matches no pod that has an address, or its workload is scaled to zero; compare the "
+        "selector with the labels of the pods"
+        if service.has_selector
+        else "it has no selector, so that somebody has to write its EndpointSlices"
+    )
+    return (
+        f"the broker has the export, but Service {service.service} has no endpoint, so that this cluster "
+        f"answers nobody: {why}"
+    )
 
 
 def conflict_condition(merged: MergedService, *, observed_generation: int | None = None) -> Condition:

@@ -25,6 +25,7 @@ from mcs_controller.clusterset.services.export import (
     conflict_condition,
     published_slice,
     ready_condition,
+    without_endpoints,
 )
 from mcs_controller.clusterset.services.naming import exported_service_name, exported_slice_name
 from mcs_controller.clusterset.services.reserved import may_import_into, not_imported
@@ -173,6 +174,8 @@ class Exporter:
 
     def _notes(self, record: ExportRecord) -> Iterator[str]:
         """What the exporting user should know although the export is on the broker."""
+        if (service := self._local.services.get(*record.service)) is not None:
+            yield without_endpoints(service.value, self._local.own_slices(record.service))
         yield self._own_limits.waits(record)
         if not may_import_into(record.service.namespace, self._reserved_allowed):
             yield not_imported(record.service.namespace)
@@ -288,8 +291,8 @@ class _Reported(NamedTuple):
     """All that the conditions of a ServiceExport depend on; kept once the ServiceExport has these conditions.
 
     Equal values lead to equal conditions. `export` is compared by identity: it is the version that has the
-    conditions, and any change makes a new object. Most changes are of endpoints, which no condition depends
-    on. The value is removed before each reconcile, and put back by one that succeeds.
+    conditions, and any change makes a new object. Most changes are of endpoints, of which `ready` says only
+    when none takes traffic. The value is removed before each reconcile, and put back by one that succeeds.
     """
 
     export: Entry[LocalExport] | None
