@@ -113,6 +113,14 @@ def is_silent(member: Member | None, picture: Picture) -> bool:
     return age_seconds is not None and age_seconds >= picture.assumed.member_timeout_seconds
 
 
+def leads(here: InCluster, picture: Picture) -> bool | None:
+    """Whether an agent leads in the looked-at cluster by its Lease; None if that is not known."""
+    leader_at = seconds_of_time(here.leader_at)
+    if leader_at is None:
+        return None
+    return picture.now_seconds - leader_at < picture.assumed.member_timeout_seconds
+
+
 def _part_on_broker(held: OnBroker) -> Part:
     record = held.record
     if record is None:

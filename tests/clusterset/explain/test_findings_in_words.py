@@ -9,9 +9,11 @@ from mcs_controller.clusterset.explain.findings.finding import Finding
 from mcs_controller.clusterset.explain.picture import DnsAnswer, DnsPicture, Picture
 from mcs_controller.clusterset.model import Condition, Endpoint
 from mcs_controller.clusterset.services.desired import NO_ENDPOINT_YET
+from mcs_controller.clusterset.services.export import NOT_HEARD
+from mcs_controller.clusterset.syntax import micro_time
 from tests.clusterset.builders import record, source_slice
-from tests.clusterset.explain.pictures import bystander, member, on_broker, picture, settled
-from tests.clusterset.explain.test_findings import NORTH, OWNER, WELL, two
+from tests.clusterset.explain.pictures import NOW_SECONDS, bystander, member, on_broker, picture, settled
+from tests.clusterset.explain.test_findings import EXPORTED, NORTH, OWNER, WELL, two
 
 
 def finding_of(seen: Picture, number: str) -> Finding:
@@ -99,3 +101,64 @@ def test_records_that_differ_make_a_sentence(said: str, says: str) -> None:
     answer = DnsAnswer("a.", "A", said, "10.0.0.2", right=False)
     seen = replace(WELL, dns=DnsPicture("10.96.0.53:53", (answer,)))
     assert finding_of(seen, "71").what == says
+
+
+_READY = Condition("Ready", "True", "Exported")
+_CANNOT_READ = "the agent cannot read the Service and its EndpointSlices, and tries again: forbidden"
+
+
+@pytest.mark.parametrize(
+    ("ready", "lease_seconds", "silent_seconds", "says", "command"),
+    [
+        (_READY, 1, 300, "start the agent of north again", ""),
+        (_READY, 300, 1, "no agent leads in north", "kubectl --namespace mcs-system get pods"),
+        (None, None, 1, "install or start the agent in north", "kubectl --namespace mcs-system get pods"),
+        (None, 1, 1, "an agent leads in north, and takes seconds", "mcs-controller check"),
+        (_READY, 1, 1, "was changed seconds ago: ask again", "mcs-controller check"),
+        (
+            Condition("Ready", "False", "Pending", NOT_HEARD),
+            1,
+            1,
+            "way to the broker",
+            "mcs-controller check",
+        ),
+        (
+            Condition("Ready", "False", "Pending", "another cluster has this id"),
+            1,
+            1,
+            "do what the reason says",
+            "mcs-controller check",
+        ),
+        (
+            Condition("Ready", "False", "Failed", _CANNOT_READ),
+            1,
+            1,
+            "the rights of its chart again",
+            "mcs-controller check",
+        ),
+        (
+            Condition("Ready", "False", "Failed", "the broker did not take the export"),
+            None,
+            1,
+            "run `check` in north",
+            "mcs-controller check",
+        ),
+    ],
+)
+def test_an_export_that_is_not_on_the_broker_says_who_has_to_do_what(
+    ready: Condition | None, lease_seconds: int | None, silent_seconds: int, says: str, command: str
+) -> None:
+    here = EXPORTED.here
+    assert here is not None
+    assert here.export is not None
+    seen = replace(
+        EXPORTED,
+        here=replace(
+            here,
+            export=replace(here.export, conditions=() if ready is None else (ready,)),
+            leader_at="" if lease_seconds is None else micro_time(NOW_SECONDS - lease_seconds),
+        ),
+        broker=(bystander("east"), bystander("north", member=member("north", silent_seconds))),
+    )
+    told = finding_of(seen, "04")
+    assert (says in told.do, told.command) == (True, command), told.do

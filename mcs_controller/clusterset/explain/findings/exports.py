@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
-from mcs_controller.clusterset.explain.parts import Part, condition_of, is_silent
+from mcs_controller.clusterset.explain.findings.published import published_findings
+from mcs_controller.clusterset.explain.parts import Part
 from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.identity import member_namespace
-from mcs_controller.clusterset.model import LocalExport, ServiceKey
+from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.admission import refusal_of
 from mcs_controller.clusterset.services.export import evaluate_export
 
@@ -21,7 +22,7 @@ def export_findings(case: Case) -> Iterator[Finding]:
     for part in case.parts:
         yield from _of_part(case, part)
     if case.here is not None and case.here.export is not None:
-        yield from _published(case, case.here, case.here.export)
+        yield from published_findings(case, case.here, case.here.export)
     for held in case.picture.broker or ():
         if held.unreadable and held.record is not None:
             yield _unreadable(held.cluster, held.unreadable[0])
@@ -173,46 +174,6 @@ def _not_valid(case: Case, part: Part) -> Finding:
         valid.message,
         do,
     )
-
-
-def _published(case: Case, here: InCluster, export: LocalExport) -> Iterator[Finding]:
-    """Whether the other clusters can see a valid export of this one."""
-    own = case.own
-    if own is not None and own.why_not:
-        return
-    where = here.cluster or "this cluster"
-    ready = condition_of(export, "Ready")
-    held = case.on_broker(here.cluster)
-    says = f"{ready.reason}: {ready.message}" if ready is not None and ready.status != "True" else ""
-    absent = case.picture.broker is not None and here.cluster != "" and (held is None or held.record is None)
-    differs = False
-    if held is not None and held.record is not None and own is not None:
-        differs = held.record != own.record
-    if not absent and not differs and not says:
-        return
-    silent = is_silent(held.member if held is not None else None, case.picture)
-    if absent:
-        what = f"the export of {where} is not on the broker: the other clusters do not see it"
-    elif differs:
-        what = f"the broker has another version of the export of {where}"
-    else:
-        what = f"the agent says that the export of {where} is not published completely"
-    why = says or (
-        "its ServiceExport has no condition Ready: no agent has looked at it"
-        if ready is None
-        else "the agent has written that it is exported, and the broker has something else"
-    )
-    if "over the limit" in says:
-        do = f"unexport what {where} need not export, or the broker's administrator raises its limits"
-        yield finding("06", "problem", where, what, why, do)
-        return
-    do = (
-        f"look at the agent of {where}: does it run, does it reach the broker (its log, /readyz), and has "
-        "it the right to read Services here? A change takes seconds, so ask again first"
-    )
-    if silent:
-        do = f"start the agent of {where} again, or mend its way to the broker (see MCS-WHY-33)"
-    yield finding("04", "problem" if absent else "warning", where, what, why, do)
 
 
 def _never_admitted(case: Case) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from mcs_controller.clusterset import fuse
 from mcs_controller.clusterset.explain.ages import age_text
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
-from mcs_controller.clusterset.explain.parts import heartbeat_age_seconds, is_silent
+from mcs_controller.clusterset.explain.parts import heartbeat_age_seconds, is_silent, leads
 from mcs_controller.clusterset.syntax import seconds_of_time
 
 
@@ -75,11 +75,7 @@ def _own_agent(case: Case, own: str) -> Iterator[Finding]:
     if member.leaving or not is_silent(member, case.picture):
         return
     leader_at = seconds_of_time(here.leader_at)
-    leads = (
-        leader_at is not None
-        and case.picture.now_seconds - leader_at < case.picture.assumed.member_timeout_seconds
-    )
-    if leads:
+    if leads(here, case.picture):
         why = (
             "an agent leads here (its Lease is fresh), so it does not reach the broker, or may not "
             "write there"
