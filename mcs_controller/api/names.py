@@ -28,6 +28,9 @@ LABEL_CHART: Final = "app.kubernetes.io/name"
 CHART_OF_BROKER: Final = "mcs-broker"
 """On what the chart charts/mcs-broker made, beside `LABEL_INSTALLED_BY` with the value Helm."""
 
+LABEL_CLUSTERSET_OF_BROKER: Final = "mcs-controller.io/clusterset"
+"""On the broker's ClusterRole for members: what the clusterset is called, for members that come later."""
+
 ANNOTATION_WITHDRAW: Final = "mcs-controller.io/withdraw"
 WITHDRAW_ALLOWED: Final = "allowed"
 """What an operator writes on a held ServiceImport, or on a silent MemberCluster, to let it go."""

@@ -350,7 +350,7 @@ _PROPERTIES: Final = ConditionKind(
             "ClustersetUnknown",
             "False",
             "With `--manage-properties`: the member's MemberCluster does not name the clusterset.",
-            "The broker's administrator runs `broker create-member ID --renew --clusterset NAME`.",
+            "The broker's administrator runs `broker init --clusterset NAME`.",
         ),
         Reason(
             "AnotherClusterset",

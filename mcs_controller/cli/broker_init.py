@@ -1,4 +1,7 @@
-"""`mcs-controller broker init`: the kinds and roles of a broker. It can be repeated, also after an update."""
+"""`mcs-controller broker init`: the kinds and roles of a broker. It can be repeated, also after an update.
+
+With --clusterset it also names the clusterset, for the members that there are and for those that come.
+"""
 
 import argparse
 import os
@@ -6,6 +9,7 @@ from typing import Final
 
 from mcs_controller.api.crd import crds_of
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS
+from mcs_controller.cli.broker_clusterset import for_all, read_names
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.crds import compare
 from mcs_controller.cli.install_settings import BrokerInitSettings
@@ -32,13 +36,15 @@ async def run(arguments: argparse.Namespace) -> int:
     """Install, and say what. Raises `CliError`, `InstallError`, `KubeError`."""
     settings = read_options(BrokerInitSettings, arguments, os.environ)
     crds = crds_of("broker")
-    wanted = broker_objects()
+    wanted = broker_objects(settings.clusterset)
     if settings.dry_run:
         print(as_manifests([*crds, *(one.body for one in wanted)]))
         return 0
     file = file_of_broker(settings.kubeconfig, settings.broker_kubeconfig, settings.broker_context)
     client = connect(file, settings.broker_context, name="broker")
     try:
+        if settings.clusterset is not None:
+            wanted += for_all(await read_names(client), settings.clusterset)
         steps = await plan(client, wanted, tell=say)
         rows: list[Row] = [
             (CUSTOM_RESOURCE_DEFINITIONS.kind, "", name, _RESULTS[found])

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mcs_controller.api.resources import CLUSTER_ROLES, MEMBER_CLUSTERS, SERVICE_ACCOUNTS
+from mcs_controller.cli.broker_clusterset import for_member, read_names
 from mcs_controller.cli.connecting import connect, file_of_broker, settings_of
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.cli.install_settings import CreateMemberSettings
@@ -59,7 +60,8 @@ async def run(arguments: argparse.Namespace) -> int:
     client = connect(file, settings.broker_context, name="broker")
     try:
         await _check_broker(client, arguments.program)
-        wanted = _wanted(name, settings, await _clusterset(client, name, settings))
+        clusterset = for_member(await read_names(client), name, settings.clusterset)
+        wanted = _wanted(name, settings, clusterset)
         # First what is being deleted goes: a member that was removed a moment ago is none.
         steps = await plan(client, wanted, tell=say)
         _check_meant(name, await _member(client, name), renew=settings.renew)
@@ -75,25 +77,6 @@ async def run(arguments: argparse.Namespace) -> int:
 
 def _wanted(name: str, settings: CreateMemberSettings, clusterset: str | None) -> list[Wanted]:
     return member_objects(name, settings.pod_cidrs, settings.namespaces, settings.location, clusterset)
-
-
-async def _clusterset(client: Client, name: str, settings: CreateMemberSettings) -> str | None:
-    """The name of the clusterset that the member gets, None if it keeps what it has. Raises `KubeError`."""
-    said = {
-        str(one["metadata"]["name"]): str(clusterset)
-        for one in (await client.list(MEMBER_CLUSTERS)).items
-        if (clusterset := (one.get("spec") or {}).get("clusterset"))
-    }
-    own = said.pop(name, None)
-    others = sorted(set(said.values()))
-    if settings.clusterset is not None:
-        if others not in ([], [settings.clusterset]):
-            say(
-                f"warning: other members are of clusterset {', '.join(others)}: all members of a broker are "
-                "of one, so name it for them, too"
-            )
-        return settings.clusterset
-    return others[0] if own is None and len(others) == 1 else None
 
 
 def _tell(

@@ -81,6 +81,15 @@ _WaitSeconds = Annotated[
 class BrokerInitSettings:
     """`mcs-controller broker init`."""
 
+    clusterset: Annotated[
+        str | None,
+        Option(
+            "name of the clusterset, for the ClusterProperties of its members: of those that have none yet, "
+            "and of those that come; without it, it stays as it is, at first none",
+            parse=clusterset_name,
+            metavar="NAME",
+        ),
+    ]
     dry_run: DryRun
     output: _Output
     kubeconfig: _ContextsOf
@@ -125,7 +134,7 @@ class CreateMemberSettings:
         str | None,
         Option(
             "name of the clusterset, the same for all members, for their ClusterProperties; without it, what "
-            "the MemberCluster has, or else what all other members have, at first none",
+            "the MemberCluster has, or else what `broker init` said or all other members have, at first none",
             parse=clusterset_name,
             metavar="NAME",
         ),

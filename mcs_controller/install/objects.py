@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mcs_controller.api.names import INSTALLED_BY, LABEL_INSTALLED_BY
+from mcs_controller.api.names import INSTALLED_BY, LABEL_CLUSTERSET_OF_BROKER, LABEL_INSTALLED_BY
 from mcs_controller.api.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
@@ -34,9 +34,22 @@ SECRET_KEY: Final = "kubeconfig"
 """In a member: where the agent's credential for the broker lies."""
 
 
-def broker_objects() -> list[Wanted]:
-    """The roles that members get. The kinds are installed apart: they are never downgraded."""
-    return [_labelled(CLUSTER_ROLES, body) for body in rights_of("broker")]
+def broker_objects(clusterset: str | None = None) -> list[Wanted]:
+    """The roles that members get, with the clusterset's name. The kinds are installed apart: they are never
+    downgraded.
+
+    A name that is not given is left as it is.
+    """
+    roles = [_labelled(CLUSTER_ROLES, body) for body in rights_of("broker")]
+    for role in roles:
+        if clusterset is not None and role.name == ROLE_MEMBER:
+            role.body["metadata"]["labels"][LABEL_CLUSTERSET_OF_BROKER] = clusterset
+    return roles
+
+
+def named_member(cluster_id: str, clusterset: str) -> Wanted:
+    """A member that exists, with the name of its clusterset."""
+    return _wanted(MEMBER_CLUSTERS, cluster_id, member_namespace(cluster_id), spec={"clusterset": clusterset})
 
 
 def member_objects(

@@ -512,6 +512,7 @@ REFUSED = [
     (MEMBER, {"dns": {"service": {"ipFamilyPolicy": "DualStack"}}}, "at '/dns/service/ipFamilyPolicy'"),
     (MEMBER, {"image": {"digest": "latest"}}, "at '/image/digest'"),
     (BROKER, {"members": ["East"]}, "at '/members/0'"),
+    (BROKER, {"clusterset": "Prod"}, "at '/clusterset'"),
     (BROKER, {"members": ["east", "east"]}, "at '/members'"),
 ]
 

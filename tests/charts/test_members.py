@@ -37,6 +37,15 @@ def test_what_the_chart_makes_is_taken_as_it_is(made: list[JsonObject], wanted: 
     assert step_for(wanted, by_chart(made, wanted)).result == "unchanged"
 
 
+def test_the_name_of_the_clusterset_is_where_the_command_leaves_it() -> None:
+    values = {**next(iter(BROKER_CASES.values())), "clusterset": "prod"}
+    named = render(BROKER, values)
+    for wanted in broker_objects("prod"):
+        assert step_for(wanted, by_chart(named, wanted)).result == "unchanged"
+    for wanted in broker_objects():
+        assert step_for(wanted, by_chart(named, wanted)).result == "unchanged"
+
+
 def test_the_member_cluster_is_left_to_the_command(made: list[JsonObject]) -> None:
     assert MEMBER_CLUSTER.resource.kind not in {one["kind"] for one in made}
 

@@ -118,6 +118,7 @@ CASES = {
 BROKER_CASES: dict[str, JsonObject] = {
     "defaults": {},
     "members": {
+        "clusterset": "prod",
         "members": ["east", "west-1"],
         "memberQuota": {"count/exportedservices.broker.mcs-controller.io": "5000"},
         "image": {"tag": "edge", "pullSecrets": ["pull"]},

@@ -129,6 +129,6 @@ async def test_a_new_member_is_of_the_clusterset_of_which_all_others_are(scene: 
         await scene.member(name="west")
         assert await clusterset_of(scene, "west") == "prod"
         other = await scene.broker("create-member", "south", "--clusterset", "test")
-        assert "warning: other members are of clusterset prod" in other.stderr
+        assert "warning: this broker is that of clusterset prod" in other.stderr
         await scene.member(name="north")
         assert await clusterset_of(scene, "north") is None

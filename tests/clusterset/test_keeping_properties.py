@@ -99,7 +99,7 @@ def test_without_a_name_there_is_no_clusterset_and_it_is_said_who_gives_it_one()
     found, _, wanted = settled("", {})
     assert SET not in found
     assert wanted.trouble is not None
-    assert "broker create-member ID --renew --clusterset NAME" in wanted.trouble.text
+    assert "broker init --clusterset NAME" in wanted.trouble.text
     told = properties_condition({ID: EAST}, wanted.trouble)
     assert (told.status, told.reason) == ("False", "ClustersetUnknown")
     assert told.message.startswith("cluster.clusterset.k8s.io is east; clusterset.k8s.io is not set; the Mem")

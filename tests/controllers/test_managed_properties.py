@@ -158,7 +158,7 @@ async def test_a_cluster_of_another_clusterset_is_told_and_left_as_it_is() -> No
 async def test_without_a_name_of_the_clusterset_it_is_said_who_gives_it_one() -> None:
     async with Clusterset("east", start=False) as world:
         await began(world["east"])
-        assert "create-member ID --renew --clusterset NAME" in await until_told(world, "ClustersetUnknown")
+        assert "broker init --clusterset NAME" in await until_told(world, "ClustersetUnknown")
         assert await held(world["east"]) == {ID: "east"}
         await world.broker_api.patch(
             MEMBER_CLUSTERS, "east", {"spec": {"clusterset": "prod"}}, namespace="mcs-member-east"

@@ -92,5 +92,5 @@ def check_value(value: str) -> str:
 _UNNAMED: Final = Trouble(
     "ClustersetUnknown",
     "the MemberCluster does not say of which clusterset it is: the broker's administrator runs "
-    "`broker create-member ID --renew --clusterset NAME`",
+    "`broker init --clusterset NAME`",
 )
