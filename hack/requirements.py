@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-LEVELS = {"M": "must", "S": "should", "Y": "may", "D": "our decision"}
-STRICT_LEVELS = {"M", "S", "D"}
+LEVELS = {"M": "must", "S": "should", "Y": "may", "D": "our decision", "R": "as the reference does"}
+STRICT_LEVELS = {"M", "S", "D", "R"}
 PAGE = ROOT / "docs" / "conformance.md"
 SERVERS = ("rules", "simcluster", "real control plane", "real node")
 FAILED, PROVEN, IN_PART, NOT_RUN, NO_TEST = "FAILED", "proven", "in part", "not run", "no test"
@@ -59,11 +59,13 @@ def page_of(report: dict[str, Any]) -> str:
         "",
         "What KEP-1645, the API (mcs-api v0.5.0), its DNS specification and its conformance suite",
         "ask for, one line each, and the tests that prove it; and what the APIs beside it ask for: ABT is",
-        "the About API (KEP-2149). `make conformance` writes this page, and `make lint` fails while it",
-        "differs from the tests. It holds no results: `make requirements` runs the tests and prints them,",
-        "and each run of CI leaves them in `build/requirements.txt`.",
+        "the About API (KEP-2149), CP are ClusterProfiles and the access to clusters (KEP-4322, KEP-5339),",
+        "CR is what takes the place of the retired cluster registry. `make conformance` writes this page,",
+        "and `make lint` fails while it differs from the tests. It holds no results: `make requirements`",
+        "runs the tests and prints them, and each run of CI leaves them in `build/requirements.txt`.",
         "",
-        "Levels: M must, S should, Y may, D left open by the specification and decided by us.",
+        "Levels: M must, S should, Y may, D left open by the specification and decided by us, R as the",
+        "reference implementation does where the specification is silent.",
         "Servers: *rules* needs none, *simcluster* is the simulated API server, *real control plane*",
         "is etcd, kube-apiserver and kube-controller-manager, *real node* a whole cluster with pods.",
     ]

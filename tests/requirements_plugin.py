@@ -1,7 +1,7 @@
 """pytest plugin: which test proves which requirement, and with what result.
 
 tests/requirements.toml holds the requirements; a test names those that it proves with
-`@pytest.mark.requirement("MCS-…", ...)` or `"ABT-…"`. An id that is not in the table is an error of the run.
+`@pytest.mark.requirement("MCS-…", ...)`. An id that is not in the table is an error of the run.
 `--requirements-report FILE` writes every requirement with its tests, what they run on and their outcomes as
 JSON, which hack/requirements.py prints and makes docs/conformance.md of. `--outcomes FILE` adds each test's
 outcome to those of the runs before that are in FILE: the report of the last of several runs tells of all.
@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 TABLE = Path(__file__).with_name("requirements.toml")
-LEVELS = {"M", "S", "Y", "D"}
+LEVELS = {"M", "S", "Y", "D", "R"}
 RULES, SIMCLUSTER, REAL_CONTROL_PLANE, REAL_NODE = "rules", "simcluster", "real control plane", "real node"
 SIMULATED_FOLDERS = frozenset({"controllers", "integration", "contract", "simcluster"})
 SIMULATOR = "mcs_controller.simcluster"
