@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from random import Random
 
 from mcs_controller.controllers.config import AgentConfig
@@ -12,6 +13,10 @@ from tests.simulation.process import Agent
 from tests.simulation.story import Story
 from tests.simulation.zones import Tell
 from tests.support.agents import LoopClock, no_time
+from tests.support.waiting import until
+
+LEASE_OVER_SECONDS = 20.0
+"""So long after its leader was killed a cluster has another one: the Lease is over after 15 s, then a try."""
 
 
 class Agents:
@@ -33,6 +38,14 @@ class Agents:
             self._world.start(name)
             if name not in self._world.zones:
                 self._world.start_zone(name, self._tell[name])
+
+    async def lead(self) -> None:
+        """Wait until each cluster that elects has a leader, for as long as a Lease may keep it from that."""
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: all(map(self._works, self._world.layout.replicas)), LEASE_OVER_SECONDS)
+
+    def _works(self, cluster: str) -> bool:
+        return any(agent.works for agent in self._world.agents(cluster))
 
     def _some_agent(self, random: Random) -> Agent | None:
         agents = self._world.agents()

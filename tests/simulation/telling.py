@@ -22,6 +22,7 @@ from tests.simulation.plan import Event, Plan
 from tests.simulation.quiet import Quiet
 from tests.simulation.rules import held
 from tests.simulation.servers import Servers
+from tests.simulation.silence import Silence
 from tests.simulation.story import NAMESPACE, SHARED, Fault, Story
 from tests.simulation.users import Users
 from tests.simulation.world import World
@@ -87,7 +88,7 @@ class Telling:
             (Drills(story, self._broker), acts.ALL_DRILLS),
         )
         self._acts = {name: cast(Act, getattr(who, name)) for who, names in actors for name in names}
-        self._heartbeats: dict[str, tuple[str, float]] = {}
+        self._silence = Silence()
 
     async def tell(self, plan: Plan) -> None:
         story = self._story
@@ -111,7 +112,7 @@ class Telling:
         story = self._story
         story.struck.clear()
         self._moments.observer.disturbed()
-        self._heartbeats.clear()
+        self._silence = Silence()
         watching = asyncio.create_task(self._watch())
         backups = asyncio.create_task(self._broker.back_up())
         start_seconds = story.now()
@@ -124,6 +125,7 @@ class Telling:
         await self._world.network.all_arrived()
         self._quiet.check_alive()
         story.note("all is healed")
+        await self._agents.lead()
         self._moments.observer.healed()
         backups.cancel()
         right = not story.faults and await self._quiet.comes("after a part")
@@ -148,10 +150,7 @@ class Telling:
         """A member that is silent is dead by policy: only its imports are expected until the part is over."""
         for one in held(self._world.broker, MEMBER_CLUSTERS):
             name, beat = one["metadata"]["name"], (one.get("status") or {}).get("heartbeat", "")
-            if self._heartbeats.get(name, ("", 0.0))[0] != beat:
-                self._heartbeats[name] = (beat, self._story.now())
-        for name, (_, since_seconds) in list(self._heartbeats.items()):
-            if self._story.now() - since_seconds > SILENCE_SECONDS:
+            if self._silence.look(name, beat, self._story.now()) > SILENCE_SECONDS:
                 self._story.note(f"{name} is silent: nothing of it is expected but its imports")
                 self._story.excuse_silent(name)
-                del self._heartbeats[name]
+                self._silence.forget(name)

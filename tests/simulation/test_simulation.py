@@ -1,6 +1,6 @@
 """Whatever fails, nothing that lives is missing for a moment, and soon all is right: 200 seeds.
 
-`make simulate` runs as many as you like.
+`make simulate` runs as many as you like. New ones for each commit: `test_new_seeds.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ SEEDS, SEEDS_PER_RUN = 200, 20
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(1, 1 + SEEDS, SEEDS_PER_RUN))
 def test_every_invariant_holds_in_stories_of_whole_clustersets(first: int) -> None:
-    command = ["-m", "tests.simulation", f"--seed={first}", f"--seeds={SEEDS_PER_RUN}"]
-    command += ["--jobs=1", "--go-on", "--whole"]
-    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+    done = told(first, SEEDS_PER_RUN)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def told(first: int, seeds: int, *options: str) -> subprocess.CompletedProcess[str]:
+    """So many seeds from the first one on, in a process of their own."""
+    command = ["-m", "tests.simulation", f"--seed={first}", f"--seeds={seeds}"]
+    command += ["--jobs=1", "--go-on", "--whole", *options]
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)

@@ -147,12 +147,27 @@ class Showing:
         self._see_import(found)
         if found is not None and found.uid:
             self._see_offers(found.clusters)
-        self._addresses.show(found.ready_addresses if found is not None else frozenset())
+        self._addresses.show(self._that_can_be_found(found))
         if found is not None and found.clusters is not None:
             self._names.show(found.clusters)
         elif found is None or not found.uid:
             # A status goes with its object: that its names are gone, too, is no finding of its own.
             self._names.forget_what_is_shown()
+
+    def _that_can_be_found(self, found: Import | None) -> frozenset[str]:
+        """An address that comes while there is no import is not there yet: no name leads to it.
+
+        So it may go again, as a slice does whose owner is gone, which an agent that was cut off still knew.
+        What was there before the import went stays there; what must not be there is looked for all the same.
+        """
+        if found is None:
+            return frozenset()
+        if found.uid:
+            return found.ready_addresses
+        shown = self._addresses.shown()
+        return frozenset(
+            one for one in found.ready_addresses if one in shown or self.wanted.level(one) is not Level.MUST
+        )
 
     def _see_offers(self, named: frozenset[str] | None) -> None:
         """An offer is seen when the import names its exporter; not if the name may be from before it."""
