@@ -102,6 +102,7 @@ class ServicesController(Controller):
                 tasks.start(self.stores.own_limits.run(), name="own limits")
                 for gate in self._gates:
                     tasks.start(gate.known.run(), name=gate.known.words.kind)
+                    tasks.start(gate.run(), name=f"{gate.known.words.kind} refusals")
                 tasks.start(self._enqueue_when_synced(), name="sync")
                 tasks.start(self._enqueue_when_confirmed(), name="confirmation")
         finally:

@@ -41,6 +41,9 @@ class Verdict:
 
 ALLOWED: Final = Verdict("allowed")
 
+LASTS_SECONDS: Final = 10.0
+"""So long something live must be refused before that ends it (`lasting.py`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -165,13 +168,18 @@ def _judge(
     return Verdict("unknown", f"{words.kind} {unread} asks for labels that have not been read")
 
 
-def outcome(verdict: Verdict, words: Words, *, is_live: bool, held: str) -> Outcome:
-    """What follows from a verdict. `is_live`: it is so now. `held` says why nothing is withdrawn."""
+def outcome(verdict: Verdict, words: Words, *, is_live: bool, held: str, lasts: bool = True) -> Outcome:
+    """What follows from a verdict.
+
+    `is_live`: it is so now. `held` says why nothing is withdrawn. `lasts`: a refusal of it has lasted.
+    """
     if verdict.answer == "allowed":
         return PASS
     if verdict.answer == "refused":
         if is_live and held:
             return Outcome("keep", message=f"{verdict.why}; it stays {words.done} for now: {held}")
+        if is_live and not lasts:
+            return Outcome("keep", message=f"{_soon(verdict)}: {words.remedy}")
         return Outcome("refuse", NOT_ALLOWED, f"{verdict.why}: {words.remedy}")
     if is_live:
         return Outcome(
@@ -182,6 +190,15 @@ def outcome(verdict: Verdict, words: Words, *, is_live: bool, held: str) -> Outc
         POLICY_UNKNOWN,
         f"policies are not known ({verdict.why}), so that nothing new is {words.done}: {words.remedy}",
     )
+
+
+def ends_soon(verdict: Verdict, message: str) -> bool:
+    """Whether a condition's message says that this refusal has not lasted yet."""
+    return verdict.answer == "refused" and _soon(verdict) in message
+
+
+def _soon(verdict: Verdict) -> str:
+    return f"{verdict.why}, which takes effect when it has been so for {LASTS_SECONDS:.0f} s"
 
 
 def under_policy(evaluation: ExportEvaluation, export: LocalExport, found: Outcome) -> ExportEvaluation:

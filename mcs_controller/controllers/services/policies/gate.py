@@ -1,4 +1,7 @@
-"""What policies decide about each of many subjects, and the bound on how many they may end at once.
+"""What policies decide about each of many subjects, when it takes effect, and how many they may end at once.
+
+What is live ends when its refusal has lasted (`clusterset/services/policies/lasting.py`); an agent that is
+started later counts that time anew.
 
 A mistake in a selector would take away everything at once. So where policies newly refuse as many of what is
 live as the fuse calls a fault (`--fuse-share`, `--fuse-minimum`), nothing is taken away until somebody who
@@ -9,12 +12,20 @@ that is started later counts the same.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from mcs_controller.clusterset.services.policies.bound import held_back
+from mcs_controller.clusterset.services.policies.lasting import NEVER_SECONDS, Refusal, has_lasted, refusal
 from mcs_controller.clusterset.services.policies.verdict import Outcome, Policies, Verdict, outcome
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.services.policies.known import KnownPolicies
+from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.pacing.backoff import Backoff
+
+READ_FIRST_RETRY_SECONDS: Final = 1.0
+READ_LONGEST_RETRY_SECONDS: Final = 10.0
+READ_APART_SECONDS: Final = 1.0
+"""Refusals that begin one after the other need not each have the policies read."""
 
 S = TypeVar("S", bound=Hashable)
 
@@ -49,7 +60,10 @@ class Gate(Generic[S]):
         self._minimum = context.config.fuse_minimum
         self._actions: dict[S, str] = {}
         self._live: set[S] = set()
-        self._losing: set[S] = set()
+        self._losing: dict[S, Refusal] = {}
+        self._begun = asyncio.Event()
+        self._read_at_seconds = NEVER_SECONDS
+        self._backoff = Backoff(READ_FIRST_RETRY_SECONDS, READ_LONGEST_RETRY_SECONDS, random=context.random)
         # The namespaces whose subjects are to be counted anew, and of which is to be told; None: all.
         self._uncounted: set[str] | None = None
         self._untold: set[str] | None = set()
@@ -57,6 +71,37 @@ class Gate(Generic[S]):
         self.held = ""
         """Why nothing is withdrawn, "" if policies may withdraw."""
         known.on_change = self.changed
+
+    async def run(self) -> None:
+        """See to it that refusals take effect when they have lasted, until cancelled."""
+        while True:
+            await self._begun.wait()
+            await self._wait_lasted()
+
+    async def _wait_lasted(self) -> None:
+        """Wait for the first refusal, have the policies read, and tell what has lasted then."""
+        new = [one for one in self._losing.values() if not has_lasted(one, self._read_at_seconds)]
+        if not new:
+            self._begun.clear()
+            return
+        loop = asyncio.get_running_loop()
+        at_seconds = min(one.lasts_at_seconds for one in new)
+        wait_seconds = max(at_seconds, self._read_at_seconds + READ_APART_SECONDS) - loop.time()
+        if wait_seconds > 0:
+            await asyncio.sleep(wait_seconds)
+            return
+        began_seconds = loop.time()
+        try:
+            await self.known.read_again()
+        except KubeError:
+            # What the informers say of it is in the doubt, and in the metrics.
+            await asyncio.sleep(self._backoff.next_seconds())
+            return
+        self._backoff.reset()
+        last_seconds, self._read_at_seconds = self._read_at_seconds, began_seconds
+        for subject, one in self._losing.items():
+            if has_lasted(one, began_seconds) and not has_lasted(one, last_seconds):
+                self._tell(self._namespace_of(subject))
 
     def changed(self) -> None:
         """Policies may be others: all subjects are counted again."""
@@ -77,9 +122,15 @@ class Gate(Generic[S]):
         """What follows for one subject now."""
         self._count_uncounted()
         rules = self.known.rules()
-        verdict, is_live = self._count(rules, subject)
+        verdict, is_live = self._count(rules, subject, self._losing.get(subject))
         self._hold(rules)
-        found = outcome(verdict, self.known.words, is_live=is_live, held=self.held)
+        found = outcome(
+            verdict,
+            self.known.words,
+            is_live=is_live,
+            held=self.held,
+            lasts=has_lasted(self._losing.get(subject), self._read_at_seconds),
+        )
         self._actions[subject] = found.action
         return found
 
@@ -87,7 +138,7 @@ class Gate(Generic[S]):
         """There is no such subject any more."""
         self._actions.pop(subject, None)
         self._live.discard(subject)
-        self._losing.discard(subject)
+        self._losing.pop(subject, None)
         self._end_hold()
 
     def losing(self) -> tuple[int, int]:
@@ -102,31 +153,35 @@ class Gate(Generic[S]):
         namespaces, self._uncounted = self._uncounted, set()
         if namespaces is None:
             self._live.clear()
-            self._losing.clear()
-            self._count_live(None)
+            before, self._losing = self._losing, {}
+            self._count_live(None, before)
             return
         for namespace in namespaces:
-            for counted in (self._live, self._losing):
-                counted -= {one for one in counted if self._namespace_of(one) == namespace}
-            self._count_live(namespace)
+            self._live -= {one for one in self._live if self._namespace_of(one) == namespace}
+            before = {one: r for one, r in self._losing.items() if self._namespace_of(one) == namespace}
+            for subject in before:
+                del self._losing[subject]
+            self._count_live(namespace, before)
 
-    def _count_live(self, namespace: str | None) -> None:
+    def _count_live(self, namespace: str | None, before: Mapping[S, Refusal]) -> None:
         rules = self.known.rules()
         for subject in self._live_in(namespace):
-            self._count(rules, subject)
+            self._count(rules, subject, before.get(subject))
 
-    def _count(self, rules: Policies, subject: S) -> tuple[Verdict, bool]:
+    def _count(self, rules: Policies, subject: S, last: Refusal | None) -> tuple[Verdict, bool]:
         verdict, is_live = self._judge(rules, subject), self._is_live(subject)
-        self._put(self._live, subject, is_live)
-        self._put(self._losing, subject, is_live and verdict.answer == "refused")
-        return verdict, is_live
-
-    @staticmethod
-    def _put(where: set[S], subject: S, belongs: bool) -> None:
-        if belongs:
-            where.add(subject)
+        if is_live:
+            self._live.add(subject)
         else:
-            where.discard(subject)
+            self._live.discard(subject)
+        now_seconds = asyncio.get_running_loop().time()
+        found = refusal(last, verdict, is_live=is_live, now_seconds=now_seconds)
+        if found is None:
+            self._losing.pop(subject, None)
+        else:
+            self._losing[subject] = found
+            self._begun.set()
+        return verdict, is_live
 
     def _hold(self, rules: Policies) -> None:
         held = held_back(
@@ -160,6 +215,9 @@ class Gate(Generic[S]):
 
     def _tell_now(self) -> None:
         self._end_hold()
+        if self._losing:
+            # A refusal that ends begins anew later, also if nobody asks about it in between.
+            self._count_uncounted()
         self._tells = False
         namespaces, self._untold = self._untold, set()
         self.on_change(namespaces)

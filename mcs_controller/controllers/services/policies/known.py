@@ -58,6 +58,11 @@ class KnownPolicies:
         is_unread = not self.objects.synced() or self.objects.reflector.problem is not None
         return max(len(self._unreadable), int(is_unread))
 
+    async def read_again(self) -> None:
+        """Read the policies and the labels of namespaces now: watches may be late. Raises `KubeError`."""
+        await self.objects.reflector.fetch()
+        await self._labels.reflector.fetch()
+
     async def run(self) -> None:
         """Say what is so after a while, until cancelled."""
         try:
