@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,8 +20,13 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services.naming import exported_service_name
 from mcs_controller.clusterset.services.policies.policy import Policy
 from mcs_controller.clusterset.services.policies.selector import Selector
-from mcs_controller.clusterset.services.policies.verdict import NOT_ALLOWED, POLICY_UNKNOWN
+from mcs_controller.clusterset.services.policies.verdict import (
+    LASTS_SECONDS,
+    NOT_ALLOWED,
+    POLICY_UNKNOWN,
+)
 from mcs_controller.controllers.services.policies.exports import export_gate
+from mcs_controller.controllers.services.policies.gate import Gate
 from mcs_controller.controllers.services.policies.imports import ImportPolicies
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.local import LocalStores
@@ -33,6 +39,15 @@ API = ServiceKey("shop", "api")
 PUBLIC = Selector((("public", "yes"),))
 TEAM = Selector((("team", "a"),))
 ALL = Policy("all")
+
+
+async def lasting(gate: Gate[Any], *subjects: object) -> None:
+    """Somebody asks about them, and what is refused then has lasted when this returns."""
+    task = asyncio.create_task(gate.run())
+    for one in subjects:
+        gate.outcome(one)
+    await asyncio.sleep(LASTS_SECONDS + 1)
+    task.cancel()
 
 
 class Exporting:
@@ -89,6 +104,7 @@ async def test_a_service_that_has_not_been_read_may_be_anything() -> None:
     world.publish(WEB)
     assert world.action() == "keep"
     world.unread.clear()
+    await lasting(world.gate, WEB)
     assert world.gate.outcome(WEB).reason == NOT_ALLOWED
 
 
@@ -205,6 +221,8 @@ async def test_labels_that_were_not_read_keep_new_imports_out_and_end_none(
     world = Importing(replace(ALL, namespace_selector=TEAM), namespace_labels=labels)
     assert world.select("east") == []
     world.imported("east")
+    assert world.select("east") == ["east"]
+    await lasting(world.asked.gate)
     assert world.select("east") == (["east"] if reason == POLICY_UNKNOWN else [])
 
 
@@ -235,6 +253,9 @@ async def test_a_source_that_exports_no_more_is_counted_no_more() -> None:
     world = Importing(ALL, NOT_IN)
     world.imported("east", "west")
     world.select("east", "west")
+    assert (world.asked.gate.losing(), world.asked.gate.actions()) == ((1, 2), {"pass": 1, "keep": 1})
+    await lasting(world.asked.gate)
+    assert world.select("east", "west") == ["east"]
     assert (world.asked.gate.losing(), world.asked.gate.actions()) == ((1, 2), {"pass": 1, "refuse": 1})
     world.select("east")
     assert (world.asked.gate.losing(), world.asked.gate.actions()) == ((0, 1), {"pass": 1})
@@ -258,5 +279,7 @@ async def test_another_label_changes_what_all_imports_may_be() -> None:
     world.imported("east", "west")
     assert world.select("east") == ["east"]
     world.labels.put((("team", "b"),), "shop")
-    assert world.select("east") == []
+    assert world.select("east") == ["east"]
     assert world.asked.gate.losing() == (2, 2)
+    await lasting(world.asked.gate)
+    assert world.select("east") == []

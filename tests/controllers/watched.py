@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable
 from itertools import count
+from random import Random
 from types import SimpleNamespace
 from typing import Generic, TypeVar, cast
 
@@ -25,7 +26,9 @@ class Watched(Store[T], Generic[T]):
     ) -> None:
         super().__init__(index=index)
         self.is_current: bool = True
-        self.reflector = SimpleNamespace(lists=1, problem=None, current=lambda: self.is_current)
+        self.reflector = SimpleNamespace(
+            lists=1, problem=None, current=lambda: self.is_current, fetch=self._fetch
+        )
         self._versions = count(1)
         self._read = asyncio.Event()
         if is_read:
@@ -36,6 +39,9 @@ class Watched(Store[T], Generic[T]):
 
     async def wait_synced(self) -> None:
         await self._read.wait()
+
+    async def _fetch(self) -> None:
+        """There is nothing that it does not hold."""
 
     def first_list(self) -> None:
         """It has been read completely."""
@@ -55,4 +61,7 @@ def watching(**kinds: Watched[object]) -> Informers:
 def context(informers: Informers, *, fuse_minimum: int = 10, clock: Clock | None = None) -> Context:
     """Of an agent that has these informers of its own cluster."""
     config = SimpleNamespace(fuse_share=0.5, fuse_minimum=fuse_minimum)
-    return cast(Context, SimpleNamespace(local=informers, config=config, clock=clock or LoopClock()))
+    return cast(
+        Context,
+        SimpleNamespace(local=informers, config=config, clock=clock or LoopClock(), random=Random(1)),
+    )

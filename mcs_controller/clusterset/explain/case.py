@@ -35,7 +35,7 @@ from mcs_controller.clusterset.services.disputes import Precedence
 from mcs_controller.clusterset.services.locality import was_preferred
 from mcs_controller.clusterset.services.merge import merge, precedence
 from mcs_controller.clusterset.services.naming import derived_service_name
-from mcs_controller.clusterset.services.policies.verdict import IMPORTS, judge_import, outcome
+from mcs_controller.clusterset.services.policies.verdict import IMPORTS, judge_import, outcome, says_ends_soon
 from mcs_controller.clusterset.services.recorded_merge import merge_behind
 from mcs_controller.clusterset.services.reserved import may_import_into
 
@@ -197,12 +197,14 @@ def _withdrawn(picture: Picture, parts: tuple[Part, ...], imported: LocalImport 
 def _refused(picture: Picture, exporters: Iterable[str]) -> Mapping[str, str]:
     """The exporters that ImportPolicies of the looked-at cluster refuse, with the reason.
 
-    What is imported goes on while the policies are not known, or may end nothing.
+    What is imported goes on while the policies are not known, or may end nothing; and, as only the agent
+    knows how long, while it says that the refusal has not lasted.
     """
     here = picture.here
     rules = here.import_policies.in_force if here is not None else None
     if here is None or rules is None:
         return {}
+    said = condition_of(managed_import(picture), "Ready")
     found: dict[str, str] = {}
     for cluster in exporters:
         verdict = judge_import(
@@ -213,7 +215,12 @@ def _refused(picture: Picture, exporters: Iterable[str]) -> Mapping[str, str]:
             is_own=cluster == here.cluster,
         )
         decided = outcome(
-            verdict, IMPORTS, is_live=_is_imported(picture, cluster), held=here.import_policies.held
+            verdict,
+            IMPORTS,
+            is_live=_is_imported(picture, cluster),
+            held=here.import_policies.held,
+            lasts=here.in_the_end
+            or not says_ends_soon(said.message if said is not None else "", verdict.why),
         )
         if decided.action == "refuse":
             is_known = verdict.answer == "refused"

@@ -71,8 +71,8 @@ class InCluster:
     None if they were not counted. `namespace_labels` are what policies may ask for. `live` is all that they
     may end, None if that was not read: only what changes policies needs it. `relocated`: a change makes
     members lie elsewhere, or policies prefer others, so that what is left out for nearer endpoints is not as
-    it was written. `unread`
-    names what could not be read: that nothing of it is here says nothing.
+    it was written. `in_the_end`: what policies refuse has lasted. `unread` names what could not be read: that
+    nothing of it is here says nothing.
     """
 
     cluster: str
@@ -94,6 +94,7 @@ class InCluster:
     bulk: BulkHere = NO_BULK
     live: Live | None = None
     relocated: bool = False
+    in_the_end: bool = False
     unread: frozenset[Piece] = frozenset()
 
 

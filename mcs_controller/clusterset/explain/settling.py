@@ -38,7 +38,7 @@ def settled(picture: Picture) -> Picture:
     if picture.here is None or picture.broker is None:
         return picture
     # First what its policies make and say, then what it publishes, then what it makes of everything.
-    here = _under_policies(picture, _in_bulk(picture, picture.here))
+    here = _under_policies(picture, _in_bulk(picture, replace(picture.here, in_the_end=True)))
     decided = replace(picture, here=here)
     published = replace(decided, broker=_published(judge(decided), here, picture.broker))
     case = judge(published)

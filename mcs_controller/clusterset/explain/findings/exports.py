@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from mcs_controller.clusterset.explain.case import Case
 from mcs_controller.clusterset.explain.findings.finding import Finding, Severity, finding
 from mcs_controller.clusterset.explain.findings.published import published_findings
-from mcs_controller.clusterset.explain.parts import Part
+from mcs_controller.clusterset.explain.parts import Part, condition_of
 from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.identity import member_namespace
-from mcs_controller.clusterset.model import ServiceKey
+from mcs_controller.clusterset.model import LocalExport, ServiceKey
 from mcs_controller.clusterset.services.admission import refusal_of
 from mcs_controller.clusterset.services.export import evaluate_export
+from mcs_controller.clusterset.services.policies.verdict import says_ends_soon
 
 
 def export_findings(case: Case) -> Iterator[Finding]:
@@ -23,6 +24,7 @@ def export_findings(case: Case) -> Iterator[Finding]:
         yield from _of_part(case, part)
     if case.here is not None and case.here.export is not None:
         yield from published_findings(case, case.here, case.here.export)
+        yield from _refused_soon(case, case.here, case.here.export)
     for held in case.picture.broker or ():
         if held.unreadable and held.record is not None:
             yield _unreadable(held.cluster, held.unreadable[0])
@@ -145,6 +147,23 @@ def _of_part(case: Case, part: Part) -> Iterator[Finding]:
                 part.text,
                 f"nothing, if it lasts only seconds; else look at the agent of {cluster}",
             )
+
+
+def _refused_soon(case: Case, here: InCluster, export: LocalExport) -> Iterator[Finding]:
+    valid = condition_of(export, "Valid")
+    if valid is None or not says_ends_soon(valid.message):
+        return
+    why, _, do = valid.message.rpartition(": ")
+    where = here.cluster or "this cluster"
+    yield finding(
+        "09",
+        "warning",
+        here.cluster,
+        f"the policies of {where} are about to end its export of {case.picture.service}",
+        why,
+        f"at once: {do}",
+        "kubectl get exportpolicies",
+    )
 
 
 def _not_valid(case: Case, part: Part) -> Finding:

@@ -13,6 +13,7 @@ from mcs_controller.clusterset.explain.picture import InCluster
 from mcs_controller.clusterset.model import LocalImport
 from mcs_controller.clusterset.services.desired import NO_ENDPOINT_YET
 from mcs_controller.clusterset.services.naming import derived_service_name
+from mcs_controller.clusterset.services.policies.verdict import says_ends_soon
 from mcs_controller.clusterset.services.reserved import OPTION
 
 _SHOWN: Final = 5
@@ -40,6 +41,7 @@ def import_findings(case: Case) -> Iterator[Finding]:
         return
     if case.held is not None:
         yield _held(case, here, imported)
+    yield from _refused_soon(case, here, imported)
     yield from _not_ready(here, imported)
     yield from _not_in_step(case, here)
     yield from _derived(here, imported)
@@ -143,6 +145,22 @@ def _refused_sources(case: Case, here: InCluster) -> Iterator[Finding]:
             "note",
             "kubectl get importpolicies",
         )
+
+
+def _refused_soon(case: Case, here: InCluster, imported: LocalImport) -> Iterator[Finding]:
+    ready = condition_of(imported, "Ready")
+    if ready is None or not says_ends_soon(ready.message):
+        return
+    yield _here_finding(
+        "52",
+        here,
+        f"the policies of {_where(here)} are about to end an import of {case.picture.service}",
+        ready.message,
+        f"nothing, if that is intended; else the administrator of {_where(here)} corrects its ImportPolicies "
+        "at once",
+        "warning",
+        "kubectl get importpolicies",
+    )
 
 
 def _no_room(case: Case, here: InCluster) -> Finding:

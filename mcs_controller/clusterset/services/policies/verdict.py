@@ -43,6 +43,7 @@ ALLOWED: Final = Verdict("allowed")
 
 LASTS_SECONDS: Final = 10.0
 """So long something live must be refused before that ends it (`lasting.py`)."""
+_SOON: Final = f", which takes effect when it has been so for {LASTS_SECONDS:.0f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def outcome(verdict: Verdict, words: Words, *, is_live: bool, held: str, lasts: 
         if is_live and held:
             return Outcome("keep", message=f"{verdict.why}; it stays {words.done} for now: {held}")
         if is_live and not lasts:
-            return Outcome("keep", message=f"{_soon(verdict)}: {words.remedy}")
+            return Outcome("keep", message=f"{verdict.why}{_SOON}: {words.remedy}")
         return Outcome("refuse", NOT_ALLOWED, f"{verdict.why}: {words.remedy}")
     if is_live:
         return Outcome(
@@ -192,13 +193,9 @@ def outcome(verdict: Verdict, words: Words, *, is_live: bool, held: str, lasts: 
     )
 
 
-def ends_soon(verdict: Verdict, message: str) -> bool:
-    """Whether a condition's message says that this refusal has not lasted yet."""
-    return verdict.answer == "refused" and _soon(verdict) in message
-
-
-def _soon(verdict: Verdict) -> str:
-    return f"{verdict.why}, which takes effect when it has been so for {LASTS_SECONDS:.0f} s"
+def says_ends_soon(message: str, why: str = "") -> bool:
+    """Whether a condition's message says that a refusal has not lasted yet; `why` is its verdict's."""
+    return f"{why}{_SOON}" in message
 
 
 def under_policy(evaluation: ExportEvaluation, export: LocalExport, found: Outcome) -> ExportEvaluation:
