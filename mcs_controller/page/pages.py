@@ -113,8 +113,10 @@ class Pages:
         explanation: Explanation,
         members: Sequence[str],
         epoch_seconds: float,
+        *,
+        policies_unasked: bool = True,
     ) -> str:
-        """One service, explained."""
+        """One service, explained. `policies_unasked`: the agent does not go by ServiceExportPolicies."""
         return self._render(
             "service.html",
             frame,
@@ -128,6 +130,7 @@ class Pages:
                 if len(one.endpoints) > ENDPOINTS_MAX
             ],
             now=epoch_seconds,
+            policies_unasked=policies_unasked,
         )
 
     def too_large(self, frame: Frame, key: ServiceKey, row: ServiceRow | None, size: Size) -> str:
@@ -161,11 +164,10 @@ def _shown(value: Any) -> Any:
 
 
 def _line(found: Finding) -> Line:
-    namespace, _, name = found.service.partition("/")
-    if not found.service:
+    if not found.services:
         return Line(found.severity, found.what, None, found.place, found.text)
-    place = found.place.removeprefix(found.service).strip()
-    return Line(found.severity, found.what, ServiceKey(namespace, name), place, found.text)
+    key = found.services[0]
+    return Line(found.severity, found.what, key, found.place.removeprefix(str(key)), found.text)
 
 
 def _age(seconds: float | None) -> str:

@@ -200,7 +200,26 @@ async def test_what_is_named_as_the_broker_and_is_none_is_said(tmp_path: Path) -
         mine = scene.options(broker=False)
         ended = await run("status", *mine, "--broker-kubeconfig", mine[1])
     assert ended.exit_code == 0
+    assert "the broker is not read" in ended.stdout.splitlines()[1]
     assert "serves no MemberClusters: give the broker's kubeconfig" in " ".join(ended.stdout.split())
+
+
+async def test_a_broker_that_refuses_the_token_or_does_not_answer_is_said_in_the_first_lines(
+    tmp_path: Path,
+) -> None:
+    dead = write(tmp_path, "dead.kubeconfig", kubeconfig())
+    async with Scene(tmp_path).serving() as scene:
+        scene.broker.faults.fail(401, verbs=("list",))
+        refused = await scene.status()
+        away = await run("status", *scene.options(broker=False), "--broker-kubeconfig", dead)
+    for ended, says in (
+        (refused, "does not take the token or certificate"),
+        (away, "cannot connect: Connection refused"),
+    ):
+        # The cluster could be read.
+        assert (ended.exit_code, ended.stderr) == (0, "")
+        assert ended.stdout.splitlines()[1].startswith("2 problems and 1 warning: the broker is not read")
+        assert says in " ".join(ended.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from mcs_controller.api.names import CONDITION_HELD
-from mcs_controller.clusterset.model import Condition, ImportSpec, LocalImport, Member, ServiceKey, Statement
+from mcs_controller.clusterset.model import (
+    Condition,
+    ImportSpec,
+    LocalExport,
+    LocalImport,
+    Member,
+    ServiceKey,
+    Statement,
+)
 from mcs_controller.clusterset.overview.findings import Severity, findings
 from mcs_controller.clusterset.overview.model import (
     AgentSeen,
@@ -14,11 +22,15 @@ from mcs_controller.clusterset.overview.model import (
     ClusterSeen,
     Dispute,
     DnsRate,
+    ImportsSeen,
     Leader,
     MemberSeen,
+    NoAnswer,
     Overview,
+    Refused,
     Trouble,
     Unknown,
+    WrongCredential,
 )
 from mcs_controller.clusterset.overview.reading import (
     broker_seen,
@@ -27,6 +39,7 @@ from mcs_controller.clusterset.overview.reading import (
     leader_seen,
     shown_name,
 )
+from mcs_controller.clusterset.overview.text import screen
 from tests.clusterset.builders import HTTP, WEB, local_export, record
 
 NOW = "2026-01-01T12:00:00Z"
@@ -205,6 +218,72 @@ def test_one_trouble_in_several_clusters_is_one_finding() -> None:
         "shop/web in east, west",
         "Pending: waiting",
     )
+
+
+def test_one_cause_that_hits_many_services_is_one_finding_that_names_some_and_counts_the_rest() -> None:
+    def missing(name: str) -> LocalExport:
+        message = f"there is no Service shop/{name}: create it"
+        conditions = (Condition("Valid", "False", "NoService", message),)
+        return local_export(service=ServiceKey("shop", name), conditions=conditions)
+
+    east = cluster("east", exports=exports_seen([missing(name) for name in "dbaec"], "east"))
+    (found,) = findings(overview(east))
+    assert found.place == "shop/a, shop/b, shop/c and 2 more in east"
+    assert found.text == "NoService: there is no Service NAMESPACE/NAME: create it"
+    assert [one.name for one in found.services] == ["a", "b", "c", "d", "e"]
+    one = cluster("east", exports=exports_seen([missing("a")], "east"))
+    assert findings(overview(one))[0].text == "NoService: there is no Service shop/a: create it"
+
+
+def test_holds_of_one_cause_that_end_at_different_times_are_one_finding() -> None:
+    ends = [Trouble(ServiceKey("shop", name), "held", "MembersSilent", f"ends {name}") for name in "bca"]
+    (found,) = findings(overview(cluster("west", imports=ImportsSeen(3, 3, tuple(ends)))))
+    assert found.place == "shop/a, shop/b, shop/c in west"
+    assert found.text == "MembersSilent: ends a (the first), ends c (the last)"
+
+
+def test_services_with_different_causes_or_in_other_clusters_are_told_of_apart() -> None:
+    def refused(name: str, message: str) -> LocalExport:
+        conditions = (Condition("Ready", "False", "Failed", message),)
+        return local_export(service=ServiceKey("shop", name), conditions=conditions)
+
+    east = cluster(
+        "east", exports=exports_seen([refused("a", "too many"), refused("b", "forbidden")], "east")
+    )
+    west = cluster("west", exports=exports_seen([refused("c", "too many")], "west"))
+    assert [one.place for one in findings(overview(east, west))] == [
+        "shop/a in east",
+        "shop/b in east",
+        "shop/c in west",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("broker", "says"),
+    [
+        (NoAnswer("no answer within 5 s"), "away"),
+        (WrongCredential("Unauthorized"), "not read"),
+        (Refused("the API server that was named as the broker serves no MemberClusters"), "not read"),
+    ],
+)
+def test_a_broker_that_was_asked_and_not_read_is_a_problem(broker: Unknown, says: str) -> None:
+    (found,) = findings(overview(cluster("east"), broker=broker))
+    assert (found.severity, found.what, found.place) == (Severity.PROBLEM, says, "the broker")
+    assert found.text.startswith(broker.reason)
+    lines = screen(overview(cluster("east"), broker=broker))
+    assert lines[1].text.startswith("1 problem: the broker is not read")
+
+
+def test_a_broker_that_nobody_could_ask_is_no_problem() -> None:
+    assert findings(overview(cluster("east"), broker=Unknown("give --broker-kubeconfig"))) == []
+
+
+def test_a_cluster_that_takes_no_credential_of_the_reader_is_a_problem() -> None:
+    refused = WrongCredential("Unauthorized")
+    (found,) = findings(overview(cluster("west", exports=refused, imports=refused)))
+    assert (found.severity, found.what, found.place) == (Severity.PROBLEM, "not read", "west")
+    may_not = Refused("forbidden")
+    assert findings(overview(cluster("west", exports=may_not, imports=may_not))) == []
 
 
 def test_a_conflict_is_told_of_once_with_all_of_its_clusters() -> None:

@@ -38,7 +38,9 @@ from mcs_controller.clusterset.overview.model import (
     ImportsSeen,
     Leader,
     NoAnswer,
+    Refused,
     Unknown,
+    WrongCredential,
 )
 from mcs_controller.clusterset.overview.reading import broker_seen, exports_seen, imports_seen, leader_seen
 from mcs_controller.clusterset.services import decode
@@ -231,7 +233,7 @@ class Broker:
             try:
                 await check_is_broker(self._client)
             except CliError as error:
-                raise Lacking(str(error)) from None
+                raise NotTheBroker(str(error)) from None
             raise
         except Unauthorized:
             # The next round begins anew: a credential from a Secret may have been replaced there.
@@ -256,6 +258,10 @@ class Lacking(Exception):
     """What was to be read is not there; the text says what to do."""
 
 
+class NotTheBroker(Exception):
+    """The API server that was named as the broker is none; the text says what to do."""
+
+
 def _answered(found: _T | BaseException) -> _T:
     if isinstance(found, BaseException):
         raise found
@@ -270,7 +276,11 @@ async def _asked(reading: Awaitable[_T], timeout_seconds: float) -> _T | Unknown
         return NoAnswer(f"no answer within {timeout_seconds:g} s")
     except TransportError as error:
         return NoAnswer(cut(str(error), _ERROR_MAX_CHARS))
-    except (KubeError, MalformedObject, Lacking) as error:
+    except Unauthorized as error:
+        return WrongCredential(cut(str(error), _ERROR_MAX_CHARS))
+    except (KubeError, MalformedObject, NotTheBroker) as error:
+        return Refused(cut(str(error), _ERROR_MAX_CHARS))
+    except Lacking as error:
         return Unknown(cut(str(error), _ERROR_MAX_CHARS))
 
 

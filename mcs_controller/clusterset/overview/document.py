@@ -65,7 +65,8 @@ def document(overview: Overview) -> JsonObject:
                 "severity": one.severity.name.lower(),
                 "what": one.what,
                 "place": one.place,
-                "service": one.service or None,
+                "service": str(one.services[0]) if one.services else None,
+                "services": list(map(str, one.services)),
                 "text": one.text,
             }
             for one in findings(overview)

@@ -1,9 +1,9 @@
 """What is not as it should be, the worst first: where, what, and why, each on one line."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.overview.model import (
@@ -12,7 +12,19 @@ from mcs_controller.clusterset.overview.model import (
     MemberSeen,
     NoAnswer,
     Overview,
+    Refused,
     Unknown,
+    WrongCredential,
+)
+
+THE_BROKER: Final = "the broker"
+SERVICES_SHOWN: Final = 3
+"""Of one finding; how many more there are is counted."""
+_IT: Final = "NAMESPACE/NAME"
+_NOT_SHOWN: Final = "Of the other clusters only what agents tell is shown"
+_MEND_CREDENTIAL: Final = (
+    "Its API server does not take the token or certificate of the kubeconfig: has it expired, or is it "
+    "another cluster's?"
 )
 
 
@@ -24,13 +36,16 @@ class Severity(IntEnum):
 
 
 class Finding(NamedTuple):
-    """One thing: `place` is where, and `text` what and why. `service` is "" if it is about none."""
+    """One thing: `place` is where, and `text` what and why. `services` are those that it is about, in order.
+
+    One cause is one finding, however many services it hits.
+    """
 
     severity: Severity
     what: str
     place: str
     text: str
-    service: str = ""
+    services: tuple[ServiceKey, ...] = ()
 
 
 def findings(overview: Overview) -> list[Finding]:
@@ -62,13 +77,16 @@ def _of_members(overview: Overview) -> Iterator[Finding]:
     if not isinstance(broker, Unknown):
         if broker.away:
             text = f"for {age_text(broker.away_seconds)} (what it held before is shown): {broker.away}"
-            yield Finding(Severity.PROBLEM, "away", "the broker", text)
+            yield Finding(Severity.PROBLEM, "away", THE_BROKER, text)
         for member in broker.members:
             yield from _of_member(overview, member)
         return
     if isinstance(broker, NoAnswer):
         text = f"{broker.reason}. Names and traffic go on; what is exported does not arrive elsewhere"
-        yield Finding(Severity.PROBLEM, "away", "the broker", text)
+        yield Finding(Severity.PROBLEM, "away", THE_BROKER, text)
+    elif isinstance(broker, Refused):
+        text = f"{broker.reason}. {_MEND_CREDENTIAL if isinstance(broker, WrongCredential) else _NOT_SHOWN}"
+        yield Finding(Severity.PROBLEM, "not read", THE_BROKER, text)
     for name, age_seconds in sorted(heard_by_agents(overview).items()):
         yield from _silence(overview, name, age_seconds)
 
@@ -98,6 +116,9 @@ def _of_clusters(overview: Overview) -> Iterator[Finding]:
             text = f"for {age_text(cluster.away_seconds)}: {cluster.reason}"
             yield Finding(Severity.PROBLEM, "away", cluster.name, text)
             continue
+        if isinstance(cluster.exports, WrongCredential) and isinstance(cluster.imports, WrongCredential):
+            text = f"{cluster.exports.reason}. {_MEND_CREDENTIAL}"
+            yield Finding(Severity.PROBLEM, "not read", cluster.name, text)
         if not isinstance(cluster.leader, Unknown):
             holder, late_seconds = cluster.leader
             if not holder or late_seconds:
@@ -130,9 +151,32 @@ def _of_services(overview: Overview) -> Iterator[Finding]:
                     troubles[one.what, one.service, one.reason, one.message].append(cluster.name)
     for service, (reason, clusters) in disputes.items():
         text = f"{reason} ({', '.join(sorted(clusters))}): conditions of the ServiceExports say what is used"
-        yield Finding(Severity.WARNING, "conflict", str(service), text, str(service))
+        yield Finding(Severity.WARNING, "conflict", str(service), text, (service,))
+    yield from _by_cause(troubles)
+
+
+_Trouble = tuple[str, ServiceKey, str, str]
+
+
+def _by_cause(troubles: Mapping[_Trouble, Sequence[str]]) -> Iterator[Finding]:
+    """One for each cause in the same clusters. Services with different messages have the cause in common if
+    these differ only in the service's name, or, where something is held, in when that ends."""
+    causes: dict[tuple[str, str, str, tuple[str, ...]], list[tuple[ServiceKey, str]]] = defaultdict(list)
     for (what, service, reason, message), names in troubles.items():
+        cause = "" if what == "held" else message.replace(str(service), _IT)
+        causes[what, reason, cause, tuple(sorted(names))].append((service, message))
+    for (what, reason, cause, names), hit in causes.items():
+        hit.sort()
+        services = tuple(service for service, _ in hit)
+        messages = sorted({message for _, message in hit if message})
+        said = messages[0] if messages else ""
+        if len(messages) > 1:
+            said = f"{messages[0]} (the first), {messages[-1]} (the last)" if what == "held" else cause
         severity = Severity.WARNING if what == "held" else Severity.PROBLEM
-        where = f" in {', '.join(sorted(names))}"
-        text = f"{reason}: {message}" if message else reason
-        yield Finding(severity, what, str(service) + where, text, str(service))
+        text = f"{reason}: {said}" if said else reason
+        yield Finding(severity, what, f"{_listed(services)} in {', '.join(names)}", text, services)
+
+
+def _listed(services: Sequence[ServiceKey]) -> str:
+    left = len(services) - SERVICES_SHOWN
+    return ", ".join(map(str, services[:SERVICES_SHOWN])) + (f" and {left} more" if left > 0 else "")

@@ -17,6 +17,14 @@ class NoAnswer(Unknown):
     """A place that was asked and gave no answer, unlike one that nobody could ask."""
 
 
+class Refused(Unknown):
+    """A place that answered, and did not give what it was asked for."""
+
+
+class WrongCredential(Refused):
+    """A place that does not know whoever asks."""
+
+
 class MemberSeen(NamedTuple):
     """A member as the broker knows it.
 

@@ -24,7 +24,9 @@ from mcs_controller.clusterset.overview.model import (
     ImportsSeen,
     Lag,
     MemberSeen,
+    NoAnswer,
     Overview,
+    Refused,
     Unknown,
 )
 
@@ -119,6 +121,8 @@ def _verdict(overview: Overview, found: Sequence[Finding]) -> Line:
     nothing = "Nothing is wrong that can be seen from here" if overview.sees else "Nothing could be read"
     verdict = " and ".join(told) or nothing
     parts = []
+    if isinstance(overview.broker, (NoAnswer, Refused)):
+        parts.append("the broker is not read")
     if isinstance(overview.broker, BrokerSeen):
         parts.append(_count(len(overview.broker.members), "member"))
         services, exports = overview.broker.services, overview.broker.exports
@@ -142,8 +146,8 @@ def _count(number: int, what: str) -> str:
 
 def _advice(found: Sequence[Finding]) -> list[Line]:
     """How to go on, if it is about a service."""
-    services = [one.service for one in found if one.service]
-    return [Line(f"`mcs-controller explain {cut(services[0])}` says more", "quiet")] if services else []
+    services = [one.services[0] for one in found if one.services]
+    return [Line(f"`mcs-controller explain {cut(str(services[0]))}` says more", "quiet")] if services else []
 
 
 def _told(found: Sequence[Finding], width: int, room: int) -> list[Line]:
