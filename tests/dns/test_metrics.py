@@ -160,6 +160,13 @@ def test_single_services_are_shown_up_to_the_bound_with_the_addresses_that_their
     }
 
 
+def test_it_is_told_how_many_services_have_no_metric_of_their_own() -> None:
+    for services_max, left_out in ((1, 4), (5, 0), (100, 0)):
+        server = Server()
+        shown = DnsCollector(server, cast(ZoneSource, server), None, None, services_max=services_max)
+        assert samples(shown)["mcs_dns_service_metrics_left_out"] == left_out
+
+
 def test_a_server_that_never_heard_of_its_api_server_has_no_age_and_is_not_in_step() -> None:
     server = Server()
     server.age, server.is_synced = None, False

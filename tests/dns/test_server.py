@@ -32,7 +32,10 @@ class Running:
         self.importer = Importer(self.cluster.client())
         self.registry = CollectorRegistry()
         self.server = DnsServer(
-            DnsConfig(listen=listen), self.cluster.client("dns"), registry=self.registry, random=Random(2)
+            DnsConfig(listen=listen, service_metrics=10),
+            self.cluster.client("dns"),
+            registry=self.registry,
+            random=Random(2),
         )
 
     def metric(self, name: str, **labels: str) -> float | None:
@@ -136,6 +139,25 @@ async def test_metrics_show_requests_the_zone_and_its_age(running: Running) -> N
     assert running.metric("mcs_dns_answers_prebuilt") == 2
     assert running.metric("mcs_dns_zone_synced") == 1
     assert 0 <= (running.metric("mcs_dns_zone_age_seconds") or 0) < 60
+
+
+async def test_no_question_adds_a_series_and_no_name_that_is_asked_for_becomes_a_label(
+    running: Running,
+) -> None:
+    def series() -> set[str]:
+        lines = generate_latest(running.registry).decode().splitlines()
+        ours = (line for line in lines if line.startswith("mcs_dns_"))
+        return {line.rpartition(" ")[0] for line in ours}
+
+    await running.importer.vip("shop/web", "10.96.0.7", "fd00::7")
+    await running.has_services(1)
+    before = series()
+    assert 'mcs_dns_service_addresses{service_name="web",service_namespace="shop"}' in before
+
+    for number in range(10):
+        await dig(running, f"made-up-{number}.shop.svc.{Z}", "A" if number % 2 else "TYPE65280")
+
+    assert series() == before
 
 
 async def test_metrics_start_at_zero_for_every_label_value(running: Running) -> None:

@@ -63,7 +63,7 @@ class DnsCollector(Collector):
         yield from self._workers()
         yield from self._snapshots()
         if self._services_max > 0:
-            yield self._service_addresses()
+            yield from self._of_services()
 
     def _requests(self, channels: Iterable[Channel]) -> Metric:
         family = CounterMetricFamily(
@@ -163,15 +163,22 @@ class DnsCollector(Collector):
             value=0 if snapshot is None else snapshot.services_adopted,
         )
 
-    def _service_addresses(self) -> Metric:
+    def _of_services(self) -> Iterator[Metric]:
+        services = list(self._source.services())
+        told = nsmallest(self._services_max, services)
+        yield GaugeMetricFamily(
+            "mcs_dns_service_metrics_left_out",
+            "Services that have a name and no metric of their own here. Only with --service-metrics.",
+            value=len(services) - len(told),
+        )
         family = GaugeMetricFamily(
             "mcs_dns_service_addresses",
             "Addresses that the name of a service has; without any it is not answered. Only with "
             "--service-metrics.",
             labels=SERVICE_LABELS,
         )
-        for service in nsmallest(self._services_max, self._source.services()):
+        for service in told:
             packed = self._source.packed(service)
             if packed is not None:
                 family.add_metric(service, packed.address_count)
-        return family
+        yield family
