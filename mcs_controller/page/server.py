@@ -154,11 +154,14 @@ class StatusPage:
             )
         epoch_seconds = self._clock.now().timestamp()
         picture, members = held.picture(key, epoch_seconds), [one.member.cluster for one in held.members()]
-        return _page(
-            await self._aside(
-                lambda: self._pages.service(frame, key, explain(picture), members, epoch_seconds)
+        unasked = not held.asks_export_policies()
+
+        def make() -> str:
+            return self._pages.service(
+                frame, key, explain(picture), members, epoch_seconds, policies_unasked=unasked
             )
-        )
+
+        return _page(await self._aside(make))
 
     async def _waiting(self, held: Held | None, *, depth: int) -> web.StreamResponse:
         frame = self._frame(held, depth=depth)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from prometheus_client import Histogram
 
 from mcs_controller.clusterset.board.rows import MemberFacts, ServiceFacts
+from mcs_controller.clusterset.explain.bulk_here import NO_BULK, BulkHere
 from mcs_controller.clusterset.explain.picture import (
     Assumed,
     InCluster,
@@ -23,7 +24,7 @@ from mcs_controller.clusterset.explain.picture import (
     Unknown,
 )
 from mcs_controller.clusterset.explain.policies_here import NONE_HERE, PoliciesHere
-from mcs_controller.clusterset.model import LocalImport, Member, ServiceKey, SourceSlice
+from mcs_controller.clusterset.model import LocalImport, LocalService, Member, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.naming import derived_service_name, exported_service_name
 from mcs_controller.clusterset.services.ownership import owns
 from mcs_controller.clusterset.syntax import micro_time
@@ -32,6 +33,7 @@ from mcs_controller.controllers.membership.controller import MembershipControlle
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.runtime.manager import Manager
+from mcs_controller.controllers.services.bulk.controller import BulkExportController
 from mcs_controller.controllers.services.controller import ServicesController
 from mcs_controller.controllers.services.stores.stores import Stores
 from mcs_controller.kube.client import Client
@@ -83,6 +85,8 @@ class Held:
         assert isinstance(membership, MembershipController)
         self._members: Membership = membership.members
         self._presence: Presence = membership.presence
+        bulk = manager.controllers.get(BulkExportController.name)
+        self._bulk = bulk if isinstance(bulk, BulkExportController) else None
 
     @property
     def of(self) -> Manager:
@@ -120,6 +124,10 @@ class Held:
             )
             for cluster, member in sorted(self._known_members())
         ]
+
+    def asks_export_policies(self) -> bool:
+        """Whether this agent goes by ServiceExportPolicies, and so knows which of them made what."""
+        return self._bulk is not None
 
     def services(self) -> list[ServiceKey]:
         """Every service that any cluster exports, or that has objects here; in order."""
@@ -202,7 +210,7 @@ class Held:
         own_slices = (entry.value for entry in stores.broker.own_slices.indexed(key))
         for one in chain(stores.retained.slices(key), own_slices):
             slices[one.cluster].append(one)
-        members = dict(self._known_members())
+        members, over_limits = dict(self._known_members()), self._over_limits()
         for cluster in sorted({*members, *records, *slices}):
             member = members.get(cluster)
             yield OnBroker(
@@ -210,12 +218,23 @@ class Held:
                 self._with_heartbeat(member, now_seconds) if member is not None else None,
                 records.get(cluster),
                 tuple(slices[cluster]),
+                over_limits="; ".join(over_limits[cluster]),
             )
+
+    def _over_limits(self) -> defaultdict[str, list[str]]:
+        """What this agent publishes, or takes, less of each member than there is."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for cluster, kind, reason, number in self._stores.broker.left_out():
+            found[cluster].append(f"the agent here leaves out {number} {kind} of it, {reason}")
+        if message := self._stores.own_limits.condition().message:
+            found[self._config.cluster_id] = [message]
+        return found
 
     def _here(self, key: ServiceKey, now_seconds: float) -> InCluster:
         local = self._stores.local
         export, imported = local.exports.get(*key), local.imports.get(*key)
-        service = local.services.get(*key)
+        entry = local.services.get(*key)
+        service, bulk = self._with_bulk(key, entry.value if entry is not None else None)
         derived = local.services.get(key.namespace, derived_service_name(key))
         policies = self._stores.import_policies
         rules, labels = (policies and policies.seen(key.namespace)) or (None, ())
@@ -224,7 +243,7 @@ class Held:
             self._config.cluster_id,
             self._namespace_state(key.namespace),
             export.value if export is not None else None,
-            service.value if service is not None else None,
+            service,
             local.own_slices(key),
             imported.value if imported is not None else None,
             imported_slices=tuple(one.value for one in local.imported_slices.indexed(key)),
@@ -235,7 +254,21 @@ class Held:
             if rules is not None
             else NONE_HERE,
             namespace_labels=labels,
+            bulk=bulk,
         )
+
+    def _with_bulk(
+        self, key: ServiceKey, service: LocalService | None
+    ) -> tuple[LocalService | None, BulkHere]:
+        """The Service with the labels that ServiceExportPolicies ask for, and what they do about it."""
+        if self._bulk is None:
+            return service, NO_BULK
+        stores = self._bulk.stores
+        candidate, export = stores.services.get(*key), stores.exports.get(*key)
+        if service is not None and candidate is not None:
+            service = replace(service, labels=candidate.value.labels)
+        present = export.value if export is not None else None
+        return service, BulkHere(stores.known(), asked=True, export=present, held=self._bulk.held())
 
     def _namespace_state(self, namespace: str) -> NamespaceState:
         local = self._stores.local

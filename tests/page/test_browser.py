@@ -113,6 +113,23 @@ async def test_nothing_is_wider_than_a_narrow_screen_in_light_or_dark(
     tab.complaints.clear()
 
 
+async def test_on_a_narrow_screen_a_services_tables_are_not_cut_and_are_still_tables(
+    world: World, tab: Tab
+) -> None:
+    await tab.look(width=400)
+    await tab.open(world.url("/services/shop/cart"))
+    for part in ("exporters", "endpoints"):
+        table = f"document.querySelector('#{part} table')"
+        assert await tab.value(f"{table}.scrollWidth <= {table}.closest('.scroll').clientWidth"), part
+        cells = f"[...{table}.querySelectorAll('tbody tr')].every(row => row.getAttribute('role') === 'row')"
+        assert await tab.value(cells), part
+        label = f"getComputedStyle({table}.querySelector('td[data-label]'), '::before').content"
+        assert await tab.value(label) in ('"State"', '"Cluster"'), part
+    await tab.look(width=900)
+    shown = "getComputedStyle(document.querySelector('#exporters tbody tr')).display"
+    assert await tab.value(shown) == "table-row"
+
+
 @pytest.mark.parametrize(("calm", "moves"), [(False, True), (True, False)])
 async def test_a_change_is_highlighted_unless_the_person_wants_no_motion(
     world: World, tab: Tab, calm: bool, moves: bool

@@ -19,6 +19,7 @@ from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.page.source import Held, held_by
+from tests.controllers.bulking import bulk, public, relabel, with_bulk_export
 from tests.controllers.explaining import WEB, explained
 from tests.controllers.policing import import_policy, with_import_policies
 from tests.support.agents import LoopClock
@@ -134,6 +135,45 @@ async def test_the_page_of_each_cluster_says_what_explain_says(
                 told, ours = await explained(world, cluster.name), shown(world, cluster.name)
                 assert essence(ours) == essence(told)
                 assert _heartbeats(ours) == pytest.approx(_heartbeats(told), abs=10.0)
+
+
+async def test_the_page_says_which_policy_made_an_export_as_explain_does() -> None:
+    async with Clusterset("east", "west", member_timeout_seconds=TIMEOUT_SECONDS) as world:
+        await world.everywhere("shop")
+        east = world["east"]
+        await with_bulk_export(east, bulk())
+        east.settings = {"service_export_policies": True}
+        await public(east, "web")
+        await east.endpoints("shop", "web", "10.1.0.1")
+        await world.settle()
+        found = shown(world, "east")
+        assert [one.id for one in found.findings] == ["MCS-WHY-18"]
+        assert essence(found) == essence(await explained(world, "east"))
+        assert held(world, "east").asks_export_policies()
+        assert not held(world, "west").asks_export_policies()
+
+        async def is_about_to_go() -> bool:
+            return [one.id for one in shown(world, "east").findings] == ["MCS-WHY-19"]
+
+        await relabel(east, "web", public=None)
+        await world.until(is_about_to_go)
+
+
+async def test_the_page_says_who_exports_more_than_is_taken() -> None:
+    async with Clusterset("east", "west") as world:
+        await world["west"].restart(limits=Limits(services=1))
+        world["west"].settings = {"limits": Limits(services=1)}
+        await world.exported_by("east")
+        await world["east"].deploy("shop", "api")
+        await world.settle()
+        (told,) = {
+            (one.severity, one.cluster, one.why)
+            for key in (WEB, API)
+            for one in shown(world, "west", key).findings
+            if one.id == "MCS-WHY-06"
+        }
+        assert told[:2] == ("note", "east")
+        assert told[2].startswith("the agent here leaves out 1 ")
 
 
 async def test_the_page_knows_the_limits_and_the_patience_of_its_own_agent() -> None:

@@ -14,6 +14,7 @@ from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.services.policies.bulk.conditions import Wait
 from mcs_controller.clusterset.services.policies.bulk.plan import Decision, decide
 from mcs_controller.clusterset.services.policies.bulk.service_policy import (
+    PolicyKey,
     Present,
     ServicePolicy,
     decode_present,
@@ -102,6 +103,10 @@ class BulkExportController(Controller):
             self.services.add(key, lane=key.namespace)
         await self.status.run()
 
+    def held(self) -> frozenset[PolicyKey]:
+        """The policies of whose ServiceExports none is removed for now, since that would be too many."""
+        return self._removals.held(self.stores.releases())
+
     async def _reconcile(self, key: ServiceKey) -> float | None:
         stores = self.stores
         if not self._is_ready():
@@ -174,7 +179,7 @@ class BulkExportController(Controller):
         stores.has_seen_through()
         self._count_all()
         maker = entry.value.maker
-        if maker in removals.held(stores.releases()):
+        if maker in self.held():
             self.status.changed()
             return LOOK_AGAIN_SECONDS
         self._removing.add(key)
