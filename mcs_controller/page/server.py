@@ -19,7 +19,7 @@ from prometheus_client import Histogram
 from mcs_controller import __version__
 from mcs_controller.clusterset.board.listing import read_query, select
 from mcs_controller.clusterset.board.rows import member_row, service_row
-from mcs_controller.clusterset.board.summary import summary
+from mcs_controller.clusterset.board.summary import by_cause, summary
 from mcs_controller.clusterset.explain.explaining import explain
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.kube.clock import Clock
@@ -179,7 +179,7 @@ class StatusPage:
             __version__,
             depth,
             held.sides() if held is not None else (),
-            tuple(sorted(held.problems().items())) if held is not None else (),
+            by_cause(held.problems()) if held is not None else (),
         )
 
     async def _aside(self, make: Callable[[], _T]) -> _T:

@@ -274,6 +274,18 @@ def test_a_broker_that_was_asked_and_not_read_is_a_problem(broker: Unknown, says
     assert lines[1].text.startswith("1 problem: the broker is not read")
 
 
+def test_a_cluster_that_does_not_reach_the_broker_is_told_of_once_though_it_is_silent_for_the_others() -> (
+    None
+):
+    east = cluster("east", agent=AgentSeen(NOT_ASKED, False, ()))
+    broker = BrokerSeen((MemberSeen("east", "u1", 90.0, 1, ""),), 0, 0, ())
+    (found,) = findings(overview(east, broker=broker))
+    assert (found.what, found.place) == ("no broker", "east")
+    assert "for 1m, so that the others withdraw its endpoints" in found.text
+    broker = BrokerSeen((MemberSeen("east", "u1", 1.0, 1, ""),), 0, 0, ())
+    assert "withdraw" not in findings(overview(east, broker=broker))[0].text
+
+
 def test_a_broker_that_nobody_could_ask_is_no_problem() -> None:
     assert findings(overview(cluster("east"), broker=Unknown("give --broker-kubeconfig"))) == []
 

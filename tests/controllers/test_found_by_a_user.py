@@ -172,7 +172,7 @@ async def test_so_much_was_lost_at_once_that_it_is_held() -> None:
         told = await seen(world, "west", ServiceKey("shop", held))
         release = f"kubectl annotate serviceimport --namespace shop {held} mcs-controller.io/withdraw=allowed"
         says(told.explain, "is held (MassWithdrawal)", release)
-        says(told.status, f"held shop/{held} in west: MassWithdrawal", "ends by itself at")
+        says(told.status, f"held shop/{held}, ", "in west: MassWithdrawal: ends by itself at")
         says(told.describe, "Held True MassWithdrawal", release)
         says(told.events, "ServiceImport Warning MassWithdrawal: ", release)
 

@@ -49,7 +49,7 @@ async def test_the_list_has_every_service_and_can_be_searched(world: World) -> N
 
 async def test_a_service_says_where_its_endpoints_are_and_why_some_take_no_traffic(world: World) -> None:
     text = await shows(world, "/services/shop/cart", "conflicting ports", "MCS-WHY-10")
-    assert '<th scope="row"><bdi>10.1.0.7</bdi></th>' in text
+    assert '<th role="rowheader" scope="row"><bdi>10.1.0.7</bdi></th>' in text
     assert "Exported by east, west. north, here: 1 endpoint in." in text
 
 

@@ -1,6 +1,6 @@
 """The whole clusterset in a few lines, judged by the rules of the overview."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from mcs_controller.clusterset.board.rows import MemberRow, ServiceRow
@@ -29,6 +29,20 @@ class Counts(NamedTuple):
     conflicts: int
     held: int
     attention: int
+
+
+def by_cause(problems: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Why an agent is not ready, by name, with one line for each cause: what is behind the first colon."""
+    found: dict[str, list[str]] = {}
+    for name, why in sorted(problems.items()):
+        what, colon, cause = why.partition(": ")
+        found.setdefault(cause if colon else what, []).append(name)
+    return tuple(
+        (names[0], problems[names[0]])
+        if len(names) == 1
+        else (f"{names[0]} and {len(names) - 1} more", problems[names[0]])
+        for names in found.values()
+    )
 
 
 class Summary(NamedTuple):

@@ -6,7 +6,7 @@ from mcs_controller.api.names import CONDITION_LOCALITY
 from mcs_controller.clusterset.explain.case import Case, judge
 from mcs_controller.clusterset.explain.decisions import PortUse, decisions, port_uses
 from mcs_controller.clusterset.explain.explanation import Dns, Explanation, Exporter, Here, Verdict
-from mcs_controller.clusterset.explain.findings.all import findings
+from mcs_controller.clusterset.explain.findings.all import AGENT_SILENT, UNDONE, findings
 from mcs_controller.clusterset.explain.findings.finding import Finding
 from mcs_controller.clusterset.explain.parts import Part, condition_of
 from mcs_controller.clusterset.explain.picture import InCluster, Picture
@@ -56,7 +56,8 @@ def _verdict(case: Case, found: Sequence[Finding]) -> Verdict:
         return Verdict("does not work", f"{key} does not work{where}: {cause}")
     broken = [one for one in problems if one.id in _FATAL]
     if broken:
-        return Verdict("does not work", f"{key} does not work{where}: {broken[0].what}")
+        silent = [one for one in problems if one.id == AGENT_SILENT and broken[0].id in UNDONE]
+        return Verdict("does not work", f"{key} does not work{where}: {(silent or broken)[0].what}")
     number = f"{len(taking)} endpoint{'s' * (len(taking) != 1)} of {', '.join(clusters)}"
     takes = f"{number} {'takes' if len(taking) == 1 else 'take'} traffic"
     if problems or any(one.severity == "warning" for one in found):

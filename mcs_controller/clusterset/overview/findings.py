@@ -91,6 +91,25 @@ def _of_members(overview: Overview) -> Iterator[Finding]:
         yield from _silence(overview, name, age_seconds)
 
 
+def _cut_off(overview: Overview) -> set[str]:
+    """The clusters whose own agents say that they do not reach the broker: that is why they are silent."""
+    return {
+        one.name
+        for one in overview.clusters
+        if isinstance(one, ClusterSeen)
+        and not isinstance(one.agent, Unknown)
+        and one.agent.reaches_broker is False
+    }
+
+
+def _silent_seconds(overview: Overview, name: str) -> float:
+    """How old the heartbeat of a member is, 0.0 if that is not known."""
+    if isinstance(overview.broker, Unknown):
+        return heard_by_agents(overview).get(name, 0.0)
+    ages = {one.name: one.heartbeat_age_seconds for one in overview.broker.members}
+    return ages.get(name) or 0.0
+
+
 def _of_member(overview: Overview, member: MemberSeen) -> Iterator[Finding]:
     if member.heartbeat_age_seconds is None:
         text = "has a MemberCluster on the broker and has not joined: run `mcs-controller join` there"
@@ -102,6 +121,8 @@ def _of_member(overview: Overview, member: MemberSeen) -> Iterator[Finding]:
 
 
 def _silence(overview: Overview, name: str, age_seconds: float) -> Iterator[Finding]:
+    if name in _cut_off(overview):
+        return
     since, look = f"no heartbeat for {age_text(age_seconds)}", "look at its agent, and its way to the broker"
     match overview.liveness(age_seconds):
         case "silent":
@@ -125,8 +146,14 @@ def _of_clusters(overview: Overview) -> Iterator[Finding]:
                 late = f"{holder} should have renewed the Lease {age_text(late_seconds)} ago"
                 text = f"{late if holder else 'no agent holds the Lease'}: look at its pods"
                 yield Finding(Severity.PROBLEM, "no leader", cluster.name, text)
-        if not isinstance(cluster.agent, Unknown) and cluster.agent.reaches_broker is False:
-            text = "its agent does not reach the broker: the agent's log says why"
+        if cluster.name in _cut_off(overview):
+            silent_seconds = _silent_seconds(overview, cluster.name)
+            is_dead = overview.liveness(silent_seconds) == "dead"
+            since = f" for {age_text(silent_seconds)}, so that the others withdraw its endpoints"
+            text = (
+                f"its agent does not reach the broker{since if is_dead else ''}: its log says why, and "
+                "`mcs-controller check` there tries the way and the credential"
+            )
             yield Finding(Severity.PROBLEM, "no broker", cluster.name, text)
         if not isinstance(cluster.dns, Unknown) and cluster.dns.servfail_per_second > 0.0:
             text = f"{cluster.dns.servfail_per_second:.1f} answers a second are SERVFAIL: /readyz says why"

@@ -1,7 +1,7 @@
 """The worst first, in words that a listener understands, and no more than a page holds."""
 
 from mcs_controller.clusterset.board.rows import MemberRow, MemberState, ServiceRow
-from mcs_controller.clusterset.board.summary import FINDINGS_MAX, Counts, Summary, summary
+from mcs_controller.clusterset.board.summary import FINDINGS_MAX, Counts, Summary, by_cause, summary
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.overview.findings import Severity
 from mcs_controller.clusterset.overview.model import Trouble
@@ -49,6 +49,21 @@ def test_the_worst_comes_first() -> None:
         ("never joined", "south"),
     ]
     assert found.text == "2 problems, 6 warnings."
+
+
+def test_one_cause_that_keeps_much_of_an_agent_from_being_ready_is_one_line() -> None:
+    away = "http://broker: Connection refused"
+    problems = {
+        "membership": f"cannot renew the membership: {away}",
+        "broker: slices": f"cannot list slices: {away}",
+        "first list": "not read yet",
+        "broker: services": f"cannot list services: {away}",
+    }
+    assert by_cause(problems) == (
+        ("broker: services and 2 more", f"cannot list services: {away}"),
+        ("first list", "not read yet"),
+    )
+    assert by_cause({}) == ()
 
 
 def test_members_that_are_held_or_leaving_are_not_called_dead() -> None:

@@ -162,3 +162,16 @@ def test_an_export_that_is_not_on_the_broker_says_who_has_to_do_what(
     )
     told = finding_of(seen, "04")
     assert (says in told.do, told.command) == (True, command), told.do
+
+
+def test_that_the_agent_here_is_silent_comes_before_what_it_has_not_done() -> None:
+    here = EXPORTED.here
+    assert here is not None
+    seen = replace(
+        EXPORTED,
+        here=replace(here, imported=None, imported_slices=()),
+        broker=(bystander("east"), bystander("north", member=member("north", 300))),
+    )
+    ids = [one.id for one in explain(seen).findings if one.severity == "problem"]
+    assert ids == ["MCS-WHY-33", "MCS-WHY-46", "MCS-WHY-04"]
+    assert "the agent of north is silent" in explain(seen).verdict.text

@@ -29,7 +29,21 @@ def findings(case: Case) -> tuple[Finding, ...]:
         *dns_findings(case),
         *_unread(case),
     ]
-    return tuple(sorted(found, key=lambda one: (SEVERITIES.index(one.severity), _follows(one))))
+    is_silent_here = any(one.id == AGENT_SILENT for one in found)
+    return tuple(
+        sorted(
+            found,
+            key=lambda one: (
+                SEVERITIES.index(one.severity),
+                _follows(one) or (is_silent_here and one.id in UNDONE),
+            ),
+        )
+    )
+
+
+AGENT_SILENT: Final = "MCS-WHY-33"
+UNDONE: Final = frozenset({"MCS-WHY-04", "MCS-WHY-46", "MCS-WHY-49", "MCS-WHY-50"})
+"""What the agent here has not done; where it is silent, that is why."""
 
 
 def _follows(found: Finding) -> bool:
