@@ -5,7 +5,7 @@ about it (MCS-RBAC-06). Every text, list and map is bounded: what one member may
 Plain schema keywords do the checking, no CEL: they cost the broker nothing worth counting.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -82,6 +82,46 @@ class Location(WireModel):
     """Name of its zone in that region, if all of its nodes are in one."""
 
 
+class MemberAccessExtension(WireModel):
+    """Something that consumers need beyond an address, such as arguments of their plugins."""
+
+    name: ObjectName
+    """Name of the extension."""
+    extension: Annotated[
+        dict[str, Any],
+        Keywords((("additionalProperties", None), ("x-kubernetes-preserve-unknown-fields", True))),
+    ]
+    """Whatever the consumers of that name expect. Never a secret."""
+
+
+class MemberAccess(WireModel):
+    """One way in which others reach the member's API server."""
+
+    name: ObjectName
+    """Name of the way. A consumer's provider file says which plugin has credentials for it."""
+    server: Annotated[str, StringConstraints(max_length=2048, pattern=r"^https?://[^\s/?#@]+([/?#][^\s]*)?$")]
+    """Address of the API server: an http or https URL without user information."""
+    certificate_authority_data: (
+        Annotated[str, StringConstraints(max_length=131072), Keywords((("format", "byte"),))] | None
+    ) = None
+    """Certificates, as PEM in base64, that the server's certificate must come from."""
+    tls_server_name: Annotated[str, StringConstraints(max_length=253)] | None = None
+    """Name that the server's certificate must have; the host of the server when left out."""
+    proxy_url: (
+        Annotated[
+            str, StringConstraints(max_length=2048, pattern=r"^(https?|socks5)://[^\s/?#@]+([/?#][^\s]*)?$")
+        ]
+        | None
+    ) = None
+    """Proxy to go through: an http, https or socks5 URL without user information."""
+    insecure_skip_tls_verify: bool | None = None
+    """Whether the server's certificate is not checked. Makes the connection insecure."""
+    disable_compression: bool | None = None
+    """Whether answers are asked for uncompressed, to spare processor time where the network is quick."""
+    extensions: Annotated[list[MemberAccessExtension], Field(max_length=16), list_map("name")] | None = None
+    """More that consumers need, such as arguments of their plugins."""
+
+
 class MemberClusterSpec(WireModel):
     """What the broker's administrator allows the member. The member cannot change it."""
 
@@ -98,6 +138,13 @@ class MemberClusterSpec(WireModel):
     """How much of the member importers take. What is over a limit is left out, the newest first."""
     location: Location | None = None
     """Where the member lies, for services whose clients get near endpoints first."""
+    display_name: Annotated[str, StringConstraints(max_length=253, pattern=r"^[^\x00-\x1f\x7f]*$")] | None = (
+        None
+    )
+    """What people call the cluster, in the inventory."""
+    access: Annotated[list[MemberAccess], Field(max_length=16), list_map("name")] | None = None
+    """Ways in which readers of the inventory reach the member's API server. The member has no say in it:
+    consumers send credentials there."""
 
 
 class ExportedSummary(WireModel):

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from mcs_controller.api.about import ClusterProperty
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
+from mcs_controller.api.inventory import ClusterProfile, ClusterProfileV1Alpha2, MemberReport
 from mcs_controller.api.meta import WireObject
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.names import CONDITION_HELD
@@ -26,10 +27,13 @@ from mcs_controller.api.resources import (
     MCS_GROUP,
     MCS_VERSIONS,
     MEMBER_CLUSTERS,
+    MEMBER_REPORTS,
     POLICY_GROUP,
     POLICY_VERSION,
+    PROFILE_VERSIONS,
     SERVICE_EXPORT_POLICIES,
     Resource,
+    cluster_profiles,
     cluster_properties,
     service_exports,
     service_imports,
@@ -39,9 +43,10 @@ from mcs_controller.api.schema import JsonObject, structural_schema
 
 MCS_RELEASE: Final = "v0.5.0"
 MCS_SCHEMA_REVISION: Final = "1"
-BROKER_SCHEMA_REVISION: Final = "5"
+BROKER_SCHEMA_REVISION: Final = "6"
 POLICY_SCHEMA_REVISION: Final = "2"
 ABOUT_SCHEMA_REVISION: Final = "1"
+PROFILE_SCHEMA_REVISION: Final = "1"
 """Of kinds that have no release of their own; raise it with every change of their definitions."""
 
 Place = Literal["member", "broker"]
@@ -56,8 +61,9 @@ _MCS_LABELS: Final = {
 }
 _BROKER_LABELS: Final = {f"{BROKER_GROUP}/crd-schema-revision": BROKER_SCHEMA_REVISION}
 _POLICY_LABELS: Final = {f"{POLICY_GROUP}/crd-schema-revision": POLICY_SCHEMA_REVISION}
-# Under our own domain: the group is not ours, and upstream's definition says nothing of its age.
+# Under our own domain: these groups are not ours, and upstream's definitions say nothing of their age.
 _ABOUT_LABELS: Final = {OUR_REVISION: ABOUT_SCHEMA_REVISION}
+_PROFILE_LABELS: Final = {OUR_REVISION: PROFILE_SCHEMA_REVISION}
 _ABOUT_ANNOTATIONS: Final = {
     "api-approved.kubernetes.io": "https://github.com/kubernetes/enhancements/pull/3084",
 }
@@ -110,6 +116,8 @@ class _Definition:
     columns: tuple[_Column, ...]
     has_status: bool = True
     annotations: dict[str, str] = field(default_factory=dict)
+    other_models: dict[str, type[WireObject]] = field(default_factory=dict)
+    """Of versions that say something else than `model`; all of theirs is valid as `model` is."""
 
     def to_wire(self) -> JsonObject:
         metadata: JsonObject = {
@@ -144,7 +152,7 @@ class _Definition:
             "name": name,
             "served": True,
             "storage": name == self.versions[-1],
-            "schema": {"openAPIV3Schema": structural_schema(self.model)},
+            "schema": {"openAPIV3Schema": structural_schema(self.other_models.get(name, self.model))},
             "additionalPrinterColumns": [column.to_wire() for column in self.columns],
         }
         if self.has_status:
@@ -305,6 +313,37 @@ _DEFINITIONS: Final = (
             _Column("age", ".metadata.creationTimestamp", "date"),
         ),
         annotations=_ABOUT_ANNOTATIONS,
+    ),
+    _Definition(
+        MemberReport,
+        MEMBER_REPORTS,
+        "broker",
+        _BROKER_LABELS,
+        _BROKER_VERSIONS,
+        ("mreport",),
+        (
+            _Column("Healthy", ".spec.controlPlane.status", description="Whether its control plane works."),
+            _Column("Version", ".spec.kubernetesVersion", description="Version of its API server."),
+            _AGE,
+        ),
+        has_status=False,
+    ),
+    _Definition(
+        ClusterProfile,
+        cluster_profiles(),
+        "broker",
+        _PROFILE_LABELS,
+        PROFILE_VERSIONS,
+        (),
+        (
+            _Column("Display Name", ".spec.displayName", description="What people call the cluster."),
+            _Column("Manager", ".spec.clusterManager.name", description="Who manages the profile."),
+            _Column("Version", ".status.version.kubernetes", description="Version of its API server."),
+            _condition("Healthy", "ControlPlaneHealthy", "Whether its control plane works."),
+            _condition("Joined", "Joined", "Whether the manager manages the cluster.", wide=True),
+            _AGE,
+        ),
+        other_models={"v1alpha2": ClusterProfileV1Alpha2},
     ),
 )
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema
 
-_INITIALISMS: Final = {"cidrs": "CIDRs", "ip": "IP", "uid": "UID"}
+_INITIALISMS: Final = {"cidrs": "CIDRs", "ip": "IP", "tls": "TLS", "uid": "UID"}
 
 
 def _wire_name(field: str) -> str:
@@ -38,6 +38,18 @@ class Keywords:
 def list_map(key: str) -> Keywords:
     """A list that holds at most one item per value of `key`, and is merged by it."""
     return Keywords((("x-kubernetes-list-type", "map"), ("x-kubernetes-list-map-keys", (key,))))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A CEL rule for a value, and what an API server says of one that breaks it."""
+
+    rule: str
+    message: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        known = {"rule": self.rule, "message": self.message}
+        return {**handler(core), "x-kubernetes-validations": [known]}
 
 
 ATOMIC_LIST: Final = Keywords((("x-kubernetes-list-type", "atomic"),))

@@ -70,6 +70,11 @@ ABOUT_API: Final = Api(
     ABOUT_GROUP, ABOUT_VERSIONS, "apply the CRDs with `mcs-controller crds --for member | kubectl apply -f -`"
 )
 
+PROFILE_VERSION: Final = "v1alpha1"
+"""Of ClusterProfile, which is in the group of the MCS API: what every hub serves, and what we write."""
+PROFILE_VERSIONS: Final = ("v1alpha2", PROFILE_VERSION)
+"""Versions of ClusterProfile that we serve, the newest first (KEP-4322)."""
+
 BROKER_GROUP: Final = "broker.mcs-controller.io"
 BROKER_VERSION: Final = "v1alpha1"
 
@@ -100,6 +105,11 @@ def service_imports(version: str = "v1beta1") -> Resource:
 def cluster_properties(version: str = "v1beta1") -> Resource:
     """ClusterProperty in the given version."""
     return Resource(ABOUT_GROUP, version, "clusterproperties", "ClusterProperty", namespaced=False)
+
+
+def cluster_profiles(version: str = PROFILE_VERSION) -> Resource:
+    """ClusterProfile in the given version."""
+    return Resource(MCS_GROUP, version, "clusterprofiles", "ClusterProfile")
 
 
 SERVICES: Final = Resource("", "v1", "services", "Service")
@@ -139,3 +149,4 @@ EXPORTED_SERVICES: Final = Resource(BROKER_GROUP, BROKER_VERSION, "exportedservi
 EXPORTED_ENDPOINT_SLICES: Final = Resource(
     BROKER_GROUP, BROKER_VERSION, "exportedendpointslices", "ExportedEndpointSlice"
 )
+MEMBER_REPORTS: Final = Resource(BROKER_GROUP, BROKER_VERSION, "memberreports", "MemberReport")

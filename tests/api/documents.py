@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -77,6 +77,22 @@ MEMBER_CLUSTER: JsonObject = {
             "imports": 0,
         },
         "location": {"region": "eu-west", "zone": "eu-west-1a"},
+        "displayName": "Köln, the new one",
+        "access": [
+            {
+                "name": "corporate",
+                "server": "https://east.example.com:6443",
+                "certificateAuthorityData": "Y2VydGlmaWNhdGVz",
+                "tlsServerName": "kubernetes",
+                "proxyUrl": "socks5://proxy.example.com:1080",
+                "insecureSkipTLSVerify": False,
+                "disableCompression": True,
+                "extensions": [
+                    {"name": "client.authentication.k8s.io/exec", "extension": {"clusterName": "east"}}
+                ],
+            },
+            {"name": "internal", "server": "https://[fd00::1]"},
+        ],
     },
     "status": {
         "clusterUID": "0d6ba6f3-2d5e-4c58-8d4e-6f1d2c8d1e11",
@@ -183,6 +199,56 @@ PREFERRING_POLICY: JsonObject = {
     "metadata": {"name": "near"},
     "spec": {"action": "Prefer", "services": ["web"], "locality": {"scope": "zone", "minReady": "50%"}},
 }
+MEMBER_REPORT: JsonObject = {
+    "apiVersion": "broker.mcs-controller.io/v1alpha1",
+    "kind": "MemberReport",
+    "metadata": {"name": "report"},
+    "spec": {
+        "kubernetesVersion": "v1.36.4",
+        "controlPlane": {
+            "status": "False",
+            "reason": "EtcdFailing",
+            "message": "etcd does not answer…",
+            "observedTime": NOW,
+        },
+        "properties": [{"name": "colour.example.com", "value": "grün", "lastObservedTime": NOW}],
+        "skippedProperties": [{"name": "novel.example.com", "reason": "ValueTooLong"}],
+    },
+}
+CLUSTER_ACCESS: JsonObject = {
+    "server": "https://east.example.com:6443",
+    "tls-server-name": "kubernetes",
+    "insecure-skip-tls-verify": False,
+    "certificate-authority-data": "Y2VydGlmaWNhdGVz",
+    "proxy-url": "http://proxy.example.com:3128",
+    "disable-compression": True,
+    "extensions": [{"name": "client.authentication.k8s.io/exec", "extension": {"clusterName": "east"}}],
+}
+PROFILE_V1ALPHA2: JsonObject = {
+    "apiVersion": "multicluster.x-k8s.io/v1alpha2",
+    "kind": "ClusterProfile",
+    "metadata": {"name": "mcs-controller-east"},
+    "spec": {"displayName": "East", "clusterManager": {"name": "mcs-controller"}},
+    "status": {
+        "conditions": [condition(type="ControlPlaneHealthy", reason="Healthy")],
+        "version": {"kubernetes": "v1.36.4"},
+        "properties": [{"name": "colour.example.com", "value": "green", "lastObservedTime": NOW}],
+        "accessProviders": [{"name": "corporate", "cluster": CLUSTER_ACCESS}],
+    },
+}
+PROVIDER_V1ALPHA1: JsonObject = {
+    "name": "corporate",
+    "cluster": {**CLUSTER_ACCESS, "certificate-authority": "/ca.pem"},
+}
+CLUSTER_PROFILE: JsonObject = {
+    **PROFILE_V1ALPHA2,
+    "apiVersion": "multicluster.x-k8s.io/v1alpha1",
+    "status": {
+        **PROFILE_V1ALPHA2["status"],
+        "accessProviders": [PROVIDER_V1ALPHA1],
+        "credentialProviders": [PROVIDER_V1ALPHA1],
+    },
+}
 VALID = (
     SERVICE_EXPORT,
     SERVICE_IMPORT,
@@ -193,9 +259,11 @@ VALID = (
     IMPORT_POLICY,
     SERVICE_EXPORT_POLICY,
     CLUSTER_PROPERTY,
+    MEMBER_REPORT,
+    CLUSTER_PROFILE,
 )
-ALSO_VALID = (PREFERRING_POLICY,)
-"""With the fields that exclude others of their kind."""
+ALSO_VALID = (PREFERRING_POLICY, PROFILE_V1ALPHA2)
+"""With the fields that exclude others of their kind, and of another version."""
 
 RESOURCES: dict[str, Resource] = {
     resource.kind: resource
@@ -209,8 +277,15 @@ RESOURCES: dict[str, Resource] = {
         resources.IMPORT_POLICIES,
         resources.SERVICE_EXPORT_POLICIES,
         resources.cluster_properties(),
+        resources.MEMBER_REPORTS,
+        resources.cluster_profiles(),
     )
 }
+
+
+def resource_of(document: JsonObject) -> Resource:
+    """Its kind, in its version."""
+    return replace(RESOURCES[document["kind"]], version=document["apiVersion"].rpartition("/")[2])
 
 
 @dataclass(frozen=True)
@@ -536,4 +611,152 @@ PROPERTIES = (
     Refused("property of an empty value", CLUSTER_PROPERTY, {"spec": {"value": ""}}, "spec.value"),
     Refused("property of a number", CLUSTER_PROPERTY, {"spec": {"value": 7}}, "spec.value"),
 )
-REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER + POLICIES + PROPERTIES
+
+
+def _report(name: str, field: str, server_only: bool = False, **changes: Any) -> Refused:
+    return _spec(f"report with {name}", MEMBER_REPORT, field, server_only, **changes)
+
+
+def _reported(**changes: Any) -> JsonObject:
+    known = {"name": "colour.example.com", "value": "green", "lastObservedTime": NOW, **changes}
+    return {"properties": [{key: value for key, value in known.items() if value is not None}]}
+
+
+def _access(name: str, field: str, server_only: bool = False, **changes: Any) -> Refused:
+    known = {"name": "corporate", "server": "https://east.example.com", **changes}
+    ways = {"access": [{key: value for key, value in known.items() if value is not None}]}
+    return _spec(f"access with {name}", MEMBER_CLUSTER, f"access[0]{field}", server_only, **ways)
+
+
+def _narrower(name: str, field: str, changes: JsonObject, server_only: bool = False) -> Refused:
+    """Refused in v1alpha2; v1alpha1 takes it."""
+    cluster = {**CLUSTER_ACCESS, **changes}
+    ways = [{"name": "corporate", "cluster": {key: one for key, one in cluster.items() if one is not None}}]
+    where = f"status.accessProviders[0].cluster{field}"
+    return Refused(
+        f"profile with {name}", PROFILE_V1ALPHA2, {"status": {"accessProviders": ways}}, where, server_only
+    )
+
+
+REPORTS = (
+    _report("a version of two lines", "kubernetesVersion", kubernetesVersion="v1\nv2"),
+    _report("a version of 65 characters", "kubernetesVersion", kubernetesVersion="v" * 65),
+    _report("a health that nobody knows", "controlPlane.status", controlPlane={"status": "Maybe"}),
+    _report("a reason of two words", "controlPlane.reason", controlPlane={"reason": "no etcd"}),
+    _report("a long message", "controlPlane.message", controlPlane={"message": "m" * 1025}),
+    _report("a message turned round", "controlPlane.message", controlPlane={"message": "\u202e"}),
+    _report("no time of its health", "controlPlane.observedTime", controlPlane={"observedTime": None}),
+    _report("a property of an empty value", "properties[0].value", **_reported(value="")),
+    _report("a property of 1025 characters", "properties[0].value", **_reported(value="v" * 1025)),
+    _report("a property that no object is named", "properties[0].name", **_reported(name="a/b")),
+    _report(
+        "a property without a time", "properties[0].lastObservedTime", **_reported(lastObservedTime=None)
+    ),
+    _report("a property twice", "properties[1]", True, properties=_reported()["properties"] * 2),
+    _report(
+        "129 properties",
+        "properties",
+        properties=[*(_reported(name=f"p{number}")["properties"][0] for number in range(129))],
+    ),
+    _report(
+        "129 skipped properties",
+        "skippedProperties",
+        skippedProperties=[{"name": f"p{number}", "reason": "ValueTooLong"} for number in range(129)],
+    ),
+    _report(
+        "a skipped property without a reason",
+        "skippedProperties[0].reason",
+        skippedProperties=[{"name": "a"}],
+    ),
+)
+ACCESS = (
+    _access("no server", ".server", server=None),
+    _access("a server that is no URL", ".server", server="east.example.com:6443"),
+    _access("a server of another scheme", ".server", server="ftp://east.example.com"),
+    _access("a password in its server", ".server", server="https://me:secret@east.example.com"),
+    _access("a password in its proxy", ".proxyUrl", proxyUrl="http://me:secret@proxy.example.com"),
+    _access("a proxy of another scheme", ".proxyUrl", proxyUrl="east.example.com"),
+    _access("authorities that are no bytes", ".certificateAuthorityData", True, certificateAuthorityData="?"),
+    _access(
+        "an extension that is a text",
+        ".extensions[0].extension",
+        extensions=[{"name": "a", "extension": "b"}],
+    ),
+    _spec(
+        "way named twice", MEMBER_CLUSTER, "access[1]", True, access=[MEMBER_CLUSTER["spec"]["access"][1]] * 2
+    ),
+    _spec(
+        "17 ways",
+        MEMBER_CLUSTER,
+        "access",
+        access=[{"name": f"way-{number}", "server": "https://a"} for number in range(17)],
+    ),
+    _spec("display name of two lines", MEMBER_CLUSTER, "displayName", displayName="East\nSpec:"),
+)
+PROFILES = (
+    _spec("profile without a manager", CLUSTER_PROFILE, "clusterManager", clusterManager=None),
+    _spec(
+        "profile of a nameless manager", CLUSTER_PROFILE, "clusterManager.name", clusterManager={"name": None}
+    ),
+    Refused(
+        "profile with a property of 1025 characters",
+        CLUSTER_PROFILE,
+        {"status": {"properties": [{"name": "a", "value": "v" * 1025}]}},
+        "status.properties[0].value",
+    ),
+    Refused(
+        "profile with a nameless property",
+        CLUSTER_PROFILE,
+        {"status": {"properties": [{"name": "", "value": "v"}]}},
+        "status.properties[0].name",
+    ),
+    Refused(
+        "profile with a nameless way",
+        CLUSTER_PROFILE,
+        {"status": {"accessProviders": [{"cluster": CLUSTER_ACCESS}]}},
+        "status.accessProviders[0].name",
+    ),
+    Refused(
+        "profile with a way to nowhere",
+        CLUSTER_PROFILE,
+        {"status": {"accessProviders": [{"name": "a", "cluster": {}}]}},
+        "status.accessProviders[0].cluster.server",
+    ),
+    *(
+        _spec(
+            f"newer profile managed by {name!r}",
+            PROFILE_V1ALPHA2,
+            "clusterManager.name",
+            clusterManager={"name": name},
+        )
+        for name in ("", "m" * 64, "a b", "-a", "a.")
+    ),
+    Refused(
+        "newer profile with a way without a cluster",
+        PROFILE_V1ALPHA2,
+        {"status": {"accessProviders": [{"name": "a"}]}},
+        "status.accessProviders[0].cluster",
+    ),
+    Refused(
+        "newer profile with 65 ways",
+        PROFILE_V1ALPHA2,
+        {
+            "status": {
+                "accessProviders": [
+                    {"name": f"way-{number}", "cluster": {"server": "https://a"}} for number in range(65)
+                ]
+            }
+        },
+        "status.accessProviders",
+    ),
+    _narrower("a server without a scheme", ".server", {"server": "east.example.com:6443"}, True),
+    _narrower("a server without a host", ".server", {"server": "https:///path"}, True),
+    _narrower("a server of 2049 characters", ".server", {"server": "https://" + "a" * 2041}),
+    _narrower("a proxy of another scheme", ".proxy-url", {"proxy-url": "ftp://proxy.example.com"}, True),
+    _narrower("a certificate name of 254 characters", ".tls-server-name", {"tls-server-name": "n" * 254}),
+    _narrower("a nameless extension", ".extensions[0].name", {"extensions": [{"name": "", "extension": {}}]}),
+    _narrower(
+        "an extension twice", ".extensions[1]", {"extensions": [{"name": "a", "extension": {}}] * 2}, True
+    ),
+)
+REFUSED = CONDITIONS + EXPORTS + IMPORTS + BROKER + POLICIES + PROPERTIES + REPORTS + ACCESS + PROFILES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mcs_controller.api.about import ClusterProperty
 from mcs_controller.api.broker import ExportedEndpointSlice, ExportedService, MemberCluster
 from mcs_controller.api.crd import Place, all_crds, crds_of
+from mcs_controller.api.inventory import ClusterProfile, ClusterProfileV1Alpha2, MemberReport
 from mcs_controller.api.meta import WireModel
 from mcs_controller.api.multicluster import ServiceExport, ServiceImport
 from mcs_controller.api.policies import ExportPolicy, ImportPolicy, ServiceExportPolicy
@@ -29,6 +31,8 @@ MODELS = {
         ImportPolicy,
         ServiceExportPolicy,
         ClusterProperty,
+        MemberReport,
+        ClusterProfile,
     )
 }
 MCS_KINDS = ("ServiceExport", "ServiceImport")
@@ -45,9 +49,15 @@ def versions(kind: str) -> dict[str, JsonObject]:
     return {version["name"]: version for version in CRDS[kind]["spec"]["versions"]}
 
 
-def schema(kind: str, *path: str) -> JsonObject:
-    """The schema of a field of the stored version; "[]" steps into a list."""
-    found = CRDS[kind]["spec"]["versions"][-1]["schema"]["openAPIV3Schema"]
+def model_of(document: JsonObject) -> type[WireModel]:
+    narrower = document["apiVersion"] == "multicluster.x-k8s.io/v1alpha2"
+    return ClusterProfileV1Alpha2 if narrower else MODELS[document["kind"]]
+
+
+def schema(kind: str, *path: str, version: str = "") -> JsonObject:
+    """The schema of a field, of the stored version unless told; "[]" steps into a list."""
+    name = version or CRDS[kind]["spec"]["versions"][-1]["name"]
+    found = versions(kind)[name]["schema"]["openAPIV3Schema"]
     for name in path:
         found = found["items"] if name == "[]" else found["properties"][name]
     assert isinstance(found, dict)
@@ -68,11 +78,17 @@ def nodes(node: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
             yield from nodes(node[word], f"{path}[]")
 
 
-ALL_NODES = [found for kind in CRDS for found in nodes(schema(kind), kind)]
+ALL_NODES = [
+    found
+    for kind in CRDS
+    for version in versions(kind)
+    for found in nodes(schema(kind, version=version), kind)
+]
 
 
 def violations(document: JsonObject) -> list[Any]:
-    validator = jsonschema.Draft202012Validator(schema(document["kind"]))
+    version = document["apiVersion"].rpartition("/")[2]
+    validator = jsonschema.Draft202012Validator(schema(document["kind"], version=version))
     return list(validator.iter_errors(document))
 
 
@@ -170,9 +186,9 @@ def test_definitions_carry_release_and_revision() -> None:
             "multicluster.x-k8s.io/release-version": "v0.5.0",
             "multicluster.x-k8s.io/crd-schema-revision": "1",
         }
-    for kind in CRDS.keys() - MCS_KINDS - {"ClusterProperty"}:
+    for kind in CRDS.keys() - MCS_KINDS - {"ClusterProperty", "ClusterProfile"}:
         group = CRDS[kind]["spec"]["group"]
-        revision = {"broker.mcs-controller.io": "5", "mcs-controller.io": "2"}[group]
+        revision = {"broker.mcs-controller.io": "6", "mcs-controller.io": "2"}[group]
         assert CRDS[kind]["metadata"]["labels"] == {f"{group}/crd-schema-revision": revision}
 
 
@@ -219,9 +235,97 @@ def test_a_cluster_property_is_what_upstream_says_it_is() -> None:
     assert on_the_wire(ClusterProperty.model_validate(bare)) == bare
 
 
+@pytest.mark.requirement("CP-03", "CP-06")
+def test_a_cluster_profile_is_what_upstream_says_it_is() -> None:
+    """Both versions are served and v1alpha1 is stored, so that other programs find what they expect."""
+    crd = CRDS["ClusterProfile"]
+    assert crd["metadata"]["name"] == "clusterprofiles.multicluster.x-k8s.io"
+    # The label is under our own domain: a definition without it is somebody else's, and stays.
+    assert crd["metadata"]["labels"] == {"mcs-controller.io/crd-schema-revision": "1"}
+    assert crd["spec"]["scope"] == "Namespaced"
+    assert "conversion" not in crd["spec"]
+    found = versions("ClusterProfile")
+    assert {name: (one["served"], one["storage"], one["subresources"]) for name, one in found.items()} == {
+        "v1alpha1": (True, True, {"status": {}}),
+        "v1alpha2": (True, False, {"status": {}}),
+    }
+    assert [one["name"] for one in found["v1alpha2"]["additionalPrinterColumns"]] == [
+        "Display Name",
+        "Manager",
+        "Version",
+        "Healthy",
+        "Joined",
+        "Age",
+    ]
+    for version in found:
+        assert schema("ClusterProfile", version=version)["required"] == ["spec"]
+        assert schema("ClusterProfile", "spec", version=version)["required"] == ["clusterManager"]
+        manager = schema("ClusterProfile", "spec", "clusterManager", version=version)
+        assert manager["x-kubernetes-validations"] == [
+            {"rule": "self == oldSelf", "message": "ClusterManager is immutable"}
+        ]
+        for name, key in (("conditions", "type"), ("properties", "name"), ("accessProviders", "name")):
+            field = schema("ClusterProfile", "status", name, version=version)
+            assert (field["x-kubernetes-list-type"], field["x-kubernetes-list-map-keys"]) == ("map", [key])
+
+
+def test_v1alpha1_of_a_profile_has_the_bounds_of_upstream_and_no_others() -> None:
+    """Profiles of other managers must go on being readable and writable."""
+    text = {"type": "string"}
+    spec = ("ClusterProfile", "spec")
+    assert without_description(schema(*spec, "clusterManager", "name")) == text
+    assert without_description(schema(*spec, "displayName")) == text
+    provider = schema("ClusterProfile", "status", "accessProviders", "[]")
+    assert provider["required"] == ["name"]
+    assert without_description(provider["properties"]["name"]) == text
+    cluster = provider["properties"]["cluster"]
+    assert cluster["required"] == ["server"]
+    assert {name: without_description(field) for name, field in cluster["properties"].items()} == {
+        "server": text,
+        "tls-server-name": text,
+        "insecure-skip-tls-verify": {"type": "boolean"},
+        "certificate-authority": text,
+        "certificate-authority-data": {"type": "string", "format": "byte"},
+        "proxy-url": text,
+        "disable-compression": {"type": "boolean"},
+        "extensions": without_description(cluster["properties"]["extensions"]),
+    }
+    extension = cluster["properties"]["extensions"]["items"]
+    assert "x-kubernetes-list-type" not in cluster["properties"]["extensions"]
+    assert extension["required"] == ["extension", "name"]
+    assert without_description(extension["properties"]["extension"]) == {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
+    assert schema("ClusterProfile", "status", "credentialProviders", "[]") == provider
+    unnamed = merge(VALID[-1], {"spec": {"clusterManager": {"name": ""}}})
+    bare = merge(VALID[-1], {"status": {"accessProviders": [{"name": "a"}]}})
+    assert [violations(one) for one in (unnamed, bare)] == [[], []]
+
+
+def test_v1alpha2_of_a_profile_drops_what_is_deprecated_and_checks_addresses() -> None:
+    status = schema("ClusterProfile", "status", version="v1alpha2")
+    assert "credentialProviders" not in status["properties"]
+    provider = status["properties"]["accessProviders"]["items"]
+    assert provider["required"] == ["cluster", "name"]
+    cluster = provider["properties"]["cluster"]["properties"]
+    assert "certificate-authority" not in cluster
+    assert {name for name, field in cluster.items() if "x-kubernetes-validations" in field} == {
+        "server",
+        "proxy-url",
+    }
+    assert cluster["extensions"]["x-kubernetes-list-type"] == "map"
+
+
 def test_each_kind_has_one_place() -> None:
     member, broker = ([crd["spec"]["names"]["kind"] for crd in crds_of(place)] for place in PLACES)
-    assert broker == ["MemberCluster", "ExportedService", "ExportedEndpointSlice"]
+    assert broker == [
+        "MemberCluster",
+        "ExportedService",
+        "ExportedEndpointSlice",
+        "MemberReport",
+        "ClusterProfile",
+    ]
     assert {*member, *broker} == set(MODELS)
     assert not {*member} & {*broker}
 
@@ -313,7 +417,7 @@ def test_an_object_with_every_field_is_valid_and_comes_through_its_model_unchang
     document: JsonObject,
 ) -> None:
     assert violations(document) == []
-    assert on_the_wire(MODELS[document["kind"]].model_validate(document)) == document
+    assert on_the_wire(model_of(document).model_validate(document)) == document
 
 
 @pytest.mark.parametrize("document", VALID, ids=lambda document: document["kind"])
@@ -357,14 +461,14 @@ def test_the_schema_refuses(case: Refused) -> None:
     found = violations(case.document)
     assert found
     # A missing field is reported at the object that lacks it.
-    where = {error.json_path.removeprefix("$.") for error in found}
+    where = {re.sub(r"\['(.+?)'\]", r".\1", error.json_path).removeprefix("$.") for error in found}
     assert any(case.field == path or case.field.startswith((f"{path}.", f"{path}[")) for path in where)
 
 
 @pytest.mark.parametrize("case", parameters(BY_SCHEMA))
 def test_the_model_refuses_what_the_schema_refuses(case: Refused) -> None:
     with pytest.raises(ValueError, match="validation error"):
-        MODELS[case.valid["kind"]].model_validate(case.document)
+        model_of(case.valid).model_validate(case.document)
 
 
 @pytest.mark.requirement("MCS-API-12")
@@ -395,7 +499,7 @@ def test_schemas_hold_only_what_a_structural_schema_may() -> None:
 
 
 def test_nothing_that_a_member_writes_on_the_broker_is_unbounded() -> None:
-    for kind in ("MemberCluster", "ExportedService", "ExportedEndpointSlice"):
+    for kind in ("MemberCluster", "ExportedService", "ExportedEndpointSlice", "MemberReport"):
         fields = [
             schema(kind)["properties"][part]
             for part in ("spec", "status")

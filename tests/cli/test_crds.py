@@ -107,10 +107,8 @@ async def test_on_a_real_api_server_nothing_is_downgraded(real_cluster: ControlP
             held = (await real_cluster.call("GET", path))["metadata"]["labels"][label]
             assert held == (revision or BROKER_SCHEMA_REVISION)
     finally:
-        for crd in all_crds():
-            if crd["spec"]["group"].startswith("broker."):
-                removed = crd["metadata"]["name"]
-                await real_cluster.request("DELETE", path.replace(name, removed))
+        for crd in crds_of("broker"):
+            await real_cluster.request("DELETE", path.replace(name, crd["metadata"]["name"]))
 
 
 @pytest.mark.requirement("ABT-13")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mcs_controller.api.crd import all_crds
+from mcs_controller.api.crd import crds_of
 from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
     MCS_GROUP,
@@ -37,7 +37,7 @@ EXPORTS, IMPORTS = service_exports(OLD), service_imports(OLD)
 def older_crds() -> list[dict[str, Any]]:
     """Ours, as the released API has them (no `endpointSliceObjects`), with the older version only."""
     found = []
-    for crd in copy.deepcopy(all_crds()):
+    for crd in copy.deepcopy(crds_of("member")):
         if crd["spec"]["group"] != MCS_GROUP:
             continue
         for version in crd["spec"]["versions"]:

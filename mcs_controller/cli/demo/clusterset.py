@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mcs_controller.api.crd import all_crds
+from mcs_controller.api.crd import crds_of
 from mcs_controller.api.resources import (
     BROKER_GROUP,
     BROKER_VERSION,
@@ -55,14 +56,14 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
     names = [site.name for site in sites]
     async with AsyncExitStack() as stack:
         broker = await stack.enter_async_context(api_server(BROKER, BROKER_SERVICE_CIDR, folder, users=names))
-        await _install(broker.admin, BROKER_GROUP)
+        await _install(broker.admin, crds_of("broker"), BROKER_GROUP)
         for name in names:
             await _admit(broker.admin, name)
         credentials = _text(broker.kubeconfig)
         servers = []
         for site in sites:
             server = await stack.enter_async_context(api_server(site.name, site.service_cidr, folder))
-            await _install(server.admin, MCS_GROUP)
+            await _install(server.admin, crds_of("member"), MCS_GROUP)
             await server.admin.create(NAMESPACES, _named(NAMESPACE))
             await _join(server.admin, read_member_kubeconfig(credentials, site.name))
             servers.append(server)
@@ -74,9 +75,9 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
         yield DemoClusterset(broker, tuple(clusters))
 
 
-async def _install(admin: Client, group: str) -> None:
+async def _install(admin: Client, crds: list[dict[str, Any]], group: str) -> None:
     """What `mcs-controller crds | kubectl apply -f -` does, for one group."""
-    for crd in all_crds():
+    for crd in crds:
         if crd["spec"]["group"] == group:
             await admin.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
 
