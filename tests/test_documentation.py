@@ -37,7 +37,14 @@ def test_care_for_system_namespaces_is_documented() -> None:
     assert "`spec.namespaces`" in SECURITY
 
 
-NOT_AT_FIRST = ("broker", "credential", "managed-properties", "policies", "service-export-policies")
+NOT_AT_FIRST = (
+    "broker",
+    "credential",
+    "managed-properties",
+    "reports",
+    "policies",
+    "service-export-policies",
+)
 
 
 def test_who_starts_without_helm_gives_every_component_its_rights() -> None:

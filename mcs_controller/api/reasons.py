@@ -520,6 +520,13 @@ OTHER_EVENTS: Final = (
         "Find out who did it: the property does not change during a membership. Run `leave` first.",
     ),
     OtherEvent(
+        "ClusterProperty",
+        "PropertyNotReported",
+        "Warning",
+        "The value of the property is too long for the inventory, which does not have it then.",
+        "Shorten it to 1024 characters if the inventory is to have it: values are never cut.",
+    ),
+    OtherEvent(
         "ServiceImport",
         "NotWritten",
         "Warning",

@@ -8,6 +8,7 @@ from mcs_controller.controllers.membership.controller import MembershipControlle
 from mcs_controller.controllers.membership.credential import CredentialRenewal, MountedCredential
 from mcs_controller.controllers.membership.presence import Presence
 from mcs_controller.controllers.properties.controller import PropertiesController
+from mcs_controller.controllers.reports.controller import ReportsController
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.controllers.runtime.manager import Manager
@@ -40,6 +41,8 @@ def make_manager(
     chosen = [CONTROLLERS[name](context, membership) for name in chosen_names(words)]
     if context.config.service_export_policies:
         chosen.append(BulkExportController(context, membership))
+    if context.config.report_to_inventory:
+        chosen.append(ReportsController(context, membership))
     if credential is not None:
         chosen.append(CredentialRenewal(context, credential))
     _log.info("controllers: %s", ", ".join(one.name for one in (membership, *chosen)))

@@ -63,8 +63,9 @@ class AgentConfig:
     cluster allow is exported; `import_policies`: only what its ImportPolicies allow is imported
     (docs/decisions/0029-policies.md). `service_export_policies`: what ServiceExportPolicies select is
     exported (docs/decisions/0031-bulk-export.md). `manage_properties`: the two well-known cluster properties
-    are written (KEP-2149). `locality` and the two after it say which endpoints clients get first
-    (docs/decisions/0030-locality.md).
+    are written (KEP-2149). `report_to_inventory`: the broker is told how this cluster's control plane is, its
+    version, and its cluster properties (KEP-4322). `locality` and the two after it say which endpoints
+    clients get first (docs/decisions/0030-locality.md).
     """
 
     cluster_id: str = ""
@@ -193,6 +194,14 @@ class AgentConfig:
         Option(
             "whether the agent sets this cluster's ClusterProperties cluster.clusterset.k8s.io and "
             "clusterset.k8s.io, and puts back what others change of them, while the cluster is a member",
+            parse=switch,
+        ),
+    ] = False
+    report_to_inventory: Annotated[
+        bool,
+        Option(
+            "whether the broker is told how this cluster's control plane is, which version of Kubernetes it "
+            "runs, and its ClusterProperties, for the inventory that `hub` keeps",
             parse=switch,
         ),
     ] = False

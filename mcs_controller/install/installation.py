@@ -51,6 +51,7 @@ _RIGHTS: Final = (
     "agent",
     "properties",
     "managed-properties",
+    "reports",
     "policies",
     "service-export-policies",
     "dns",

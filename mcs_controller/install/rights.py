@@ -37,6 +37,10 @@ def _managed_properties() -> list[JsonObject]:
     return [_role(name, "agent-managed-properties"), _binding(name, to="mcs-agent")]
 
 
+def _reports() -> list[JsonObject]:
+    return [_role("mcs-agent-reports", "agent-reports"), _binding("mcs-agent-reports", to="mcs-agent")]
+
+
 def _policies() -> list[JsonObject]:
     return [_role("mcs-agent-policies", "agent-policies"), _binding("mcs-agent-policies", to="mcs-agent")]
 
@@ -76,6 +80,7 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "agent": _agent,
     "properties": _properties,
     "managed-properties": _managed_properties,
+    "reports": _reports,
     "policies": _policies,
     "service-export-policies": _service_export_policies,
     "credential": _credential,
@@ -84,10 +89,10 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
-"""Who has rights: `properties`, `managed-properties`, `policies`, `service-export-policies` and `credential`
-are parts of the agent (`managed-properties` works with --manage-properties, `policies` with --export-policies
-and --import-policies, `service-export-policies` with the option of that name, `credential` with
---broker-renew-in), and `users` are the people of a cluster."""
+"""Who has rights: `properties`, `managed-properties`, `reports`, `policies`, `service-export-policies` and
+`credential` are parts of the agent (`managed-properties` works with --manage-properties, `reports` with
+--report-to-inventory, `policies` with --export-policies and --import-policies, `service-export-policies` with
+the option of that name, `credential` with --broker-renew-in), and `users` are the people of a cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

@@ -64,6 +64,10 @@ WATCH_INACTIVITY_SECONDS: Final = 90.0
 """A real API server sends a bookmark about once a minute; a watch silent for longer is taken for dead."""
 
 
+READINESS_MAX_BYTES: Final = 16_384
+"""Of what an API server says of its checks: some forty lines."""
+
+
 class ListResult(NamedTuple):
     """A whole list."""
 
@@ -138,6 +142,19 @@ class Client:
     async def get_text(self, path: str) -> str:
         """What lies at a path that answers with text, such as a pod's metrics behind the API server."""
         return await self._ask("get", "", text_request(path), _text)
+
+    async def unreadiness(self) -> str:
+        """What the API server says of its own checks if it is not ready, in full; "" if it is ready.
+
+        Raises `KubeError` if it does not say.
+        """
+        response = await self._answer(text_request("/readyz"), self._timeout_seconds)
+        if response.status < 300:
+            return ""
+        if response.status < 500:
+            raise error_of_response(response.status, response.headers, response.body)
+        text = response.body[:READINESS_MAX_BYTES].decode("utf-8", "replace")
+        return text or f"status {response.status}"
 
     async def date(self) -> datetime | None:
         """What time it is for the API server, to the second; None if it does not say. Raises `KubeError`."""

@@ -12,6 +12,8 @@ from mcs_controller.api.crd import Place, crds_of
 from mcs_controller.api.names import CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY
 from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP, POLICY_GROUP
 from mcs_controller.cli.main import main
+from mcs_controller.clusterset.reports.control_plane import COMPONENTS as COMPONENTS_WITH_LEASES
+from mcs_controller.controllers.reports.writer import REPORT_NAME
 from mcs_controller.install.checks.reading_cluster import KUBE_PROXY, MCS_CRDS
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.cluster_dns.editing import BACKUP
@@ -46,6 +48,7 @@ def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
         "agent",
         "agent-lease",
         "agent-managed-properties",
+        "agent-reports",
         "agent-properties",
         "agent-policies",
         "agent-service-export-policies",
@@ -188,8 +191,8 @@ def test_what_two_components_share_is_printed_once(capsys: pytest.CaptureFixture
 def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rbac", "--for", "agents"]) == 2
     assert capsys.readouterr().err == (
-        "mcs-controller: --for: 'agents' is not one of: agent, properties, managed-properties, policies, "
-        "service-export-policies, credential, dns, broker, users\n"
+        "mcs-controller: --for: 'agents' is not one of: agent, properties, managed-properties, reports, "
+        "policies, service-export-policies, credential, dns, broker, users\n"
     )
     assert main(["rbac"]) == 2
     assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
@@ -223,6 +226,13 @@ def test_an_agent_that_keeps_the_well_known_properties_changes_no_others() -> No
         ["patch"],
     )
     assert create["verbs"] == ["create"]
+
+
+def test_an_agent_that_reports_reads_two_leases_and_the_properties_and_nothing_else() -> None:
+    properties, leases = rules_of("agent-reports")
+    assert (properties["resources"], properties["verbs"]) == (["clusterproperties"], ["list", "watch"])
+    assert (leases["resources"], leases["verbs"]) == (["leases"], ["get"])
+    assert set(leases["resourceNames"]) == set(COMPONENTS_WITH_LEASES)
 
 
 def test_the_agent_reads_policies_and_writes_only_their_status() -> None:
@@ -276,10 +286,16 @@ def test_a_member_writes_its_exports_and_its_own_status_but_not_its_limits() -> 
         | granted(BROKER_GROUP, "exportedendpointslices", {"get"} | WRITE)
         | granted(BROKER_GROUP, "memberclusters", {"get"})
         | granted(BROKER_GROUP, "memberclusters/status", {"patch"})
+        | granted(BROKER_GROUP, "memberreports", {"get", "create", "update"})
         | granted("", "serviceaccounts/token", {"create"})
     )
     (token,) = (one for one in rules_of("broker-member") if one["apiGroups"] == [""])
     assert token["resourceNames"] == [ACCOUNT]
+    reports = [one for one in rules_of("broker-member") if one["resources"] == ["memberreports"]]
+    assert [(one.get("resourceNames"), one["verbs"]) for one in reports] == [
+        ([REPORT_NAME], ["get", "update"]),
+        (None, ["create"]),
+    ]
     assert granted_by("broker-reader") == (
         granted(BROKER_GROUP, "exportedservices", {"list", "watch"})
         | granted(BROKER_GROUP, "exportedendpointslices", {"list", "watch"})

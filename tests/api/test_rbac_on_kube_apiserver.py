@@ -258,6 +258,28 @@ async def test_a_member_says_how_it_is_but_not_what_it_may_do(admin: Someone, ea
     assert await east.deletes(resource, "mcs-member-east", "east") == 403
 
 
+@pytest.mark.requirement("MCS-RBAC-06", "CP-09")
+async def test_a_member_tells_of_itself_in_one_object_and_of_no_other_member(
+    admin: Someone, east: Someone
+) -> None:
+    resource, own, other = resources.MEMBER_REPORTS, "mcs-member-east", "mcs-member-west"
+    body: JsonObject = {"metadata": {"name": "report"}, "spec": {"kubernetesVersion": "v1.36.4"}}
+    change = {"spec": {"kubernetesVersion": "v1.36.5"}}
+    assert await east.creates(resource, own, body) == 201
+    assert await east.updates(resource, own, "report", change) == 200
+    assert await east.gets(resource, own, "report") == 200
+
+    assert await admin.creates(resource, other, body) == 201
+    assert await east.gets(resource, other, "report") == 403
+    assert await east.updates(resource, other, "report", change, reader=admin) == 403
+    assert await east.patches(resource, other, "report", change) == 403
+    assert await east.deletes(resource, other, "report") == 403
+    assert await east.creates(resource, other, {**body, "metadata": {"name": "another"}}) == 403
+    assert await east.lists(resource) == 403
+    for namespace in (own, other):
+        assert await admin.deletes(resource, namespace, "report") == 200
+
+
 @pytest.mark.requirement("MCS-RBAC-06")
 async def test_a_member_reads_what_all_members_publish_and_nothing_else_on_the_broker(
     east: Someone,
@@ -382,7 +404,11 @@ async def test_the_agents_leases_and_reads_end_where_its_work_ends(agent: Someon
     assert (await agent.ask("PUT", path, held.body)).status == 200
     assert await agent.deletes(resources.LEASES, "mcs-system", "mcs-agent") == 403
     assert await agent.creates(resources.LEASES, namespace, LEASE) == 403
-    assert await agent.gets(resources.LEASES, "kube-system", "kube-scheduler") == 403
+    # Read for reports (--report-to-inventory), wherever they are; nothing else is.
+    for component in ("kube-scheduler", "kube-controller-manager"):
+        assert await agent.gets(resources.LEASES, "kube-system", component) in (200, 404)
+        assert await agent.patches(resources.LEASES, "kube-system", component, {}) == 403
+    assert await agent.gets(resources.LEASES, "kube-system", "another") == 403
     assert await agent.gets(resources.LEASES, "mcs-system", "another") == 403
     for resource in (SECRETS, CONFIGMAPS, resources.EXPORTED_SERVICES):
         assert await agent.lists(resource) == 403

@@ -134,7 +134,7 @@ RIGHTS_KINDS = ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
 
 
 def test_the_charts_give_the_rights_that_the_command_prints_and_no_others() -> None:
-    options = ("exportPolicies", "serviceExportPolicies", "manageProperties")
+    options = ("exportPolicies", "serviceExportPolicies", "manageProperties", "reportToInventory")
     optional: JsonObject = {"agent": {"config": dict.fromkeys(options, True)}}
     rendered = [
         without_labels(one)

@@ -28,6 +28,7 @@ EVERYTHING: JsonObject = {
             "exportPolicies": True,
             "serviceExportPolicies": True,
             "manageProperties": True,
+            "reportToInventory": True,
             "leaseName": "east.agent",
             "http": "0.0.0.0:9090",
             "statusPage": ":9091",

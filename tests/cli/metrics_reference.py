@@ -59,7 +59,9 @@ def agent_registry() -> CollectorRegistry:
     ProcessMetrics(registry, version="x")
     registry.register(ReadinessCollector(Health()))
     local, broker = Client(NowhereTransport(), name="local"), Client(NowhereTransport(), name="broker")
-    config = AgentConfig(cluster_id="east", service_metrics=1, service_export_policies=True)
+    config = AgentConfig(
+        cluster_id="east", service_metrics=1, service_export_policies=True, report_to_inventory=True
+    )
     presence = Presence(config, local, broker, clock=clock, random=Random(1))
     registry.register(HeartbeatCollector(presence))
     recorder = EventRecorder(local, component="x/y", instance="z", clock=clock, registry=registry)

@@ -38,6 +38,7 @@ ALLOWED = {
     *every(("get", "create", "update", "delete"), PUBLISHED, (OWN,)),
     ("get", f"{OURS}/memberclusters", OWN),
     ("patch", f"{OURS}/memberclusters/status", OWN),
+    ("create", f"{OURS}/memberreports", OWN),
 }
 OF_EVERYBODY = {
     # What the API server lets every authenticated user ask about himself.

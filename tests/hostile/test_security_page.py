@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES
+from mcs_controller.api.resources import EXPORTED_ENDPOINT_SLICES, EXPORTED_SERVICES, MEMBER_REPORTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -47,5 +47,5 @@ def test_each_file_of_this_folder_is_named() -> None:
 
 
 def test_the_quota_names_the_kinds_that_a_member_writes() -> None:
-    for resource in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
+    for resource in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES, MEMBER_REPORTS):
         assert f"`count/{resource.plural}.{resource.group}`" in PAGE

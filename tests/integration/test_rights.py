@@ -58,6 +58,7 @@ GRANTED = {
     | granted_by("agent-lease")
     | granted_by("agent-properties")
     | granted_by("agent-managed-properties")
+    | granted_by("agent-reports")
     | granted_by("agent-policies")
     | granted_by("agent-service-export-policies")
     | granted_by("agent-credential"),
@@ -268,7 +269,7 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         await policies_decide(east)
         stack.push_async_callback(clusterset_is_called, broker, None)
         await clusterset_is_called(broker, "prod")
-        east.agent_options = (*east.agent_options, "--manage-properties")
+        east.agent_options = (*east.agent_options, "--manage-properties", "--report-to-inventory")
         await policies_export(east, world.namespace)
         before = await mounted.read()
         async with mounted.followed(), cluster_id_from_property(east):

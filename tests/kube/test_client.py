@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES, NAMESPACES, SERVICES
-from mcs_controller.kube.client import Client
+from mcs_controller.kube.client import READINESS_MAX_BYTES, Client
 from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.decoding.entries import identify
 from mcs_controller.kube.errors import (
@@ -51,6 +51,28 @@ async def test_an_answer_that_is_no_object_of_the_api_is_not_passed_on(answer: A
     client, _ = client_of(ok(answer))
     with pytest.raises(DecodeError, match="services/web: the answer cannot be read: it "):
         await client.get(SERVICES, "web", "shop")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Response(200, {}, b"ok"), ""),
+        (Response(500, {}, b"[+]ping ok\n[-]etcd failed: x\n"), "[+]ping ok\n[-]etcd failed: x\n"),
+        (Response(503, {}, b""), "status 503"),
+        (Response(500, {}, b"\xff" * 100_000), "\ufffd" * READINESS_MAX_BYTES),
+    ],
+)
+async def test_an_api_server_that_is_not_ready_says_so_in_full_within_bounds(
+    answer: Response, told: str
+) -> None:
+    client, _ = client_of(answer)
+    assert await client.unreadiness() == told
+
+
+async def test_whoever_may_not_ask_whether_it_is_ready_is_told_so() -> None:
+    client, _ = client_of(Response(403, {}, b"no"))
+    with pytest.raises(Forbidden):
+        await client.unreadiness()
 
 
 @pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])

@@ -24,13 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("mcs-controller")
 SYNC_TIMEOUT_S = 60
 MCS_CRDS = ("serviceexports.multicluster.x-k8s.io", "serviceimports.multicluster.x-k8s.io")
-BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices")
+BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices", "memberreports")
 
 
 async def install_member(plane: ControlPlane) -> None:
     """The MCS API and the rights of agent, DNS server and users, in a member cluster."""
     policies = ("policies", "service-export-policies")
-    of_the_agent = ("agent", "properties", "managed-properties", *policies, "credential")
+    of_the_agent = ("agent", "properties", "managed-properties", "reports", *policies, "credential")
     await _apply(plane, MCS_CRDS, *of_the_agent, "dns", "users")
 
 

@@ -30,6 +30,7 @@ from mcs_controller.install.checks.facts import (
     Review,
     SliceFacts,
 )
+from mcs_controller.install.checks.reading_cluster import MCS_CRDS
 from mcs_controller.install.cluster_dns.stub import Stub, with_stub
 from mcs_controller.kube.connection.lifetime import Lifetime
 from tests.install.cluster_dns.corefiles import KUBEADM
@@ -50,7 +51,7 @@ def stored(crd: dict[str, Any], **labels: str) -> dict[str, Any]:
 
 
 CRDS = {crd["metadata"]["name"]: stored(crd) for crd in all_crds()}
-MCS = {name: crd for name, crd in CRDS.items() if name.endswith(".multicluster.x-k8s.io")}
+MCS = {name: crd for name, crd in CRDS.items() if name in MCS_CRDS}
 BROKER = {name: crd for name, crd in CRDS.items() if name not in MCS}
 
 
