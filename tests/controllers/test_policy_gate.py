@@ -45,6 +45,7 @@ class World:
 
     def __init__(self, *live: str, minimum: int = 3) -> None:
         self.live = set(live)
+        self.admitted: set[str] = set()
         self.refused: set[str] = set()
         self.unknown: set[str] = set()
         self.policies: tuple[Policy, ...] = (ALL,)
@@ -65,6 +66,7 @@ class World:
             cast(KnownPolicies, known),
             judge=self._judge,
             is_live=lambda name: name in self.live,
+            was_admitted=lambda name: name in self.admitted,
             live=lambda namespace: sorted(one for one in self.live if namespace in (None, namespace_of(one))),
             namespace_of=namespace_of,
         )
@@ -153,6 +155,22 @@ async def test_what_is_new_is_refused_and_makes_no_fault() -> None:
     await world.last("a")
     assert world.action("a") == "refuse"
     assert world.gate.losing() == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "action"), [("unknown", "keep"), ("refused", "refuse"), ("allowed", "pass")]
+)
+async def test_what_was_admitted_and_is_lost_comes_back_unless_policies_refuse_it(
+    answer: str, action: str
+) -> None:
+    world = World(*FOUR)
+    world.admitted = {"lost"}
+    world.unknown = {"lost", "new"} if answer == "unknown" else set()
+    world.refuse(*(["lost"] if answer == "refused" else []))
+    assert world.action("lost") == action
+    assert world.gate.losing() == (0, 4)
+    if answer == "unknown":
+        assert world.action("new") == "refuse"
 
 
 async def test_what_policies_say_nothing_certain_of_goes_on_and_makes_no_fault() -> None:

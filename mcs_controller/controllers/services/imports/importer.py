@@ -123,6 +123,8 @@ class Importer:
             self._retained.let_go(key)
         all_records = self._view.records(key)
         records = self._selected(key, all_records)
+        if self._policies is not None:
+            self._policies.remember(key, records)
         merged = self._view.merge_of(key, records)
         # Those that export it; policies may keep some of them from being imported.
         exporters = {record.cluster for record in all_records}

@@ -36,6 +36,8 @@ _KIND: Final = Kind(
 def export_gate(context: Context, local: LocalStores, broker: BrokerStores) -> Gate[ServiceKey]:
     """The gate of this cluster's exports, which `local` asks from now on."""
     labels = context.local.get(NAMESPACE_LABELS)
+    # What policies let through since the start, as the condition is another while the Service is gone.
+    admitted: set[ServiceKey] = set()
 
     def judge(rules: Policies, key: ServiceKey) -> Verdict:
         if not local.loaded(key):
@@ -44,7 +46,19 @@ def export_gate(context: Context, local: LocalStores, broker: BrokerStores) -> G
         if service is None:
             return ALLOWED
         namespace_labels = dict(namespace.value) if namespace is not None else None
-        return judge_export(rules, key, namespace_labels, dict(service.value.labels))
+        verdict = judge_export(rules, key, namespace_labels, dict(service.value.labels))
+        if verdict.answer == "refused":
+            admitted.discard(key)
+        elif verdict.answer == "allowed" or is_live(key):
+            admitted.add(key)
+        return verdict
+
+    def was_admitted(key: ServiceKey) -> bool:
+        export = local.exports.get(*key)
+        return key in admitted or (
+            export is not None
+            and any((one.type, one.status) == ("Valid", "True") for one in export.value.conditions)
+        )
 
     def is_live(key: ServiceKey) -> bool:
         if broker.exports_synced():
@@ -65,12 +79,20 @@ def export_gate(context: Context, local: LocalStores, broker: BrokerStores) -> G
             gate.changed_in(entry.name)
 
     def export_changed(old: Entry[LocalExport] | None, new: Entry[LocalExport] | None) -> None:
-        if new is None and old is not None:
-            gate.forget(ServiceKey(*old.key))
+        if old is not None and (new is None or new.uid != old.uid):
+            key = ServiceKey(*old.key)
+            admitted.discard(key)
+            gate.forget(key)
 
     known = KnownPolicies(context.local, _KIND, EXPORTS, labels)
     gate = Gate(
-        context, known, judge=judge, is_live=is_live, live=live, namespace_of=lambda key: key.namespace
+        context,
+        known,
+        judge=judge,
+        is_live=is_live,
+        was_admitted=was_admitted,
+        live=live,
+        namespace_of=lambda key: key.namespace,
     )
     labels.subscribe(labels_changed)
     local.exports.subscribe(export_changed)

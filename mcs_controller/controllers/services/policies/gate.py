@@ -33,7 +33,8 @@ S = TypeVar("S", bound=Hashable)
 class Gate(Generic[S]):
     """Says of each subject what follows; `judge` asks the rules, `is_live` and `live` what is there.
 
-    `live` is asked for what is live in one namespace, or anywhere (None). `on_change` is called when the
+    `was_admitted` is asked of what is lost, which is made again while policies are not known. `live` is asked
+    for what is live in one namespace, or anywhere (None). `on_change` is called when the
     outcome of any subject of these namespaces may be another, None for all; `report` when the conditions of
     policies may be.
     """
@@ -45,6 +46,7 @@ class Gate(Generic[S]):
         *,
         judge: Callable[[Policies, S], Verdict],
         is_live: Callable[[S], bool],
+        was_admitted: Callable[[S], bool],
         live: Callable[[str | None], Iterable[S]],
         namespace_of: Callable[[S], str],
     ) -> None:
@@ -53,6 +55,7 @@ class Gate(Generic[S]):
         self.known = known
         self._judge = judge
         self._is_live = is_live
+        self._was_admitted = was_admitted
         self._live_in = live
         self._namespace_of = namespace_of
         self._clock = context.clock
@@ -127,7 +130,7 @@ class Gate(Generic[S]):
         found = outcome(
             verdict,
             self.known.words,
-            is_live=is_live,
+            is_live=is_live or (verdict.answer == "unknown" and self._was_admitted(subject)),
             held=self.held,
             lasts=has_lasted(self._losing.get(subject), self._read_at_seconds),
         )

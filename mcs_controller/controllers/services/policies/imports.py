@@ -4,7 +4,7 @@ There is one only with --import-policies. The importer asks for each service whi
 What other clusters see of this cluster's own exports does not depend on it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from mcs_controller.api.resources import IMPORT_POLICIES, POLICY_GROUP
@@ -50,11 +50,14 @@ class ImportPolicies:
             known,
             judge=self._judge,
             is_live=self._is_live,
+            was_admitted=lambda source: source.cluster in self._admitted.get(source.key, ()),
             live=self._live,
             namespace_of=lambda source: source.key.namespace,
         )
         # Of each service the exporters that were asked about, and what follows.
         self._outcomes: dict[ServiceKey, dict[str, Outcome]] = {}
+        # Of each service those whose exports counted last: an import that somebody deletes is made again.
+        self._admitted: dict[ServiceKey, frozenset[str]] = {}
         self._labels.subscribe(self._labels_changed)
         local.imports.subscribe(self._import_changed)
 
@@ -70,6 +73,13 @@ class ImportPolicies:
         if found:
             self._outcomes[key] = found
         return tuple(one for one in records if found[one.cluster].action != "refuse")
+
+    def remember(self, key: ServiceKey, records: Collection[ExportRecord]) -> None:
+        """These are all exports of the service that count here."""
+        if records:
+            self._admitted[key] = frozenset(one.cluster for one in records)
+        else:
+            self._admitted.pop(key, None)
 
     def refuses(self, cluster: str, key: ServiceKey) -> bool:
         """Whether the cluster's export of the service did not count when it was asked about last."""
