@@ -27,6 +27,7 @@ from mcs_controller.clusterset.services.export import (
     conflict_condition,
     published_slice,
     ready_condition,
+    without_endpoints,
 )
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.simcluster.cluster import SimCluster
@@ -136,7 +137,9 @@ def _export_problems(place: str, server: SimCluster, wanted: Wanted) -> Iterator
             ready = ready_condition("Pending", NOT_VALID, observed_generation=generation)
             conflict = Condition("Conflict", "False", "NoConflicts", "", generation)
         else:
-            ready = ready_condition("Exported", observed_generation=generation)
+            own = [one for one in wanted.slices.get(export.service, ()) if one.cluster == place]
+            note = without_endpoints(wanted.services[place, export.service], own)
+            ready = ready_condition("Exported", note, observed_generation=generation)
             merged = wanted.merged[export.service]
             conflict = conflict_condition(merged, observed_generation=generation)
         yield from _condition_problems(

@@ -17,7 +17,14 @@ from mcs_controller.api.resources import (
     service_exports,
     service_imports,
 )
-from mcs_controller.clusterset.model import ExportRecord, LocalExport, MergedService, ServiceKey, SourceSlice
+from mcs_controller.clusterset.model import (
+    ExportRecord,
+    LocalExport,
+    LocalService,
+    MergedService,
+    ServiceKey,
+    SourceSlice,
+)
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.export import ExportEvaluation, evaluate_export, published_slice
 from mcs_controller.clusterset.services.merge import merge
@@ -41,6 +48,7 @@ class Wanted:
     slices: Mapping[ServiceKey, list[SourceSlice]]
     """As in their own cluster."""
     exports: Mapping[tuple[str, ServiceKey], tuple[LocalExport, ExportEvaluation]]
+    services: Mapping[tuple[str, ServiceKey], LocalService]
     namespaces: Mapping[str, frozenset[str]]
 
     def seen_from(self, place: str, key: ServiceKey) -> list[SourceSlice]:
@@ -52,10 +60,12 @@ def wanted(members: Mapping[str, SimCluster]) -> Wanted:
     exports: dict[tuple[str, ServiceKey], tuple[LocalExport, ExportEvaluation]] = {}
     records: dict[ServiceKey, dict[str, ExportRecord]] = {}
     slices: dict[ServiceKey, list[SourceSlice]] = {}
+    all_services: dict[tuple[str, ServiceKey], LocalService] = {}
     namespaces = {}
     for cluster, server in members.items():
         namespaces[cluster] = frozenset(one["metadata"]["name"] for one in held(server, NAMESPACES))
         services = {one.service: one for one in map(decode.service, held(server, SERVICES))}
+        all_services |= {(cluster, key): one for key, one in services.items()}
         for export in map(decode.service_export, held(server, EXPORTS)):
             evaluation = evaluate_export(export, services.get(export.service), cluster)
             exports[cluster, export.service] = export, evaluation
@@ -66,4 +76,4 @@ def wanted(members: Mapping[str, SimCluster]) -> Wanted:
             if source is not None and cluster in records.get(source.service, ()):
                 slices.setdefault(source.service, []).append(source)
     merged = {key: merge(list(of.values())) for key, of in records.items()}
-    return Wanted(merged, records, slices, exports, namespaces)
+    return Wanted(merged, records, slices, exports, all_services, namespaces)
