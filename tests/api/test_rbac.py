@@ -127,7 +127,7 @@ def test_whoever_checks_reads_only_and_what_others_may_not_read_by_name() -> Non
         "leases": {AGENT},
         "configmaps": {*NAMES, KUBE_PROXY},
         "namespaces": {"kube-system"},
-        "clusterproperties": {CLUSTER_ID_PROPERTY},
+        "clusterproperties": {CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY},
     }
     writes = {right for right in granted_by("check") if right.verb not in ("get", "list")}
     assert writes == granted("authorization.k8s.io", "subjectaccessreviews", {"create"})

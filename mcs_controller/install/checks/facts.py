@@ -112,12 +112,15 @@ class PolicyFacts:
 class ClusterFacts:
     """This cluster. `ahead_seconds` is how far its API server's clock is ahead of ours.
 
-    `policies` are those of each kind, none of a kind that is not installed.
+    `about` are the served versions of the API of cluster properties, and the two after it their values, None
+    for one that is not set. `policies` are those of each kind, none of a kind that is not installed.
     """
 
     version: str | Unknown = NOT_ASKED
     uid: str | Unknown = NOT_ASKED
+    about: tuple[str, ...] | Unknown = NOT_ASKED
     property_id: str | Unknown | None = NOT_ASKED
+    property_clusterset: str | Unknown | None = NOT_ASKED
     ahead_seconds: float | Unknown | None = NOT_ASKED
     crds: Mapping[str, JsonObject | None] | Unknown = NOT_ASKED
     served: tuple[str, ...] | Unknown = NOT_ASKED

@@ -13,6 +13,7 @@ from mcs_controller.install.checks import (
     membership,
     network,
     policies,
+    properties,
     rights,
 )
 from mcs_controller.install.checks.facts import Facts
@@ -43,6 +44,7 @@ CHECKS: Final[tuple[Check[Facts], ...]] = (
     network.POD_NETWORKS,
     network.KUBE_PROXY,
     policies.POLICIES,
+    properties.PROPERTIES,
 )
 
 

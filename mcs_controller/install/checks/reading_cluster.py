@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from mcs_controller.api.names import (
     CLUSTER_ID_PROPERTY,
+    CLUSTERSET_PROPERTY,
     LABEL_KUBERNETES_SERVICE_NAME,
     LABEL_MANAGED_BY,
     LABEL_SERVICE_NAME,
@@ -14,6 +15,7 @@ from mcs_controller.api.names import (
 )
 from mcs_controller.api.resources import (
     ABOUT_API,
+    ABOUT_GROUP,
     CONFIG_MAPS,
     ENDPOINT_SLICES,
     EXPORT_POLICIES,
@@ -76,7 +78,9 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
     async with asyncio.TaskGroup() as group:
         start = group.create_task
         uid = start(known(_uid(client)))
-        property_id = start(known(_property_id(client)))
+        about = start(known(served_versions(client, ABOUT_GROUP)))
+        property_id = start(known(_property(client, CLUSTER_ID_PROPERTY)))
+        clusterset = start(known(_property(client, CLUSTERSET_PROPERTY)))
         ahead = start(known(ahead_seconds(client, clock)))
         crds = start(known(_crds(client)))
         served = start(known(served_versions(client, MCS_GROUP)))
@@ -99,7 +103,9 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
     return ClusterFacts(
         version=version,
         uid=uid.result(),
+        about=about.result(),
         property_id=property_id.result(),
+        property_clusterset=clusterset.result(),
         ahead_seconds=ahead.result(),
         crds=crds.result(),
         served=served.result(),
@@ -135,10 +141,10 @@ async def _uid(client: Client) -> str:
     return str((await client.get(NAMESPACES, "kube-system"))["metadata"]["uid"])
 
 
-async def _property_id(client: Client) -> str | None:
+async def _property(client: Client, name: str) -> str | None:
     try:
         properties = await served_resource(client, ABOUT_API, cluster_properties)
-        found = await client.get(properties, CLUSTER_ID_PROPERTY)
+        found = await client.get(properties, name)
     except NotFound:
         return None
     value = (found.get("spec") or {}).get("value")

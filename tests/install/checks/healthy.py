@@ -122,7 +122,9 @@ FACTS = Facts(
     ClusterFacts(
         version="v1.36.4",
         uid="uid-east",
+        about=("v1beta1", "v1alpha1"),
         property_id=None,
+        property_clusterset=None,
         ahead_seconds=0.2,
         crds=MCS,
         served=("v1beta1", "v1alpha1"),

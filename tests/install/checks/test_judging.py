@@ -110,6 +110,15 @@ def policies(*exports: PolicyFacts) -> Facts:
     return cluster(policies={"ExportPolicy": exports, "ImportPolicy": ()})
 
 
+def said(
+    id: str | None, clusterset: str | None, named: str, *, about: tuple[str, ...] = ("v1beta1",)
+) -> Facts:
+    """The two properties, and the clusterset that the broker names."""
+    found = cluster(about=about, property_id=id, property_clusterset=clusterset)
+    members = (member("east", clusterset=named), member("west"))
+    return replace(found, broker=replace(found.broker, members=members))
+
+
 def bulk(policy: PolicyFacts) -> Facts:
     return cluster(policies={"ExportPolicy": (), "ImportPolicy": (), "ServiceExportPolicy": (policy,)})
 
@@ -349,6 +358,23 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
     ("24", policies(policy("a", held="9 would end")), "warning", "ExportPolicy a is held: 9 would end"),
     ("24", bulk(policy("shop/a", accepted=None)), "warning", "by 1 ServiceExportPolicy: shop/a"),
     ("24", bulk(NOT_MADE), "warning", "ServiceExportPolicy shop/a: a quota is used up"),
+    ("25", said(None, "prod", "prod"), "failed", "clusterset.k8s.io is prod, and cluster.clusterset"),
+    (
+        "25",
+        said("east", "test", "prod"),
+        "failed",
+        "clusterset.k8s.io is test, and the broker is that of prod",
+    ),
+    ("25", said("east", None, "prod"), "warning", "clusterset.k8s.io is not set, and the broker says"),
+    ("25", said(None, None, "prod"), "warning", "cluster.clusterset.k8s.io is not set, and the broker says"),
+    ("25", said("east", "prod", ""), "warning", "is prod, and the broker names no clusterset"),
+    ("25", said(None, None, "prod", about=()), "warning", "does not serve ClusterProperty, and the broker"),
+    (
+        "25",
+        replace(said("east", "prod", ""), broker=replace(FACTS.broker, members=(member("west"),))),
+        "warning",
+        "is prod, and the broker does not know this cluster",
+    ),
 ]
 
 
@@ -420,6 +446,14 @@ def unknown(kind: type[Any]) -> Any:
         ("19", after(dns(udp=DIFFERENT), FACTS), "all as the imports say"),
         ("23", cluster(kube_proxy=kube_proxy("mode: ''")), "mode iptables"),
         ("24", policies(), "there are none"),
+        ("25", said("east", "prod", "prod"), "cluster.clusterset.k8s.io is east; clusterset.k8s.io is prod"),
+        ("25", said(None, None, "", about=()), "is not installed, and nothing needs it"),
+        ("25", said("east", None, ""), "clusterset.k8s.io is not set, and the broker names no clusterset"),
+        (
+            "25",
+            replace(FACTS, broker=replace(FACTS.broker, members=(member("west"),))),
+            "is not set, and the cluster is no member",
+        ),
         # The second look is what counts: the agent has answered meanwhile, or the policy is new.
         ("24", after(policies(policy("a")), policies(policy("a", accepted=None))), "go by 1 policy"),
         ("24", after(policies(policy("a", accepted=None)), policies()), "go by 1 policy"),
