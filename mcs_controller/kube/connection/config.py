@@ -40,7 +40,7 @@ def load_kubeconfig(path: Path, context: str | None = None) -> Transport:
 def _load(path: Path, context: str | None) -> Transport:
     settings = read_settings(path, context)
     try:
-        return _transport(settings)
+        return transport_of(settings)
     except ConfigError as error:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
 
@@ -77,9 +77,22 @@ def read_settings(path: Path, context: str | None = None) -> ConnectionSettings:
         raise ConfigError(f"kubeconfig {path}: {error}") from error
 
 
+def context_namespace(paths: Sequence[Path], context: str | None = None) -> str:
+    """The namespace of the context that `load_kubeconfigs` takes, "" if none. Raises `ConfigError`."""
+    path, context = choose_kubeconfig(paths, context)
+    config = _parse(path.expanduser())
+    _check_context(path, config, context)
+    wanted = context if context is not None else str(config["current-context"])
+    for entry in config["contexts"]:
+        if isinstance(entry, dict) and entry.get("name") == wanted:
+            namespace = (entry.get("context") or {}).get("namespace")
+            return namespace if isinstance(namespace, str) else ""
+    return ""
+
+
 def load_kubeconfig_text(text: str) -> Transport:
     """The API server of a kubeconfig that stands by itself: its current context, and no other files."""
-    return _transport(_settings(_parse_text(text, "kubeconfig"), None, Path("/")))
+    return transport_of(_settings(_parse_text(text, "kubeconfig"), None, Path("/")))
 
 
 def load_in_cluster(
@@ -90,7 +103,7 @@ def load_in_cluster(
 ) -> Transport:
     """The API server of the cluster whose pod we are in, as the pod's service account."""
     try:
-        return _transport(settings_in_cluster(token_file, ca_file, environment))
+        return transport_of(settings_in_cluster(token_file, ca_file, environment))
     except ConfigError as error:
         raise ConfigError(
             f"no in-cluster configuration: {error} Run in a pod with a service account, or give a kubeconfig"
@@ -107,14 +120,21 @@ def _settings(config: Mapping[str, Any], context: str | None, folder: Path) -> C
     return settings
 
 
-def _transport(settings: ConnectionSettings) -> Transport:
+def transport_of(settings: ConnectionSettings) -> Transport:
+    """The transport, ready to be used; nothing is asked yet. Raises `ConfigError`."""
     parts = _checked_url(settings.server)
     if parts.username is not None or parts.password is not None:
         raise ConfigError("the server's URL holds a user name: put credentials into the user entry instead")
     proxy = settings.proxy or _proxy_of_environment(parts.scheme, parts.hostname or "")
     if proxy:
         _check_proxy(proxy)
-    return HttpTransport(settings.server, credential=settings.credential, tls=settings.tls, proxy=proxy)
+    return HttpTransport(
+        settings.server,
+        credential=settings.credential,
+        tls=settings.tls,
+        proxy=proxy,
+        disable_compression=settings.disable_compression,
+    )
 
 
 def _check_proxy(proxy: str) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -151,6 +152,10 @@ class ExecPlugin:
     """Given to the plugin when the kubeconfig sets `provideClusterInfo`."""
 
 
+RunObserver = Callable[[bool, float], None]
+"""Told of each run of a plugin that ended: whether it handed out a credential, and after how many seconds."""
+
+
 class ExecCredential:
     """A token or certificate that an exec plugin hands out, renewed before it expires.
 
@@ -158,8 +163,11 @@ class ExecCredential:
     cluster information, and drops certificates when it renews.
     """
 
-    def __init__(self, plugin: ExecPlugin, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, plugin: ExecPlugin, *, clock: Clock | None = None, observer: RunObserver | None = None
+    ) -> None:
         self._plugin = plugin
+        self._observer = observer
         self._clock = clock or SystemClock()
         self._authorization: str | None = None
         self._certificate: tuple[bytes, bytes] | None = None
@@ -218,6 +226,18 @@ class ExecCredential:
             _log.warning("the credential could not be renewed: %s", error)
 
     async def _run(self) -> None:
+        if self._observer is None:
+            return await self._fetch()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            await self._fetch()
+        except ConfigError:
+            self._observer(False, loop.time() - started)
+            raise
+        self._observer(True, loop.time() - started)
+
+    async def _fetch(self) -> None:
         status = _exec_status(self._plugin, await _exec_output(self._plugin))
         token = status.get("token")
         certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
@@ -242,6 +262,18 @@ def bearer(token: str, source: str) -> str:
     if len(token) >= TOKEN_MIN_CHARS:
         remember_secret(token)
     return f"Bearer {token}"
+
+
+def find_plugin(command: str, folder: Path, install_hint: str = "") -> str:
+    """The program that `command` names: beside `folder` if it has a slash, else one of PATH.
+
+    Raises `ConfigError`, with the hint where to get it.
+    """
+    where = str(folder / command) if os.sep in command else shutil.which(command)
+    if where is None or not os.access(where, os.X_OK):
+        hint = " ".join(install_hint.split())[:TEXT_MAX_CHARS] or "install it or correct the command"
+        raise ConfigError(f"exec plugin {command} is not there: {hint}")
+    return where
 
 
 async def _exec_output(plugin: ExecPlugin) -> bytes:

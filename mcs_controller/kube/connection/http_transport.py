@@ -83,6 +83,7 @@ class HttpTransport:
         credential: Credential,
         tls: TlsSettings | None = None,
         proxy: str | None = None,
+        disable_compression: bool = False,
     ) -> None:
         self._server = server.rstrip("/")
         self._credential = credential
@@ -91,6 +92,7 @@ class HttpTransport:
         self._direct = Direct(self._server, server_name)
         self._session = Session(self._server, server_name, proxy)
         self._has_proxy = proxy is not None
+        self._disable_compression = disable_compression
         self._streams: set[_HttpLineStream] = set()
         self._closed = False
         # Built here, so that a bad certificate is found before the first request.
@@ -151,6 +153,8 @@ class HttpTransport:
         """The answer to a request, once its headers are here; None: no silence in its body is too long."""
         self._check_not_closed()
         headers = {**request.headers, "user-agent": _USER_AGENT}
+        if self._disable_compression:
+            headers["accept-encoding"] = "identity"
         authorization = await self._credential.authorization()
         if authorization is not None:
             headers["authorization"] = authorization

@@ -13,8 +13,6 @@ merging loader quotes whole kubeconfig entries, secrets included, in its errors;
 """
 
 import base64
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +27,7 @@ from mcs_controller.kube.connection.credentials import (
     StaticCredential,
     TokenFile,
     bearer,
+    find_plugin,
 )
 from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.tls import Pem, TlsSettings
@@ -76,7 +75,13 @@ class _Loader(KubeConfigLoader):
             server_name=cluster.safe_get("tls-server-name"),
         )
         credential = _credential(user, cluster, server, folder) if user is not None else StaticCredential()
-        return ConnectionSettings(server.rstrip("/"), tls, credential, cluster.safe_get("proxy-url"))
+        return ConnectionSettings(
+            server.rstrip("/"),
+            tls,
+            credential,
+            cluster.safe_get("proxy-url"),
+            bool(cluster.safe_get("disable-compression")),
+        )
 
 
 def _pem(node: ConfigNode, name: str, folder: Path) -> Pem | None:
@@ -118,10 +123,7 @@ def _exec_plugin(node: ConfigNode, cluster: ConfigNode, server: str, folder: Pat
         raise ConfigException(f"exec plugin {command}: apiVersion {version} is not one of {_EXEC_VERSIONS}")
     if node.safe_get("interactiveMode") == "Always":
         raise ConfigException(f"exec plugin {command} needs a terminal, which this program has not")
-    where = str(folder / command) if os.sep in command else shutil.which(command)
-    if where is None or not os.access(where, os.X_OK):
-        hint = " ".join(str(node.safe_get("installHint") or "install it or correct the command").split())
-        raise ConfigException(f"exec plugin {command} is not there: {hint}")
+    where = find_plugin(command, folder, str(node.safe_get("installHint") or ""))
     return ExecPlugin(
         command=where,
         arguments=tuple(str(argument) for argument in node.safe_get("args") or ()),
@@ -133,7 +135,7 @@ def _exec_plugin(node: ConfigNode, cluster: ConfigNode, server: str, folder: Pat
 
 def _cluster_info(cluster: ConfigNode, server: str, folder: Path) -> Mapping[str, Any]:
     info: dict[str, Any] = {"server": server}
-    for name in ("insecure-skip-tls-verify", "tls-server-name", "proxy-url"):
+    for name in ("insecure-skip-tls-verify", "tls-server-name", "proxy-url", "disable-compression"):
         if cluster.safe_get(name):
             info[name] = cluster[name]
     ca = FileOrData(cluster, "certificate-authority", file_base_path=str(folder)).as_data()

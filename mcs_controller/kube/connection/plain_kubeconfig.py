@@ -26,6 +26,7 @@ _CLUSTER_FIELDS: Final = frozenset(
         "insecure-skip-tls-verify",
         "tls-server-name",
         "proxy-url",
+        "disable-compression",
         "extensions",  # read for exec plugins only
     )
 )
@@ -57,7 +58,8 @@ def plain_settings(config: Mapping[str, Any], context: str | None, folder: Path)
             return None
         server = _text(cluster, "server")
         insecure = cluster.get("insecure-skip-tls-verify", False)
-        if not server or type(insecure) is not bool:
+        uncompressed = cluster.get("disable-compression", False)
+        if not server or type(insecure) is not bool or type(uncompressed) is not bool:
             return None
         tls = TlsSettings(
             ca=_pem(cluster, "certificate-authority", folder),
@@ -67,7 +69,7 @@ def plain_settings(config: Mapping[str, Any], context: str | None, folder: Path)
             server_name=_text(cluster, "tls-server-name"),
         )
         return ConnectionSettings(
-            server.rstrip("/"), tls, _credential(user, folder), _text(cluster, "proxy-url")
+            server.rstrip("/"), tls, _credential(user, folder), _text(cluster, "proxy-url"), uncompressed
         )
     except (_NotPlainError, ConfigError):
         return None

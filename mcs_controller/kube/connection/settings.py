@@ -17,3 +17,5 @@ class ConnectionSettings(NamedTuple):
     tls: TlsSettings
     credential: Credential
     proxy: str | None
+    disable_compression: bool = False
+    """Whether answers, lists above all, come as they are: for a server that is near, and short of CPU."""
