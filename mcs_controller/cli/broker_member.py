@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from mcs_controller.api.resources import CLUSTER_ROLES, MEMBER_CLUSTERS, SERVICE_ACCOUNTS
 from mcs_controller.cli.broker_clusterset import for_member, read_names
-from mcs_controller.cli.connecting import connect, file_of_broker, settings_of
+from mcs_controller.cli.connecting import connect, file_of_broker, read_ca, settings_of
 from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.cli.install_settings import CreateMemberSettings
 from mcs_controller.cli.installing import result_text, rows_of, say, serves_broker
@@ -144,7 +144,7 @@ def _server(settings: CreateMemberSettings, file: Path | None) -> Server:
     url = settings.server or (found.server if found is not None else None)
     if url is None:
         raise UsageError("--server is missing: in a pod nobody knows where others reach this API server")
-    ca = _ca(settings.certificate_authority or (found.tls.ca if found is not None else None))
+    ca = read_ca(settings.certificate_authority or (found.tls.ca if found is not None else None))
     if not ca and found is not None and found.tls.insecure:
         raise CliError(
             "the broker's kubeconfig does not verify the server: give its CA with --certificate-authority"
@@ -153,18 +153,6 @@ def _server(settings: CreateMemberSettings, file: Path | None) -> Server:
         say(f"warning: {url} is an address of this machine: if members cannot reach it, give --server")
     server_name = found.tls.server_name if found is not None and not settings.server else None
     return Server(url, ca, server_name)
-
-
-def _ca(pem: bytes | Path | None) -> bytes:
-    if not isinstance(pem, Path):
-        return pem or b""
-    try:
-        found = pem.expanduser().read_bytes()
-    except OSError as error:
-        raise CliError(f"the CA {pem} cannot be read: {error.strerror}") from error
-    if b"-----BEGIN CERTIFICATE-----" not in found:
-        raise CliError(f"the CA {pem} is no PEM certificate")
-    return found
 
 
 def _is_loopback(url: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from mcs_controller.cli.errors import UsageError
+from mcs_controller.cli.errors import CliError, UsageError
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import (
     choose_kubeconfig,
@@ -71,3 +71,16 @@ def kubeconfig_files(environment: Mapping[str, str] = os.environ) -> list[Path]:
     if environment.get(IN_POD):
         return []
     return [Path(name) for name in environment.get(KUBECONFIG, "").split(os.pathsep) if name.strip()]
+
+
+def read_ca(pem: bytes | Path | None) -> bytes:
+    """A CA in PEM, from its file if it is in one; b"" if there is none. Raises `CliError`."""
+    if not isinstance(pem, Path):
+        return pem or b""
+    try:
+        found = pem.expanduser().read_bytes()
+    except OSError as error:
+        raise CliError(f"the CA {pem} cannot be read: {error.strerror}") from error
+    if b"-----BEGIN CERTIFICATE-----" not in found:
+        raise CliError(f"the CA {pem} is no PEM certificate")
+    return found

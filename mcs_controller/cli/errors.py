@@ -9,6 +9,7 @@ Errors of other rooms that a user can cause are listed in `expected`; anything e
 
 from typing import Final
 
+from mcs_controller.access.errors import AccessError
 from mcs_controller.clusterset.errors import InvalidClusterId, MalformedObject, visible
 from mcs_controller.controllers.runtime.errors import FatalError
 from mcs_controller.dns.errors import DnsError
@@ -38,6 +39,7 @@ class CannotAsk(CliError):
 
 _EXPECTED: Final = (
     CliError,
+    AccessError,
     FatalError,
     KubeError,
     ListenError,

@@ -36,6 +36,8 @@ RUNNING_COMMANDS: Final = {
     "leave": "take this cluster out of the clusterset, and wait until the others have let go of it",
     "uninstall": "remove what is left of this project in the cluster, or list it (--check)",
     "fuse": "list what is held in a cluster since too much was lost at once, or release it",
+    "clusters": "list the clusters of an inventory, and reach them: their ClusterProfiles",
+    "credentials": "hand out the credential for a cluster of the inventory, as an exec plugin of programs",
     "demo": "a broker and simulated clusters on this machine, to try everything out",
 }
 PRINTING_COMMANDS: Final = {

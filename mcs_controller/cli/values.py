@@ -1,15 +1,21 @@
 """What users write for an option, made a value: each function raises ValueError with what would be right."""
 
 import ipaddress
-from typing import Final
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from mcs_controller.access.profiles import checked_server
 from mcs_controller.clusterset.membership.release import RELEASE_MAX_SECONDS
 from mcs_controller.clusterset.model import ServiceKey
 from mcs_controller.clusterset.syntax import is_dns_label, is_label_value, is_subdomain
 from mcs_controller.controllers.config import SecretName
+from mcs_controller.kube.decoding.json_parser import parse_json
 from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.observe.masking import mask_random_words, mask_secrets
 
+EXEC_CONFIG_MAX_CHARS: Final = 16 * 1024
 _SECONDS_OF: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -105,6 +111,53 @@ def clusterset_name(text: str) -> str:
     """The name of a clusterset. Raises ValueError with what would be right."""
     if not is_dns_label(text):
         raise ValueError(f"{text!r} is no name of a clusterset: use lower-case letters, digits and '-'")
+    return text
+
+
+def cluster_manager(text: str) -> str:
+    """The name of a cluster manager. Raises ValueError with what would be right."""
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is no name of a cluster manager: use lower-case letters, digits and '-'")
+    return text
+
+
+def access_provider(text: str) -> str:
+    """The name of an access provider. Raises ValueError with what would be right."""
+    if not (is_subdomain(text) and len(text) <= 200):
+        raise ValueError(f"{text!r} is no name of an access provider: use lower-case letters, digits and '-'")
+    return text
+
+
+def member_server(text: str) -> str:
+    """Where consumers reach a member. Raises ValueError with what would be right."""
+    return checked_server(text)
+
+
+def proxy_url(text: str) -> str:
+    """The URL of a proxy, without a password. Raises ValueError with what would be right."""
+    if not re.fullmatch(r"(https?|socks5)://[^\s/?#@]+(/[^\s@]*)?", text):
+        raise ValueError("the value is no URL of a proxy: write http://host:port, without a password")
+    return text
+
+
+def exec_config(text: str) -> Mapping[str, Any]:
+    """What a credential plugin is told. Raises ValueError with what would be right."""
+    try:
+        parsed = parse_json(text, max_bytes=EXEC_CONFIG_MAX_CHARS)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise ValueError('the value is no JSON object: write {"clusterName": "NAME"}')
+    if mask_random_words(mask_secrets(text)) != text:
+        # Everybody who reads the inventory reads it.
+        raise ValueError("the value looks as if it held a credential: give the name of a Secret instead")
+    return parsed
+
+
+def profile_name(text: str) -> str:
+    """The name of a ClusterProfile. Raises ValueError with what would be right."""
+    if not is_subdomain(text):
+        raise ValueError(f"{text!r} is not the name of a ClusterProfile: use what `clusters` lists")
     return text
 
 

@@ -3,6 +3,13 @@
 `python -m tests.cli.reference` writes them into the page; the test fails when the page differs.
 """
 
+from mcs_controller.cli.clusters_settings import (
+    ClustersImportSettings,
+    ClustersKubeconfigSettings,
+    ClustersSettings,
+    CredentialsSettings,
+    SetAccessSettings,
+)
 from mcs_controller.cli.demo.settings import DemoSettings
 from mcs_controller.cli.explain_settings import ExplainSettings
 from mcs_controller.cli.install_settings import (
@@ -42,9 +49,15 @@ SETTINGS = {
     "options:broker-init": BrokerInitSettings,
     "options:broker-create-member": CreateMemberSettings,
     "options:broker-remove-member": RemoveMemberSettings,
+    "options:broker-set-access": SetAccessSettings,
     "options:join": JoinSettings,
     "options:status": StatusSettings,
     "options:members": MembersSettings,
+    "options:clusters": ClustersSettings,
+    "options:clusters-kubeconfig": ClustersKubeconfigSettings,
+    "options:clusters-import": ClustersImportSettings,
+    "options:credentials-secretreader": CredentialsSettings,
+    "options:credentials-kubeconfig-secretreader": CredentialsSettings,
     "options:check": CheckSettings,
     "options:explain": ExplainSettings,
     "options:policy-preview": PreviewSettings,

@@ -1,0 +1,70 @@
+"""`mcs-controller clusters`: the clusters of an inventory, which is a namespace with ClusterProfiles.
+
+It is for whoever may read the inventory, and needs no rights beyond that. What is below it: a kubeconfig for
+one of them (`clusters_kubeconfig.py`), and what older registries had (`clusters_import.py`).
+"""
+
+import argparse
+import os
+from typing import Final
+
+from mcs_controller.cli import clusters_import, clusters_kubeconfig
+from mcs_controller.cli.clusters_rows import columns_of, namespace_of, rows_of
+from mcs_controller.cli.clusters_settings import ClustersSettings
+from mcs_controller.cli.clusters_watch import watch
+from mcs_controller.cli.connecting import connect
+from mcs_controller.cli.inventory_reading import profiles_resource, whole_object
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.output import as_document, table
+from mcs_controller.cli.subcommands import add_subcommands
+from mcs_controller.kube.client import Client
+
+_KUBECONFIG: Final = "print a kubeconfig by which kubectl reaches a cluster of the inventory"
+_IMPORT: Final = "make ClusterProfiles of the clusters in an old registry, and print them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options, and those of the commands below it."""
+    add_options(parser, ClustersSettings)
+    add_subcommands(
+        parser,
+        "[kubeconfig|import]",
+        (
+            ("kubeconfig", _KUBECONFIG, clusters_kubeconfig.add_arguments),
+            ("import", _IMPORT, clusters_import.add_arguments),
+        ),
+        required=False,
+    )
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Print them. Raises `CliError`, `AccessError`, `KubeError`."""
+    match arguments.action:
+        case "kubeconfig":
+            return await clusters_kubeconfig.run(arguments)
+        case "import":
+            return clusters_import.run(arguments)
+    settings = read_options(ClustersSettings, arguments, os.environ)
+    client = connect(settings.kubeconfig, settings.context, name="hub")
+    try:
+        if settings.watch:
+            await watch(client, settings)
+        else:
+            await _once(client, settings)
+    finally:
+        await client.close()
+    return 0
+
+
+async def _once(client: Client, settings: ClustersSettings) -> None:
+    resource = await profiles_resource(client)
+    listed = await client.list(resource, namespace=namespace_of(settings))
+    found = [whole_object(one, resource) for one in listed.items]
+    found.sort(key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"]))
+    if settings.output in ("json", "yaml"):
+        print(as_document(settings.output, {"apiVersion": "v1", "kind": "List", "items": found}))
+    elif found:
+        print(table(columns_of(settings), rows_of(found, settings)))
+    else:
+        where = "" if settings.all_namespaces else f" in namespace {settings.namespace}"
+        print(f"there are no ClusterProfiles{where}")

@@ -1,0 +1,77 @@
+"""`mcs-controller clusters import FILE|-`: clusters of an old registry as ClusterProfiles, in YAML on stdout.
+
+It asks no API server. All objects are read before anything is printed: a file with one that cannot be
+converted prints nothing, so that a pipe to kubectl does not take half of it.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from mcs_controller.access.errors import UnusableRegistration
+from mcs_controller.access.registries import cluster_registry, kubefed
+from mcs_controller.access.registries.importing import Registration, Target, profile_of
+from mcs_controller.cli.clusters_settings import ClustersImportSettings
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.installing import say
+from mcs_controller.cli.manifest_files import objects_in
+from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.output import as_manifests
+from mcs_controller.clusterset.errors import MalformedObject, cut
+from mcs_controller.kube.clock import SystemClock, rfc3339
+
+_READERS: Final[dict[tuple[str, str], Callable[[Mapping[str, Any], Target], Registration]]] = {
+    (cluster_registry.API_VERSION, cluster_registry.KIND): cluster_registry.read_cluster,
+    (kubefed.API_VERSION, kubefed.KIND): kubefed.read_kubefed_cluster,
+}
+_KINDS: Final = " or ".join(f"{kind} ({version})" for version, kind in _READERS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file, and the command's options."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="YAML or JSON with the objects, as `kubectl get -o yaml` prints them; - is standard input",
+    )
+    add_options(parser, ClustersImportSettings, inherited=("namespace",))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the profiles. Raises `CliError`, `AccessError`."""
+    settings = read_options(ClustersImportSettings, arguments, os.environ)
+    target = Target(
+        settings.cluster_manager, settings.provider, settings.namespace, rfc3339(SystemClock().now())
+    )
+    profiles: dict[str, dict[str, Any]] = {}
+    for body in objects_in(arguments.file):
+        found = _read(body, target)
+        profile = profile_of(found, target)
+        name = profile["metadata"]["name"]
+        if name in profiles:
+            raise CliError(
+                f"two clusters of the file are named {found.name}: import one namespace at a time, each with "
+                "a --cluster-manager of its own"
+            )
+        profiles[name] = profile
+        for note in found.notes:
+            say(f"{found.kind} {found.name}: {note}")
+    if not profiles:
+        raise CliError(f"{arguments.file} has no objects: give it {_KINDS}")
+    print(as_manifests(list(profiles.values())))
+    say("next: kubectl apply -f -, and again with --subresource=status --server-side, on the hub")
+    return 0
+
+
+def _read(body: Mapping[str, Any], target: Target) -> Registration:
+    version, kind = str(body.get("apiVersion")), str(body.get("kind"))
+    metadata = body.get("metadata")
+    name = str(metadata.get("name")) if isinstance(metadata, dict) else ""
+    reader = _READERS.get((version, kind))
+    if reader is None:
+        raise UnusableRegistration(f"{cut(kind, 80)} {cut(name, 80)} ({cut(version, 80)}) is not {_KINDS}")
+    try:
+        return reader(body, target)
+    except MalformedObject as error:
+        raise UnusableRegistration(f"{kind} {cut(name, 80)}: {error}") from error

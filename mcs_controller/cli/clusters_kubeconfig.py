@@ -1,0 +1,70 @@
+"""`mcs-controller clusters kubeconfig NAME`: by it kubectl reaches a cluster of the inventory.
+
+Which plugin hands out the credential says the provider file; the kubeconfig names it, and kubectl runs it.
+"""
+
+import argparse
+import os
+
+from mcs_controller.access.connecting import connect as connect_to_cluster
+from mcs_controller.access.kubeconfigs import kubeconfig_of
+from mcs_controller.access.providers import Providers, read_provider_file
+from mcs_controller.cli.clusters_settings import ClustersKubeconfigSettings
+from mcs_controller.cli.connecting import connect
+from mcs_controller.cli.errors import CliError
+from mcs_controller.cli.installing import say
+from mcs_controller.cli.inventory_reading import profiles_resource
+from mcs_controller.cli.options import add_options, read_argument, read_options
+from mcs_controller.cli.output import as_document, check_may_write, write_private
+from mcs_controller.cli.values import profile_name
+from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.lookup import find
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The profile's name, and the command's options."""
+    parser.add_argument("name", metavar="NAME", help="the name of the ClusterProfile, as `clusters` lists it")
+    add_options(parser, ClustersKubeconfigSettings, inherited=("kubeconfig", "context", "namespace"))
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Print it, or write the file. Raises `CliError`, `AccessError`, `KubeError`."""
+    settings = read_options(ClustersKubeconfigSettings, arguments, os.environ)
+    name = read_argument(profile_name, arguments.name)
+    providers = read_provider_file(settings.clusterprofile_provider_file)
+    if settings.output_file is not None:
+        check_may_write(settings.output_file, force=settings.force)
+    client = connect(settings.kubeconfig, settings.context, name="hub")
+    try:
+        resource = await profiles_resource(client)
+        profile = await find(client, resource, name, settings.namespace)
+    finally:
+        await client.close()
+    if profile is None:
+        raise CliError(
+            f"there is no ClusterProfile {settings.namespace}/{name}: `{arguments.program} clusters "
+            f"--namespace {settings.namespace}` lists those that are there"
+        )
+    text = as_document("yaml", kubeconfig_of(profile, providers))
+    if settings.check:
+        await _check(profile, providers)
+    if settings.output_file is None:
+        print(text)
+    else:
+        write_private(settings.output_file, f"{text}\n", force=settings.force)
+        say(f"{settings.output_file}: for cluster {name}")
+    return 0
+
+
+async def _check(profile: JsonObject, providers: Providers) -> None:
+    """Ask the cluster who is there, as a consumer would. Raises `CliError`, `AccessError`."""
+    name = profile["metadata"]["name"]
+    client = Client(connect_to_cluster(profile, providers), name=name)
+    try:
+        version = (await client.get_raw("/version")).get("gitVersion")
+    except KubeError as error:
+        raise CliError(f"cluster {name} cannot be reached: {error}") from error
+    finally:
+        await client.close()
+    say(f"cluster {name} answers: Kubernetes {version}")
