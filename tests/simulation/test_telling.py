@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
+from mcs_controller.controllers.services.exports import exporter
 from tests.simulation.__main__ import main
 from tests.simulation.plan import Event, Layout, Plan, plan
 from tests.simulation.rules import held
@@ -52,6 +53,22 @@ def test_a_plan_told_again_is_the_same_story_to_the_last_write() -> None:
     first, second = tell(plan(3)), tell(plan(3))
     assert (first.digest, first.lines, first.faults) == (second.digest, second.lines, second.faults)
     assert first.digest != tell(replace(plan(3), events=())).digest
+
+
+EMPTIED = Plan(1, SMALL, (Event(0, 5.0, "empty", 2), Event(0, 6.0, "unready", 4)), parts=1)
+"""One export is left without endpoints, another with such as are not ready."""
+
+
+def test_exports_without_endpoints_are_as_the_rules_say() -> None:
+    outcome = tell(EMPTIED)
+    assert outcome.faults == ()
+    assert sum(line.endswith(("to []", "is not ready")) for line in outcome.lines) == len(EMPTIED.events)
+    assert sum(" changes " in line for line in outcome.lines) == 1
+
+
+def test_an_export_that_does_not_say_so_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "without_endpoints", lambda service, slices: "")
+    assert tell(EMPTIED).invariant == "I-QUIET-EXACT"
 
 
 @pytest.mark.usefixtures("planted")
