@@ -29,7 +29,7 @@ class Reason:
     """
 
     reason: str
-    status: Literal["True", "False"]
+    status: Literal["True", "False", "Unknown"]
     means: str
     todo: str
     event: Event | None = None
@@ -456,6 +456,64 @@ _REMOVALS_HELD: Final = ConditionKind(
     ),
 )
 
+_CLUSTER_HEALTHY: Final = ConditionKind(
+    "ClusterProfile",
+    "ControlPlaneHealthy",
+    "whether the cluster's control plane works, as its agent last found it; other reasons are those of the "
+    "agent.",
+    (
+        Reason(
+            "MemberSilent",
+            "Unknown",
+            "The heartbeat of the cluster's agent stopped: nobody knows how the cluster is.",
+            "Look whether the cluster and its agent run, and reach the broker.",
+        ),
+        Reason(
+            "NoReport",
+            "Unknown",
+            "The cluster's agent is alive and does not report.",
+            "Start it with `--report-to-inventory`.",
+        ),
+        Reason("MemberRemoved", "Unknown", "The cluster is no member any more.", NOTHING),
+    ),
+)
+_CLUSTER_JOINED: Final = ConditionKind(
+    "ClusterProfile",
+    "Joined",
+    "whether the cluster is a member of the clusterset.",
+    (
+        Reason("MemberJoined", "True", "It is.", NOTHING),
+        Reason(
+            "NeverJoined",
+            "False",
+            "The broker has a place for it, and none of its agents has been there.",
+            "Run `mcs-controller join` in the cluster, and its agent.",
+        ),
+        Reason("MemberLeaves", "False", "It is leaving.", NOTHING),
+        Reason(
+            "MemberRemoved",
+            "False",
+            "Its MemberCluster was removed from the broker. The profile goes five minutes later.",
+            NOTHING,
+        ),
+    ),
+)
+_CLUSTER_MIRRORED: Final = ConditionKind(
+    "ClusterProfile",
+    "mcs-controller.io/PropertiesMirrored",
+    "whether all ClusterProperties of the cluster are in the profile.",
+    (
+        Reason("AllMirrored", "True", "All that its agent reports are.", NOTHING),
+        Reason(
+            "SomeSkipped",
+            "False",
+            "The message names some that are not: their values have more than 1024 characters, or they say "
+            "that the cluster is another than the one that the broker knows.",
+            "Shorten them, or put them right, in the cluster.",
+        ),
+    ),
+)
+
 CONDITIONS: Final = (
     _VALID,
     _EXPORT_READY,
@@ -465,6 +523,9 @@ CONDITIONS: Final = (
     _LOCALITY,
     _WITHIN_LIMITS,
     _PROPERTIES,
+    _CLUSTER_HEALTHY,
+    _CLUSTER_JOINED,
+    _CLUSTER_MIRRORED,
     _ACCEPTED,
     _POLICY_HELD,
     replace(_ACCEPTED, kind="ImportPolicy"),

@@ -11,28 +11,25 @@ dead. All else that a term writes passes the fence of its lease (`kube/fence.py`
 import argparse
 import gc
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry
 
 from mcs_controller.cli.connecting import connect, file_of_broker
 from mcs_controller.cli.controllers import make_manager
 from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.process import (
-    freeze_after_sync,
     instance_name,
     replica_name,
     serving_metrics_and_health,
 )
 from mcs_controller.cli.settings import AgentSettings
 from mcs_controller.cli.status_page import serving_status_page
+from mcs_controller.cli.terms import Terms
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.cluster_id import ClusterId
 from mcs_controller.controllers.membership.credential import MountedCredential
@@ -159,7 +156,7 @@ async def _work(
         )
         return make_manager(context, presence=presence, words=settings.controllers, credential=credential)
 
-    terms = Terms(make_term)
+    terms = Terms(make_term, part="agent")
     registry.register(terms)
     health.add_problems("agent", terms.problems)
 
@@ -176,49 +173,3 @@ async def _work(
         else:
             await terms.serve()
         tasks.stop()
-
-
-def leading(leads: bool) -> Metric:
-    """The metric that says so."""
-    return GaugeMetricFamily(
-        "mcs_agent_leading",
-        "Whether this replica does the work (1) or another one does (0).",
-        value=float(leads),
-    )
-
-
-class Terms(Collector):
-    """One manager after the other, one for each time that this process leads."""
-
-    def __init__(self, make_manager: Callable[[CollectorRegistry], Manager]) -> None:
-        self._make_manager = make_manager
-        self._present: tuple[Manager, CollectorRegistry] | None = None
-
-    async def serve(self) -> None:
-        """One term: until cancelled, or until the controllers cannot go on."""
-        registry = CollectorRegistry()
-        manager = self._make_manager(registry)
-        self._present = manager, registry
-        try:
-            async with Tasks("term") as tasks:
-                tasks.start(freeze_after_sync(manager.synced), name="settle", essential=False)
-                await manager.run()
-                tasks.stop()
-        finally:
-            self._present = None
-            gc.unfreeze()
-
-    @property
-    def manager(self) -> Manager | None:
-        """The present one; None while another replica leads."""
-        return None if self._present is None else self._present[0]
-
-    def problems(self) -> dict[str, str]:
-        """The present agent's; none while another replica leads."""
-        return {} if self._present is None else self._present[0].problems()
-
-    def collect(self) -> Iterator[Metric]:
-        """Whether this process leads, and the present term's metrics."""
-        yield leading(self._present is not None)
-        if self._present is not None:
-            yield from self._present[1].collect()

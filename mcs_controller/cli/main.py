@@ -25,6 +25,7 @@ _KUBECONFIG: Final = "KUBECONFIG"
 
 RUNNING_COMMANDS: Final = {
     "agent": "mirror this cluster's exports to the broker and build its imports from there",
+    "hub": "beside the broker: keep the list of the clusterset's members that other tools read",
     "dns": "answer the clusterset's names from this cluster's imports",
     "broker": "set up a broker, and the place and credential of each member on it",
     "join": "give this cluster the credential with which its agent becomes a member",

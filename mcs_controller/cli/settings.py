@@ -30,7 +30,7 @@ from mcs_controller.cli.values import (
 )
 from mcs_controller.clusterset.identity import check_cluster_id
 from mcs_controller.clusterset.model import ServiceKey
-from mcs_controller.controllers.config import AgentConfig, SecretName
+from mcs_controller.controllers.config import AgentConfig, HubConfig, SecretName
 from mcs_controller.dns.config import DEFAULT_ZONE, DnsConfig, zone_name
 from mcs_controller.install.rights import COMPONENTS
 from mcs_controller.observe.listening import ListenAddress
@@ -126,6 +126,41 @@ class AgentSettings:
         str, Option("namespace of the Lease", parse=namespace_name, default="mcs-system")
     ]
     lease_name: Annotated[str, Option("name of the Lease", parse=lease_name, default="mcs-agent")]
+    lease_identity: Annotated[
+        str | None,
+        Option(
+            "ends the name that this replica has in the Lease, which begins with the host's, and is the same "
+            "when it is started again, such as the UID of its pod: then it goes on at once; without it, each "
+            "start is somebody new and waits for 15 s",
+            parse=lease_identity,
+            metavar="NAME",
+            default=None,
+        ),
+    ]
+    log_level: _Level
+    log_format: _Format
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """`mcs-controller hub`."""
+
+    kubeconfig: Kubeconfig
+    context: Context
+    http: _Http
+    hub: Annotated[HubConfig, Group(HubConfig)]
+    leader_elect: Annotated[
+        bool,
+        Option(
+            "whether replicas agree by a Lease on the one that works; without it, run one replica only",
+            parse=switch,
+            default="true",
+        ),
+    ]
+    lease_namespace: Annotated[
+        str, Option("namespace of the Lease", parse=namespace_name, default="mcs-system")
+    ]
+    lease_name: Annotated[str, Option("name of the Lease", parse=lease_name, default="mcs-hub")]
     lease_identity: Annotated[
         str | None,
         Option(

@@ -1,4 +1,4 @@
-"""An agent's settings, each with its option for operators. Frozen before anything starts."""
+"""An agent's settings, and a hub's, each with its option for operators. Frozen before anything starts."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, NamedTuple
@@ -14,6 +14,7 @@ from mcs_controller.clusterset.services.preference import (
     min_ready,
 )
 from mcs_controller.clusterset.services.reserved import RESERVED_NAMESPACES
+from mcs_controller.clusterset.syntax import is_dns_label, is_label_value
 from mcs_controller.observe.service_metrics import SERVICE_METRICS_MAX
 from mcs_controller.options import (
     Group,
@@ -247,3 +248,50 @@ class AgentConfig:
         ),
     ] = 0
     confirm_delay_seconds: float = 5.0
+
+
+def _namespace(text: str) -> str:
+    if not is_dns_label(text):
+        raise ValueError(f"{text!r} is not the name of a namespace: use lower-case letters, digits and '-'")
+    return text
+
+
+def _manager(text: str) -> str:
+    if not text or not is_label_value(text):
+        raise ValueError(
+            f"{text!r} is not the name of a cluster manager: use 1 to 63 letters, digits, '-', '_' and '.', "
+            "with a letter or digit at both ends"
+        )
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class HubConfig:
+    """One hub's settings. `interval_seconds` is the time between two reads of the members."""
+
+    inventory_namespace: Annotated[
+        str,
+        Option(
+            "namespace of the broker's API server that holds the ClusterProfiles; it has to exist",
+            parse=_namespace,
+            metavar="NAMESPACE",
+        ),
+    ] = "mcs-inventory"
+    cluster_manager: Annotated[
+        str,
+        Option(
+            "name of this manager in its ClusterProfiles, and the beginning of theirs; it differs from those "
+            "of other managers in the namespace, and is never changed",
+            parse=_manager,
+            metavar="NAME",
+        ),
+    ] = "mcs-controller"
+    member_timeout_seconds: Annotated[
+        float,
+        Option(
+            "how long a cluster's heartbeat may be missing, while the broker answers, until nobody knows how "
+            "the cluster is",
+            parse=seconds,
+        ),
+    ] = 60.0
+    interval_seconds: float = 10.0

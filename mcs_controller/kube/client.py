@@ -323,6 +323,26 @@ class Client:
         request = patch_request(path, patch, content_type, self._before_sending)
         return await self._write("patch", resource, request)
 
+    async def apply(
+        self,
+        resource: Resource,
+        body: Mapping[str, Any],
+        *,
+        manager: str,
+        subresource: str = "",
+        force: bool = False,
+    ) -> JsonObject:
+        """Server-side apply: create the object, or make what `manager` wants of it equal to `body`.
+
+        What `manager` applied before and no longer does goes; what others wrote stays. Raises `Conflict`
+        where another writer wants something else and `force` does not overrule it, or where the object is
+        not the one whose `metadata.uid` the body names.
+        """
+        query = (("fieldManager", manager), *((("force", "true"),) if force else ()))
+        path = path_of(resource, body) + (f"/{subresource}" if subresource else "")
+        request = patch_request(path, body, "application/apply-patch+yaml", self._before_sending, query=query)
+        return await self._write("patch", resource, request)
+
     async def delete(
         self,
         resource: Resource,

@@ -58,11 +58,13 @@ def patch_request(
     patch: bytes | Mapping[str, Any] | list[Any],
     content_type: str,
     before_sending: Callable[[], None] | None = None,
+    *,
+    query: tuple[tuple[str, str], ...] = (),
 ) -> Request:
     """A patch, in the format that `content_type` names."""
     body = patch if isinstance(patch, bytes) else to_json(patch)
     headers = {**_JSON, "content-type": content_type}
-    return Request("PATCH", path, (), headers, body, before_sending=before_sending)
+    return Request("PATCH", path, query, headers, body, before_sending=before_sending)
 
 
 def delete_options(uid: str | None, resource_version: str | None, propagation: str | None) -> dict[str, Any]:

@@ -35,7 +35,7 @@ MAKERS = frozenset(
 )
 """The functions that are given a reason."""
 TYPES = frozenset(one.type for one in CONDITIONS)
-NO_REASONS = frozenset({"True", "False", "Normal", "Warning", *TYPES})
+NO_REASONS = frozenset({"True", "False", "Unknown", "Normal", "Warning", *TYPES})
 NEVER_SHOWN = frozenset({"Deleting"})
 """The status of a ServiceExport that is being deleted is not written."""
 REASONS = [

@@ -12,9 +12,10 @@ from random import Random
 import yaml
 from prometheus_client import CollectorRegistry, Metric
 
-from mcs_controller.cli.agent import Terms
 from mcs_controller.cli.controllers import make_manager
-from mcs_controller.controllers.config import AgentConfig, SecretName
+from mcs_controller.cli.hub import make_hub
+from mcs_controller.cli.terms import Terms
+from mcs_controller.controllers.config import AgentConfig, HubConfig, SecretName
 from mcs_controller.controllers.membership.credential import MountedCredential
 from mcs_controller.controllers.membership.metrics import HeartbeatCollector
 from mcs_controller.controllers.membership.presence import Presence
@@ -82,6 +83,17 @@ def agent_registry() -> CollectorRegistry:
     return registry
 
 
+def hub_registry() -> CollectorRegistry:
+    """What `mcs-controller hub` registers."""
+    registry = CollectorRegistry()
+    ProcessMetrics(registry, version="x")
+    registry.register(ReadinessCollector(Health()))
+    client = Client(NowhereTransport(), name="broker")
+    manager = make_hub(HubConfig(), client, clock=SystemClock(), random=Random(1), registry=registry)
+    registry.register(Terms(lambda _: manager, part="hub"))
+    return registry
+
+
 def dns_registry() -> CollectorRegistry:
     """What `mcs-controller dns` registers."""
     registry = CollectorRegistry()
@@ -110,6 +122,7 @@ def alerts_by_metric() -> dict[str, list[str]]:
 def with_tables(page: str) -> str:
     """The page with the present tables. Call it from an event loop."""
     page = with_table(page, "metrics:agent", _table(agent_registry()))
+    page = with_table(page, "metrics:hub", _table(hub_registry()))
     return with_table(page, "metrics:dns", _table(dns_registry()))
 
 

@@ -33,6 +33,7 @@ from mcs_controller.cli.settings import (
     DnsUninstallSettings,
     FuseReleaseSettings,
     FuseStatusSettings,
+    HubSettings,
     RbacSettings,
 )
 from mcs_controller.cli.status.settings import StatusSettings
@@ -44,6 +45,7 @@ SETTINGS = {
     "options:agent": AgentSettings,
     "options:dns": DnsSettings,
     "options:dns-check": DnsCheckSettings,
+    "options:hub": HubSettings,
     "options:dns-install": DnsInstallSettings,
     "options:dns-uninstall": DnsUninstallSettings,
     "options:broker-init": BrokerInitSettings,

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from mcs_controller.cli.agent import Terms
+from mcs_controller.cli.terms import Terms
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.runtime.manager import Manager
 

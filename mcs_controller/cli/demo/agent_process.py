@@ -12,9 +12,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.registry import Collector
 
-from mcs_controller.cli.agent import leading
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.controllers import make_manager
+from mcs_controller.cli.terms import leading
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.metrics import HeartbeatCollector
 from mcs_controller.controllers.membership.presence import Presence

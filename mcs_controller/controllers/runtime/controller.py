@@ -1,4 +1,4 @@
-"""The base class of controllers. A controller is one capability of the agent, independent of others."""
+"""The base class of controllers. A controller is one capability of an agent or a hub."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class Controller(ABC):
     async def run(self) -> None:
         """Do all that the queues do not do, until cancelled; it may return when there is nothing more to do.
 
-        Whatever it raises ends the agent: `FatalError` if going on could harm another cluster.
+        Whatever it raises ends the process: `FatalError` if going on could harm another cluster.
         """
 
     def problems(self) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """Starts and stops controllers as one, and reports their readiness and metrics.
 
-The manager knows no capability. All its state could be rebuilt from the two API servers at any time.
+The manager knows no capability. All its state could be rebuilt from the API servers at any time.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from mcs_controller.controllers.runtime.context import Context
+from mcs_controller.controllers.runtime.context import Surroundings
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.informer import Informer
@@ -23,12 +23,12 @@ class Manager:
     All controllers must exist before, each with a name of its own: informers cannot be asked for later.
     """
 
-    def __init__(self, context: Context, controllers: Sequence[Controller]) -> None:
+    def __init__(self, context: Surroundings, controllers: Sequence[Controller]) -> None:
         self.controllers = {controller.name: controller for controller in controllers}
         if len(self.controllers) < len(controllers):
             raise ValueError("two controllers have the same name")
-        self._name = f"agent-{context.config.cluster_id}"
-        self._sides = (context.local, context.broker)
+        self._name = context.name
+        self._sides = context.sides
         self._show(KubeMetrics(context.registry))
 
     async def run(self) -> None:
@@ -54,7 +54,7 @@ class Manager:
         return not self.problems()
 
     def problems(self) -> dict[str, str]:
-        """Why the agent is not ready, by name; empty when it is ready."""
+        """Why the process is not ready, by name; empty when it is ready."""
         found: dict[str, str] = {}
         for side in self._sides:
             found.update(side.problems())

@@ -17,9 +17,14 @@ _PURGE_AT_KEYS: Final = 1024
 
 
 class Pace(Generic[K]):
-    """Counts writes by key, and says how long the next one must wait."""
+    """Counts writes by key, and says how long the next one must wait.
 
-    def __init__(self) -> None:
+    `burst` writes may follow each other at once, and then one comes each `interval_seconds`.
+    """
+
+    def __init__(self, *, burst: int = BURST, interval_seconds: float = INTERVAL_SECONDS) -> None:
+        self._burst = burst
+        self._interval_seconds = interval_seconds
         # When all writes of a key would be done at one per interval.
         self._settled_at_seconds: dict[K, float] = {}
         self._purge_at_keys = _PURGE_AT_KEYS
@@ -30,13 +35,13 @@ class Pace(Generic[K]):
         if settled_at_seconds is None:
             return 0.0
         ahead_seconds = settled_at_seconds - asyncio.get_running_loop().time()
-        return max(0.0, ahead_seconds - (BURST - 1) * INTERVAL_SECONDS)
+        return max(0.0, ahead_seconds - (self._burst - 1) * self._interval_seconds)
 
     def wrote(self, key: K) -> None:
         """A write of `key` has been made."""
         now_seconds = asyncio.get_running_loop().time()
         settled = self._settled_at_seconds
-        settled[key] = max(now_seconds, settled.get(key, now_seconds)) + INTERVAL_SECONDS
+        settled[key] = max(now_seconds, settled.get(key, now_seconds)) + self._interval_seconds
         if len(settled) >= self._purge_at_keys:
             for settled_key in [one for one, at_seconds in settled.items() if at_seconds <= now_seconds]:
                 del settled[settled_key]

@@ -1,0 +1,121 @@
+"""Reads the MemberClusters for the inventory, at an interval: who there is, who is silent, who is gone.
+
+They are listed and not watched, as agents do it: a watch would bring each heartbeat. `liveness.py` and
+`absence.py` judge what was read; a list that fails, or is cut short, counts as none.
+"""
+
+import asyncio
+import logging
+import random as randomness
+from collections.abc import Callable, Mapping
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS
+from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.inventory import absence
+from mcs_controller.clusterset.inventory.report import Listed, decode_listed, member_of
+from mcs_controller.clusterset.membership import liveness
+from mcs_controller.controllers.config import HubConfig
+from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import KubeError
+
+_log = logging.getLogger(__name__)
+
+
+class Members:
+    """The members as they were last read. `problem` is None when the last read worked, and `observed` is True
+    once one did.
+
+    `with_profiles` names the members that have a profile of ours; `on_read` is called after each read.
+    """
+
+    def __init__(
+        self,
+        config: HubConfig,
+        broker: Client,
+        *,
+        with_profiles: Callable[[], set[str]],
+        on_read: Callable[[], None],
+        random: randomness.Random,
+    ) -> None:
+        self.known: Mapping[str, Listed] = {}
+        self.listed: frozenset[str] = frozenset()
+        self.observed = False
+        self.problem: str | None = "the members have not been read yet"
+        self._config = config
+        self._broker = broker
+        self._with_profiles = with_profiles
+        self._on_read = on_read
+        self._random = random
+        self._liveness = liveness.Liveness()
+        self._absences: absence.Absences = {}
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Members whose heartbeat has not changed for the time-out."""
+        return self._liveness.stale(self._config.member_timeout_seconds)
+
+    @property
+    def unproven(self) -> frozenset[str]:
+        """Members whose heartbeat this process has not seen change yet."""
+        return self._liveness.unproven()
+
+    def ages_seconds(self) -> Mapping[str, float]:
+        """For how long each member's heartbeat has not changed while the broker answered."""
+        return {one: silence.seconds for one, silence in self._liveness.members.items()}
+
+    def removed(self, member: str) -> bool:
+        """Whether its MemberCluster is gone, for certain."""
+        return absence.is_removed(self._absences, member)
+
+    def forgotten(self, member: str) -> bool:
+        """Whether its profile may be deleted."""
+        return absence.is_forgotten(self._absences, member)
+
+    async def run(self) -> None:
+        """Read them at the interval, until cancelled."""
+        while True:
+            await self.step()
+            await asyncio.sleep(self._config.interval_seconds * self._random.uniform(0.9, 1.1))
+
+    async def step(self) -> None:
+        """Read them once; what fails is told in `problem`."""
+        try:
+            found = await self._broker.list(MEMBER_CLUSTERS)
+        except KubeError as error:
+            problem = f"cannot read the members: {error}"
+            if problem != self.problem:
+                _log.warning("%s", problem)
+            self.problem = problem
+            return
+        known: dict[str, Listed] = {}
+        listed: set[str] = set()
+        for raw in found.items:
+            try:
+                member = member_of(raw)
+                listed.add(member)
+                known[member] = decode_listed(raw)
+            except MalformedObject as error:
+                _log.warning("a MemberCluster cannot be read, and its profile stays as it is: %s", error)
+        self._take(known, frozenset(listed))
+        self.problem = None
+        self.observed = True
+        self._on_read()
+
+    def _take(self, known: dict[str, Listed], listed: frozenset[str]) -> None:
+        now_seconds = asyncio.get_running_loop().time()
+        gap_seconds = 2 * self._config.interval_seconds
+        before = self._liveness.read_at_seconds
+        passed = 0.0 if before is None else min(now_seconds - before, gap_seconds)
+        heartbeats = {one: item.member.heartbeat for one, item in known.items()}
+        self._liveness = liveness.observe(
+            self._liveness, heartbeats, now_seconds, max_gap_seconds=gap_seconds
+        )
+        had = self.known.keys() | self._with_profiles() | self._absences.keys()
+        self._absences = {
+            one: seconds
+            for one, seconds in absence.observe(self._absences, had, listed, passed).items()
+            if one in self._with_profiles()
+        }
+        gone = {one: item for one, item in self.known.items() if one not in known and one in self._absences}
+        self.known = {**gone, **known}
+        self.listed = listed
