@@ -93,12 +93,17 @@ def _access(entry: Mapping[str, Any]) -> ClusterAccess:
     insecure, ca = _switch(cluster, "insecure-skip-tls-verify"), _ca(cluster)
     if insecure and ca is not None:
         raise MalformedObject("it has a CA and insecure-skip-tls-verify: one of the two has to go")
+    server, proxy_url = checked_server(text(cluster, "server")), _proxy(text(cluster, "proxy-url"))
+    if proxy_url is not None and server.startswith("http:"):
+        raise MalformedObject(
+            "server is reached without TLS, which would show the proxy the credential: use https"
+        )
     return ClusterAccess(
-        server=checked_server(text(cluster, "server")),
+        server=server,
         ca=ca,
         tls_server_name=_server_name(text(cluster, "tls-server-name")),
         insecure=insecure,
-        proxy_url=_proxy(text(cluster, "proxy-url")),
+        proxy_url=proxy_url,
         disable_compression=_switch(cluster, "disable-compression"),
         extensions=_extensions(cluster),
     )

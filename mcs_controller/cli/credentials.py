@@ -64,13 +64,13 @@ async def _credential(plugin: str, settings: CredentialsSettings) -> str:
     os.environ[ASKED] = asked_with(os.environ)
     client = connect(settings.kubeconfig, settings.context, name="hub")
     try:
-        return credential_line(await _PLUGINS[plugin](client, _namespace(settings), info))
+        return credential_line(await _PLUGINS[plugin](client, namespace_of_secrets(settings), info))
     finally:
         await client.close()
 
 
-def _namespace(settings: CredentialsSettings) -> str:
-    """Of the current context, else of the pod, else `default`. Raises `ConfigError`."""
+def namespace_of_secrets(settings: CredentialsSettings) -> str:
+    """That of the current context, else of the pod, else `default`. Raises `ConfigError`."""
     files = [settings.kubeconfig] if settings.kubeconfig is not None else kubeconfig_files()
     found = context_namespace(files, settings.context) if files else ""
     if not found and POD_NAMESPACE_FILE.exists():

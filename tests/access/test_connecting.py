@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from mcs_controller.kube.errors import ConfigError, KubeError, Unauthorized, Unr
 from tests.access.profiles import CONFIG, FakePlugin, Json, ca_data, entry, offer, profile, providers
 from tests.kube.http_servers import serving
 from tests.kube.pki import Pki
+from tests.support.waiting import eventually
 
 
 class ApiServer:
@@ -60,6 +62,11 @@ async def client_of(found: Json, folder: Path, *, metrics: AccessMetrics | None 
         yield client
     finally:
         await client.close()
+
+
+def has_ended(process: Path) -> bool:
+    """Of its file in /proc: ended, whether or not anybody has asked for its exit code."""
+    return not process.exists() or process.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 async def version(client: Client) -> object:
@@ -162,14 +169,34 @@ async def test_ca_name_and_insecure_decide_whom_the_client_trusts(tmp_path: Path
 
 
 @pytest.mark.requirement("CP-27")
-async def test_requests_go_through_the_profiles_proxy(tmp_path: Path) -> None:
+async def test_requests_go_through_the_profiles_proxy(tmp_path: Path, pki: Pki) -> None:
     FakePlugin(tmp_path)
-    proxy = ApiServer()
-    async with serving(proxy.handle) as url:
-        found = profile(offer(server="http://127.0.0.1:9", proxy_url=url))
+    api = ApiServer()
+    heads: list[str] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As a proxy does for TLS: it connects, and sees nothing of what is said."""
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+        writer.close()
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        host, _, port = heads[-1].split()[1].partition(":")
+        upstream, to_upstream = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.gather(pass_on(reader, to_upstream), pass_on(upstream, writer))
+
+    listening = await asyncio.start_server(proxy, "127.0.0.1", 0)
+    proxy_url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with listening, serving(api.handle, pki.server_context()) as server:
+        ca = ca_data(pki.data("ca.crt"))
+        found = profile(offer(server=server, proxy_url=proxy_url, certificate_authority_data=ca))
         async with client_of(found, tmp_path) as client:
             assert await version(client) == "v1.36.0"
-    assert proxy.hosts == ["127.0.0.1:9"]
+    assert [one.split()[:2] for one in heads] == [["CONNECT", server.removeprefix("https://")]]
+    assert api.tokens == ["token-number-1"]
+    assert "token-number" not in heads[0]
 
 
 @pytest.mark.requirement("CP-27")
@@ -238,6 +265,24 @@ async def test_a_plugin_that_fails_is_an_error_without_its_secret(
             await version(client)
     assert not api.asked
     assert "s3cret" not in str(caught.value) + caplog.text
+
+
+@pytest.mark.requirement("CP-22")
+async def test_a_plugin_that_hangs_is_ended_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcs_controller.kube.connection.credentials.EXEC_TIMEOUT_SECONDS", 1.0)
+    FakePlugin(tmp_path)
+    (tmp_path / "plugin").write_text(f"#!/bin/sh\nsleep 600 & echo $! >{tmp_path}/child; wait\n")
+    async with client_of(profile(offer(server="http://127.0.0.1:9")), tmp_path) as client:
+        with pytest.raises(ConfigError, match="did not answer within"):
+            await version(client)
+    child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
+
+    async def is_gone() -> bool:
+        return has_ended(child)
+
+    assert await eventually(is_gone)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,10 @@ def test_every_field_of_the_cluster_is_read(pki_ca: bytes) -> None:
         ({"server": "https://" + "x" * 3000}, "server is no URL"),
         ({"server": 7}, "server is 7, not a text"),
         ({"server": "http://east:6443"}, "reached without TLS, which would show the credential"),
+        (
+            {"server": "http://127.0.0.1:6443", "proxy_url": "http://proxy"},
+            "would show the proxy the credential",
+        ),
         ({"proxy_url": "socks5://proxy"}, "SOCKS proxy, which is not supported"),
         ({"proxy_url": "ftp://x:s3cret@proxy"}, "proxy-url is no URL of a proxy"),
         ({"tls_server_name": "a\nb"}, "tls-server-name"),

@@ -132,3 +132,13 @@ def test_a_provider_files_variables_are_in_no_repr_and_no_error() -> None:
     with pytest.raises(ProviderFileError) as caught:
         parse_providers(file_text(entry(env=[{"name": "API_KEY", "value": "s3cret\0"}])))
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.requirement("CP-15", "CP-20")
+def test_the_provider_file_of_the_docs_is_one_and_holds_no_credential() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "inventory.md").read_text()
+    text = page.partition("```json\n")[2].partition("```")[0]
+    (found,) = parse_providers(text.encode())
+    assert found.plugin is not None
+    assert found.plugin.provide_cluster_info
+    assert found.plugin.environment == {}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mcs_controller.api.resources import cluster_profiles
+from mcs_controller.api.resources import MEMBER_CLUSTERS, cluster_profiles
 from tests.access.profiles import ARGS, CONFIG, ENVS, ca_data, entry, file_text, offer, profile
 from tests.cli.program import PROGRAM, run
 from tests.cli.test_clusters import REGISTRY
@@ -63,6 +63,15 @@ kind: RoleBinding
 metadata: {name: consumer, namespace: consumer}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: consumer}
 subjects: [{kind: ServiceAccount, name: consumer, namespace: consumer}]
+"""
+MEMBER = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: mcs-member-east}
+---
+apiVersion: broker.mcs-controller.io/v1alpha1
+kind: MemberCluster
+metadata: {name: east, namespace: mcs-member-east}
 """
 OF_THE_VISITOR = """
 apiVersion: v1
@@ -116,6 +125,32 @@ async def publish(hub: ControlPlane, body: dict[str, Any]) -> None:
         {"status": body["status"]},
         content_type="application/merge-patch+json",
     )
+
+
+async def ways_of_member(hub: ControlPlane, east: ControlPlane) -> list[dict[str, Any]]:
+    """What a MemberCluster holds, for which `broker set-access` has said all that it can say."""
+    await hub.kubectl("apply", "-f", str(CRD.with_name(f"{MEMBER_CLUSTERS.crd_name}.yaml")))
+    await hub.kubectl("wait", "--for=condition=Established", "crd", MEMBER_CLUSTERS.crd_name)
+    await hub.kubectl("apply", "-f", "-", stdin=MEMBER)
+    words = ("broker", "set-access", "east", "--broker-kubeconfig", hub.kubeconfig(), "--server", east.url)
+    more = ("--tls-server-name", "east.test", "--proxy-url", "http://proxy.example:3128")
+    for way in (
+        (
+            "--provider",
+            "secretreader",
+            "--certificate-authority",
+            east.ca_file,
+            "--disable-compression",
+            *more,
+        ),
+        ("--provider", "insecure", "--insecure-skip-tls-verify"),
+    ):
+        config = () if "insecure" in way else ("--exec-config", '{"clusterName": "east"}')
+        ended = await run(*words, *way, *config)
+        assert ended.exit_code == 0, ended
+    member = await hub.call("GET", MEMBER_CLUSTERS.path("mcs-member-east", "east"))
+    found: list[dict[str, Any]] = member["spec"]["access"]
+    return found
 
 
 @pytest.mark.requirement("CP-15", "CP-20", "CP-22", "CP-23", "CP-27", "CP-31", "CP-32", "CR-05")
@@ -186,6 +221,20 @@ async def test_kubectl_reaches_a_member_by_the_kubeconfig_of_its_profile_and_by_
             content_type="application/merge-patch+json",
         )
         assert refused.status == 422
+
+        ways = await ways_of_member(hub, east)
+        assert ways == [
+            {
+                "name": "secretreader",
+                "server": east.url,
+                "certificateAuthorityData": ca,
+                "tlsServerName": "east.test",
+                "proxyUrl": "http://proxy.example:3128",
+                "disableCompression": True,
+                "extensions": [{"name": CONFIG, "extension": {"clusterName": "east"}}],
+            },
+            {"name": "insecure", "server": east.url, "insecureSkipTLSVerify": True},
+        ]
 
         registry = tmp_path / "registry.yaml"
         registry.write_text(REGISTRY)

@@ -1,0 +1,62 @@
+"""A row of the list of clusters, of whatever a ClusterProfile says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcs_controller.access.listing import COLUMNS, WIDE_COLUMNS, row
+from tests.access.profiles import offer, profile
+
+NOW_SECONDS = 1_767_225_600.0
+"""2026-01-01T00:00:00Z."""
+
+
+def found(**metadata: Any) -> dict[str, Any]:
+    body = profile(offer("one"), deprecated=(offer("two"), offer("one")))
+    body["metadata"] |= metadata
+    body["status"]["conditions"] = [{"type": "Joined", "status": "True"}]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("created", "age"),
+    [
+        ("2025-12-31T23:59:01Z", "59s"),
+        ("2025-12-31T23:58:00Z", "2m"),
+        ("2025-12-31T22:30:00Z", "90m"),
+        ("2025-12-31T20:00:00Z", "4h"),
+        ("2025-12-20T00:00:00Z", "12d"),
+        ("2026-01-02T00:00:00Z", "0s"),
+        ("yesterday", ""),
+        (None, ""),
+    ],
+)
+def test_a_row_shows_name_manager_conditions_and_age(created: str | None, age: str) -> None:
+    cells = dict(zip(COLUMNS, row(found(creationTimestamp=created), NOW_SECONDS), strict=True))
+    assert (cells["NAME"], cells["MANAGER"], cells["VERSION"]) == ("prod-east", "prod", "")
+    assert (cells["HEALTHY"], cells["JOINED"], cells["AGE"]) == ("", "True", age)
+
+
+def test_ways_of_both_fields_are_shown_once() -> None:
+    cells = dict(zip(WIDE_COLUMNS, row(found(), NOW_SECONDS, wide=True), strict=True))
+    assert cells["ACCESS"] == "one,two"
+
+
+ODD: list[Any] = [None, 7, "text", [], {}, [7], [{}], {"name": 7}]
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("field", ["metadata", "spec", "status"])
+def test_a_profile_of_any_shape_has_a_row(field: str, value: Any) -> None:
+    body = {**found(), field: value}
+    assert len(row(body, NOW_SECONDS, wide=True)) == len(WIDE_COLUMNS)
+    status = {"conditions": value, "properties": value, "accessProviders": value, "version": value}
+    assert len(row({**found(), "status": status}, NOW_SECONDS, wide=True)) == len(WIDE_COLUMNS)
+
+
+def test_a_long_text_takes_no_more_than_a_column() -> None:
+    body = found()
+    body["spec"]["displayName"] = "x" * 10_000
+    assert max(map(len, row(body, NOW_SECONDS, wide=True))) <= 63
