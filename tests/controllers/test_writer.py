@@ -152,3 +152,32 @@ async def test_an_answer_that_says_anything_else_is_read(edit: Edit) -> None:
 
     writer = ObjectWriter(cast(Client, Editing()), lambda: ENDPOINT_SLICES, Store[str](), read)
     assert (await writer.create(body(), SENT)).value == READ
+
+
+async def test_what_took_the_place_of_the_deleted_stays_held_when_the_answer_is_late(client: Client) -> None:
+    store: Store[str] = Store()
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, store, read)
+    deleted = await writer.create(body(), SENT)
+    newer = deleted._replace(uid="newer", resource_version=str(int(deleted.resource_version) + 5))
+    store.remove("shop", "web")
+    store.apply(newer)
+    await writer.delete(deleted)
+    assert store.get("shop", "web") is newer
+
+
+async def test_whether_a_deletion_was_carried_out_is_found_by_reading(client: Client) -> None:
+    store: Store[str] = Store()
+    writer = ObjectWriter(client, lambda: ENDPOINT_SLICES, store, read)
+    known = await writer.create(body(), SENT)
+    assert not await writer.is_gone(known)
+    assert store.get("shop", "web") is not None
+
+    await client.delete(ENDPOINT_SLICES, "web", namespace="shop")
+    assert await writer.is_gone(known)
+    assert store.get("shop", "web") is None
+
+    other = await client.create(ENDPOINT_SLICES, body(), namespace="shop")
+    assert await writer.is_gone(known)
+    found = store.get("shop", "web")
+    assert found is not None
+    assert found.uid == other["metadata"]["uid"]

@@ -100,7 +100,22 @@ class ObjectWriter(Generic[T]):
         except Conflict:
             await self._read_again(entry.key)
             raise
-        self._store.remove(entry.namespace, entry.name)
+        held = self._store.get(*entry.key)
+        if held is not None and held.uid == entry.uid:
+            # By the time of a late answer somebody else may have made one of this name.
+            self._store.remove(entry.namespace, entry.name)
+
+    async def is_gone(self, entry: Entry[T]) -> bool:
+        """Whether the server says that the object known as `entry` is gone, and the store then, too.
+
+        To be asked when a deletion got no answer. False also if this gets none.
+        """
+        try:
+            await self._read(entry.key)
+        except KubeError:
+            return False
+        held = self._store.get(*entry.key)
+        return held is None or held.uid != entry.uid
 
     async def _corrected(self, key: Key, request: Awaitable[Mapping[str, Any]]) -> Mapping[str, Any]:
         """The answer to a write of `key`; if the write shows that the store is wrong, corrects it first."""

@@ -28,7 +28,7 @@ from mcs_controller.controllers.services.bulk.metrics import BulkCollector
 from mcs_controller.controllers.services.bulk.removals import Removals
 from mcs_controller.controllers.services.bulk.status import BulkStatus
 from mcs_controller.controllers.services.bulk.stores import BulkStores
-from mcs_controller.kube.errors import AlreadyExists, ApiError
+from mcs_controller.kube.errors import AlreadyExists, ApiError, KubeError
 from mcs_controller.kube.events.sink import ObjectRef
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from mcs_controller.kube.store import Entry
@@ -77,6 +77,8 @@ class BulkExportController(Controller):
         self._exports = ObjectWriter(stores.client, stores.exports_resource, stores.exports, decode_present)
         self._again: dict[ServiceKey, _Again] = {}
         self._removing: set[ServiceKey] = set()
+        # By their uid, those of which nobody knows whether the deletion was carried out, or still will be.
+        self._unanswered: dict[ServiceKey, str] = {}
         self._waits: dict[ServiceKey, Wait] = {}
         self._must_count = True
         self.services: WorkQueue[ServiceKey] = WorkQueue(
@@ -185,8 +187,13 @@ class BulkExportController(Controller):
         self._removing.add(key)
         try:
             await self._exports.delete(entry)
+        except KubeError:
+            if not await self._exports.is_gone(entry):
+                self._unanswered[key] = entry.uid
+                raise
         finally:
             self._removing.discard(key)
+        self._unanswered.pop(key, None)
         removals.removed(key)
         self.status.changed()
         _log.info("no longer exported by ServiceExportPolicy %s: %s", maker, decision.why)
@@ -236,9 +243,14 @@ class BulkExportController(Controller):
             self.services.add(key, lane=namespace)
         self.status.changed()
 
-    def _export_gone(self, key: ServiceKey, export: Present) -> None:
-        """Others than this controller deleted what a policy made."""
-        if export.maker is None or key in self._removing or self.stores.services.get(*key) is None:
+    def _export_gone(self, key: ServiceKey, export: Entry[Present]) -> None:
+        """A ServiceExport is gone; what others than this controller deleted is made again later."""
+        if key in self._removing:
+            return
+        if self._unanswered.pop(key, None) == export.uid:
+            self._removals.removed(key)
+            return
+        if export.value.maker is None or self.stores.services.get(*key) is None:
             return
         now_seconds = asyncio.get_running_loop().time()
         last = self._again.get(key)

@@ -58,7 +58,7 @@ class BulkStores:
         self.client = informers.client
         self.on_service: KeyListener = lambda key: None
         self.on_policies: Callable[[str], None] = lambda namespace: None
-        self.on_export_gone: Callable[[ServiceKey, Present], None] = lambda key, export: None
+        self.on_export_gone: Callable[[ServiceKey, Entry[Present]], None] = lambda key, export: None
         self._mcs_version = ""
         self.policies: Informer[ServicePolicy] = informers.get(_POLICIES)
         self.namespaces: Informer[bool] = informers.get(ACTIVE_NAMESPACES)
@@ -197,7 +197,7 @@ class BulkStores:
 
     def _export_gone(self, old: Entry[Any], new: Entry[Any] | None) -> None:
         if new is None or new.uid != old.uid:
-            self.on_export_gone(ServiceKey(*old.key), old.value)
+            self.on_export_gone(ServiceKey(*old.key), old)
 
     def _changed(
         self,
