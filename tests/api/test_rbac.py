@@ -10,7 +10,14 @@ import yaml
 
 from mcs_controller.api.crd import Place, crds_of
 from mcs_controller.api.names import CLUSTER_ID_PROPERTY, CLUSTERSET_PROPERTY
-from mcs_controller.api.resources import BROKER_GROUP, MCS_GROUP, POLICY_GROUP
+from mcs_controller.api.resources import (
+    BROKER_GROUP,
+    EXPORT_POLICIES,
+    IMPORT_POLICIES,
+    MCS_GROUP,
+    POLICY_GROUP,
+    SERVICE_EXPORT_POLICIES,
+)
 from mcs_controller.cli.main import main
 from mcs_controller.clusterset.reports.control_plane import COMPONENTS as COMPONENTS_WITH_LEASES
 from mcs_controller.controllers.reports.writer import REPORT_NAME
@@ -41,6 +48,17 @@ EXCEPTIONS = {
 
 def granted(group: str, resource: str, verbs: set[str]) -> set[Right]:
     return {Right(group, resource, verb) for verb in verbs}
+
+
+CRD_RIGHT = granted("apiextensions.k8s.io", "customresourcedefinitions", {"get"})
+
+
+def crds_named_by(role: str) -> list[str]:
+    """The CRDs that a role names; one rule is about them."""
+    (names,) = [
+        one["resourceNames"] for one in rules_of(role) if one["resources"] == ["customresourcedefinitions"]
+    ]
+    return list(names)
 
 
 def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
@@ -241,7 +259,9 @@ def test_the_agent_reads_policies_and_writes_only_their_status() -> None:
         | granted(POLICY_GROUP, "importpolicies", {"list", "watch"})
         | granted(POLICY_GROUP, "exportpolicies/status", {"patch"})
         | granted(POLICY_GROUP, "importpolicies/status", {"patch"})
+        | CRD_RIGHT
     )
+    assert crds_named_by("agent-policies") == [EXPORT_POLICIES.crd_name, IMPORT_POLICIES.crd_name]
 
 
 def test_the_agent_makes_and_deletes_exports_only_for_service_export_policies() -> None:
@@ -249,7 +269,9 @@ def test_the_agent_makes_and_deletes_exports_only_for_service_export_policies() 
         granted(POLICY_GROUP, "serviceexportpolicies", {"list", "watch"})
         | granted(POLICY_GROUP, "serviceexportpolicies/status", {"patch"})
         | granted(MCS_GROUP, "serviceexports", {"create", "delete"})
+        | CRD_RIGHT
     )
+    assert crds_named_by("agent-service-export-policies") == [SERVICE_EXPORT_POLICIES.crd_name]
 
 
 def test_the_agent_writes_one_secret_and_reads_none() -> None:

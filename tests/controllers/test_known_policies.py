@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -18,10 +18,13 @@ from mcs_controller.controllers.services.policies.known import (
     SETTLE_SECONDS,
     KnownPolicies,
 )
+from mcs_controller.kube.errors import Forbidden, KubeError, NotFound
 from tests.controllers.watched import Watched, watching
 
 pytestmark = pytest.mark.looptime
 
+Object = dict[str, Any]
+ENDING: Object = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
 KIND = Kind("exportpolicies", lambda client: EXPORT_POLICIES, decode_policy)
 A_MOMENT_SECONDS = 0.1
 
@@ -32,9 +35,13 @@ class World:
     def __init__(self, *names: str, is_read: bool = True, has_labels: bool = True) -> None:
         self.objects: Watched[Any] = Watched(is_read=is_read)
         self.labels: Watched[Any] = Watched(is_read=has_labels)
+        informers = watching(exportpolicies=self.objects)
+        self.crd: Object | KubeError = {"metadata": {}}
+        cast(Any, informers).client.get = self._crd
         self.known = KnownPolicies(
-            watching(exportpolicies=self.objects),
+            informers,
             KIND,
+            EXPORT_POLICIES,
             EXPORTS,
             self.labels,  # type: ignore[arg-type]
         )
@@ -42,6 +49,11 @@ class World:
         self.known.on_change = self._changed
         for name in names:
             self.put(name)
+
+    async def _crd(self, *_: object) -> Object:
+        if isinstance(self.crd, KubeError):
+            raise self.crd
+        return self.crd
 
     def _changed(self) -> None:
         self.changes += 1
@@ -83,6 +95,7 @@ async def test_a_disturbance_in_between_makes_the_wait_begin_anew(disturbed_by: 
         world.remove("a")
         await asyncio.sleep(DOUBT_SECONDS / 2)
         if disturbed_by == "a list":
+            world.crd = Forbidden(403, "Forbidden", "")
             world.objects.reflector.lists += 1
         else:
             world.remove("b")
@@ -173,3 +186,58 @@ async def test_conditions_that_are_written_are_no_change() -> None:
         world.put("a", forbids=True)
         world.put("b")
         assert world.changes == before + 2
+
+
+async def test_watches_that_are_cut_all_the_time_do_not_keep_what_was_deleted_for_ever() -> None:
+    world = World("a", "b")
+    async with world.running():
+        world.remove("a")
+        for _ in range(6):
+            await asyncio.sleep(DOUBT_SECONDS / 3)
+            world.objects.reflector.lists += 1
+        assert world.in_force == {"b"}
+
+
+@pytest.mark.parametrize("crd", [ENDING, NotFound(404, "NotFound", "")], ids=["ending", "gone"])
+async def test_what_vanishes_while_its_crd_is_being_deleted_was_deleted_by_nobody(
+    crd: Object | KubeError,
+) -> None:
+    world = World("a", "b")
+    async with world.running():
+        world.crd = crd
+        world.remove("a")
+        await asyncio.sleep(10 * DOUBT_SECONDS)
+        assert world.in_force == {"a", "b"}
+        assert "the kind ExportPolicy is being deleted" in world.known.rules().doubt
+        assert world.known.unreadable() == 1
+        before = world.changes
+
+        world.crd = {"metadata": {}}
+        await asyncio.sleep(2 * DOUBT_SECONDS)
+        assert world.in_force == {"b"}
+        assert (world.known.rules().doubt, world.known.unreadable()) == ("", 0)
+        assert world.changes > before
+
+
+async def test_an_agent_that_starts_while_the_crd_is_being_deleted_knows_that_it_knows_nothing() -> None:
+    world = World("a")
+    world.crd = ENDING
+    async with world.running():
+        assert world.known.answered()
+        assert world.known.rules().doubt != ""
+        world.crd = {"metadata": {}}
+        await asyncio.sleep(2 * DOUBT_SECONDS)
+        assert world.known.rules().doubt == ""
+
+
+async def test_while_nobody_says_whether_the_kind_is_being_deleted_nothing_is_certain() -> None:
+    world = World("a")
+    world.crd = KubeError("no answer")
+    async with world.running():
+        assert not world.known.answered()
+        await asyncio.sleep(SETTLE_SECONDS)
+        assert world.known.answered()
+        assert world.known.rules().doubt != ""
+        world.crd = {"metadata": {}}
+        await asyncio.sleep(DOUBT_SECONDS)
+        assert world.known.rules().doubt == ""

@@ -55,7 +55,14 @@ class Watched(Store[T], Generic[T]):
 
 def watching(**kinds: Watched[object]) -> Informers:
     """Informers that give these by the name of their kind, with `_` for `-`."""
-    return cast(Informers, SimpleNamespace(get=lambda kind: kinds[kind.name.replace("-", "_")]))
+
+    async def crd(*_: object) -> dict[str, object]:
+        return {"metadata": {}}
+
+    client = SimpleNamespace(get=crd)
+    return cast(
+        Informers, SimpleNamespace(get=lambda kind: kinds[kind.name.replace("-", "_")], client=client)
+    )
 
 
 def context(informers: Informers, *, fuse_minimum: int = 10, clock: Clock | None = None) -> Context:

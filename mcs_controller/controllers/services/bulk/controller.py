@@ -115,6 +115,9 @@ class BulkExportController(Controller):
             return None
         if stores.is_listing():
             return LISTED_AFTER_SECONDS
+        if not stores.is_kind_sure():
+            await stores.read_kind()
+            self.status.changed()
         entry = stores.exports.get(*key)
         decision = self._decide(key)
         self._removals.put(key, entry.value if entry is not None else None, decision)
@@ -178,6 +181,11 @@ class BulkExportController(Controller):
         wait_seconds = removals.wait_seconds(key, decision, stores.removals)
         if wait_seconds:
             return min(wait_seconds, LOOK_AGAIN_SECONDS)
+        if await stores.read_kind():
+            # What went with its CRD was deleted by nobody.
+            self._must_count = True
+            self.status.changed()
+            return LOOK_AGAIN_SECONDS
         stores.has_seen_through()
         self._count_all()
         maker = entry.value.maker

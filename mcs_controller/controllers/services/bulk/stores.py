@@ -3,6 +3,7 @@
 All Services and ServiceExports of the cluster are held, but of each only what the rules ask for.
 """
 
+import asyncio
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -31,6 +32,7 @@ from mcs_controller.clusterset.services.policies.bulk.service_policy import (
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.controllers.runtime.informers import Kind
 from mcs_controller.controllers.runtime.kinds import ACTIVE_NAMESPACES
+from mcs_controller.controllers.services.policies.kind_life import ending_text, is_ending
 from mcs_controller.kube.decoding.field_parser import FieldParser
 from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.informer import Informer
@@ -42,6 +44,11 @@ _POLICIES: Final = Kind(
     decode_service_policy,
     optional_group=POLICY_GROUP,
 )
+
+KIND_READ_FOR_SECONDS: Final = 5.0
+"""When a policy vanishes, removals wait longer than this, and then read it again."""
+
+NEVER_SECONDS: Final = float("-inf")
 
 KeyListener = Callable[[ServiceKey], None]
 
@@ -77,6 +84,8 @@ class BulkStores:
             parse=FieldParser(ExportFields),
         )
         self.removals = 0
+        self._is_ending = False
+        self._kind_read_at_seconds = NEVER_SECONDS
         self._changes = 0
         # The policies that went, with the number of lists then.
         self._going: dict[PolicyKey, int] = {}
@@ -123,7 +132,9 @@ class BulkStores:
 
     def unreadable(self) -> int:
         """How many policies cannot be read; at least one while the kind cannot."""
-        is_unread = not self.policies.synced() or self.policies.reflector.problem is not None
+        is_unread = (
+            not self.policies.synced() or self.policies.reflector.problem is not None or self._is_ending
+        )
         return max(sum(bool(one.value.problem) for one in self.policies), int(is_unread))
 
     def is_listing(self) -> bool:
@@ -139,6 +150,18 @@ class BulkStores:
         self._gone = self._makers() & self._gone.union(self._seen_going())
         self._going.clear()
 
+    async def read_kind(self) -> bool:
+        """Whether the policies' CRD is being deleted, as was read shortly before. Raises `KubeError`."""
+        now_seconds = asyncio.get_running_loop().time()
+        if now_seconds >= self._kind_read_at_seconds + KIND_READ_FOR_SECONDS:
+            self._is_ending = bool(await is_ending(self.client, SERVICE_EXPORT_POLICIES))
+            self._kind_read_at_seconds = now_seconds
+        return self._is_ending
+
+    def is_kind_sure(self) -> bool:
+        """Whether the kind was there, and was not being deleted, when that was read last."""
+        return self._kind_read_at_seconds > NEVER_SECONDS and not self._is_ending
+
     def namespace_is_active(self, namespace: str) -> bool:
         """Whether objects may be created in it."""
         entry = self.namespaces.get("", namespace)
@@ -151,6 +174,8 @@ class BulkStores:
                 return f"{informer.name} cannot be read: {problem}"
             if not informer.reflector.current():
                 return f"{informer.name} have not been read"
+        if self._is_ending:
+            return ending_text(SERVICE_EXPORT_POLICIES)
         return ""
 
     def _seen_going(self) -> set[PolicyKey]:

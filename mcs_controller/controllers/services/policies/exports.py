@@ -84,7 +84,7 @@ def export_gate(context: Context, local: LocalStores, broker: BrokerStores) -> G
             admitted.discard(key)
             gate.forget(key)
 
-    known = KnownPolicies(context.local, _KIND, EXPORTS, labels)
+    known = KnownPolicies(context.local, _KIND, EXPORT_POLICIES, EXPORTS, labels)
     gate = Gate(
         context,
         known,

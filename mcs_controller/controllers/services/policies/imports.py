@@ -44,7 +44,7 @@ class ImportPolicies:
     def __init__(self, context: Context, local: LocalStores) -> None:
         self._local = local
         self._labels = context.local.get(NAMESPACE_LABELS)
-        known = KnownPolicies(context.local, _KIND, IMPORTS, self._labels)
+        known = KnownPolicies(context.local, _KIND, IMPORT_POLICIES, IMPORTS, self._labels)
         self.gate: Gate[Source] = Gate(
             context,
             known,
