@@ -124,8 +124,10 @@ class Locality:
             everything = dict.fromkeys(_FAMILIES, Reach(locality.ELSEWHERE))
             return Arranged(wanted, Places(everything, {}), over)
         held = [entry.value for entry in self._local.imported_slices.indexed(key)]
-        # What is in use when near endpoints become preferred need not prove that they are enough.
-        before = held if locality.was_preferred(imported) else []
+        widen = clusters is not None or not said_here.is_sure
+        # What is in use when near endpoints become preferred need not prove that they are enough, once all
+        # is known.
+        before = held if widen or locality.was_preferred(imported) else []
         distances = self._distances(merged.clusters, held, preferred)
         wanted = [
             locality.with_endpoints(
@@ -143,7 +145,6 @@ class Locality:
             if one.name in stay or one.source_cluster in unread
         }
         now_seconds = asyncio.get_running_loop().time()
-        widen = clusters is not None or not said_here.is_sure
         reaches = self._step(key, preferred, known.values(), before, distances, now_seconds, widen=widen)
         places = Places(reaches, distances)
         said = locality.condition(
