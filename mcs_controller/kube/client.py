@@ -50,6 +50,7 @@ from mcs_controller.kube.requests import (
     write_request,
 )
 from mcs_controller.kube.watch import Watch
+from mcs_controller.observe.masking import mask_secrets
 
 JsonArray = list[Any]
 _T = TypeVar("_T")
@@ -153,7 +154,8 @@ class Client:
             return ""
         if response.status < 500:
             raise error_of_response(response.status, response.headers, response.body)
-        text = response.body[:READINESS_MAX_BYTES].decode("utf-8", "replace")
+        # Whoever stands before the server may repeat our credential.
+        text = mask_secrets(response.body[:READINESS_MAX_BYTES].decode("utf-8", "replace"))
         return text or f"status {response.status}"
 
     async def date(self) -> datetime | None:

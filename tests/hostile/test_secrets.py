@@ -26,6 +26,7 @@ from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     LEASES,
     MEMBER_CLUSTERS,
+    MEMBER_REPORTS,
     NAMESPACES,
     SERVICES,
 )
@@ -56,7 +57,7 @@ PLUGIN_TOKEN = "cAnaryToken0003xyzXYZ"
 PLUGIN_SECRET = "cAnaryOfThePlugin3"
 READ = (
     EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES,
-    MEMBER_CLUSTERS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES,
+    MEMBER_CLUSTERS, MEMBER_REPORTS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES,
 )  # fmt: skip
 
 LOGIN = """#!/bin/sh
@@ -134,7 +135,7 @@ async def setting() -> AsyncIterator[Setting]:
         stack.callback(east.close)
         stack.callback(broker.close)
         await crds.install(east.client(), *crds.MCS_CRDS)
-        await crds.install(broker.client(), *crds.BROKER_CRDS)
+        await crds.install(broker.client(), *crds.BROKER_CRDS, MEMBER_REPORTS.crd_name)
         await broker.client().create(NAMESPACES, namespace_body("mcs-member-east"))
         await broker.client().create(MEMBER_CLUSTERS, member_cluster("east"))
         client = east.client()
@@ -194,6 +195,7 @@ async def fewest_answers(mirrors: Iterable[Mirror]) -> int:
     return min(mirror.answers for mirror in mirrors)
 
 
+@pytest.mark.requirement("CP-15")
 @pytest.mark.parametrize("pair", [("token", "exec plugin"), ("token file", "password")], ids=" and ".join)
 async def test_no_credential_is_shown_whatever_the_servers_answer(
     setting: Setting, pair: tuple[str, str], tmp_path: Path
@@ -206,8 +208,15 @@ async def test_no_credential_is_shown_whatever_the_servers_answer(
         content = kubeconfig(mirror.url, user=known[kind].user)
         argv += [option, write(tmp_path, f"{option[2:]}.yaml", content)]
     argv += ["--lease-namespace", "mcs-system", "--heartbeat-interval-seconds", "1"]
+    argv += ["--report-to-inventory"]
 
     async with running(*argv) as program, reading(program) as log:
+        await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
+        # What the cluster's own server says of its health goes to the broker, while that can be written.
+        setting.local.behave("text")
+        told = await eventually(setting.written, lambda text: "ApiServerNotReady" in text, 60)
+        assert_hidden(secrets, "report", told)
+        setting.local.behave("pass")
         await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
         for way in WAYS:
             if way == "401":

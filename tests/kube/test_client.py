@@ -59,6 +59,8 @@ async def test_an_answer_that_is_no_object_of_the_api_is_not_passed_on(answer: A
         (Response(200, {}, b"ok"), ""),
         (Response(500, {}, b"[+]ping ok\n[-]etcd failed: x\n"), "[+]ping ok\n[-]etcd failed: x\n"),
         (Response(503, {}, b""), "status 503"),
+        # A proxy may repeat what it was sent.
+        (Response(502, {}, b"sent: Authorization: Bearer abcdefgh1234"), "sent: Authorization: ***"),
         (Response(500, {}, b"\xff" * 100_000), "\ufffd" * READINESS_MAX_BYTES),
     ],
 )

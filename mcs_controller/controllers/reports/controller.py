@@ -45,12 +45,17 @@ _log = logging.getLogger(__name__)
 
 _REPORT: Final = "report"
 """The one key of the queue."""
-PROBE_SECONDS: Final = 5.0
+PROBE_SECONDS: Final = 3.0
 CHECK_REPORT_SECONDS: Final = 60.0
 """How often the report is compared with the broker, where somebody may have edited or lost it."""
 WRITES_AT_ONCE: Final = 10
 WRITE_SPACING_SECONDS: Final = 30.0
 """As many writes as the profile that is made of the report may cost (CP-14)."""
+NOT_YET_SECONDS: Final = 2.0
+"""How soon it is looked again until this cluster is a member; nobody is asked for that."""
+LOOKS_AT_ONCE: Final = 20
+LOOK_SPACING_SECONDS: Final = 2.0
+"""How often the broker is asked at most, whatever changes here, as ten thousand properties may."""
 
 _TOO_LONG: Final[WhySkipped] = "ValueTooLong"
 _NOTE: Final = (
@@ -75,6 +80,7 @@ class ReportsController(Controller):
         self._properties: Informer[Seen] = context.local.get(_REPORTED_PROPERTIES)
         self._probe = Probe(self._local)
         self._writer = ReportWriter(context)
+        self._looks = TokenBucket(LOOKS_AT_ONCE, 1 / LOOK_SPACING_SECONDS)
         self._writes = TokenBucket(WRITES_AT_ONCE, 1 / WRITE_SPACING_SECONDS)
         self._control_plane: ControlPlane | None = None
         self._observed: dict[str, Since] = {}
@@ -115,7 +121,10 @@ class ReportsController(Controller):
 
     async def _report(self, key: str) -> float:
         if not self._members.verified or self._control_plane is None:
-            return CHECK_REPORT_SECONDS
+            return NOT_YET_SECONDS
+        now_seconds = asyncio.get_running_loop().time()
+        if not self._looks.take(now_seconds):
+            return self._looks.wait_seconds(now_seconds)
         held = await self._writer.held()
         if held is None:
             return CHECK_REPORT_SECONDS

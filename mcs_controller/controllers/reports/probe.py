@@ -27,8 +27,10 @@ from mcs_controller.kube.errors import ApiError, Forbidden, KubeError, NotFound,
 
 _log = logging.getLogger(__name__)
 
-WITHIN_SECONDS: Final = 4.0
-AGAIN_SECONDS: Final = 1.0
+WITHIN_SECONDS: Final = 3.0
+AGAIN_SECONDS: Final = 0.5
+PARTS_SECONDS: Final = 10.0
+"""How often the version and the Leases are read."""
 _NAMESPACE: Final = "kube-system"
 
 
@@ -40,6 +42,7 @@ class Probe:
         self._local = local
         self._leases: dict[str, tuple[LeaseOf, float]] = {}
         self._unreadable: set[str] = set()
+        self._parts_due_seconds = float("-inf")
 
     async def look(self) -> ControlPlane:
         """How the control plane is now. Never raises `KubeError`."""
@@ -51,10 +54,13 @@ class Probe:
             # Nobody can renew a Lease then, and nobody is to be blamed for it afterwards.
             self._leases.clear()
             return judge(api_server, ())
-        await self._read_version()
-        found = {name: lease for name in COMPONENTS if (lease := await self._lease(name)) is not None}
         now_seconds = asyncio.get_running_loop().time()
-        self._leases = unchanged(self._leases, found, now_seconds)
+        if now_seconds >= self._parts_due_seconds:
+            self._parts_due_seconds = now_seconds + PARTS_SECONDS
+            await self._read_version()
+            found = {name: lease for name in COMPONENTS if (lease := await self._lease(name)) is not None}
+            now_seconds = asyncio.get_running_loop().time()
+            self._leases = unchanged(self._leases, found, now_seconds)
         components = [
             Component(name, now_seconds - since_seconds, lease.stale_after_seconds)
             for name, (lease, since_seconds) in self._leases.items()
