@@ -223,6 +223,13 @@ def test_the_rights_to_write_properties_are_there_if_the_agent_keeps_them(
     assert ("mcs-agent-managed-properties" in names) == has_them
 
 
+@pytest.mark.parametrize("options", [{}, {"reportToInventory": True}])
+def test_the_rights_to_what_is_reported_are_there_if_the_agent_reports(options: JsonObject) -> None:
+    found = render(MEMBER, {"agent": {"config": options}})
+    names = {one["metadata"]["name"] for one in of_kind(found, "ClusterRole", "ClusterRoleBinding")}
+    assert ("mcs-agent-reports" in names) == bool(options)
+
+
 @pytest.mark.parametrize("options", [{}, {"exportPolicies": True}, {"importPolicies": True}])
 def test_the_rights_to_policies_are_there_if_the_agent_asks_them(options: JsonObject) -> None:
     found = render(MEMBER, {"agent": {"config": options}})

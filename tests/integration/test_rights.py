@@ -26,6 +26,7 @@ from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     IMPORT_POLICIES,
     MEMBER_CLUSTERS,
+    MEMBER_REPORTS,
     SERVICE_EXPORT_POLICIES,
     SERVICES,
     Resource,
@@ -252,7 +253,9 @@ async def touch(api: Client, resource: Resource, namespace: str, name: str) -> N
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.requirement("MCS-RBAC-03", "MCS-RBAC-05", "MCS-RBAC-06", "MCS-IMP-20", "ABT-08", "ABT-14")
+@pytest.mark.requirement(
+    "MCS-RBAC-03", "MCS-RBAC-05", "MCS-RBAC-06", "MCS-IMP-20", "ABT-08", "ABT-14", "CP-12", "CP-16"
+)
 async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real_product: Product) -> None:
     async with contextlib.AsyncExitStack() as stack:
         world = await stack.enter_async_context(real(real_product, f"rights-{uuid4().hex[:8]}"))
@@ -281,6 +284,9 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
 
         async with trouble(world, broker):
             await eventually(audit.unused, lambda left: all(map(only_deletes, left.values())), 120)
+        said = (await broker.get(MEMBER_REPORTS, "report", "mcs-member-east"))["spec"]
+        assert said["kubernetesVersion"] == (await east.api.get_raw("/version"))["gitVersion"]
+        assert (said["controlPlane"]["status"], said["controlPlane"]["reason"]) == ("True", "Healthy")
         # Made for the policy; with its Service it goes.
         assert await east.export_of(world.namespace, "bulk") is not None
         await east.api.delete(SERVICES, "bulk", namespace=world.namespace)
