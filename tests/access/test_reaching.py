@@ -244,7 +244,7 @@ async def test_kubectl_reaches_a_member_by_the_kubeconfig_of_its_profile_and_by_
         listed = await run("clusters", "--kubeconfig", of_hub)
         assert [line.split()[0] for line in listed.stdout.splitlines()] == [
             "NAME",
-            "old-east",
-            "old-west",
+            "old.east",
+            "old.west",
             "prod-east",
         ]

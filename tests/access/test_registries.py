@@ -71,7 +71,7 @@ def test_a_cluster_becomes_a_profile_of_the_inventory_with_its_labels_and_a_mana
     made = imported(cluster(labels=labels))
     assert (made["apiVersion"], made["kind"]) == ("multicluster.x-k8s.io/v1alpha1", "ClusterProfile")
     assert made["metadata"] == {
-        "name": "old-east",
+        "name": "old.east",
         "namespace": "mcs-inventory",
         "labels": {"env": "prod", "x-k8s.io/cluster-manager": "old"},
     }

@@ -246,14 +246,14 @@ async def test_an_old_registry_is_imported_as_what_the_hub_takes(hub: HubScene) 
     ended = await run("clusters", "import", "--from", "cluster-registry", file, "--cluster-manager", "old")
     assert ended.exit_code == 0, ended
     made = list(yaml.safe_load_all(ended.stdout))
-    assert [one["metadata"]["name"] for one in made] == ["old-east", "old-west"]
+    assert [one["metadata"]["name"] for one in made] == ["old.east", "old.west"]
     for one in made:
         await hub.add(one)
     rows = cells(await hub.clusters("-o", "wide"))
-    assert [row[0] for row in rows[1:]] == ["old-east", "old-west"]
+    assert [row[0] for row in rows[1:]] == ["old.east", "old.west"]
     providers = hub.folder / "providers.json"
     providers.write_bytes(file_text(entry("secretreader", "mcs-controller", provideClusterInfo=True)))
-    printed = await hub.clusters("kubeconfig", "old-west", "--clusterprofile-provider-file", providers)
+    printed = await hub.clusters("kubeconfig", "old.west", "--clusterprofile-provider-file", providers)
     (cluster,) = yaml.safe_load(printed.stdout)["clusters"]
     assert cluster["cluster"]["extensions"][0]["extension"] == {"clusterName": "west-token"}
 

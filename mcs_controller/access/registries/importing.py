@@ -69,7 +69,8 @@ def registration_of(body: Mapping[str, Any], kind: str) -> Registration:
 
 def profile_of(found: Registration, target: Target) -> dict[str, Any]:
     """The ClusterProfile. Raises `UnusableRegistration`."""
-    name = f"{target.manager}-{found.name}"
+    # As the hub names profiles: a manager's name has no dot, so that those of two never meet (CP-05).
+    name = f"{target.manager}.{found.name}"
     if not is_subdomain(name):
         raise UnusableRegistration(f"{found.kind} {found.name}: {name} is too long for a name")
     status: dict[str, Any] = {"conditions": found.conditions}
