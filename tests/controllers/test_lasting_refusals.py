@@ -148,6 +148,24 @@ async def test_a_policy_that_was_put_right_unseen_ends_nothing(how: str) -> None
         assert await uids(world, west) == before
 
 
+async def test_a_label_of_a_service_that_was_put_right_unseen_ends_nothing() -> None:
+    async with Clusterset("east", "west") as world:
+        east, west = world["east"], world["west"]
+        no_db = policy("no-db", "Forbid", serviceSelector={"matchLabels": {"kind": "db"}})
+        await with_policies(east, no_db)
+        await world.exported_by("east")
+        await world.settle()
+        before = await uids(world, west)
+        await label_service(east, "shop", "web", kind="db")
+        await asyncio.sleep(2)
+        fault = east.sim.faults.stall_watches(users=["agent"], resources=["services"])
+        await label_service(east, "shop", "web", kind=None)
+        await asyncio.sleep(3 * LASTS_SECONDS)
+        fault.lift()
+        await world.settle()
+        assert await uids(world, west) == before
+
+
 async def test_an_import_that_is_refused_for_seconds_keeps_its_ip_and_its_endpoints() -> None:
     async with Clusterset("east", "west", "north") as world:
         west = world["west"]

@@ -53,6 +53,7 @@ class World:
         self.judged: list[str] = []
         self.is_readable = True
         self.reads = 0
+        self.read: list[list[str]] = []
         known = SimpleNamespace(
             words=EXPORTS,
             rules=lambda: Policies(self.policies),
@@ -68,6 +69,7 @@ class World:
             is_live=lambda name: name in self.live,
             was_admitted=lambda name: name in self.admitted,
             live=lambda namespace: sorted(one for one in self.live if namespace in (None, namespace_of(one))),
+            read=self._read_subjects,
             namespace_of=namespace_of,
         )
         self.changed_namespaces: list[Collection[str] | None] = []
@@ -87,6 +89,9 @@ class World:
         self.reads += 1
         if not self.is_readable:
             raise KubeError("no answer")
+
+    async def _read_subjects(self, names: Collection[str]) -> None:
+        self.read.append(sorted(names))
 
     def refuse(self, *names: str) -> None:
         self.refused = set(names)
@@ -302,6 +307,7 @@ async def test_what_is_live_goes_when_its_refusal_has_lasted_and_not_before() ->
         assert world.action("a") == "keep"
         await asyncio.sleep(2)
         assert world.changed_namespaces == [{"a"}]
+        assert world.read == [["a"]]
         assert [world.action(one) for one in FOUR] == ["refuse", "pass", "pass", "pass"]
 
 

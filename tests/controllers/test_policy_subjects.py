@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -66,6 +67,7 @@ class Exporting:
             services=self.services,
             loaded=lambda key: key not in self.unread,
             ask_policies=lambda gate: None,
+            read_services=self._read_services,
         )
         broker = SimpleNamespace(
             own_records=self.own_records,
@@ -83,6 +85,9 @@ class Exporting:
             self.labels.put(namespace_labels, "shop")
         self.export(WEB)
         self.services.put(local_service(), WEB.name, WEB.namespace)
+
+    async def _read_services(self, keys: Collection[ServiceKey]) -> None:
+        """There is nothing that is not held."""
 
     def export(self, key: ServiceKey, *reasons: str) -> None:
         conditions = tuple(Condition("Valid", "False", reason) for reason in reasons)

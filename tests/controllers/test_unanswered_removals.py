@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mcs_controller.api.resources import SERVICE_EXPORT_POLICIES
 from mcs_controller.clusterset.services.policies.bulk.plan import REMOVE_AFTER_SECONDS
 from mcs_controller.simcluster.faults import Calls
 from tests.controllers.bulking import bulk, exports_of, metric, public, relabel, uid_of, with_bulk_export
@@ -67,6 +68,35 @@ async def test_what_was_removed_without_an_answer_counts_towards_the_bound() -> 
         left = await exports_of(east)
         assert 3 <= len(left) <= 5
         assert metric(east, "held") == len(left)
+
+
+@pytest.mark.parametrize("what", ["services", "serviceexportpolicies"])
+async def test_what_was_put_right_unseen_removes_nothing(what: str) -> None:
+    async with Clusterset("east") as world:
+        east = world["east"]
+        await world.everywhere("shop")
+        await with_bulk_export(east, bulk())
+        await public(east, "web", "api")
+        await world.until(lambda: has(east, {"web": "public", "api": "public"}))
+        await world.settle()
+        uid = await uid_of(east, EXPORTS, "web")
+        nobody = {"spec": {"serviceSelector": {"matchLabels": {"public": "no"}}}}
+        everybody = {"spec": {"serviceSelector": {"matchLabels": {"public": "yes"}}}}
+        if what == "services":
+            await relabel(east, "web", public=None)
+        else:
+            await east.edit(SERVICE_EXPORT_POLICIES, "shop", "public", nobody)
+        await asyncio.sleep(2)
+        fault = east.sim.faults.stall_watches(users=("agent",), resources=(what,))
+        if what == "services":
+            await relabel(east, "web", public="yes")
+        else:
+            await east.edit(SERVICE_EXPORT_POLICIES, "shop", "public", everybody)
+        await asyncio.sleep(3 * REMOVE_AFTER_SECONDS)
+        fault.lift()
+        await world.settle()
+        assert await exports_of(east) == {"web": "public", "api": "public"}
+        assert await uid_of(east, EXPORTS, "web") == uid
 
 
 async def test_no_leftover_stays_of_what_could_not_be_deleted_for_a_while() -> None:

@@ -186,6 +186,9 @@ class BulkExportController(Controller):
             self._must_count = True
             self.status.changed()
             return LOOK_AGAIN_SECONDS
+        await stores.read_again(key)
+        if self._decide(key).action != "remove":
+            return 0.0
         stores.has_seen_through()
         self._count_all()
         maker = entry.value.maker

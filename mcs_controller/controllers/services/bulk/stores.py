@@ -158,6 +158,11 @@ class BulkStores:
             self._kind_read_at_seconds = now_seconds
         return self._is_ending
 
+    async def read_again(self, key: ServiceKey) -> None:
+        """Read a Service, and the policies of its namespace: watches may be late. Raises `KubeError`."""
+        await self.services.reflector.fetch(name=key.name, namespace=key.namespace)
+        await self.policies.reflector.fetch(namespace=key.namespace)
+
     def is_kind_sure(self) -> bool:
         """Whether the kind was there, and was not being deleted, when that was read last."""
         return self._kind_read_at_seconds > NEVER_SECONDS and not self._is_ending

@@ -92,6 +92,7 @@ def export_gate(context: Context, local: LocalStores, broker: BrokerStores) -> G
         is_live=is_live,
         was_admitted=was_admitted,
         live=live,
+        read=local.read_services,
         namespace_of=lambda key: key.namespace,
     )
     labels.subscribe(labels_changed)

@@ -11,7 +11,7 @@ that is started later counts the same.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
 from mcs_controller.clusterset.services.policies.bound import held_back
@@ -34,7 +34,8 @@ class Gate(Generic[S]):
     """Says of each subject what follows; `judge` asks the rules, `is_live` and `live` what is there.
 
     `was_admitted` is asked of what is lost, which is made again while policies are not known. `live` is asked
-    for what is live in one namespace, or anywhere (None). `on_change` is called when the
+    for what is live in one namespace, or anywhere (None). `read` reads what else subjects are judged by, and
+    may raise `KubeError`: watches may be late. `on_change` is called when the
     outcome of any subject of these namespaces may be another, None for all; `report` when the conditions of
     policies may be.
     """
@@ -48,6 +49,7 @@ class Gate(Generic[S]):
         is_live: Callable[[S], bool],
         was_admitted: Callable[[S], bool],
         live: Callable[[str | None], Iterable[S]],
+        read: Callable[[Collection[S]], Awaitable[None]],
         namespace_of: Callable[[S], str],
     ) -> None:
         self.on_change: Callable[[Collection[str] | None], None] = lambda namespaces: None
@@ -57,6 +59,7 @@ class Gate(Generic[S]):
         self._is_live = is_live
         self._was_admitted = was_admitted
         self._live_in = live
+        self._read = read
         self._namespace_of = namespace_of
         self._clock = context.clock
         self._share = context.config.fuse_share
@@ -96,6 +99,9 @@ class Gate(Generic[S]):
         began_seconds = loop.time()
         try:
             await self.known.read_again()
+            await self._read(
+                [one for one, of in self._losing.items() if of.lasts_at_seconds <= began_seconds]
+            )
         except KubeError:
             # What the informers say of it is in the doubt, and in the metrics.
             await asyncio.sleep(self._backoff.next_seconds())

@@ -52,6 +52,7 @@ class ImportPolicies:
             is_live=self._is_live,
             was_admitted=lambda source: source.cluster in self._admitted.get(source.key, ()),
             live=self._live,
+            read=_nothing_more,
             namespace_of=lambda source: source.key.namespace,
         )
         # Of each service the exporters that were asked about, and what follows.
@@ -144,3 +145,7 @@ class ImportPolicies:
             asked = self._outcomes.pop(key, {}).keys()
             for cluster in {*asked, *old.value.clusters}:
                 self.gate.forget(Source(key, cluster))
+
+
+async def _nothing_more(sources: Collection[Source]) -> None:
+    """An import is judged by policies and by the labels of its namespace."""

@@ -7,7 +7,7 @@ here: the reconcilers read the stores, and listeners get the service key of ever
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -223,6 +223,19 @@ class LocalStores:
     async def read_namespace(self, namespace: str) -> None:
         """Read one namespace now, since its watch may be late. Raises `KubeError`."""
         await self.namespaces.reflector.fetch(name=namespace)
+
+    async def read_services(self, keys: Collection[ServiceKey]) -> None:
+        """Read these Services now: a few one by one, many of a namespace at once. Raises `KubeError`."""
+        by_namespace: dict[str, list[str]] = {}
+        for key in keys:
+            by_namespace.setdefault(key.namespace, []).append(key.name)
+        fetch = self.services.reflector.fetch
+        for namespace, names in by_namespace.items():
+            if len(names) > READ_ONE_BY_ONE_MAX:
+                await fetch(namespace=namespace)
+                continue
+            for name in names:
+                await fetch(name=name, namespace=namespace)
 
     def exports_resource(self) -> Resource:
         """ServiceExport in the version that this API server serves."""
