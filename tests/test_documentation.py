@@ -40,6 +40,7 @@ def test_care_for_system_namespaces_is_documented() -> None:
 NOT_AT_FIRST = (
     "broker",
     "credential",
+    "hub",
     "managed-properties",
     "reports",
     "policies",

@@ -28,6 +28,7 @@ from mcs_controller.install.checks.access import REACHED
 from mcs_controller.install.checks.api_server import API_SERVER
 from mcs_controller.install.checks.credential import OwnCredential, of_secret, of_text
 from mcs_controller.install.checks.facts import (
+    HUBS_LEASE,
     BrokerFacts,
     CheckConfig,
     ClusterFacts,
@@ -42,6 +43,7 @@ from mcs_controller.install.checks.reading_broker import reach, read_broker
 from mcs_controller.install.checks.reading_broker import unread as broker_unread
 from mcs_controller.install.checks.reading_cluster import read_cluster
 from mcs_controller.install.checks.reading_cluster import unread as cluster_unread
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.connection.config import load_kubeconfig_text
@@ -147,7 +149,7 @@ class _Look:
             if reader is None:
                 facts = broker_unread(Unknown("no credential for the broker: give --broker-kubeconfig"))
             else:
-                facts = await read_broker(reader, client, cluster_id, clock)
+                facts = await read_broker(reader, client, cluster_id, self.config, clock)
                 if isinstance(reached, Unknown) and isinstance(facts.kinds, Unknown):
                     reached = Reached("unreachable", facts.kinds.reason)
         return replace(facts, credential=own.fact, reached=reached)
@@ -165,6 +167,7 @@ async def _looking(settings: CheckSettings, program: str, random: Random) -> Asy
     config = CheckConfig(
         namespace=settings.namespace,
         lease=agents_lease(settings),
+        hub_lease=LeaseName(settings.namespace, HUBS_LEASE.name),
         dns_service=settings.dns_service or ServiceKey(settings.namespace, "mcs-dns"),
         zone=settings.zone,
         dns_namespace=settings.dns_namespace,

@@ -11,6 +11,8 @@ from mcs_controller.install.rules import rules_of
 JsonObject = dict[str, Any]
 
 NAMESPACE: Final = "mcs-system"
+INVENTORY: Final = "mcs-inventory"
+"""The namespace of the hub's inventory, unless its option says another one."""
 _RBAC: Final = "rbac.authorization.k8s.io"
 _RBAC_V1: Final = f"{_RBAC}/v1"
 
@@ -68,6 +70,21 @@ def _broker() -> list[JsonObject]:
     return [_role("mcs-broker-reader", "broker-reader"), _role("mcs-broker-member", "broker-member")]
 
 
+def _hub() -> list[JsonObject]:
+    """Its account lives on the broker, beside the namespace that its inventory is in."""
+    inventory = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": INVENTORY}}
+    return [
+        *_account("mcs-hub"),
+        _role("mcs-hub", "broker-hub"),
+        _binding("mcs-hub", to="mcs-hub"),
+        inventory,
+        _role("mcs-hub-inventory", "broker-hub-inventory", namespace=INVENTORY),
+        _binding("mcs-hub-inventory", to="mcs-hub", namespace=INVENTORY),
+        _role("mcs-hub", "broker-hub-lease", namespace=NAMESPACE),
+        _binding("mcs-hub", to="mcs-hub", namespace=NAMESPACE),
+    ]
+
+
 def _users() -> list[JsonObject]:
     """Whoever has the built-in role view, edit or admin gets these rights with it."""
     return [
@@ -86,13 +103,15 @@ _OBJECTS: Final[dict[str, Callable[[], list[JsonObject]]]] = {
     "credential": _credential,
     "dns": _dns,
     "broker": _broker,
+    "hub": _hub,
     "users": _users,
 }
 COMPONENTS: Final = tuple(_OBJECTS)
 """Who has rights: `properties`, `managed-properties`, `reports`, `policies`, `service-export-policies` and
 `credential` are parts of the agent (`managed-properties` works with --manage-properties, `reports` with
 --report-to-inventory, `policies` with --export-policies and --import-policies, `service-export-policies` with
-the option of that name, `credential` with --broker-renew-in), and `users` are the people of a cluster."""
+the option of that name, `credential` with --broker-renew-in), `hub` works beside the broker, and `users` are
+the people of a cluster."""
 
 
 def rights_of(*components: str) -> list[JsonObject]:

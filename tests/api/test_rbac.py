@@ -26,7 +26,7 @@ from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.cluster_dns.editing import BACKUP
 from mcs_controller.install.leftovers import AGENT
 from mcs_controller.install.objects import ACCOUNT, SECRET
-from mcs_controller.install.rights import COMPONENTS, NAMESPACE, rights_of
+from mcs_controller.install.rights import COMPONENTS, INVENTORY, NAMESPACE, rights_of
 from mcs_controller.install.rules import rules_of
 from tests.api.rbac import RULES, Right, granted_by, roles
 
@@ -36,6 +36,8 @@ READ_AND_WRITE = READ | WRITE
 JOBS = ("crds", "cluster-dns", "cluster-dns-service", "check", "leave", "leave-lease", "leave-properties")
 """Of the chart mcs-controller: their rights are there only while they run."""
 
+
+HUB = ("broker-hub", "broker-hub-inventory", "broker-hub-lease")
 
 EXCEPTIONS = {
     "cluster-dns": {"configmaps"},
@@ -77,7 +79,7 @@ def test_the_charts_have_rules_for_each_component_and_for_users() -> None:
         *JOBS,
     )
     assert {(path.parents[2].name, path.stem) for path in RULES} == {
-        *(("mcs-broker", name) for name in ("broker-crds", "broker-member", "broker-reader")),
+        *(("mcs-broker", name) for name in ("broker-crds", "broker-member", "broker-reader", *HUB)),
         *(("mcs-controller", name) for name in names),
     }
 
@@ -210,7 +212,7 @@ def test_the_command_says_whose_rights_there_are(capsys: pytest.CaptureFixture[s
     assert main(["rbac", "--for", "agents"]) == 2
     assert capsys.readouterr().err == (
         "mcs-controller: --for: 'agents' is not one of: agent, properties, managed-properties, reports, "
-        "policies, service-export-policies, credential, dns, broker, users\n"
+        "policies, service-export-policies, credential, dns, broker, hub, users\n"
     )
     assert main(["rbac"]) == 2
     assert capsys.readouterr().err == "mcs-controller: --for is missing: give it, or set MCS_FOR\n"
@@ -323,6 +325,31 @@ def test_a_member_writes_its_exports_and_its_own_status_but_not_its_limits() -> 
         | granted(BROKER_GROUP, "exportedendpointslices", {"list", "watch"})
         | granted(BROKER_GROUP, "memberclusters", {"list"})
     )
+
+
+@pytest.mark.requirement("CP-06")
+def test_the_hub_reads_of_members_and_writes_profiles_in_the_inventory_only() -> None:
+    assert granted_by("broker-hub") == (
+        granted(BROKER_GROUP, "memberclusters", {"list"})
+        | granted(BROKER_GROUP, "memberreports", {"list", "watch"})
+        | granted("", "namespaces", {"get", "patch"})
+    )
+    (namespace,) = (rule for rule in rules_of("broker-hub") if rule["resources"] == ["namespaces"])
+    assert namespace["resourceNames"] == [INVENTORY]
+    assert granted_by("broker-hub-inventory") == (
+        granted(MCS_GROUP, "clusterprofiles", {"list", "watch", "create", "patch", "delete"})
+        | granted(MCS_GROUP, "clusterprofiles/status", {"patch"})
+    )
+    bound = {one["metadata"].get("namespace", ""): one["rules"] for one in roles("hub")}
+    assert bound == {
+        "": rules_of("broker-hub"),
+        INVENTORY: rules_of("broker-hub-inventory"),
+        NAMESPACE: rules_of("broker-hub-lease"),
+    }
+    assert [(rule.get("resourceNames"), rule["verbs"]) for rule in rules_of("broker-hub-lease")] == [
+        (["mcs-hub"], ["get", "update"]),
+        (None, ["create"]),
+    ]
 
 
 @pytest.mark.requirement("MCS-RBAC-01", "MCS-RBAC-02")

@@ -63,7 +63,8 @@ def test_no_object_is_there_twice_and_all_are_in_the_releases_namespace(
     found = render(chart, values, namespace="elsewhere")
     names = [(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in found]
     assert len(set(names)) == len(names)
-    allowed = {None, "elsewhere", "leases", "dns-system", "mcs-member-east", "mcs-member-west-1"}
+    allowed = {None, "elsewhere", "leases", "dns-system", "mcs-inventory"}
+    allowed |= {"mcs-member-east", "mcs-member-west-1"}
     assert {namespace for _, namespace, _ in names} <= allowed
     assert all(
         subject["namespace"] in ("elsewhere", *allowed)
@@ -130,6 +131,7 @@ def by_name(objects: list[JsonObject]) -> list[JsonObject]:
     return sorted(objects, key=lambda one: (one["kind"], one["metadata"]["name"]))
 
 
+WITH_HUB: JsonObject = {"hub": {"enabled": True}}
 RIGHTS_KINDS = ("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
 
 
@@ -138,7 +140,7 @@ def test_the_charts_give_the_rights_that_the_command_prints_and_no_others() -> N
     optional: JsonObject = {"agent": {"config": dict.fromkeys(options, True)}}
     rendered = [
         without_labels(one)
-        for one in of_kind([*render(MEMBER, optional), *render(BROKER, {})], *RIGHTS_KINDS)
+        for one in of_kind([*render(MEMBER, optional), *render(BROKER, WITH_HUB)], *RIGHTS_KINDS)
         if not is_hook(one)
     ]
     printed = of_kind(rights_of(*COMPONENTS), *RIGHTS_KINDS)

@@ -127,4 +127,37 @@ BROKER_CASES: dict[str, JsonObject] = {
         "tolerations": [{"key": "dedicated", "operator": "Exists"}],
     },
     "kinds-by-hand": {"crds": {"install": False}},
+    "inventory": {"hub": {"enabled": True}},
+    "inventory-of-one's-own": {
+        "image": {"digest": DIGEST},
+        "hub": {
+            "enabled": True,
+            "config": {
+                "inventoryNamespace": "leases",
+                "clusterManager": "platform",
+                "leaseName": "the.hub",
+                "leaseNamespace": "leases",
+                "http": "0.0.0.0:9090",
+            },
+            "replicas": 3,
+            "priorityClassName": "system-cluster-critical",
+            "affinity": {"podAntiAffinity": {}},
+            "podLabels": {"team": "network", "app.kubernetes.io/component": "somebody-else"},
+            "podAnnotations": {"example.com/owner": "network"},
+            "extraVolumes": [{"name": "extra", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "extra", "mountPath": "/extra"}],
+        },
+        "networkPolicy": {
+            "metricsFrom": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+            ],
+            "egress": [{"ports": [{"port": 6443, "protocol": "TCP"}]}],
+        },
+    },
+    "a-single-hub": {
+        "crds": {"install": False},
+        "hub": {"enabled": True, "replicas": 1, "config": {"leaderElect": False}},
+        "networkPolicy": {"enabled": False},
+        "monitoring": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}},
+    },
 }

@@ -128,7 +128,7 @@ async def test_with_the_broker_alone_its_side_is_looked_at(
     async with scene.serving():
         file = await joined(scene)
         await beat(scene, datetime.now(UTC))
-        of_broker = {"07", "09", "10", "11", "12", "16", "22"}
+        of_broker = {"07", "09", "10", "11", "12", "16", "22", "26"}
         broker = ("--broker-kubeconfig", scene.kubeconfig("broker"))
         ended = await check(*ONE_LOOK, *broker)
         assert (ended.exit_code, not_skipped(ended)) == (0, of_broker)

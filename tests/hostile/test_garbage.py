@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mcs_controller.install.checks.facts import CheckConfig
 from mcs_controller.install.checks.judging import judge
 from mcs_controller.install.checks.reading_broker import read_broker
 from mcs_controller.kube.client import Client
@@ -46,7 +47,7 @@ async def test_whatever_a_broker_answers_each_check_says_something(answer: dict[
     client = Client(
         ScriptedTransport(lambda request: Response(200, {}, json.dumps(answer).encode())), name=""
     )
-    facts = await read_broker(client, client, "east", SystemClock())
+    facts = await read_broker(client, client, "east", CheckConfig(), SystemClock())
     findings = judge(replace(FACTS, broker=replace(facts, reached=FACTS.broker.reached)))
     assert all(one.outcome.evidence for one in findings)
     (kinds,) = (one.outcome for one in findings if one.id == "MCS-CHK-07")

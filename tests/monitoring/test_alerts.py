@@ -17,6 +17,7 @@ from tests.monitoring.worlds import (
     AGENTS,
     DNS_SERVERS,
     FAULT_MINUTE,
+    HUBS,
     Fault,
     World,
     absent,
@@ -36,6 +37,7 @@ RULES = {rule["alert"]: rule for rule in alert_rules()}
 GONE_AGENT = dict.fromkeys(
     ("mcs_agent_leading", "mcs_ready", 'mcs_build_info{version="1"}', "mcs_heartbeat_age_seconds"), absent
 )
+GONE_HUB = dict.fromkeys(("mcs_hub_leading", "mcs_ready", 'mcs_build_info{version="1"}'), absent)
 GONE_DNS = dict.fromkeys(("mcs_ready", 'mcs_build_info{version="1"}', "mcs_dns_zone_synced"), absent)
 
 FAULTS = [
@@ -113,6 +115,9 @@ FAULTS = [
         ("dns-1",),
     ),
     Fault("McsDnsOverBounds", {"mcs_dns_zone_services_over_bounds": steady(1)}, ("dns-1",)),
+    Fault("McsHubDown", GONE_HUB, HUBS),
+    Fault("McsHubNoLeader", {"mcs_hub_leading": steady(0)}, HUBS),
+    Fault("McsProfileConflict", {"mcs_hub_profile_names_taken": steady(1)}, ("hub-1",)),
 ]
 
 NEARLY = (

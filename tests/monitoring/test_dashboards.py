@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tests.monitoring.shipped import DASHBOARDS, Panel, panels
-from tests.monitoring.test_alerts import GONE_AGENT, GONE_DNS, assert_holds, case
+from tests.monitoring.test_alerts import GONE_AGENT, GONE_DNS, GONE_HUB, assert_holds, case
 from tests.monitoring.worlds import (
     AGENTS,
     DNS_SERVERS,
     FAULT_MINUTE,
+    HUBS,
     Fault,
     growing,
     steady,
@@ -34,6 +35,7 @@ FILLED_BY = {
     "Nobody answers": (
         Fault("McsAgentDown", GONE_AGENT, AGENTS),
         Fault("McsDnsDown", {**GONE_DNS, "up": steady(0)}, DNS_SERVERS),
+        Fault("McsHubDown", {**GONE_HUB, "up": steady(0)}, HUBS),
     ),
     "Over a member's limits": (
         Fault(
@@ -77,13 +79,18 @@ FILLED_BY = {
             {f"mcs_policy_exports_{what}": steady(0) for what in ("made", "failed", "held", "unreadable")},
         ),
     ),
+    "Hubs that lead": (),
+    "Clusters of the inventory": (),
+    "Members that the hub has not heard of for": (),
+    "Members without a profile": (),
+    "Writes to profiles": (),
     "Time left of credentials": (),
     "Share left of credentials": (),
     "Renewals of the token for the broker": (
         Fault("none", {'mcs_credential_renewals_total{result="ok"}': growing(1)}),
     ),
 }
-"""What puts something into each panel that says when it is empty; tokens that end are in every world."""
+"""What puts something into each panel that says when it is empty; hubs and tokens are always there."""
 
 
 def is_there(query: str) -> dict[str, Any]:

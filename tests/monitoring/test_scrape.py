@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a running agent and a running DNS server, with the rules that we ship."""
+"""A real Prometheus scrapes a running agent, DNS server and hub, with the rules that we ship."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ BUSY_MACHINE = {"McsEventLoopLag"}
 
 
 class Scene:
-    """The broker and the cluster west with its agent and its DNS server; of east there are only exports."""
+    """The broker with a hub, and west with its agent and its DNS server; of east there are only exports."""
 
     agent: Running
     dns: Running
+    hub: Running
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -58,12 +59,15 @@ class Scene:
             agent += ["--export-policies", "--service-export-policies"]
             dns: list[str | Path] = ["dns", "--kubeconfig", west, "--listen", "127.0.0.1:0"]
             self.agent = await stack.enter_async_context(running(*agent))
+            self.hub = await stack.enter_async_context(running("hub", "--kubeconfig", broker))
             self.dns = await stack.enter_async_context(running(*dns, "--drain-seconds", "0"))
             yield self
 
     async def _prepare(self) -> None:
         admin, west = self._broker.client(), Site("west", self._west.client())
-        await crds.install(admin, *crds.BROKER_CRDS)
+        await crds.install(admin, *crds.BROKER_CRDS, *crds.INVENTORY_CRDS)
+        for namespace in ("mcs-system", "mcs-inventory"):
+            await admin.create(NAMESPACES, namespace_body(namespace))
         for member in ("east", "west"):
             await admin.create(NAMESPACES, namespace_body(f"mcs-member-{member}"))
             await admin.create(MEMBER_CLUSTERS, member_cluster(member))
@@ -107,16 +111,18 @@ async def test_prometheus_reads_our_metrics_and_finds_all_that_alerts_and_dashbo
     async with Scene(tmp_path).serving() as scene:
         await scene.agent.get_until("/metrics", "mcs_imports_waiting{")
         await scene.dns.get_until("/metrics", "mcs_dns_zone_synced 1.0")
-        for process in (scene.agent, scene.dns):
+        await scene.hub.get_until("/metrics", "mcs_hub_profiles 2.0")
+        for process in (scene.agent, scene.dns, scene.hub):
             _, metrics = await process.get("/metrics")
             told = promtool("check", "metrics", text=metrics)
             assert (told.returncode, told.stdout + told.stderr) == (0, "")
         targets = [
             Target("mcs-agent", "west", scene.agent.http_port),
             Target("mcs-dns", "west", scene.dns.http_port),
+            Target("mcs-hub", "broker", scene.hub.http_port),
         ]
         async with Prometheus(tmp_path, targets).serving() as prometheus:
-            scraped = {"mcs_imports_waiting", "mcs_dns_zone_synced"}
+            scraped = {"mcs_imports_waiting", "mcs_dns_zone_synced", "mcs_hub_profiles"}
             await eventually(prometheus.names, scraped.issubset, SCRAPED_WITHIN_SECONDS)
             await assert_is_there(prometheus)
             await assert_rules_work(prometheus)

@@ -1,4 +1,4 @@
-"""Series of a cluster whose agents and DNS servers are well, and what changes in them when something is not.
+"""Series of a cluster whose agents, DNS servers and hubs are well, and what changes when something is not.
 
 Each series is a function from the minute to its value, None where it is not there. Before a fault everything
 is well, and what happens in every cluster happens: another agent leads, and a DNS server is restarted.
@@ -104,7 +104,19 @@ DNS_SERVER: Mapping[str, Value] = {
     "mcs_dns_zone_services_over_bounds": steady(0),
 }
 
-AGENTS, DNS_SERVERS = ("agent-1", "agent-2"), ("dns-1", "dns-2")
+HUB: Mapping[str, Value] = {**EVERY_PROCESS, "mcs_hub_leading": steady(0)}
+LEADING_HUB: Mapping[str, Value] = {
+    **HUB,
+    "mcs_hub_leading": steady(1),
+    "mcs_hub_members": steady(2),
+    "mcs_hub_members_silent": steady(0),
+    'mcs_hub_heartbeat_age_seconds{member="east"}': steady(9),
+    "mcs_hub_profiles": steady(2),
+    "mcs_hub_profile_names_taken": steady(0),
+    'mcs_hub_profile_writes_total{what="status"}': growing(1),
+}
+
+AGENTS, DNS_SERVERS, HUBS = ("agent-1", "agent-2"), ("dns-1", "dns-2"), ("hub-1", "hub-2")
 
 
 @dataclass(frozen=True)
@@ -123,7 +135,7 @@ class Fault:
 
 
 def well() -> World:
-    """Two agents and two DNS servers in which nothing is wrong."""
+    """Two agents, two DNS servers and two hubs in which nothing is wrong."""
     first, second = AGENTS
     world = {(name, instance): value for name, value in EVERY_AGENT.items() for instance in AGENTS}
     world["mcs_agent_leading", first] = lambda minute: float(minute < LEADER_CHANGES_MINUTE)
@@ -134,6 +146,8 @@ def well() -> World:
     for name, value in DNS_SERVER.items():
         world[name, DNS_SERVERS[0]] = value
         world[name, DNS_SERVERS[1]] = _restarted(value)
+    for served, hub in zip((LEADING_HUB, HUB), HUBS, strict=True):
+        world.update({(name, hub): value for name, value in served.items()})
     return world
 
 

@@ -25,6 +25,7 @@ PROGRAM = Path(sys.executable).with_name("mcs-controller")
 SYNC_TIMEOUT_S = 60
 MCS_CRDS = ("serviceexports.multicluster.x-k8s.io", "serviceimports.multicluster.x-k8s.io")
 BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices", "memberreports")
+PROFILES = "clusterprofiles.multicluster.x-k8s.io"
 
 
 async def install_member(plane: ControlPlane) -> None:
@@ -35,9 +36,9 @@ async def install_member(plane: ControlPlane) -> None:
 
 
 async def install_broker(plane: ControlPlane, members: Sequence[str]) -> None:
-    """The broker's kinds, and for each member its namespace, its rights and its MemberCluster."""
+    """The broker's kinds, the hub's rights, and for each member its namespace, rights and MemberCluster."""
     names = [f"{plural}.broker.mcs-controller.io" for plural in BROKER_CRDS]
-    await _apply(plane, names, "broker")
+    await _apply(plane, [*names, PROFILES], "broker", "hub")
     await plane.kubectl("apply", "-f", "-", stdin="---\n".join(map(member_manifest, members)))
 
 
@@ -136,6 +137,26 @@ async def start_agent(
     )
     process.start()
     return Component(process, f"http://{http}", plane.place)
+
+
+async def start_hub(broker: ControlPlane, work_dir: Path, *options: str) -> Component:
+    """The hub beside the broker."""
+    http = f"127.0.0.1:{free_port()}"
+    process = ServerProcess(
+        "hub",
+        broker.place.command(
+            [
+                PROGRAM,
+                "hub",
+                f"--kubeconfig={await broker.service_account_kubeconfig('mcs-system', 'mcs-hub')}",
+                f"--http={http}",
+                *options,
+            ]
+        ),
+        work_dir,
+    )
+    process.start()
+    return Component(process, f"http://{http}", broker.place)
 
 
 async def start_dns(

@@ -17,6 +17,8 @@ BROKER_CRDS = tuple(
     for plural in ("memberclusters", "exportedservices", "exportedendpointslices")
 )
 
+INVENTORY_CRDS = ("memberreports.broker.mcs-controller.io", "clusterprofiles.multicluster.x-k8s.io")
+
 
 def crds(*names: str) -> list[Object]:
     """Those of these names, in the order asked for; fresh ones that may be changed."""

@@ -76,7 +76,7 @@ class DemoCluster:
         """End it as a crash would: nothing is withdrawn, nobody is told."""
         task, self._agent_task = self._agent_task, None
         if task is not None:
-            await _end(task)
+            await end(task)
 
     async def stop(self) -> None:
         """End what it has of its own."""
@@ -100,7 +100,7 @@ async def demo_cluster(
         http = HttpServer(registry, health, ListenAddress(HOST, site.http_port))
         await http.start()
         stack.push_async_callback(http.stop)
-        stack.push_async_callback(_end, tasks.start(monitor.run(), name=f"loop monitor of {site.name}"))
+        stack.push_async_callback(end, tasks.start(monitor.run(), name=f"loop monitor of {site.name}"))
         page = await stack.enter_async_context(
             serving_status_page(ListenAddress(HOST, site.page_port), agent.shown, SystemClock())
         )
@@ -125,7 +125,7 @@ async def demo_cluster(
             http_port=http.port,
             page_port=page.port,
         )
-        stack.push_async_callback(_end, tasks.start(_serve(site.name, dns), name=f"DNS of {site.name}"))
+        stack.push_async_callback(end, tasks.start(_serve(site.name, dns), name=f"DNS of {site.name}"))
         cluster.start_agent()
         stack.push_async_callback(cluster.stop)
         yield cluster
@@ -136,6 +136,7 @@ async def _serve(cluster: str, dns: DnsServer) -> None:
     await dns.run()
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel it, and wait until it has ended."""
     task.cancel()
     await asyncio.wait([task])

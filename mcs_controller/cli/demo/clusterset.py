@@ -2,7 +2,7 @@
 
 What an administrator does in a real one is done here in the same order and through the same API: the CRDs,
 a namespace and a MemberCluster for each member on the broker, the namespace `shop` in every cluster. Agents
-come last and go first.
+come last and go first; the hub is there before them.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +20,8 @@ from mcs_controller.api.resources import (
     MEMBER_CLUSTERS,
     NAMESPACES,
 )
-from mcs_controller.cli.demo.cluster import DemoCluster, demo_cluster
+from mcs_controller.cli.demo.cluster import DemoCluster, demo_cluster, end
+from mcs_controller.cli.demo.hub_process import HUB, run_hub
 from mcs_controller.cli.demo.kubeconfigs import KubeconfigFolder
 from mcs_controller.cli.demo.servers import ApiServer, api_server
 from mcs_controller.cli.demo.sites import BROKER, BROKER_SERVICE_CIDR, NAMESPACE, Site
@@ -55,8 +56,11 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
     """Start everything, and stop it in reverse when the block ends."""
     names = [site.name for site in sites]
     async with AsyncExitStack() as stack:
-        broker = await stack.enter_async_context(api_server(BROKER, BROKER_SERVICE_CIDR, folder, users=names))
-        await _install(broker.admin, crds_of("broker"), BROKER_GROUP)
+        broker = await stack.enter_async_context(
+            api_server(BROKER, BROKER_SERVICE_CIDR, folder, users=[*names, HUB])
+        )
+        await _install(broker.admin, crds_of("broker"), BROKER_GROUP, MCS_GROUP)
+        await broker.admin.create(NAMESPACES, _named(rights.INVENTORY))
         for name in names:
             await _admit(broker.admin, name)
         credentials = _text(broker.kubeconfig)
@@ -68,6 +72,7 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
             await _join(server.admin, read_member_kubeconfig(credentials, site.name))
             servers.append(server)
         tasks = await stack.enter_async_context(Tasks("demo"))
+        stack.push_async_callback(end, tasks.start(run_hub(broker.kubeconfig), name="hub"))
         clusters = [
             await stack.enter_async_context(demo_cluster(site, server, broker.kubeconfig, tasks))
             for site, server in zip(sites, servers, strict=True)
@@ -75,10 +80,10 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
         yield DemoClusterset(broker, tuple(clusters))
 
 
-async def _install(admin: Client, crds: list[dict[str, Any]], group: str) -> None:
-    """What `mcs-controller crds | kubectl apply -f -` does, for one group."""
+async def _install(admin: Client, crds: list[dict[str, Any]], *groups: str) -> None:
+    """What `mcs-controller crds | kubectl apply -f -` does, for some groups."""
     for crd in crds:
-        if crd["spec"]["group"] == group:
+        if crd["spec"]["group"] in groups:
             await admin.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
 
 

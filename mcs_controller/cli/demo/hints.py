@@ -16,6 +16,7 @@ from mcs_controller.cli.demo.breaking import STOPPED
 from mcs_controller.cli.demo.clusterset import DemoClusterset
 from mcs_controller.cli.demo.sites import BROKER, NAMESPACE, ZONE
 from mcs_controller.cli.demo.workload import DB, service_export
+from mcs_controller.install.rights import INVENTORY
 
 
 class Place(NamedTuple):
@@ -90,6 +91,10 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
         ),
     )
     yield Hint(
+        "the inventory: which clusters there are, and how they are; other tools read the same",
+        (_kubectl(broker, f"get clusterprofiles -n {INVENTORY}"), _clusters(broker)),
+    )
+    yield Hint(
         "the status page of a cluster; open it in a browser: it is kept up to date",
         (f"curl -s http://127.0.0.1:{last.page_port}/ | grep '<h1>'",),
     )
@@ -119,10 +124,12 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
         ),
     )
     yield Hint(
-        f"the agent of {west.name} dies, as in a crash; why that shows in {last.name}; and it lives again",
+        f"the agent of {west.name} dies, as in a crash; why that shows in {last.name}, and in the inventory; "
+        "and it lives again",
         (
             f"touch {_switch(west, STOPPED)}",
             f"{_explain(last, 'web')} --member-timeout-seconds {MEMBER_TIMEOUT_SECONDS:g}",
+            _kubectl(broker, f"get clusterprofiles -n {INVENTORY}"),
             f"rm {_switch(west, STOPPED)}",
         ),
     )
@@ -164,6 +171,12 @@ def _explain(place: Place, name: str) -> str:
     program = f"{shlex.quote(sys.executable)} -m mcs_controller"
     options = f"--kubeconfig {shlex.quote(str(place.kubeconfig))} --dns 127.0.0.1:{place.dns_port}"
     return f"{program} explain {NAMESPACE}/{name} {options}"
+
+
+def _clusters(broker: Place) -> str:
+    return shlex.join(
+        [sys.executable, "-m", "mcs_controller", "clusters", "--kubeconfig", str(broker.kubeconfig)]
+    )
 
 
 def _kubectl(place: Place, command: str) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple
 
-from mcs_controller.cli.demo import export_steps, failure_steps
+from mcs_controller.cli.demo import export_steps, failure_steps, inventory_steps
 from mcs_controller.cli.demo.checks import NotAsExpected
 from mcs_controller.cli.demo.clusterset import DemoClusterset
 from mcs_controller.kube.errors import KubeError
@@ -26,6 +26,7 @@ class Step(NamedTuple):
 
 STORY: Final = (
     Step("agents and DNS servers of {all} are ready", export_steps.ready),
+    Step("the inventory on the broker lists {all}, joined and healthy", inventory_steps.listed),
     Step("services run in {east} and {west}, and no other cluster knows them", export_steps.deployed),
     Step("{east} exports shop/web: {all} import it, with a clusterset IP", export_steps.exported),
     Step("its name resolves to that IP, by DNS over UDP and TCP", export_steps.resolved),
@@ -36,7 +37,9 @@ STORY: Final = (
     Step("{west}, then {east} unexport shop/cart: no conflict, then no import", export_steps.unexported),
     Step("broker down: answers go on, own changes are followed; up: the rest follows", failure_steps.outage),
     Step("agent of {west} dies: its endpoints are withdrawn, clusterset IPs stay", failure_steps.death),
+    Step("the inventory does not know how {west} is, and says so", inventory_steps.silent),
     Step("agent of {west} is back, and so are its endpoints", failure_steps.returned),
+    Step("the inventory says that {west} is healthy again", inventory_steps.listed),
     Step("metrics over HTTP show all this", failure_steps.measured),
 )
 

@@ -18,6 +18,7 @@ JsonObject = dict[str, Any]
 NOT_ASKED: Final = Unknown("it was not asked for")
 
 AGENTS_LEASE: Final = LeaseName("mcs-system", "mcs-agent")
+HUBS_LEASE: Final = LeaseName("mcs-system", "mcs-hub")
 DNS_SERVICE: Final = ServiceKey("mcs-system", "mcs-dns")
 
 ReachedAs = Literal[
@@ -34,6 +35,7 @@ class CheckConfig:
 
     namespace: str = "mcs-system"
     lease: LeaseName = AGENTS_LEASE
+    hub_lease: LeaseName = HUBS_LEASE
     dns_service: ServiceKey = DNS_SERVICE
     zone: str = "clusterset.local"
     dns_namespace: str = "kube-system"
@@ -56,7 +58,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The Lease of the agent's replicas; `holder` is "" when none leads."""
+    """The Lease of the replicas of agent or hub; `holder` is "" when none leads."""
 
     holder: str
     renewed: str
@@ -109,6 +111,14 @@ class PolicyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileFacts:
+    """A ClusterProfile of our hub, and the member that it is of; `name` has the namespace."""
+
+    name: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """This cluster. `ahead_seconds` is how far its API server's clock is ahead of ours.
 
@@ -146,7 +156,8 @@ class ClusterFacts:
 class BrokerFacts:
     """The broker. `records` are the exported services by member, `namespaces` those of members.
 
-    `rights` are what members must have there, `too_many` what they must not.
+    `rights` are what members must have there, `too_many` what they must not. `hub_lease` is None where no hub
+    has led.
     """
 
     credential: Credential | Unknown | None = NOT_ASKED
@@ -161,6 +172,8 @@ class BrokerFacts:
     slices: tuple[SliceFacts, ...] | Unknown = NOT_ASKED
     rights: tuple[Review, ...] | Unknown = NOT_ASKED
     too_many: tuple[Review, ...] | Unknown = NOT_ASKED
+    hub_lease: Lease | Unknown | None = NOT_ASKED
+    profiles: tuple[ProfileFacts, ...] | Unknown = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from mcs_controller.install.checks import (
     api_server,
     clocks,
     dns,
+    inventory,
     leftovers,
     membership,
     network,
@@ -45,6 +46,7 @@ CHECKS: Final[tuple[Check[Facts], ...]] = (
     network.KUBE_PROXY,
     policies.POLICIES,
     properties.PROPERTIES,
+    inventory.INVENTORY,
 )
 
 

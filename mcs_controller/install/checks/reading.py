@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, Resource
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, LEASES, Resource
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import (
     an_object,
@@ -14,8 +14,9 @@ from mcs_controller.clusterset.fields import (
     required_name,
     string_pairs,
 )
-from mcs_controller.install.checks.facts import JsonObject
+from mcs_controller.install.checks.facts import JsonObject, Lease
 from mcs_controller.install.checks.model import Unknown
+from mcs_controller.install.lease import LeaseName
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import ApiError, Forbidden, KubeError
@@ -59,6 +60,20 @@ async def definition(client: Client, name: str) -> JsonObject | None:
         for condition in items(child(found, "status"), "conditions", _VERSIONS_MAX):
             an_object(condition, "conditions")
     return found
+
+
+async def read_lease(client: Client, name: LeaseName) -> Lease | None:
+    """Who leads by it. Raises `KubeError`, `MalformedObject`."""
+    found = await find(client, LEASES, name.name, name.namespace)
+    if found is None:
+        return None
+    spec = child(found, "spec")
+    seconds = spec.get("leaseDurationSeconds")
+    return Lease(
+        holder=str(spec.get("holderIdentity") or ""),
+        renewed=str(spec.get("renewTime") or ""),
+        duration_seconds=float(seconds) if isinstance(seconds, int) else 15.0,
+    )
 
 
 async def listed(

@@ -4,7 +4,11 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from mcs_controller.api.names import MEMBER_NAMESPACE_PREFIX
+from mcs_controller.api.names import (
+    LABEL_MANAGED_BY,
+    MANAGED_BY,
+    MEMBER_NAMESPACE_PREFIX,
+)
 from mcs_controller.api.resources import (
     BROKER_GROUP,
     BROKER_VERSION,
@@ -13,6 +17,7 @@ from mcs_controller.api.resources import (
     MEMBER_CLUSTERS,
     NAMESPACES,
     SERVICE_ACCOUNTS,
+    cluster_profiles,
 )
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.fields import an_object, child, items, text
@@ -20,9 +25,17 @@ from mcs_controller.clusterset.identity import cluster_of_namespace, member_name
 from mcs_controller.clusterset.membership.member import decode_member
 from mcs_controller.clusterset.model import Member, ServiceKey
 from mcs_controller.clusterset.services import decode
-from mcs_controller.install.checks.facts import BrokerFacts, JsonObject, Reached, Review, SliceFacts
+from mcs_controller.install.checks.facts import (
+    BrokerFacts,
+    CheckConfig,
+    JsonObject,
+    ProfileFacts,
+    Reached,
+    Review,
+    SliceFacts,
+)
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import ahead_seconds, definition, known, listed
+from mcs_controller.install.checks.reading import ahead_seconds, definition, known, listed, read_lease
 from mcs_controller.install.checks.reviews import Account, Right, reviewed, rights_of_rules
 from mcs_controller.install.objects import ACCOUNT
 from mcs_controller.install.rules import rules_of
@@ -58,7 +71,7 @@ async def reach(own: Client, cluster_id: str | None) -> Reached:
 
 
 async def read_broker(
-    client: Client, own: Client | None, cluster_id: str | None, clock: Clock
+    client: Client, own: Client | None, cluster_id: str | None, config: CheckConfig, clock: Clock
 ) -> BrokerFacts:
     """All facts that `client` can read; `own` is the member's own way to the broker, None if unknown."""
     answers = await known(client.get_raw("/version"))
@@ -73,6 +86,8 @@ async def read_broker(
         namespaces = start(known(_namespaces(client)))
         records = start(known(_records(client)))
         slices = start(known(_slices(client)))
+        hub_lease = start(known(read_lease(client, config.hub_lease)))
+        profiles = start(known(_profiles(client)))
     listed_members = members.result()
     found, unreadable = ((), ()) if isinstance(listed_members, Unknown) else listed_members
     facts = BrokerFacts(
@@ -84,6 +99,8 @@ async def read_broker(
         namespaces=namespaces.result(),
         records=records.result(),
         slices=slices.result(),
+        hub_lease=hub_lease.result(),
+        profiles=profiles.result(),
     )
     if own is not None and cluster_id is not None:
         rights = await known(reviewed(own, None, _member_rights(cluster_id)))
@@ -105,6 +122,8 @@ def unread(why: Unknown) -> BrokerFacts:
         slices=why,
         rights=why,
         too_many=why,
+        hub_lease=why,
+        profiles=why,
     )
 
 
@@ -201,4 +220,19 @@ async def _slices(client: Client) -> tuple[SliceFacts, ...]:
             continue
         addresses = [address for one in piece.content.endpoints for address in one.addresses]
         found.append(SliceFacts(piece.service, piece.name, piece.cluster, tuple(addresses)))
+    return tuple(found)
+
+
+async def _profiles(client: Client) -> tuple[ProfileFacts, ...]:
+    """Those of our hub; none where the kind is not served."""
+    try:
+        bodies = await listed(client, cluster_profiles(), f"{LABEL_MANAGED_BY}={MANAGED_BY}")
+    except NotFound:
+        return ()
+    found = []
+    for body in bodies:
+        metadata = body["metadata"]
+        name = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        # The hub ends a profile's name with the member's id, which has no dot.
+        found.append(ProfileFacts(name, name.rpartition(".")[2]))
     return tuple(found)

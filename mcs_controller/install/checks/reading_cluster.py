@@ -20,7 +20,6 @@ from mcs_controller.api.resources import (
     ENDPOINT_SLICES,
     EXPORT_POLICIES,
     IMPORT_POLICIES,
-    LEASES,
     MCS_API,
     MCS_GROUP,
     NAMESPACES,
@@ -41,13 +40,12 @@ from mcs_controller.install.checks.facts import (
     ClusterFacts,
     DerivedService,
     JsonObject,
-    Lease,
     PolicyFacts,
     Review,
     SliceFacts,
 )
 from mcs_controller.install.checks.model import Unknown
-from mcs_controller.install.checks.reading import ahead_seconds, definition, known, listed
+from mcs_controller.install.checks.reading import ahead_seconds, definition, known, listed, read_lease
 from mcs_controller.install.checks.reviews import Account, reviewed, rights_of_rules
 from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.rules import rules_of
@@ -88,7 +86,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         properties = start(known(_rights(client, config, _AGENT, "agent-properties")))
         renewal = start(known(_rights(client, config, _AGENT, "agent-credential", config.namespace)))
         dns = start(known(_rights(client, config, _DNS, "dns")))
-        lease = start(known(_lease(client, config)))
+        lease = start(known(read_lease(client, config.lease)))
         imports = start(known(_imports(client)))
         exports = start(known(_exports(client)))
         derived = start(known(_derived(client)))
@@ -173,19 +171,6 @@ async def _rights(
 ) -> tuple[Review, ...]:
     rights = list(rights_of_rules(rules_of(role), namespace))
     return await reviewed(client, Account(config.namespace, account), rights)
-
-
-async def _lease(client: Client, config: CheckConfig) -> Lease | None:
-    found = await find(client, LEASES, config.lease.name, config.lease.namespace)
-    if found is None:
-        return None
-    spec = found.get("spec") or {}
-    seconds = spec.get("leaseDurationSeconds")
-    return Lease(
-        holder=str(spec.get("holderIdentity") or ""),
-        renewed=str(spec.get("renewTime") or ""),
-        duration_seconds=float(seconds) if isinstance(seconds, int) else 15.0,
-    )
 
 
 async def _imports(client: Client) -> tuple[LocalImport, ...]:

@@ -35,6 +35,8 @@ EXPECTED = [
     Expected(" -w", ("NAMESPACE", "shop        web    ClusterSetIP")),
     Expected("get memberclusters", ("HEARTBEAT", "exportedservice.broker.mcs-controller.io/shop.web")),
     Expected("explain", ("FIELD: conditions", "lastTransitionTime")),
+    Expected("get clusterprofiles", ("mcs-controller.east", "mcs-controller.north")),
+    Expected(" clusters ", ("mcs-controller.east", "mcs-controller.north")),
     Expected("curl", ("<h1>The clusterset, seen from north</h1>",)),
     Expected(" status ", ("MEMBER  HEARTBEAT", "north", "conflict", "PortConflict (east, west)")),
     Expected(
@@ -50,6 +52,7 @@ EXPECTED = [
     Expected("dig", ("10.1.2.11", "10.2.2.10", "10.2.2.11"), ("10.1.2.10",)),
     Expected("touch", ()),
     Expected("explain", ("MCS-WHY-30 in west", "2 endpoints of east take traffic")),
+    Expected("get clusterprofiles", ("Unknown",)),
     Expected("rm", ()),
     Expected("touch", ()),
     Expected("dig", ("10.103.0.",)),
@@ -72,7 +75,10 @@ async def test_every_printed_command_works_and_shows_what_it_is_said_to_show(tmp
 
 async def assert_shows(command: str, expected: Expected, cwd: Path) -> None:
     """What only looks is looked at again for a while, since what was done before takes its time."""
-    only_looks = expected.words in ("dig", "SRV", "curl", " status ", "explain") or "get" in expected.words
+    only_looks = (
+        expected.words in ("dig", "SRV", "curl", " status ", " clusters ", "explain")
+        or "get" in expected.words
+    )
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             output = await shell(command, cwd)

@@ -26,6 +26,7 @@ from mcs_controller.install.checks.facts import (
     Facts,
     Lease,
     PolicyFacts,
+    ProfileFacts,
     Reached,
     Review,
     SliceFacts,
@@ -115,6 +116,10 @@ def policy(
     return PolicyFacts(name, generation, tuple(told))
 
 
+def profiles_of(*clusters: str) -> tuple[ProfileFacts, ...]:
+    return tuple(ProfileFacts(f"mcs-inventory/mcs-controller.{name}", name) for name in clusters)
+
+
 FACTS = Facts(
     CheckConfig(),
     NOW,
@@ -166,6 +171,8 @@ FACTS = Facts(
         slices=(SliceFacts(WEB, "shop.web", "west", ("10.2.0.7",)),),
         rights=(Review("this credential", "list exportedservices", True),),
         too_many=(Review("this credential", "get secrets", False),),
+        hub_lease=Lease("mcs-hub-0", FRESH, 15.0),
+        profiles=profiles_of("east", "west"),
     ),
     DnsFacts("10.96.0.53:53", Answers(8, {}), Answers(8, {}), "10.96.0.10:53", Answers(2, {})),
 )

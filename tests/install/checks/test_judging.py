@@ -47,6 +47,7 @@ from tests.install.checks.healthy import (
     member,
     members,
     policy,
+    profiles_of,
     ready,
     service,
     stored,
@@ -375,6 +376,11 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
         "warning",
         "is prod, and the broker does not know this cluster",
     ),
+    ("26", broker(hub_lease=None), "failed", "no Lease mcs-system/mcs-hub: nobody keeps them"),
+    ("26", broker(hub_lease=Lease("", FRESH, 15.0)), "failed", "no hub leads now"),
+    ("26", broker(hub_lease=Lease("hub-0", OLD, 15.0)), "failed", "hub-0 has not renewed it"),
+    ("26", broker(profiles=()), "warning", "2 members without a ClusterProfile: east, west"),
+    ("26", broker(profiles=profiles_of("east")), "warning", "1 member without a ClusterProfile: west"),
 ]
 
 
@@ -457,6 +463,14 @@ def unknown(kind: type[Any]) -> Any:
         # The second look is what counts: the agent has answered meanwhile, or the policy is new.
         ("24", after(policies(policy("a")), policies(policy("a", accepted=None))), "go by 1 policy"),
         ("24", after(policies(policy("a", accepted=None)), policies()), "go by 1 policy"),
+        ("26", broker(hub_lease=None, profiles=()), "no hub keeps an inventory here"),
+        ("26", after(broker(hub_lease=Lease("hub-0", DEAD, 15.0)), FACTS), "hub-0 leads"),
+        (
+            "26",
+            after(broker(profiles=profiles_of("east")), broker(hub_lease=Lease("hub-0", OLD, 15.0))),
+            "1 ClusterProfile in the inventory",
+        ),
+        ("26", members(member("gone", leaving=FRESH), member("west")), "2 ClusterProfiles in the inventory"),
     ],
 )
 def test_what_looks_wrong_and_is_not_is_ok(id: str, facts: Facts, says: str) -> None:
