@@ -322,6 +322,13 @@ async def test_a_scheduler_that_does_not_renew_its_lease_is_named() -> None:
         await until_said(world, "reason", "ComponentSilent")
         said = (await spec(world))["controlPlane"]
         assert said["message"] == "not renewing its Lease any more: kube-scheduler (for 60 s)"
+        # Another leader, which has seen no Lease change yet, does not take that back.
+        await east.restart(report_to_inventory=True)
+        await east.ready()
+        for _ in range(12):
+            await asyncio.sleep(10)
+            assert (await spec(world))["controlPlane"] == said
+        assert writes(east) == []
         await renew(east, "kube-scheduler", 2)
         await until_said(world, "reason", "Healthy")
 

@@ -27,6 +27,9 @@ _FAILED_MAX: Final = 8
 _FAILED_CHECK: Final = re.compile(r"^\[-\]([A-Za-z0-9_./-]{1,80}) failed", re.MULTILINE)
 _NOT_SHOWN: Final = re.compile(r"[^ -~]")
 
+_HEALTHY: Final = "Healthy"
+_SILENT: Final = "ComponentSilent"
+
 Health = Literal["True", "False", "Unknown"]
 
 
@@ -81,10 +84,20 @@ def judge(api_server: ApiServer, components: Sequence[Component]) -> ControlPlan
     stale = [one for one in components if one.unchanged_seconds >= one.stale_after_seconds]
     if stale:
         told = ", ".join(f"{one.name} (for {one.stale_after_seconds:.0f} s)" for one in stale)
-        return _found("False", "ComponentSilent", f"not renewing its Lease any more: {told}")
+        return _found("False", _SILENT, f"not renewing its Lease any more: {told}")
     if api_server.answer == "refused":
         return _found("Unknown", "NotAllowed", f"the agent may not ask /readyz: {api_server.told}")
-    return _found("True", "Healthy", f"the API server is ready{_alive([one.name for one in components])}")
+    return _found("True", _HEALTHY, f"the API server is ready{_alive([one.name for one in components])}")
+
+
+def carried_over(found: ControlPlane, told: ControlPlane | None, *, proven: bool) -> ControlPlane:
+    """What is to be told, given what an earlier leader told.
+
+    Whoever has just begun to lead has not seen a Lease change yet (`proven`): that a component is silent is
+    not taken back before that.
+    """
+    silent = told is not None and told.reason == _SILENT
+    return told if told is not None and silent and not proven and found.reason == _HEALTHY else found
 
 
 def version_of(raw: Json) -> str:

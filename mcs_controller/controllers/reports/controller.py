@@ -12,7 +12,7 @@ from typing import Final
 
 from mcs_controller.api.inventory import MAX_PROPERTY_CHARS
 from mcs_controller.api.resources import ABOUT_API, ABOUT_GROUP, cluster_properties
-from mcs_controller.clusterset.reports.control_plane import ControlPlane
+from mcs_controller.clusterset.reports.control_plane import ControlPlane, carried_over
 from mcs_controller.clusterset.reports.report import (
     Seen,
     Since,
@@ -105,7 +105,10 @@ class ReportsController(Controller):
 
     async def _look_for_ever(self) -> None:
         while True:
+            before = self._probe.proven
             found = await self._probe.look()
+            if self._probe.proven != before:
+                self._reports.add(_REPORT)
             if found != self._control_plane:
                 _log.info("control plane: %s: %s", found.reason, found.message)
                 self._control_plane = found
@@ -130,7 +133,7 @@ class ReportsController(Controller):
             return CHECK_REPORT_SECONDS
         wanted = report_of(
             self._probe.version,
-            self._control_plane,
+            carried_over(self._control_plane, held.control_plane, proven=self._probe.proven),
             await self._told(),
             self._observed,
             held=held,

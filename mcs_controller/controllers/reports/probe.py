@@ -43,6 +43,12 @@ class Probe:
         self._leases: dict[str, tuple[LeaseOf, float]] = {}
         self._unreadable: set[str] = set()
         self._parts_due_seconds = float("-inf")
+        self._changed: set[str] = set()
+
+    @property
+    def proven(self) -> bool:
+        """Whether each Lease that there is has been seen to change."""
+        return self._changed >= self._leases.keys()
 
     async def look(self) -> ControlPlane:
         """How the control plane is now. Never raises `KubeError`."""
@@ -60,7 +66,9 @@ class Probe:
             await self._read_version()
             found = {name: lease for name in COMPONENTS if (lease := await self._lease(name)) is not None}
             now_seconds = asyncio.get_running_loop().time()
-            self._leases = unchanged(self._leases, found, now_seconds)
+            held = self._leases
+            self._changed |= {name for name in held.keys() & found if held[name][0].mark != found[name].mark}
+            self._leases = unchanged(held, found, now_seconds)
         components = [
             Component(name, now_seconds - since_seconds, lease.stale_after_seconds)
             for name, (lease, since_seconds) in self._leases.items()

@@ -11,6 +11,8 @@ from mcs_controller.clusterset.reports.control_plane import (
     MESSAGE_MAX_CHARS,
     ApiServer,
     Component,
+    ControlPlane,
+    carried_over,
     decode_lease,
     judge,
     unchanged,
@@ -84,6 +86,28 @@ def test_a_lease_is_stale_after_a_minute_or_three_of_its_durations(
     seconds: int | None, stale_after_seconds: float
 ) -> None:
     assert decode_lease(lease(leaseDurationSeconds=seconds)).stale_after_seconds == stale_after_seconds
+
+
+SILENT = judge(READY, [component(60.0)])
+HEALTHY = judge(READY, [component(1.0)])
+DOWN = judge(ApiServer("no answer", "refused"), [])
+
+
+@pytest.mark.parametrize(
+    ("found", "told", "proven", "wanted"),
+    [
+        (HEALTHY, SILENT, False, SILENT),
+        (HEALTHY, SILENT, True, HEALTHY),
+        (HEALTHY, DOWN, False, HEALTHY),
+        (HEALTHY, None, False, HEALTHY),
+        (DOWN, SILENT, False, DOWN),
+        (SILENT, HEALTHY, False, SILENT),
+    ],
+)
+def test_who_has_just_begun_to_lead_takes_back_no_silence_before_a_lease_changes(
+    found: ControlPlane, told: ControlPlane | None, proven: bool, wanted: ControlPlane
+) -> None:
+    assert carried_over(found, told, proven=proven) == wanted
 
 
 def test_a_lease_that_is_no_lease_is_an_error() -> None:
