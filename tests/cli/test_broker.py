@@ -36,7 +36,7 @@ def scene(tmp_path: Path) -> Scene:
 async def test_a_broker_gets_its_kinds_and_roles_and_a_second_run_changes_nothing(scene: Scene) -> None:
     async with scene.serving():
         ended = await scene.broker("init")
-        assert results(ended) == ["created"] * 5
+        assert results(ended) == ["created"] * 7
         *progress, advice = ended.stderr.splitlines()
         assert advice == "next, for each cluster: mcs-controller broker create-member NAME"
         assert all(line.startswith("waiting until the API server serves") for line in progress)
@@ -47,7 +47,7 @@ async def test_a_broker_gets_its_kinds_and_roles_and_a_second_run_changes_nothin
         before = scene.contents("broker")
         again = await scene.broker("init", "-o", "json")
         objects = json.loads(again.stdout)["objects"]
-        assert [one["result"] for one in objects] == ["unchanged"] * 5
+        assert [one["result"] for one in objects] == ["unchanged"] * 7
         assert scene.contents("broker") == before
 
 
@@ -74,7 +74,7 @@ async def test_roles_of_an_older_release_are_updated_and_those_of_others_are_not
 
 async def test_dry_runs_print_manifests_and_ask_no_cluster() -> None:
     for words, kinds in (
-        (("init",), ["CustomResourceDefinition"] * 3 + ["ClusterRole"] * 2),
+        (("init",), ["CustomResourceDefinition"] * 5 + ["ClusterRole"] * 2),
         (
             ("create-member", "east"),
             ["Namespace", "ServiceAccount", "RoleBinding", "ClusterRoleBinding", "MemberCluster"],
