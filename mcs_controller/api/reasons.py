@@ -468,6 +468,38 @@ _CLUSTER_HEALTHY: Final = ConditionKind(
             "The heartbeat of the cluster's agent stopped: nobody knows how the cluster is.",
             "Look whether the cluster and its agent run, and reach the broker.",
         ),
+        Reason("Healthy", "True", "All of it that the agent could ask works.", NOTHING),
+        Reason(
+            "ApiServerUnreachable",
+            "False",
+            "The cluster's API server did not answer its agent.",
+            "Look whether the API server runs.",
+        ),
+        Reason(
+            "ApiServerNotReady",
+            "False",
+            "The API server says that it is not ready; the message names the checks that failed.",
+            "Look at those parts of the cluster's control plane.",
+        ),
+        Reason(
+            "ComponentSilent",
+            "False",
+            "The scheduler or the controller manager does not renew its Lease; the message names it.",
+            "Look whether it runs.",
+        ),
+        Reason(
+            "NotAllowed",
+            "Unknown",
+            "The agent may not ask the API server for `/readyz`.",
+            "Give it the rights `mcs-controller rbac --for reports`; the chart does with "
+            "`agent.config.reportToInventory`.",
+        ),
+        Reason(
+            "NoLeader",
+            "Unknown",
+            "Agents of the cluster renew its heartbeat, and none leads: its API server may be away.",
+            "Look whether the cluster's API server answers.",
+        ),
         Reason(
             "NoReport",
             "Unknown",

@@ -108,9 +108,11 @@ async def test_unknown_fields_are_pruned_at_every_level(
         if not isinstance(value, dict):
             return value
         fields = {
-            name: with_odd_fields(one, name in ("exportedLabels", "exportedAnnotations", "matchLabels"))
+            name: one
+            if name == "extension"
+            else with_odd_fields(one, name in ("exportedLabels", "exportedAnnotations", "matchLabels"))
             for name, one in value.items()
-            if name not in ("metadata", "extension")
+            if name != "metadata"
         }
         return fields if within_map else {**fields, "odd": 1}
 

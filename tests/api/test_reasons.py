@@ -27,6 +27,7 @@ MAKERS = frozenset(
         "Trouble",
         "_condition",
         "_conflict",
+        "_found",
         "_invalid",
         "event",
         "ready",

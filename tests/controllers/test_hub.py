@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import re
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
@@ -20,9 +22,11 @@ from mcs_controller.cli.hub import make_hub
 from mcs_controller.controllers.config import HubConfig
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
+from mcs_controller.kube.connection.transport import Request, Response
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.support import crds
+from tests.support.transports import PassingTransport
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.looptime
@@ -33,6 +37,19 @@ KINDS = (*crds.BROKER_CRDS, "memberreports.broker.mcs-controller.io", "clusterpr
 Object = dict[str, Any]
 
 
+class Garbling(PassingTransport):
+    """Adds something to the list of MemberClusters that nobody can read."""
+
+    garbled = False
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        answer = await super().request(request, timeout_seconds=timeout_seconds)
+        if self.garbled and request.path == MEMBER_CLUSTERS.path():
+            text = re.sub(rb'"items":\s*\[', b'"items":[7,', answer.body)
+            return dataclasses.replace(answer, body=text)
+        return answer
+
+
 class World:
     """A broker, and hubs beside it."""
 
@@ -41,6 +58,7 @@ class World:
         self.api = self.cluster.client()
         self.beats = 0
         self.silent: set[str] = set()
+        self.leaderless: set[str] = set()
         self.members: list[str] = []
 
     async def install(self, *kinds: str) -> None:
@@ -66,7 +84,10 @@ class World:
         for member in self.members:
             if member not in self.silent:
                 beat = f"2026-11-20T10:00:00.{self.beats:06}Z"
-                await self.status(member, {"heartbeat": beat})
+                said: Object = {"heartbeat": beat}
+                if member not in self.leaderless:
+                    said["exported"] = {"at": beat, "services": 0, "endpointSlices": 0, "digest": "0" * 16}
+                await self.status(member, said)
 
     async def status(self, member: str, status: Object) -> None:
         await self.api.patch(
@@ -250,6 +271,23 @@ async def test_a_member_that_falls_silent_is_of_unknown_health_also_after_a_rest
 
 
 @pytest.mark.requirement("CP-12")
+async def test_the_report_of_a_member_without_a_leader_is_of_another_time() -> None:
+    """Its other replicas go on renewing the heartbeat, also while its API server answers nobody."""
+    world = World()
+    await world.install()
+    await world.join("east")
+    await world.report("east")
+    async with world.hub():
+        await world.live(30)
+        world.leaderless.add("east")
+        await world.live(100)
+        assert await world.condition("east", "ControlPlaneHealthy") == ("Unknown", "NoLeader")
+        world.leaderless.clear()
+        await world.live(30)
+        assert await world.condition("east", "ControlPlaneHealthy") == ("True", "Healthy")
+
+
+@pytest.mark.requirement("CP-12")
 async def test_what_the_member_says_of_its_control_plane_is_said() -> None:
     world = World()
     await world.install()
@@ -314,6 +352,24 @@ async def test_no_profile_goes_while_the_members_cannot_be_read_or_their_kind_is
         assert await world.profiles() == ["mcs-controller.east"]
         assert await world.condition("east", "Joined") == ("True", "MemberJoined")
         assert "cannot read the members" in hub.problems()["members"]
+
+
+async def test_no_profile_goes_while_one_of_the_listed_members_cannot_be_decoded() -> None:
+    world = World()
+    await world.install()
+    for member in ("east", "west"):
+        await world.join(member)
+    transport = Garbling(world.cluster.transport())
+    async with world.hub(Client(transport, name="broker")):
+        await world.live(30)
+        transport.garbled = True
+        world.members.remove("east")
+        await world.api.delete(MEMBER_CLUSTERS, "east", namespace="mcs-member-east")
+        await world.live(1200)
+        assert await world.condition("east", "Joined") == ("True", "MemberJoined")
+        transport.garbled = False
+        await world.live(400)
+        assert await world.profiles() == ["mcs-controller.west"]
 
 
 @pytest.mark.requirement("CP-04", "CP-05")

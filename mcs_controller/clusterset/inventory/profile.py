@@ -49,13 +49,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is known of a member. `silent`: its heartbeat stopped. `unproven`: nobody here has seen it
-    change yet. `removed`: its MemberCluster is gone, for certain.
+    """All that is known of a member. `silent`: its heartbeat stopped. `leaderless`: only its leader's word
+    did. `unproven`: nobody here has seen the heartbeat change yet. `removed`: its MemberCluster is gone, for
+    certain.
     """
 
     listed: Listed
     report: Report | None = None
     silent: bool = False
+    leaderless: bool = False
     unproven: bool = False
     removed: bool = False
 
@@ -216,6 +218,12 @@ def _healthy(known: Known, before: Sequence[Condition]) -> Condition:
     if known.silent or (known.unproven and was_silent):
         return _condition(
             HEALTHY, "Unknown", "MemberSilent", "the cluster's agent does not renew its heartbeat any more"
+        )
+    if known.leaderless:
+        # Each replica renews the heartbeat, and only the leader asks how the cluster is. Where nobody leads,
+        # its Lease cannot be renewed, and the last report is of a time when it could.
+        return _condition(
+            HEALTHY, "Unknown", "NoLeader", "agents of the cluster are alive, and none of them leads"
         )
     if known.report is None or known.report.health is None:
         return _condition(HEALTHY, "Unknown", "NoReport", "the cluster's agent does not report its health")

@@ -195,6 +195,7 @@ class InventoryController(Controller, Collector):
                 listed,
                 report.value if report is not None else None,
                 silent=member in self._members.silent,
+                leaderless=member in self._members.leaderless,
                 unproven=member in self._members.unproven,
             )
         if entry is None or not self._members.removed(member):

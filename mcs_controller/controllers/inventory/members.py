@@ -16,6 +16,7 @@ from mcs_controller.clusterset.inventory.report import Listed, decode_listed, me
 from mcs_controller.clusterset.membership import liveness
 from mcs_controller.controllers.config import HubConfig
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.decoding.object_reader import JsonObject, LeftOut
 from mcs_controller.kube.errors import KubeError
 
 _log = logging.getLogger(__name__)
@@ -47,12 +48,18 @@ class Members:
         self._on_read = on_read
         self._random = random
         self._liveness = liveness.Liveness()
+        self._leaders = liveness.Liveness()
         self._absences: absence.Absences = {}
 
     @property
     def silent(self) -> frozenset[str]:
         """Members whose heartbeat has not changed for the time-out."""
         return self._liveness.stale(self._config.member_timeout_seconds)
+
+    @property
+    def leaderless(self) -> frozenset[str]:
+        """Members whose leader has stated nothing for the time-out; not those where it never did."""
+        return self._leaders.stale(self._config.member_timeout_seconds)
 
     @property
     def unproven(self) -> frozenset[str]:
@@ -80,7 +87,7 @@ class Members:
     async def step(self) -> None:
         """Read them once; what fails is told in `problem`."""
         try:
-            found = await self._broker.list(MEMBER_CLUSTERS)
+            found, unread = await self._read()
         except KubeError as error:
             problem = f"cannot read the members: {error}"
             if problem != self.problem:
@@ -89,17 +96,33 @@ class Members:
             return
         known: dict[str, Listed] = {}
         listed: set[str] = set()
-        for raw in found.items:
+        for raw in found:
             try:
                 member = member_of(raw)
                 listed.add(member)
                 known[member] = decode_listed(raw)
             except MalformedObject as error:
                 _log.warning("a MemberCluster cannot be read, and its profile stays as it is: %s", error)
+        if unread:
+            # One of these may be any of them: the list proves nobody's absence.
+            _log.warning("%d MemberClusters cannot be read: nobody counts as removed", unread)
+            listed |= self.listed | self._with_profiles()
         self._take(known, frozenset(listed))
         self.problem = None
         self.observed = True
         self._on_read()
+
+    async def _read(self) -> tuple[list[JsonObject], int]:
+        """All MemberClusters, and how many more there are that could not be decoded."""
+        found: list[JsonObject] = []
+        unread = 0
+        async for page in self._broker.pages(MEMBER_CLUSTERS):
+            async for body in page.objects:
+                if isinstance(body, LeftOut):
+                    unread += 1
+                else:
+                    found.append(body)
+        return found, unread
 
     def _take(self, known: dict[str, Listed], listed: frozenset[str]) -> None:
         now_seconds = asyncio.get_running_loop().time()
@@ -109,6 +132,13 @@ class Members:
         heartbeats = {one: item.member.heartbeat for one, item in known.items()}
         self._liveness = liveness.observe(
             self._liveness, heartbeats, now_seconds, max_gap_seconds=gap_seconds
+        )
+        stated = {one: item.member.exported for one, item in known.items()}
+        self._leaders = liveness.observe(
+            self._leaders,
+            {one: said.at for one, said in stated.items() if said is not None},
+            now_seconds,
+            max_gap_seconds=gap_seconds,
         )
         had = self.known.keys() | self._with_profiles() | self._absences.keys()
         self._absences = {
