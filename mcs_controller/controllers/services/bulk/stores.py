@@ -4,6 +4,7 @@ All Services and ServiceExports of the cluster are held, but of each only what t
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -49,6 +50,8 @@ KIND_READ_FOR_SECONDS: Final = 5.0
 """When a policy vanishes, removals wait longer than this, and then read it again."""
 
 NEVER_SECONDS: Final = float("-inf")
+
+_log = logging.getLogger(__name__)
 
 KeyListener = Callable[[ServiceKey], None]
 
@@ -154,7 +157,10 @@ class BulkStores:
         """Whether the policies' CRD is being deleted, as was read shortly before. Raises `KubeError`."""
         now_seconds = asyncio.get_running_loop().time()
         if now_seconds >= self._kind_read_at_seconds + KIND_READ_FOR_SECONDS:
+            before = self._is_ending
             self._is_ending = bool(await is_ending(self.client, SERVICE_EXPORT_POLICIES))
+            if self._is_ending and not before:
+                _log.warning("%s; what policies made stays", ending_text(SERVICE_EXPORT_POLICIES))
             self._kind_read_at_seconds = now_seconds
         return self._is_ending
 

@@ -8,6 +8,7 @@ While the CRD is being deleted, which a finalizer may hold up for ever, nothing 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -21,6 +22,8 @@ from mcs_controller.controllers.services.policies.kind_life import ending_text, 
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.store import Entry
+
+_log = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 10.0
 """So long after a start the first list is waited for: until then nothing is said about any service."""
@@ -131,6 +134,11 @@ class KnownPolicies:
                 continue
             break
         is_changed = found != self._is_ending
+        if is_changed and found:
+            _log.warning(
+                "%s; policies that vanish count on, and nothing new is let through",
+                ending_text(self._resource),
+            )
         self._is_ending, self._is_kind_read = found, True
         if is_changed:
             self.on_change()
