@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from mcs_controller.api.crd import crds_of
 from mcs_controller.api.names import LABEL_INSTALLED_BY
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.cli.broker_clusterset import Names, for_member
 from tests.cli.installing import Scene, results, told
 
 pytestmark = pytest.mark.slow
+
+KINDS = len(crds_of("broker"))
+"""Two roles come after them."""
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ async def clustersets(scene: Scene) -> dict[str, str | None]:
 @pytest.mark.requirement("ABT-08")
 async def test_a_broker_that_is_named_first_names_each_member_that_comes(scene: Scene) -> None:
     async with scene.serving():
-        assert results(await scene.broker("init", "--clusterset", "prod")) == ["created"] * 5
+        assert results(await scene.broker("init", "--clusterset", "prod")) == ["created"] * (KINDS + 2)
         for member in ("east", "west"):
             await scene.member(name=member)
         assert await clustersets(scene) == {"east": "prod", "west": "prod"}
@@ -39,7 +43,7 @@ async def test_a_name_stays_when_it_is_not_given_again_and_a_second_run_changes_
         await scene.broker("init", "--clusterset", "prod")
         before = scene.contents("broker")
         for words in (("init",), ("init", "--clusterset", "prod")):
-            assert results(await scene.broker(*words)) == ["unchanged"] * 5
+            assert results(await scene.broker(*words)) == ["unchanged"] * (KINDS + 2)
         assert scene.contents("broker") == before
 
 
@@ -49,7 +53,7 @@ async def test_members_that_have_no_name_get_it(scene: Scene) -> None:
         await scene.member("--clusterset", "prod", name="west")
         ended = await scene.broker("init", "--clusterset", "prod")
         # The role and east change; west says it already.
-        assert results(ended) == [*["unchanged"] * 4, "updated", "updated"]
+        assert results(ended) == [*["unchanged"] * (KINDS + 1), "updated", "updated"]
         assert await clustersets(scene) == {"east": "prod", "west": "prod"}
 
 
@@ -70,7 +74,7 @@ async def test_a_member_that_others_made_keeps_what_it_has_and_that_is_told(scen
         by_others = {"metadata": {"labels": {LABEL_INSTALLED_BY: "a-gitops-tool"}}}
         await scene.api["broker"].patch(MEMBER_CLUSTERS, "east", by_others, namespace="mcs-member-east")
         ended = await scene.broker("init", "--clusterset", "prod")
-        assert results(ended) == [*["unchanged"] * 4, "updated"]
+        assert results(ended) == [*["unchanged"] * (KINDS + 1), "updated"]
         assert "warning: east was not made by this command, and has no clusterset" in ended.stderr
         assert await clustersets(scene) == {"east": None}
 
