@@ -19,7 +19,9 @@ from mcs_controller.api.resources import (
     cluster_profiles,
 )
 from mcs_controller.cli.hub import make_hub
+from mcs_controller.clusterset.inventory.report import Report, decode_report
 from mcs_controller.controllers.config import HubConfig
+from mcs_controller.controllers.inventory import controller
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
 from mcs_controller.kube.connection.transport import Request, Response
@@ -470,3 +472,28 @@ async def test_a_hub_without_the_kinds_waits_and_works_once_they_are_there() -> 
         await eventually(is_there, within_seconds=120)
         await world.live(20)
         assert hub.problems() == {}
+
+
+async def test_reports_of_other_names_never_reach_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+
+    def noted(raw: Object) -> Report | None:
+        read.add(raw["metadata"]["name"])
+        return decode_report(raw)
+
+    monkeypatch.setattr(controller, "decode_report", noted)
+    world = World()
+    await world.install()
+    await world.join("east")
+    await world.report("east")
+    report = await world.api.get(MEMBER_REPORTS, "report", namespace="mcs-member-east")
+    for name in ("another", "one-more"):
+        metadata = {"name": name, "namespace": "mcs-member-east"}
+        await world.api.create(MEMBER_REPORTS, {**report, "metadata": metadata})
+    async with world.hub():
+        await world.live(20)
+        last = {"name": "at-last", "namespace": "mcs-member-east"}
+        await world.api.create(MEMBER_REPORTS, {**report, "metadata": last})
+        await world.live(20)
+        assert await world.profile("east")
+    assert read == {"report"}

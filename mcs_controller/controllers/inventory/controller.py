@@ -65,7 +65,13 @@ class InventoryController(Controller, Collector):
             partial(decode_profile, manager=context.config.cluster_manager),
             namespace=context.config.inventory_namespace,
         )
-        self._reports: Informer[Report] = context.broker.add("memberreports", MEMBER_REPORTS, decode_report)
+        self._reports: Informer[Report] = context.broker.add(
+            "memberreports",
+            MEMBER_REPORTS,
+            decode_report,
+            # A member may create any number of other names: they are not even sent.
+            field_selector=f"metadata.name={REPORT_NAME}",
+        )
         self._members = Members(
             context.config,
             self._client,
