@@ -12,30 +12,11 @@ from typing import Any, Final
 import yaml
 
 from mcs_controller.cli.errors import CliError
+from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
 
 FILE_MAX_CHARS: Final = 4_000_000
 VALUES_MAX: Final = 500_000
 """Of a file, with those that aliases repeat."""
-MERGED_MAX: Final = 10_000
-"""Of one mapping, with those that merge keys bring in."""
-
-_UNREADABLE: Final = (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError)
-"""What the library raises: of a value that is not what its tag says, other errors than its own."""
-
-
-class _Loader(yaml.SafeLoader):
-    """As kubectl reads: what looks like a time is a text."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - so the library declares it
-        first: [one for one in resolvers if one[0] != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Bring in what merge keys name, up to the limit."""
-        super().flatten_mapping(node)
-        if len(node.value) > MERGED_MAX:
-            raise yaml.YAMLError("merge keys bring in too much")
 
 
 def objects_in(name: str) -> Iterator[Mapping[str, Any]]:
@@ -44,8 +25,8 @@ def objects_in(name: str) -> Iterator[Mapping[str, Any]]:
     Raises `CliError`.
     """
     try:
-        documents = list(yaml.load_all(_text(name), _Loader))
-    except _UNREADABLE:
+        documents = list(yaml.load_all(_text(name), Loader))
+    except UNREADABLE:
         raise CliError(f"{name} is no YAML or JSON, or nested too deeply") from None
     _check_size(name, documents)
     for document in documents:

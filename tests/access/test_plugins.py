@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from mcs_controller.access.errors import PluginError
+from mcs_controller.access.plugins.kubeconfig_secretreader import credential_of
 from tests.access.hub import Hub, complaint_of, exec_info, serving_hub, status_of
 from tests.access.profiles import CONFIG
 from tests.cli.program import PROGRAM
@@ -217,3 +219,16 @@ async def test_what_a_plugin_is_configured_with_names_a_secret_and_holds_none(hu
     ended = await hub.plugin(READER, EAST)
     assert TOKEN in ended.stdout
     assert TOKEN not in json.dumps(EAST) + exec_info(EAST)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"users: [{name: u, user: {token: !!bool s3cr3t-token}}]",
+        b"users: !!timestamp s3cr3t-token",
+        b"a: &a {b: c}\nd: {<<: [" + b"*a, " * 11_000 + b"*a]}",
+    ],
+)
+def test_a_kubeconfig_that_no_reader_understands_is_refused_without_its_content(content: bytes) -> None:
+    with pytest.raises(PluginError, match=r"^the Secret is not valid YAML$"):
+        credential_of(content, "", "the Secret")

@@ -17,6 +17,7 @@ from mcs_controller.access.plugins.secretreader import token_text
 from mcs_controller.access.plugins.secrets import read_key, required, wanted
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
 from mcs_controller.observe.masking import remember_secret
 
 NAME: Final = "kubeconfig-secretreader"
@@ -70,8 +71,8 @@ def credential_of(content: bytes, context: str, source: str) -> dict[str, str]:
 
 def _parse(content: bytes, source: str) -> Mapping[str, Any]:
     try:
-        config = yaml.safe_load(content)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        config = yaml.load(content, Loader)
+    except UNREADABLE:
         # The error's own text quotes the file.
         raise PluginError(f"{source} is not valid YAML") from None
     if not isinstance(config, dict):
