@@ -12,10 +12,11 @@ Each call works on copies (CP-26): what one profile adds to a run is never seen 
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from mcs_controller.access.errors import UnusableProfile
 from mcs_controller.access.metrics import AccessMetrics
@@ -45,6 +46,15 @@ from mcs_controller.kube.connection.settings import ConnectionSettings
 from mcs_controller.kube.connection.tls import TlsSettings
 from mcs_controller.kube.connection.transport import Transport
 from mcs_controller.kube.errors import ConfigError
+
+_CHOOSES_CODE: Final = re.compile(
+    r"(?:LD|DYLD)_.*|PYTHON.*|PERL5.*|PERLLIB|RUBY(?:OPT|LIB)|(?:NODE|JAVA_TOOL|_JAVA|JDK_JAVA)_OPTIONS"
+    r"|PATH|BASH_ENV|BASH_FUNC_.*|ENV|IFS|SHELLOPTS|BASHOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES"
+    r"|OPENSSL_(?:CONF|MODULES|ENGINES)|KUBERNETES_EXEC_INFO|KUBECONFIG",
+    re.DOTALL,
+)
+"""Variables by which a profile would run programs of its own choice, or take another hub for the plugin.
+A policy lets a profile say how a plugin works, and not what is run."""
 
 
 def connect(
@@ -124,6 +134,11 @@ def _with_additions(provider: Provider, plugin: Plugin, cluster: ClusterAccess) 
         if len(raw) > VARIABLES_MAX:
             raise MalformedObject(f"{ENVS_EXTENSION} has more than {VARIABLES_MAX} variables")
         extra = dict(variable(name, value) for name, value in raw.items())
+        for name in sorted(extra):
+            if _CHOOSES_CODE.fullmatch(name):
+                raise MalformedObject(
+                    f"variable {name} chooses what code runs: it can only stand in the provider file"
+                )
         wins = provider.envs_policy == "Replace"
         environment = {**environment, **extra} if wins else {**extra, **environment}
     # Sorted, so that the same profile gives the same run, and the same kubeconfig.

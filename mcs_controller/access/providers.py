@@ -146,18 +146,23 @@ def _plugin(raw: Mapping[str, Any]) -> Plugin:
 
 def argument(value: str) -> str:
     """The value, which must be one that a program can be given. Raises `MalformedObject`."""
-    if "\0" in value:
-        raise MalformedObject("an argument has a NUL character")
+    if not _can_be_given(value):
+        raise MalformedObject("an argument has a NUL character, or half of one")
     return value
 
 
 def variable(name: str, value: object) -> tuple[str, str]:
     """Name and value of a variable of the environment. Raises `MalformedObject`, without the value."""
-    if not name or "=" in name or "\0" in name or len(name) > NAME_MAX_CHARS:
+    if not name or "=" in name or not _can_be_given(name) or len(name) > NAME_MAX_CHARS:
         raise bad("the name of a variable", name, "a text without = and NUL")
-    if type(value) is not str or "\0" in value:
+    if type(value) is not str or not _can_be_given(value):
         raise MalformedObject(f"variable {name[:80]} has no text for a value")
     return name, value
+
+
+def _can_be_given(value: str) -> bool:
+    """Whether an operating system takes it: half of a surrogate pair has no bytes."""
+    return "\0" not in value and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def absolute(command: str, folder: Path) -> str:

@@ -123,3 +123,25 @@ def test_variables_come_in_one_order_whatever_the_profiles_was() -> None:
     added = {f"V{number}": "x" for number in (5, 3, 9, 1)}
     names = list(planned({ENVS: added}, profileSourcedEnvVarsPolicy="Replace").environment)
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize("policy", ["Replace", "AppendIfNotExists"])
+@pytest.mark.parametrize(
+    "name", ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PATH", "PYTHONPATH", "BASH_ENV", "KUBERNETES_EXEC_INFO"]
+)
+def test_a_variable_that_chooses_what_code_runs_is_the_provider_files_alone(policy: str, name: str) -> None:
+    with pytest.raises(UnusableProfile, match=f"{name} chooses what code runs"):
+        planned({ENVS: {name: "/tmp/evil"}}, profileSourcedEnvVarsPolicy=policy)
+    assert name not in planned({ENVS: {name: "/tmp/evil"}}).environment
+
+
+def test_names_that_only_look_alike_are_a_profiles_to_set() -> None:
+    added = {"LDAP_SERVER": "a", "MY_PATH": "b", "ENVIRONMENT": "c"}
+    found = planned({ENVS: added}, profileSourcedEnvVarsPolicy="Replace")
+    assert found.environment.items() >= added.items()
+
+
+@pytest.mark.parametrize("extensions", [{ENVS: {"A": "\ud800"}}, {ENVS: {"\udcff": "a"}}, {ARGS: ["\ud800"]}])
+def test_a_text_that_no_program_can_be_given_is_refused(extensions: dict[str, Any]) -> None:
+    with pytest.raises(UnusableProfile):
+        planned(extensions, profileSourcedEnvVarsPolicy="Replace", profileSourcedCLIArgsPolicy="Append")
