@@ -260,3 +260,23 @@ def test_what_cannot_be_converted_is_refused_without_its_secrets(body: Json) -> 
     with pytest.raises(MalformedObject) as caught:
         imported(body)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reason", ["A" * 257, "A" * 256 + "\x1b[2J", "A" * 256 + "\nx"])
+def test_a_reason_that_no_api_server_takes_is_replaced(reason: str) -> None:
+    health = {"type": "OK", "status": "True", "reason": reason}
+    assert (
+        condition(imported(cluster(status={"conditions": [health]})), "ControlPlaneHealthy")["reason"]
+        == "Imported"
+    )
+
+
+def test_what_a_file_says_is_short_and_visible_in_notes() -> None:
+    noted = [
+        *read_kubefed_cluster(kubefed({"disabledTLSValidations": ["\x1b[2J", "x" * 5000]}), TARGET).notes,
+        *read_cluster(
+            cluster({"authInfo": {"user": {"kind": "\x1b[2J" + "x" * 5000, "name": "a"}}}), TARGET
+        ).notes,
+    ]
+    assert len(noted) == 3
+    assert all(one.isprintable() and len(one) < 250 for one in noted)

@@ -18,6 +18,7 @@ from mcs_controller.access.registries.importing import (
     registration_of,
     secret_config,
 )
+from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.fields import an_object, child, items, text
 
 API_VERSION: Final = "clusterregistry.k8s.io/v1alpha1"
@@ -75,7 +76,9 @@ def _logins(
         if kind == "Secret":
             yield suffix, secret_config(reference)
         else:
-            found.notes.append(f"authInfo.{field} is a {kind}: only a plugin of your own knows what that is")
+            found.notes.append(
+                f"authInfo.{field} is a {cut(kind, 80)}: only a plugin of your own knows what that is"
+            )
             yield suffix, {"kind": kind, "name": text(reference, "name"), **_namespace(reference)}
     if not named:
         yield "", None

@@ -125,7 +125,7 @@ def conditions(
         {
             "type": "ControlPlaneHealthy",
             "status": healthy if healthy in _STATUSES else "Unknown",
-            "reason": reason if _REASON.fullmatch(reason[:256]) else IMPORTED,
+            "reason": reason if len(reason) <= 256 and _REASON.fullmatch(reason) else IMPORTED,
             "message": told,
             "lastTransitionTime": _time(since) or _time(seen) or target.now,
         },

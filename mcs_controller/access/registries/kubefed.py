@@ -13,7 +13,7 @@ from mcs_controller.access.registries.importing import (
     registration_of,
     secret_config,
 )
-from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.fields import an_object, child, items, text, texts
 
 API_VERSION: Final = "core.kubefed.io/v1beta1"
@@ -50,8 +50,8 @@ def _read_access(found: Registration, spec: Mapping[str, Any], provider: str) ->
         found.notes.append("its certificate is not checked (disabledTLSValidations has *)")
     elif disabled:
         found.notes.append(
-            f"disabledTLSValidations ({', '.join(disabled)}) cannot be said in a profile: the certificate is "
-            "checked as a whole"
+            f"disabledTLSValidations ({cut(', '.join(disabled), 80)}) cannot be said in a profile: the "
+            "certificate is checked as a whole"
         )
     if proxy := text(spec, "proxyURL"):
         if "@" in proxy:
