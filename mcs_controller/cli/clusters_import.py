@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(body: Mapping[str, Any], target: Target) -> Registration:
-    version, kind = str(body.get("apiVersion")), str(body.get("kind"))
     metadata = body.get("metadata")
-    name = str(metadata.get("name")) if isinstance(metadata, dict) else ""
+    version, kind = _word(body.get("apiVersion")), _word(body.get("kind"))
+    name = _word(metadata.get("name")) if isinstance(metadata, dict) else ""
     reader = _READERS.get((version, kind))
     if reader is None:
         raise UnusableRegistration(f"{cut(kind, 80)} {cut(name, 80)} ({cut(version, 80)}) is not {_KINDS}")
@@ -75,3 +75,8 @@ def _read(body: Mapping[str, Any], target: Target) -> Registration:
         return reader(body, target)
     except MalformedObject as error:
         raise UnusableRegistration(f"{kind} {cut(name, 80)}: {error}") from error
+
+
+def _word(value: object) -> str:
+    """A text; anything else may be long beyond measure when written out, by aliases."""
+    return value if isinstance(value, str) else ""

@@ -265,6 +265,8 @@ async def test_an_old_registry_is_imported_as_what_the_hub_takes(hub: HubScene) 
         ("", "has no objects"),
         ("kind: Pod\napiVersion: v1\nmetadata: {name: x}", "Pod x (v1) is not Cluster"),
         (REGISTRY + "---\nkind: Pod", "is not Cluster"),
+        (f"kind: 0x{'f' * 5000}\napiVersion: v1", "is not Cluster"),
+        ("kind: [a]\napiVersion: v1", "mcs-controller: (v1) is not Cluster"),
         (REGISTRY.replace("west, namespace", "east, namespace"), "two clusters of the file are named east"),
         (
             REGISTRY.replace("east.example", "http://east.example"),
