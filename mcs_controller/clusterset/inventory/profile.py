@@ -137,18 +137,21 @@ def differs(held: Held, wanted: Wanted) -> tuple[bool, bool]:
     """Whether the head, or the status, lacks something that is wanted. What others added is no difference."""
     head, spec = wanted.profile["metadata"], wanted.profile["spec"]
     labels = any(held.labels.get(key) != value for key, value in head["labels"].items())
-    return labels or held.display_name != spec.get("displayName", ""), not _covers(
-        held.status, wanted.status["status"]
-    )
+    named = spec.get("displayName", held.display_name) != held.display_name
+    return labels or named, not _covers(held.status, wanted.status["status"])
 
 
-def has_more(held: Held, wanted: Wanted) -> bool:
-    """Whether the status has entries that are not wanted: others', or such as we left there."""
+def has_more(held: Held, wanted: Wanted) -> tuple[bool, bool]:
+    """Whether the head, or the status, says what is not wanted: others' words, or such as we left there.
+
+    Fields of an entry count, too: a way that is no longer to be trusted blindly is still the same way.
+    """
     status = wanted.status["status"]
-    return any(
-        {one.get("name") for one in items(held.status, name, _MAX_ITEMS)}
-        - {one["name"] for one in status.get(name, ())}
+    named = bool(held.display_name) and "displayName" not in wanted.profile["spec"]
+    return named, any(
+        not _covers(status.get(name, []), found)
         for name in ("properties", "accessProviders")
+        if (found := list(items(held.status, name, _MAX_ITEMS)))
     )
 
 
@@ -158,14 +161,20 @@ def _covers(held: Any, wanted: Any) -> bool:
         return isinstance(held, Mapping) and all(
             key in held and _covers(held[key], value) for key, value in wanted.items()
         )
-    if isinstance(wanted, list) and wanted and isinstance(wanted[0], Mapping):
-        found = {_key(one): one for one in held} if isinstance(held, list) else {}
+    if isinstance(wanted, list) and isinstance(held, list) and _is_map(wanted) and _is_map(held):
+        found = {_key(one): one for one in held}
         return all(_key(one) in found and _covers(found[_key(one)], one) for one in wanted)
     return bool(held == wanted)
 
 
+def _is_map(entries: Sequence[Any]) -> bool:
+    """Whether each has a key of its own; an extension may hold lists whose entries have none."""
+    keys = {_key(one) for one in entries}
+    return "" not in keys and len(keys) == len(entries)
+
+
 def _key(one: Any) -> str:
-    return str(one.get("type") or one.get("name")) if isinstance(one, Mapping) else ""
+    return str(one.get("type") or one.get("name") or "") if isinstance(one, Mapping) else ""
 
 
 def _times(held: Held | None) -> dict[tuple[str, str], str]:

@@ -220,9 +220,12 @@ class InventoryController(Controller, Collector):
             now_text=rfc3339(self._clock.now()),
         )
         head, status = differs(held, target) if held is not None else (True, True)
-        if held is not None and has_more(held, target):
+        if held is not None:
             # What others added stays, and is no reason to write; what we wrote once has to go.
-            status = status or self._applied.get(member) != target
+            head_more, status_more = has_more(held, target)
+            applied = self._applied.get(member)
+            head = head or (head_more and (applied is None or applied.profile != target.profile))
+            status = status or (status_more and (applied is None or applied.status != target.status))
         if not head and not status:
             self._applied[member] = target
             return None
@@ -232,7 +235,7 @@ class InventoryController(Controller, Collector):
             await self._apply(member, "head", target.profile, entry)
         if status:
             await self._apply(member, "status", target.status, entry)
-            self._applied[member] = target
+        self._applied[member] = target
         return None
 
     async def _apply(
