@@ -17,6 +17,7 @@ from mcs_controller.clusterset.inventory.profile import (
     differs,
     has_more,
     profile_name,
+    repeated,
     wanted,
 )
 from mcs_controller.clusterset.inventory.report import (
@@ -235,3 +236,26 @@ def test_a_field_of_a_way_that_was_taken_back_is_more_than_is_wanted() -> None:
     assert differs(held, want) == (False, False)
     assert has_more(held, want) == (False, True)
     assert has_more(stored(want), want) == (False, False)
+
+
+def test_members_that_vanish_all_at_once_are_lost_and_single_ones_are_not() -> None:
+    gone = dict.fromkeys(("a", "b", "c"), 600.0)
+    assert absence.lost_at_once(gone, {"a", "b", "c", "d", "e"}, {"d", "e"}) == {"a", "b", "c"}
+    assert absence.lost_at_once(gone, {"a", "b", "c", "d", "e", "f"}, {"d", "e", "f"}) == frozenset()
+    assert absence.lost_at_once({"a": 600.0}, {"a", "b"}, {"b"}) == frozenset()
+    assert absence.lost_at_once({"a": 600.0}, {"a"}, ()) == {"a"}
+    # All but one have said farewell.
+    assert absence.lost_at_once(gone, {"a"}, {"d"}) == frozenset()
+
+
+def test_what_the_hub_says_for_itself_is_no_report() -> None:
+    silent = stored(target(Known(EAST, reported({"a.example.com": "1"}), silent=True)))
+    assert repeated(silent) == replace(reported({"a.example.com": "1"}), version="v1.36.4")
+
+
+@pytest.mark.requirement("CP-12")
+def test_a_report_that_is_older_than_the_first_heartbeat_is_not_believed() -> None:
+    joining = replace(EAST, member=replace(EAST.member, heartbeat=""))
+    said = target(Known(joining, reported({"a.example.com": "1"}))).status["status"]
+    assert "properties" not in said
+    assert {one["type"]: one["reason"] for one in said["conditions"]}["ControlPlaneHealthy"] == "NoReport"

@@ -2,7 +2,8 @@
 
 A single list proves nothing: it may be the first one after a start, or come from a broker that is being
 restored. Only complete lists are counted here, and only the time between two of them; a member that is listed
-again was never gone.
+again was never gone. Members that vanish all at once without a farewell do not count as removed, however long
+that lasts: a broker that lost its MemberClusters looks the same, and schedulers would move everything.
 """
 
 from collections.abc import Collection, Mapping
@@ -36,3 +37,14 @@ def is_removed(absences: Absences, member: str) -> bool:
 def is_forgotten(absences: Absences, member: str) -> bool:
     """Whether the member's profile may be deleted."""
     return absences.get(member, -1.0) >= FORGOTTEN_AFTER_SECONDS
+
+
+def lost_at_once(absences: Absences, joined: Collection[str], listed: Collection[str]) -> frozenset[str]:
+    """The absent members that look lost and not removed: all there were, or several and more than half.
+
+    `joined` are those whose profile still says that they are members: whoever said farewell, or was removed
+    before, is not among them.
+    """
+    gone = frozenset(joined) & absences.keys()
+    many = len(gone) > 1 and 2 * len(gone) > len(joined)
+    return gone if many or not listed else frozenset()

@@ -18,7 +18,7 @@ from mcs_controller.api.names import (
 from mcs_controller.api.resources import cluster_profiles
 from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions, merge_conditions
 from mcs_controller.clusterset.fields import Json, an_object, child, items, string_pairs, text
-from mcs_controller.clusterset.inventory.report import Listed, Report
+from mcs_controller.clusterset.inventory.report import Health, Listed, Report, Reported
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.clusterset.syntax import is_subdomain
 
@@ -31,13 +31,17 @@ HEALTHY: Final = "ControlPlaneHealthy"
 JOINED: Final = "Joined"
 MIRRORED: Final = "mcs-controller.io/PropertiesMirrored"
 
+_OWN_REASONS: Final = frozenset({"MemberRemoved", "MemberSilent", "NoLeader", "NoReport"})
+"""Why the hub itself does not know how a cluster is, whatever was reported."""
 _MAX_ITEMS: Final = 10_000
 _SHOWN_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A profile as it is. `ours`: this manager made it. `status` is as the API has it."""
+    """A profile as it is. `ours`: this manager made it. `status` is as the API has it. `ending`: it was
+    deleted, and a finalizer holds it.
+    """
 
     ours: bool
     manager: str
@@ -45,6 +49,7 @@ class Held:
     display_name: str = ""
     conditions: tuple[Condition, ...] = ()
     status: Json = field(default_factory=dict)
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,23 @@ def decode_profile(raw: Json, manager: str) -> Held:
         text(spec, "displayName"),
         decode_conditions(status.get("conditions")),
         status,
+        "deletionTimestamp" in metadata,
+    )
+
+
+def is_joined(held: Held) -> bool:
+    """Whether it says of its member that it belongs to the clusterset."""
+    return any(one.type == JOINED and one.status == "True" for one in held.conditions)
+
+
+def repeated(held: Held) -> Report:
+    """What the profile says of what its member reported."""
+    healthy = [one for one in held.conditions if one.type == HEALTHY and one.reason not in _OWN_REASONS]
+    times = _times(held)
+    return Report(
+        text(child(held.status, "version"), "kubernetes"),
+        Health(healthy[0].status, healthy[0].reason, healthy[0].message) if healthy else None,
+        tuple(Reported(name, value, at) for (name, value), at in times.items()),
     )
 
 
@@ -114,7 +136,8 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
         # Never what the member says of itself: it could say that it is another cluster (CP-08).
         labels[LABEL_MEMBER_ID] = member.object_uid
     profile = {**head, "metadata": {**metadata, "labels": labels}, "spec": spec}
-    report = known.report or Report()
+    # A report that is there before the member's first heartbeat is of a cluster that had its id once.
+    report = (known.report if member.heartbeat else None) or Report()
     mirrored, skipped = _properties(report, member.cluster, member.clusterset)
     before = held.conditions if held is not None else ()
     conditions = [_healthy(known, before), _joined(known), _mirrored(skipped)]
@@ -223,6 +246,8 @@ def _healthy(known: Known, before: Sequence[Condition]) -> Condition:
         return _condition(
             HEALTHY, "Unknown", "MemberRemoved", "nobody reports of a cluster that is no member"
         )
+    if not known.listed.member.heartbeat:
+        return _condition(HEALTHY, "Unknown", "NoReport", "no agent of the cluster has been here yet")
     # A hub that has just started has not seen anybody's heartbeat change: what was said before, stays.
     if known.silent or (known.unproven and was_silent):
         return _condition(

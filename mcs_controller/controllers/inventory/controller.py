@@ -5,6 +5,7 @@ A reconcile computes the whole profile of one member from what was read, and app
 while nothing differs, and no profile more often than once in half a minute on average (CP-14).
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +27,9 @@ from mcs_controller.clusterset.inventory.profile import (
     decode_profile,
     differs,
     has_more,
+    is_joined,
     profile_name,
+    repeated,
     wanted,
 )
 from mcs_controller.clusterset.inventory.report import REPORT_NAME, Listed, Report, decode_report
@@ -46,6 +49,8 @@ _log = logging.getLogger(__name__)
 FIELD_MANAGER: Final = "mcs-controller-hub"
 BURST: Final = 10
 INTERVAL_SECONDS: Final = 30.0
+REPORT_KEPT_SECONDS: Final = 180.0
+"""How long a report that vanished counts on: an agent looks after its report every minute."""
 NAMESPACE_KEY: Final = ""
 """The key of the inventory's namespace, among those of members."""
 
@@ -76,6 +81,7 @@ class InventoryController(Controller, Collector):
             context.config,
             self._client,
             with_profiles=self._with_profiles,
+            joined=self._joined,
             on_read=self._enqueue_all,
             random=context.random,
         )
@@ -86,6 +92,7 @@ class InventoryController(Controller, Collector):
         self._pace: Pace[str] = Pace(burst=BURST, interval_seconds=INTERVAL_SECONDS)
         # What was applied last: what is no longer wanted of it has to be applied away.
         self._applied: dict[str, Wanted] = {}
+        self._missing_since_seconds: dict[str, float] = {}
         self._in_the_way: dict[str, str] = {}
         self._namespace_problem: str | None = None
         self._writes = Counter(
@@ -162,6 +169,13 @@ class InventoryController(Controller, Collector):
     def _with_profiles(self) -> set[str]:
         return {_member_of(one.name) for one in self._profiles if self._is_named_by_us(one)}
 
+    def _joined(self) -> set[str]:
+        return {
+            _member_of(one.name)
+            for one in self._profiles
+            if self._is_named_by_us(one) and is_joined(one.value)
+        }
+
     def _is_named_by_us(self, entry: Entry[Held]) -> bool:
         expected = profile_name(self._config.cluster_manager, _member_of(entry.name))
         return entry.value.ours and entry.name == expected
@@ -196,10 +210,9 @@ class InventoryController(Controller, Collector):
         if member in self._members.listed:
             if listed is None:
                 return None
-            report = self._reports.get(member_namespace(member), REPORT_NAME)
             return Known(
                 listed,
-                report.value if report is not None else None,
+                self._report(listed.member, entry),
                 silent=member in self._members.silent,
                 leaderless=member in self._members.leaderless,
                 unproven=member in self._members.unproven,
@@ -209,6 +222,22 @@ class InventoryController(Controller, Collector):
         # After a start only the profile remembers a member that was removed meanwhile.
         gone = listed or Listed(Member(member, object_uid=_member_id(entry.value)), entry.value.display_name)
         return Known(gone, removed=True)
+
+    def _report(self, member: Member, entry: Entry[Held] | None) -> Report | None:
+        """The member's report. One that is missing may be back soon, as when its kind is deleted and created
+        again: what it said stays for a while, since others may have placed work by it.
+        """
+        name = member.cluster
+        report = self._reports.get(member_namespace(name), REPORT_NAME)
+        if report is not None:
+            self._missing_since_seconds.pop(name, None)
+            return report.value
+        now_seconds = asyncio.get_running_loop().time()
+        since_seconds = self._missing_since_seconds.setdefault(name, now_seconds)
+        same = entry is not None and _member_id(entry.value) == member.object_uid
+        if entry is None or not same or now_seconds - since_seconds >= REPORT_KEPT_SECONDS:
+            return None
+        return repeated(entry.value)
 
     async def _bring_up(self, member: str, known: Known, entry: Entry[Held] | None) -> float | None:
         held = entry.value if entry is not None else None
@@ -261,6 +290,9 @@ class InventoryController(Controller, Collector):
         self._profiles.apply(found, silent=True)
 
     async def _delete(self, member: str, entry: Entry[Held]) -> None:
+        # The member may have joined again since all were read, and others act upon a profile that goes.
+        if entry.value.ending or await self._members.is_back(member):
+            return
         _log.warning("member %s was removed: deleting its profile %s", member, entry.name)
         self._writes.labels("delete").inc()
         # Where it is gone already, all is well.
@@ -273,6 +305,7 @@ class InventoryController(Controller, Collector):
                 resource_version=entry.resource_version,
             )
         self._applied.pop(member, None)
+        self._missing_since_seconds.pop(member, None)
 
     def _report_taken(self, member: str, name: str, manager: str) -> None:
         if self._in_the_way.get(member) != manager:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.inventory import absence
 from mcs_controller.clusterset.inventory.report import Listed, decode_listed, member_of
 from mcs_controller.clusterset.membership import liveness
+from mcs_controller.clusterset.membership.member import cluster_of
 from mcs_controller.controllers.config import HubConfig
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding.object_reader import JsonObject, LeftOut
@@ -26,7 +28,8 @@ class Members:
     """The members as they were last read. `problem` is None when the last read worked, and `observed` is True
     once one did.
 
-    `with_profiles` names the members that have a profile of ours; `on_read` is called after each read.
+    `with_profiles` names the members that have a profile of ours, and `joined` those of which it says that
+    they belong to the clusterset; `on_read` is called after each read.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Members:
         broker: Client,
         *,
         with_profiles: Callable[[], set[str]],
+        joined: Callable[[], set[str]],
         on_read: Callable[[], None],
         random: randomness.Random,
     ) -> None:
@@ -45,11 +49,13 @@ class Members:
         self._config = config
         self._broker = broker
         self._with_profiles = with_profiles
+        self._joined = joined
         self._on_read = on_read
         self._random = random
         self._liveness = liveness.Liveness()
         self._leaders = liveness.Liveness()
         self._absences: absence.Absences = {}
+        self._lost: frozenset[str] = frozenset()
 
     @property
     def silent(self) -> frozenset[str]:
@@ -72,11 +78,16 @@ class Members:
 
     def removed(self, member: str) -> bool:
         """Whether its MemberCluster is gone, for certain."""
-        return absence.is_removed(self._absences, member)
+        return member not in self._lost and absence.is_removed(self._absences, member)
 
     def forgotten(self, member: str) -> bool:
         """Whether its profile may be deleted."""
-        return absence.is_forgotten(self._absences, member)
+        return member not in self._lost and absence.is_forgotten(self._absences, member)
+
+    async def is_back(self, member: str) -> bool:
+        """Whether its MemberCluster is there now, or something is that cannot be read. Raises `KubeError`."""
+        found, unread = await self._read(member_namespace(member))
+        return unread > 0 or any(cluster_of(raw) == member for raw in found)
 
     async def run(self) -> None:
         """Read them at the interval, until cancelled."""
@@ -108,15 +119,28 @@ class Members:
             _log.warning("%d MemberClusters cannot be read: nobody counts as removed", unread)
             listed |= self.listed | self._with_profiles()
         self._take(known, frozenset(listed))
-        self.problem = None
+        loss = self._loss()
+        if loss is not None and loss != self.problem:
+            _log.warning("%s", loss)
+        self.problem = loss
         self.observed = True
         self._on_read()
 
-    async def _read(self) -> tuple[list[JsonObject], int]:
+    def _loss(self) -> str | None:
+        """What to say of members that vanished all at once."""
+        if not self._lost:
+            return None
+        return (
+            f"{len(self._lost)} of {len(self._joined())} members are gone all at once, as if the broker had "
+            "lost them, and their profiles stay as they are: bring their MemberClusters back, or delete the "
+            "ClusterProfiles of those that are no longer members"
+        )
+
+    async def _read(self, namespace: str = "") -> tuple[list[JsonObject], int]:
         """All MemberClusters, and how many more there are that could not be decoded."""
         found: list[JsonObject] = []
         unread = 0
-        async for page in self._broker.pages(MEMBER_CLUSTERS):
+        async for page in self._broker.pages(MEMBER_CLUSTERS, namespace=namespace):
             async for body in page.objects:
                 if isinstance(body, LeftOut):
                     unread += 1
@@ -146,6 +170,7 @@ class Members:
             for one, seconds in absence.observe(self._absences, had, listed, passed).items()
             if one in self._with_profiles()
         }
+        self._lost = absence.lost_at_once(self._absences, self._joined(), listed)
         gone = {one: item for one, item in self.known.items() if one not in known and one in self._absences}
         self.known = {**gone, **known}
         self.listed = listed
