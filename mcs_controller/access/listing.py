@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcs_controller.api.names import CLUSTERSET_PROPERTY
-from mcs_controller.clusterset.errors import shortened
+from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.syntax import seconds_of_time
 
 COLUMNS: Final = ("NAME", "MANAGER", "VERSION", "HEALTHY", "JOINED", "AGE")
@@ -84,4 +84,4 @@ def _list(value: object) -> list[Any]:
 
 
 def _cell(value: object, limit: int = _CELL_MAX_CHARS) -> str:
-    return shortened(value, limit) if isinstance(value, str) else ""
+    return cut(value, limit) if isinstance(value, str) else ""

@@ -58,5 +58,7 @@ def test_a_profile_of_any_shape_has_a_row(field: str, value: Any) -> None:
 
 def test_a_long_text_takes_no_more_than_a_column() -> None:
     body = found()
-    body["spec"]["displayName"] = "x" * 10_000
-    assert max(map(len, row(body, NOW_SECONDS, wide=True))) <= 63
+    for text in ("x" * 10_000, "\x1b[2J" * 16, "\U000e0001" * 63):
+        body["spec"]["displayName"] = text
+        assert max(map(len, row(body, NOW_SECONDS, wide=True))) <= 63
+        assert all(cell.isprintable() for cell in row(body, NOW_SECONDS, wide=True))
