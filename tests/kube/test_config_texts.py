@@ -67,6 +67,12 @@ def test_of_a_broken_kubeconfig_it_is_told_which_it_is_and_what_is_wrong(
         ("https://a:b@c@east:port", {}, {}, f"server '***@east:port' {NO_URL}"),
         ("x" * 300, {}, {}, f"server '{'x' * 256}' {NO_URL}"),
         ("https://east", {"proxy-url": "socks5://x"}, {}, "only http and https proxies are supported"),
+        (
+            "https://east",
+            {"proxy-url": f"http://{'x' * 64}:3128"},
+            {},
+            "the proxy's URL cannot be read: it must look like http://host:port",
+        ),
         ("https://east", {"certificate-authority": "ca"}, {}, f"the CA file {{folder}}/ca {NO_FILE}"),
         ("https://east", {"certificate-authority-data": "%"}, {}, "certificate-authority-data is not base64"),
         (

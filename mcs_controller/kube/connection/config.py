@@ -141,6 +141,7 @@ def _check_proxy(proxy: str) -> None:
     """Check the URL, and remember its password: a proxy may repeat that in what it answers."""
     try:
         url = URL(proxy)
+        _check_host(url)
     except ValueError:
         raise ConfigError("the proxy's URL cannot be read: it must look like http://host:port") from None
     if url.scheme not in ("http", "https"):
@@ -154,8 +155,7 @@ def _checked_url(server: str) -> Any:
     try:
         parts = urlsplit(server)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        # A label that is empty or too long is found by no resolver, and is no OSError there.
-        (URL(server).raw_host or "").encode("idna")
+        _check_host(URL(server))
     except ValueError:
         usable = False
     if not usable:
@@ -166,6 +166,11 @@ def _checked_url(server: str) -> Any:
             f"server {shown[:TEXT_MAX_CHARS]!r} is no URL of an API server: it must look like https://host:port"
         )
     return parts
+
+
+def _check_host(url: URL) -> None:
+    """Raise ValueError for a label that is empty or too long: no resolver finds it."""
+    (url.raw_host or "").encode("idna")
 
 
 def _proxy_of_environment(scheme: str, host: str) -> str | None:
