@@ -247,6 +247,7 @@ def status_of(**answer: Any) -> str:
             "exit" + "x " * 110 + "https://user:s3cret-and-more-of-it@login.example",
             "failed with exit code 3: x x",
         ),
+        ("exit \x1b[2J\x9b2J\u202e", r"exit code 3: \\x1b\[2J\\x9b2J\\u202e$"),
         ("s3cret no json", "did not print JSON"),
         ("[]", "no ExecCredential"),
         (json.dumps({"apiVersion": VERSION}), "no ExecCredential"),

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from mcs_controller.clusterset.errors import cut
 from mcs_controller.kube.clock import Clock, SystemClock
 from mcs_controller.kube.connection.lifetime import Lifetime, lifetime_of
 from mcs_controller.kube.connection.plugin_process import TooMuchOutput, run_to_end
@@ -306,7 +307,7 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
     if exit_code != 0:
         # It may be the token that it has just got, which nobody here has seen yet.
         text = mask_random_words(mask_secrets(complaint.decode("utf-8", "replace")))
-        text = " ".join(text.split())[:TEXT_MAX_CHARS]
+        text = cut(" ".join(text.split()), TEXT_MAX_CHARS)
         raise ConfigError(f"exec plugin {plugin.command} failed with exit code {exit_code}: {text}")
     return output
 
