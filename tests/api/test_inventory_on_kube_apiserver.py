@@ -113,6 +113,10 @@ async def member(plane: ControlPlane) -> AsyncIterator[None]:
             "spec": {"access": [{"name": "corp", "server": "https://east.example.com"}]},
         }
         await plane.call("POST", MEMBER_CLUSTERS.path(MEMBER_NAMESPACE), body)
+        # Nobody's report counts before its first heartbeat.
+        path = MEMBER_CLUSTERS.path(MEMBER_NAMESPACE, "inventoried", "status")
+        beat = {"status": {"heartbeat": "2026-11-20T10:00:00.000000Z"}}
+        await plane.call("PATCH", path, beat, content_type=MERGE_PATCH)
         yield
     finally:
         await plane.request("DELETE", MEMBER_CLUSTERS.path(MEMBER_NAMESPACE, "inventoried"))
@@ -166,7 +170,7 @@ async def test_the_hubs_entries_come_and_go_and_those_of_another_writer_stay(
             ]
             assert {one["type"]: one["status"] for one in profile["status"]["conditions"]} == {
                 "ControlPlaneHealthy": "True",
-                "Joined": "False",
+                "Joined": "True",
                 "mcs-controller.io/PropertiesMirrored": "True",
             }
             assert "theirs.example.com" in await properties()
