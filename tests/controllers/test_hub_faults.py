@@ -1,12 +1,20 @@
 """Faults beside the hub: no profile is lost, stale or written for ever because of one."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MEMBER_CLUSTERS, cluster_profiles
-from tests.controllers.test_hub import INVENTORY, World, seen, writes
+from mcs_controller.api.resources import (
+    CUSTOM_RESOURCE_DEFINITIONS,
+    MEMBER_CLUSTERS,
+    NAMESPACES,
+    cluster_profiles,
+)
+from mcs_controller.kube.fence import LeaseFence
+from tests.controllers.test_hub import INVENTORY, NOW, World, named, seen, writes
 from tests.support import crds
+from tests.support.agents import LoopClock
 
 pytestmark = pytest.mark.looptime
 
@@ -171,3 +179,226 @@ async def test_reports_that_vanish_for_a_moment_take_no_property_away() -> None:
         await world.live(60)
         assert (await profile(world))["status"]["properties"] == [seen("region.example.com", "eu")]
         assert await world.condition("east", "ControlPlaneHealthy") == ("True", "Healthy")
+
+
+async def rejoin(world: World, member: str) -> None:
+    body = {
+        "apiVersion": MEMBER_CLUSTERS.api_version,
+        "kind": "MemberCluster",
+        "metadata": {"name": member, "namespace": f"mcs-member-{member}"},
+        "spec": {"clusterset": "prod"},
+    }
+    await world.api.create(MEMBER_CLUSTERS, body)
+    world.members.append(member)
+
+
+async def uids(world: World) -> dict[str, str]:
+    listed = await world.api.list(cluster_profiles(), namespace=INVENTORY)
+    return {one["metadata"]["name"]: one["metadata"]["uid"] for one in listed.items}
+
+
+async def is_right(world: World, *members: str) -> bool:
+    found = [await world.condition(one, "Joined") for one in members]
+    named = [f"mcs-controller.{one}" for one in sorted(members)]
+    return await world.profiles() == named and set(found) <= {("True", "MemberJoined")}
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("requests", range(1, 5))
+async def test_a_hub_killed_after_any_write_is_followed_by_one_that_completes_it(
+    requests: int, answered: bool
+) -> None:
+    world = await world_of("east", "west")
+    killed = asyncio.Event()
+    client = world.cluster.client("hub")
+    apply, count = client.apply, 0
+
+    async def apply_and_die(*given: Any, **more: Any) -> Any:
+        nonlocal count
+        count += 1
+        number = count
+        if number == requests and not answered:
+            killed.set()
+            await asyncio.Event().wait()
+        found = await apply(*given, **more)
+        if number == requests:
+            killed.set()
+            await asyncio.Event().wait()
+        return found
+
+    client.apply = apply_and_die  # type: ignore[method-assign]
+    async with world.hub(client):
+        await asyncio.wait_for(killed.wait(), 60)
+    async with world.hub():
+        await world.live(30)
+        assert await is_right(world, "east", "west")
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+@pytest.mark.parametrize("bump", [0, 1_000_000_000])
+async def test_a_broker_restored_from_a_backup_gets_the_profiles_of_those_it_knows(
+    bump: int, in_order: bool
+) -> None:
+    world = await world_of("east", "west", "north", "south")
+    async with world.hub() as (hub, _):
+        await world.live(30)
+        backup = world.cluster.snapshot()
+        await world.status("east", {"leaving": "2026-11-20T10:00:00.000000Z"})
+        await world.live(20)
+        await remove(world, "east")
+        await world.join("late")
+        await world.report("late")
+        await world.live(600)
+        assert await is_right(world, "late", "north", "south", "west")
+        world.cluster.restore(backup, bump_revision=bump, in_order=in_order)
+        world.members.remove("late")
+        await world.live(900)
+        names = [f"mcs-controller.{one}" for one in ("east", "north", "south", "west")]
+        assert await world.profiles() == names
+        assert await world.condition("east", "ControlPlaneHealthy") == ("Unknown", "MemberSilent")
+        assert await world.condition("west", "ControlPlaneHealthy") == ("True", "Healthy")
+        assert hub.problems() == {}
+
+
+async def test_profiles_come_back_once_their_kind_does() -> None:
+    world = await world_of("east", "west")
+    async with world.hub() as (hub, _):
+        await world.live(30)
+        kind = "clusterprofiles.multicluster.x-k8s.io"
+        await world.api.delete(CUSTOM_RESOURCE_DEFINITIONS, kind)
+        await world.live(120)
+        assert hub.problems() != {}
+        await crds.install(world.api, kind)
+        await world.live(120)
+        assert await is_right(world, "east", "west")
+        assert hub.problems() == {}
+
+
+async def test_profiles_come_back_once_the_inventory_s_namespace_does() -> None:
+    world = await world_of("east", "west")
+    async with world.hub() as (hub, _):
+        await world.live(30)
+        await world.api.delete(NAMESPACES, INVENTORY)
+        await world.live(600)
+        assert "does not exist" in hub.problems()["inventory namespace"]
+        await world.api.create(NAMESPACES, named(INVENTORY))
+        await world.live(60)
+        assert await is_right(world, "east", "west")
+        assert hub.problems() == {}
+
+
+@pytest.mark.parametrize("code", [409, 429, 500, 503])
+async def test_a_storm_of_errors_ends_in_the_same_profiles(code: int) -> None:
+    world = await world_of("east", "west")
+    async with world.hub(world.cluster.client("hub")) as (hub, _):
+        await world.live(30)
+        before = await uids(world)
+        storm = world.cluster.faults.fail(code, share=0.7, users=("hub",))
+        await world.api.patch(
+            MEMBER_CLUSTERS, "east", {"spec": {"displayName": "E"}}, namespace="mcs-member-east"
+        )
+        world.cluster.faults.cut_watches()
+        await world.live(600)
+        storm.lift()
+        await world.live(180)
+        assert await uids(world) == before
+        assert (await profile(world))["spec"]["displayName"] == "E"
+        assert await is_right(world, "east", "west")
+        assert hub.problems() == {}
+
+
+async def test_a_member_that_joined_again_since_the_last_read_keeps_its_profile() -> None:
+    world = await world_of("east", "west", "north")
+    async with world.hub(world.cluster.client("hub")):
+        await world.live(30)
+        before = await uids(world)
+        await remove(world, "east")
+        await world.live(200)
+        keeps = world.cluster.faults.fail(
+            500, users=("hub",), resources=("clusterprofiles",), verbs=("delete",)
+        )
+        await world.live(200)
+        fails = world.cluster.faults.fail(500, users=("hub",), resources=("memberclusters",), verbs=("list",))
+        await rejoin(world, "east")
+        keeps.lift()
+        await world.live(300)
+        fails.lift()
+        await world.live(60)
+        assert await uids(world) == before
+
+
+@pytest.mark.requirement("CP-04")
+async def test_two_hubs_of_one_name_in_one_inventory_do_not_fight() -> None:
+    world = await world_of("east", "west")
+    async with world.hub() as (_, one), world.hub(member_timeout_seconds=60) as (_, two):
+        await world.live(60)
+        before = writes(one) + writes(two)
+        await world.live(600)
+        assert writes(one) + writes(two) == before
+        world.silent.add("east")
+        await world.live(300)
+        assert writes(one) + writes(two) <= before + 6
+
+
+@pytest.mark.requirement("CP-14")
+async def test_health_that_flaps_is_written_no_more_than_twice_a_minute_after_ten_at_once() -> None:
+    world = await world_of("east")
+    async with world.hub() as (_, registry):
+        for number in range(600):
+            status = "True" if number % 2 else "False"
+            flapping = {"status": status, "reason": "Healthy", "message": "", "observedTime": NOW}
+            await world.report("east", controlPlane=flapping)
+            await asyncio.sleep(1)
+            await world.beat()
+        assert writes(registry) <= 10 + 600 / 30
+
+
+async def test_a_profile_that_a_finalizer_holds_is_deleted_once() -> None:
+    world = await world_of("east", "west")
+    async with world.hub() as (_, registry):
+        await world.live(30)
+        held = {"metadata": {"finalizers": ["example.com/held"]}}
+        await world.api.patch(cluster_profiles(), "mcs-controller.east", held, namespace=INVENTORY)
+        await remove(world, "east")
+        await world.live(900)
+        assert registry.get_sample_value("mcs_hub_profile_writes_total", {"what": "delete"}) == 1
+
+
+async def test_a_hub_that_does_not_lead_any_more_writes_nothing_until_it_leads_again() -> None:
+    world = await world_of("east")
+    fence = LeaseFence(LoopClock())
+    fence.close()
+    async with world.hub(world.cluster.client("hub").fenced(fence)):
+        await world.live(60)
+        assert await world.profiles() == []
+        fence.prove(asyncio.get_running_loop().time() + 600, fence.offset_seconds())
+        await world.live(60)
+        assert await world.profiles() == ["mcs-controller.east"]
+
+
+@pytest.mark.requirement("CP-12", "CP-13")
+async def test_members_that_are_silent_all_at_once_stay_members_of_unknown_health() -> None:
+    world = await world_of("east", "west", "north")
+    async with world.hub():
+        await world.live(30)
+        before = await uids(world)
+        world.silent.update(world.members)
+        await world.live(1200)
+        assert await uids(world) == before
+        for member in world.members:
+            assert await world.condition(member, "ControlPlaneHealthy") == ("Unknown", "MemberSilent")
+            assert await world.condition(member, "Joined") == ("True", "MemberJoined")
+
+
+@pytest.mark.requirement("CP-12")
+async def test_a_hub_that_was_cut_off_for_long_calls_nobody_silent() -> None:
+    world = await world_of("east", "west")
+    async with world.hub(world.cluster.client("hub")) as (_, registry):
+        await world.live(30)
+        before = writes(registry)
+        away = world.cluster.faults.refuse_connections(users=("hub",))
+        await world.live(900)
+        away.lift()
+        await world.live(120)
+        assert writes(registry) == before
+        assert await is_right(world, "east", "west")
