@@ -9,8 +9,6 @@ import json
 from collections.abc import Sequence
 from random import Random
 
-import yaml
-
 from mcs_controller.cli.clusters_rows import columns_of, namespace_of, rows_of
 from mcs_controller.cli.clusters_settings import ClustersSettings
 from mcs_controller.cli.inventory_reading import profiles_resource, whole_object
@@ -19,6 +17,7 @@ from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.store import Entry
 from mcs_controller.kube.tasks import Tasks
+from mcs_controller.kube.yaml_writer import to_yaml
 
 _Change = tuple[str, JsonObject]
 
@@ -68,10 +67,7 @@ class _Printer:
                     print(json.dumps({"type": kind, "object": body}), flush=True)
             case "yaml":
                 for kind, body in changes:
-                    text = yaml.safe_dump(
-                        {"type": kind, "object": body}, sort_keys=False, explicit_start=True
-                    )
-                    print(text, end="", flush=True)
+                    print(to_yaml([{"type": kind, "object": body}]), end="", flush=True)
             case _:
                 self._print_rows(changes)
 

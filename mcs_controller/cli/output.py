@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mcs_controller.cli.errors import CliError
 from mcs_controller.clusterset.errors import visible
+from mcs_controller.kube.yaml_writer import to_yaml
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -26,12 +25,12 @@ def as_document(output: str, content: Any) -> str:
     """One document of JSON or YAML, without a newline at its end."""
     if output == "json":
         return json.dumps(content, indent=2)
-    return yaml.safe_dump(content, sort_keys=False).rstrip("\n")
+    return to_yaml([content], explicit_start=False).rstrip("\n")
 
 
 def as_manifests(bodies: Sequence[Any]) -> str:
     """Objects as kubectl reads them."""
-    return yaml.safe_dump_all(bodies, sort_keys=False, explicit_start=True).rstrip("\n")
+    return to_yaml(bodies).rstrip("\n")
 
 
 def check_may_write(path: Path, *, force: bool) -> None:

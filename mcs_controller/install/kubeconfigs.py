@@ -13,6 +13,7 @@ import yaml
 
 from mcs_controller.clusterset.identity import cluster_of_namespace, member_namespace
 from mcs_controller.install.errors import UnusableKubeconfig
+from mcs_controller.kube.yaml_writer import to_yaml
 from mcs_controller.observe.masking import remember_secret
 
 JsonObject = dict[str, Any]
@@ -69,7 +70,7 @@ def member_kubeconfig(cluster_id: str, server: Server, token: str) -> JsonObject
 
 def as_yaml(kubeconfig: JsonObject) -> str:
     """Its text, the same for the same content."""
-    return yaml.safe_dump(kubeconfig, sort_keys=False)
+    return to_yaml([kubeconfig], explicit_start=False)
 
 
 def read_member_kubeconfig(text: str, context: str | None = None) -> MemberKubeconfig:
