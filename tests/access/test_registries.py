@@ -67,6 +67,7 @@ def test_a_cluster_becomes_a_profile_of_the_inventory_with_its_labels_and_a_mana
         "env": "prod",
         "x-k8s.io/cluster-manager": "evil",
         "multicluster.x-k8s.io/inventory-member-id": "x",
+        "mcs-controller.io/managed-by": "mcs-controller.io",
     }
     made = imported(cluster(labels=labels))
     assert (made["apiVersion"], made["kind"]) == ("multicluster.x-k8s.io/v1alpha1", "ClusterProfile")
@@ -251,6 +252,9 @@ def test_only_all_validations_switched_off_make_a_connection_insecure(pki_ca: by
         cluster({"kubernetesApiEndpoints": []}),
         cluster(status={"conditions": ["x"]}),
         kubefed({"proxyURL": "http://me:s3cret@proxy"}),
+        kubefed({"proxyURL": "file:///s3cret"}),
+        kubefed({"proxyURL": "http://proxy.example/\x1b[2Js3cret"}),
+        kubefed({"proxyURL": f"http://{'s3cret' * 500}"}),
         kubefed({"apiEndpoint": ""}),
         kubefed({"caBundle": 7}),
         kubefed(status={"zones": [1]}),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mcs_controller.access.errors import UnusableRegistration
 from mcs_controller.access.profiles import CONFIG_EXTENSION, PEM_BEGIN, checked_server
+from mcs_controller.api.names import LABEL_MANAGED_BY
 from mcs_controller.api.resources import cluster_profiles
 from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.fields import child, string_pairs, text
@@ -24,7 +25,8 @@ IMPORTED: Final = "Imported"
 PROPERTY_MAX_CHARS: Final = 1024
 MESSAGE_MAX_CHARS: Final = 1024
 
-_RESERVED_LABELS: Final = (MANAGER_LABEL, "multicluster.x-k8s.io/")
+_RESERVED_LABELS: Final = (MANAGER_LABEL, "multicluster.x-k8s.io/", LABEL_MANAGED_BY)
+"""With the last one a hub would take the profile for its own, and delete it for want of a member."""
 _REASON: Final = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
 _STATUSES: Final = ("True", "False", "Unknown")
 

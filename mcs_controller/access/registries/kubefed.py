@@ -1,8 +1,10 @@
 """KubeFedCluster objects (core.kubefed.io/v1beta1), the members of a federation of KubeFed (KF-02)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from mcs_controller.access.profiles import URL_MAX_CHARS
 from mcs_controller.access.registries.importing import (
     PROPERTY_DOMAIN,
     PROPERTY_MAX_CHARS,
@@ -22,6 +24,7 @@ CONDITIONS_MAX: Final = 64
 ZONES_MAX: Final = 64
 
 _ALL_VALIDATIONS: Final = "*"
+_PROXY: Final = re.compile(r"(?:https?|socks5)://[!-.0-~]+/?")
 
 
 def read_kubefed_cluster(body: Mapping[str, Any], target: Target) -> Registration:
@@ -56,6 +59,8 @@ def _read_access(found: Registration, spec: Mapping[str, Any], provider: str) ->
     if proxy := text(spec, "proxyURL"):
         if "@" in proxy:
             raise MalformedObject("proxyURL holds a user name or password, which no profile may have")
+        if len(proxy) > URL_MAX_CHARS or not _PROXY.fullmatch(proxy):
+            raise MalformedObject("proxyURL is no URL of a proxy: it must look like http://host:port")
         more["proxy-url"] = proxy
     reference = child(spec, "secretRef")
     config = secret_config(reference) if text(reference, "name") else None
