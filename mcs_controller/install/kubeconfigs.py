@@ -13,6 +13,7 @@ import yaml
 
 from mcs_controller.clusterset.identity import cluster_of_namespace, member_namespace
 from mcs_controller.install.errors import UnusableKubeconfig
+from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
 from mcs_controller.kube.yaml_writer import to_yaml
 from mcs_controller.observe.masking import remember_secret
 
@@ -79,8 +80,8 @@ def read_member_kubeconfig(text: str, context: str | None = None) -> MemberKubec
     Raises `UnusableKubeconfig`, whose text quotes no credential.
     """
     try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError:
+        config = yaml.load(text, Loader)
+    except UNREADABLE:
         # The error's own text quotes the file, which holds secrets.
         raise UnusableKubeconfig("it is not valid YAML") from None
     if not isinstance(config, dict):

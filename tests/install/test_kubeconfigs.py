@@ -77,7 +77,8 @@ def test_what_is_of_no_use_in_the_member_is_refused_with_the_reason(config: Any,
     assert told in str(refused.value)
 
 
-def test_text_that_is_no_yaml_is_not_quoted() -> None:
+@pytest.mark.parametrize("text", [f"users: [token: {SECRET}", f"users: !!bool {SECRET}"])
+def test_text_that_is_no_yaml_is_not_quoted(text: str) -> None:
     with pytest.raises(UnusableKubeconfig) as refused:
-        read_member_kubeconfig(f"users: [token: {SECRET}")
+        read_member_kubeconfig(text)
     assert SECRET not in str(refused.value)

@@ -28,6 +28,9 @@ HALF = "contexts: [{name: a, context: {cluster: b}}]"
     [
         ("a: [b\nc: }", " is not valid YAML at line 2, column 2: correct it or create it again"),
         ("\0", " is not valid YAML: correct it or create it again"),
+        ("users: !!bool s3cret", " is not valid YAML: correct it or create it again"),
+        ("users: !!timestamp s3cret", " is not valid YAML: correct it or create it again"),
+        ("[" * 5000, " is not valid YAML: correct it or create it again"),
         ("just text", NO_CLUSTERS),
         ("clusters: {}", NO_CLUSTERS),
         ("clusters: []", " has no current-context: name a context (it has none)"),

@@ -77,7 +77,7 @@ def test_what_cannot_be_used_is_told_without_quoting_it(config: Any, told: str) 
 
 
 def test_text_that_is_no_yaml_is_not_quoted() -> None:
-    for text in (f"users: [token: {SECRET}", f"\x00{SECRET}"):
+    for text in (f"users: [token: {SECRET}", f"\x00{SECRET}", f"users: !!bool {SECRET}"):
         with pytest.raises(ConfigError) as refused:
             inline_token(text.encode(), None)
         assert str(refused.value) == "it is not valid YAML"

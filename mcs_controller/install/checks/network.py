@@ -10,6 +10,7 @@ from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.syntax import parse_ip
 from mcs_controller.install.checks.facts import Facts, SliceFacts
 from mcs_controller.install.checks.model import Check, Notes, Outcome, Unknown, counted, some
+from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -209,8 +210,8 @@ def _configuration(config_map: dict[str, Any]) -> dict[str, Any] | None:
     if not isinstance(text, str):
         return None
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
+        found = yaml.load(text, Loader)
+    except UNREADABLE:
         return None
     return found if isinstance(found, dict) else None
 

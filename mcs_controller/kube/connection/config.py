@@ -198,9 +198,11 @@ def _parse_text(text: str, what: str) -> Mapping[str, Any]:
     # A pod has no kubeconfig, and its start need not pay for a parser.
     import yaml
 
+    from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
+
     try:
-        config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        config = yaml.load(text, Loader)
+    except UNREADABLE as error:
         # The error's own text quotes the file, which holds secrets.
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""

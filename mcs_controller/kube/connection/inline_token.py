@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
 from mcs_controller.kube.errors import ConfigError
 from mcs_controller.observe.masking import remember_secret
 
@@ -33,8 +34,8 @@ def with_inline_token(content: bytes, context: str | None, token: str) -> bytes:
 
 def _parse(content: bytes) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(content)
-    except yaml.YAMLError:
+        config = yaml.load(content, Loader)
+    except UNREADABLE:
         # The error's own text quotes the file, which holds secrets.
         raise ConfigError("it is not valid YAML") from None
     if not isinstance(config, dict):

@@ -347,6 +347,7 @@ BROKEN: list[tuple[str, Facts, str, str]] = [
         "minSyncPeriod is 30 s",
     ),
     ("23", cluster(kube_proxy=kube_proxy("{")), "warning", "has no configuration that can be read"),
+    ("23", cluster(kube_proxy=kube_proxy("!!bool x")), "warning", "has no configuration that can be read"),
     ("23", cluster(kube_proxy={"data": {}}), "warning", "has no configuration that can be read"),
     (
         "24",
