@@ -24,7 +24,8 @@ OWN_LOGGER: Final = "mcs_controller"
 
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
-_CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {10: "\\n", 13: "\\r", 9: "\\t"}
+_UNSEEN: Final = (*range(32), *range(127, 160))
+_CONTROL: Final = {code: f"\\x{code:02x}" for code in _UNSEEN} | {10: "\\n", 13: "\\r", 9: "\\t"}
 
 
 def configure_logging(

@@ -126,9 +126,10 @@ def test_a_text_line_reads_in_one_glance() -> None:
 
 
 def test_a_text_from_outside_cannot_forge_a_second_line() -> None:
-    (line,) = text_lines(lambda: OWN.info("%s", "x\n2026-01-01T00:00:00.000Z ERROR all is lost\x1b[2J"))
+    (line,) = text_lines(lambda: OWN.info("%s", "x\n2026-01-01T00:00:00.000Z ERROR all is lost\x1b[2J\x9b2J"))
     assert "x\\n2026" in line
     assert "\x1b" not in line
+    assert "\x9b" not in line
 
 
 def test_debug_is_for_our_own_loggers_only() -> None:
