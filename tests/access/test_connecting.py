@@ -134,10 +134,13 @@ async def test_a_profile_cannot_write_what_the_plugin_is_told_in_the_protocol(tm
     plugin, api = FakePlugin(tmp_path), ApiServer()
     envs = "clusterprofiles.multicluster.x-k8s.io/exec/additional-envs"
     async with serving(api.handle) as server:
-        found = profile(
-            offer(server=server, extensions={envs: {"KUBERNETES_EXEC_INFO": "mine", "ROLE": "x"}})
-        )
-        async with client_of(found, tmp_path, profileSourcedEnvVarsPolicy="Replace") as client:
+        lying = profile(offer(server=server, extensions={envs: {"KUBERNETES_EXEC_INFO": "mine"}}))
+        with pytest.raises(UnusableProfile, match="KUBERNETES_EXEC_INFO"):
+            async with client_of(lying, tmp_path, profileSourcedEnvVarsPolicy="Replace"):
+                pass
+        assert not plugin.runs
+        honest = profile(offer(server=server, extensions={envs: {"ROLE": "x"}}))
+        async with client_of(honest, tmp_path, profileSourcedEnvVarsPolicy="Replace") as client:
             await version(client)
     assert plugin.info["kind"] == "ExecCredential"
     assert plugin.runs[0]["environment"]["ROLE"] == "x"

@@ -54,6 +54,7 @@ def judge(seeds: range, verdicts: Mapping[int, str], failed: Mapping[str, list[i
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_invariant_holds_in_stories_that_nobody_has_told_before(tmp_path: Path) -> None:
     seeds = new_seeds(commit_or_date())
     done = told(seeds.start, len(seeds), f"--results={tmp_path / 'results'}")
