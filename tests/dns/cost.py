@@ -78,7 +78,7 @@ def seconds(call: Callable[[], object], *, tries: int = 30, calls_a_try: int = 5
 def in_seconds_like_plain_ones(call: Callable[[], object], plain: Callable[[], object]) -> bool:
     """Whether a call takes no longer than ten plain questions.
 
-    Both are measured anew where it does, since another program may have had the processor's caches all through
-    one of the two; a cost that is there is there every time.
+    Both are measured anew where it does: another program may have had the caches all through one of the two,
+    and a cost that is there is there every time.
     """
     return any(seconds(call) <= TIMES_A_PLAIN_QUESTION * seconds(plain) for _ in range(5))
