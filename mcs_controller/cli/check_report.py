@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from mcs_controller.cli.output import as_document
-from mcs_controller.clusterset.errors import visible
 from mcs_controller.install.checks.judging import worst
 from mcs_controller.install.checks.model import Finding
 from mcs_controller.observe.masking import mask_secrets
+from mcs_controller.observe.visible import visible
 
 COLUMNS: Final = 100
 _RESULT_COLUMNS: Final = 9

@@ -12,12 +12,12 @@ from random import Random
 from mcs_controller.cli.clusters_rows import columns_of, namespace_of, rows_of
 from mcs_controller.cli.clusters_settings import ClustersSettings
 from mcs_controller.cli.inventory_reading import profiles_resource, whole_object
-from mcs_controller.clusterset.errors import visible
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.store import Entry
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.kube.yaml_writer import to_yaml
+from mcs_controller.observe.visible import visible
 
 _Change = tuple[str, JsonObject]
 

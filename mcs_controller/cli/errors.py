@@ -10,13 +10,14 @@ Errors of other rooms that a user can cause are listed in `expected`; anything e
 from typing import Final
 
 from mcs_controller.access.errors import AccessError
-from mcs_controller.clusterset.errors import InvalidClusterId, MalformedObject, visible
+from mcs_controller.clusterset.errors import InvalidClusterId, MalformedObject
 from mcs_controller.controllers.runtime.errors import FatalError
 from mcs_controller.dns.errors import DnsError
 from mcs_controller.install.errors import InstallError
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.observe.listening import ListenError
 from mcs_controller.observe.masking import mask_secrets
+from mcs_controller.observe.visible import visible
 
 
 class CliError(Exception):

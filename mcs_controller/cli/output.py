@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mcs_controller.cli.errors import CliError
-from mcs_controller.clusterset.errors import visible
 from mcs_controller.kube.yaml_writer import to_yaml
+from mcs_controller.observe.visible import visible
 
 
 def table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -10,18 +10,9 @@ fill a log or a condition, or send control codes to the terminal of a reader.
 
 from typing import Final
 
+from mcs_controller.observe.visible import visible
+
 MAX_TEXT_CHARS: Final = 256
-
-
-def visible(text: str) -> str:
-    """The text on one line, with an escape for each character that is not printable.
-
-    Escaped are newlines and other controls, format characters (also bidirectional ones), halves of surrogate
-    pairs, and all spaces but the plain one.
-    """
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
 
 
 def shortened(text: str, limit: int) -> str:

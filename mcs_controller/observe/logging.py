@@ -2,9 +2,10 @@
 
 Any module logs through the standard library; what the line is about (cluster, namespace, name) comes from
 `observe/log_context.py`, set by the work queue around each reconcile, so that no call has to repeat it. Times
-are UTC with milliseconds. Credentials never reach a line: what looks like one (`observe/masking.py`) is
-masked here, whoever logged it. Only this project's own loggers follow the chosen level below WARNING: a
-library's debug output may hold whole answers of an API server.
+are UTC with milliseconds. No character of a text from outside reaches a terminal that would obey it
+(`observe/visible.py`), and no text forges a line. Credentials never reach a line: what looks like one
+(`observe/masking.py`) is masked here, whoever logged it. Only this project's own loggers follow the chosen
+level below WARNING: a library's debug output may hold whole answers of an API server.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any, Final, Literal, TextIO
 
 from mcs_controller.observe.log_context import log_context
 from mcs_controller.observe.masking import mask_secrets
+from mcs_controller.observe.visible import visible
 
 LogFormat = Literal["json", "text"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -23,9 +25,6 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 OWN_LOGGER: Final = "mcs_controller"
 
 _STANDARD_ATTRIBUTES: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-
-_UNSEEN: Final = (*range(32), *range(127, 160))
-_CONTROL: Final = {code: f"\\x{code:02x}" for code in _UNSEEN} | {10: "\\n", 13: "\\r", 9: "\\t"}
 
 
 def configure_logging(
@@ -96,8 +95,9 @@ class JsonFormatter(_ContextFormatter):
         line.update((name, value) for name, value in self._fields(record).items() if name not in line)
         if exception := self._exception(record):
             line["exception"] = exception
-        # Masked value by value: in the finished JSON the quotes around a secret would be escaped.
-        return json.dumps({name: _masked(value) for name, value in line.items()}, ensure_ascii=False)
+        # Masked value by value: in the finished JSON the quotes around a secret would be escaped. In ASCII
+        # every character that JSON may have as it is, but a terminal obeys (U+009B, U+202E), is an escape.
+        return json.dumps({name: _masked(value) for name, value in line.items()}, ensure_ascii=True)
 
 
 class TextFormatter(_ContextFormatter):
@@ -108,11 +108,11 @@ class TextFormatter(_ContextFormatter):
         key = "/".join(filter(None, (fields.pop("namespace", ""), fields.pop("name", ""))))
         about = " ".join(filter(None, (fields.pop("cluster", ""), key)))
         rest = "".join(f" {name}={value}" for name, value in fields.items())
-        message = f"{record.getMessage()}{rest}".translate(_CONTROL)
-        line = f"{self._timestamp(record)} {record.levelname:<7} {record.name}"
-        line += f" [{about}] {message}" if about else f" {message}"
-        if exception := self._exception(record):
-            line += f"\n{exception}"
+        message = f"[{about}] {record.getMessage()}{rest}" if about else f"{record.getMessage()}{rest}"
+        line = f"{self._timestamp(record)} {record.levelname:<7} {visible(f'{record.name} {message}')}"
+        for below in self._exception(record).splitlines():
+            # Behind a mark: no line of an exception's text is taken for one of the log.
+            line += f"\n| {visible(below)}"
         return mask_secrets(line)
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject, cut, shortened, visible
+from mcs_controller.clusterset.errors import MAX_TEXT_CHARS, MalformedObject, cut, shortened
+from mcs_controller.observe.visible import visible
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

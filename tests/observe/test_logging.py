@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.observe.log_context import log_context
-from mcs_controller.observe.logging import JsonFormatter, TextFormatter, configure_logging
+from mcs_controller.observe.logging import JsonFormatter, LogFormat, TextFormatter, configure_logging
 
 OWN = logging.getLogger("mcs_controller.test")
 
@@ -130,6 +130,48 @@ def test_a_text_from_outside_cannot_forge_a_second_line() -> None:
     assert "x\\n2026" in line
     assert "\x1b" not in line
     assert "\x9b" not in line
+
+
+HOSTILE = "a\x1b[2J\x9b2J\x7f\u202e\u2066\u200b\u2028\udcffb"
+"""ESC and its C1 twin, DEL, two that turn a text around, no width, another newline, half a pair."""
+
+
+def logged(format: LogFormat, stream: io.StringIO) -> list[str]:
+    """The line of a message, a field, a context and an exception that all say `HOSTILE`."""
+    configure_logging("debug", format, context={"cluster": HOSTILE}, stream=stream)
+    try:
+        raise RuntimeError(f"{HOSTILE}\n2026-01-01T00:00:00.000Z ERROR all is lost")
+    except RuntimeError:
+        OWN.exception("%s é", HOSTILE, extra={"detail": HOSTILE, "list": [HOSTILE]})
+    return stream.getvalue().split("\n")
+
+
+@pytest.mark.parametrize("format", ["json", "text"])
+def test_no_character_that_a_terminal_obeys_or_that_turns_a_text_around_reaches_a_line(
+    format: LogFormat,
+) -> None:
+    for line in logged(format, io.StringIO()):
+        assert line.isprintable()
+
+
+def test_json_says_such_characters_all_the_same() -> None:
+    line = json.loads(logged("json", io.StringIO())[0])
+    assert line["message"] == f"{HOSTILE} é"
+    assert (line["detail"], line["list"], line["cluster"]) == (HOSTILE, [HOSTILE], HOSTILE)
+    assert HOSTILE in line["exception"]
+
+
+def test_a_text_shows_them_as_escapes_and_what_people_write_as_it_is() -> None:
+    line, *_ = logged("text", io.StringIO())
+    assert r"] a\x1b[2J\x9b2J\x7f\u202e\u2066\u200b\u2028\udcffb é detail=a\x1b" in line
+
+
+def test_no_line_of_an_exception_is_taken_for_one_of_the_log() -> None:
+    _, *below, end = logged("text", io.StringIO())
+    assert end == ""
+    assert below[0] == "| Traceback (most recent call last):"
+    assert below[-1] == "| 2026-01-01T00:00:00.000Z ERROR all is lost"
+    assert all(one.startswith("| ") for one in below)
 
 
 def test_debug_is_for_our_own_loggers_only() -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TextIO
 
-from mcs_controller.clusterset.errors import visible
 from mcs_controller.clusterset.explain.ages import age_text
 from mcs_controller.clusterset.explain.endpoints import EndpointUse
 from mcs_controller.clusterset.explain.explanation import Dns, Explanation, Exporter, Here
@@ -20,6 +19,7 @@ from mcs_controller.clusterset.explain.findings.finding import Finding, Severity
 from mcs_controller.clusterset.explain.picture import Piece
 from mcs_controller.clusterset.explain.words import WHY_NOT
 from mcs_controller.clusterset.syntax import seconds_of_time
+from mcs_controller.observe.visible import visible
 
 COLUMNS: Final = 100
 _ADDRESSES: Final = 6
