@@ -12,6 +12,7 @@ Each call works on copies (CP-26): what one profile adds to a run is never seen 
 """
 
 import base64
+import os
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -50,11 +51,18 @@ from mcs_controller.kube.errors import ConfigError
 _CHOOSES_CODE: Final = re.compile(
     r"(?:LD|DYLD)_.*|PYTHON.*|PERL5.*|PERLLIB|RUBY(?:OPT|LIB)|(?:NODE|JAVA_TOOL|_JAVA|JDK_JAVA)_OPTIONS"
     r"|PATH|BASH_ENV|BASH_FUNC_.*|ENV|IFS|SHELLOPTS|BASHOPTS|PS4|GCONV_PATH|GLIBC_TUNABLES"
-    r"|OPENSSL_(?:CONF|MODULES|ENGINES)|KUBERNETES_EXEC_INFO|KUBECONFIG",
+    r"|OPENSSL_(?:CONF|MODULES|ENGINES)|HOME|USERPROFILE|XDG_.*",
     re.DOTALL,
 )
-"""Variables by which a profile would run programs of its own choice, or take another hub for the plugin.
+"""Variables by which a profile would run programs of its own choice, or have them configured by other files.
 A policy lets a profile say how a plugin works, and not what is run."""
+_CHOOSES_WHOM: Final = re.compile(
+    r".*_PROXY|.*_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)|SSLKEYLOGFILE|NODE_(?:EXTRA_CA_CERTS|TLS_.*)|HOSTALIASES"
+    r"|KUBE_?CONFIG|KUBERNETES_.*|MCS_.*",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Variables by which a profile would lead the plugin's own requests, which carry what the consumer has,
+through a proxy, to another hub or past a check of who answers. Proxies are known in both cases."""
 
 
 def connect(
@@ -135,11 +143,21 @@ def _with_additions(provider: Provider, plugin: Plugin, cluster: ClusterAccess) 
             raise MalformedObject(f"{ENVS_EXTENSION} has more than {VARIABLES_MAX} variables")
         extra = dict(variable(name, value) for name, value in raw.items())
         for name in sorted(extra):
-            if _CHOOSES_CODE.fullmatch(name):
-                raise MalformedObject(
-                    f"variable {name} chooses what code runs: it can only stand in the provider file"
-                )
-        wins = provider.envs_policy == "Replace"
-        environment = {**environment, **extra} if wins else {**extra, **environment}
+            _check_is_a_profiles(name)
+        if provider.envs_policy == "AppendIfNotExists":
+            # What exists is what the plugin has without the profile: it inherits our own environment (CP-22).
+            exists = {*os.environ, *environment}
+            extra = {name: value for name, value in extra.items() if name not in exists}
+        environment |= extra
     # Sorted, so that the same profile gives the same run, and the same kubeconfig.
     return replace(plugin, arguments=arguments, environment=dict(sorted(environment.items())))
+
+
+def _check_is_a_profiles(variable: str) -> None:
+    if _CHOOSES_CODE.fullmatch(variable):
+        does = "chooses what code runs"
+    elif _CHOOSES_WHOM.fullmatch(variable):
+        does = "chooses whom the plugin asks, or trusts"
+    else:
+        return
+    raise MalformedObject(f"variable {variable} {does}: it can only stand in the provider file")

@@ -90,6 +90,20 @@ def test_who_wins_for_a_variable_is_the_policys_decision(
 
 
 @pytest.mark.requirement("CP-25")
+def test_a_variable_that_only_the_consumers_own_environment_has_exists_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "of-the-consumer")
+    monkeypatch.setenv("EMPTY", "")
+    monkeypatch.delenv("NEW", raising=False)
+    added = {ENVS: {"AWS_PROFILE": "of-the-profile", "EMPTY": "of-the-profile", "NEW": "1"}}
+    appended = planned(added, profileSourcedEnvVarsPolicy="AppendIfNotExists").environment
+    assert appended == {"ACCOUNT": "one", "NEW": "1", "REGION": "local"}
+    replaced = planned(added, profileSourcedEnvVarsPolicy="Replace").environment
+    assert replaced.items() >= added[ENVS].items()
+
+
+@pytest.mark.requirement("CP-25")
 @pytest.mark.parametrize(
     "added", [["A"], {"A=B": "x"}, {"": "x"}, {"A": 1}, {"A": "x\0"}, {f"V{n}": "x" for n in range(300)}]
 )
@@ -127,7 +141,8 @@ def test_variables_come_in_one_order_whatever_the_profiles_was() -> None:
 
 @pytest.mark.parametrize("policy", ["Replace", "AppendIfNotExists"])
 @pytest.mark.parametrize(
-    "name", ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PATH", "PYTHONPATH", "BASH_ENV", "KUBERNETES_EXEC_INFO"]
+    "name",
+    ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "PATH", "PYTHONPATH", "BASH_ENV", "HOME", "XDG_CONFIG_HOME"],
 )
 def test_a_variable_that_chooses_what_code_runs_is_the_provider_files_alone(policy: str, name: str) -> None:
     with pytest.raises(UnusableProfile, match=f"{name} chooses what code runs"):
@@ -135,8 +150,23 @@ def test_a_variable_that_chooses_what_code_runs_is_the_provider_files_alone(poli
     assert name not in planned({ENVS: {name: "/tmp/evil"}}).environment
 
 
+WHOM = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "no_proxy", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+HUBS = ("KUBECONFIG", "KUBERNETES_EXEC_INFO", "KUBERNETES_SERVICE_HOST", "MCS_KUBECONFIG", "MCS_CONTEXT")
+
+
+@pytest.mark.parametrize("policy", ["Replace", "AppendIfNotExists"])
+@pytest.mark.parametrize("name", [*WHOM, *HUBS])
+def test_a_variable_that_leads_the_plugin_to_somebody_else_is_the_provider_files_alone(
+    policy: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UnusableProfile, match=f"{name} chooses whom the plugin asks"):
+        planned({ENVS: {name: "http://evil.example"}}, profileSourcedEnvVarsPolicy=policy)
+    assert name not in planned({ENVS: {name: "http://evil.example"}}).environment
+
+
 def test_names_that_only_look_alike_are_a_profiles_to_set() -> None:
-    added = {"LDAP_SERVER": "a", "MY_PATH": "b", "ENVIRONMENT": "c"}
+    added = {"LDAP_SERVER": "a", "MY_PATH": "b", "ENVIRONMENT": "c", "PROXY_NAME": "d", "HOMEPAGE": "e"}
     found = planned({ENVS: added}, profileSourcedEnvVarsPolicy="Replace")
     assert found.environment.items() >= added.items()
 
