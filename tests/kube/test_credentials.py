@@ -306,6 +306,34 @@ async def test_a_plugin_that_hangs_in_a_program_of_its_own_is_ended(
             os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
+@pytest.mark.parametrize("how", ["sleep 60", "setsid sleep 60"])
+async def test_a_child_that_a_plugin_leaves_behind_does_not_keep_its_credential(
+    tmp_path: Path, how: str
+) -> None:
+    answer = status_of(status={"token": "t"})
+    script = tmp_path / "plugin"
+    script.write_text(f"#!/bin/sh\n{how} & echo $! >{tmp_path}/pid\necho '{answer}'\n")
+    script.chmod(0o755)
+    try:
+        plugin = ExecCredential(ExecPlugin(str(script), (), VERSION))
+        assert await plugin.authorization() == "Bearer t"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+async def test_what_a_child_prints_right_after_the_plugins_end_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It is not waited for longer than it takes; a busy machine may take long.
+    monkeypatch.setattr("mcs_controller.kube.connection.plugin_process.LINGER_SECONDS", 30.0)
+    answer = status_of(status={"token": "t"})
+    script = tmp_path / "plugin"
+    script.write_text(f"#!/bin/sh\n(while kill -0 $$; do :; done; echo '{answer}') 2>&- &\n")
+    script.chmod(0o755)
+    assert await ExecCredential(ExecPlugin(str(script), (), VERSION)).authorization() == "Bearer t"
+
+
 async def test_a_plugin_that_prints_without_end_costs_no_memory(tmp_path: Path) -> None:
     script = tmp_path / "plugin"
     script.write_text("#!/bin/sh\nexec yes\n")
