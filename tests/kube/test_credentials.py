@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -332,6 +333,19 @@ async def test_what_a_child_prints_right_after_the_plugins_end_counts(
     script.write_text(f"#!/bin/sh\n(while kill -0 $$; do :; done; echo '{answer}') 2>&- &\n")
     script.chmod(0o755)
     assert await ExecCredential(ExecPlugin(str(script), (), VERSION)).authorization() == "Bearer t"
+
+
+async def test_a_plugin_that_fails_with_a_credential_on_stdout_is_not_quoted_with_it(tmp_path: Path) -> None:
+    key = "-----BEGIN KEY-----\nwords of a key\n-----END KEY-----"
+    printed = status_of(status={"token": "correct horse battery staple\n", "clientKeyData": key})
+    script = tmp_path / "plugin"
+    script.write_text(
+        f"#!/bin/sh\nprintf '%s' {shlex.quote(printed)}\n"
+        f"printf 'no place for %s\\n' 'correct horse battery staple' {shlex.quote(key)} >&2\nexit 1\n"
+    )
+    script.chmod(0o755)
+    with pytest.raises(ConfigError, match=r"exit code 1: no place for \*{3} no place for \*{3}$"):
+        await ExecCredential(ExecPlugin(str(script), (), VERSION)).authorization()
 
 
 async def test_a_plugin_that_prints_without_end_costs_no_memory(tmp_path: Path) -> None:

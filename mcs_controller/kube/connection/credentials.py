@@ -7,6 +7,7 @@ or an error. Which credential a kubeconfig asks for is `kubeconfig.py`'s busines
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -306,10 +307,22 @@ async def _exec_output(plugin: ExecPlugin) -> bytes:
         raise ConfigError(f"exec plugin {plugin.command} cannot be run: {_reason(error)}") from error
     if exit_code != 0:
         # It may be the token that it has just got, which nobody here has seen yet.
+        _remember_secrets(output)
         text = mask_random_words(mask_secrets(complaint.decode("utf-8", "replace")))
         text = cut(" ".join(text.split()), TEXT_MAX_CHARS)
         raise ConfigError(f"exec plugin {plugin.command} failed with exit code {exit_code}: {text}")
     return output
+
+
+def _remember_secrets(output: bytes) -> None:
+    """What a plugin that failed printed for a credential: it may be good all the same, and is one to hide."""
+    with contextlib.suppress(ValueError):
+        answer = parse_json(output, max_bytes=EXEC_OUTPUT_MAX_BYTES)
+        status = answer.get("status") if isinstance(answer, dict) else None
+        for name in ("token", "clientKeyData"):
+            secret = status.get(name) if isinstance(status, dict) else None
+            if isinstance(secret, str):
+                remember_secret(secret.strip())
 
 
 def _exec_status(plugin: ExecPlugin, output: bytes) -> Mapping[str, Any]:
