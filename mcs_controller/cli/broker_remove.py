@@ -1,7 +1,8 @@
 """`mcs-controller broker remove-member NAME`: removes a member's place on the broker, once it has left.
 
 A member that has not left is refused. With `--gone` the broker's administrator withdraws what it exports in
-its stead, and the others are waited for as by `leave`. What others made in its place is not touched.
+its stead, and the others are waited for as by `leave`. What others made in its place is not touched. It ends
+well when the namespace is gone, and the member's id is free (`namespace_end.py`).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from mcs_controller.cli.fuse_status import check_is_broker
 from mcs_controller.cli.importers import as_objects, holders, not_waited_for, wait_for_importers
 from mcs_controller.cli.install_settings import RemoveMemberSettings
 from mcs_controller.cli.installing import Row, result_text, say
+from mcs_controller.cli.namespace_end import GONE_WITHIN_SECONDS, gone, what_holds_up
 from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.clusterset.identity import check_cluster_id, member_namespace
 from mcs_controller.clusterset.membership.member import decode_member
@@ -109,8 +111,23 @@ class Removal:
         except BaseException:
             self._tell(ended=False)
             raise
-        self._tell()
+        ends = namespace is None or await self._ends(namespace)
+        self._tell(ended=ends)
         self._advise(namespace)
+        if not ends:
+            why = await what_holds_up(self._broker, self._namespace)
+            raise CliError(
+                f"namespace {self._namespace} is still there after {GONE_WITHIN_SECONDS:.0f} s, and the id "
+                f"{self._name} cannot be used again: {why}, and run the command again"
+            )
+
+    async def _ends(self, namespace: JsonObject) -> bool:
+        """Whether it is gone. It is not told as deleted as long as it is there."""
+        if await gone(self._broker, namespace):
+            return True
+        row = (NAMESPACES.kind, "", self._namespace)
+        self._rows = [(*row, "still there") if one[:3] == row else one for one in self._rows]
+        return False
 
     def _check_ours(self, namespace: JsonObject | None) -> None:
         if namespace is not None and not _ours(namespace) and not _ends(namespace):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mcs_controller.api.names import CHART_OF_BROKER, INSTALLED_BY, LABEL_CHART, LABEL_INSTALLED_BY
 from mcs_controller.api.resources import (
     CLUSTER_ROLE_BINDINGS,
+    EXPORTED_ENDPOINT_SLICES,
     EXPORTED_SERVICES,
     MEMBER_CLUSTERS,
     NAMESPACES,
@@ -163,17 +165,71 @@ async def test_who_said_that_it_leaves_and_exports_all_the_same_has_not_left(
         assert await world.broker_api.get(MEMBER_CLUSTERS, "east", "mcs-member-east")
 
 
-async def test_a_namespace_that_takes_its_time_to_go_is_not_removed_twice(
+async def test_a_namespace_that_a_finalizer_holds_is_told_of_each_time_and_not_removed_twice(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async with Clusterset("east", start=False) as world:
         await installed(world, OURS)
         held = {"metadata": {"finalizers": ["example.com/keep"]}}
         await world.broker_api.patch(NAMESPACES, "mcs-member-east", held)
-        await remove(world)
-        assert "Namespace mcs-member-east" in told(capsys)[0]
-        await remove(world)
+        complaint = r"still there after 60 s.*Namespace mcs-member-east \(finalizers: example.com/keep\)"
+        with pytest.raises(CliError, match=complaint) as caught:
+            await remove(world)
+        assert "`kubectl patch namespaces mcs-member-east --type merge -p '{" in str(caught.value)
+        assert told(capsys)[0]["Namespace mcs-member-east"] == "still there"
+        with pytest.raises(CliError, match=complaint):
+            await remove(world)
         assert told(capsys)[0] == {}
+        await world.broker_api.patch(NAMESPACES, "mcs-member-east", {"metadata": {"finalizers": None}})
+        await remove(world)
+
+
+async def test_a_member_that_put_finalizers_on_its_objects_is_told_by_their_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", "west") as world:
+        await installed(world, OURS)
+        await world.exported_by("east")
+        await world["east"].kill()
+        held = {"metadata": {"finalizers": ["example.com/mine", "example.com/for-ever"]}}
+        await world.broker_api.patch(EXPORTED_SERVICES, "shop.web", held, namespace="mcs-member-east")
+        (exported,) = (await world.broker_api.list(EXPORTED_ENDPOINT_SLICES)).items
+        slice_name = exported["metadata"]["name"]
+        await world.broker_api.patch(EXPORTED_ENDPOINT_SLICES, slice_name, held, namespace="mcs-member-east")
+        with pytest.raises(CliError) as caught:
+            await remove(world, gone=True)
+        error = str(caught.value)
+        assert "ExportedService shop.web (finalizers: example.com/mine, example.com/for-ever)" in error
+        assert f"ExportedEndpointSlice {slice_name} (finalizers:" in error
+        command = re.search(
+            r"`kubectl patch (\S+)\.broker\.mcs-controller\.io shop\.web -n mcs-member-east", error
+        )
+        assert command is not None
+        assert command[1] == "exportedservices"
+        # Nobody imports what is held: it was withdrawn before.
+        assert not await world["west"].all_of(IMPORTS)
+        for resource, name in ((EXPORTED_SERVICES, "shop.web"), (EXPORTED_ENDPOINT_SLICES, slice_name)):
+            without = {"metadata": {"finalizers": None}}
+            await world.broker_api.patch(resource, name, without, namespace="mcs-member-east")
+        await remove(world)
+        await is_gone(world)
+
+
+async def test_a_namespace_that_is_gone_soon_is_waited_for_without_a_word(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with Clusterset("east", start=False) as world:
+        await installed(world, OURS)
+        held = {"metadata": {"finalizers": ["example.com/keep"]}}
+        await world.broker_api.patch(NAMESPACES, "mcs-member-east", held)
+        removing = asyncio.create_task(remove(world))
+        await asyncio.sleep(5)
+        assert not removing.done()
+        await world.broker_api.patch(NAMESPACES, "mcs-member-east", {"metadata": {"finalizers": None}})
+        await removing
+        objects, _, said = told(capsys)
+        assert objects["Namespace mcs-member-east"] == "deleted"
+        assert said == ""
 
 
 async def test_of_a_cluster_that_is_gone_the_rights_go_before_anything_is_withdrawn(
