@@ -540,8 +540,10 @@ _CLUSTER_MIRRORED: Final = ConditionKind(
             "SomeSkipped",
             "False",
             "The message names some that are not: their values have more than 1024 characters, or they say "
-            "that the cluster is another than the one that the broker knows.",
-            "Shorten them, or put them right, in the cluster.",
+            "that the cluster is another than the one that the broker knows, or in a clusterset that the "
+            "broker does not name.",
+            "Shorten them, or put them right, in the cluster. Where the broker names no clusterset: "
+            "`broker init --clusterset NAME`.",
         ),
     ),
 )

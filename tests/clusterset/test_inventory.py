@@ -262,3 +262,17 @@ def test_a_report_that_is_older_than_the_first_heartbeat_is_not_believed() -> No
     said = target(Known(joining, reported({"a.example.com": "1"}))).status["status"]
     assert "properties" not in said
     assert {one["type"]: one["reason"] for one in said["conditions"]}["ControlPlaneHealthy"] == "NoReport"
+
+
+@pytest.mark.requirement("CP-07", "ABT-08")
+@pytest.mark.parametrize("clusterset", ["", "prod", "test"])
+def test_a_member_is_shown_in_no_other_clusterset_than_the_broker_says(clusterset: str) -> None:
+    east = replace(EAST, member=replace(EAST.member, clusterset=clusterset))
+    status = target(Known(east, reported({"clusterset.k8s.io": "prod"}))).status["status"]
+    shown = {one["value"] for one in status.get("properties", ())}
+    skipped = next(one for one in status["conditions"] if one["type"].endswith("PropertiesMirrored"))
+    if clusterset == "prod":
+        assert (shown, skipped["status"]) == ({"prod"}, "True")
+    else:
+        assert (shown, skipped["reason"]) == (set(), "SomeSkipped")
+        assert "clusterset.k8s.io" in skipped["message"]

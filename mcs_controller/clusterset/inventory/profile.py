@@ -222,14 +222,14 @@ def _properties(
 ) -> tuple[list[tuple[str, str, str]], list[str]]:
     """What is mirrored, and the names of what is not.
 
-    The two well-known ones are what others tell members apart by. A member that says there that it is
-    another, or in another clusterset, is not repeated.
+    The two well-known ones are what others tell members apart by, and read the membership from (CP-07). A
+    member that says there that it is another, or in another clusterset than the broker knows, is not
+    repeated; nor is one that names a clusterset where the broker names none, and nobody could contradict.
     """
     allowed = {CLUSTER_ID_PROPERTY: cluster, CLUSTERSET_PROPERTY: clusterset}
     mirrored, skipped = [], list(report.skipped)
     for one in report.properties:
-        said = allowed.get(one.name, "")
-        if said and one.value != said:
+        if one.value != allowed.get(one.name, one.value):
             skipped.append(one.name)
         else:
             mirrored.append((one.name, one.value, one.observed_at))
