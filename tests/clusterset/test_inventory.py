@@ -253,7 +253,17 @@ def test_members_that_vanish_all_at_once_are_lost_and_single_ones_are_not() -> N
 
 def test_what_the_hub_says_for_itself_is_no_report() -> None:
     silent = stored(target(Known(EAST, reported({"a.example.com": "1"}), silent=True)))
-    assert repeated(silent) == replace(reported({"a.example.com": "1"}), version="v1.36.4")
+    said = repeated(silent)
+    assert replace(said, mirrored=None) == replace(reported({"a.example.com": "1"}), version="v1.36.4")
+
+
+@pytest.mark.requirement("CP-10")
+def test_what_was_skipped_is_named_as_long_as_the_profile_repeats_a_report_that_is_gone() -> None:
+    full = replace(reported({"a.example.com": "1"}), skipped=tuple(f"p{one}.example.com" for one in range(9)))
+    held = stored(target(Known(EAST, full)))
+    assert target(Known(EAST, repeated(held)), held, LATER) == target(Known(EAST, full), held)
+    fine = stored(target(Known(EAST, reported({}))))
+    assert target(Known(EAST, repeated(fine)), fine, LATER) == target(Known(EAST, reported({})), fine)
 
 
 @pytest.mark.requirement("CP-12")

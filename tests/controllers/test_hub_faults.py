@@ -169,7 +169,8 @@ async def test_a_cluster_that_joins_under_an_old_id_does_not_inherit_the_report_
 @pytest.mark.requirement("CP-09")
 async def test_reports_that_vanish_for_a_moment_take_no_property_away() -> None:
     world = await world_of("east")
-    await world.report("east", properties=[seen("region.example.com", "eu")])
+    long = {"name": "notes.example.com", "reason": "ValueTooLong"}
+    await world.report("east", properties=[seen("region.example.com", "eu")], skippedProperties=[long])
     async with world.hub():
         await world.live(30)
         kind = "memberreports.broker.mcs-controller.io"
@@ -179,6 +180,10 @@ async def test_reports_that_vanish_for_a_moment_take_no_property_away() -> None:
         await world.live(60)
         assert (await profile(world))["status"]["properties"] == [seen("region.example.com", "eu")]
         assert await world.condition("east", "ControlPlaneHealthy") == ("True", "Healthy")
+        assert await world.condition("east", "mcs-controller.io/PropertiesMirrored") == (
+            "False",
+            "SomeSkipped",
+        )
 
 
 async def rejoin(world: World, member: str) -> None:

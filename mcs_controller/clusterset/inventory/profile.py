@@ -118,6 +118,7 @@ def repeated(held: Held) -> Report:
         text(child(held.status, "version"), "kubernetes"),
         Health(healthy[0].status, healthy[0].reason, healthy[0].message) if healthy else None,
         tuple(Reported(name, value, at) for (name, value), at in times.items()),
+        mirrored=next((one for one in held.conditions if one.type == MIRRORED), None),
     )
 
 
@@ -140,7 +141,7 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
     report = (known.report if member.heartbeat else None) or Report()
     mirrored, skipped = _properties(report, member.cluster, member.clusterset)
     before = held.conditions if held is not None else ()
-    conditions = [_healthy(known, before), _joined(known), _mirrored(skipped)]
+    conditions = [_healthy(known, before), _joined(known), _mirrored(skipped, report.mirrored)]
     ours = {one.type for one in conditions}
     merged = merge_conditions(tuple(one for one in before if one.type in ours), conditions, now_text)
     times = _times(held)
@@ -276,7 +277,9 @@ def _joined(known: Known) -> Condition:
     return _condition(JOINED, "True", "MemberJoined", "the cluster is a member of the clusterset")
 
 
-def _mirrored(skipped: Sequence[str]) -> Condition:
+def _mirrored(skipped: Sequence[str], said: Condition | None) -> Condition:
+    if not skipped and said is not None:
+        return said
     if not skipped:
         return _condition(MIRRORED, "True", "AllMirrored", "all reported properties are here")
     shown = ", ".join(skipped[:_SHOWN_NAMES])

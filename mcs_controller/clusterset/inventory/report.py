@@ -12,7 +12,7 @@ from typing import Any, Final
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.clusterset.fields import Json, an_object, child, items, text
 from mcs_controller.clusterset.membership.member import check_name, decode_member, source_cluster
-from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.model import Condition, Member
 from mcs_controller.clusterset.syntax import is_subdomain, seconds_of_time
 
 REPORT_NAME: Final = "report"
@@ -47,12 +47,15 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a member reports. `skipped` are the names of properties that it did not report."""
+    """What a member reports. `skipped` are the names of properties that it did not report. `mirrored` is what
+    the profile said of that, where the report is gone and only the profile remembers it.
+    """
 
     version: str = ""
     health: Health | None = None
     properties: tuple[Reported, ...] = ()
     skipped: tuple[str, ...] = ()
+    mirrored: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
