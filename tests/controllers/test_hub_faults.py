@@ -373,12 +373,36 @@ async def test_a_hub_that_does_not_lead_any_more_writes_nothing_until_it_leads_a
     world = await world_of("east")
     fence = LeaseFence(LoopClock())
     fence.close()
-    async with world.hub(world.cluster.client("hub").fenced(fence)):
-        await world.live(60)
+    async with world.hub(world.cluster.client("hub").fenced(fence)) as (_, registry):
+        await world.live(600)
         assert await world.profiles() == []
+        assert writes(registry) == 0
         fence.prove(asyncio.get_running_loop().time() + 600, fence.offset_seconds())
-        await world.live(60)
-        assert await world.profiles() == ["mcs-controller.east"]
+        await world.live(20)
+        # No attempt that was refused is waited for.
+        assert await is_right(world, "east")
+        assert writes(registry) == 2
+
+
+@pytest.mark.requirement("CP-14")
+@pytest.mark.parametrize("code", [409, 429, 503])
+async def test_attempts_that_were_refused_count_as_no_writes_and_keep_none_waiting(code: int) -> None:
+    world = await world_of("east")
+    async with world.hub(world.cluster.client("hub")) as (_, registry):
+        await world.live(30)
+        before = writes(registry)
+        refuses = world.cluster.faults.fail(
+            code, users=("hub",), resources=("clusterprofiles",), verbs=("patch",)
+        )
+        for number in range(300):
+            await world.report("east", kubernetesVersion=f"v1.36.{number}")
+            await asyncio.sleep(1)
+            await world.beat()
+        assert writes(registry) == before
+        refuses.lift()
+        await world.live(20)
+        assert (await profile(world))["status"]["version"] == {"kubernetes": "v1.36.299"}
+        assert writes(registry) == before + 1
 
 
 @pytest.mark.requirement("CP-12", "CP-13")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES
-from mcs_controller.controllers.runtime.pace import BURST, INTERVAL_SECONDS, Pace
+from mcs_controller.controllers.runtime.pace import ATTEMPT_SHARE, BURST, INTERVAL_SECONDS, Pace
 from tests.controllers.mars import record
 from tests.support.clusterset import Clusterset
 
@@ -35,6 +35,19 @@ async def test_a_quiet_key_has_its_whole_burst_again_but_no_more() -> None:
         assert pace.wait_seconds("web") == 0.0
         pace.wrote("web")
     assert pace.wait_seconds("web") > 0.0
+
+
+async def test_a_refused_write_costs_a_tenth_and_endless_ones_have_to_wait_too() -> None:
+    pace: Pace[str] = Pace()
+    attempts = 0
+    while not pace.wait_seconds("web"):
+        pace.wrote("web")
+        pace.refused("web")
+        attempts += 1
+    assert attempts == pytest.approx(BURST / ATTEMPT_SHARE, abs=1 / ATTEMPT_SHARE)
+    assert pace.wait_seconds("web") <= ATTEMPT_SHARE * INTERVAL_SECONDS
+    pace.refused("other")
+    assert pace.wait_seconds("other") == 0.0
 
 
 async def test_keys_that_are_quiet_are_forgotten() -> None:

@@ -15,7 +15,6 @@ from mcs_controller.api.names import (
     LABEL_MANAGED_BY,
     MANAGED_BY,
 )
-from mcs_controller.api.resources import cluster_profiles
 from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions, merge_conditions
 from mcs_controller.clusterset.fields import Json, an_object, child, items, string_pairs, text
 from mcs_controller.clusterset.inventory.report import Health, Listed, Report, Reported
@@ -69,7 +68,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a profile should say: whole objects, as they are applied."""
+    """What a profile should say: metadata and spec, and the status, as they are applied in any version."""
 
     profile: Json
     status: Json
@@ -127,7 +126,6 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
     but them (CP-11, CP-14).
     """
     member = known.listed.member
-    head = {"apiVersion": cluster_profiles().api_version, "kind": "ClusterProfile"}
     metadata = {"name": profile_name(manager, member.cluster), "namespace": namespace}
     spec: dict[str, Any] = {"clusterManager": {"name": manager}}
     if known.listed.display_name:
@@ -136,7 +134,7 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
     if member.object_uid:
         # Never what the member says of itself: it could say that it is another cluster (CP-08).
         labels[LABEL_MEMBER_ID] = member.object_uid
-    profile = {**head, "metadata": {**metadata, "labels": labels}, "spec": spec}
+    profile = {"metadata": {**metadata, "labels": labels}, "spec": spec}
     # A report that is there before the member's first heartbeat is of a cluster that had its id once.
     report = (known.report if member.heartbeat else None) or Report()
     mirrored, skipped = _properties(report, member.cluster, member.clusterset)
@@ -154,7 +152,7 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
         ]
     if known.listed.access and not known.removed:
         status["accessProviders"] = list(known.listed.access)
-    return Wanted(profile, {**head, "metadata": metadata, "status": status})
+    return Wanted(profile, {"metadata": metadata, "status": status})
 
 
 def differs(held: Held, wanted: Wanted) -> tuple[bool, bool]:

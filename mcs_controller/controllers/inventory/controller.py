@@ -1,18 +1,16 @@
 """The inventory: one ClusterProfile for each member of the clusterset (KEP-4322).
 
-A reconcile computes the whole profile of one member from what was read, and applies what is missing of it
-(server-side, with a field manager of its own, so that other writers keep what is theirs). Nothing is written
-while nothing differs, and no profile more often than once in half a minute on average (CP-14).
+A reconcile computes the whole profile of one member from what was read, and `writer.py` applies what is
+missing of it: nothing while nothing differs, and no profile more often than once in half a minute on average
+(CP-14).
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from prometheus_client import Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -23,10 +21,7 @@ from mcs_controller.clusterset.inventory.profile import (
     LABEL_MEMBER_ID,
     Held,
     Known,
-    Wanted,
     decode_profile,
-    differs,
-    has_more,
     is_joined,
     profile_name,
     repeated,
@@ -35,9 +30,9 @@ from mcs_controller.clusterset.inventory.profile import (
 from mcs_controller.clusterset.inventory.report import REPORT_NAME, Listed, Report, decode_report
 from mcs_controller.clusterset.model import Member
 from mcs_controller.controllers.inventory.members import Members
+from mcs_controller.controllers.inventory.writer import ProfileWriter
 from mcs_controller.controllers.runtime.context import HubContext
 from mcs_controller.controllers.runtime.controller import Controller
-from mcs_controller.controllers.runtime.pace import Pace
 from mcs_controller.kube.clock import rfc3339
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.informer import Informer
@@ -46,9 +41,6 @@ from mcs_controller.kube.store import Entry
 
 _log = logging.getLogger(__name__)
 
-FIELD_MANAGER: Final = "mcs-controller-hub"
-BURST: Final = 10
-INTERVAL_SECONDS: Final = 30.0
 REPORT_KEPT_SECONDS: Final = 180.0
 """How long a report that vanished counts on: an agent looks after its report every minute."""
 NAMESPACE_KEY: Final = ""
@@ -89,20 +81,16 @@ class InventoryController(Controller, Collector):
             self.name, self._reconcile, workers=4, random=context.random, work_clock=context.work_clock
         )
         self.queues = ((self._queue, self._client),)
-        self._pace: Pace[str] = Pace(burst=BURST, interval_seconds=INTERVAL_SECONDS)
-        # What was applied last: what is no longer wanted of it has to be applied away.
-        self._applied: dict[str, Wanted] = {}
         self._missing_since_seconds: dict[str, float] = {}
         self._in_the_way: dict[str, str] = {}
         self._namespace_problem: str | None = None
-        self._writes = Counter(
-            "mcs_hub_profile_writes",
-            "Writes of ClusterProfiles, by what was written: head (labels and spec), status or delete.",
-            ["what"],
-            registry=context.registry,
+        self._writer = ProfileWriter(
+            self._client,
+            self._profiles,
+            cluster_profiles,
+            context.config.cluster_manager,
+            context.registry,
         )
-        for what in ("head", "status", "delete"):
-            self._writes.labels(what)
         context.registry.register(self)
         self._profiles.subscribe(self._profile_changed)
         self._reports.subscribe(self._report_changed)
@@ -240,71 +228,21 @@ class InventoryController(Controller, Collector):
         return repeated(entry.value)
 
     async def _bring_up(self, member: str, known: Known, entry: Entry[Held] | None) -> float | None:
-        held = entry.value if entry is not None else None
         target = wanted(
             known,
-            held,
+            entry.value if entry is not None else None,
             manager=self._config.cluster_manager,
             namespace=self._config.inventory_namespace,
             now_text=rfc3339(self._clock.now()),
         )
-        head, status = differs(held, target) if held is not None else (True, True)
-        if held is not None:
-            # What others added stays, and is no reason to write; what we wrote once has to go.
-            head_more, status_more = has_more(held, target)
-            applied = self._applied.get(member)
-            head = head or (head_more and (applied is None or applied.profile != target.profile))
-            status = status or (status_more and (applied is None or applied.status != target.status))
-        if not head and not status:
-            self._applied[member] = target
-            return None
-        if wait_seconds := self._pace.wait_seconds(member):
-            return wait_seconds
-        if head:
-            await self._apply(member, "head", target.profile, entry)
-        if status:
-            await self._apply(member, "status", target.status, entry)
-        self._applied[member] = target
-        return None
-
-    async def _apply(
-        self, member: str, what: str, body: Mapping[str, Any], entry: Entry[Held] | None
-    ) -> None:
-        # A profile that is known is ours, and fields of it are taken back from whoever changed them. One that
-        # is not known is created: where somebody else was quicker, the server says that it conflicts.
-        known = {"metadata": {**body["metadata"], "uid": entry.uid}} if entry is not None else {}
-        self._pace.wrote(member)
-        self._writes.labels(what).inc()
-        answer = await self._client.apply(
-            cluster_profiles(),
-            {**body, **known},
-            manager=FIELD_MANAGER,
-            subresource="status" if what == "status" else "",
-            force=entry is not None or what == "status",
-        )
-        metadata, value = answer["metadata"], decode_profile(answer, self._config.cluster_manager)
-        found = Entry(
-            metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"], value
-        )
-        # The next look must not be at what was before this write.
-        self._profiles.apply(found, silent=True)
+        return await self._writer.bring_up(member, target, entry)
 
     async def _delete(self, member: str, entry: Entry[Held]) -> None:
         # The member may have joined again since all were read, and others act upon a profile that goes.
         if entry.value.ending or await self._members.is_back(member):
             return
         _log.warning("member %s was removed: deleting its profile %s", member, entry.name)
-        self._writes.labels("delete").inc()
-        # Where it is gone already, all is well.
-        with contextlib.suppress(NotFound):
-            await self._client.delete(
-                cluster_profiles(),
-                entry.name,
-                namespace=entry.namespace,
-                uid=entry.uid,
-                resource_version=entry.resource_version,
-            )
-        self._applied.pop(member, None)
+        await self._writer.delete(member, entry)
         self._missing_since_seconds.pop(member, None)
 
     def _report_taken(self, member: str, name: str, manager: str) -> None:

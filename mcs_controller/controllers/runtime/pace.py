@@ -13,6 +13,8 @@ K = TypeVar("K", bound=Hashable)
 
 BURST: Final = 5
 INTERVAL_SECONDS: Final = 1.0
+ATTEMPT_SHARE: Final = 0.1
+"""What an attempt that changed nothing costs of a write: a server that refuses is not asked all the time."""
 _PURGE_AT_KEYS: Final = 1024
 
 
@@ -46,3 +48,10 @@ class Pace(Generic[K]):
             for settled_key in [one for one, at_seconds in settled.items() if at_seconds <= now_seconds]:
                 del settled[settled_key]
             self._purge_at_keys = max(_PURGE_AT_KEYS, 2 * len(settled))
+
+    def refused(self, key: K) -> None:
+        """The write of `key` that was told last has not been made: it was an attempt."""
+        settled_at_seconds = self._settled_at_seconds.get(key)
+        if settled_at_seconds is not None:
+            spared_seconds = (1 - ATTEMPT_SHARE) * self._interval_seconds
+            self._settled_at_seconds[key] = settled_at_seconds - spared_seconds
