@@ -75,8 +75,8 @@ async def test_a_cluster_joins_with_what_the_commands_made_and_its_export_arrive
     in_east = ("--kubeconfig", east.kubeconfig())
     file = tmp_path / "east-on-broker.kubeconfig"
 
-    assert results(await run("broker", "init", *on_broker)) == ["created"] * 5
-    assert results(await run("broker", "init", *on_broker)) == ["unchanged"] * 5
+    assert results(await run("broker", "init", *on_broker)) == ["created"] * 7
+    assert results(await run("broker", "init", *on_broker)) == ["unchanged"] * 7
     created = await run("broker", "create-member", "east", *on_broker, "--output-file", file)
     assert results(created) == ["created"] * 5
     joined = await run("join", "--broker-kubeconfig", file, *in_east)
