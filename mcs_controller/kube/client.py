@@ -165,7 +165,7 @@ class Client:
             raise error_of_response(response.status, response.headers, response.body)
         try:
             told = parsedate_to_datetime(response.headers.get("date", ""))
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         # "-0000" is UTC, too, and makes a time without a zone.
         return told if told.tzinfo is not None else told.replace(tzinfo=UTC)

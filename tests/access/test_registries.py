@@ -154,6 +154,24 @@ def test_the_condition_ok_becomes_health_as_of_when_it_was_seen(status: str) -> 
 
 @pytest.mark.requirement("CR-04")
 @pytest.mark.parametrize(
+    ("time", "kept"),
+    [
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+        ("10000-01-01T00:00:00Z", TARGET.now),
+        ("9999-12-31T23:59:59-23:59", TARGET.now),
+        (f"2026-01-01T00:00:00.{'9' * 5000}Z", TARGET.now),
+    ],
+)
+def test_a_time_that_no_api_server_takes_is_not_carried_over(time: str, kept: str) -> None:
+    told = {"type": "OK", "status": "True", "lastTransitionTime": time, "lastHeartbeatTime": time}
+    healthy = condition(imported(cluster(status={"conditions": [told]})), "ControlPlaneHealthy")
+    assert healthy["lastTransitionTime"] == kept
+    assert ("as of" in healthy["message"]) == (kept == time)
+
+
+@pytest.mark.requirement("CR-04")
+@pytest.mark.parametrize(
     "conditions", [[], [{"type": "OK"}], [{"type": "OK", "status": "fine", "reason": "not a reason"}]]
 )
 def test_without_a_usable_condition_nothing_is_known_of_the_health(conditions: list[Json]) -> None:

@@ -83,6 +83,14 @@ async def test_the_time_of_an_api_server_is_in_utc_however_it_is_written(zone: s
     assert await client.date() == datetime(2026, 11, 22, 14, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "date", ["", "soon", f"Sun, 22 Nov {'9' * 30} 14:00:00 GMT", f"Sun, 22 Nov 2026 14:00:00 +{'9' * 30}"]
+)
+async def test_a_time_that_no_calendar_has_is_none(date: str) -> None:
+    client, _ = client_of(Response(200, {"date": date}, b"{}"))
+    assert await client.date() is None
+
+
 async def test_a_reason_in_a_refusal_sends_no_control_codes_to_a_terminal() -> None:
     client, _ = client_of(refusal(500, "\x1b[1m" + "x" * 1000, "\x1b[2J"))
     with pytest.raises(KubeError) as raised:

@@ -196,6 +196,41 @@ async def test_an_expired_token_is_never_used(tmp_path: Path) -> None:
         await credential.authorization()
 
 
+@pytest.mark.parametrize(
+    ("expires", "runs"),
+    [
+        ("9999-12-31T23:59:59.999999Z", 1),
+        ("9999-12-31T23:59:59-23:59", 1),
+        ("0001-01-01T00:00:00Z", 2),
+        ("0001-01-01T00:00:00+23:59", 2),
+    ],
+)
+async def test_a_time_at_the_end_of_the_calendar_is_a_time(tmp_path: Path, expires: str, runs: int) -> None:
+    plugin = Plugin(tmp_path, token="token-COUNT", expirationTimestamp=expires)
+    credential = ExecCredential(plugin.spec)
+    for _ in range(2):
+        authorization = await credential.authorization()
+    assert (authorization, plugin.runs) == (f"Bearer token-{runs}", runs)
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [
+        "9999-12-31T24:00:00.5Z",
+        "10000-01-01T00:00:00Z",
+        "9" * 5000,
+        10**300,
+        [],
+        1e308,
+        "2026-13-01T00:00:00Z",
+    ],
+)
+async def test_a_time_that_no_calendar_has_is_a_config_error(tmp_path: Path, expires: object) -> None:
+    plugin = Plugin(tmp_path, token="token-COUNT", expirationTimestamp=expires)
+    with pytest.raises(ConfigError, match="no readable expirationTimestamp"):
+        await ExecCredential(plugin.spec).authorization()
+
+
 async def test_a_renewal_that_fails_leaves_a_token_that_is_still_good(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

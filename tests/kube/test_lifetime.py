@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,21 @@ def test_a_token_says_when_it_was_issued_and_when_it_ends() -> None:
         token('{"iat": NaN, "exp": 5}'),
         token('{"iat": 1, "exp": 1e999}'),
         token('{"iat": 1, "exp": 1' + "0" * 400 + "}"),
+        # No calendar has the years 10000 and before 1970, and whoever shows a time needs one.
+        token({"iat": 1, "exp": 253_402_300_800}),
+        token({"iat": 1, "exp": 1e300}),
+        token({"iat": -1e300, "exp": 5}),
     ],
     ids=lambda said: said[:40],
 )
 def test_nothing_is_told_of_a_token_that_says_nothing(said: str) -> None:
     assert lifetime_of(f"Bearer {said}") is None
+
+
+def test_a_token_until_the_last_second_of_the_calendar_says_so() -> None:
+    lifetime = lifetime_of(f"Bearer {token({'iat': 1, 'exp': 253_402_300_799})}")
+    assert lifetime is not None
+    assert datetime.fromtimestamp(lifetime.expires, UTC) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def test_a_token_of_a_service_account_says_whose_it_is() -> None:

@@ -5,12 +5,13 @@ Tokens of service accounts say it; one that is no JWT, or never ends, says nothi
 """
 
 import json
-import math
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 _ACCOUNT: Final = "system:serviceaccount:"
+LATEST_SECONDS: Final = 253_402_300_799.0
+"""The end of the year 9999: no later time can be shown. A token that ends after it never does."""
 
 
 class Lifetime(NamedTuple):
@@ -34,7 +35,7 @@ def lifetime_of(authorization: str | None) -> Lifetime | None:
         issued, expires = float(claims["iat"]), float(claims["exp"])
     except (ValueError, TypeError, LookupError, OverflowError):
         return None
-    if not (math.isfinite(issued) and issued < expires < math.inf):
+    if not (0 <= issued < expires <= LATEST_SECONDS):
         return None
     return Lifetime(issued, expires)
 
