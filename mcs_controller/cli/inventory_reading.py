@@ -1,5 +1,6 @@
 """Reading ClusterProfiles from whatever hub there is, ours or another's."""
 
+from mcs_controller.access.listing import without_passwords
 from mcs_controller.api.resources import (
     MCS_GROUP,
     PROFILE_VERSION,
@@ -35,7 +36,11 @@ async def profiles_resource(client: Client) -> Resource:
 
 
 def whole_object(body: JsonObject, resource: Resource) -> JsonObject:
-    """As kubectl shows an object: items of lists lack their type, and nobody reads managedFields."""
+    """As kubectl shows an object, and without passwords in URLs.
+
+    Items of lists lack their type, and nobody reads managedFields.
+    """
+    body = without_passwords(body)
     metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
     return {
         "apiVersion": resource.api_version,

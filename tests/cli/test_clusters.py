@@ -130,6 +130,16 @@ async def test_programs_read_the_whole_objects_as_from_kubectl(hub: HubScene, ou
     assert "managedFields" not in one["metadata"]
 
 
+@pytest.mark.requirement("CP-15")
+@pytest.mark.parametrize("output", ["json", "yaml", "wide"])
+async def test_a_password_that_a_profile_should_not_have_is_not_shown(hub: HubScene, output: str) -> None:
+    way = offer("cloud", proxy_url="http://me:s3cret@proxy:3128")
+    await hub.add(healthy("prod-east", accessProviders=[way]))
+    ended = await hub.clusters("-o", output)
+    assert "s3cret" not in ended.stdout + ended.stderr
+    assert ("http://***@proxy:3128" in ended.stdout) == (output != "wide")
+
+
 @pytest.mark.requirement("CR-01")
 @pytest.mark.parametrize("output", ["table", "json"])
 async def test_watch_prints_each_change_until_it_is_stopped(hub: HubScene, output: str) -> None:
