@@ -262,6 +262,18 @@ async def test_a_401_runs_the_plugin_again_but_not_for_each_request(
     assert await credential.authorization() == "Bearer t-2"
 
 
+async def test_what_a_plugin_does_not_hand_out_any_more_is_not_used_any_more(tmp_path: Path) -> None:
+    pair = {"clientCertificateData": "certificate", "clientKeyData": "key"}
+    past = {"expirationTimestamp": "2020-01-01T00:00:00Z"}
+    plugin = Plugin(tmp_path, token="t", **past)
+    credential = ExecCredential(plugin.spec)
+    assert (await credential.authorization(), credential.certificate()) == ("Bearer t", None)
+    plugin.answer(**pair, **past)
+    assert (await credential.authorization(), credential.certificate()) == (None, (b"certificate", b"key"))
+    plugin.answer(token="other", **past)
+    assert (await credential.authorization(), credential.certificate()) == ("Bearer other", None)
+
+
 async def test_a_plugin_may_hand_out_a_certificate(tmp_path: Path) -> None:
     plugin = Plugin(tmp_path, clientCertificateData="CERT", clientKeyData="KEY")
     credential = ExecCredential(plugin.spec)
@@ -289,6 +301,10 @@ def status_of(**answer: Any) -> str:
         (json.dumps({"apiVersion": VERSION}), "no ExecCredential"),
         (status_of(apiVersion="other/v1"), f"did not answer in {VERSION}"),
         (status_of(), "neither a token nor a certificate"),
+        (status_of(status={"token": ""}), "neither a token nor a certificate"),
+        (status_of(status={"token": ["s3cret"]}), "gave a token that is no text"),
+        (status_of(status={"token": "t", "clientKeyData": "s3cret"}), "or only its key: both are needed"),
+        (status_of(status={"clientCertificateData": "s3cret"}), "gave only a certificate"),
         (status_of(status={"token": "s3cret\nx"}), "holds no bearer token"),
         (
             status_of(status={"token": "t", "expirationTimestamp": "s3cret"}),

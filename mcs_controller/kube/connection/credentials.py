@@ -241,15 +241,19 @@ class ExecCredential:
 
     async def _fetch(self) -> None:
         status = _exec_status(self._plugin, await _exec_output(self._plugin))
-        token = status.get("token")
-        certificate, key = status.get("clientCertificateData"), status.get("clientKeyData")
-        if isinstance(token, str) and token:
-            self._authorization = bearer(token, f"exec plugin {self._plugin.command}")
-        if isinstance(certificate, str) and isinstance(key, str):
-            self._certificate = (certificate.encode(), key.encode())
-        elif not token:
-            raise ConfigError(f"exec plugin {self._plugin.command} gave neither a token nor a certificate")
+        source = f"exec plugin {self._plugin.command}"
+        token, certificate, key = (
+            _text(status, name, source) for name in ("token", "clientCertificateData", "clientKeyData")
+        )
+        if bool(certificate) != bool(key):
+            raise ConfigError(f"{source} gave only a certificate, or only its key: both are needed")
+        if not token and not certificate:
+            raise ConfigError(f"{source} gave neither a token nor a certificate")
+        authorization = bearer(token, source) if token else None
         self._expires = _expiry(status.get("expirationTimestamp"), self._plugin)
+        # All of it is replaced: what is not handed out any more is not to be used any more.
+        self._authorization = authorization
+        self._certificate = (certificate.encode(), key.encode()) if certificate else None
         self._have = True
         self._renewed_at = asyncio.get_running_loop().time()
 
@@ -336,6 +340,13 @@ def _exec_status(plugin: ExecPlugin, output: bytes) -> Mapping[str, Any]:
     if answer.get("apiVersion") != plugin.api_version:
         raise ConfigError(f"exec plugin {plugin.command} did not answer in {plugin.api_version}")
     return dict(answer["status"])
+
+
+def _text(status: Mapping[str, Any], field_: str, source: str) -> str:
+    value = status.get(field_)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{source} gave a {field_} that is no text")
+    return value or ""
 
 
 def _expiry(raw: Any, plugin: ExecPlugin) -> datetime | None:
