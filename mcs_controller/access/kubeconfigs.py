@@ -14,8 +14,12 @@ from mcs_controller.access.providers import EXEC_VERSION, Providers, absolute
 
 
 def kubeconfig_of(profile: Mapping[str, Any], providers: Providers) -> dict[str, Any]:
-    """One context, named like the profile. Raises `NoProvider`, `UnusableProfile`."""
-    provider, plugin, access = plan(profile, providers)
+    """One context, named like the profile. Raises `NoProvider`, `UnusableProfile`.
+
+    So is the user: where several files are read as one (KUBECONFIG), the first of a name counts, and what the
+    plugin is given for one cluster must not be given for another.
+    """
+    _, plugin, access = plan(profile, providers)
     name = str(profile["metadata"]["name"])
     cluster = cluster_info(access)
     config = cluster.pop("config", None)
@@ -35,7 +39,7 @@ def kubeconfig_of(profile: Mapping[str, Any], providers: Providers) -> dict[str,
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": provider.name, "user": {"exec": runs}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": provider.name}}],
+        "users": [{"name": name, "user": {"exec": runs}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "current-context": name,
     }

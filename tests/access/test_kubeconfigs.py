@@ -72,6 +72,21 @@ def test_it_has_the_cluster_the_plugin_and_the_extension_and_no_credential(
     assert yaml.safe_load(yaml.safe_dump(made)) == made
 
 
+@pytest.mark.requirement("CP-26")
+def test_of_two_that_are_read_as_one_each_cluster_keeps_its_own_plugin() -> None:
+    known = providers(entry(profileSourcedCLIArgsPolicy="Append"))
+    made = [
+        kubeconfig_of(profile(offer(extensions={ARGS: [f"--of={name}"]}), name=name), known)
+        for name in ("east", "west")
+    ]
+    users: dict[str, list[str]] = {}
+    for one in made:
+        for user in one["users"]:
+            users.setdefault(user["name"], user["user"]["exec"]["args"])
+    found = {one["contexts"][0]["name"]: users[one["contexts"][0]["context"]["user"]] for one in made}
+    assert found == {"east": ["--of=east"], "west": ["--of=west"]}
+
+
 def test_a_command_without_a_slash_is_left_to_the_path_of_whoever_runs_it(tmp_path: Path) -> None:
     made = kubeconfig_of(profile(offer()), providers(entry(command="cloud-login"), folder=tmp_path))
     assert made["users"][0]["user"]["exec"]["command"] == "cloud-login"
