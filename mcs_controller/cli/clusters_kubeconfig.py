@@ -17,6 +17,7 @@ from mcs_controller.cli.inventory_reading import profiles_resource
 from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.cli.output import as_document, check_may_write, write_private
 from mcs_controller.cli.values import profile_name
+from mcs_controller.clusterset.errors import cut
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.lookup import find
@@ -62,9 +63,11 @@ async def _check(profile: JsonObject, providers: Providers) -> None:
     name = profile["metadata"]["name"]
     client = Client(connect_to_cluster(profile, providers), name=name)
     try:
-        version = (await client.get_raw("/version")).get("gitVersion")
+        version = str(
+            (await client.get_raw("/version")).get("gitVersion") or "of a version that it does not say"
+        )
     except KubeError as error:
         raise CliError(f"cluster {name} cannot be reached: {error}") from error
     finally:
         await client.close()
-    say(f"cluster {name} answers: Kubernetes {version}")
+    say(f"cluster {name} answers: Kubernetes {cut(version, 64)}")

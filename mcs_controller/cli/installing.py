@@ -17,6 +17,7 @@ from mcs_controller.cli.output import as_document, table
 from mcs_controller.install.planning import Step
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import NotFound
+from mcs_controller.observe.visible import visible
 
 SERVED_WITHIN_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.2
@@ -27,8 +28,8 @@ Row = tuple[str, str, str, str]
 
 
 def say(text: str) -> None:
-    """Progress and advice, which are no result."""
-    print(text, file=sys.stderr, flush=True)
+    """Progress and advice, which are no result: a line, that may quote what others wrote."""
+    print(visible(text), file=sys.stderr, flush=True)
 
 
 def rows_of(steps: Iterable[Step]) -> list[Row]:

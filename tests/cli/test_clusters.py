@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 
 from mcs_controller.api.resources import NAMESPACES, cluster_profiles
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.access.profiles import ENVS, FakePlugin, entry, file_text, offer, profile
 from tests.cli.program import Ended, run, start
+from tests.kube.http_servers import serving
 from tests.support.crds import install
 from tests.support.kubeconfigs import write
 
@@ -228,6 +230,26 @@ async def test_check_asks_the_cluster_with_the_plugins_credential(hub: HubScene)
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert "cluster prod-east cannot be reached" in ended.stderr
     assert "s3cret" not in ended.stderr
+
+
+@pytest.mark.parametrize("said", ["v1\x1b[2J\u202e" + "x" * 5000, {"s": 1}, None])
+async def test_what_a_cluster_says_of_its_version_sends_no_control_codes(hub: HubScene, said: Any) -> None:
+    plugin = FakePlugin(hub.folder)
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"gitVersion": said})
+
+    async with serving(answer) as server:
+        await hub.add(healthy("prod-east", accessProviders=[offer("cloud", server)]))
+        file = hub.folder / "providers.json"
+        file.write_bytes(file_text(entry("cloud", plugin.command)))
+        ended = await hub.clusters(
+            "kubeconfig", "prod-east", "--check", "--clusterprofile-provider-file", file
+        )
+    assert ended.exit_code == 0, ended
+    assert "cluster prod-east answers: Kubernetes " in ended.stderr
+    assert ended.stderr.rstrip("\n").isprintable()
+    assert len(ended.stderr) < 200
 
 
 REGISTRY = """
