@@ -94,7 +94,7 @@ def endpoints_taking_traffic(page: Page, pods: Sequence[Json], cluster: str) -> 
     """How many of these pods of a cluster the page of their service shows so."""
     rows = [part.split("</tr>")[0] for part in page.text.split("<tr ")]
     return sum(
-        row.startswith(f'id="endpoint-{cluster}-{pod["status"]["podIP"]}"') and ">yes<" in row
+        f'id="endpoint-{cluster}-{pod["status"]["podIP"]}"' in row and ">yes<" in row
         for row in rows
         for pod in pods
     )
