@@ -71,9 +71,15 @@ ABOUT_API: Final = Api(
 )
 
 PROFILE_VERSION: Final = "v1alpha1"
-"""Of ClusterProfile, which is in the group of the MCS API: what every hub serves, and what we write."""
+"""Of ClusterProfile, which is in the group of the MCS API: what our hubs serve, and what we write there."""
 PROFILE_VERSIONS: Final = ("v1alpha2", PROFILE_VERSION)
 """Versions of ClusterProfile that we serve, the newest first (KEP-4322)."""
+PROFILE_API: Final = Api(
+    MCS_GROUP,
+    (PROFILE_VERSION, "v1alpha2"),
+    "apply the CRDs with `mcs-controller crds --for broker | kubectl apply -f -`",
+)
+"""As we speak it, with a definition of others too. v1alpha1 alone has `credentialProviders` (CP-21)."""
 
 BROKER_GROUP: Final = "broker.mcs-controller.io"
 BROKER_VERSION: Final = "v1alpha1"

@@ -1,38 +1,24 @@
 """Reading ClusterProfiles from whatever hub there is, ours or another's."""
 
 from mcs_controller.access.listing import without_passwords
-from mcs_controller.api.resources import (
-    MCS_GROUP,
-    PROFILE_VERSION,
-    PROFILE_VERSIONS,
-    Resource,
-    cluster_profiles,
-)
+from mcs_controller.api.resources import PROFILE_API, Resource, cluster_profiles
 from mcs_controller.cli.errors import CliError
 from mcs_controller.kube.client import Client, JsonObject
-from mcs_controller.kube.errors import NotFound
+from mcs_controller.kube.discovery import NotServed, served_resource
 
 
 async def profiles_resource(client: Client) -> Resource:
     """ClusterProfile in the version to read. Raises `CliError` where there is none, and `KubeError`.
 
-    v1alpha1 is asked first: it alone has the deprecated `credentialProviders` (CP-21). That the group serves
-    a version says nothing: the kinds of the MCS API are in it, too.
+    v1alpha1 is asked first: it alone has the deprecated `credentialProviders` (CP-21).
     """
-    for version in (PROFILE_VERSION, *PROFILE_VERSIONS):
-        try:
-            served = await client.get_raw(f"/apis/{MCS_GROUP}/{version}")
-        except NotFound:
-            continue
-        resource = cluster_profiles(version)
-        kinds = served.get("resources")
-        for one in kinds if isinstance(kinds, list) else []:
-            if isinstance(one, dict) and one.get("name") == resource.plural:
-                return resource
-    raise CliError(
-        "this API server serves no ClusterProfiles: it is no hub, or lacks the kind (`mcs-controller crds "
-        "--for broker | kubectl apply -f -`)"
-    )
+    try:
+        return await served_resource(client, PROFILE_API, cluster_profiles)
+    except NotServed:
+        raise CliError(
+            "this API server serves no ClusterProfiles: it is no hub, or lacks the kind (`mcs-controller "
+            "crds --for broker | kubectl apply -f -`)"
+        ) from None
 
 
 def whole_object(body: JsonObject, resource: Resource) -> JsonObject:

@@ -1,7 +1,8 @@
 """Which version of an API to speak with an API server (MCS-API-14).
 
 It is asked again whenever it matters and never remembered here: a CRD may be installed, or change its
-versions, while the program runs.
+versions, while the program runs. Kinds of one group may be served in different versions, as ClusterProfile
+and ServiceExport are, so that it is asked for the kind and not for its group.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,10 @@ from mcs_controller.kube.errors import DecodeError, KubeError, NotFound
 class NotServed(NotFound):
     """The API server serves no version of the API that this program speaks; the text says what to install."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, kind: Resource) -> None:
         versions = " or ".join(api.versions)
         super().__init__(
-            404, "NotFound", f"the API server does not serve {api.group} {versions}: {api.how_to_install}"
+            404, "NotFound", f"the API server does not serve {kind.crd_name} {versions}: {api.how_to_install}"
         )
 
 
@@ -35,18 +36,31 @@ async def served_versions(client: Client, group: str) -> tuple[str, ...]:
     )
 
 
-async def preferred_version(client: Client, api: Api) -> str:
-    """The best version that is served now. Raises `NotServed`, or another `KubeError`."""
-    served = await served_versions(client, api.group)
-    for version in api.versions:
-        if version in served:
-            return version
-    raise NotServed(api)
+async def serves(client: Client, resource: Resource) -> bool:
+    """Whether the kind is served now in that version. Raises `KubeError`."""
+    path = f"/apis/{resource.group}/{resource.version}"
+    try:
+        body = await client.get_raw(path)
+    except NotFound:
+        return False
+    kinds = body.get("resources")
+    if not isinstance(kinds, list):
+        raise DecodeError(f"{path}: the answer has no list of resources")
+    return any(isinstance(one, dict) and one.get("name") == resource.plural for one in kinds)
 
 
 async def served_resource(client: Client, api: Api, kind: Callable[[str], Resource]) -> Resource:
     """The kind in the best version that is served now. Raises `NotServed`, or another `KubeError`."""
-    return kind(await preferred_version(client, api))
+    for version in api.versions:
+        resource = kind(version)
+        if await serves(client, resource):
+            return resource
+    raise NotServed(api, kind(api.versions[0]))
+
+
+async def preferred_version(client: Client, api: Api, kind: Callable[[str], Resource]) -> str:
+    """The best version in which the kind is served now. Raises `NotServed`, or another `KubeError`."""
+    return (await served_resource(client, api, kind)).version
 
 
 async def stored_resources(client: Client) -> tuple[list[Resource], list[str]]:

@@ -27,7 +27,7 @@ from threading import Lock, Thread
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs
 
-from mcs_controller.api.resources import ENDPOINT_SLICES, MCS_GROUP, Resource, service_imports
+from mcs_controller.api.resources import ENDPOINT_SLICES, Resource, service_imports
 from tests.bench.dns_objects import NAMESPACE, Shape, endpoint_slice
 
 CHANGES: Final = 20_000
@@ -97,10 +97,10 @@ class Content:
 
     def __init__(self, shape: Shape, changes: int = CHANGES) -> None:
         imports = service_imports("v1beta1")
-        group = {"kind": "APIGroup", "apiVersion": "v1", "name": MCS_GROUP}
-        versions = {"versions": [{"groupVersion": imports.api_version, "version": imports.version}]}
+        served = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": imports.api_version}
+        kinds = {"resources": [{"name": imports.plural, "kind": imports.kind, "namespaced": True}]}
         self.pages = {
-            f"/apis/{MCS_GROUP}": [_compact(group | versions)],
+            f"/apis/{imports.api_version}": [_compact(served | kinds)],
             imports.path(): _pages(imports, (_as_served(body) for body in shape.imports())),
             ENDPOINT_SLICES.path(): _pages(ENDPOINT_SLICES, map(_as_served, shape.slices())),
         }

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from mcs_controller.api.resources import NAMESPACES, cluster_profiles
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, cluster_profiles
 from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.access.profiles import ENVS, FakePlugin, entry, file_text, offer, profile
@@ -111,6 +111,19 @@ async def test_clusters_of_an_inventory_are_listed_by_name_and_no_others(hub: Hu
         [INVENTORY, "prod-west"],
         ["other", "prod-far"],
     ]
+
+
+async def test_a_hub_that_serves_only_the_newer_version_is_read_in_that(
+    hub: HubScene, tmp_path: Path
+) -> None:
+    await hub.add(healthy("prod-east"))
+    definition = await hub.api.get(CUSTOM_RESOURCE_DEFINITIONS, PROFILES.crd_name)
+    newer = [one for one in definition["spec"]["versions"] if one["name"] == "v1alpha2"]
+    only = {"spec": {"versions": [{**newer[0], "storage": True}]}}
+    await hub.api.patch(CUSTOM_RESOURCE_DEFINITIONS, PROFILES.crd_name, only)
+    assert [row[0] for row in cells(await hub.clusters())[1:]] == ["prod-east"]
+    [shown] = json.loads((await hub.clusters("-o", "json")).stdout)["items"]
+    assert shown["apiVersion"] == "multicluster.x-k8s.io/v1alpha2"
 
 
 async def test_wide_shows_what_they_are_called_and_how_they_are_reached(hub: HubScene) -> None:

@@ -128,7 +128,7 @@ async def test_a_cluster_without_the_api_is_one_line(tmp_path: Path) -> None:
         ended = await run("dns", "check", "--server", "127.0.0.1:9", "--kubeconfig", config)
 
     assert ended.exit_code == 2
-    assert "does not serve multicluster.x-k8s.io" in ended.stderr
+    assert "does not serve serviceimports.multicluster.x-k8s.io" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 

@@ -218,8 +218,8 @@ def about(spec: object) -> web.Application:
     """A cluster with this ClusterProperty, None for none, and nothing else."""
 
     async def answer(request: web.Request) -> web.Response:
-        if request.path == "/apis/about.k8s.io":
-            return web.json_response({"versions": [{"version": "v1alpha1"}]})
+        if request.path == "/apis/about.k8s.io/v1alpha1":
+            return web.json_response({"resources": [{"name": "clusterproperties"}]})
         if spec and request.path.endswith("/v1alpha1/clusterproperties/cluster.clusterset.k8s.io"):
             return web.json_response({"metadata": {"name": "cluster.clusterset.k8s.io"}, "spec": spec})
         return web.json_response({"kind": "Status", "code": 404, "reason": "NotFound"}, status=404)

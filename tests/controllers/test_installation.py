@@ -41,7 +41,7 @@ async def test_crds_that_are_installed_late_are_waited_for() -> None:
         assert not agent.task.done()
         problems = agent.agent.problems()
         problem = problems["local: serviceexports"]
-        assert "CRD not installed: the API server does not serve multicluster.x-k8s.io" in problem
+        assert "CRD not installed: the API server does not serve serviceexports." in problem
         assert "apply the CRDs" in problems["local: serviceimports"]
 
         await world["west"].install()

@@ -21,6 +21,7 @@ from mcs_controller.kube.discovery import served_versions
 from mcs_controller.kube.errors import Conflict
 from tests.support.cluster import Cluster
 from tests.support.clusterset import Clusterset
+from tests.support.crds import install
 from tests.support.objects import EXPORTS, IMPORTS, import_by_hand
 
 pytestmark = pytest.mark.looptime
@@ -64,6 +65,13 @@ async def with_leftovers(world: Clusterset) -> Cluster:
 
 async def names(cluster: Cluster, kind: Any) -> set[str]:
     return {one["metadata"]["name"] for one in await cluster.all_of(kind, "shop")}
+
+
+async def test_where_only_profiles_are_in_the_group_there_are_no_imports() -> None:
+    async with Clusterset("east", start=False, installed=()) as world:
+        await install(world["east"].api, "clusterprofiles.multicluster.x-k8s.io")
+        assert await imported(world["east"].api) == []
+        assert await reported(world["east"].api) == []
 
 
 def rows(found: list[Leftover]) -> list[tuple[str, str, str]]:

@@ -51,7 +51,7 @@ async def read_services(reading: Reading, bulk: BulkHere) -> BulkHere:
 
     async def get() -> str:
         try:
-            return await preferred_version(reading.client, MCS_API)
+            return await preferred_version(reading.client, MCS_API, service_exports)
         except NotServed:
             return ""
 

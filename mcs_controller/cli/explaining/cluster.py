@@ -1,6 +1,7 @@
 """What one cluster holds of a service, and which member it is."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterable
 
@@ -133,11 +134,11 @@ async def read_cluster(reading: Reading, key: ServiceKey, cluster: str, lease: L
 
 
 async def _version(client: Client) -> str:
-    """The version of the MCS API that is served, "" for none."""
-    try:
-        return await preferred_version(client, MCS_API)
-    except NotServed:
-        return ""
+    """The version of the MCS API that is served, "" for none. One of its kinds is enough."""
+    for kind in (service_exports, service_imports):
+        with contextlib.suppress(NotServed):
+            return await preferred_version(client, MCS_API, kind)
+    return ""
 
 
 async def _namespace(reading: Reading, name: str) -> tuple[NamespaceState, StringMap]:

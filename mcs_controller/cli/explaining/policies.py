@@ -86,7 +86,7 @@ async def read_live(reading: Reading) -> Live | None:
 
     async def get() -> str:
         try:
-            return await preferred_version(reading.client, MCS_API)
+            return await preferred_version(reading.client, MCS_API, service_exports)
         except NotServed:
             return ""
 

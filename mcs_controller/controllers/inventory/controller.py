@@ -14,7 +14,13 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mcs_controller.api.resources import MEMBER_REPORTS, NAMESPACES, cluster_profiles
+from mcs_controller.api.resources import (
+    MEMBER_REPORTS,
+    NAMESPACES,
+    PROFILE_API,
+    Resource,
+    cluster_profiles,
+)
 from mcs_controller.clusterset.identity import cluster_of_namespace, member_namespace
 from mcs_controller.clusterset.inventory.profile import (
     LABEL_CLUSTERSET,
@@ -34,6 +40,7 @@ from mcs_controller.controllers.inventory.writer import ProfileWriter
 from mcs_controller.controllers.runtime.context import HubContext
 from mcs_controller.controllers.runtime.controller import Controller
 from mcs_controller.kube.clock import rfc3339
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.queue.work_queue import WorkQueue
@@ -56,9 +63,11 @@ class InventoryController(Controller, Collector):
         self._config = context.config
         self._client = context.broker.client
         self._clock = context.clock
+        # In which version they are served. It is asked for before each list.
+        self._profile = cluster_profiles()
         self._profiles: Informer[Held] = context.broker.add(
             "clusterprofiles",
-            cluster_profiles(),
+            self._served_profiles,
             partial(decode_profile, manager=context.config.cluster_manager),
             namespace=context.config.inventory_namespace,
         )
@@ -87,7 +96,7 @@ class InventoryController(Controller, Collector):
         self._writer = ProfileWriter(
             self._client,
             self._profiles,
-            cluster_profiles,
+            lambda: self._profile,
             context.config.cluster_manager,
             context.registry,
         )
@@ -142,6 +151,10 @@ class InventoryController(Controller, Collector):
         for member, seconds in sorted(self._members.ages_seconds().items()):
             age.add_metric([member], seconds)
         yield age
+
+    async def _served_profiles(self) -> Resource:
+        self._profile = await served_resource(self._client, PROFILE_API, cluster_profiles)
+        return self._profile
 
     def _profile_changed(self, old: Entry[Held] | None, new: Entry[Held] | None) -> None:
         entry = new or old

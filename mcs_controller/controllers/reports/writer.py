@@ -7,13 +7,14 @@ again later. It is no error of this cluster's, whose services go on without an i
 import logging
 from typing import Final
 
-from mcs_controller.api.resources import BROKER_GROUP, BROKER_VERSION, MEMBER_REPORTS
+from mcs_controller.api.resources import MEMBER_REPORTS
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.clusterset.reports.report import Report, decode_report, encode_report
 from mcs_controller.controllers.runtime.context import Context
 from mcs_controller.kube.client import JsonObject
-from mcs_controller.kube.errors import Forbidden, NotFound
+from mcs_controller.kube.discovery import serves
+from mcs_controller.kube.errors import Forbidden
 from mcs_controller.kube.lookup import find
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class ReportWriter:
         """
         try:
             raw = await find(self._broker, MEMBER_REPORTS, REPORT_NAME, self._namespace)
-            if raw is None and not await self._is_served():
+            if raw is None and not await serves(self._broker, MEMBER_REPORTS):
                 self._say(
                     f"the broker does not serve {MEMBER_REPORTS.crd_name}: nothing is told to the inventory "
                     "until its administrator runs `crds --apply --for broker`"
@@ -80,16 +81,6 @@ class ReportWriter:
     def is_told(self) -> None:
         """The broker has the report as it should be."""
         self.problem = ""
-
-    async def _is_served(self) -> bool:
-        try:
-            found = await self._broker.get_raw(f"/apis/{BROKER_GROUP}/{BROKER_VERSION}")
-        except NotFound:
-            return False
-        return any(
-            isinstance(one, dict) and one.get("name") == MEMBER_REPORTS.plural
-            for one in found.get("resources") or ()
-        )
 
     def _refused(self, error: Forbidden) -> None:
         self._say(

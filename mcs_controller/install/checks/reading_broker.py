@@ -16,6 +16,7 @@ from mcs_controller.api.resources import (
     EXPORTED_SERVICES,
     MEMBER_CLUSTERS,
     NAMESPACES,
+    PROFILE_API,
     SERVICE_ACCOUNTS,
     cluster_profiles,
 )
@@ -41,6 +42,7 @@ from mcs_controller.install.objects import ACCOUNT
 from mcs_controller.install.rules import rules_of
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
+from mcs_controller.kube.discovery import served_resource
 from mcs_controller.kube.errors import Forbidden, KubeError, NotFound, TransportError, Unauthorized
 from mcs_controller.kube.lookup import find
 
@@ -226,7 +228,8 @@ async def _slices(client: Client) -> tuple[SliceFacts, ...]:
 async def _profiles(client: Client) -> tuple[ProfileFacts, ...]:
     """Those of our hub; none where the kind is not served."""
     try:
-        bodies = await listed(client, cluster_profiles(), f"{LABEL_MANAGED_BY}={MANAGED_BY}")
+        profiles = await served_resource(client, PROFILE_API, cluster_profiles)
+        bodies = await listed(client, profiles, f"{LABEL_MANAGED_BY}={MANAGED_BY}")
     except NotFound:
         return ()
     found = []

@@ -21,7 +21,7 @@ from mcs_controller.api.resources import (
     EXPORT_POLICIES,
     IMPORT_POLICIES,
     MCS_API,
-    MCS_GROUP,
+    MCS_VERSIONS,
     NAMESPACES,
     NODES,
     SERVICE_EXPORT_POLICIES,
@@ -51,7 +51,7 @@ from mcs_controller.install.cluster_dns.config_maps import NAMES
 from mcs_controller.install.rules import rules_of
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock
-from mcs_controller.kube.discovery import served_resource, served_versions
+from mcs_controller.kube.discovery import served_resource, served_versions, serves
 from mcs_controller.kube.errors import NotFound
 from mcs_controller.kube.lookup import find
 
@@ -81,7 +81,7 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
         clusterset = start(known(_property(client, CLUSTERSET_PROPERTY)))
         ahead = start(known(ahead_seconds(client, clock)))
         crds = start(known(_crds(client)))
-        served = start(known(served_versions(client, MCS_GROUP)))
+        served = start(known(_served(client)))
         agent = start(known(_agent_rights(client, config)))
         properties = start(known(_rights(client, config, _AGENT, "agent-properties")))
         renewal = start(known(_rights(client, config, _AGENT, "agent-credential", config.namespace)))
@@ -129,6 +129,12 @@ async def read_cluster(client: Client, config: CheckConfig, clock: Clock) -> Clu
 def unread(why: Unknown) -> ClusterFacts:
     """Nothing is known, for one reason."""
     return ClusterFacts(*[why] * len(ClusterFacts.__slots__))
+
+
+async def _served(client: Client) -> tuple[str, ...]:
+    """The versions in which both kinds of the MCS API are served; others may share its group."""
+    kinds = (service_exports, service_imports)
+    return tuple([one for one in MCS_VERSIONS if all([await serves(client, kind(one)) for kind in kinds])])
 
 
 async def _version(client: Client) -> str:
