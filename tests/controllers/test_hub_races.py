@@ -192,3 +192,47 @@ async def test_profiles_of_others_are_not_counted_as_ours() -> None:
         assert registry.get_sample_value("mcs_hub_profiles") == 2
         assert registry.get_sample_value("mcs_hub_members") == 2
         assert registry.get_sample_value("mcs_hub_members_silent") == 0
+
+
+@pytest.mark.requirement("CP-14")
+async def test_a_profile_is_written_once_however_late_its_watch_brings_that() -> None:
+    world = await world_of("east")
+    transport, client = meddled(world)
+    async with world.hub(client):
+        await world.live(30)
+        before = len(transport.asked)
+        world.cluster.faults.delay(45, verbs=("watch",), users=("hub",))
+        called = {"spec": {"displayName": "East"}}
+        await world.api.patch(MEMBER_CLUSTERS, "east", called, namespace="mcs-member-east")
+        await world.live(120)
+        assert len(transport.asked) == before + 1
+
+
+@pytest.mark.requirement("CP-14")
+async def test_a_name_that_the_administrator_takes_back_is_applied_away_once() -> None:
+    world = World()
+    await world.install()
+    await world.join("east", displayName="East")
+    transport, client = meddled(world)
+    async with world.hub(client):
+        await world.live(30)
+        before = len(transport.asked)
+        called: Object = {"spec": {"displayName": None}}
+        await world.api.patch(MEMBER_CLUSTERS, "east", called, namespace="mcs-member-east")
+        await world.live(120)
+        (head,) = transport.asked[before:]
+        assert "displayName" not in json.loads(head.body or b"")["spec"]
+
+
+@pytest.mark.requirement("CP-04", "CP-14")
+async def test_what_others_add_after_a_start_is_no_reason_to_write() -> None:
+    world = await world_of("east")
+    async with world.hub():
+        await world.live(30)
+    transport, client = meddled(world)
+    async with world.hub(client):
+        await world.live(30)
+        theirs = {"status": {"properties": [{"name": "z.example.com", "value": "z"}]}}
+        await world.api.patch(cluster_profiles(), PROFILE, theirs, namespace=INVENTORY, subresource="status")
+        await world.live(120)
+        assert transport.asked == []

@@ -1,0 +1,109 @@
+"""What an agent tells, and leaves as it was told, while it does not know how its cluster is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mcs_controller.api.resources import MEMBER_CLUSTERS, MEMBER_REPORTS
+from mcs_controller.kube.connection.transport import Request, Response, Transport
+from mcs_controller.kube.lookup import find
+from tests.controllers.test_reports import (
+    PLACE,
+    REPORTS,
+    SET,
+    a_world,
+    began,
+    sample,
+    set_property,
+    spec,
+    until_said,
+    writes,
+)
+from tests.support import crds
+from tests.support.transports import PassingTransport
+
+pytestmark = pytest.mark.looptime
+
+
+class NoAbout(PassingTransport):
+    """An API server that answers for all but the About API."""
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        if request.path.startswith("/apis/about.k8s.io"):
+            return Response(500, {}, b"sorry")
+        return await super().request(request, timeout_seconds=timeout_seconds)
+
+
+async def test_a_cluster_whose_id_is_anothers_tells_nothing() -> None:
+    async with a_world() as world:
+        await crds.install(world.broker_api, REPORTS)
+        await world.broker_api.patch(
+            MEMBER_CLUSTERS,
+            "east",
+            {"status": {"clusterUID": "another cluster"}},
+            namespace=PLACE,
+            subresource="status",
+        )
+        agent = world["east"].start(report_to_inventory=True)
+        await asyncio.wait([agent.task], timeout=120)
+        assert await find(world.broker_api, MEMBER_REPORTS, "report", PLACE) is None
+        assert agent.task.done()
+        agent.task.exception()
+
+
+@pytest.mark.requirement("CP-09")
+@pytest.mark.parametrize("through", [NoAbout, None], ids=["no word of the API", "no list"])
+async def test_properties_that_cannot_be_read_after_a_start_stay_as_they_were_told(
+    through: type[Transport] | None,
+) -> None:
+    async with a_world() as world:
+        east = await began(world)
+        await set_property(east, SET, "prod")
+        await until_said(world, "properties", {SET: "prod"})
+        before = await spec(world)
+        fault = east.sim.faults.fail(500, resources=("clusterproperties",), users=["agent"])
+        given: dict[str, Any] = {} if through is None else {"through": through}
+        await east.restart(report_to_inventory=True, **given)
+        await asyncio.sleep(300)
+        assert await spec(world) == before
+        assert writes(east) == []
+        fault.lift()
+
+
+@pytest.mark.requirement("CP-09")
+async def test_properties_go_with_their_kind() -> None:
+    async with a_world() as world:
+        await crds.install(world.broker_api, REPORTS)
+        east = world["east"]
+        told = {"name": SET, "value": "prod", "lastObservedTime": "2026-01-01T00:00:00Z"}
+        left = {"properties": [told], "skippedProperties": []}
+        body = {
+            "apiVersion": MEMBER_REPORTS.api_version,
+            "kind": MEMBER_REPORTS.kind,
+            "metadata": {"name": "report", "namespace": PLACE},
+            "spec": left,
+        }
+        await world.broker_api.create(MEMBER_REPORTS, body)
+        # The kind was deleted while no agent ran.
+        east.start(report_to_inventory=True)
+        await until_said(world, "properties", {})
+
+
+async def test_a_right_to_write_that_is_missing_is_told_once_and_asked_for_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with a_world() as world:
+        fault = world.broker.faults.fail(
+            403, resources=("memberreports",), verbs=("create",), users=["member-east"]
+        )
+        east = await began(world)
+        await asyncio.sleep(300)
+        assert len([one for one in caplog.messages if "no right to its MemberReport" in one]) == 1
+        assert sample(east, "mcs_report_told") == 0
+        fault.lift()
+        await until_said(world, "reason", "Healthy")
+        await asyncio.sleep(120)
+        assert sample(east, "mcs_report_told") == 1
