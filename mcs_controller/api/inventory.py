@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from mcs_controller.api.broker import BrokerApiVersion
+from mcs_controller.api.broker import BrokerApiVersion, PlainText
 from mcs_controller.api.meta import Condition, Keywords, Rule, Timestamp, WireModel, WireObject, list_map
 
 MAX_PROPERTIES: Final = 128
@@ -275,6 +275,9 @@ class SkippedProperty(WireModel):
 class MemberReportSpec(WireModel):
     """What the member says of its own cluster."""
 
+    cluster_uid: PlainText | None = None
+    """UID of the member's kube-system namespace. A report of another cluster, such as one that had the id
+    before, does not count."""
     kubernetes_version: Annotated[str, StringConstraints(max_length=64, pattern=r"^[ -~]*$")] | None = None
     """Version of the member's API server."""
     control_plane: ControlPlaneReport | None = None

@@ -204,6 +204,7 @@ MEMBER_REPORT: JsonObject = {
     "kind": "MemberReport",
     "metadata": {"name": "report"},
     "spec": {
+        "clusterUID": "0d5e4c1a-7f0b-4a52-9d3c-1b1c6f1d2e3f",
         "kubernetesVersion": "v1.36.4",
         "controlPlane": {
             "status": "False",

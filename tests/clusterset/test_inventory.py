@@ -267,6 +267,16 @@ def test_what_was_skipped_is_named_as_long_as_the_profile_repeats_a_report_that_
 
 
 @pytest.mark.requirement("CP-12")
+@pytest.mark.parametrize(
+    ("said", "known", "believed"), [("u", "u", 1), ("u", "v", 0), ("", "v", 1), ("u", "", 1)]
+)
+def test_a_report_counts_unless_it_names_another_cluster(said: str, known: str, believed: int) -> None:
+    east = replace(EAST, member=replace(EAST.member, cluster_uid=known))
+    found = decode_report(report(clusterUID=said, properties=[{"name": "a.example.com", "value": "1"}]))
+    assert len(target(Known(east, found)).status["status"].get("properties", ())) == believed
+
+
+@pytest.mark.requirement("CP-12")
 def test_a_report_that_is_older_than_the_first_heartbeat_is_not_believed() -> None:
     joining = replace(EAST, member=replace(EAST.member, heartbeat=""))
     said = target(Known(joining, reported({"a.example.com": "1"}))).status["status"]

@@ -166,6 +166,31 @@ async def test_a_cluster_that_joins_under_an_old_id_does_not_inherit_the_report_
         assert await world.condition("east", "Joined") == ("False", "NeverJoined")
 
 
+@pytest.mark.requirement("CP-12")
+async def test_a_report_of_the_cluster_that_had_the_id_before_is_not_believed_of_the_new_one() -> None:
+    world = await world_of("east", "west")
+    colour = [seen("colour.example.com", "green")]
+    async with world.hub():
+        await world.status("east", {"clusterUID": "old"})
+        await world.report("east", clusterUID="old", properties=colour)
+        await world.live(30)
+        assert await world.condition("east", "ControlPlaneHealthy") == ("True", "Healthy")
+        await remove(world, "east")
+        await rejoin(world, "east")
+        await world.status("east", {"clusterUID": "new"})
+        await world.live(600)
+        assert await world.condition("east", "Joined") == ("True", "MemberJoined")
+        assert await world.condition("east", "ControlPlaneHealthy") == ("Unknown", "NoReport")
+        await world.report("east", clusterUID="new", properties=colour)
+        await world.live(30)
+        assert await world.condition("east", "ControlPlaneHealthy") == ("True", "Healthy")
+        # Agents of an older release do not say who they are.
+        await world.report("west", clusterUID=None)
+        await world.status("west", {"clusterUID": "of-west"})
+        await world.live(30)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("True", "Healthy")
+
+
 @pytest.mark.requirement("CP-09")
 async def test_reports_that_vanish_for_a_moment_take_no_property_away() -> None:
     world = await world_of("east")

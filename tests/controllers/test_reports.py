@@ -375,6 +375,51 @@ async def test_a_report_that_somebody_edits_or_deletes_is_put_right() -> None:
         await until_said(world, "properties", {SET: "prod"})
 
 
+async def uid_of(east: Cluster) -> str:
+    return str((await east.api.get(NAMESPACES, "kube-system"))["metadata"]["uid"])
+
+
+@pytest.mark.requirement("CP-11")
+async def test_a_report_of_a_cluster_that_had_the_id_before_is_replaced_with_its_times() -> None:
+    async with a_world() as world:
+        east = world["east"]
+        await crds.install(world.broker_api, REPORTS)
+        await east.install(CRD)
+        await set_property(east, SET, "prod")
+        old = "2001-01-01T00:00:00Z"
+        silent = {"status": "False", "reason": "ComponentSilent", "message": "", "observedTime": old}
+        seen = [{"name": SET, "value": "prod", "lastObservedTime": old}]
+        body = {
+            "apiVersion": MEMBER_REPORTS.api_version,
+            "kind": MEMBER_REPORTS.kind,
+            "metadata": {"name": "report", "namespace": PLACE},
+            "spec": {"clusterUID": "another", "controlPlane": silent, "properties": seen},
+        }
+        await world.broker_api.create(MEMBER_REPORTS, body)
+        east.start(report_to_inventory=True)
+        await until_said(world, "reason", "Healthy")
+        said = await spec(world)
+        assert said["clusterUID"] == await uid_of(east)
+        assert old not in str(said)
+
+
+@pytest.mark.requirement("CP-14")
+async def test_a_broker_that_drops_who_reports_is_not_told_again_and_again() -> None:
+    def older(crd: Object) -> None:
+        for version in crd["spec"]["versions"]:
+            del version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["clusterUID"]
+
+    async with a_world() as world:
+        await crds.install(world.broker_api, REPORTS, edit=older)
+        east = await began(world, kind=False)
+        await set_property(east, SET, "prod")
+        await until_said(world, "properties", {SET: "prod"})
+        await asyncio.sleep(600)
+        assert len(writes(east)) <= 2
+        assert sample(east, "mcs_report_told") == 1
+        assert "clusterUID" not in await spec(world)
+
+
 async def test_without_the_option_nothing_is_told() -> None:
     async with a_world() as world:
         await crds.install(world.broker_api, REPORTS)

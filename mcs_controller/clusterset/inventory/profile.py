@@ -5,7 +5,7 @@ managers (CP-04): it is neither changed nor deleted, also where it has a name th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from mcs_controller.api.names import (
 )
 from mcs_controller.clusterset.conditions import decode_conditions, encode_conditions, merge_conditions
 from mcs_controller.clusterset.fields import Json, an_object, child, items, string_pairs, text
-from mcs_controller.clusterset.inventory.report import Health, Listed, Report, Reported
+from mcs_controller.clusterset.inventory.report import Health, Listed, Report, Reported, is_by
 from mcs_controller.clusterset.model import Condition
 from mcs_controller.clusterset.syntax import is_subdomain
 
@@ -125,6 +125,7 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
     """What the member's profile should say. Times and transitions that are held stay while nothing changed
     but them (CP-11, CP-14).
     """
+    known = _believed(known)
     member = known.listed.member
     metadata = {"name": profile_name(manager, member.cluster), "namespace": namespace}
     spec: dict[str, Any] = {"clusterManager": {"name": manager}}
@@ -135,8 +136,7 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
         # Never what the member says of itself: it could say that it is another cluster (CP-08).
         labels[LABEL_MEMBER_ID] = member.object_uid
     profile = {"metadata": {**metadata, "labels": labels}, "spec": spec}
-    # A report that is there before the member's first heartbeat is of a cluster that had its id once.
-    report = (known.report if member.heartbeat else None) or Report()
+    report = known.report or Report()
     mirrored, skipped = _properties(report, member.cluster, member.clusterset)
     before = held.conditions if held is not None else ()
     conditions = [_healthy(known, before), _joined(known), _mirrored(skipped, report.mirrored)]
@@ -153,6 +153,14 @@ def wanted(known: Known, held: Held | None, *, manager: str, namespace: str, now
     if known.listed.access and not known.removed:
         status["accessProviders"] = list(known.listed.access)
     return Wanted(profile, {"metadata": metadata, "status": status})
+
+
+def _believed(known: Known) -> Known:
+    """Without a report that is another cluster's, as one is that is there before the first heartbeat."""
+    member = known.listed.member
+    if known.report is None or (member.heartbeat and is_by(known.report, member)):
+        return known
+    return replace(known, report=None)
 
 
 def differs(held: Held, wanted: Wanted) -> tuple[bool, bool]:

@@ -48,7 +48,8 @@ class Reported:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a member reports. `skipped` are the names of properties that it did not report. `mirrored` is what
-    the profile said of that, where the report is gone and only the profile remembers it.
+    the profile said of that, where the report is gone and only the profile remembers it. `cluster_uid` is the
+    UID of the cluster that wrote it, "" if it does not say.
     """
 
     version: str = ""
@@ -56,6 +57,7 @@ class Report:
     properties: tuple[Reported, ...] = ()
     skipped: tuple[str, ...] = ()
     mirrored: Condition | None = None
+    cluster_uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,16 @@ def decode_report(raw: Json) -> Report | None:
         health=_health(child(spec, "controlPlane")),
         properties=tuple(found[name] for name in sorted(found)),
         skipped=tuple(sorted(skipped - {""})),
+        cluster_uid=text(spec, "clusterUID"),
     )
+
+
+def is_by(report: Report, member: Member) -> bool:
+    """Whether it is the member's: one that lies there from a cluster that had its id before is not.
+
+    Both UIDs are what the member says of itself, in objects that it alone may write.
+    """
+    return "" in (report.cluster_uid, member.cluster_uid) or report.cluster_uid == member.cluster_uid
 
 
 def decode_listed(raw: Json) -> Listed:

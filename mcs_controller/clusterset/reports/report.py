@@ -45,13 +45,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is said; `found_at` is since when the control plane has been found as it is."""
+    """All that is said; `found_at` is since when the control plane has been found as it is, and `cluster_uid`
+    is that of the cluster that says it, "" if it does not say that.
+    """
 
     version: str = ""
     control_plane: ControlPlane | None = None
     found_at: str = ""
     properties: Mapping[str, Since] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    cluster_uid: str = ""
 
 
 def decode_seen(raw: Json) -> Seen:
@@ -89,6 +92,7 @@ def report_of(
     *,
     held: Report,
     now: str,
+    cluster_uid: str = "",
 ) -> Report:
     """What is to be said, given what the broker has (`held`).
 
@@ -106,7 +110,13 @@ def report_of(
         held.found_at if same and held.found_at else now,
         properties,
         skipped,
+        cluster_uid,
     )
+
+
+def own(held: Report, cluster_uid: str) -> Report:
+    """What is there of this cluster's own words: nothing, if a cluster wrote it that had the id before."""
+    return held if held.cluster_uid in ("", cluster_uid) else Report()
 
 
 def _since(name: str, value: str, observed: Mapping[str, Since], held: Report, now: str) -> Since:
@@ -127,6 +137,8 @@ def encode_report(report: Report) -> dict[str, Any]:
             {"name": name, "reason": reason} for name, reason in sorted(report.skipped.items())
         ],
     }
+    if report.cluster_uid:
+        spec["clusterUID"] = report.cluster_uid
     if report.version:
         spec["kubernetesVersion"] = report.version
     if report.control_plane is not None:
@@ -154,4 +166,5 @@ def decode_report(raw: Json) -> Report:
         text(found, "observedTime"),
         {text(one, "name"): Since(text(one, "value"), text(one, "lastObservedTime")) for one in listed},
         {text(one, "name"): text(one, "reason") for one in skipped},
+        text(spec, "clusterUID"),
     )

@@ -7,6 +7,7 @@ says more often than that, whether anybody still looks. Only the leader writes, 
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -19,6 +20,7 @@ from mcs_controller.clusterset.reports.report import (
     Told,
     WhySkipped,
     decode_seen,
+    own,
     report_of,
     told_of,
 )
@@ -73,6 +75,7 @@ class ReportsController(Controller):
 
     def __init__(self, context: Context, membership: MembershipController) -> None:
         self._members = membership.members
+        self._presence = membership.presence
         self._clock = context.clock
         self._random = context.random
         self._events = context.events
@@ -131,15 +134,18 @@ class ReportsController(Controller):
         held = await self._writer.held()
         if held is None:
             return CHECK_REPORT_SECONDS
+        uid = self._presence.uid
+        mine = own(held, uid)
         wanted = report_of(
             self._probe.version,
-            carried_over(self._control_plane, held.control_plane, proven=self._probe.proven),
+            carried_over(self._control_plane, mine.control_plane, proven=self._probe.proven),
             await self._told(),
             self._observed,
-            held=held,
+            held=mine,
             now=rfc3339(self._clock.now()),
+            cluster_uid=uid,
         )
-        if wanted == held:
+        if held in (wanted, wanted if self._writer.takes_uid else replace(wanted, cluster_uid="")):
             self._writer.is_told()
             return CHECK_REPORT_SECONDS
         now_seconds = asyncio.get_running_loop().time()

@@ -23,11 +23,15 @@ REPORT_NAME: Final = "report"
 
 
 class ReportWriter:
-    """`problem` says why the broker does not have the report, "" if it has, and None before it was asked."""
+    """`problem` says why the broker does not have the report, "" if it has, and None before it was asked.
+
+    `takes_uid` is False while the broker has an older definition, which drops who wrote the report.
+    """
 
     def __init__(self, context: Context) -> None:
         self.problem: str | None = None
         self.writes = 0
+        self.takes_uid = True
         self._namespace = member_namespace(context.config.cluster_id)
         self._broker = context.broker.client
         self._held: JsonObject | None = None
@@ -66,15 +70,16 @@ class ReportWriter:
         }
         try:
             if self._held is None:
-                await self._broker.create(MEMBER_REPORTS, body)
+                written = await self._broker.create(MEMBER_REPORTS, body)
             else:
                 version = self._held["metadata"]["resourceVersion"]
-                await self._broker.update(
+                written = await self._broker.update(
                     MEMBER_REPORTS, {**body, "metadata": {**metadata, "resourceVersion": version}}
                 )
         except Forbidden as error:
             self._refused(error)
             return
+        self.takes_uid = not report.cluster_uid or "clusterUID" in (written.get("spec") or {})
         self.writes += 1
         self.problem = ""
 
