@@ -16,6 +16,7 @@ from mcs_controller.install.checks.reading_broker import read_broker
 from mcs_controller.install.checks.reading_cluster import read_cluster
 from mcs_controller.kube.clock import SystemClock
 from tests.controllers.test_hub import INVENTORY, KINDS, Object, World, named, seen
+from tests.controllers.test_hub_faults import is_right, remove, uids
 from tests.support import crds
 
 pytestmark = pytest.mark.looptime
@@ -93,3 +94,45 @@ async def test_a_definition_without_a_version_that_we_speak_is_told_with_those_t
         await asyncio.sleep(60)
         [problem] = [text for text in hub.problems().values() if CRD in text]
         assert f"does not serve {CRD} v1alpha1 or v1alpha2: apply the CRDs" in problem
+
+
+@pytest.mark.requirement("CP-02", "CP-04")
+async def test_profiles_of_a_hub_s_former_name_stay_and_are_found_by_their_label() -> None:
+    world = World()
+    await world.install()
+    for member in ("east", "west"):
+        await world.join(member)
+    async with world.hub(cluster_manager="old"):
+        await world.live(30)
+    async with world.hub(cluster_manager="new"):
+        await world.live(30)
+        label = "x-k8s.io/cluster-manager=old"
+        old = await world.api.list(NEW, namespace=INVENTORY, label_selector=label)
+        assert [one["metadata"]["name"] for one in old.items] == ["old.east", "old.west"]
+        for one in old.items:
+            await world.api.delete(NEW, one["metadata"]["name"], namespace=INVENTORY)
+        await world.live(60)
+        assert await names(world) == ["new.east", "new.west"]
+
+
+async def test_half_of_the_members_at_once_count_as_removed_and_keep_their_profiles_for_a_while() -> None:
+    world = World()
+    await world.install()
+    members = ("east", "west", "north", "south")
+    for member in members:
+        await world.join(member)
+    async with world.hub() as (hub, _):
+        await world.live(30)
+        before = await uids(world)
+        backup = world.cluster.snapshot()
+        for member in members[:2]:
+            await remove(world, member)
+        await world.live(60)
+        assert await world.condition("east", "Joined") == ("False", "MemberRemoved")
+        assert await world.condition("south", "Joined") == ("True", "MemberJoined")
+        assert "members" not in hub.problems()
+        world.cluster.restore(backup, bump_revision=1_000_000_000, in_order=True)
+        world.members[:] = members
+        await world.live(60)
+        assert await is_right(world, *members)
+        assert await uids(world) == before

@@ -61,6 +61,9 @@ IN_SENTENCES_NOT_RUN = {
     "kubectl delete serviceexports -n shop -l mcs-controller.io/export-policy=public": (
         "what a policy that is gone has left"
     ),
+    "kubectl -n mcs-inventory delete clusterprofiles -l x-k8s.io/cluster-manager=OLD": (
+        "what a hub of another name has left; controllers/test_hub_versions.py finds it by the label"
+    ),
     "curl 127.0.0.1:8080/readyz?verbose": "what port-forward has opened",
     "curl http://127.0.0.1:8080/readyz?verbose": "what port-forward has opened",
 }
