@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.clusterset.errors import MalformedObject
-from mcs_controller.clusterset.inventory.profile import Known, repeated
+from mcs_controller.clusterset.inventory.profile import Known, profile_name, repeated
 from mcs_controller.clusterset.inventory.report import (
     Listed,
     Reported,
@@ -151,3 +151,12 @@ def test_the_version_that_the_agent_reports_counts_before_that_of_the_heartbeat(
     assert target(Known(EAST, found)).status["status"]["version"] == {"kubernetes": "v1.37.0"}
     assert target(Known(EAST)).status["status"]["version"] == {"kubernetes": "v1.36.4"}
     assert "version" not in target(Known(Listed(replace(EAST.member)))).status["status"]
+
+
+@pytest.mark.requirement("CP-05")
+@pytest.mark.parametrize("other", ["Prod", "PROD", "_prod", "prod_"])
+def test_managers_whose_names_differ_where_no_object_s_name_can_have_profiles_of_their_own(
+    other: str,
+) -> None:
+    assert profile_name(other, "east") != profile_name("prod", "east")
+    assert len({profile_name(one, "east") for one in ("Prod", "PROD", other, "prod")}) >= 3

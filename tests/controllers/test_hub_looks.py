@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from mcs_controller.api.resources import MEMBER_CLUSTERS, MEMBER_REPORTS
+from mcs_controller.api.resources import MEMBER_CLUSTERS, MEMBER_REPORTS, cluster_profiles
 from mcs_controller.controllers.config import HubConfig
 from mcs_controller.controllers.inventory.members import Members
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.transport import Request, Response
-from tests.controllers.test_hub import World, writes
+from tests.controllers.test_hub import INVENTORY, World, writes
 from tests.controllers.test_hub_faults import rejoin, remove, world_of
 from tests.support.transports import PassingTransport
 
@@ -153,3 +153,24 @@ async def test_a_report_that_is_gone_counts_for_three_minutes_each_time_and_no_l
         await world.api.delete(MEMBER_REPORTS, "report", namespace=namespace)
         await world.live(210)
         assert await world.condition("east", "ControlPlaneHealthy") == ("Unknown", "NoReport")
+
+
+@pytest.mark.requirement("CP-14")
+@pytest.mark.parametrize("late", ["clusterprofiles", "memberreports"])
+async def test_a_hub_that_has_not_read_all_yet_writes_nothing(late: str) -> None:
+    world = await world_of("east", "west")
+    async with world.hub():
+        await world.live(30)
+    if late == "memberreports":
+        # No profile remembers then what was reported.
+        for name in await world.profiles():
+            await world.api.delete(cluster_profiles(), name, namespace=INVENTORY)
+    profiles = await world.profiles()
+    world.cluster.faults.delay(45, verbs=("list",), resources=(late,), users=("hub",))
+    async with world.hub(world.cluster.client("hub")) as (_, registry):
+        await world.live(40)
+        assert writes(registry) == 0
+        assert await world.profiles() == profiles
+        await world.live(60)
+        assert await world.condition("east", "ControlPlaneHealthy") == ("True", "Healthy")
+        assert writes(registry) == (0 if profiles else 4)
