@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, MEMBER_REPORTS
+from mcs_controller.kube.clock import rfc3339
 from mcs_controller.kube.connection.transport import Request, Response, Transport
 from mcs_controller.kube.lookup import find
 from tests.controllers.test_reports import (
+    CRD,
     PLACE,
+    PROPERTIES,
     REPORTS,
     SET,
+    Server,
     a_world,
     began,
     sample,
+    seconds_between,
     set_property,
     spec,
     until_said,
     writes,
 )
 from tests.support import crds
+from tests.support.agents import EPOCH
 from tests.support.transports import PassingTransport
 
 pytestmark = pytest.mark.looptime
@@ -107,3 +114,80 @@ async def test_a_right_to_write_that_is_missing_is_told_once_and_asked_for_again
         await until_said(world, "reason", "Healthy")
         await asyncio.sleep(120)
         assert sample(east, "mcs_report_told") == 1
+
+
+async def test_a_cluster_that_is_no_member_tells_nothing_until_it_is_one() -> None:
+    async with a_world() as world:
+        member = await world.broker_api.get(MEMBER_CLUSTERS, "east", PLACE)
+        anew = {**member, "metadata": {"name": "east", "namespace": PLACE}, "status": {}}
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace=PLACE)
+        await crds.install(world.broker_api, REPORTS)
+        east = world["east"]
+        await east.install(CRD)
+        east.start(report_to_inventory=True)
+        await asyncio.sleep(120)
+        assert await find(world.broker_api, MEMBER_REPORTS, "report", PLACE) is None
+        await world.broker_api.create(MEMBER_CLUSTERS, anew)
+        await until_said(world, "reason", "Healthy")
+        # Nor once it was removed.
+        await world.broker_api.delete(MEMBER_CLUSTERS, "east", namespace=PLACE)
+        await asyncio.sleep(60)
+        before = await spec(world)
+        await set_property(east, SET, "prod")
+        await asyncio.sleep(120)
+        assert await spec(world) == before
+        await world.broker_api.create(MEMBER_CLUSTERS, anew)
+        await until_said(world, "properties", {SET: "prod"})
+
+
+@pytest.mark.requirement("CP-11")
+async def test_a_property_that_is_deleted_and_set_again_was_seen_when_it_was_set_again() -> None:
+    async with a_world() as world:
+        east = await began(world)
+        await set_property(east, SET, "prod")
+        await until_said(world, "properties", {SET: "prod"})
+        (first,) = (await spec(world))["properties"]
+        await east.api.delete(PROPERTIES, SET)
+        await until_said(world, "properties", {})
+        await asyncio.sleep(60)
+        # The broker is away: the time is not that of the write.
+        away = world.broker.faults.refuse_connections(users=["member-east"])
+        await set_property(east, SET, "prod")
+        seen = rfc3339(EPOCH + timedelta(seconds=asyncio.get_running_loop().time()))
+        await asyncio.sleep(60)
+        label: dict[str, Any] = {"metadata": {"labels": {"of": "others"}}}
+        await east.api.patch(PROPERTIES, SET, label)
+        await asyncio.sleep(60)
+        away.lift()
+        await until_said(world, "properties", {SET: "prod"})
+        (again,) = (await spec(world))["properties"]
+        assert first["lastObservedTime"] < again["lastObservedTime"]
+        assert abs(seconds_between(again["lastObservedTime"], seen)) <= 2
+
+
+async def test_a_report_that_is_right_already_is_told_and_not_written_again() -> None:
+    async with a_world() as world:
+        east = await began(world)
+        await until_said(world, "reason", "Healthy")
+        await asyncio.sleep(120)
+        await east.restart(report_to_inventory=True)
+        await east.ready()
+        await asyncio.sleep(30)
+        assert sample(east, "mcs_report_told") == 1
+        assert writes(east) == []
+
+
+@pytest.mark.requirement("CP-12")
+async def test_an_api_server_that_goes_away_at_any_moment_is_told_before_a_lease_runs_out() -> None:
+    server = Server()
+    async with a_world() as world:
+        await began(world, server=server)
+        await until_said(world, "reason", "Healthy")
+        for offset_seconds in (31.0, 33.0, 35.0, 37.0, 39.0):
+            await asyncio.sleep(offset_seconds)
+            server.away = True
+            before_seconds = asyncio.get_running_loop().time()
+            await until_said(world, "reason", "ApiServerUnreachable")
+            assert asyncio.get_running_loop().time() - before_seconds <= 7
+            server.away = False
+            await until_said(world, "reason", "Healthy")
