@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +44,53 @@ class NoAbout(PassingTransport):
         if request.path.startswith("/apis/about.k8s.io"):
             return Response(500, {}, b"sorry")
         return await super().request(request, timeout_seconds=timeout_seconds)
+
+
+class Garbled(PassingTransport):
+    """The report on the broker is none, as no schema allows, until it is written."""
+
+    written = False
+
+    async def request(self, request: Request, *, timeout_seconds: float) -> Response:
+        answer = await super().request(request, timeout_seconds=timeout_seconds)
+        if not request.path.endswith("/memberreports/report"):
+            return answer
+        self.written = self.written or request.method == "PUT"
+        if self.written or answer.status != 200:
+            return answer
+        body = {**json.loads(answer.body), "spec": {"properties": ["x"]}}
+        return dataclasses.replace(answer, body=json.dumps(body).encode())
+
+
+async def test_a_report_that_nobody_can_read_is_written_anew() -> None:
+    async with a_world() as world:
+        east = await began(world)
+        await until_said(world, "reason", "Healthy")
+        await east.restart(report_to_inventory=True, through=Garbled)
+        await east.ready()
+        await asyncio.sleep(120)
+        assert len(writes(east)) == 1
+        assert sample(east, "mcs_report_told") == 1
+
+
+@pytest.mark.requirement("CP-10")
+async def test_only_of_a_value_that_somebody_could_shorten_there_is_an_event() -> None:
+    async with a_world() as world:
+        east = await began(world)
+        body = {
+            "apiVersion": PROPERTIES.api_version,
+            "kind": PROPERTIES.kind,
+            "metadata": {"name": "a.example.com"},
+        }
+        await east.api.create(PROPERTIES, body)
+        await until_said(world, "skipped", {"a.example.com": "NoValue"})
+        assert east.agent.told.events == []
+        for times in (1, 2):
+            await set_property(east, "b.example.com", "x" * 1025)
+            await until_said(world, "skipped", {"a.example.com": "NoValue", "b.example.com": "ValueTooLong"})
+            assert len(east.agent.told.events) == times
+            await set_property(east, "b.example.com", "x")
+            await until_said(world, "skipped", {"a.example.com": "NoValue"})
 
 
 async def test_a_cluster_whose_id_is_anothers_tells_nothing() -> None:

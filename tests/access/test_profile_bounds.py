@@ -1,0 +1,88 @@
+"""Where the bounds of what a ClusterProfile says of access lie, and what of it is never shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcs_controller.access.errors import ProviderFileError, UnusableProfile
+from mcs_controller.access.kubeconfigs import kubeconfig_of
+from mcs_controller.access.profiles import ClusterAccess, choose
+from mcs_controller.access.providers import FILE_MAX_BYTES, parse_providers, read_provider_file
+from tests.access.profiles import CONFIG, SERVER, ca_data, entry, file_text, offer, profile, providers
+
+
+def chosen(**fields: Any) -> ClusterAccess:
+    return choose(profile(offer(**fields)), providers(entry()))[1]
+
+
+@pytest.mark.requirement("CP-27")
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_without_tls_the_consumers_own_machine_is_reached(host: str) -> None:
+    assert chosen(server=f"http://{host}:8001").server == f"http://{host}:8001"
+
+
+@pytest.mark.requirement("CP-27")
+@pytest.mark.parametrize(
+    "host",
+    ["localhost.evil.example", "evil-localhost", "127.0.0.1.evil.example", "[::2]", "10.0.0.1", "0.0.0.0"],
+)
+def test_without_tls_no_host_that_only_looks_like_it_is_reached(host: str) -> None:
+    with pytest.raises(UnusableProfile, match="reached without TLS"):
+        chosen(server=f"http://{host}:8001")
+
+
+@pytest.mark.requirement("CP-27")
+def test_a_ca_that_is_too_long_is_refused_and_not_cut(pki_ca: bytes) -> None:
+    long = ca_data(pki_ca + b"\n" * 3 * 512 * 1024)
+    with pytest.raises(UnusableProfile, match="is no base64 of a PEM certificate"):
+        chosen(certificate_authority_data=long)
+
+
+@pytest.mark.requirement("CP-27")
+@pytest.mark.parametrize("proxy", ["http://" + "x" * 2048, "http://proxy\nevil", "http://proxy:0", "http://"])
+def test_a_proxy_that_is_no_url_is_refused(proxy: str) -> None:
+    with pytest.raises(UnusableProfile, match="proxy-url is no URL of a proxy"):
+        chosen(proxy_url=proxy)
+
+
+@pytest.mark.requirement("CP-15")
+def test_what_a_profile_says_beside_its_server_is_in_no_repr(pki_ca: bytes) -> None:
+    found = chosen(
+        certificate_authority_data=ca_data(pki_ca),
+        proxy_url="http://me:s3cret-one@proxy",
+        extensions={CONFIG: {"x": "s3cret-two"}},
+    )
+    assert found.proxy_url is not None
+    told = repr(found)
+    assert SERVER in told
+    assert "s3cret" not in told
+    assert "CERTIFICATE" not in told
+
+
+@pytest.mark.requirement("CP-20")
+def test_a_command_that_no_system_can_run_is_refused() -> None:
+    with pytest.raises(ProviderFileError, match="not a program"):
+        parse_providers(file_text(entry(command="log\0in")))
+
+
+@pytest.mark.requirement("CP-20")
+def test_a_provider_file_that_is_too_long_is_refused_as_a_whole(tmp_path: Any) -> None:
+    path = tmp_path / "providers.json"
+    text = file_text(entry())
+    path.write_bytes(text + b" " * (FILE_MAX_BYTES - len(text)))
+    assert len(read_provider_file(path).entries) == 1
+    path.write_bytes(text + b" " * (FILE_MAX_BYTES - len(text) + 1))
+    with pytest.raises(ProviderFileError, match="or too long"):
+        read_provider_file(path)
+
+
+@pytest.mark.requirement("CP-22")
+def test_a_kubeconfig_asks_nobody_and_tells_of_the_cluster_only_where_the_file_says_so() -> None:
+    for told in (True, False):
+        known = providers(entry(provideClusterInfo=told, installHint="get it", interactiveMode="IfAvailable"))
+        (user,) = kubeconfig_of(profile(offer()), known)["users"]
+        runs = user["user"]["exec"]
+        assert (runs["interactiveMode"], runs["provideClusterInfo"]) == ("Never", told)
+        assert runs["installHint"] == "get it"
