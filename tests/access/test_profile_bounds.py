@@ -47,6 +47,20 @@ def test_a_proxy_that_is_no_url_is_refused(proxy: str) -> None:
         chosen(proxy_url=proxy)
 
 
+@pytest.mark.requirement("CP-27")
+@pytest.mark.parametrize("server", ["https://ea\nst", "https://east/\x1b[2J", "https://east\u202e.example"])
+def test_a_server_that_no_terminal_shows_as_it_is_is_refused(server: str) -> None:
+    with pytest.raises(UnusableProfile, match="server is no URL"):
+        chosen(server=server)
+
+
+@pytest.mark.requirement("CP-27")
+def test_a_kubeconfig_says_that_a_server_is_not_checked_only_where_the_profile_does() -> None:
+    for lax in (True, False):
+        made = kubeconfig_of(profile(offer(insecure_skip_tls_verify=lax)), providers(entry()))
+        assert made["clusters"][0]["cluster"].get("insecure-skip-tls-verify", False) == lax
+
+
 @pytest.mark.requirement("CP-15")
 def test_what_a_profile_says_beside_its_server_is_in_no_repr(pki_ca: bytes) -> None:
     found = chosen(

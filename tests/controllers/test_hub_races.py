@@ -26,17 +26,18 @@ class Meddling(PassingTransport):
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport)
-        self.method = ""
+        self.method = self.path = ""
         self.meddle: Callable[[], Awaitable[object]] | None = None
         self.asked: list[Request] = []
 
-    def before(self, method: str, meddle: Callable[[], Awaitable[object]]) -> None:
-        self.method, self.meddle = method, meddle
+    def before(self, method: str, meddle: Callable[[], Awaitable[object]], *, path: str = "") -> None:
+        self.method, self.meddle, self.path = method, meddle, path
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if "/clusterprofiles/" in request.path:
             self.asked.append(request)
-            if request.method == self.method and self.meddle is not None:
+            meant = request.method == self.method and request.path.endswith(self.path)
+            if meant and self.meddle is not None:
                 meddle, self.meddle = self.meddle, None
                 await meddle()
         return await super().request(request, timeout_seconds=timeout_seconds)
@@ -99,6 +100,22 @@ async def test_a_profile_that_is_another_managers_by_now_is_not_written() -> Non
         await world.live(60)
         assert (await world.profile("east") or {})["spec"]["clusterManager"] == {"name": "mcs-controller"}
         assert registry.get_sample_value("mcs_hub_profile_names_taken") == 0
+
+
+@pytest.mark.requirement("CP-04")
+async def test_a_profile_that_takes_the_place_of_one_just_made_gets_no_status_of_ours() -> None:
+    world = await world_of("east")
+    transport, client = meddled(world)
+    made: list[Object] = []
+
+    async def replace() -> None:
+        await world.api.delete(cluster_profiles(), PROFILE, namespace=INVENTORY)
+        made.append(await world.api.create(cluster_profiles(), foreign()))
+
+    transport.before("PATCH", replace, path="/status")
+    async with world.hub(client):
+        await world.live(120)
+        assert made == [await world.profile("east")]
 
 
 @pytest.mark.requirement("CP-04")

@@ -75,7 +75,8 @@ class ProfileWriter:
         if (head or status) and (wait_seconds := self._pace.wait_seconds(member)):
             return wait_seconds
         if head:
-            await self._apply(member, "head", target.profile, entry)
+            # What is written next is of the object that was made, and of no other that took its place since.
+            entry = await self._apply(member, "head", target.profile, entry)
         if status:
             await self._apply(member, "status", target.status, entry)
         self._applied[member] = target
@@ -98,7 +99,7 @@ class ProfileWriter:
 
     async def _apply(
         self, member: str, what: str, body: Mapping[str, Any], entry: Entry[Held] | None
-    ) -> None:
+    ) -> Entry[Held]:
         resource = self._resource()
         # A profile that is known is ours, and fields of it are taken back from whoever changed them. One that
         # is not known is created: where somebody else was quicker, the server says that it conflicts.
@@ -110,7 +111,7 @@ class ProfileWriter:
                 {"apiVersion": resource.api_version, "kind": resource.kind, **body, **known},
                 manager=FIELD_MANAGER,
                 subresource="status" if what == "status" else "",
-                force=entry is not None or what == "status",
+                force=entry is not None,
             )
         except KubeError as error:
             self._not_written(member, error)
@@ -123,6 +124,7 @@ class ProfileWriter:
         )
         # The next look must not be at what was before this write.
         self._profiles.apply(found, silent=True)
+        return found
 
     def _not_written(self, member: str, error: KubeError) -> None:
         """A refused write counts as an attempt only. One without an answer may have been made; the next ones
