@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from mcs_controller.access.errors import ProviderFileError, UnusableProfile
 from mcs_controller.access.kubeconfigs import kubeconfig_of
+from mcs_controller.access.plugins.kubeconfig_secretreader import credential_of
 from mcs_controller.access.profiles import ClusterAccess, choose
 from mcs_controller.access.providers import FILE_MAX_BYTES, parse_providers, read_provider_file
+from mcs_controller.observe.masking import mask_secrets
 from tests.access.profiles import CONFIG, SERVER, ca_data, entry, file_text, offer, profile, providers
+from tests.support.kubeconfigs import kubeconfig
 
 
 def chosen(**fields: Any) -> ClusterAccess:
@@ -100,3 +104,12 @@ def test_a_kubeconfig_asks_nobody_and_tells_of_the_cluster_only_where_the_file_s
         runs = user["user"]["exec"]
         assert (runs["interactiveMode"], runs["provideClusterInfo"]) == ("Never", told)
         assert runs["installHint"] == "get it"
+
+
+@pytest.mark.requirement("CP-30", "CP-32")
+def test_a_key_that_was_handed_out_is_masked_wherever_it_is_said() -> None:
+    key = "key-of-east-that-looks-like-words"
+    pair = {"client-certificate-data": ca_data(b"certificate"), "client-key-data": ca_data(key.encode())}
+    text = yaml.safe_dump(kubeconfig(user=pair))
+    assert credential_of(text.encode(), "", "the Secret")["clientKeyData"] == key
+    assert key not in mask_secrets(f"the proxy answered: {key} is not welcome")
