@@ -74,7 +74,9 @@ def profile_of(found: Registration, target: Target) -> dict[str, Any]:
     # As the hub names profiles: a manager's name has no dot, so that those of two never meet (CP-05).
     name = f"{target.manager}.{found.name}"
     if not is_subdomain(name):
-        raise UnusableRegistration(f"{found.kind} {found.name}: {name} is too long for a name")
+        raise UnusableRegistration(
+            f"{found.kind} {cut(found.name, 80)}: {cut(name, 80)} is too long for a name"
+        )
     status: dict[str, Any] = {"conditions": found.conditions}
     if found.version:
         status["version"] = {"kubernetes": cut(found.version, 64)}
