@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from mcs_controller.api.resources import MEMBER_CLUSTERS, MEMBER_REPORTS, cluster_profiles
 from mcs_controller.cli.hub import make_hub
+from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.controllers.config import HubConfig
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import SystemClock
@@ -28,8 +29,9 @@ pytestmark = pytest.mark.realkube
 APPLY = "application/apply-patch+yaml"
 OLD, NEW = cluster_profiles("v1alpha1"), cluster_profiles("v1alpha2")
 NAME = CLUSTER_PROFILE["metadata"]["name"]
-MEMBER_NAMESPACE = "mcs-member-inventoried"
-PROFILE = "mcs-controller.inventoried"
+SERVER = "https://east.example.com"
+MEMBER = "inventoried"
+PROFILE = f"mcs-controller.{MEMBER}"
 
 
 @pytest.mark.requirement("CP-03")
@@ -99,31 +101,33 @@ async def running_hub(plane: ControlPlane, namespace: str) -> AsyncIterator[Coll
 
 
 @contextlib.asynccontextmanager
-async def member(plane: ControlPlane) -> AsyncIterator[None]:
+async def member(plane: ControlPlane, name: str = MEMBER, **way: Any) -> AsyncIterator[None]:
+    """A member with one way to reach it. Its namespace never ends here: each test has a name of its own."""
+    namespace = member_namespace(name)
     try:
         await plane.call(
             "POST",
             "/api/v1/namespaces",
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MEMBER_NAMESPACE}},
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
         )
         body = {
             "apiVersion": MEMBER_CLUSTERS.api_version,
             "kind": "MemberCluster",
-            "metadata": {"name": "inventoried"},
-            "spec": {"access": [{"name": "corp", "server": "https://east.example.com"}]},
+            "metadata": {"name": name},
+            "spec": {"access": [{"name": "corp", "server": SERVER, **way}]},
         }
-        await plane.call("POST", MEMBER_CLUSTERS.path(MEMBER_NAMESPACE), body)
+        await plane.call("POST", MEMBER_CLUSTERS.path(namespace), body)
         # Nobody's report counts before its first heartbeat.
-        path = MEMBER_CLUSTERS.path(MEMBER_NAMESPACE, "inventoried", "status")
+        path = MEMBER_CLUSTERS.path(namespace, name, "status")
         beat = {"status": {"heartbeat": "2026-11-20T10:00:00.000000Z"}}
         await plane.call("PATCH", path, beat, content_type=MERGE_PATCH)
         yield
     finally:
-        await plane.request("DELETE", MEMBER_CLUSTERS.path(MEMBER_NAMESPACE, "inventoried"))
-        await plane.request("DELETE", f"/api/v1/namespaces/{MEMBER_NAMESPACE}")
+        await plane.request("DELETE", MEMBER_CLUSTERS.path(namespace, name))
+        await plane.request("DELETE", f"/api/v1/namespaces/{namespace}")
 
 
-async def apply_report(plane: ControlPlane, *names: str) -> None:
+async def apply_report(plane: ControlPlane, *names: str, member: str = MEMBER) -> None:
     seen = [{"name": name, "value": "x", "lastObservedTime": NOW} for name in names]
     health = {"status": "True", "reason": "Healthy", "message": "", "observedTime": NOW}
     body = {
@@ -132,7 +136,7 @@ async def apply_report(plane: ControlPlane, *names: str) -> None:
         "metadata": {"name": "report"},
         "spec": {"kubernetesVersion": "v1.36.4", "controlPlane": health, "properties": seen},
     }
-    path = f"{MEMBER_REPORTS.path(MEMBER_NAMESPACE, 'report')}?fieldManager=member&force=true"
+    path = f"{MEMBER_REPORTS.path(member_namespace(member), 'report')}?fieldManager=member&force=true"
     await plane.call("PATCH", path, body, content_type=APPLY)
 
 
@@ -165,9 +169,7 @@ async def test_the_hubs_entries_come_and_go_and_those_of_another_writer_stay(
             )
             profile: JsonObject = await crds.call("GET", path)
             assert profile["status"]["version"] == {"kubernetes": "v1.36.4"}
-            assert profile["status"]["accessProviders"] == [
-                {"name": "corp", "cluster": {"server": "https://east.example.com"}}
-            ]
+            assert profile["status"]["accessProviders"] == [{"name": "corp", "cluster": {"server": SERVER}}]
             assert {one["type"]: one["status"] for one in profile["status"]["conditions"]} == {
                 "ControlPlaneHealthy": "True",
                 "Joined": "True",
