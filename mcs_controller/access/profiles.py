@@ -96,7 +96,7 @@ def _access(entry: Mapping[str, Any]) -> ClusterAccess:
     server, proxy_url = checked_server(text(cluster, "server")), _proxy(text(cluster, "proxy-url"))
     if proxy_url is not None and server.startswith("http:"):
         raise MalformedObject(
-            "server is reached without TLS, which would show the proxy the credential: use https"
+            "server is reached without TLS, which would show the proxy the credential that is sent: use https"
         )
     return ClusterAccess(
         server=server,
@@ -118,7 +118,9 @@ def checked_server(url: str) -> str:
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or "@" in url:
         raise MalformedObject("server is no URL of an API server: it must look like https://host:port")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise MalformedObject("server is reached without TLS, which would show the credential: use https")
+        raise MalformedObject(
+            "server is reached without TLS, which would show the credential on the way: use https"
+        )
     return url.rstrip("/")
 
 

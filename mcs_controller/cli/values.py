@@ -150,7 +150,9 @@ def exec_config(text: str) -> Mapping[str, Any]:
         raise ValueError('the value is no JSON object: write {"clusterName": "NAME"}')
     if mask_random_words(mask_secrets(text)) != text:
         # Everybody who reads the inventory reads it.
-        raise ValueError("the value looks as if it held a credential: give the name of a Secret instead")
+        raise ValueError(
+            "the value looks as if it held a credential, which everybody could read: name a Secret instead"
+        )
     return parsed
 
 

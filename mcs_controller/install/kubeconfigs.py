@@ -96,7 +96,7 @@ def read_member_kubeconfig(text: str, context: str | None = None) -> MemberKubec
                 raise UnusableKubeconfig(f"its {kind} has {name}, which is of no use elsewhere: {_ALONE}")
     token = user.get("token")
     if not (isinstance(token, str) and token) and not user.get("client-certificate-data"):
-        raise UnusableKubeconfig(f"it has no credential: {_ALONE}")
+        raise UnusableKubeconfig(f"it has neither a token nor a client certificate: {_ALONE}")
     for name in ("token", "client-key-data", "password"):
         if isinstance(user.get(name), str):
             remember_secret(user[name])

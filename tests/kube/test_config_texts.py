@@ -124,7 +124,7 @@ def test_of_a_broken_kubeconfig_it_is_told_which_it_is_and_what_is_wrong(
             "https://east",
             {},
             {"token": "a b"},
-            "the kubeconfig's token holds no bearer token: it has spaces or unprintable characters",
+            "the kubeconfig's token holds no bearer token, since it has spaces or odd characters: correct it",
         ),
         ("https://east", {}, {"token": " "}, "the kubeconfig's token is empty: it must hold a bearer token"),
         ("https://east", {}, {"auth-provider": {"name": "x"}}, f"users with 'auth-provider' {UNSUPPORTED}"),
@@ -221,10 +221,10 @@ def answering(version: str | None, **status: str) -> str:
         ("echo '{}'", "printed no ExecCredential with a status"),
         (answering(None), f"did not answer in {VERSION}"),
         (answering(VERSION), "gave neither a token nor a certificate"),
-        (answering(VERSION, clientKeyData="k"), "gave neither a token nor a certificate"),
+        (answering(VERSION, clientKeyData="k"), "gave only a certificate, or only its key: both are needed"),
         (
             answering(VERSION, token="a b"),
-            "holds no bearer token: it has spaces or unprintable characters",
+            "holds no bearer token, since it has spaces or odd characters: correct it",
         ),
         (
             answering(VERSION, token="a", expirationTimestamp="soon"),

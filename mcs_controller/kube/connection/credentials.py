@@ -264,7 +264,9 @@ def bearer(token: str, source: str) -> str:
     if not token:
         raise ConfigError(f"{source} is empty: it must hold a bearer token")
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigError(f"{source} holds no bearer token: it has spaces or unprintable characters")
+        raise ConfigError(
+            f"{source} holds no bearer token, since it has spaces or odd characters: correct it"
+        )
     if len(token) >= TOKEN_MIN_CHARS:
         remember_secret(token)
     return f"Bearer {token}"
