@@ -506,6 +506,12 @@ _CLUSTER_HEALTHY: Final = ConditionKind(
             "The cluster's agent is alive and does not report.",
             "Start it with `--report-to-inventory`.",
         ),
+        Reason(
+            "MemberLeaves",
+            "Unknown",
+            "The cluster leaves, or has left: what its agent said before counts no more.",
+            NOTHING,
+        ),
         Reason("MemberRemoved", "Unknown", "The cluster is no member any more.", NOTHING),
     ),
 )

@@ -24,6 +24,7 @@ LEAVING = replace(EAST, member=replace(EAST.member, leaving="2026-11-20T10:00:00
 HELD = {
     "well": stored(target(Known(EAST, WELL))),
     "silent": stored(target(Known(EAST, WELL, silent=True))),
+    "leaving": stored(target(Known(LEAVING, WELL))),
     "": None,
 }
 
@@ -51,7 +52,12 @@ HELD = {
         (Known(EAST, WELL), "silent", ("True", "Healthy"), ("True", "MemberJoined")),
         (Known(NOBODY, WELL), "", ("Unknown", "NoReport"), ("False", "NeverJoined")),
         (Known(NOBODY, WELL, silent=True), "", ("Unknown", "NoReport"), ("False", "NeverJoined")),
-        (Known(LEAVING, WELL), "well", ("True", "Healthy"), ("False", "MemberLeaves")),
+        # What was reported before it left is no word of how it is now, whoever renews its heartbeat.
+        (Known(LEAVING, WELL), "well", ("Unknown", "MemberLeaves"), ("False", "MemberLeaves")),
+        (Known(LEAVING, WELL), "silent", ("Unknown", "MemberLeaves"), ("False", "MemberLeaves")),
+        (Known(LEAVING, ILL, silent=True), "", ("Unknown", "MemberLeaves"), ("False", "MemberLeaves")),
+        (Known(LEAVING), "well", ("Unknown", "MemberLeaves"), ("False", "MemberLeaves")),
+        (Known(EAST, WELL), "leaving", ("True", "Healthy"), ("True", "MemberJoined")),
         (
             Known(LEAVING, WELL, removed=True),
             "well",

@@ -322,6 +322,41 @@ async def test_a_member_that_leaves_or_is_removed_is_told_and_its_profile_goes_l
         assert await world.profiles() == ["mcs-controller.west"]
 
 
+@pytest.mark.requirement("CP-12", "CP-13")
+async def test_a_dead_member_that_is_made_to_leave_is_not_well_by_what_it_said_when_it_lived() -> None:
+    world = World()
+    await world.install()
+    await world.join("west")
+    await world.report("west")
+    async with world.hub():
+        await world.live(30)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("True", "Healthy")
+        world.silent.add("west")
+        await world.live(100)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("Unknown", "MemberSilent")
+        # `leave` proves whose the id is, before it withdraws anything: a heartbeat, and no leader's word.
+        world.silent.remove("west")
+        world.leaderless.add("west")
+        await world.live(20)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("Unknown", "NoLeader")
+        # Then it speaks as the agent would, for as long as it waits for the others.
+        world.leaderless.remove("west")
+        await world.status("west", {"leaving": "2026-11-20T10:00:00.000000Z"})
+        await world.live(100)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("Unknown", "MemberLeaves")
+        assert await world.condition("west", "Joined") == ("False", "MemberLeaves")
+        world.silent.add("west")
+        await world.live(100)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("Unknown", "MemberLeaves")
+    async with world.hub():
+        await world.live(20)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("Unknown", "MemberLeaves")
+        world.silent.remove("west")
+        await world.status("west", {"leaving": None})
+        await world.live(20)
+        assert await world.condition("west", "ControlPlaneHealthy") == ("True", "Healthy")
+
+
 async def test_a_member_that_was_removed_while_no_hub_ran_is_known_by_its_profile() -> None:
     world = World()
     await world.install()

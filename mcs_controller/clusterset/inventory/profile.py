@@ -30,7 +30,7 @@ HEALTHY: Final = "ControlPlaneHealthy"
 JOINED: Final = "Joined"
 MIRRORED: Final = "mcs-controller.io/PropertiesMirrored"
 
-_OWN_REASONS: Final = frozenset({"MemberRemoved", "MemberSilent", "NoLeader", "NoReport"})
+_OWN_REASONS: Final = frozenset({"MemberLeaves", "MemberRemoved", "MemberSilent", "NoLeader", "NoReport"})
 """Why the hub itself does not know how a cluster is, whatever was reported."""
 _MAX_ITEMS: Final = 10_000
 _SHOWN_NAMES: Final = 5
@@ -255,6 +255,11 @@ def _healthy(known: Known, before: Sequence[Condition]) -> Condition:
         )
     if not known.listed.member.heartbeat:
         return _condition(HEALTHY, "Unknown", "NoReport", "no agent of the cluster has been here yet")
+    if known.listed.member.leaving:
+        # Its agent is stopped, or was long dead: `leave` renews the heartbeat in its place, and asks nothing.
+        return _condition(
+            HEALTHY, "Unknown", "MemberLeaves", "the cluster leaves the clusterset, and nobody reports of it"
+        )
     # A hub that has just started has not seen anybody's heartbeat change: what was said before, stays.
     if known.silent or (known.unproven and was_silent):
         return _condition(
