@@ -25,6 +25,7 @@ from tests.charts.rendering import (
 from tests.charts.values import BROKER_CASES, CASES
 from tests.realkube.contents import everything
 from tests.realkube.controlplane import ControlPlane, KubectlError
+from tests.realkube.product import PROGRAM
 
 pytestmark = [pytest.mark.realkube, ON_EMPTY_CLUSTER, pytest.mark.usefixtures("helm_program")]
 
@@ -149,3 +150,30 @@ async def test_a_second_install_changes_nothing_and_an_uninstall_leaves_nothing(
     }
     await done("uninstall", "mcs", "--no-hooks")
     assert set(await everything(empty_cluster)) == set(before)
+
+
+async def test_the_chart_takes_over_what_broker_init_made(empty_cluster: ControlPlane) -> None:
+    """Who began with the command gets the hub by the chart, as the page about the inventory says."""
+    namespace = f"mcs-{uuid4().hex[:8]}"
+    await restricted_namespace(empty_cluster, namespace)
+    broker = empty_cluster.kubeconfig()
+    where = ("--namespace", namespace, "--kubeconfig", broker, "--no-hooks")
+    values = ("--set", "hub.enabled=true", "--set", "clusterset=prod")
+    before = await everything(empty_cluster)
+    init = (PROGRAM, "broker", "init", "--clusterset", "prod", "--broker-kubeconfig", broker)
+    made = await asyncio.create_subprocess_exec(*init, stdout=asyncio.subprocess.DEVNULL)
+    assert await made.wait() == 0
+    install = ("install", "mcs", CHARTS / BROKER, *values, *where)
+    refused = await asyncio.to_thread(helm, *install)
+    assert "cannot be imported into the current release" in refused.stderr
+    taken = await asyncio.to_thread(helm, *install, "--take-ownership", "--force-conflicts")
+    assert taken.exit_code == 0, taken.stderr
+    found = {(kind, name) for kind, _, name in await everything(empty_cluster)}
+    assert ("Deployment", "mcs-hub") in found
+
+    gone = await asyncio.to_thread(helm, "uninstall", "mcs", *where)
+    assert gone.exit_code == 0, gone.stderr
+    left = set(await everything(empty_cluster)) - set(before)
+    kinds = [name for kind, _, name in left if kind == "CustomResourceDefinition"]
+    assert len(kinds) == 5
+    await empty_cluster.kubectl("delete", "crd", *kinds)
