@@ -19,13 +19,13 @@ Absences = Mapping[str, float]
 
 
 def observe(
-    before: Absences, known: Collection[str], listed: Collection[str], passed_seconds: float
+    before: Absences, with_profiles: Collection[str], listed: Collection[str], passed_seconds: float
 ) -> Absences:
     """The absences after one more complete list, `passed_seconds` after the last one that succeeded.
 
-    `known` are the members that have, or had, a profile.
+    Only members that have a profile count: of another one nothing is left to be taken away.
     """
-    gone = set(known) - set(listed)
+    gone = set(with_profiles) - set(listed)
     return {one: before[one] + passed_seconds if one in before else 0.0 for one in gone}
 
 

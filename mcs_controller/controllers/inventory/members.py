@@ -164,12 +164,7 @@ class Members:
             now_seconds,
             max_gap_seconds=gap_seconds,
         )
-        had = self.known.keys() | self._with_profiles() | self._absences.keys()
-        self._absences = {
-            one: seconds
-            for one, seconds in absence.observe(self._absences, had, listed, passed).items()
-            if one in self._with_profiles()
-        }
+        self._absences = absence.observe(self._absences, self._with_profiles(), listed, passed)
         self._lost = absence.lost_at_once(self._absences, self._joined(), listed)
         gone = {one: item for one, item in self.known.items() if one not in known and one in self._absences}
         self.known = {**gone, **known}
