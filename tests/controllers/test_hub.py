@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import re
 from collections.abc import AsyncIterator
 from random import Random
@@ -507,6 +508,27 @@ async def test_a_hub_without_the_kinds_waits_and_works_once_they_are_there() -> 
         await eventually(is_there, within_seconds=120)
         await world.live(20)
         assert hub.problems() == {}
+
+
+async def test_a_namespace_that_is_missing_is_told_once_with_the_option_and_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    await world.install()
+    for member in ("east", "west", "north"):
+        await world.join(member)
+    says = "--inventory-namespace: namespace nope does not exist: create it (kubectl create namespace nope)"
+    async with world.hub(inventory_namespace="nope") as (hub, registry):
+        await world.live(600)
+        assert says in hub.problems()["inventory namespace"]
+        warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+        assert [says in one for one in warnings] == [True]
+        assert writes(registry) == 0
+        await world.api.create(NAMESPACES, named("nope"))
+        await world.live(60)
+        assert hub.problems() == {}
+        listed = await world.api.list(cluster_profiles(), namespace="nope")
+        assert len(listed.items) == 3
 
 
 async def test_reports_of_other_names_never_reach_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:

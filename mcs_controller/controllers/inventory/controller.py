@@ -191,6 +191,9 @@ class InventoryController(Controller, Collector):
         if member == NAMESPACE_KEY:
             await self._label_namespace()
             return None
+        if self._namespace_problem is not None:
+            # Looked after by its own key, at each read of the members.
+            return None
         name = profile_name(self._config.cluster_manager, member)
         entry = self._profiles.get(self._config.inventory_namespace, name)
         if entry is not None and not entry.value.ours:
@@ -248,7 +251,14 @@ class InventoryController(Controller, Collector):
             namespace=self._config.inventory_namespace,
             now_text=rfc3339(self._clock.now()),
         )
-        return await self._writer.bring_up(member, target, entry)
+        try:
+            return await self._writer.bring_up(member, target, entry)
+        except NotFound:
+            # The first who meets with a namespace that is missing tells it, for all.
+            await self._label_namespace()
+            if self._namespace_problem is None:
+                raise
+            return None
 
     async def _delete(self, member: str, entry: Entry[Held]) -> None:
         # The member may have joined again since all were read, and others act upon a profile that goes.
@@ -276,9 +286,18 @@ class InventoryController(Controller, Collector):
         try:
             found = await self._client.get(NAMESPACES, namespace)
         except NotFound:
-            self._namespace_problem = f"namespace {namespace} does not exist: create it"
+            problem = (
+                f"--inventory-namespace: namespace {namespace} does not exist: create it "
+                f"(kubectl create namespace {namespace}), or name another"
+            )
+            if problem != self._namespace_problem:
+                _log.warning("%s", problem)
+            self._namespace_problem = problem
             return
-        self._namespace_problem = None
+        if self._namespace_problem is not None:
+            _log.info("namespace %s is there", namespace)
+            self._namespace_problem = None
+            self._enqueue_all()
         names = {one.member.clusterset for one in self._members.known.values()}
         labels = found["metadata"].get("labels") or {}
         if len(names) == 1 and "" not in names and LABEL_CLUSTERSET not in labels:
