@@ -6,11 +6,15 @@ waited for: the hub is not ready meanwhile. Unlike an agent, a hub has one API s
 """
 
 import argparse
+import asyncio
+import logging
 import os
 from random import Random
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.process import replica_name, serving_metrics_and_health
@@ -23,9 +27,20 @@ from mcs_controller.controllers.runtime.informers import Informers
 from mcs_controller.controllers.runtime.manager import Manager
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.clock import Clock, SystemClock
+from mcs_controller.kube.discovery import serves
+from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.leader import LeaderElector
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.logging import configure_logging
+
+LOOK_SECONDS: Final = 10.0
+"""How often an API server that is no broker is asked whether it has become one."""
+NO_BROKER: Final = (
+    "this API server is no broker, it serves no MemberClusters: name the broker with --kubeconfig and "
+    "--context, or make this one a broker with `mcs-controller broker init`"
+)
+
+_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +56,33 @@ async def run(arguments: argparse.Namespace) -> int:
     async with serving_metrics_and_health(settings.http, registry, health):
         broker = connect(settings.kubeconfig, settings.context, name="broker")
         try:
+            await until_broker(broker, health, Random())
             await _work(settings, broker, registry, health)
         finally:
             await broker.close()
     return 0
+
+
+async def until_broker(broker: Client, health: Health, random: Random) -> None:
+    """Return once the API server is a broker's; nothing is written to one that is not, no Lease either.
+
+    One that does not say is taken for a broker: what follows tells why it does not.
+    """
+    problem: str | None = None
+    health.add("broker", lambda: problem)
+    while not await _may_be_broker(broker):
+        if problem is None:
+            _log.warning("%s", NO_BROKER)
+        problem = NO_BROKER
+        await asyncio.sleep(LOOK_SECONDS * random.uniform(0.9, 1.1))
+    problem = None
+
+
+async def _may_be_broker(broker: Client) -> bool:
+    try:
+        return await serves(broker, MEMBER_CLUSTERS)
+    except KubeError:
+        return True
 
 
 def make_hub(

@@ -21,6 +21,7 @@ from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import NotLeading
 from mcs_controller.observe.health import Health
 from mcs_controller.simcluster.cluster import SimCluster
+from tests.support import crds
 from tests.support.agents import LoopClock, no_time
 
 pytestmark = pytest.mark.looptime
@@ -101,6 +102,33 @@ async def test_nothing_that_a_hub_still_does_after_its_term_is_sent(monkeypatch:
         await asyncio.sleep(60)
         assert len(replica.terms) == 2
         assert replica.problems()["leader election"] is None
+
+
+async def test_an_api_server_that_is_no_broker_is_waited_for_and_gets_no_lease(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = SimCluster("member", clock=LoopClock(), random=Random(1), work_clock=no_time)
+    health = Health()
+
+    def problem() -> str | None:
+        return next(one.problem for one in health.readiness() if one.name == "broker")
+
+    waiting = asyncio.create_task(hub.until_broker(cluster.client("hub"), health, Random(1)))
+    await asyncio.sleep(600)
+    assert not waiting.done()
+    assert "is no broker, it serves no MemberClusters: name the broker with --kubeconfig" in str(problem())
+    assert [one.getMessage() for one in caplog.records] == [problem()]
+    await crds.install(cluster.client(), *crds.BROKER_CRDS)
+    await asyncio.wait_for(waiting, 30)
+    assert problem() is None
+
+
+async def test_an_api_server_that_does_not_answer_is_not_taken_for_no_broker() -> None:
+    cluster = SimCluster("broker", clock=LoopClock(), random=Random(1), work_clock=no_time)
+    cluster.faults.fail(500)
+    health = Health()
+    await asyncio.wait_for(hub.until_broker(cluster.client("hub"), health, Random(1)), 60)
+    assert [one.problem for one in health.readiness() if one.name == "broker"] == [None]
 
 
 async def test_of_two_hubs_one_works_and_the_other_when_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
