@@ -81,16 +81,22 @@ class LeaderElector:
                 return
 
     async def _acquire(self) -> None:
+        told = ""
         while True:
             try:
                 async with asyncio.timeout(self._renew_deadline_seconds):
                     taken = await self._try_to_take()
-                self.problem = None
+                if told:
+                    _log.info("lease %s: recovered", self._name)
+                self.problem, told = None, ""
                 if taken:
                     return
             except (KubeError, TimeoutError) as error:
                 self.problem = f"lease {self._name} cannot be taken: {_text(error)}"
-                _log.warning("%s", self.problem)
+                # Tried every two seconds, it may fail for days in the same words.
+                if self.problem != told:
+                    _log.warning("%s", self.problem)
+                told = self.problem
             await asyncio.sleep(self._retry_seconds * (1.0 + self._random.uniform(0.0, JITTER)))
 
     async def _lead(self, lead: Callable[[], Awaitable[None]]) -> bool:

@@ -54,6 +54,28 @@ async def test_why_a_lease_cannot_be_taken_is_told_until_it_can_be(caplog: pytes
         assert replica.leads()
 
 
+async def test_a_lease_that_cannot_be_taken_for_long_is_told_once_in_the_same_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    server = LeaseServer()
+    replica = Replica(server, "a")
+    server.cut.add("a")
+    async with replica.running():
+        await asyncio.sleep(600)
+        assert said(caplog) == [CANNOT_TAKE + "refused"]
+        server.cut.clear()
+        server.hang.add("a")
+        await asyncio.sleep(60)
+        assert said(caplog) == [CANNOT_TAKE + "no answer in time"]
+        server.hang.clear()
+        await asyncio.sleep(15)
+        assert said(caplog) == ["lease agent: recovered", "leading, as a"]
+        server.cut.add("a")
+        await asyncio.sleep(60)
+        assert said(caplog)[-1] == CANNOT_TAKE + "refused"
+
+
 async def test_why_a_lease_is_not_renewed_is_told_until_it_is_or_is_lost(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
