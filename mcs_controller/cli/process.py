@@ -19,7 +19,7 @@ from mcs_controller import __version__
 from mcs_controller.kube.tasks import Tasks
 from mcs_controller.observe.health import Health
 from mcs_controller.observe.http import HttpServer
-from mcs_controller.observe.listening import ListenAddress
+from mcs_controller.observe.listening import ListenAddress, ListenError
 from mcs_controller.observe.metrics import ProcessMetrics, ReadinessCollector
 from mcs_controller.observe.process import LoopMonitor
 from mcs_controller.observe.usage import Pids
@@ -49,16 +49,22 @@ async def serving_metrics_and_health(
     registry.register(ReadinessCollector(health))
     monitor = LoopMonitor(metrics.loop_lag, stall_dump_seconds=STALL_DUMP_SECONDS)
     health.add_liveness("event loop", monitor.problem)
-    async with serving(HttpServer(registry, health, http), monitor.run, name="loop monitor"):
+    async with serving(HttpServer(registry, health, http), monitor.run, name="loop monitor", option="--http"):
         yield metrics
 
 
 @asynccontextmanager
 async def serving(
-    server: _Server, beside: Callable[[], Coroutine[Any, Any, None]], *, name: str
+    server: _Server, beside: Callable[[], Coroutine[Any, Any, None]], *, name: str, option: str
 ) -> AsyncIterator[None]:
-    """Serve for as long as the block runs, and do `beside` meanwhile. Raises what `server.start` raises."""
-    await server.start()
+    """Serve for as long as the block runs, and do `beside` meanwhile. Raises what `server.start` raises.
+
+    `option` is what the address was given by: a `ListenError` names it.
+    """
+    try:
+        await server.start()
+    except ListenError as error:
+        raise ListenError(f"{option}: {error}") from error
     try:
         async with Tasks("process") as tasks:
             tasks.start(beside(), name=name, essential=False)

@@ -25,5 +25,5 @@ async def serving_status_page(
     from mcs_controller.page.server import StatusPage
 
     page = StatusPage(agent, listen, clock)
-    async with serving(page, page.run, name="status page"):
+    async with serving(page, page.run, name="status page", option="--status-page"):
         yield page

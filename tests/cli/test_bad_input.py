@@ -3,10 +3,14 @@
 import socket
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from mcs_controller.cli.main import main
+from mcs_controller.cli.status_page import serving_status_page
+from mcs_controller.kube.clock import SystemClock
+from mcs_controller.observe.listening import ListenAddress, ListenError
 from tests.cli.program import Ended, run
 from tests.support.kubeconfigs import NOBODY_LISTENS, kubeconfig, write
 
@@ -138,7 +142,17 @@ async def test_a_port_in_use_for_http_is_named_with_the_cure(tmp_path: Path) -> 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ended = await run("dns", "--kubeconfig", good, "--http", address, "--listen", "127.0.0.1:0")
-    assert_one_line(ended, 1, address, "already in use", "choose another port")
+    assert_one_line(ended, 1, f"--http: cannot listen on {address}", "already in use", "choose another port")
+
+
+async def test_a_port_in_use_for_the_status_page_is_named_by_its_own_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        page = serving_status_page(ListenAddress.parse(address), Mock(), SystemClock())
+        with pytest.raises(
+            ListenError, match=f"^--status-page: cannot listen on {address}: the port is already"
+        ):
+            await page.__aenter__()
 
 
 async def test_a_port_in_use_for_dns_is_named_with_the_cure(tmp_path: Path) -> None:
