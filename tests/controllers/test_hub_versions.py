@@ -64,7 +64,7 @@ async def test_a_hub_keeps_profiles_of_which_only_the_newer_version_is_served() 
         assert east["status"]["properties"] == [seen("colour.example.com", "green")]
         assert east["status"]["accessProviders"][0]["name"] == "corp"
         facts = await read_broker(world.api, None, None, CheckConfig(), SystemClock())
-        assert ProfileFacts(f"{INVENTORY}/mcs-controller.east", "east") in facts.profiles  # type: ignore[operator]
+        assert ProfileFacts(f"{INVENTORY}/mcs-controller.east", "east", "mcs-controller") in facts.profiles  # type: ignore[operator]
         # The MCS API is in the same group, and is not served because of that.
         assert (await read_cluster(world.api, CheckConfig(), SystemClock())).served == ()
         world.members.remove("west")

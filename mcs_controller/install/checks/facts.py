@@ -112,10 +112,13 @@ class PolicyFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProfileFacts:
-    """A ClusterProfile of our hub, and the member that it is of; `name` has the namespace."""
+    """A ClusterProfile of our hub, and the member that it is of; `name` has the namespace, and `manager` is
+    what the hub that made it is called in the inventory.
+    """
 
     name: str
     member: str
+    manager: str
 
 
 @dataclass(frozen=True, slots=True)

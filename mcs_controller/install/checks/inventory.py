@@ -72,7 +72,10 @@ def _judge_profiles(notes: Notes, facts: Facts, profiles: tuple[ProfileFacts, ..
             "(docs/inventory.md).",
         )
     else:
-        notes.ok(f"{counted(len(profiles), 'ClusterProfile')} in the inventory")
+        # Profiles of other managers may lie beside them, which nobody here knows anything of.
+        managers = some(sorted({one.manager for one in profiles if one.manager}))
+        of = f" of manager {cut(managers, 2 * _SHOWN_CHARS)}" if managers else ""
+        notes.ok(f"{counted(len(profiles), 'ClusterProfile')}{of} in the inventory")
 
 
 INVENTORY: Final = Check(

@@ -237,5 +237,6 @@ async def _profiles(client: Client) -> tuple[ProfileFacts, ...]:
         metadata = body["metadata"]
         name = f"{metadata.get('namespace')}/{metadata.get('name')}"
         # The hub ends a profile's name with the member's id, which has no dot.
-        found.append(ProfileFacts(name, name.rpartition(".")[2]))
+        manager = text(child(child(body, "spec"), "clusterManager"), "name")
+        found.append(ProfileFacts(name, name.rpartition(".")[2], manager))
     return tuple(found)

@@ -117,7 +117,9 @@ def policy(
 
 
 def profiles_of(*clusters: str) -> tuple[ProfileFacts, ...]:
-    return tuple(ProfileFacts(f"mcs-inventory/mcs-controller.{name}", name) for name in clusters)
+    return tuple(
+        ProfileFacts(f"mcs-inventory/mcs-controller.{name}", name, "mcs-controller") for name in clusters
+    )
 
 
 FACTS = Facts(

@@ -469,9 +469,13 @@ def unknown(kind: type[Any]) -> Any:
         (
             "26",
             after(broker(profiles=profiles_of("east")), broker(hub_lease=Lease("hub-0", OLD, 15.0))),
-            "1 ClusterProfile in the inventory",
+            "1 ClusterProfile of manager mcs-controller in the inventory",
         ),
-        ("26", members(member("gone", leaving=FRESH), member("west")), "2 ClusterProfiles in the inventory"),
+        (
+            "26",
+            members(member("gone", leaving=FRESH), member("west")),
+            "2 ClusterProfiles of manager mcs-controller in the inventory",
+        ),
     ],
 )
 def test_what_looks_wrong_and_is_not_is_ok(id: str, facts: Facts, says: str) -> None:
