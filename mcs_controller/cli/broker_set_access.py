@@ -14,6 +14,7 @@ from mcs_controller.api.resources import MEMBER_CLUSTERS
 from mcs_controller.cli.clusters_settings import SetAccessSettings
 from mcs_controller.cli.connecting import connect, file_of_broker, read_ca
 from mcs_controller.cli.errors import CliError, UsageError
+from mcs_controller.cli.fuse_status import check_is_broker
 from mcs_controller.cli.installing import say
 from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.cli.output import table
@@ -79,6 +80,7 @@ async def _set(
     namespace = member_namespace(name)
     member = await find(client, MEMBER_CLUSTERS, name, namespace)
     if member is None:
+        await check_is_broker(client)
         raise CliError(f"there is no member {name} on this broker: `broker create-member {name}` makes it")
     before = list((member.get("spec") or {}).get("access") or ())
     ways = [wanted if one["name"] == provider and wanted else one for one in before]

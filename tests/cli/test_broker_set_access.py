@@ -106,6 +106,13 @@ async def test_what_consumers_could_be_harmed_by_is_refused(
     assert "s3cret" not in ended.stderr
 
 
+async def test_an_api_server_that_is_no_broker_is_named_as_such(scene: Scene) -> None:
+    async with scene.serving():
+        ended = await set_access(scene, "--provider", "secretreader", "--server", SERVER)
+    assert "serves no MemberClusters: give the broker's kubeconfig with --broker-kubeconfig" in told(ended)
+    assert "create-member" not in told(ended)
+
+
 async def test_a_member_that_is_not_there_is_named(scene: Scene) -> None:
     async with scene.serving():
         await scene.broker("init")
