@@ -100,11 +100,16 @@ async def _wait_until_led(
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
         now = loop.time()
         who = "an agent of this cluster" if is_agent(elector.holder) else "another `leave`"
-        reason = elector.problem or f"{who} runs, as {elector.holder} (Lease {lease})"
         if now >= ends_at and not leading.is_set():
+            # By now it has renewed the Lease.
+            reason = elector.problem or f"{who} runs, as {elector.holder} (Lease {lease})"
             raise CliError(
                 f"{reason}; nothing was removed: stop it as it was started, and run the command again"
             )
         if now >= tell_at:
             tell_at = now + TELL_SECONDS
-            say(f"{reason}: waiting until it has stopped, at most {ends_at - now:.0f} s more ...")
+            reason = elector.problem or f"Lease {lease} names {elector.holder} as its holder, {who}"
+            say(
+                f"{reason}: waiting until it gives the Lease up, or does not renew it any more, at most "
+                f"{ends_at - now:.0f} s more ..."
+            )

@@ -272,10 +272,14 @@ class Leaving:
         left = holders(farewell)
         if left and not settings.ignore_importers:
             raise CliError(
-                f"{', '.join(left)}: still using what {cluster_id} exported, or not answering: nothing was "
-                f"removed in this cluster. `{self._program} fuse status` there says what is held; the "
+                f"{', '.join(left)}: still using what {cluster_id} exported, or not answering. "
+                f"`{self._program} fuse status` there says what is held; the "
                 f"broker's administrator lets it go by `{self._program} fuse release --member {cluster_id}`. "
-                "Then run the command again, or with --ignore-importers"
+                f"Then run the command again, or with --ignore-importers. Until then {cluster_id} exports "
+                "nothing, and the broker knows that it leaves; nothing was removed in this cluster: what it "
+                "imports, its ClusterProperty clusterset.k8s.io and its credential are still here. If the "
+                f"broker's administrator removes {cluster_id} meanwhile, `{self._program} leave "
+                "--local-only` takes them away"
             )
         if left:
             say(f"warning: {', '.join(left)} may still use what {cluster_id} exported, until it is removed")
