@@ -73,7 +73,8 @@ def choose(profile: Mapping[str, Any], providers: Providers) -> tuple[Provider, 
     knows = ", ".join([one.name for one in providers.entries][:10]) or "none"
     raise NoProvider(
         f"no access provider of ClusterProfile {name} is in the provider file: it offers {cut(offers)}, the "
-        f"file has {cut(knows)}"
+        f"file has {cut(knows)}; add one that it offers to the file, or have one of the file set for the "
+        "cluster (`broker set-access`)"
     )
 
 

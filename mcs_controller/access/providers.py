@@ -86,7 +86,9 @@ def parse_providers(content: bytes) -> tuple[Provider, ...]:
         # The decoder's text quotes what it could not read.
         raise ProviderFileError("it is not valid JSON, or too long: correct it") from None
     try:
-        entries = items(an_object(parsed, "the file"), "providers", PROVIDERS_MAX)
+        if not isinstance(parsed, dict):
+            raise MalformedObject('the file is no object: write {"providers": [...]}')
+        entries = items(parsed, "providers", PROVIDERS_MAX)
         return tuple(_provider(an_object(one, "providers")) for one in entries)
     except MalformedObject as error:
         raise ProviderFileError(str(error)) from error

@@ -16,6 +16,7 @@ from mcs_controller.cli.connecting import connect
 from mcs_controller.cli.inventory_reading import profiles_resource, whole_object
 from mcs_controller.cli.options import add_options, read_options
 from mcs_controller.cli.output import as_document, table
+from mcs_controller.cli.refusals import told_refusals
 from mcs_controller.cli.subcommands import add_subcommands
 from mcs_controller.kube.client import Client
 
@@ -47,13 +48,28 @@ async def run(arguments: argparse.Namespace) -> int:
     settings = read_options(ClustersSettings, arguments, os.environ)
     client = connect(settings.kubeconfig, settings.context, name="hub")
     try:
-        if settings.watch:
-            await watch(client, settings)
-        else:
-            await _once(client, settings)
+        with told_refusals(settings.kubeconfig, *_rights(settings)):
+            if settings.watch:
+                await watch(client, settings)
+            else:
+                await _once(client, settings)
     finally:
         await client.close()
     return 0
+
+
+def _rights(settings: ClustersSettings) -> tuple[str, str]:
+    """What is needed, and what to do without it."""
+    if settings.all_namespaces:
+        return (
+            "list ClusterProfiles in all namespaces",
+            "leave out --all-namespaces, and name one with --namespace",
+        )
+    return (
+        f"list ClusterProfiles in namespace {settings.namespace}",
+        "name another with --namespace, or have the hub's administrator grant get, list and watch on "
+        "clusterprofiles there",
+    )
 
 
 async def _once(client: Client, settings: ClustersSettings) -> None:

@@ -7,6 +7,7 @@ import argparse
 import os
 
 from mcs_controller.access.connecting import connect as connect_to_cluster
+from mcs_controller.access.connecting import plan
 from mcs_controller.access.kubeconfigs import kubeconfig_of
 from mcs_controller.access.providers import Providers, read_provider_file
 from mcs_controller.cli.clusters_settings import ClustersKubeconfigSettings
@@ -16,10 +17,11 @@ from mcs_controller.cli.installing import say
 from mcs_controller.cli.inventory_reading import profiles_resource
 from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.cli.output import as_document, check_may_write, write_private
+from mcs_controller.cli.refusals import told_refusals
 from mcs_controller.cli.values import profile_name
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.kube.client import Client, JsonObject
-from mcs_controller.kube.errors import KubeError
+from mcs_controller.kube.errors import Forbidden, KubeError, Unauthorized
 from mcs_controller.kube.lookup import find
 
 
@@ -38,8 +40,10 @@ async def run(arguments: argparse.Namespace) -> int:
         check_may_write(settings.output_file, force=settings.force)
     client = connect(settings.kubeconfig, settings.context, name="hub")
     try:
-        resource = await profiles_resource(client)
-        profile = await find(client, resource, name, settings.namespace)
+        may = f"get the ClusterProfile {settings.namespace}/{name}"
+        with told_refusals(settings.kubeconfig, may, "have the hub's administrator grant it"):
+            resource = await profiles_resource(client)
+            profile = await find(client, resource, name, settings.namespace)
     finally:
         await client.close()
     if profile is None:
@@ -67,7 +71,25 @@ async def _check(profile: JsonObject, providers: Providers) -> None:
             (await client.get_raw("/version")).get("gitVersion") or "of a version that it does not say"
         )
     except KubeError as error:
-        raise CliError(f"cluster {name} cannot be reached: {error}") from error
+        provider = plan(profile, providers)[0].name
+        raise CliError(f"cluster {name} cannot be reached: {error}{_advice(error, provider)}") from error
     finally:
         await client.close()
     say(f"cluster {name} answers: Kubernetes {cut(version, 64)}")
+
+
+def _advice(error: KubeError, provider: str) -> str:
+    """What to do about it, "" where the error's own text says so."""
+    if isinstance(error, Unauthorized):
+        return (
+            f": it does not accept the credential that the plugin of access provider {provider} handed out; "
+            "renew it, such as in the Secret that the plugin reads"
+        )
+    if isinstance(error, Forbidden):
+        return f": give the user of access provider {provider} rights in that cluster"
+    if "certificate is not trusted" in str(error):
+        return (
+            f": its ClusterProfile needs the right CA for access provider {provider} (`broker set-access "
+            "--certificate-authority`)"
+        )
+    return ""

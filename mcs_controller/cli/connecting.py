@@ -80,7 +80,9 @@ def read_ca(pem: bytes | Path | None) -> bytes:
     try:
         found = pem.expanduser().read_bytes()
     except OSError as error:
-        raise CliError(f"the CA {pem} cannot be read: {error.strerror}") from error
+        raise CliError(
+            f"the CA {pem} cannot be read: {error.strerror}: name a PEM file that is there"
+        ) from error
     if b"-----BEGIN CERTIFICATE-----" not in found:
-        raise CliError(f"the CA {pem} is no PEM certificate")
+        raise CliError(f"the CA {pem} is no PEM certificate: it must have a line -----BEGIN CERTIFICATE-----")
     return found

@@ -17,14 +17,21 @@ from mcs_controller.cli.clusters_settings import CredentialsSettings
 from mcs_controller.cli.connecting import connect, kubeconfig_files
 from mcs_controller.cli.errors import UsageError, expected, one_line
 from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.refusals import told_refusals
 from mcs_controller.cli.subcommands import add_subcommands
 from mcs_controller.kube.connection.config import context_namespace
 
 POD_NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 _PLUGINS: Final = {one.NAME: one.credential for one in (secretreader, kubeconfig_secretreader)}
-_SECRETREADER: Final = "print the token in the Secret that a ClusterProfile names by clusterName"
-_KUBECONFIG: Final = "print the credential in a kubeconfig that is in the Secret that a ClusterProfile names"
+_SECRETREADER: Final = (
+    "print the token in the Secret that a ClusterProfile names by clusterName, in the namespace of the "
+    "kubeconfig's context (else of the pod, else default)"
+)
+_KUBECONFIG: Final = (
+    "print the credential in a kubeconfig that is in the Secret that a ClusterProfile names; where it names "
+    "no namespace, in the one of the kubeconfig's context (else of the pod, else default)"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +71,8 @@ async def _credential(plugin: str, settings: CredentialsSettings) -> str:
     os.environ[ASKED] = asked_with(os.environ)
     client = connect(settings.kubeconfig, settings.context, name="hub")
     try:
-        return credential_line(await _PLUGINS[plugin](client, namespace_of_secrets(settings), info))
+        with told_refusals(settings.kubeconfig, "read Secrets", "grant get on the Secret"):
+            return credential_line(await _PLUGINS[plugin](client, namespace_of_secrets(settings), info))
     finally:
         await client.close()
 

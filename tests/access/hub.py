@@ -27,6 +27,8 @@ class Hub:
         self.url = url
         self.secrets: dict[str, Mapping[str, str | bytes]] = {}
         self.paths: list[str] = []
+        self.refuses: tuple[int, str] | None = None
+        """The status, and its reason, of every answer."""
 
     def kubeconfig(
         self, *, namespace: str | None = None, user: Json | None = None, cluster: Json | None = None
@@ -53,6 +55,10 @@ async def serving_hub(folder: Path) -> AsyncIterator[Hub]:
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         hub.paths.append(request.path)
+        if hub.refuses is not None:
+            code, reason = hub.refuses
+            body = {"kind": "Status", "status": "Failure", "reason": reason, "code": code}
+            return web.json_response({**body, "message": f"{reason}: user consumer"}, status=code)
         _, _, _, _, namespace, _, name = request.path.split("/")
         data = hub.secrets.get(f"{namespace}/{name}")
         if data is None:

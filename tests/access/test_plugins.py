@@ -15,7 +15,7 @@ from mcs_controller.access.errors import PluginError
 from mcs_controller.access.plugins.kubeconfig_secretreader import credential_of
 from tests.access.hub import Hub, complaint_of, exec_info, serving_hub, status_of
 from tests.access.profiles import CONFIG
-from tests.cli.program import PROGRAM
+from tests.cli.program import PROGRAM, run
 from tests.kube.pki import Pki
 from tests.support.kubeconfigs import kubeconfig
 
@@ -92,6 +92,43 @@ async def test_each_piece_that_is_missing_is_named(hub: Hub) -> None:
         ended = await hub.plugin(READER, config)
         assert complaint in complaint_of(ended, READER)
         assert "s3cret" not in ended.stderr
+
+
+@pytest.mark.requirement("CP-30", "CP-31")
+@pytest.mark.parametrize("plugin", [READER, KUBECONFIG_READER])
+async def test_a_secret_that_is_not_read_is_named_with_its_namespace_and_why_it_was_that(
+    hub: Hub, plugin: str
+) -> None:
+    config = {"clusterName": "east-token", "name": "east-token", "key": "k"}
+    elsewhere = {**config, "namespace": "elsewhere"}
+    by_profile = plugin == KUBECONFIG_READER
+    for refuses, complaint, advice in (
+        (None, "there is no Secret", "; create it with the key"),
+        ((403, "Forbidden"), "may not read the Secret", "(403): grant get on it;"),
+    ):
+        hub.refuses = refuses
+        told = complaint_of(await hub.plugin(plugin, config), plugin)
+        assert told.startswith(f"{complaint} consumer/east-token")
+        assert advice in told
+        assert "that of the kubeconfig's context, else the pod's, else default" in told
+        told = complaint_of(await hub.plugin(plugin, elsewhere), plugin)
+        assert f"{complaint} {'elsewhere' if by_profile else 'consumer'}/east-token" in told
+        assert ("the ClusterProfile's extension names" in told) == by_profile
+
+
+@pytest.mark.requirement("CP-30")
+async def test_a_hub_that_does_not_know_the_plugins_credential_is_told_with_its_kubeconfig(hub: Hub) -> None:
+    hub.refuses = (401, "Unauthorized")
+    told = complaint_of(await hub.plugin(READER, EAST), READER)
+    assert "does not accept the credential of" in told
+    assert "hub.kubeconfig" in told
+    assert "renew it" in told
+
+
+@pytest.mark.parametrize("plugin", [READER, KUBECONFIG_READER])
+async def test_help_says_in_which_namespace_a_plugin_looks(plugin: str) -> None:
+    ended = await run("credentials", plugin, "--help")
+    assert "kubeconfig's context" in " ".join(ended.stdout.split())
 
 
 @pytest.mark.requirement("CP-31", "CP-32")

@@ -73,7 +73,7 @@ def test_the_option_and_its_default_are_those_of_other_consumers() -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"[]", "the file is a list, not an object"),
+        (b"[]", "the file is no object: write"),
         (b'{"providers": {}}', "providers is a dict, not a list"),
         (b'{"providers": [1]}', "providers is 1, not an object"),
         (file_text(entry("")), "name is '', not a name"),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +22,7 @@ from tests.access.profiles import ENVS, FakePlugin, entry, file_text, offer, pro
 from tests.cli.program import Ended, run, start
 from tests.kube.http_servers import serving
 from tests.support.crds import install
-from tests.support.kubeconfigs import write
+from tests.support.kubeconfigs import kubeconfig, write
 
 pytestmark = pytest.mark.slow
 
@@ -223,6 +223,69 @@ async def test_kubeconfig_says_in_a_line_what_is_missing(hub: HubScene) -> None:
     file.write_bytes(file_text(entry("cloud")))
     ended = await hub.clusters("kubeconfig", "nobody", "--clusterprofile-provider-file", file)
     assert "there is no ClusterProfile mcs-inventory/nobody" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "told"),
+    [
+        (401, (), ("does not accept the credential of", "refusing.kubeconfig", "renew it")),
+        (
+            403,
+            (),
+            ("no right to list ClusterProfiles in namespace mcs-inventory", "grant get, list and watch"),
+        ),
+        (403, ("-A",), ("in all namespaces", "leave out --all-namespaces")),
+        (401, ("kubeconfig", "prod-east"), ("does not accept the credential of", "refusing.kubeconfig")),
+        (403, ("kubeconfig", "prod-east"), ("get the ClusterProfile mcs-inventory/prod-east", "grant it")),
+    ],
+)
+async def test_a_hub_that_refuses_is_told_with_the_file_and_what_to_do(
+    tmp_path: Path, code: int, words: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    providers = tmp_path / "providers.json"
+    providers.write_bytes(file_text(entry("cloud")))
+    more = ("--clusterprofile-provider-file", providers) if "kubeconfig" in words else ()
+
+    async with serving(refusing(code)) as server:
+        file = write(tmp_path, "refusing.kubeconfig", kubeconfig(server))
+        ended = await run("clusters", *words, *more, "--kubeconfig", file)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    for text in told:
+        assert text in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (401, "does not accept the credential that the plugin of access provider cloud handed out; renew it"),
+        (403, "give the user of access provider cloud rights in that cluster"),
+    ],
+)
+async def test_a_cluster_that_refuses_is_told_with_the_provider_and_what_to_do(
+    hub: HubScene, code: int, advice: str
+) -> None:
+    plugin = FakePlugin(hub.folder)
+    async with serving(refusing(code)) as server:
+        await hub.add(healthy("prod-east", accessProviders=[offer("cloud", server)]))
+        file = hub.folder / "providers.json"
+        file.write_bytes(file_text(entry("cloud", plugin.command)))
+        ended = await hub.clusters(
+            "kubeconfig", "prod-east", "--check", "--clusterprofile-provider-file", file
+        )
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert f"cluster prod-east cannot be reached: {code}" in ended.stderr
+    assert advice in ended.stderr
+
+
+def refusing(code: int) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    """An API server that answers nothing else."""
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        reason = {401: "Unauthorized", 403: "Forbidden"}[code]
+        body = {"kind": "Status", "status": "Failure", "reason": reason, "code": code, "message": reason}
+        return web.json_response(body, status=code)
+
+    return answer
 
 
 async def test_check_asks_the_cluster_with_the_plugins_credential(hub: HubScene) -> None:

@@ -216,7 +216,7 @@ def answering(version: str | None, **status: str) -> str:
     [
         ("exit 3", "failed with exit code 3: "),
         ("echo 'no  way\nout' >&2; exit 1", "failed with exit code 1: no way out"),
-        ("echo nothing", "did not print JSON"),
+        ("echo nothing", "did not print JSON: correct its command and arguments"),
         ("echo '[]'", "printed no ExecCredential with a status"),
         ("echo '{}'", "printed no ExecCredential with a status"),
         (answering(None), f"did not answer in {VERSION}"),

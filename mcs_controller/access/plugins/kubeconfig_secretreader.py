@@ -14,7 +14,7 @@ import yaml
 from mcs_controller.access.errors import PluginError
 from mcs_controller.access.plugins.protocol import ExecInfo
 from mcs_controller.access.plugins.secretreader import token_text
-from mcs_controller.access.plugins.secrets import read_key, required, wanted
+from mcs_controller.access.plugins.secrets import OF_CONTEXT, OF_PROFILE, read_key, required, wanted
 from mcs_controller.clusterset.errors import cut
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.decoding.yaml_parser import UNREADABLE, Loader
@@ -29,8 +29,9 @@ _PROGRAMS: Final = ("exec", "auth-provider")
 async def credential(client: Client, namespace: str, info: ExecInfo) -> dict[str, str]:
     """A token, a client certificate with its key, or both. Raises `PluginError`, `KubeError`."""
     name, key = required(info.config, "name"), required(info.config, "key")
-    namespace = wanted(info.config, "namespace") or namespace
-    content = await read_key(client, namespace, name, key)
+    named = wanted(info.config, "namespace")
+    namespace = named or namespace
+    content = await read_key(client, namespace, name, key, chosen=OF_PROFILE if named else OF_CONTEXT)
     return credential_of(content, wanted(info.config, "context"), f"the kubeconfig in {namespace}/{name}")
 
 

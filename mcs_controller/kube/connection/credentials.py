@@ -336,7 +336,9 @@ def _exec_status(plugin: ExecPlugin, output: bytes) -> Mapping[str, Any]:
         answer = parse_json(output, max_bytes=EXEC_OUTPUT_MAX_BYTES)
     except ValueError:
         # The decoding error quotes what it could not read, which may be half a token.
-        raise ConfigError(f"exec plugin {plugin.command} did not print JSON") from None
+        raise ConfigError(
+            f"exec plugin {plugin.command} did not print JSON: correct its command and arguments"
+        ) from None
     if not isinstance(answer, dict) or not isinstance(answer.get("status"), dict):
         raise ConfigError(f"exec plugin {plugin.command} printed no ExecCredential with a status")
     if answer.get("apiVersion") != plugin.api_version:
