@@ -139,6 +139,20 @@ async def test_a_member_is_back_where_its_member_cluster_is_or_what_is_there_can
 
 
 @pytest.mark.requirement("CP-12")
+async def test_a_time_without_looks_makes_nobody_silent_or_without_a_leader_at_the_next_one() -> None:
+    world = await world_of("east", "west")
+    members = members_at(world.cluster.client("hub"))
+    for _ in range(2):
+        await world.live(10)
+        await members.step()
+    assert members.unproven == set()
+    await asyncio.sleep(900)
+    await members.step()
+    assert (members.silent, members.leaderless) == (set(), set())
+    assert max(members.ages_seconds().values()) <= 2 * HubConfig().interval_seconds
+
+
+@pytest.mark.requirement("CP-12")
 async def test_a_report_that_is_gone_counts_for_three_minutes_each_time_and_no_longer() -> None:
     world = await world_of("east", "west")
     namespace = "mcs-member-east"
