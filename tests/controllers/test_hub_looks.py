@@ -145,10 +145,11 @@ async def test_a_time_without_looks_makes_nobody_silent_or_without_a_leader_at_t
     for _ in range(2):
         await world.live(10)
         await members.step()
-    assert members.unproven == set()
+    assert not members.unproven
     await asyncio.sleep(900)
     await members.step()
-    assert (members.silent, members.leaderless) == (set(), set())
+    assert not members.silent
+    assert not members.leaderless
     assert max(members.ages_seconds().values()) <= 2 * HubConfig().interval_seconds
 
 
