@@ -6,13 +6,14 @@ not when some cluster is reached for the first time. The order of its entries is
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
 from mcs_controller.access.errors import ProviderFileError, ProviderFileMissing
-from mcs_controller.clusterset.errors import MalformedObject
+from mcs_controller.clusterset.errors import MalformedObject, cut
 from mcs_controller.clusterset.fields import an_object, bad, child, items, text, texts
 from mcs_controller.kube.decoding.json_parser import parse_json
 
@@ -26,6 +27,17 @@ PROVIDERS_MAX: Final = 1000
 ARGUMENTS_MAX: Final = 256
 VARIABLES_MAX: Final = 256
 NAME_MAX_CHARS: Final = 253
+_KEYS: Final = frozenset({"providers"})
+_PROVIDER_KEYS: Final = frozenset(
+    {"name", "execConfig", "profileSourcedCLIArgsPolicy", "profileSourcedEnvVarsPolicy"}
+)
+_PLUGIN_KEYS: Final = frozenset(
+    {"apiVersion", "command", "args", "env", "installHint", "interactiveMode", "provideClusterInfo"}
+)
+_UNKNOWN_MAX: Final = 10
+"""Unknown keys of one object that are named."""
+_NEWLINE: Final = b"\n"
+_PLACE: Final = re.compile(r"\(byte (\d{1,9})\)$")
 INTERACTIVE_MODES: Final = ("", "Never", "IfAvailable", "Always")
 
 
@@ -55,10 +67,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """All entries, in the order of the file; `folder` is where commands with a slash start."""
+    """All entries, in the order of the file; `folder` is where commands with a slash start.
+
+    `unknown` are the keys that nobody here reads, with where they stand: mistakes, or another consumer's.
+    """
 
     entries: tuple[Provider, ...]
     folder: Path
+    unknown: tuple[str, ...] = ()
 
 
 def read_provider_file(path: Path) -> Providers:
@@ -73,18 +89,14 @@ def read_provider_file(path: Path) -> Providers:
             "--clusterprofile-provider-file"
         ) from error
     try:
-        return Providers(parse_providers(content), path.absolute().parent)
+        return Providers(parse_providers(content), path.absolute().parent, tuple(_unknown(_parsed(content))))
     except ProviderFileError as error:
         raise ProviderFileError(f"the provider file {path}: {error}") from error
 
 
 def parse_providers(content: bytes) -> tuple[Provider, ...]:
     """The entries of a provider file. Raises `ProviderFileError`, which quotes no value of a variable."""
-    try:
-        parsed = parse_json(content, max_bytes=FILE_MAX_BYTES)
-    except ValueError:
-        # The decoder's text quotes what it could not read.
-        raise ProviderFileError("it is not valid JSON, or too long: correct it") from None
+    parsed = _parsed(content)
     try:
         if not isinstance(parsed, dict):
             raise MalformedObject('the file is no object: write {"providers": [...]}')
@@ -92,6 +104,30 @@ def parse_providers(content: bytes) -> tuple[Provider, ...]:
         return tuple(_provider(an_object(one, "providers")) for one in entries)
     except MalformedObject as error:
         raise ProviderFileError(str(error)) from error
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return parse_json(content, max_bytes=FILE_MAX_BYTES)
+    except ValueError as error:
+        # The decoder's text quotes what it could not read, and has the place at its end.
+        place = _PLACE.search(str(error))
+        where = f" at line {content[: int(place[1])].count(_NEWLINE) + 1}" if place else ""
+        raise ProviderFileError(f"it is not valid JSON{where}, or too long: correct it") from None
+
+
+def _unknown(parsed: Mapping[str, Any]) -> Iterator[str]:
+    """The keys of a file that could be read which are none of `_KEYS`, and where they stand."""
+    yield from _others(parsed, "the file", _KEYS)
+    for entry in parsed.get("providers") or ():
+        where = f"provider {cut(entry['name'], 80)}"
+        yield from _others(entry, where, _PROVIDER_KEYS)
+        yield from _others(entry.get("execConfig") or {}, f"execConfig of {where}", _PLUGIN_KEYS)
+
+
+def _others(raw: Mapping[str, Any], where: str, known: Collection[str]) -> Iterator[str]:
+    for key in sorted(raw.keys() - known)[:_UNKNOWN_MAX]:
+        yield f"{cut(key, 80)} in {where}"
 
 
 def _provider(raw: Mapping[str, Any]) -> Provider:

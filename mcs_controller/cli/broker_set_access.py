@@ -7,6 +7,7 @@ their credentials to the server that stands there. Several ways may be set, each
 import argparse
 import os
 from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any
 
 from mcs_controller.access.profiles import CONFIG_EXTENSION
@@ -19,6 +20,7 @@ from mcs_controller.cli.installing import say
 from mcs_controller.cli.options import add_options, read_argument, read_options
 from mcs_controller.cli.output import table
 from mcs_controller.clusterset.identity import check_cluster_id, member_namespace
+from mcs_controller.clusterset.syntax import is_subdomain
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.errors import Conflict
 from mcs_controller.kube.lookup import find
@@ -59,6 +61,8 @@ def _access(settings: SetAccessSettings) -> dict[str, Any]:
         raise UsageError("--certificate-authority and --insecure-skip-tls-verify: choose one of them")
     if settings.insecure_skip_tls_verify:
         say("warning: whoever is between a consumer and the member can take its credential")
+    for warning in _of_no_use_to_ours(settings):
+        say(f"warning: {warning}; consumers of others may take it")
     config = settings.exec_config
     fields = {
         "name": settings.provider,
@@ -71,6 +75,15 @@ def _access(settings: SetAccessSettings) -> dict[str, Any]:
         "extensions": [{"name": CONFIG_EXTENSION, "extension": dict(config)}] if config is not None else None,
     }
     return {field: value for field, value in fields.items() if value}
+
+
+def _of_no_use_to_ours(settings: SetAccessSettings) -> Iterator[str]:
+    """What this project's consumers refuse, while those of others may take it."""
+    if (settings.proxy_url or "").startswith("socks5:"):
+        yield "--proxy-url is a SOCKS proxy, which `clusters kubeconfig` and mcs_controller.access refuse"
+    name = (settings.exec_config or {}).get("clusterName", "none")
+    if not (isinstance(name, str) and is_subdomain(name)):
+        yield "clusterName in --exec-config can be no Secret's name, and the plugin secretreader refuses it"
 
 
 async def _set(

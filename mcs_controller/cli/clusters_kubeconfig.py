@@ -5,6 +5,9 @@ Which plugin hands out the credential says the provider file; the kubeconfig nam
 
 import argparse
 import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 from mcs_controller.access.connecting import connect as connect_to_cluster
 from mcs_controller.access.connecting import plan
@@ -24,6 +27,9 @@ from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.errors import Forbidden, KubeError, Unauthorized
 from mcs_controller.kube.lookup import find
 
+_UNKNOWN_MAX: Final = 5
+"""Keys of the provider file that one line names."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The profile's name, and the command's options."""
@@ -36,6 +42,11 @@ async def run(arguments: argparse.Namespace) -> int:
     settings = read_options(ClustersKubeconfigSettings, arguments, os.environ)
     name = read_argument(profile_name, arguments.name)
     providers = read_provider_file(settings.clusterprofile_provider_file)
+    if providers.unknown:
+        unknown = ", ".join(providers.unknown[:_UNKNOWN_MAX])
+        say(
+            f"warning: {settings.clusterprofile_provider_file} has unknown keys, which are ignored: {unknown}"
+        )
     if settings.output_file is not None:
         check_may_write(settings.output_file, force=settings.force)
     client = connect(settings.kubeconfig, settings.context, name="hub")
@@ -51,7 +62,10 @@ async def run(arguments: argparse.Namespace) -> int:
             f"there is no ClusterProfile {settings.namespace}/{name}: `{arguments.program} clusters "
             f"--namespace {settings.namespace}` lists those that are there"
         )
-    text = as_document("yaml", kubeconfig_of(profile, providers))
+    made = kubeconfig_of(profile, providers)
+    text = as_document("yaml", made)
+    for note in _notes(made["users"][0]["user"]["exec"]):
+        say(f"note: {note}: a full path in the provider file always works on this machine")
     if settings.check:
         await _check(profile, providers)
     if settings.output_file is None:
@@ -60,6 +74,20 @@ async def run(arguments: argparse.Namespace) -> int:
         write_private(settings.output_file, f"{text}\n", force=settings.force)
         say(f"{settings.output_file}: for cluster {name}")
     return 0
+
+
+def _notes(runs: Mapping[str, Any]) -> Iterator[str]:
+    """What of the plugin depends on where the kubeconfig is used; other arguments than ours say nothing."""
+    command, arguments = runs["command"], runs["args"]
+    if os.sep not in command:
+        yield f"whoever uses the kubeconfig needs {cut(command, 80)} in PATH"
+    if arguments[:1] != ["credentials"]:
+        return
+    for flag, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        name, given, inline = flag.partition("=")
+        file = inline if given else value
+        if name == "--kubeconfig" and file and not Path(file).is_absolute():
+            yield f"the plugin looks for {cut(file, 80)} in the folder where the kubeconfig is used"
 
 
 async def _check(profile: JsonObject, providers: Providers) -> None:

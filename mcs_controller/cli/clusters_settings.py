@@ -122,7 +122,7 @@ class ClustersImportSettings:
     from_: Annotated[
         str,
         Option(
-            "what the file has: cluster-registry (Cluster objects, and KubeFedClusters among them)",
+            "what the file has; the only value is cluster-registry: Clusters, and KubeFedClusters among them",
             parse=one_of("cluster-registry"),
             default="cluster-registry",
             metavar="REGISTRY",

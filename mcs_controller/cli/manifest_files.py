@@ -26,8 +26,11 @@ def objects_in(name: str) -> Iterator[Mapping[str, Any]]:
     """
     try:
         documents = list(yaml.load_all(_text(name), Loader))
-    except UNREADABLE:
-        raise CliError(f"{name} is no YAML or JSON, or nested too deeply") from None
+    except UNREADABLE as error:
+        # The error's own text quotes the file.
+        mark = getattr(error, "problem_mark", None)
+        where = f": look at line {mark.line + 1}" if mark is not None else ""
+        raise CliError(f"{name} is no YAML or JSON, or nested too deeply{where}") from None
     _check_size(name, documents)
     for document in documents:
         if document is None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mcs_controller.access.errors import ProviderFileError, ProviderFileMissing
-from mcs_controller.access.providers import DEFAULT_FILE, parse_providers, read_provider_file
+from mcs_controller.access.providers import DEFAULT_FILE, EXEC_VERSION, parse_providers, read_provider_file
 from mcs_controller.cli.clusters_settings import ClustersKubeconfigSettings
 from mcs_controller.cli.options import options_of
 from tests.access.profiles import entry, file_text
@@ -142,3 +142,27 @@ def test_the_provider_file_of_the_docs_is_one_and_holds_no_credential() -> None:
     assert found.plugin is not None
     assert found.plugin.provide_cluster_info
     assert found.plugin.environment == {}
+
+
+@pytest.mark.requirement("CP-20")
+def test_keys_that_nobody_reads_are_told_and_change_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "providers.json"
+    file.write_text(
+        '{"providers": [{"name": "cloud", "execconfig": {}, "execConfig": {"apiVersion": '
+        f'"{EXEC_VERSION}", "command": "x", "argz": ["s3cret"]}}}}], "more": 1}}'
+    )
+    found = read_provider_file(file)
+    assert found.unknown == (
+        "more in the file",
+        "execconfig in provider cloud",
+        "argz in execConfig of provider cloud",
+    )
+    assert [one.name for one in found.entries] == ["cloud"]
+    file.write_bytes(file_text(entry("cloud", "x", installHint="i", interactiveMode="Never", env=[])))
+    assert read_provider_file(file).unknown == ()
+
+
+@pytest.mark.requirement("CP-20")
+def test_broken_json_is_told_with_its_line() -> None:
+    with pytest.raises(ProviderFileError, match=r"it is not valid JSON at line 2, or too long"):
+        parse_providers(b'{"providers":\n  s3cret}')

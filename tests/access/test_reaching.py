@@ -19,7 +19,7 @@ import yaml
 from mcs_controller.api.resources import MEMBER_CLUSTERS, cluster_profiles
 from tests.access.profiles import ARGS, CONFIG, ENVS, ca_data, entry, file_text, offer, profile
 from tests.cli.program import PROGRAM, run
-from tests.cli.test_clusters import REGISTRY
+from tests.cli.registry_file import REGISTRY
 from tests.realkube.binaries import locate_binaries
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec

@@ -113,6 +113,33 @@ async def test_an_api_server_that_is_no_broker_is_named_as_such(scene: Scene) ->
     assert "create-member" not in told(ended)
 
 
+@pytest.mark.parametrize(
+    ("words", "warning"),
+    [
+        (("--proxy-url", "socks5://proxy:1080"), "--proxy-url is a SOCKS proxy"),
+        (
+            ("--exec-config", '{"clusterName": "../x"}'),
+            "clusterName in --exec-config can be no Secret",
+        ),
+        (("--exec-config", '{"clusterName": 7}'), "clusterName in --exec-config can be no Secret"),
+        (("--exec-config", '{"project": "Of_Another"}', "--proxy-url", "http://proxy:3128"), ""),
+    ],
+)
+async def test_what_only_consumers_of_others_can_use_is_set_with_a_warning(
+    scene: Scene, words: tuple[str, ...], warning: str
+) -> None:
+    async with scene.serving():
+        await scene.member()
+        ended = await set_access(scene, "--provider", "secretreader", "--server", SERVER, *words)
+        assert ended.exit_code == 0, ended
+        assert [one["server"] for one in await access(scene)] == [SERVER]
+    if warning:
+        assert f"warning: {warning}" in ended.stderr
+        assert ended.stderr.count("warning") == 1
+    else:
+        assert "warning" not in ended.stderr
+
+
 async def test_a_member_that_is_not_there_is_named(scene: Scene) -> None:
     async with scene.serving():
         await scene.broker("init")

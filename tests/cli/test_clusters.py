@@ -20,6 +20,7 @@ from mcs_controller.kube.client import Client
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.access.profiles import ENVS, FakePlugin, entry, file_text, offer, profile
 from tests.cli.program import Ended, run, start
+from tests.cli.registry_file import REGISTRY
 from tests.kube.http_servers import serving
 from tests.support.crds import install
 from tests.support.kubeconfigs import kubeconfig, write
@@ -218,6 +219,8 @@ async def test_kubeconfig_says_in_a_line_what_is_missing(hub: HubScene) -> None:
     assert "cannot be read: No such file" in (await hub.clusters(*words)).stderr
     file.write_text("{")
     assert "is not valid JSON" in (await hub.clusters(*words)).stderr
+    file.write_text('{"argz": []}')
+    assert "unknown keys, which are ignored: argz in the file" in (await hub.clusters(*words)).stderr
     file.write_text("{}")
     assert "no access provider of ClusterProfile" in (await hub.clusters(*words)).stderr
     file.write_bytes(file_text(entry("cloud")))
@@ -288,6 +291,31 @@ def refusing(code: int) -> Callable[[web.BaseRequest], Awaitable[web.StreamRespo
     return answer
 
 
+async def test_kubeconfig_notes_what_of_the_plugin_depends_on_where_it_is_used(hub: HubScene) -> None:
+    await hub.add(healthy("prod-east"))
+    file = hub.folder / "providers.json"
+    words = ("kubeconfig", "prod-east", "--clusterprofile-provider-file", file)
+    reader = ["credentials", "secretreader"]
+    for command, arguments, notes in (
+        (
+            "mcs-controller",
+            [*reader, "--kubeconfig", "hub.kubeconfig"],
+            ("in PATH", "looks for hub.kubeconfig"),
+        ),
+        ("/usr/bin/mcs-controller", [*reader, "--kubeconfig=hub.kubeconfig"], ("looks for hub.kubeconfig",)),
+        ("/usr/bin/mcs-controller", [*reader, "--kubeconfig", "/etc/hub.kubeconfig"], ()),
+        ("/usr/bin/other", ["--kubeconfig", "hub.kubeconfig"], ()),
+    ):
+        file.write_bytes(file_text(entry("cloud", command, args=arguments)))
+        ended = await hub.clusters(*words)
+        assert ended.exit_code == 0, ended
+        told = ended.stderr.splitlines()
+        assert len(told) == len(notes), told
+        for line, text in zip(told, notes, strict=True):
+            assert line.startswith("note: ")
+            assert text in line
+
+
 async def test_check_asks_the_cluster_with_the_plugins_credential(hub: HubScene) -> None:
     plugin = FakePlugin(hub.folder, token="system:serviceaccount:default:default")
     server = yaml.safe_load(hub.cluster.kubeconfig())["clusters"][0]["cluster"]["server"]
@@ -328,25 +356,6 @@ async def test_what_a_cluster_says_of_its_version_sends_no_control_codes(hub: Hu
     assert len(ended.stderr) < 200
 
 
-REGISTRY = """
-apiVersion: v1
-kind: List
-items:
-- apiVersion: clusterregistry.k8s.io/v1alpha1
-  kind: Cluster
-  metadata: {name: east, namespace: clusters, labels: {env: prod}}
-  spec:
-    kubernetesApiEndpoints: {serverEndpoints: [{clientCIDR: 0.0.0.0/0, serverAddress: east.example}]}
-    authInfo: {controller: {kind: Secret, name: east-token}}
-  status: {conditions: [{type: OK, status: "True", lastHeartbeatTime: 2019-02-01T00:00:00Z}]}
----
-apiVersion: core.kubefed.io/v1beta1
-kind: KubeFedCluster
-metadata: {name: west, namespace: kube-federation-system}
-spec: {apiEndpoint: "https://west:6443", secretRef: {name: west-token}}
-"""
-
-
 @pytest.mark.requirement("CR-05")
 async def test_an_old_registry_is_imported_as_what_the_hub_takes(hub: HubScene) -> None:
     file = hub.folder / "clusters.yaml"
@@ -364,29 +373,3 @@ async def test_an_old_registry_is_imported_as_what_the_hub_takes(hub: HubScene) 
     printed = await hub.clusters("kubeconfig", "old.west", "--clusterprofile-provider-file", providers)
     (cluster,) = yaml.safe_load(printed.stdout)["clusters"]
     assert cluster["cluster"]["extensions"][0]["extension"] == {"clusterName": "west-token"}
-
-
-@pytest.mark.requirement("CR-05")
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("", "has no objects"),
-        ("kind: Pod\napiVersion: v1\nmetadata: {name: x}", "Pod x (v1) is not Cluster"),
-        (REGISTRY + "---\nkind: Pod", "is not Cluster"),
-        (f"kind: 0x{'f' * 5000}\napiVersion: v1", "is not Cluster"),
-        ("kind: [a]\napiVersion: v1", "mcs-controller: (v1) is not Cluster"),
-        (REGISTRY.replace("west, namespace", "east, namespace"), "two clusters of the file are named east"),
-        (
-            REGISTRY.replace("east.example", "http://east.example"),
-            "Cluster east: server is reached without TLS",
-        ),
-    ],
-)
-async def test_a_file_that_cannot_be_imported_prints_nothing_but_why(
-    tmp_path: Path, text: str, complaint: str
-) -> None:
-    file = tmp_path / "clusters.yaml"
-    file.write_text(text)
-    ended = await run("clusters", "import", file)
-    assert (ended.exit_code, ended.stdout) == (1, "")
-    assert complaint in ended.stderr

@@ -60,6 +60,9 @@ def _read_access(found: Registration, spec: Mapping[str, Any], provider: str) ->
             network = _network(text(endpoint, "clientCIDR")) if len(endpoints) > 1 else ""
             name = _free(f"{provider}{whose}{network}", taken)
             found.access.append(access_of(name, text(endpoint, "serverAddress"), ca, config))
+    if len(endpoints) > 1:
+        names = ", ".join(str(one["name"]) for one in found.access)
+        found.notes.append(f"its access providers are {names}: a provider file needs one of them")
 
 
 def _logins(
@@ -74,7 +77,7 @@ def _logins(
         named = True
         kind = text(reference, "kind") or "Secret"
         if kind == "Secret":
-            yield suffix, secret_config(reference)
+            yield suffix, secret_config(found, reference)
         else:
             found.notes.append(
                 f"authInfo.{field} is a {cut(kind, 80)}: only a plugin of your own knows what that is"

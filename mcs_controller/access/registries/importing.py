@@ -113,10 +113,19 @@ def access_of(
     return {"name": name, "cluster": cluster}
 
 
-def secret_config(reference: Mapping[str, Any]) -> dict[str, str]:
-    """What a plugin is told of a Secret: its name, as `secretreader` wants it, and its namespace if any."""
-    namespace = text(reference, "namespace")
-    return {"clusterName": text(reference, "name"), **({"namespace": namespace} if namespace else {})}
+def secret_config(found: Registration, reference: Mapping[str, Any]) -> dict[str, str]:
+    """What a plugin is told of a Secret: its name, as `secretreader` wants it, and its namespace if any.
+
+    `secretreader` does not read the namespace, which is noted; a plugin of others may.
+    """
+    name, namespace = text(reference, "name"), text(reference, "namespace")
+    if not namespace:
+        return {"clusterName": name}
+    found.notes.append(
+        f"the plugin secretreader ignores the namespace {cut(namespace, 80)} of Secret {cut(name, 80)}, and "
+        "looks in that of the consumer's kubeconfig"
+    )
+    return {"clusterName": name, "namespace": namespace}
 
 
 def conditions(

@@ -63,7 +63,7 @@ def _read_access(found: Registration, spec: Mapping[str, Any], provider: str) ->
             raise MalformedObject("proxyURL is no URL of a proxy: it must look like http://host:port")
         more["proxy-url"] = proxy
     reference = child(spec, "secretRef")
-    config = secret_config(reference) if text(reference, "name") else None
+    config = secret_config(found, reference) if text(reference, "name") else None
     found.access.append(access_of(provider, text(spec, "apiEndpoint"), ca, config, **more))
 
 
