@@ -13,8 +13,9 @@ from mcs_controller.cli.clusters_rows import columns_of, namespace_of, rows_of
 from mcs_controller.cli.clusters_settings import ClustersSettings
 from mcs_controller.cli.clusters_watch import watch
 from mcs_controller.cli.connecting import connect
+from mcs_controller.cli.errors import UsageError
 from mcs_controller.cli.inventory_reading import profiles_resource, whole_object
-from mcs_controller.cli.options import add_options, read_options
+from mcs_controller.cli.options import add_options, options_of, read_options
 from mcs_controller.cli.output import as_document, table
 from mcs_controller.cli.refusals import told_refusals
 from mcs_controller.cli.subcommands import add_subcommands
@@ -22,6 +23,9 @@ from mcs_controller.kube.client import Client
 
 _KUBECONFIG: Final = "print a kubeconfig by which kubectl reaches a cluster of the inventory"
 _IMPORT: Final = "make ClusterProfiles of the clusters in an old registry, and print them"
+
+_GUESSES: Final = ("list", "get", "ls")
+"""What is tried first; the command alone does it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +39,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             ("import", _IMPORT, clusters_import.add_arguments),
         ),
         required=False,
+        guesses=tuple((guess, _add_inherited) for guess in _GUESSES),
     )
+
+
+def _add_inherited(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, ClustersSettings, inherited=[one.key for one in options_of(ClustersSettings)])
 
 
 async def run(arguments: argparse.Namespace) -> int:
     """Print them. Raises `CliError`, `AccessError`, `KubeError`."""
     match arguments.action:
+        case guess if guess in _GUESSES:
+            raise UsageError(f"there is no {guess}: `{arguments.program} clusters` alone lists the clusters")
         case "kubeconfig":
             return await clusters_kubeconfig.run(arguments)
         case "import":

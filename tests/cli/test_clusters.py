@@ -186,6 +186,14 @@ async def test_watch_prints_each_change_until_it_is_stopped(hub: HubScene, outpu
         await process.communicate()
 
 
+@pytest.mark.parametrize("words", [("list",), ("get", "-A"), ("-A", "ls", "-o", "wide")])
+async def test_the_first_guess_at_a_command_is_told_what_to_write(words: tuple[str, ...]) -> None:
+    ended = await run("clusters", *words)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert "`mcs-controller clusters` alone lists the clusters" in line
+
+
 async def test_a_hub_without_the_kind_is_said_to_be_none(tmp_path: Path) -> None:
     scene = HubScene(tmp_path)
     async with scene.cluster, scene.cluster.serve():
