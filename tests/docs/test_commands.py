@@ -67,6 +67,7 @@ IN_SENTENCES_NOT_RUN = {
     'kubectl -n mcs-member-east patch membercluster east --type=merge -p {"spec": {"displayName": "East"}}': (
         "a member's place; controllers/test_hub.py has one with a name"
     ),
+    "kubectl create namespace mcs-inventory": "controllers/test_hub.py makes it while a hub waits for it",
     "kubectl config set-context --current --namespace=consumer --kubeconfig hub.kubeconfig": (
         "the consumer's file; access/test_reaching.py has a context with a namespace"
     ),
