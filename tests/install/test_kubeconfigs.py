@@ -64,7 +64,7 @@ def test_a_client_certificate_is_a_credential_too() -> None:
         ),
         (kubeconfig(user={"exec": {"command": "login"}}), "its user has exec"),
         (kubeconfig(cluster={"certificate-authority": "ca.crt"}), "its cluster has certificate-authority"),
-        (kubeconfig(user={}), "it has no credential"),
+        (kubeconfig(user={}), "it has neither a token nor a client certificate"),
         (kubeconfig(current="elsewhere"), "it has no context 'elsewhere'"),
         (kubeconfig(current=""), "it names no context"),
         (kubeconfig(users=[]), "it has no user 'u'"),
