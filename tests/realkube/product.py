@@ -202,8 +202,12 @@ def killed_in_the_end(*components: Component) -> Iterator[None]:
 
 
 async def install_clusterset(broker: ControlPlane, members: Sequence[ControlPlane]) -> None:
-    """Everything, in all clusters at once."""
+    """Everything, in all clusters at once; a broker that is a member as well gets one after the other."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(install_broker(broker, [member.name for member in members]))
         for member in members:
-            group.create_task(install_member(member))
+            if member is not broker:
+                group.create_task(install_member(member))
+        await install_broker(broker, [member.name for member in members])
+        if broker in members:
+            # Not beside each other: each creates the namespace that both use.
+            await install_member(broker)
