@@ -2,8 +2,9 @@
 """Runs every test (`make test`): first what needs no real Kubernetes, on all cores, then the rest.
 
 What needs real control planes or whole clusters shares them (tests/worlds.py): the tests of one world run in
-one process, and worlds side by side. What counts each request that is lost comes last, with the machine for
-itself. All runs always take place, so that one look shows all that fails.
+one process, and worlds side by side. What counts each request that is lost, or compares how long something
+takes, comes last, with the machine for itself. All runs always take place, so that one look shows all that
+fails.
 Arguments are passed on to pytest, and with `--requirements-report FILE` (tests/requirements_plugin.py) one
 report tells the results of all.
 """

@@ -19,6 +19,8 @@ JSON_PATCH = "application/json-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
 WIDGETS = "/apis/contract.mcs-controller.io/v1"
 TIMEOUT_SECONDS = 15.0
+UNTIL_SECONDS = 60.0
+"""A namespace that something holds is looked at again after eight seconds, and later on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Api:
 
     async def until(self, path: str, holds: Callable[[Answer], bool]) -> Answer:
         """Ask again and again until the answer is as wanted."""
-        return await eventually(lambda: self.send("GET", path), holds, TIMEOUT_SECONDS, poll_seconds=0.02)
+        return await eventually(lambda: self.send("GET", path), holds, UNTIL_SECONDS, poll_seconds=0.02)
 
     async def until_gone(self, path: str) -> None:
         await self.until(path, lambda answer: answer.status == 404)

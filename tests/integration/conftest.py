@@ -142,7 +142,7 @@ def _refusals(running: Product, logs_before: dict[str, str]) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def real(running: Product, namespace: str) -> AsyncIterator[World]:
-    """The running product; what a test does to its agents lasts. Nobody may be refused anything."""
+    """The running product, as it was before for whoever comes next. Nobody may be refused anything."""
     logs_before = running.logs()
     sites = []
     for name in MEMBERS:
@@ -157,7 +157,8 @@ async def real(running: Product, namespace: str) -> AsyncIterator[World]:
             assert not _refusals(running, logs_before)
     finally:
         for site in sites:
-            if site.agent is not None:
-                running.agents[site.name] = site.agent
+            await site.start_agent_as_before()
+            assert site.agent is not None
+            running.agents[site.name] = site.agent
             await site.api.delete(NAMESPACES, namespace)
             await site.api.close()

@@ -66,6 +66,15 @@ class RealSite(StorySite):
         await asyncio.to_thread(agent.kill)
         self.agent = None
 
+    async def start_agent_as_before(self) -> None:
+        """If a test has stopped it, or has had one started with options or a credential of the test's own."""
+        if self.agent is not None and self.credential is None and not self.agent_options:
+            return
+        self.credential, self.agent_options = None, ()
+        if self.agent is not None:
+            await self.stop_agent()
+        await self.start_agent()
+
     async def start_agent(self) -> None:
         await self.launch_agent()
         assert self.agent is not None

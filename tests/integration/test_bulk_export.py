@@ -51,12 +51,10 @@ async def select_all(site: RealSite, namespace: str) -> None:
     await eventually(created, bool)
 
 
-async def as_before(site: RealSite) -> None:
-    """For the tests that follow."""
+async def no_policies(site: RealSite) -> None:
+    """As it was before."""
     with contextlib.suppress(NotFound):
         await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, CRD)
-    site.agent_options = ()
-    await site.restart_agent()
 
 
 @pytest.mark.timeout(300)
@@ -65,7 +63,7 @@ async def test_policies_that_go_with_their_crd_take_no_export_along(real_product
         world = await stack.enter_async_context(real(real_product, f"bulk-{uuid4().hex[:8]}"))
         east, namespace = world["east"], world.namespace
         assert isinstance(east, RealSite)
-        stack.push_async_callback(as_before, east)
+        stack.push_async_callback(no_policies, east)
         await east.install(CRD)
         await select_all(east, namespace)
         for name in NAMES:

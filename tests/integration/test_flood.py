@@ -23,7 +23,7 @@ from tests.realkube.plugin import BROKER
 from tests.realkube.product import Component
 from tests.support.objects import IMPORTS
 
-pytestmark = pytest.mark.realkube
+pytestmark = [pytest.mark.realkube, pytest.mark.alone]
 
 MEMORY_MAX_BYTES = 300 * 1024 * 1024
 QUIET_ROUNDS = 5

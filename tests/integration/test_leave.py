@@ -102,7 +102,7 @@ async def leave(product: Product, home: Path, *words: str, broker_account: str =
 
 @pytest.fixture
 async def world(real_product: Product) -> AsyncIterator[World]:
-    """Exported by east and west, and imported everywhere; east's agent runs again afterwards."""
+    """Exported by east and west, and imported everywhere."""
     async with real(real_product, f"leave-{uuid4().hex[:8]}") as found:
         for name, backends in (("east", EAST), ("west", WEST)):
             await found[name].service(found.namespace, "web", *backends)
@@ -110,11 +110,7 @@ async def world(real_product: Product) -> AsyncIterator[World]:
         for site in found:
             await site.ready_import(found.namespace, "web", ["east", "west"])
             await site.has_addresses(found.namespace, "web", *EVERYWHERE)
-        try:
-            yield found
-        finally:
-            if found["east"].agent is None:  # type: ignore[attr-defined]
-                await found["east"].start_agent()
+        yield found
 
 
 async def names(site: StorySite, resource: Resource, namespace: str) -> set[str]:
