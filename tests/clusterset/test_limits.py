@@ -1,11 +1,6 @@
 """How much of one member fits."""
 
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
-from pydantic_core import to_json
 
 from mcs_controller.clusterset.membership.limits import (
     BYTES,
@@ -27,7 +22,6 @@ from mcs_controller.clusterset.membership.limits import (
     sum_up,
 )
 from mcs_controller.clusterset.model import Endpoint
-from mcs_controller.clusterset.services import encode
 from mcs_controller.clusterset.services.exported_content import published_slice
 from tests.clusterset.builders import source_slice
 
@@ -136,23 +130,6 @@ def test_the_size_of_what_is_published_is_told_with_what_an_api_server_makes_of_
     nested = {"spec": {"a": {"bc": {"def": "x"}}, "list": [{"uncounted": 1}]}}
     text = '{"spec":{"a":{"bc":{"def":"x"}},"list":[{"uncounted":1}]}}'
     assert published_bytes(nested) == len(text) + METADATA_BYTES + 5 * 8 + len("specabcdeflist")
-
-
-def test_to_know_the_size_of_what_is_published_costs_less_than_to_send_it() -> None:
-    """It is asked for each slice that is written."""
-    endpoints = tuple(Endpoint((f"10.0.0.{number}",), ready=True, zone="a") for number in range(100))
-    body = encode.exported_slice(source_slice(endpoints=endpoints))
-
-    def shortest_seconds(function: Callable[[Mapping[str, Any]], object]) -> float:
-        def once() -> float:
-            began = time.process_time()
-            for _ in range(300):
-                function(body)
-            return time.process_time() - began
-
-        return min(once() for _ in range(5))
-
-    assert shortest_seconds(published_bytes) < shortest_seconds(to_json)
 
 
 def test_what_says_that_something_is_not_published_is_recognised_for_its_kind_alone() -> None:
