@@ -43,6 +43,7 @@ class AgentProcess(Collector):
             member_timeout_seconds=MEMBER_TIMEOUT_SECONDS,
             confirm_delay_seconds=CONFIRM_DELAY_SECONDS,
             service_metrics=SERVICE_METRICS,
+            manage_properties=True,
             report_to_inventory=True,
         )
         self._kubeconfig = kubeconfig

@@ -13,6 +13,7 @@ from typing import Any
 
 from mcs_controller.api.crd import crds_of
 from mcs_controller.api.resources import (
+    ABOUT_GROUP,
     BROKER_GROUP,
     BROKER_VERSION,
     CUSTOM_RESOURCE_DEFINITIONS,
@@ -24,7 +25,7 @@ from mcs_controller.cli.demo.cluster import DemoCluster, demo_cluster, end
 from mcs_controller.cli.demo.hub_process import HUB, run_hub
 from mcs_controller.cli.demo.kubeconfigs import KubeconfigFolder
 from mcs_controller.cli.demo.servers import ApiServer, api_server
-from mcs_controller.cli.demo.sites import BROKER, BROKER_SERVICE_CIDR, NAMESPACE, Site
+from mcs_controller.cli.demo.sites import BROKER, BROKER_SERVICE_CIDR, CLUSTERSET, NAMESPACE, Site
 from mcs_controller.clusterset.identity import member_namespace
 from mcs_controller.install import rights
 from mcs_controller.install.kubeconfigs import MemberKubeconfig, read_member_kubeconfig
@@ -67,7 +68,7 @@ async def demo_clusterset(sites: Sequence[Site], folder: KubeconfigFolder) -> As
         servers = []
         for site in sites:
             server = await stack.enter_async_context(api_server(site.name, site.service_cidr, folder))
-            await _install(server.admin, crds_of("member"), MCS_GROUP)
+            await _install(server.admin, crds_of("member"), MCS_GROUP, ABOUT_GROUP)
             await server.admin.create(NAMESPACES, _named(NAMESPACE))
             await _join(server.admin, read_member_kubeconfig(credentials, site.name))
             servers.append(server)
@@ -95,6 +96,7 @@ async def _admit(admin: Client, cluster: str) -> None:
         "apiVersion": f"{BROKER_GROUP}/{BROKER_VERSION}",
         "kind": "MemberCluster",
         "metadata": {"name": cluster},
+        "spec": {"clusterset": CLUSTERSET},
     }
     await admin.create(MEMBER_CLUSTERS, member, namespace=namespace)
 

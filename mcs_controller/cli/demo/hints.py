@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mcs_controller.api.names import CLUSTERSET_PROPERTY
 from mcs_controller.cli.demo.agent_process import MEMBER_TIMEOUT_SECONDS
 from mcs_controller.cli.demo.breaking import STOPPED
 from mcs_controller.cli.demo.clusterset import DemoClusterset
@@ -72,6 +73,8 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
     db_slice = f"{DB.name}-{east.name}"
     not_ready = json.dumps([{"op": "replace", "path": "/endpoints/0/conditions/ready", "value": False}])
     export = json.dumps(service_export("cart"), separators=(",", ":"))
+    clusterset = f"clusterproperty {CLUSTERSET_PROPERTY}"
+    another = json.dumps({"spec": {"value": "another"}})
 
     yield Hint(
         "one name, and in every cluster a clusterset IP of its own for it",
@@ -93,6 +96,14 @@ def hints(all_places: Sequence[Place]) -> Iterator[Hint]:
     yield Hint(
         "the inventory: which clusters there are, and how they are; other tools read the same",
         (_kubectl(broker, f"get clusterprofiles -n {INVENTORY}"), _clusters(broker)),
+    )
+    yield Hint(
+        "what a cluster says of itself, here its id and its clusterset; who edits those finds them put back",
+        (
+            _kubectl(east, "get clusterproperties"),
+            _kubectl(east, f"patch {clusterset} --type=merge -p {shlex.quote(another)}"),
+            _kubectl(east, f"get {clusterset}"),
+        ),
     )
     yield Hint(
         "the status page of a cluster; open it in a browser: it is kept up to date",

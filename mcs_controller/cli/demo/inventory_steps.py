@@ -4,20 +4,22 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
+from mcs_controller.api.names import CLUSTERSET_PROPERTY
 from mcs_controller.api.resources import cluster_profiles
 from mcs_controller.cli.demo.agent_process import MEMBER_TIMEOUT_SECONDS
 from mcs_controller.cli.demo.checks import WAIT_SECONDS, becomes
 from mcs_controller.cli.demo.clusterset import DemoClusterset
+from mcs_controller.cli.demo.sites import CLUSTERSET
 from mcs_controller.install.rights import INVENTORY
 
 SHOWN_SECONDS: Final = MEMBER_TIMEOUT_SECONDS + WAIT_SECONDS
 
-HEALTHY: Final = "ControlPlaneHealthy True, Joined True"
-SILENT: Final = "ControlPlaneHealthy Unknown, Joined True"
+HEALTHY: Final = f"of {CLUSTERSET}, ControlPlaneHealthy True, Joined True"
+SILENT: Final = f"of {CLUSTERSET}, ControlPlaneHealthy Unknown, Joined True"
 
 
 async def listed(demo: DemoClusterset) -> None:
-    """Each member has a profile, by which it is joined and healthy."""
+    """Each member has a profile, by which it is joined and healthy, with what its cluster says of itself."""
     await _inventory_is(demo, {cluster.name: HEALTHY for cluster in demo.clusters})
 
 
@@ -38,8 +40,11 @@ async def _inventory(demo: DemoClusterset) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for item in (await demo.broker.admin.list(cluster_profiles(), namespace=INVENTORY)).items:
         metadata = item["metadata"]
-        conditions = (item.get("status") or {}).get("conditions") or ()
+        status = item.get("status") or {}
+        conditions = status.get("conditions") or ()
+        properties = {one["name"]: one["value"] for one in status.get("properties") or ()}
         # Ours, such as whether all properties are there, have a domain before them.
         told = sorted(f"{one['type']} {one['status']}" for one in conditions if "/" not in one["type"])
-        found[metadata["name"].rpartition(".")[2]] = ", ".join(told)
+        belongs = f"of {properties.get(CLUSTERSET_PROPERTY)}"
+        found[metadata["name"].rpartition(".")[2]] = ", ".join([belongs, *told])
     return found

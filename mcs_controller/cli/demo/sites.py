@@ -13,6 +13,7 @@ HOST: Final = "127.0.0.1"
 CLUSTERS_MIN: Final = 2
 CLUSTERS_MAX: Final = 20
 BROKER: Final = "broker"
+CLUSTERSET: Final = "demo"
 NAMESPACE: Final = "shop"
 ZONE: Final = "clusterset.local"
 BROKER_SERVICE_CIDR: Final = "10.100.0.0/16"

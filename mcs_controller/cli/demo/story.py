@@ -26,7 +26,10 @@ class Step(NamedTuple):
 
 STORY: Final = (
     Step("agents and DNS servers of {all} are ready", export_steps.ready),
-    Step("the inventory on the broker lists {all}, joined and healthy", inventory_steps.listed),
+    Step(
+        "the inventory on the broker lists {all}: of this clusterset, joined, healthy",
+        inventory_steps.listed,
+    ),
     Step("services run in {east} and {west}, and no other cluster knows them", export_steps.deployed),
     Step("{east} exports shop/web: {all} import it, with a clusterset IP", export_steps.exported),
     Step("its name resolves to that IP, by DNS over UDP and TCP", export_steps.resolved),

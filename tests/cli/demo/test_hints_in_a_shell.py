@@ -37,6 +37,9 @@ EXPECTED = [
     Expected("explain", ("FIELD: conditions", "lastTransitionTime")),
     Expected("get clusterprofiles", ("mcs-controller.east", "mcs-controller.north")),
     Expected(" clusters ", ("mcs-controller.east", "mcs-controller.north")),
+    Expected("get clusterproperties", ("clusterset.k8s.io", "demo", "cluster.clusterset.k8s.io", "east")),
+    Expected("patch", ("clusterproperty.about.k8s.io/clusterset.k8s.io patched",)),
+    Expected("get clusterproperty", ("demo",), ("another",)),
     Expected("curl", ("<h1>The clusterset, seen from north</h1>",)),
     Expected(" status ", ("MEMBER  HEARTBEAT", "north", "conflict", "PortConflict (east, west)")),
     Expected(
