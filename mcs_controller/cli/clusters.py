@@ -6,8 +6,11 @@ one of them (`clusters_kubeconfig.py`), and what older registries had (`clusters
 
 import argparse
 import os
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
+from mcs_controller.api.resources import Resource
 from mcs_controller.cli import clusters_import, clusters_kubeconfig
 from mcs_controller.cli.clusters_rows import columns_of, namespace_of, rows_of
 from mcs_controller.cli.clusters_settings import ClustersSettings
@@ -19,7 +22,8 @@ from mcs_controller.cli.options import add_options, options_of, read_options
 from mcs_controller.cli.output import as_document, table
 from mcs_controller.cli.refusals import told_refusals
 from mcs_controller.cli.subcommands import add_subcommands
-from mcs_controller.kube.client import Client
+from mcs_controller.kube.client import Client, JsonObject
+from mcs_controller.kube.errors import ApiError
 
 _KUBECONFIG: Final = "print a kubeconfig by which kubectl reaches a cluster of the inventory"
 _IMPORT: Final = "make ClusterProfiles of the clusters in an old registry, and print them"
@@ -60,10 +64,13 @@ async def run(arguments: argparse.Namespace) -> int:
     client = connect(settings.kubeconfig, settings.context, name="hub")
     try:
         with told_refusals(settings.kubeconfig, *_rights(settings)):
+            resource = await profiles_resource(client)
+            # Before a watch, too, which would ask again and again with a selector that is none.
+            found = await _list(client, resource, settings)
             if settings.watch:
-                await watch(client, settings)
+                await watch(client, resource, settings)
             else:
-                await _once(client, settings)
+                _print(found, settings)
     finally:
         await client.close()
     return 0
@@ -83,15 +90,26 @@ def _rights(settings: ClustersSettings) -> tuple[str, str]:
     )
 
 
-async def _once(client: Client, settings: ClustersSettings) -> None:
-    resource = await profiles_resource(client)
-    listed = await client.list(resource, namespace=namespace_of(settings))
+async def _list(client: Client, resource: Resource, settings: ClustersSettings) -> list[JsonObject]:
+    try:
+        listed = await client.list(
+            resource, namespace=namespace_of(settings), label_selector=settings.selector or ""
+        )
+    except ApiError as error:
+        if error.status != HTTPStatus.BAD_REQUEST or not settings.selector:
+            raise
+        raise UsageError(f"--selector is none that the hub understands: {error.message}") from error
     found = [whole_object(one, resource) for one in listed.items]
     found.sort(key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"]))
+    return found
+
+
+def _print(found: Sequence[JsonObject], settings: ClustersSettings) -> None:
     if settings.output in ("json", "yaml"):
         print(as_document(settings.output, {"apiVersion": "v1", "kind": "List", "items": found}))
     elif found:
         print(table(columns_of(settings), rows_of(found, settings)))
     else:
         where = "" if settings.all_namespaces else f" in namespace {settings.namespace}"
-        print(f"there are no ClusterProfiles{where}")
+        which = f" with labels {settings.selector}" if settings.selector else ""
+        print(f"there are no ClusterProfiles{where}{which}")

@@ -74,6 +74,14 @@ class ClustersSettings:
         ),
     ]
     watch: Annotated[bool, Option("go on, and print each change", parse=switch, default="false", short="-w")]
+    selector: Annotated[
+        str | None,
+        Option(
+            "only clusters whose ClusterProfiles have such labels, as for kubectl: env=prod,region!=eu",
+            short="-l",
+            metavar="SELECTOR",
+        ),
+    ]
     namespace: _Inventory
     all_namespaces: Annotated[
         bool, Option("the inventories of all namespaces", parse=switch, default="false", short="-A")

@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from random import Random
 
+from mcs_controller.api.resources import Resource
 from mcs_controller.cli.clusters_rows import columns_of, namespace_of, rows_of
 from mcs_controller.cli.clusters_settings import ClustersSettings
-from mcs_controller.cli.inventory_reading import profiles_resource, whole_object
+from mcs_controller.cli.inventory_reading import whole_object
 from mcs_controller.kube.client import Client, JsonObject
 from mcs_controller.kube.informer import Informer
 from mcs_controller.kube.store import Entry
@@ -22,7 +23,7 @@ from mcs_controller.observe.visible import visible
 _Change = tuple[str, JsonObject]
 
 
-async def watch(client: Client, settings: ClustersSettings) -> None:
+async def watch(client: Client, resource: Resource, settings: ClustersSettings) -> None:
     """Print until cancelled; what the API server does not answer is asked again. Raises `KubeError`."""
     changes: asyncio.Queue[_Change] = asyncio.Queue()
 
@@ -32,7 +33,6 @@ async def watch(client: Client, settings: ClustersSettings) -> None:
         elif old is not None:
             changes.put_nowait(("DELETED", old.value))
 
-    resource = await profiles_resource(client)
     informer = Informer(
         client,
         resource,
@@ -40,6 +40,7 @@ async def watch(client: Client, settings: ClustersSettings) -> None:
         name="clusterprofiles",
         random=Random(),
         namespace=namespace_of(settings),
+        label_selector=settings.selector or "",
     )
     informer.subscribe(note)
     async with Tasks("clusters") as tasks:

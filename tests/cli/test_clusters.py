@@ -114,6 +114,23 @@ async def test_clusters_of_an_inventory_are_listed_by_name_and_no_others(hub: Hu
     ]
 
 
+async def test_a_selector_chooses_clusters_by_their_labels(hub: HubScene) -> None:
+    for name, region in (("prod-east", "us"), ("prod-west", "us"), ("prod-far", "eu")):
+        one = healthy(name)
+        one["metadata"]["labels"]["region"] = region
+        await hub.add(one)
+    assert [row[0] for row in cells(await hub.clusters("-l", "region=us"))[1:]] == ["prod-east", "prod-west"]
+    shown = json.loads((await hub.clusters("-l", "region notin (us)", "-o", "json")).stdout)["items"]
+    assert [one["metadata"]["name"] for one in shown] == ["prod-far"]
+    none = await hub.clusters("-l", "region=moon")
+    assert none.stdout == "there are no ClusterProfiles in namespace mcs-inventory with labels region=moon\n"
+    for words in ((), ("--watch",)):
+        refused = await hub.clusters("-l", "region in us", *words)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        (line,) = refused.stderr.splitlines()
+        assert "--selector is none that the hub understands" in line
+
+
 async def test_a_hub_that_serves_only_the_newer_version_is_read_in_that(
     hub: HubScene, tmp_path: Path
 ) -> None:
@@ -160,7 +177,9 @@ async def test_a_password_that_a_profile_should_not_have_is_not_shown(hub: HubSc
 @pytest.mark.parametrize("output", ["table", "json"])
 async def test_watch_prints_each_change_until_it_is_stopped(hub: HubScene, output: str) -> None:
     await hub.add(healthy("prod-east"))
-    process = await start("clusters", "--watch", "-o", output, "--kubeconfig", hub.kubeconfig)
+    await hub.add(healthy("unseen"))
+    only = "multicluster.x-k8s.io/inventory-member-id!=id-of-unseen"
+    process = await start("clusters", "--watch", "-l", only, "-o", output, "--kubeconfig", hub.kubeconfig)
     assert process.stdout is not None
 
     async def line_with(*words: str) -> str:
@@ -168,6 +187,7 @@ async def test_watch_prints_each_change_until_it_is_stopped(hub: HubScene, outpu
         while True:
             line = (await process.stdout.readline()).decode()
             assert line, "it ended"
+            assert "unseen" not in line
             if all(word in line for word in words):
                 return line
 
