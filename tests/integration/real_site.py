@@ -88,6 +88,7 @@ class RealSite(StorySite):
             self._work_dir,
             f"--heartbeat-interval-seconds={HEARTBEAT_SECONDS:g}",
             f"--member-timeout-seconds={MEMBER_TIMEOUT_SECONDS:g}",
+            product.FUSE_OUT_OF_REACH,
             *self.agent_options,
             credential=self.credential,
         )

@@ -26,6 +26,8 @@ SYNC_TIMEOUT_S = 60
 MCS_CRDS = ("serviceexports.multicluster.x-k8s.io", "serviceimports.multicluster.x-k8s.io")
 BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices", "memberreports")
 PROFILES = "clusterprofiles.multicluster.x-k8s.io"
+FUSE_OUT_OF_REACH = "--fuse-minimum=1000"
+"""For agents that many tests share: ten unexports within a minute, of as many tests, are no mass unexport."""
 
 
 async def install_member(plane: ControlPlane) -> None:

@@ -10,14 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.realkube.controlplane import ControlPlane
-from tests.realkube.product import Component, free_port, install_clusterset, start_agent, start_dns
+from tests.realkube.product import (
+    FUSE_OUT_OF_REACH,
+    Component,
+    free_port,
+    install_clusterset,
+    start_agent,
+    start_dns,
+)
 from tests.realnode.bare import ZONES, BareClusters, cluster_spec
 from tests.realnode.machine import Machine
 from tests.realnode.node import Node
 
 BROKER = "north"
 # Half a minute by default, which is all that this would wait for.
-AGENT_OPTIONS = ("--locality-return-seconds=3",)
+AGENT_OPTIONS = ("--locality-return-seconds=3", FUSE_OUT_OF_REACH)
 
 
 @dataclass(frozen=True, slots=True)
