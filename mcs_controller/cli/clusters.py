@@ -65,7 +65,7 @@ async def run(arguments: argparse.Namespace) -> int:
     try:
         with told_refusals(settings.kubeconfig, *_rights(settings)):
             resource = await profiles_resource(client)
-            # Before a watch, too, which would ask again and again with a selector that is none.
+            # Before a watch, too: that would ask again and again where it is refused or its selector is none.
             found = await _list(client, resource, settings)
             if settings.watch:
                 await watch(client, resource, settings)

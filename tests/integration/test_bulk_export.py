@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, SERVICE_EXPORT_POLICIES, SERVICES
-from mcs_controller.kube.errors import NotFound
 from tests.integration.conftest import Product, real
 from tests.integration.real_site import RealSite
 from tests.realkube import rest
+from tests.support import crds
 from tests.support.objects import EXPORTS, body, service_body
 from tests.support.waiting import eventually
 
@@ -41,20 +41,7 @@ async def exports(site: RealSite, namespace: str) -> dict[str, str]:
 
 async def select_all(site: RealSite, namespace: str) -> None:
     policy = body(SERVICE_EXPORT_POLICIES, "all", namespace, spec={"serviceSelector": {}})
-
-    async def created() -> bool:
-        with contextlib.suppress(NotFound):
-            await site.api.create(SERVICE_EXPORT_POLICIES, policy)
-            return True
-        return False
-
-    await eventually(created, bool)
-
-
-async def no_policies(site: RealSite) -> None:
-    """As it was before."""
-    with contextlib.suppress(NotFound):
-        await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, CRD)
+    await crds.create_once_served(site.api, SERVICE_EXPORT_POLICIES, policy)
 
 
 @pytest.mark.timeout(300)
@@ -63,7 +50,7 @@ async def test_policies_that_go_with_their_crd_take_no_export_along(real_product
         world = await stack.enter_async_context(real(real_product, f"bulk-{uuid4().hex[:8]}"))
         east, namespace = world["east"], world.namespace
         assert isinstance(east, RealSite)
-        stack.push_async_callback(no_policies, east)
+        stack.push_async_callback(crds.remove, east.api, CRD)
         await east.install(CRD)
         await select_all(east, namespace)
         for name in NAMES:

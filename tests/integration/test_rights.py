@@ -44,6 +44,7 @@ from tests.realkube.audit import AuditLog
 from tests.realkube.mounting import MountedSecret
 from tests.realkube.plugin import BROKER, MEMBERS
 from tests.realkube.tokens import token_for_seconds
+from tests.support import crds
 from tests.support.objects import EXPORTS, IMPORTS, body, service_body
 from tests.support.site import DERIVED_SERVICE
 from tests.support.waiting import eventually
@@ -108,14 +109,8 @@ async def cluster_id_from_property(site: StorySite) -> AsyncIterator[None]:
     version = "v1alpha1"
     await site.api.create(CUSTOM_RESOURCE_DEFINITIONS, about_crd(version))
     try:
-
-        async def created() -> bool:
-            with contextlib.suppress(NotFound):
-                await site.api.create(cluster_properties(version), cluster_property(version, site.name))
-                return True
-            return False
-
-        await eventually(created, bool)
+        said = cluster_property(version, site.name)
+        await crds.create_once_served(site.api, cluster_properties(version), said)
         await site.restart_agent()
         yield
     finally:
@@ -152,41 +147,19 @@ async def policies_decide(site: RealSite) -> None:
     """The next agent of the site asks policies, which allow everything."""
     await site.install(*POLICY_CRDS)
     for kind in (EXPORT_POLICIES, IMPORT_POLICIES):
-
-        async def created(kind: Resource = kind) -> bool:
-            with contextlib.suppress(NotFound):
-                await site.api.create(kind, body(kind, "all", spec={"action": "Allow"}))
-                return True
-            return False
-
-        await eventually(created, bool)
+        await crds.create_once_served(site.api, kind, body(kind, "all", spec={"action": "Allow"}))
     site.agent_options = (*site.agent_options, "--export-policies", "--import-policies")
 
 
 async def policies_export(site: RealSite, namespace: str) -> None:
     """The next agent of the site exports what is labelled, as does a new Service of the namespace."""
     selector = {"serviceSelector": {"matchLabels": BULK}}
-
-    async def created() -> bool:
-        with contextlib.suppress(NotFound):
-            await site.api.create(
-                SERVICE_EXPORT_POLICIES, body(SERVICE_EXPORT_POLICIES, "bulk", namespace, spec=selector)
-            )
-            return True
-        return False
-
-    await eventually(created, bool)
+    policy = body(SERVICE_EXPORT_POLICIES, "bulk", namespace, spec=selector)
+    await crds.create_once_served(site.api, SERVICE_EXPORT_POLICIES, policy)
     made = service_body("bulk", namespace)
     made["metadata"]["labels"] = BULK
     await site.api.create(SERVICES, made)
     site.agent_options = (*site.agent_options, "--service-export-policies")
-
-
-async def no_policies(site: RealSite) -> None:
-    """As it was before."""
-    for name in POLICY_CRDS:
-        with contextlib.suppress(NotFound):
-            await site.api.delete(CUSTOM_RESOURCE_DEFINITIONS, name)
 
 
 async def credential_is_due(site: RealSite, product: Product) -> MountedSecret:
@@ -268,7 +241,7 @@ async def test_every_request_is_allowed_by_our_rules_and_every_rule_is_used(real
         assert isinstance(east, RealSite)
         mounted = await credential_is_due(east, real_product)
         stack.push_async_callback(mounted.delete)
-        stack.push_async_callback(no_policies, east)
+        stack.push_async_callback(crds.remove, east.api, *POLICY_CRDS)
         await policies_decide(east)
         stack.push_async_callback(clusterset_is_called, broker, None)
         await clusterset_is_called(broker, "prod")

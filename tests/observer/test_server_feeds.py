@@ -13,7 +13,6 @@ import pytest
 from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, ENDPOINT_SLICES, NAMESPACES, SERVICES
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.config import load_kubeconfig
-from mcs_controller.kube.errors import NotFound
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.realkube.clusterset import RealClusterset
 from tests.realkube.controlplane import ADMIN, ControlPlaneSpec
@@ -56,28 +55,18 @@ async def west() -> AsyncIterator[Site]:
 async def deploy(api: Client) -> None:
     """What an agent would have written of two services, one of them headless."""
     await crds.install(api, *crds.MCS_CRDS)
-    await eventually(lambda: serves_imports(api))
     await api.create(NAMESPACES, namespace_body("shop"))
     spec = {"type": "ClusterIP", "ports": [{"port": 80}]}
     derived = body(SERVICES, "derived-web", "shop", spec=spec)
     derived["metadata"]["labels"] = {"multicluster.kubernetes.io/service-name": "web"}
     [ip] = (await api.create(SERVICES, derived))["spec"]["clusterIPs"]
     ports = [{"port": 80, "protocol": "TCP"}]
-    await api.create(
-        IMPORTS, body(IMPORTS, "web", "shop", spec={"type": "ClusterSetIP", "ips": [ip], "ports": ports})
-    )
+    web = body(IMPORTS, "web", "shop", spec={"type": "ClusterSetIP", "ips": [ip], "ports": ports})
+    await crds.create_once_served(api, IMPORTS, web)
     await api.create(IMPORTS, body(IMPORTS, "db", "shop", spec={"type": "Headless", "ports": ports}))
     for name in ("db", "web"):
         await name_exporter(api, name)
         await show(api, name, ONE, TWO)
-
-
-async def serves_imports(api: Client) -> bool:
-    """A real API server serves a kind some time after its definition was made."""
-    with contextlib.suppress(NotFound):
-        await api.list(IMPORTS)
-        return True
-    return False
 
 
 async def name_exporter(api: Client, name: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable
 from functools import cache
 
 from mcs_controller.api.crd import all_crds
-from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP
+from mcs_controller.api.resources import CUSTOM_RESOURCE_DEFINITIONS, MCS_GROUP, Resource
 from mcs_controller.kube.client import Client
+from mcs_controller.kube.errors import NotFound
 from tests.support.objects import Object
+from tests.support.waiting import eventually
 
 MCS_CRDS = tuple(f"{plural}.{MCS_GROUP}" for plural in ("serviceexports", "serviceimports"))
 BROKER_CRDS = tuple(
@@ -36,6 +39,25 @@ async def install(client: Client, *names: str, edit: Callable[[Object], None] | 
         if edit is not None:
             edit(crd)
         await client.create(CUSTOM_RESOURCE_DEFINITIONS, crd)
+
+
+async def remove(client: Client, *names: str) -> None:
+    """Delete those of these names that are there."""
+    for name in names:
+        with contextlib.suppress(NotFound):
+            await client.delete(CUSTOM_RESOURCE_DEFINITIONS, name)
+
+
+async def create_once_served(client: Client, resource: Resource, body: Object) -> None:
+    """The first object of a kind: a real API server serves one some time after its definition was made."""
+
+    async def created() -> bool:
+        with contextlib.suppress(NotFound):
+            await client.create(resource, body)
+            return True
+        return False
+
+    await eventually(created)
 
 
 def without_farewell(crd: Object) -> None:
