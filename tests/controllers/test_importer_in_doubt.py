@@ -217,6 +217,25 @@ async def test_while_our_export_is_read_what_others_export_is_imported_beside_wh
         assert ("tier", "1") in one.imported().value.labels
 
 
+async def test_what_lies_here_of_our_export_stays_if_that_is_read_while_something_is_written() -> None:
+    """The slices that are wanted were put together before, and so without ours."""
+    async with importing() as one:
+        await exporting(one)
+        one.is_unread, ours = True, one.sources.pop()
+        one.records = [record("east", labels=(("tier", "1"),))]
+        one.wire.answer_delay_seconds = 1.0
+
+        def is_read() -> None:
+            one.is_unread = False
+            one.sources.append(ours)
+
+        asyncio.get_running_loop().call_later(0.5, is_read)
+        await one.look()
+        assert not one.is_unread
+        assert [write for write in one.writes() if write.startswith("DELETE")] == []
+        assert one.addresses() == {"east": OLD, "west": {"10.2.0.1"}}
+
+
 async def test_an_export_of_ours_that_was_not_imported_yet_does_not_hold_the_others_up() -> None:
     async with importing() as one:
         one.is_unread = True

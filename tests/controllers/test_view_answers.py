@@ -174,6 +174,10 @@ def test_until_our_service_has_been_read_the_record_is_the_one_that_was_publishe
 
     world.published.apply(Entry("mcs-member-west", "shop.web", "uid", "2", record("west", exported_at="")))
     assert world.view.own_record(WEB) is None
+    world.published.apply(
+        Entry("mcs-member-west", "shop.web", "uid", "3", replace(published, withdrawn=True))
+    )
+    assert world.view.own_record(WEB) is None, "it is on its way out"
 
     world.is_unread = False
     assert world.view.own_record(WEB) is world.own

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Set
 from dataclasses import replace
+from typing import NamedTuple
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset.model import ImportedSlice, ServiceKey
@@ -13,6 +14,24 @@ from mcs_controller.controllers.services.stores.view import ClustersetView
 from mcs_controller.kube.clock import Clock
 from mcs_controller.kube.errors import KubeError
 from mcs_controller.kube.store import Entry
+
+
+class WantedSlices(NamedTuple):
+    """The slices of one service as they are to be, all put together at one moment.
+
+    Before they are written a source may come, or this cluster's export may be read. What was not known at
+    that moment is no reason to remove anything.
+    """
+
+    slices: Iterable[ImportedSlice]
+    stay: Set[str]
+    """Names of slices that are kept; those of them that are wanted keep their content."""
+    left_alone: Set[str]
+    """Clusters whose slices are not changed: this one, while its export has not been read."""
+    arrange: Callable[[ImportedSlice], ImportedSlice] | None = None
+    """Has the last word on every slice, also on those that are kept and those of other clusters."""
+    clusters: Set[str] | None = None
+    """Whose slices these are; None: everybody's."""
 
 
 class ImportedSlices:
@@ -37,57 +56,50 @@ class ImportedSlices:
     async def write(
         self,
         key: ServiceKey,
-        wanted: Iterable[ImportedSlice],
-        stay: Set[str],
-        clusters: Set[str] | None = None,
+        wanted: WantedSlices,
         *,
         given_up: Collection[tuple[str, str]] = (),
         remove: bool = True,
-        arrange: Callable[[ImportedSlice], ImportedSlice] | None = None,
     ) -> KubeError | None:
-        """Create, update and delete imported slices of `clusters` (None: all) until they are as wanted.
+        """Create, update and delete imported slices until they are as wanted.
 
-        Slices named by `stay` are kept, and those of them that are wanted keep their content; the caller
-        computes `wanted` and `stay` at the same moment, since a source may arrive in between. This cluster's
-        own slices are not changed until its export has been read. Without `remove` no slice is deleted.
-        Ports in `given_up` (name, protocol) stay in a slice, since the derived Service still has them.
-        `arrange` has the last word on every slice, also on those that are kept and those of other clusters.
-        If a slice is refused, the others are written all the same; the first error is returned.
+        Without `remove` no slice is deleted. Ports in `given_up` (name, protocol) stay in a slice, since the
+        derived Service still has them. If a slice is refused, the others are written all the same; the first
+        error is returned.
         """
-        left_alone = {self._local.cluster_id} if self._local.unread(key) else set()
         left = {
             entry.name: entry
             for entry in self._local.imported_slices.indexed(key)
-            if (clusters is None or entry.value.source_cluster in clusters)
-            and entry.value.source_cluster not in left_alone
+            if (wanted.clusters is None or entry.value.source_cluster in wanted.clusters)
+            and entry.value.source_cluster not in wanted.left_alone
         }
         problem: KubeError | None = None
-        if arrange is not None and clusters is not None:
+        if wanted.arrange is not None and wanted.clusters is not None:
             others = [
                 one
                 for one in self._local.imported_slices.indexed(key)
-                if one.name not in left and one.value.source_cluster not in left_alone
+                if one.name not in left and one.value.source_cluster not in wanted.left_alone
             ]
-            problem = await self._rearrange(others, arrange)
-        for slice_ in wanted:
+            problem = await self._rearrange(others, wanted.arrange)
+        for slice_ in wanted.slices:
             held = left.pop(slice_.name, None)
-            if held is not None and slice_.name in stay:
+            if held is not None and slice_.name in wanted.stay:
                 slice_ = self._with_held_content(slice_, held.value)
             slice_ = desired.with_ports_in_use(slice_, held and held.value, given_up)
             is_measured = True
-            if arrange is not None:
-                slice_ = arrange(slice_)
+            if wanted.arrange is not None:
+                slice_ = wanted.arrange(slice_)
                 # What its exporter did not change says nothing of how long a change takes.
                 is_measured = held is None or held.value.changed_at_seconds != slice_.changed_at_seconds
             try:
                 await self._write_slice(slice_, held, is_measured=is_measured)
             except KubeError as error:
                 problem = problem or error
-        if arrange is not None:
-            kept = [entry for entry in left.values() if entry.name in stay]
-            problem = await self._rearrange(kept, arrange) or problem
+        if wanted.arrange is not None:
+            kept = [entry for entry in left.values() if entry.name in wanted.stay]
+            problem = await self._rearrange(kept, wanted.arrange) or problem
         for entry in left.values() if remove else ():
-            if entry.name in stay:
+            if entry.name in wanted.stay:
                 continue
             try:
                 await self._writer.delete(entry)

@@ -30,8 +30,8 @@ from mcs_controller.controllers.services.imports.endpoint_fuse import EndpointFu
 from mcs_controller.controllers.services.imports.import_cap import ImportCap
 from mcs_controller.controllers.services.imports.import_fuse import ImportFuse
 from mcs_controller.controllers.services.imports.import_status import REFUSED_HERE, ImportStatus, WantedStatus
-from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices
-from mcs_controller.controllers.services.imports.locality import Arranged, Locality
+from mcs_controller.controllers.services.imports.imported_slices import ImportedSlices, WantedSlices
+from mcs_controller.controllers.services.imports.locality import Locality
 from mcs_controller.controllers.services.imports.missing import Missing
 from mcs_controller.controllers.services.imports.order import BehindExports
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
@@ -210,12 +210,13 @@ class Importer:
             arranged.condition,
             self._note(key),
         )
+        wanted_slices = WantedSlices(arranged.slices, stay, self._own_if_unread(key), arranged.last_word)
         if settled is not None and not kept and ground.is_same(settled.ground):
-            problem = await self._slices.write(key, arranged.slices, stay, arrange=arranged.last_word)
+            problem = await self._slices.write(key, wanted_slices)
             done = Done(imported.value, imported.value.spec, self._derived.served_families(), problem)
         else:
             settled = None
-            done = await self._bring_in_step(key, ground, arranged, stay)
+            done = await self._bring_in_step(key, ground, wanted_slices)
         again_seconds = self._conclude(key, ground, done, settled, sorted(kept))
         return _sooner(again_seconds, arranged.again_seconds)
 
@@ -249,20 +250,15 @@ class Importer:
             )
         return slices, kept
 
-    async def _bring_in_step(
-        self, key: ServiceKey, ground: ImportGround, arranged: Arranged, stay: Set[str]
-    ) -> Done:
+    async def _bring_in_step(self, key: ServiceKey, ground: ImportGround, slices: WantedSlices) -> Done:
         """Write the import, the derived Service and the slices that differ."""
         imported, merged = ground.imported, ground.merged
-        slices, last_word = arranged.slices, arranged.last_word
         problem: KubeError | None = None
         ips = imported.value.spec.ips
         if ground.wants_ip:
             if self._derived.changes_ports(key, merged):
                 given_up = self._derived.ports_given_up(key, merged)
-                problem = await self._slices.write(
-                    key, slices, stay, given_up=given_up, remove=False, arrange=last_word
-                )
+                problem = await self._slices.write(key, slices, given_up=given_up, remove=False)
             try:
                 ips = await self._derived.ensure(key, merged, imported)
             except KubeError as error:
@@ -272,7 +268,7 @@ class Importer:
         if desired.import_differs(imported.value, wanted):
             imported = await self._imports.replace(imported, self._import_body(wanted))
         given_up = self._derived.ports_given_up(key, merged)
-        problem = await self._slices.write(key, slices, stay, given_up=given_up, arrange=last_word) or problem
+        problem = await self._slices.write(key, slices, given_up=given_up) or problem
         rested_seconds = await self._derived.rest(key, imported) if merged.type == "Headless" else None
         is_final = rested_seconds is None and not given_up
         return Done(imported.value, wanted.spec, served, problem, rested_seconds, is_final=is_final)
@@ -348,6 +344,9 @@ class Importer:
     def _own_if_exported(self, key: ServiceKey) -> Set[str]:
         return {self._local.cluster_id} if self._view.own_record(key) is not None else set()
 
+    def _own_if_unread(self, key: ServiceKey) -> Set[str]:
+        return {self._local.cluster_id} if self._local.unread(key) else set()
+
     async def _refresh(
         self, key: ServiceKey, imported: Entry[LocalImport] | None, clusters: Set[str]
     ) -> None:
@@ -366,9 +365,9 @@ class Importer:
             imported.value, merged, slices, kept=kept, stay=stay, clusters=clusters
         )
         given_up = self._derived.ports_given_up(key, merged)
-        problem = await self._slices.write(
-            key, arranged.slices, stay, clusters, given_up=given_up, arrange=arranged.last_word
-        )
+        unread = self._own_if_unread(key)
+        wanted = WantedSlices(arranged.slices, stay, unread, arranged.last_word, clusters)
+        problem = await self._slices.write(key, wanted, given_up=given_up)
         if problem is not None:
             raise problem
 

@@ -74,11 +74,13 @@ class ClustersetView:
     def own_record(self, key: ServiceKey) -> ExportRecord | None:
         """This cluster's own record, if it exports the service and the export is valid.
 
-        Until the exported service has been read, it is the published record, if there is one.
+        Until the exported service has been read, it is the published record, if there is one. One that is
+        being withdrawn is of an earlier export, which is over.
         """
         if self._local.unread(key):
-            published = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
-            return published.value if published is not None and published.value.readable else None
+            found = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+            published = found.value if found is not None else None
+            return published if published and published.readable and not published.withdrawn else None
         evaluation = self._local.evaluation(key)
         return evaluation.record if evaluation else None
 
