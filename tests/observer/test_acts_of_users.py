@@ -111,6 +111,22 @@ def test_what_users_do_is_no_finding(act: Callable[[World], None]) -> None:
     assert world.found() == []
 
 
+def test_after_a_change_of_type_a_restore_may_bring_the_old_one_back_once_until_the_bound() -> None:
+    """A name that has come to lead to endpoints leads to an IP again, until the old export is taken back."""
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"], headless=True)
+    world.shows(ONE, TWO, "10.3.0.1")
+    world.after(BOUND_SECONDS + 1)
+    world.expected.unexported("east", WEB)
+    world.shows("10.3.0.1", ips=())
+    world.answers("10.3.0.1")
+    world.answers(IP)
+    world.answers("10.3.0.1")
+    assert world.found() == []
+    world.answers()
+    assert world.found() == [("dns", BOUND_SECONDS + 1, None)]
+
+
 def test_while_exporters_disagree_an_ip_may_go_when_one_of_them_changes_and_at_no_other_time() -> None:
     world = World()
     world.expected.exported("north", WEB, [], headless=True)

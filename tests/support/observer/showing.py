@@ -10,7 +10,7 @@ import math
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from tests.support.observer.expected import NOTHING, Expected, Level
+from tests.support.observer.expected import NOTHING, Expected, Level, Wanted
 from tests.support.observer.findings import (
     CLUSTERS,
     DNS,
@@ -102,6 +102,9 @@ class Showing:
         self._imported.want(lambda _: wanted.imported)
         self._names.want(wanted.level_of_exporter)
         self._in_dns.want(wanted.level if wanted.headless is True else lambda _: Level.MAY)
+        if self._became_headless(before):
+            for name in sorted(wanted.must):
+                self._in_dns.let_go_once(name, self._spot.now())
         exporters_before = self._exporters
         self._follow_offers()
         self._expect_late_withdrawals(wanted.must - before.must, self._exporters - exporters_before)
@@ -109,6 +112,12 @@ class Showing:
             self._without_ip = self._ended(self._without_ip)
             self._dns_wrong = self._ended(self._dns_wrong)
             self._dns_right = False
+
+    def _became_headless(self, before: Wanted) -> bool:
+        """Then a restore of the broker may bring back, for a moment, the export that decided before."""
+        return (
+            before.imported is Level.MUST and before.headless is not True and self.wanted.headless is True
+        )
 
     def _follow_offers(self) -> None:
         offers, now = self._expected.offers(self._spot.service).keys(), self._spot.now()
@@ -251,9 +260,13 @@ class Showing:
             return
         self._dns_silent = self._ended(self._dns_silent)
         if self.wanted.headless is True:
-            self._in_dns.show(answers)
+            self._in_dns.show(self._of_endpoints(answers) if self._type_changed() else answers)
         elif self.wanted.imported is Level.MUST and self._ips:
             self._judge_name(answers, why, blind)
+
+    def _of_endpoints(self, answers: frozenset[str]) -> frozenset[str]:
+        """Without the clusterset IP that it has, or had, while it is not headless."""
+        return frozenset(one for one in answers if self._expected.was_offered(self._spot.service, one))
 
     def _judge_name(self, answers: frozenset[str], why: str, blind: bool) -> None:
         """A clusterset IP's name has exactly the import's IPs."""
