@@ -41,6 +41,24 @@ def test_a_hole_of_a_tenth_of_a_second_is_found() -> None:
     assert f"west: hole: {WEB} {TWO} (of east) is not there, for 0.125 s" in str(world.observer.findings[0])
 
 
+def test_what_was_seen_around_a_finding_can_be_told() -> None:
+    world = World()
+    world.shows(TWO)
+    world.observer.saw("west", "shop/other", None)
+    world.after(1)
+    world.shows(ONE, TWO)
+    world.after(60)
+    world.shows(ONE)
+    first, second = world.observer.findings
+    before, after = world.observer.around(first)
+    assert before.startswith("131.000 s: west: shop/web is ")
+    assert (ONE in before, TWO in before) == (False, True)
+    assert after.startswith("132.000 s: ")
+    assert ONE in after
+    (then,) = world.observer.around(second)
+    assert then.startswith("192.000 s: ")
+
+
 def test_a_hole_is_open_and_grows_until_it_ends() -> None:
     world = World()
     world.shows()

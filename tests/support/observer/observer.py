@@ -14,7 +14,8 @@ taken back and offered again, counts only while nothing disturbs: tell `disturbe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 from tests.support.observer.expected import Expected, Level
 from tests.support.observer.findings import (
@@ -34,6 +35,9 @@ from tests.support.observer.things import Spot
 __all__ = ["BOUND_SECONDS", "Finding", "Import", "Observer"]
 
 BOUND_SECONDS = 30.0
+LOOKS_KEPT = 5_000
+"""So many of the last looks are kept, to tell what was seen around a finding."""
+AROUND_SECONDS = 3.0
 
 
 class Observer:
@@ -45,6 +49,7 @@ class Observer:
         self.expected = expected
         self.looks = 0
         self._found = Findings(now)
+        self._last_looks: deque[tuple[float, str, str, Import | None]] = deque(maxlen=LOOKS_KEPT)
         self._bound_seconds = bound_seconds
         self._showings: dict[str, dict[str, Showing]] = {}
         """By service, then by cluster."""
@@ -62,6 +67,7 @@ class Observer:
     def saw(self, cluster: str, service: str, found: Import | None) -> None:
         """One look: the cluster shows this of the service now; None if nothing at all."""
         self.looks += 1
+        self._last_looks.append((self._found.now(), cluster, service, found))
         self._showing(cluster, service).see(found)
 
     def answered(self, cluster: str, service: str, answers: frozenset[str] | None, why: str = "") -> None:
@@ -117,6 +123,14 @@ class Observer:
         """In the order in which they were found; of very many only the first."""
         self._judge_bounds()
         return tuple(self._found.kept)
+
+    def around(self, finding: Finding) -> Iterator[str]:
+        """What the cluster showed of the service when that was found, and shortly before and after."""
+        for seconds, cluster, service, found in self._last_looks:
+            if (cluster, service) == (finding.place, finding.service) and (
+                abs(seconds - finding.began_seconds) <= AROUND_SECONDS
+            ):
+                yield f"{seconds:.3f} s: {cluster}: {service} is {found}"
 
     def totals(self) -> dict[str, float]:
         """Numbers of findings and looks, and sums of seconds; for JSON."""

@@ -115,9 +115,7 @@ class Showing:
 
     def _became_headless(self, before: Wanted) -> bool:
         """Then a restore of the broker may bring back, for a moment, the export that decided before."""
-        return (
-            before.imported is Level.MUST and before.headless is not True and self.wanted.headless is True
-        )
+        return before.imported is Level.MUST and before.headless is not True and self.wanted.headless is True
 
     def _follow_offers(self) -> None:
         offers, now = self._expected.offers(self._spot.service).keys(), self._spot.now()
