@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mcs_controller.clusterset.model import Endpoint
@@ -45,6 +47,24 @@ async def test_what_changed_is_written_and_nothing_else() -> None:
         assert one.writes() == ["PUT shop.web-abc", "DELETE shop.web-abc"]
         await one.look()
         assert one.writes() == []
+
+
+async def test_slices_of_an_export_that_is_made_anew_while_something_is_written_stay_until_it_is_read() -> (
+    None
+):
+    async with exported() as one:
+        one.export(headless=True)
+        one.wire.answer_delay_seconds = 1.0
+
+        def anew() -> None:
+            one.is_loaded = False
+            one.slices.clear()
+
+        asyncio.get_running_loop().call_later(0.5, anew)
+        await one.look()
+        assert not one.is_loaded
+        assert one.writes() == ["PUT shop.web"]
+        assert await one.there() == NAMES
 
 
 async def test_a_slice_that_somebody_made_another_services_is_written_as_it_was() -> None:

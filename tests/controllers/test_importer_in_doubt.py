@@ -8,8 +8,10 @@ import pytest
 
 from mcs_controller.clusterset.model import Endpoint
 from mcs_controller.controllers.services.imports.missing import TELL_UNSURE_AFTER_SECONDS
+from mcs_controller.kube.errors import Conflict
 from tests.clusterset.builders import WEB, record, source_slice
 from tests.controllers.importing import NOT_HELD, West, importing, slice_name, west
+from tests.support.objects import IMPORTS
 
 pytestmark = pytest.mark.looptime
 
@@ -234,6 +236,44 @@ async def test_what_lies_here_of_our_export_stays_if_that_is_read_while_somethin
         assert not one.is_unread
         assert [write for write in one.writes() if write.startswith("DELETE")] == []
         assert one.addresses() == {"east": OLD, "west": {"10.2.0.1"}}
+
+
+async def test_what_lies_here_of_our_export_stays_if_that_is_made_anew_while_something_is_written() -> None:
+    """It was gone when the slices that are wanted were put together, and may want them all again."""
+    async with importing() as one:
+        await exporting(one)
+        one.sources.pop()
+        before, one.own = one.own, None
+        one.records = [record("east", labels=(("tier", "1"),))]
+        one.wire.answer_delay_seconds = 1.0
+
+        def is_made_anew() -> None:
+            one.is_unread, one.own = True, before
+
+        asyncio.get_running_loop().call_later(0.5, is_made_anew)
+        await one.look()
+        assert one.is_unread
+        assert one.addresses() == {"east": OLD, "west": {"10.2.0.1"}}
+
+
+async def test_an_import_that_went_comes_back_though_our_export_has_not_been_read() -> None:
+    """While the derived Service is there its IP can be had again."""
+    async with importing() as one:
+        await exporting(one)
+        ips = one.imported().value.spec.ips
+        await one.cluster.api.delete(IMPORTS, "web", namespace="shop", propagation="Orphan")
+        # The garbage collector leaves what it owned, and changes it for that.
+        await asyncio.sleep(1)
+        await one.reads_services()
+        one.imports.remove(*WEB)
+        one.is_unread, one.own, one.sources = True, None, []
+        one.evidence.confirm()
+        with pytest.raises(Conflict):
+            # Of the slice: this version of it was not read.
+            await one.look()
+        await one.look()
+        assert one.imported().value.spec.ips == ips != ()
+        assert one.addresses() == {"west": {"10.2.0.1"}}
 
 
 async def test_an_export_of_ours_that_was_not_imported_yet_does_not_hold_the_others_up() -> None:

@@ -215,7 +215,13 @@ class Exporter:
         return refusal
 
     async def _mirror_slices(self, key: ServiceKey) -> str | None:
-        """Why a slice is not published, None if all are."""
+        """Why a slice is not published, None if all are.
+
+        Nothing is done if the export went, or was made anew, while its record was written: what is read of
+        it by now is not all that there is, or was.
+        """
+        if not self._local.loaded(key):
+            return None
         refusal: str | None = None
         stale = {entry.name: entry for entry in self._broker.own_slices.indexed(key)}
         for source in self._local.own_slices(key):

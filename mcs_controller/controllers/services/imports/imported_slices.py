@@ -99,13 +99,17 @@ class ImportedSlices:
             kept = [entry for entry in left.values() if entry.name in wanted.stay]
             problem = await self._rearrange(kept, wanted.arrange) or problem
         for entry in left.values() if remove else ():
-            if entry.name in wanted.stay:
+            if entry.name in wanted.stay or self._may_be_exported_again(entry.value):
                 continue
             try:
                 await self._writer.delete(entry)
             except KubeError as error:
                 problem = problem or error
         return problem
+
+    def _may_be_exported_again(self, held: ImportedSlice) -> bool:
+        """Whether it is ours, and an export that was made anew since then has not been read yet."""
+        return held.source_cluster == self._local.cluster_id and self._local.unread(held.service)
 
     async def _rearrange(
         self,

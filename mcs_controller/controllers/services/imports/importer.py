@@ -138,7 +138,8 @@ class Importer:
             return None
         if merged is None:
             self._missing.forget(key)
-        if self._local.unread(key) and (merged is None or own in remembered - exporters):
+        ours_is_left = imported is not None and own in remembered - exporters
+        if self._local.unread(key) and (merged is None or ours_is_left):
             # This cluster's own slices stay unchanged until its export has been read.
             await self._refresh(key, imported, (exporters | remembered) - {own})
         elif merged is None and imported is not None and self.fuse.holds(key):
