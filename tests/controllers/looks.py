@@ -50,7 +50,7 @@ class WatchCache(PassingTransport):
 
 
 class North:
-    """What north knows of the members, look by look; the others beat unless they are `silent`."""
+    """What north knows of the members, look by look; all of them beat unless they are `silent`."""
 
     def __init__(self, world: Clusterset, **settings: object) -> None:
         self.world = world
@@ -81,6 +81,8 @@ class North:
                 cluster = one["metadata"]["name"]
                 if cluster != "north" and cluster not in self.silent:
                     await self.status(cluster, heartbeat=rfc3339_micro(LoopClock().now()))
+            if "north" not in self.silent:
+                await self.presence.step()
             await self.members.step()
 
     async def next_look(self) -> None:

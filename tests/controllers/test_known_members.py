@@ -161,11 +161,59 @@ async def test_members_are_held_from_the_share_on_that_the_operator_chose() -> N
             assert one.members.held == {"east", "west"} - dead
 
 
-async def test_of_an_outage_of_the_broker_two_looks_at_most_count_as_silence() -> None:
+@pytest.mark.requirement("MCS-LIFE-07")
+async def test_no_part_of_an_outage_of_the_broker_counts_as_silence() -> None:
     async with north() as one:
-        one.silent.update({"east", "west"})
+        one.silent.update({"north", "east", "west"})
         await one.look(after_seconds=3600)
-        assert one.members.heartbeat_ages_seconds() == {"east": 2 * LOOK_SECONDS, "west": 2 * LOOK_SECONDS}
+        one.silent.remove("north")
+        await one.look(after_seconds=2)
+        assert one.members.heartbeat_ages_seconds() == {"east": 0.0, "west": 0.0}
+        await one.look()
+        assert one.members.heartbeat_ages_seconds() == {"east": LOOK_SECONDS, "west": LOOK_SECONDS}
+
+
+@pytest.mark.requirement("MCS-LIFE-05", "MCS-LIFE-07")
+async def test_a_member_that_was_due_to_beat_when_the_broker_hung_has_its_time_to_do_so_afterwards() -> None:
+    async with north(member_timeout_seconds=3 * LOOK_SECONDS) as one:
+        one.silent.add("west")
+        await one.look()
+        one.silent.update({"north", "east"})
+        await one.look(after_seconds=35)
+        one.silent -= {"north", "east"}
+        await one.look(after_seconds=0.1)
+        assert one.members.heartbeat_ages_seconds() == {
+            "east": 0.0,
+            "west": pytest.approx(LOOK_SECONDS, abs=0.1),
+        }
+        await one.look()
+        assert one.members.dead == frozenset()
+        await one.look()
+        assert one.members.dead == {"west"}
+
+
+@pytest.mark.requirement("MCS-LIFE-05", "MCS-LIFE-07")
+async def test_while_the_broker_takes_no_heartbeat_of_ours_nobody_else_dies() -> None:
+    async with north("east") as one:
+        one.silent.update({"north", "east"})
+        await one.look(60)
+        assert one.members.dead == frozenset()
+        assert one.members.heartbeat_ages_seconds()["east"] < 2 * LOOK_SECONDS
+        one.silent.remove("north")
+        await one.look(5)
+        assert one.members.dead == frozenset()
+        await one.look(2)
+        assert one.members.dead == {"east"}, "it does not come back with the broker"
+
+
+@pytest.mark.requirement("MCS-LIFE-05", "MCS-LIFE-07")
+async def test_a_watch_cache_that_stands_still_makes_nobody_dead() -> None:
+    async with north("east") as one:
+        one.cache.behind = True
+        await one.look(5)
+        assert one.members.heartbeat_ages_seconds()["east"] == 5 * LOOK_SECONDS
+        await one.look(20)
+        assert one.members.dead == frozenset()
 
 
 async def test_our_own_silence_is_none_of_our_business_here() -> None:
@@ -315,6 +363,7 @@ async def test_a_member_that_goes_missing_is_said_at_once_with_the_time_that_is_
         await one.look(2)
         assert one.members.missing() == frozenset()
         await one.remove("east", "north")
+        one.silent.add("north")
         await one.look(3)
         assert one.members.missing() == {"east"}
         assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.looptime
 async def test_nobody_is_looked_at_before_our_id_is_proven() -> None:
     async with Clusterset("east", "north", start=False) as world:
         one = North(world)
+        one.silent.add("north")
         await one.look(2)
         assert (one.looked, one.members.observed) == (0, False)
 

@@ -11,6 +11,9 @@ from tests.support.clusterset import EAST, WEST, Clusterset
 
 pytestmark = pytest.mark.looptime
 
+WRITING = ("create", "update", "patch", "delete")
+ALL_VERBS = (*WRITING, "get", "list", "watch")
+
 
 async def uids(world: Clusterset) -> list[str]:
     """Of the imports: each is the same one for as long as its uid is."""
@@ -97,6 +100,25 @@ async def test_nobody_counts_as_dead_because_the_broker_was_away() -> None:
             return all([await one.addresses_of("shop", "web") == EAST | WEST for one in world])
 
         await world.always(all_there, for_seconds=90)
+
+
+@pytest.mark.requirement("MCS-LIFE-05", "MCS-LIFE-07")
+@pytest.mark.parametrize("verbs", [ALL_VERBS, WRITING], ids=["hangs", "takes no writes"])
+async def test_a_broker_that_is_out_of_order_makes_the_only_other_cluster_not_dead(
+    verbs: tuple[str, ...],
+) -> None:
+    """A broker without its etcd answers from its watch cache, for as long as that lasts."""
+    async with Clusterset("east", "west", member_timeout_seconds=30.0) as world:
+        await world.exported_by("east", "west")
+
+        async def all_there() -> bool:
+            return all([await one.addresses_of("shop", "web") == EAST | WEST for one in world])
+
+        for lasts_seconds in (14, 35, 300):
+            fault = world.broker.faults.hang(verbs=verbs, users=_agents(world))
+            await world.always(all_there, for_seconds=lasts_seconds)
+            fault.lift()
+            await world.always(all_there, for_seconds=90)
 
 
 @pytest.mark.requirement("MCS-LIFE-07")

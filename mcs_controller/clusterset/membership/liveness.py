@@ -1,8 +1,8 @@
-"""Which members are alive, judged only by their heartbeats and the reader's own monotonic clock.
+"""Which members are alive, judged only by their heartbeats and the time in which the broker takes heartbeats.
 
 A heartbeat is a text that changes while its member lives. It is compared and never read as a time, so clocks
-may differ between clusters. Silence counts only while the broker answers: an outage of the broker, or of this
-reader, makes no member older. The caller decides what follows from silence, to withdraw or to keep
+may differ between clusters. An outage of the broker, or of this reader, makes no member older
+(`broker_time.py`). The caller decides what follows from silence, to withdraw or to keep
 (docs/decisions/0006-dead-members.md).
 """
 
@@ -12,26 +12,30 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """One member's last heartbeat, and for how long it has not changed.
+    """One member's last heartbeat, and since when it has not changed.
 
     `proven`: this reader has seen it change. Until then the member may have been dead for a long time.
     """
 
     heartbeat: str
-    seconds: float = 0.0
+    since_seconds: float
     proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """The state after a number of reads. `read_at_seconds` is the time of the last one, None before any."""
+    """The state after a number of reads. `now_seconds` is the time of the last one."""
 
     members: Mapping[str, Silence] = field(default_factory=dict)
-    read_at_seconds: float | None = None
+    now_seconds: float = 0.0
+
+    def silent_seconds(self) -> dict[str, float]:
+        """For how long each member's heartbeat has not changed."""
+        return {c: self.now_seconds - silence.since_seconds for c, silence in self.members.items()}
 
     def stale(self, timeout_seconds: float) -> frozenset[str]:
         """The members that have been silent for at least the time-out."""
-        return frozenset(c for c, silence in self.members.items() if silence.seconds >= timeout_seconds)
+        return frozenset(c for c, seconds in self.silent_seconds().items() if seconds >= timeout_seconds)
 
     def alive(self, timeout_seconds: float) -> frozenset[str]:
         """All other members."""
@@ -42,25 +46,20 @@ class Liveness:
         return frozenset(c for c, silence in self.members.items() if not silence.proven)
 
 
-def observe(
-    before: Liveness, heartbeats: Mapping[str, str], now_seconds: float, *, max_gap_seconds: float
-) -> Liveness:
+def observe(before: Liveness, heartbeats: Mapping[str, str], now_seconds: float) -> Liveness:
     """The state after one more successful read of all members' heartbeats.
 
-    `now_seconds` is monotonic. At most `max_gap_seconds` of the time since the last read count as silence:
-    set it to about twice the interval between reads, well below the time-out. A new member starts alive; a
-    member that is no longer there is forgotten.
+    `now_seconds` is a time that may go back by a little, as `BrokerTime.seconds` does. A new member starts
+    alive; a member that is no longer there is forgotten.
     """
-    passed = 0.0
-    if before.read_at_seconds is not None:
-        passed = min(now_seconds - before.read_at_seconds, max_gap_seconds)
     members = {}
     for cluster, heartbeat in heartbeats.items():
         known = before.members.get(cluster)
         if known is None:
-            members[cluster] = Silence(heartbeat)
+            members[cluster] = Silence(heartbeat, now_seconds)
         elif known.heartbeat != heartbeat:
-            members[cluster] = Silence(heartbeat, proven=True)
+            members[cluster] = Silence(heartbeat, now_seconds, proven=True)
         else:
-            members[cluster] = Silence(heartbeat, known.seconds + passed, known.proven)
+            since_seconds = min(known.since_seconds, now_seconds)
+            members[cluster] = Silence(heartbeat, since_seconds, known.proven)
     return Liveness(members, now_seconds)

@@ -54,6 +54,9 @@ class Members:
         self._random = random
         self._liveness = liveness.Liveness()
         self._leaders = liveness.Liveness()
+        self._read_at_seconds: float | None = None
+        # The time between reads, without what is too long to have been without an outage.
+        self._listened_seconds = 0.0
         self._absences: absence.Absences = {}
         self._lost: frozenset[str] = frozenset()
 
@@ -74,7 +77,7 @@ class Members:
 
     def ages_seconds(self) -> Mapping[str, float]:
         """For how long each member's heartbeat has not changed while the broker answered."""
-        return {one: silence.seconds for one, silence in self._liveness.members.items()}
+        return self._liveness.silent_seconds()
 
     def removed(self, member: str) -> bool:
         """Whether its MemberCluster is gone, for certain."""
@@ -150,21 +153,17 @@ class Members:
 
     def _take(self, known: dict[str, Listed], listed: frozenset[str]) -> None:
         now_seconds = asyncio.get_running_loop().time()
-        gap_seconds = 2 * self._config.interval_seconds
-        before = self._liveness.read_at_seconds
-        passed = 0.0 if before is None else min(now_seconds - before, gap_seconds)
+        passed_seconds = 0.0
+        if self._read_at_seconds is not None:
+            passed_seconds = min(now_seconds - self._read_at_seconds, 2 * self._config.interval_seconds)
+        self._read_at_seconds = now_seconds
+        self._listened_seconds += passed_seconds
         heartbeats = {one: item.member.heartbeat for one, item in known.items()}
-        self._liveness = liveness.observe(
-            self._liveness, heartbeats, now_seconds, max_gap_seconds=gap_seconds
-        )
+        self._liveness = liveness.observe(self._liveness, heartbeats, self._listened_seconds)
         stated = {one: item.member.exported for one, item in known.items()}
-        self._leaders = liveness.observe(
-            self._leaders,
-            {one: said.at for one, said in stated.items() if said is not None},
-            now_seconds,
-            max_gap_seconds=gap_seconds,
-        )
-        self._absences = absence.observe(self._absences, self._with_profiles(), listed, passed)
+        moments = {one: said.at for one, said in stated.items() if said is not None}
+        self._leaders = liveness.observe(self._leaders, moments, self._listened_seconds)
+        self._absences = absence.observe(self._absences, self._with_profiles(), listed, passed_seconds)
         self._lost = absence.lost_at_once(self._absences, self._joined(), listed)
         gone = {one: item for one, item in self.known.items() if one not in known and one in self._absences}
         self.known = {**gone, **known}

@@ -2,7 +2,8 @@
 
 The members are read with one cheap list from the watch cache, and not watched: a watch would send every
 heartbeat to every member. `clusterset/membership/liveness.py` decides whether a silent member is dead, by
-this process's own clock, so that skew between clusters does not matter.
+the time in which the broker takes this cluster's own heartbeats, so that neither skew between clusters nor an
+outage of the broker matters. A consistent list must say the same before a silent member is taken for dead.
 `clusterset/membership/departure.py` decides when a missing member counts as removed. This cluster's own
 MemberCluster belongs to `presence.py`.
 """
@@ -76,6 +77,7 @@ class Membership:
         self._present: frozenset[str] = frozenset()
         self._members: dict[str, Member] = {}
         self._liveness = liveness.Liveness()
+        self._read_at_seconds: float | None = None
         self._departures = departure.Departures()
         self._missing_members = MissingMembers()
         self._releases_told: Mapping[str, str] = {}
@@ -144,8 +146,8 @@ class Membership:
         )
 
     def heartbeat_ages_seconds(self) -> Mapping[str, float]:
-        """For each other member, for how long its heartbeat has not changed while the broker answered."""
-        return {cluster: silence.seconds for cluster, silence in self._liveness.members.items()}
+        """For each other member, for how long its heartbeat has not changed while the broker took ours."""
+        return self._liveness.silent_seconds()
 
     def leaving(self) -> Mapping[str, str]:
         """The other members that are leaving, and since when."""
@@ -240,24 +242,28 @@ class Membership:
             members = await self._read_members("0")
         except ClusterIdTaken:
             members = {}
-        if not self.observed or self._members.keys() - members.keys():
-            # The watch cache may be stale. Only a consistent list proves that a member left, or that another
-            # cluster has our id.
+        if not self.observed or self._members.keys() - members.keys() or self._falls_silent(members):
+            # The watch cache may be stale. Only a consistent list proves that a member left, that nothing is
+            # heard of it any more, or that another cluster has our id.
             members = await self._read_members(None)
         self._take(members)
+
+    def _falls_silent(self, members: Mapping[str, Member]) -> bool:
+        """Whether a member is stale by this list that was not by the last one."""
+        timeout_seconds = self._config.member_timeout_seconds
+        return bool(self._heard_in(members).stale(timeout_seconds) - self._liveness.stale(timeout_seconds))
+
+    def _heard_in(self, members: Mapping[str, Member]) -> liveness.Liveness:
+        heartbeats = {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id}
+        return liveness.observe(self._liveness, heartbeats, self._presence.broker_seconds())
 
     def _take(self, members: dict[str, Member]) -> None:
         """Take over a list; if a member is missing in it, the list is a consistent one."""
         self._present = frozenset(members)
         now_seconds = asyncio.get_running_loop().time()
-        read_before_seconds = self._liveness.read_at_seconds
-        passed_seconds = 0.0 if read_before_seconds is None else now_seconds - read_before_seconds
-        self._liveness = liveness.observe(
-            self._liveness,
-            {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id},
-            now_seconds,
-            max_gap_seconds=2 * self._config.heartbeat_interval_seconds,
-        )
+        passed_seconds = 0.0 if self._read_at_seconds is None else now_seconds - self._read_at_seconds
+        self._read_at_seconds = now_seconds
+        self._liveness = self._heard_in(members)
         now_sure = self._see_departures(members, now_seconds)
         missing = self._missing()
         self._missing_members.tell(

@@ -36,7 +36,8 @@ class MembershipCollector(Collector):
         )
         age = GaugeMetricFamily(
             "mcs_member_heartbeat_age_seconds",
-            "Time since this agent last saw a member's heartbeat change, by its own clock.",
+            "Time since this agent last saw a member's heartbeat change, by its own clock, while the broker "
+            "takes heartbeats.",
             labels=["member"],
         )
         alive = GaugeMetricFamily(

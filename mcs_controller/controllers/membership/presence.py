@@ -24,6 +24,7 @@ from mcs_controller import __version__
 from mcs_controller.api.resources import MEMBER_CLUSTERS, NAMESPACES
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.clusterset.identity import member_namespace
+from mcs_controller.clusterset.membership import broker_time
 from mcs_controller.clusterset.membership.member import decode_member, encode_let_go, encode_statement
 from mcs_controller.clusterset.membership.statement import statement
 from mcs_controller.clusterset.model import Member
@@ -53,6 +54,9 @@ a start with a clock that is behind what an earlier process wrote."""
 HURRY_FOR_SECONDS: Final = 60.0
 READ_WITHIN_SECONDS: Final = 10.0
 """Less than the client's own deadline: after a black hole its answer never comes, and we must be heard."""
+
+LATE_INTERVALS: Final = 1.5
+"""After so many intervals a heartbeat of ours is late, and the time since the last is nobody's silence."""
 
 REFUSALS_TAKEN: Final = 4
 AFTER_REFUSAL_SECONDS: Final = 1.0
@@ -113,6 +117,8 @@ class Presence:
         self._stated_at = ""
         # When the last round that worked ended, and before the first one, when this process began to try.
         self._renewed_at_seconds: float | None = None
+        self._broker_time = broker_time.BrokerTime()
+        self._late_seconds = LATE_INTERVALS * config.heartbeat_interval_seconds
         self._on_change: list[Callable[[], None]] = []
         self._on_break: list[Callable[[str], None]] = []
 
@@ -126,6 +132,11 @@ class Presence:
         if self._renewed_at_seconds is None:
             return None
         return max(0.0, asyncio.get_running_loop().time() - self._renewed_at_seconds)
+
+    def broker_seconds(self) -> float:
+        """The time in which the broker takes heartbeats (`clusterset/membership/broker_time.py`)."""
+        now_seconds = asyncio.get_running_loop().time()
+        return self._broker_time.seconds(now_seconds, max_gap_seconds=self._late_seconds)
 
     def listen(self, *, changed: Callable[[], None], broke: Callable[[str], None]) -> Callable[[], None]:
         """Call `changed` when the outcome of a round differs from the last, and `broke` with the reason.
@@ -172,6 +183,9 @@ class Presence:
                 _log.info("joined the clusterset as member %s", self._config.cluster_id)
             self.verified, self.excluded, self.problem = True, False, None
             self._renewed_at_seconds = asyncio.get_running_loop().time()
+            self._broker_time = broker_time.renewed(
+                self._broker_time, self._renewed_at_seconds, max_gap_seconds=self._late_seconds
+            )
         if before != (self.verified, self.excluded, self.problem is None):
             for listener in tuple(self._on_change):
                 listener()
