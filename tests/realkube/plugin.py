@@ -30,6 +30,8 @@ from tests.realkube.credentials import new_credential
 from tests.realkube.workloads import namespace_in
 
 MARK = "realkube"
+TIMEOUT_SECONDS = 300
+"""Of a test that names no other. It may start a control plane first, on two cores that others use, too."""
 MEMBERS = ("east", "west", "north")
 BROKER = "broker"
 OTHER_PROGRAMS: dict[str, tuple[str, Callable[[], object]]] = {
@@ -131,6 +133,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(MARK)
+        if item.get_closest_marker(MARK) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
 
 
 @pytest.hookimpl(tryfirst=True)
