@@ -26,18 +26,21 @@ LOOK_SECONDS = 10.0
 class WatchCache(PassingTransport):
     """A way to the broker whose watch cache can be `behind`: it then lists the members as it did before.
 
-    After `lose` the answer to the next look never comes; `lost` is set then.
+    `lists_past_it` counts the lists that it did not answer. After `lose` the answer to the next look never
+    comes; `lost` is set then.
     """
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport)
         self.behind = False
+        self.lists_past_it = 0
         self.lose = False
         self.lost = asyncio.Event()
         self._listed: Response | None = None
 
     async def request(self, request: Request, *, timeout_seconds: float) -> Response:
         if request.method != "GET" or ("resourceVersion", "0") not in request.query:
+            self.lists_past_it += request.method == "GET" and request.path.endswith("/memberclusters")
             return await super().request(request, timeout_seconds=timeout_seconds)
         if self.lose:
             self.lose = False

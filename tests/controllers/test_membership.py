@@ -48,6 +48,16 @@ async def test_a_dead_members_endpoints_are_withdrawn_and_nothing_else_and_come_
         assert await world["north"].import_of("shop", "web") is not None
 
 
+@pytest.mark.requirement("MCS-LIFE-03")
+async def test_a_dead_members_endpoints_are_withdrawn_though_the_broker_takes_its_time() -> None:
+    async with Clusterset() as world:
+        await world.exported_by("east", "west")
+        world.broker.faults.delay(4.0, verbs=("get", "list", "patch"))
+        await world["east"].kill()
+
+        await world.until(lambda: has(world, "north", WEST), within_seconds=200)
+
+
 @pytest.mark.requirement("MCS-LIFE-05", "MCS-CON-06")
 async def test_a_dead_member_keeps_its_precedence() -> None:
     async with Clusterset("east", "west", "north") as world:

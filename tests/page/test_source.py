@@ -134,7 +134,8 @@ async def test_the_page_of_each_cluster_says_what_explain_says(
             if cluster.process is not None:
                 told, ours = await explained(world, cluster.name), shown(world, cluster.name)
                 assert essence(ours) == essence(told)
-                assert _heartbeats(ours) == pytest.approx(_heartbeats(told), abs=10.0)
+                # The agent knows of silence up to its own last heartbeat, and begins it as late as it may be.
+                assert _heartbeats(ours) == pytest.approx(_heartbeats(told), abs=25.0)
 
 
 async def test_the_page_says_which_policy_made_an_export_as_explain_does() -> None:

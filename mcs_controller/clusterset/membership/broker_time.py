@@ -1,9 +1,9 @@
 """The time in which the broker takes heartbeats; the silence of the other members is measured in it.
 
 An outage of the broker silences all members, and afterwards each is heard again at a moment of its own. So
-time counts only between two heartbeats of this cluster that the broker took one soon after the other. If the
-next one comes late, the broker was away, slow, or took no writes, or this process stood still. Then nothing
-of the time since the last one counts: afterwards a member is as silent as it was before.
+time counts only from one heartbeat of this cluster that the broker took to the next, without what the broker
+needed for it, and only if the next one was sent in time. If it was sent late, others before it had failed, or
+this process stood still: then nothing of the time in between counts.
 """
 
 from typing import NamedTuple
@@ -17,23 +17,23 @@ class BrokerTime(NamedTuple):
     counted_seconds: float = 0.0
     renewed_at_seconds: float | None = None
 
-    def seconds(self, now_seconds: float, *, max_gap_seconds: float) -> float:
-        """How much has counted so far. It may be less later on: what passed since the last heartbeat counts
-        for certain only once the next one has come in time.
-        """
+    def at_most_seconds(self, now_seconds: float, *, max_gap_seconds: float) -> float:
+        """How much may have counted once the next heartbeat is taken."""
         if self.renewed_at_seconds is None:
             return self.counted_seconds
         return self.counted_seconds + min(now_seconds - self.renewed_at_seconds, max_gap_seconds)
 
 
-def renewed(before: BrokerTime, now_seconds: float, *, max_gap_seconds: float) -> BrokerTime:
+def renewed(
+    before: BrokerTime, sent_at_seconds: float, taken_at_seconds: float, *, max_gap_seconds: float
+) -> BrokerTime:
     """The time after one more heartbeat that the broker took.
 
-    `max_gap_seconds` must be longer than the interval of heartbeats; that and an interval together must be
-    well below the time-out.
+    `max_gap_seconds` is longer than the interval of heartbeats, by so much that one may fail at once and be
+    sent again.
     """
-    passed_seconds = 0.0
+    gap_seconds = 0.0
     if before.renewed_at_seconds is not None:
-        passed_seconds = now_seconds - before.renewed_at_seconds
-    counts = passed_seconds <= max_gap_seconds
-    return BrokerTime(before.counted_seconds + (passed_seconds if counts else 0.0), now_seconds)
+        gap_seconds = sent_at_seconds - before.renewed_at_seconds
+    counted_seconds = gap_seconds if gap_seconds <= max_gap_seconds else 0.0
+    return BrokerTime(before.counted_seconds + counted_seconds, taken_at_seconds)

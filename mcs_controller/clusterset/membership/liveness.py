@@ -24,14 +24,14 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """The state after a number of reads. `now_seconds` is the time of the last one."""
+    """The state after a number of reads. `counted_seconds` is the time that counts by the last one."""
 
     members: Mapping[str, Silence] = field(default_factory=dict)
-    now_seconds: float = 0.0
+    counted_seconds: float = 0.0
 
     def silent_seconds(self) -> dict[str, float]:
-        """For how long each member's heartbeat has not changed."""
-        return {c: self.now_seconds - silence.since_seconds for c, silence in self.members.items()}
+        """For how long at least each member's heartbeat has not changed."""
+        return {c: max(0.0, self.counted_seconds - one.since_seconds) for c, one in self.members.items()}
 
     def stale(self, timeout_seconds: float) -> frozenset[str]:
         """The members that have been silent for at least the time-out."""
@@ -46,20 +46,22 @@ class Liveness:
         return frozenset(c for c, silence in self.members.items() if not silence.proven)
 
 
-def observe(before: Liveness, heartbeats: Mapping[str, str], now_seconds: float) -> Liveness:
+def observe(
+    before: Liveness, heartbeats: Mapping[str, str], *, counted_seconds: float, at_most_seconds: float
+) -> Liveness:
     """The state after one more successful read of all members' heartbeats.
 
-    `now_seconds` is a time that may go back by a little, as `BrokerTime.seconds` does. A new member starts
-    alive; a member that is no longer there is forgotten.
+    `counted_seconds` had counted for certain when the read began, and `at_most_seconds` may have counted when
+    it ended: a new heartbeat is taken for as late as it may be, so that silence is never overrated. Only
+    another heartbeat ends it. A new member starts alive; a member that is no longer there is forgotten.
     """
     members = {}
     for cluster, heartbeat in heartbeats.items():
         known = before.members.get(cluster)
         if known is None:
-            members[cluster] = Silence(heartbeat, now_seconds)
+            members[cluster] = Silence(heartbeat, at_most_seconds)
         elif known.heartbeat != heartbeat:
-            members[cluster] = Silence(heartbeat, now_seconds, proven=True)
+            members[cluster] = Silence(heartbeat, at_most_seconds, proven=True)
         else:
-            since_seconds = min(known.since_seconds, now_seconds)
-            members[cluster] = Silence(heartbeat, since_seconds, known.proven)
-    return Liveness(members, now_seconds)
+            members[cluster] = known
+    return Liveness(members, max(before.counted_seconds, counted_seconds))

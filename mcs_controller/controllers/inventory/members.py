@@ -159,12 +159,16 @@ class Members:
         self._read_at_seconds = now_seconds
         self._listened_seconds += passed_seconds
         heartbeats = {one: item.member.heartbeat for one, item in known.items()}
-        self._liveness = liveness.observe(self._liveness, heartbeats, self._listened_seconds)
+        self._liveness = self._heard(self._liveness, heartbeats)
         stated = {one: item.member.exported for one, item in known.items()}
         moments = {one: said.at for one, said in stated.items() if said is not None}
-        self._leaders = liveness.observe(self._leaders, moments, self._listened_seconds)
+        self._leaders = self._heard(self._leaders, moments)
         self._absences = absence.observe(self._absences, self._with_profiles(), listed, passed_seconds)
         self._lost = absence.lost_at_once(self._absences, self._joined(), listed)
         gone = {one: item for one, item in self.known.items() if one not in known and one in self._absences}
         self.known = {**gone, **known}
         self.listed = listed
+
+    def _heard(self, before: liveness.Liveness, heartbeats: Mapping[str, str]) -> liveness.Liveness:
+        now_seconds = self._listened_seconds
+        return liveness.observe(before, heartbeats, counted_seconds=now_seconds, at_most_seconds=now_seconds)

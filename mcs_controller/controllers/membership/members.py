@@ -3,7 +3,7 @@
 The members are read with one cheap list from the watch cache, and not watched: a watch would send every
 heartbeat to every member. `clusterset/membership/liveness.py` decides whether a silent member is dead, by
 the time in which the broker takes this cluster's own heartbeats, so that neither skew between clusters nor an
-outage of the broker matters. A consistent list must say the same before a silent member is taken for dead.
+outage of the broker matters. A list that is older than our own last heartbeat is not used.
 `clusterset/membership/departure.py` decides when a missing member counts as removed. This cluster's own
 MemberCluster belongs to `presence.py`.
 """
@@ -23,6 +23,7 @@ from mcs_controller.clusterset.membership.member import cluster_of, decode_membe
 from mcs_controller.clusterset.membership.rights import rights_changed
 from mcs_controller.clusterset.membership.statement import Heard, hear, miss
 from mcs_controller.clusterset.model import Member
+from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.config import AgentConfig
 from mcs_controller.controllers.membership.errors import ClusterIdTaken
 from mcs_controller.controllers.membership.missing import MissingMembers
@@ -196,7 +197,8 @@ class Membership:
 
     async def confirm(self) -> None:
         """Read the members again, consistently. Raises `KubeError`, `ClusterIdTaken`."""
-        self._take(await self._read_members(None))
+        counted_seconds = self._presence.counted_seconds
+        self._take(await self._read_members(None), counted_seconds)
 
     async def run(self) -> None:
         """Run until cancelled. Raises `ClusterIdTaken`."""
@@ -238,32 +240,34 @@ class Membership:
         self._notify([self._config.cluster_id])
 
     async def _observe(self) -> None:
+        renewed_seconds, counted_seconds = self._presence.heartbeat_seconds, self._presence.counted_seconds
         try:
             members = await self._read_members("0")
         except ClusterIdTaken:
             members = {}
-        if not self.observed or self._members.keys() - members.keys() or self._falls_silent(members):
-            # The watch cache may be stale. Only a consistent list proves that a member left, that nothing is
-            # heard of it any more, or that another cluster has our id.
+        ours = members.get(self._config.cluster_id)
+        is_behind = ours is not None and (seconds_of_time(ours.heartbeat) or 0.0) < renewed_seconds
+        if not self.observed or self._members.keys() - members.keys() or is_behind:
+            # The watch cache may be stale. Only a consistent list proves that a member left, or that another
+            # cluster has our id. And silence by a list from before our last heartbeat would be overrated.
             members = await self._read_members(None)
-        self._take(members)
+        self._take(members, counted_seconds)
 
-    def _falls_silent(self, members: Mapping[str, Member]) -> bool:
-        """Whether a member is stale by this list that was not by the last one."""
-        timeout_seconds = self._config.member_timeout_seconds
-        return bool(self._heard_in(members).stale(timeout_seconds) - self._liveness.stale(timeout_seconds))
+    def _take(self, members: dict[str, Member], counted_seconds: float) -> None:
+        """Take over a list that is not older than `counted_seconds` of the broker's time.
 
-    def _heard_in(self, members: Mapping[str, Member]) -> liveness.Liveness:
-        heartbeats = {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id}
-        return liveness.observe(self._liveness, heartbeats, self._presence.broker_seconds())
-
-    def _take(self, members: dict[str, Member]) -> None:
-        """Take over a list; if a member is missing in it, the list is a consistent one."""
+        If a member is missing in it, the list is a consistent one.
+        """
         self._present = frozenset(members)
         now_seconds = asyncio.get_running_loop().time()
         passed_seconds = 0.0 if self._read_at_seconds is None else now_seconds - self._read_at_seconds
         self._read_at_seconds = now_seconds
-        self._liveness = self._heard_in(members)
+        self._liveness = liveness.observe(
+            self._liveness,
+            {c: member.heartbeat for c, member in members.items() if c != self._config.cluster_id},
+            counted_seconds=counted_seconds,
+            at_most_seconds=self._presence.at_most_seconds,
+        )
         now_sure = self._see_departures(members, now_seconds)
         missing = self._missing()
         self._missing_members.tell(

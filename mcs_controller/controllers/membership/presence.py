@@ -56,7 +56,7 @@ READ_WITHIN_SECONDS: Final = 10.0
 """Less than the client's own deadline: after a black hole its answer never comes, and we must be heard."""
 
 LATE_INTERVALS: Final = 1.5
-"""After so many intervals a heartbeat of ours is late, and the time since the last is nobody's silence."""
+"""A heartbeat of ours that is sent later after the last one was not the first try."""
 
 REFUSALS_TAKEN: Final = 4
 AFTER_REFUSAL_SECONDS: Final = 1.0
@@ -133,10 +133,16 @@ class Presence:
             return None
         return max(0.0, asyncio.get_running_loop().time() - self._renewed_at_seconds)
 
-    def broker_seconds(self) -> float:
+    @property
+    def counted_seconds(self) -> float:
         """The time in which the broker takes heartbeats (`clusterset/membership/broker_time.py`)."""
+        return self._broker_time.counted_seconds
+
+    @property
+    def at_most_seconds(self) -> float:
+        """What that time may be by now, as far as it is known."""
         now_seconds = asyncio.get_running_loop().time()
-        return self._broker_time.seconds(now_seconds, max_gap_seconds=self._late_seconds)
+        return self._broker_time.at_most_seconds(now_seconds, max_gap_seconds=self._late_seconds)
 
     def listen(self, *, changed: Callable[[], None], broke: Callable[[str], None]) -> Callable[[], None]:
         """Call `changed` when the outcome of a round differs from the last, and `broke` with the reason.
@@ -167,6 +173,7 @@ class Presence:
     async def step(self) -> None:
         """One round: join if needed, renew. Raises `ClusterIdTaken`."""
         before = self.verified, self.excluded, self.problem is None
+        began_seconds = asyncio.get_running_loop().time()
         try:
             await self._renew()
         except NotFound:
@@ -184,7 +191,10 @@ class Presence:
             self.verified, self.excluded, self.problem = True, False, None
             self._renewed_at_seconds = asyncio.get_running_loop().time()
             self._broker_time = broker_time.renewed(
-                self._broker_time, self._renewed_at_seconds, max_gap_seconds=self._late_seconds
+                self._broker_time,
+                began_seconds,
+                self._renewed_at_seconds,
+                max_gap_seconds=self._late_seconds,
             )
         if before != (self.verified, self.excluded, self.problem is None):
             for listener in tuple(self._on_change):
