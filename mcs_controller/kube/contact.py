@@ -3,13 +3,14 @@
 `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop time
 of the last answer or watch line, None before the first. `silent_since` is a loop time at which the server was
 silent, None once it has been heard of again: the middle of the time in which the first request waited that
-got no answer in time. When that was sent, the server may still have been heard.
+got no answer in time. When that was sent, the server may still have been heard. `breaks` counts how often
+watches broke, or were closed before their time: then the server may go on with another history.
 """
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from mcs_controller.kube.errors import (
     ApiError,
@@ -20,6 +21,9 @@ from mcs_controller.kube.errors import (
     Timeout,
     TooLarge,
 )
+
+BREAKS_TOGETHER_SECONDS: Final = 1.0
+"""Watches that break within so long have the same cause, and count once: a list begun after it is good."""
 
 
 class RequestObserver(Protocol):
@@ -35,7 +39,9 @@ class Contact:
         self.reachable = False
         self.last_contact: float | None = None
         self.silent_since: float | None = None
+        self.breaks = 0
         self.observer: RequestObserver | None = None
+        self._broke_at = -BREAKS_TOGETHER_SECONDS
         self._reached_again: list[Callable[[], None]] = []
 
     def on_reached_again(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -55,6 +61,13 @@ class Contact:
             for listener in tuple(self._reached_again):
                 listener()
         self.silent_since = None
+
+    def watch_broke(self) -> None:
+        """A watch that was open ended, and not because its time was up."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._broke_at + BREAKS_TOGETHER_SECONDS:
+            self._broke_at = now
+            self.breaks += 1
 
     def answered(self, verb: str, kind: str, result: str, started: float) -> None:
         """A request that began at the loop time `started` has been answered."""

@@ -49,11 +49,12 @@ class LongWait:
             forget()
             self._limit = None
 
-    def end(self) -> None:
-        """End what is under way, if anything is."""
+    def end(self, after_seconds: float = 0.0) -> None:
+        """End what is under way, if anything is, after so long at the latest."""
         # One that ends already cannot be told so again: it would be a RuntimeError, in whoever asks.
         if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time())
+            at = asyncio.get_running_loop().time() + after_seconds
+            self._limit.reschedule(min(at, self._limit.when() or at))
 
     def _reached_again(self) -> None:
         silent_since = self._contact.silent_since

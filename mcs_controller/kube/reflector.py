@@ -4,10 +4,11 @@ It holds these lines. Nothing is removed on the strength of a failed or partial 
 consistent, and so is every other. A watch whose time is up is resumed from the last version seen, bookmarks
 included. One that ended in any other way is followed by a new list: an API server that was restored from a
 backup ends each watch, and what it writes later may have versions that were seen before, which a resumed
-watch would miss. For the same reason lists decode objects of known versions, too. A caller may ask for a list
-(`relist`). An object that cannot be decoded is counted, logged once, and leaves the last good version of
-itself in the store. Whatever the server does, the loop goes on with backoff, and `problem` says what is wrong
-until then.
+watch would miss. That may happen between a list and its watch as well, and then another watch on that server
+shows it, by breaking meanwhile: a new list follows soon. For the same reason lists decode objects of known
+versions, too. A caller may ask for a list (`relist`). An object that cannot be decoded is counted, logged
+once, and leaves the last good version of itself in the store. Whatever the server does, the loop goes on with
+backoff, and `problem` says what is wrong until then.
 
 What to do with changes is the store's listeners' business.
 """
@@ -47,6 +48,9 @@ FIRST_RETRY_SECONDS: Final = 0.1
 LONGEST_RETRY_SECONDS: Final = 10.0
 FIRST_HOLD_SECONDS: Final = 1.0
 LONGEST_HOLD_SECONDS: Final = 30.0
+FIRST_DOUBT_SECONDS: Final = 1.0
+LONGEST_DOUBT_SECONDS: Final = 30.0
+"""Where watches break all the time, a long list is not begun anew for each of them."""
 SHORT_WATCH_SECONDS: Final = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
 EARLY_SECONDS: Final = 2.0
@@ -117,6 +121,9 @@ class Reflector(Generic[T]):
         self._random = random
         self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
         self._hold_backoff = Backoff(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, random=random)
+        self._doubt_backoff = Backoff(FIRST_DOUBT_SECONDS, LONGEST_DOUBT_SECONDS, random=random)
+        # Of the server's watches, when `_version` was known to belong to the history that it goes on with.
+        self._breaks_seen = 0
         self._resolved: Resource | None = None
         self._list_needed = True
         self._lists_asked_for = 0
@@ -193,6 +200,8 @@ class Reflector(Generic[T]):
         self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
         if self._ended_early():
             self._list_needed = True
+            if not self._watch_wait.doubted:
+                self._client.contact.watch_broke()
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._backoff.reset()
         else:
@@ -241,6 +250,7 @@ class Reflector(Generic[T]):
         self._not_listing.clear()
         entries: list[Entry[T]] = []
         asked_for, seen_before = self._lists_asked_for, self._version
+        breaks_before = self._client.contact.breaks
         seen: set[Key] = set()
         version = ""
         self._store.begin_list()
@@ -263,6 +273,7 @@ class Reflector(Generic[T]):
             self._decoder.forget_all_but(seen)
             self._apply_list(entries, version, is_older(version, seen_before), nameless=_NAMELESS in seen)
             self._list_needed = asked_for != self._lists_asked_for
+            self._breaks_seen = breaks_before
         finally:
             self._not_listing.set()
 
@@ -325,6 +336,7 @@ class Reflector(Generic[T]):
         )
         self._watch_opened = True
         self._open_watch = watch
+        self._doubt_history()
         async with watch as events:
             self._healthy()
             self._heard()
@@ -332,8 +344,17 @@ class Reflector(Generic[T]):
                 self._heard()
                 if kind == "BOOKMARK":
                     self._version = version_of_bookmark(body)
+                    self._breaks_seen = self._client.contact.breaks
                     continue
                 self._apply_event(kind, body)
+
+    def _doubt_history(self) -> None:
+        """Follow this watch for a while only if another broke after its version was known."""
+        if self._breaks_seen == self._client.contact.breaks:
+            self._doubt_backoff.reset()
+        else:
+            self._list_needed = True
+            self._watch_wait.end(self._doubt_backoff.next_seconds())
 
     def _apply_event(self, kind: str, body: JsonObject | LeftOut) -> None:
         if kind == "DELETED":
@@ -360,8 +381,11 @@ class Reflector(Generic[T]):
         return self._backoff.next_seconds(_retry_after(error))
 
     def _watch_failed(self, error: KubeError) -> float:
-        self.restarts[end_reason(error)] += 1
+        reason = end_reason(error)
+        self.restarts[reason] += 1
         self._list_needed = True
+        if self._watch_opened and reason == "unreachable":
+            self._client.contact.watch_broke()
         if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
             # A watch that was open and broke is no problem unless it cannot be opened again.
             self._unhealthy("watch", error)

@@ -173,6 +173,7 @@ class FakeKind:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.open: list[FakeStream] = []
         self.page_delay_seconds = 0.0
+        self.watch_delay_seconds = 0.0
         self.closes_watches_at_once = False
 
     def put(
@@ -262,6 +263,8 @@ class FakeKind:
             raise fault
         if fault is not None:
             return RefusedStream(fault)
+        if self.watch_delay_seconds:
+            await asyncio.sleep(self.watch_delay_seconds)
         stream = FakeStream(inactivity_seconds)
         since = int(query["resourceVersion"])
         if since < self.oldest:

@@ -84,6 +84,7 @@ async def test_a_watch_as_silent_as_the_server_was_is_opened_again_once_that_ans
         await asyncio.sleep(1)
         assert contents(store) == {"a": "1"}
         assert (reflector.lists, reflector.restarts["inactive"]) == (2, 1)
+        assert client.contact.breaks == 0
 
 
 async def test_a_watch_that_heard_something_a_moment_before_a_black_hole_is_opened_again_too() -> None:
@@ -239,13 +240,16 @@ async def test_a_watch_that_is_refused_for_a_flood_waits_as_asked() -> None:
 
 async def test_after_a_short_absence_of_the_server_what_happened_meanwhile_is_there() -> None:
     kind, store = FakeKind(), Store[str]()
-    reflector = make(kind, store)
+    client = Client(kind)
+    reflector = make(kind, store, client=client)
     async with running(reflector):
         await asyncio.sleep(60)
-        kind.faults += [("watch", Unreachable("refused")), ("watch", Timeout("slow"))]
         kind.cut(Unreachable("reset"))
+        await settle()
+        kind.faults += [("watch", Unreachable("refused")), ("watch", Timeout("slow"))]
         kind.put("a", value="1")
         await asyncio.sleep(30)
+        assert client.contact.breaks == 1
         assert contents(store) == {"a": "1"}
         assert reflector.restarts["unreachable"] == 2
         assert reflector.restarts["inactive"] == 1
