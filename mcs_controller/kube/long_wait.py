@@ -15,8 +15,8 @@ from mcs_controller.kube.contact import Contact
 class LongWait:
     """One after another. `last_heard` gives the loop time at which anything came.
 
-    `waiting` says whether it is the server that is waited for, and nothing else. `doubted` tells whether the
-    last one ended because it was likely to be dead.
+    `waiting` says whether it is the server that is waited for, and nothing else. `ended` tells whether the
+    last one was ended here, `doubted` whether that was because it was likely to be dead.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class LongWait:
         waiting: Callable[[], bool] = lambda: True,
     ) -> None:
         self.doubted = False
+        self.ended = False
         self._contact = contact
         self._last_heard = last_heard
         self._waiting = waiting
@@ -36,7 +37,7 @@ class LongWait:
     @asynccontextmanager
     async def bounded(self, seconds: float | None = None, *, trusted: bool = False) -> AsyncIterator[None]:
         """What is inside ends after `seconds`, at `end`, or when it is doubted, unless it is `trusted`."""
-        self.doubted = False
+        self.doubted = self.ended = False
         self._began = asyncio.get_running_loop().time()
         forget = self._contact.on_reached_again(lambda: None if trusted else self._reached_again())
         try:
@@ -45,6 +46,7 @@ class LongWait:
         except TimeoutError:
             if self._limit is None or not self._limit.expired():
                 raise
+            self.ended = True
         finally:
             forget()
             self._limit = None

@@ -185,7 +185,7 @@ class Reflector(Generic[T]):
             except KubeError as error:
                 await asyncio.sleep(self._list_failed(error))
                 return
-            if self._list_wait.doubted:
+            if self._list_wait.doubted or not self.current():
                 return
         started, events_before = loop.time(), self.events
         try:
@@ -195,13 +195,11 @@ class Reflector(Generic[T]):
                 self._backoff.reset()
             await asyncio.sleep(self._watch_failed(error))
             return
-        if self._list_needed:
+        if self._list_needed and self._watch_wait.ended:
             return
         self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
         if self._ended_early():
             self._list_needed = True
-            if not self._watch_wait.doubted:
-                self._client.contact.watch_broke()
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._backoff.reset()
         else:
@@ -297,8 +295,6 @@ class Reflector(Generic[T]):
         self._synced.set()
 
     async def _watch_for_a_while(self) -> None:
-        if self._list_needed:
-            return
         seconds: float | None = None
         if self.holding:
             # What is gone could not be told: go on following what happens, then take a new list.
@@ -307,6 +303,8 @@ class Reflector(Generic[T]):
         try:
             async with self._watch_wait.bounded(seconds):
                 await self._watch()
+                if self._ended_early():
+                    self._client.contact.watch_broke()
                 if self.holding:
                     # The server closed it early: wait for the rest of the time.
                     await asyncio.sleep(LONGEST_HOLD_SECONDS)
@@ -384,7 +382,7 @@ class Reflector(Generic[T]):
         reason = end_reason(error)
         self.restarts[reason] += 1
         self._list_needed = True
-        if self._watch_opened and reason == "unreachable":
+        if self._watch_opened and reason != "inactive":
             self._client.contact.watch_broke()
         if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
             # A watch that was open and broke is no problem unless it cannot be opened again.

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import KubeError, Timeout, Unreachable
+from mcs_controller.kube.errors import Gone, KubeError, Timeout, Unreachable
 from mcs_controller.kube.reflector import FIRST_DOUBT_SECONDS
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import FakeKind
@@ -32,7 +32,7 @@ def restored(kind: FakeKind) -> None:
         kind.put(name, value="of another")
 
 
-@pytest.mark.parametrize("error", [None, Unreachable("reset")])
+@pytest.mark.parametrize("error", [None, Unreachable("reset"), Gone(410, "Expired", "too old")])
 async def test_what_was_written_before_a_watch_opens_on_a_restored_server_is_found(
     error: KubeError | None,
 ) -> None:
@@ -48,6 +48,28 @@ async def test_what_was_written_before_a_watch_opens_on_a_restored_server_is_fou
             await asyncio.sleep(4)
             assert contents(store) == dict.fromkeys("abc", "of another")
             assert kind.count("list") == 2
+
+
+async def test_a_watch_that_is_itself_in_doubt_shows_it_too_when_it_is_closed() -> None:
+    kind, store = FakeKind(), Store[str]()
+    kind.put("a", value="of one history")
+    client = Client(kind)
+    async with witness(client) as other:
+        for _ in range(8):
+            # The other is listed each time, and then watched for longer and longer, until it is listed again.
+            other.cut()
+            other.watch_delay_seconds = 1.5
+            await asyncio.sleep(1)
+            client.contact.watch_broke()
+            other.watch_delay_seconds = 0.0
+            await asyncio.sleep(1)
+        kind.watch_delay_seconds = 3.0
+        async with running(make(kind, store, client=client)):
+            await asyncio.sleep(1)
+            restored(kind)
+            other.cut()
+            await asyncio.sleep(4)
+            assert contents(store) == dict.fromkeys("abc", "of another")
 
 
 async def test_what_was_written_while_a_watch_is_resumed_on_a_restored_server_is_found() -> None:
@@ -124,6 +146,20 @@ async def test_a_watch_that_was_only_silent_says_nothing_of_the_servers_history(
             other.cut(Timeout("silent"))
             await asyncio.sleep(60)
             assert kind.count("list") == 1
+
+
+async def test_watches_that_are_closed_at_once_are_opened_no_more_often_because_others_are_too() -> None:
+    """As by a proxy that passes no streams on: each list follows the last one after a wait."""
+    client = Client(FakeKind())
+    async with AsyncExitStack() as stack:
+        kinds = [await stack.enter_async_context(witness(client)) for _ in range(10)]
+        for kind in kinds:
+            kind.page_delay_seconds = 1.0
+            kind.closes_watches_at_once = True
+            kind.cut()
+        await asyncio.sleep(600)
+        # Up to ten seconds of backoff, five on average, and one for the list.
+        assert all(60 < kind.count("list") < 150 for kind in kinds)
 
 
 async def test_where_watches_break_all_the_time_long_lists_follow_less_and_less_often() -> None:
