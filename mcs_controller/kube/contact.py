@@ -23,7 +23,7 @@ from mcs_controller.kube.errors import (
 )
 
 BREAKS_TOGETHER_SECONDS: Final = 1.0
-"""Watches that break within so long have the same cause, and count once: a list begun after it is good."""
+"""Watches that break within so long count once: as a rule they have the same cause."""
 
 
 class RequestObserver(Protocol):
