@@ -236,8 +236,10 @@ class LeaderElector:
             return
         spec = {**self._spec(self._lease), "holderIdentity": "", "leaseDurationSeconds": 1}
         try:
-            async with asyncio.timeout(RELEASE_SECONDS):
-                await self._put({**spec, "renewTime": rfc3339_micro(self._clock.now())})
+            released = self._put({**spec, "renewTime": rfc3339_micro(self._clock.now())})
+            # In a task that is being cancelled, as this one, `asyncio.timeout` says in Python 3.11.2 that it
+            # was cancelled.
+            await asyncio.wait_for(released, RELEASE_SECONDS)
         except (KubeError, TimeoutError) as error:
             _log.warning("lease %s could not be released: %s", self._name, _text(error))
 
