@@ -124,6 +124,7 @@ class Reflector(Generic[T]):
         self._doubt_backoff = Backoff(FIRST_DOUBT_SECONDS, LONGEST_DOUBT_SECONDS, random=random)
         # Of the server's watches, when `_version` was known to belong to the history that it goes on with.
         self._breaks_seen = 0
+        self._in_doubt = False
         self._resolved: Resource | None = None
         self._list_needed = True
         self._lists_asked_for = 0
@@ -195,6 +196,8 @@ class Reflector(Generic[T]):
                 self._backoff.reset()
             await asyncio.sleep(self._watch_failed(error))
             return
+        if self._in_doubt:
+            self._list_needed = True
         if self._list_needed and self._watch_wait.ended:
             return
         self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
@@ -348,11 +351,11 @@ class Reflector(Generic[T]):
 
     def _doubt_history(self) -> None:
         """Follow this watch for a while only if another broke after its version was known."""
-        if self._breaks_seen == self._client.contact.breaks:
-            self._doubt_backoff.reset()
-        else:
-            self._list_needed = True
+        self._in_doubt = self._breaks_seen != self._client.contact.breaks
+        if self._in_doubt:
             self._watch_wait.end(self._doubt_backoff.next_seconds())
+        else:
+            self._doubt_backoff.reset()
 
     def _apply_event(self, kind: str, body: JsonObject | LeftOut) -> None:
         if kind == "DELETED":
