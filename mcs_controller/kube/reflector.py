@@ -196,8 +196,6 @@ class Reflector(Generic[T]):
                 self._backoff.reset()
             await asyncio.sleep(self._watch_failed(error))
             return
-        if self._in_doubt:
-            self._list_needed = True
         if self._list_needed and self._watch_wait.ended:
             return
         self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
@@ -313,6 +311,8 @@ class Reflector(Generic[T]):
                     await asyncio.sleep(LONGEST_HOLD_SECONDS)
         finally:
             self._open_watch = None
+        if self._in_doubt:
+            self._list_needed = True
 
     def _last_heard(self) -> float:
         return self.last_contact or 0.0
@@ -321,7 +321,7 @@ class Reflector(Generic[T]):
         return self._open_watch is not None and self._open_watch.waiting
 
     async def _watch(self) -> None:
-        self._watch_opened = False
+        self._watch_opened = self._in_doubt = False
         watch_seconds = self._watch_seconds * self._random.uniform(1.0, 2.0)
         self._watch_ends_at = asyncio.get_running_loop().time() + watch_seconds
         watch = await self._client.watch(

@@ -96,12 +96,10 @@ async def test_a_list_that_was_under_way_when_another_watch_broke_is_taken_once_
     client = Client(kind)
     kind.page_delay_seconds = 3.0
     async with witness(client) as other:
-        task = asyncio.create_task(make(kind, Store[str](), client=client).run())
-        await asyncio.sleep(1)
-        other.cut()
-        await asyncio.sleep(60)
-        assert kind.count("list") == 2
-        task.cancel()
+        asyncio.get_running_loop().call_later(1, other.cut)
+        async with running(make(kind, Store[str](), client=client)):
+            await asyncio.sleep(60)
+            assert kind.count("list") == 2
 
 
 async def test_watches_that_broke_before_the_last_bookmark_are_no_reason_to_doubt() -> None:
