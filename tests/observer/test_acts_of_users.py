@@ -293,6 +293,63 @@ def test_new_endpoints_of_an_export_that_stayed_may_not_vanish() -> None:
     assert world.found() == [("hole", 0, None)]
 
 
+def offered_twice_unseen(world: World) -> None:
+    """While nobody in west can know, as the broker is away."""
+    world.observer.disturbed()
+    world.expected.endpoints("east", WEB, [NEW])
+    world.after(BOUND_SECONDS + 1)
+    world.expected.endpoints("east", WEB, [])
+    world.after(BOUND_SECONDS + 1)
+    world.expected.endpoints("east", WEB, [NEW, NEWER])
+
+
+@pytest.mark.parametrize("headless", [False, True])
+def test_each_state_of_endpoints_that_were_offered_twice_unseen_may_be_seen_later(headless: bool) -> None:
+    world = World(headless=headless)
+    offered_twice_unseen(world)
+    for addresses in ((NEW,), (), (NEW, NEWER)):
+        world.shows(*addresses)
+        world.answers(*(addresses if headless else world.ips))
+    assert world.found() == []
+    world.shows()
+    assert [kind for kind, _, _ in world.found()] == ["hole", "hole"]
+
+
+def test_until_the_bound_after_the_disturbance() -> None:
+    world = World()
+    offered_twice_unseen(world)
+    world.shows()
+    world.observer.healed()
+    world.after(BOUND_SECONDS + 1)
+    world.shows(NEW, NEWER)
+    world.shows()
+    assert {kind for kind, _, _ in world.found()} == {"hole"}
+    assert len(world.found()) == 2
+
+
+def test_nor_when_they_were_taken_back_so_long_before_the_disturbance() -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [NEW])
+    world.expected.endpoints("east", WEB, [])
+    world.shows()
+    world.after(BOUND_SECONDS + 1)
+    world.observer.disturbed()
+    world.expected.endpoints("east", WEB, [NEW])
+    world.shows(NEW)
+    world.shows()
+    assert world.found() == [("hole", BOUND_SECONDS + 1, None)]
+
+
+def test_who_was_excused_took_nothing_back() -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [NEW])
+    world.expected.excused(exporter="east")
+    world.expected.expected_again(exporter="east")
+    world.shows(NEW)
+    world.shows()
+    assert world.found() == [("hole", 0, None)]
+
+
 def test_who_is_expected_again_is_missed_once_it_was_seen() -> None:
     world = World()
     die(world)

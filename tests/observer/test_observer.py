@@ -50,13 +50,28 @@ def test_what_was_seen_around_a_finding_can_be_told() -> None:
     world.after(60)
     world.shows(ONE)
     first, second = world.observer.findings
-    before, after = world.observer.around(first)
+    act, before, after = world.observer.around(first)
+    assert act == f"100.000 s: users: {WEB} is offered by east {ONE} {TWO}"
     assert before.startswith("131.000 s: west: shop/web is ")
     assert (ONE in before, TWO in before) == (False, True)
     assert after.startswith("132.000 s: ")
     assert ONE in after
     (then,) = world.observer.around(second)
     assert then.startswith("192.000 s: ")
+
+
+def test_what_users_did_before_a_finding_can_be_told() -> None:
+    world = World()
+    world.expected.endpoints("east", WEB, [TWO])
+    world.expected.exported("east", "shop/other", [ONE])
+    world.after(50)
+    world.expected.endpoints("east", WEB, [TWO, ONE])
+    world.expected.exported("west", WEB, [])
+    world.after(11)
+    world.shows(ONE)
+    first, second, _ = world.observer.around(world.observer.findings[0])
+    assert first == f"181.000 s: users: {WEB} is offered by east {ONE} {TWO}"
+    assert second == f"181.000 s: users: {WEB} is offered by east {ONE} {TWO}; west "
 
 
 def test_a_hole_is_open_and_grows_until_it_ends() -> None:

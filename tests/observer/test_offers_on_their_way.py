@@ -78,10 +78,42 @@ def test_but_it_does_once_it_was_away() -> None:
     assert world.found() == [("import gone", 0, None)]
 
 
+def test_nor_does_it_in_an_import_made_anew_by_one_who_cannot_know_of_the_taking_back() -> None:
+    """West's namespace comes back while its agent cannot reach the broker: it makes what it knew before."""
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
+    world.expected.namespace_gone("west", "shop")
+    world.observer.saw("west", WEB, None)
+    world.expected.unexported("north", WEB)
+    world.observer.saw("west", WEB, None)
+    world.expected.exported("north", WEB, ["10.3.0.2"])
+    world.expected.namespace("west", "shop")
+    world.shows(uid="u2", ips=(), clusters=frozenset())
+    world.shows(ONE, TWO, "10.3.0.1", uid="u2", clusters=BOTH)
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+    world.shows("10.3.0.2", uid="u3", clusters=frozenset({"north"}))
+    assert world.found() == []
+    world.observer.saw("west", WEB, None)
+    assert [kind for kind, _, _ in world.found()] == ["import gone"]
+
+
 def remade(world: World) -> None:
     """East takes its export back, and exports the service again at once."""
     world.expected.unexported("east", WEB)
     world.expected.exported("east", WEB, [ONE, TWO])
+
+
+def test_and_it_does_once_the_import_went_and_came_again() -> None:
+    world = World()
+    world.shows(ONE, TWO, clusters=frozenset({"east"}))
+    remade(world)
+    world.observer.saw("west", WEB, None)
+    world.shows(ONE, TWO, uid="u2", clusters=frozenset({"east"}))
+    assert world.found() == []
+    world.observer.saw("west", WEB, None)
+    assert [kind for kind, _, _ in world.found()] == ["import gone", "hole", "hole"]
 
 
 def test_what_is_taken_back_twice_before_it_is_seen_may_vanish_twice() -> None:

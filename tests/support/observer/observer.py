@@ -36,8 +36,10 @@ __all__ = ["BOUND_SECONDS", "Finding", "Import", "Observer"]
 
 BOUND_SECONDS = 30.0
 LOOKS_KEPT = 5_000
-"""So many of the last looks are kept, to tell what was seen around a finding."""
+"""So many of the last looks are kept, and acts of users, to tell what was seen around a finding, and why."""
 AROUND_SECONDS = 3.0
+ACTS_BEFORE_SECONDS = 60.0
+"""An act may be seen so late, as what is done while the broker is away."""
 
 
 class Observer:
@@ -50,6 +52,8 @@ class Observer:
         self.looks = 0
         self._found = Findings(now)
         self._last_looks: deque[tuple[float, str, str, Import | None]] = deque(maxlen=LOOKS_KEPT)
+        self._last_acts: deque[tuple[float, str, dict[str, frozenset[str]]]] = deque(maxlen=LOOKS_KEPT)
+        """What is offered of a service from then on, by exporter."""
         self._bound_seconds = bound_seconds
         self._showings: dict[str, dict[str, Showing]] = {}
         """By service, then by cluster."""
@@ -125,7 +129,12 @@ class Observer:
         return tuple(self._found.kept)
 
     def around(self, finding: Finding) -> Iterator[str]:
-        """What the cluster showed of the service when that was found, and shortly before and after."""
+        """What users did with the service before that was found; what the cluster showed around then."""
+        for seconds, service, offers in self._last_acts:
+            since_seconds = finding.began_seconds - seconds
+            if service == finding.service and -AROUND_SECONDS <= since_seconds <= ACTS_BEFORE_SECONDS:
+                told = "; ".join(f"{one} {' '.join(sorted(has))}" for one, has in sorted(offers.items()))
+                yield f"{seconds:.3f} s: users: {service} is offered by {told or 'nobody'}"
         for seconds, cluster, service, found in self._last_looks:
             if (cluster, service) == (finding.place, finding.service) and (
                 abs(seconds - finding.began_seconds) <= AROUND_SECONDS
@@ -206,6 +215,7 @@ class Observer:
         return max(self._healed_seconds, self._sees.get(cluster, -math.inf))
 
     def _expect(self, service: str) -> None:
+        self._last_acts.append((self._found.now(), service, self.expected.offers(service)))
         for place in self.expected.places(service):
             self._showing(place, service)
         for showing in self._showings.get(service, {}).values():

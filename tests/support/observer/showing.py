@@ -79,6 +79,10 @@ class Showing:
         self._exporters: set[str] = set()
         self._taken_back: dict[str, float] = {}
         """When each exporter took the service back last, while that may still be on its way."""
+        self._not_seen_back: set[str] = set()
+        """Those of whom no import was without the name since: it may still be of what they took back."""
+        self._addresses_back: dict[str, float] = {}
+        """When each address was taken back last, whether or not it was seen here by then."""
         self._on_its_way: dict[str, float] = {}
         """Since when each exporter has offered the service whose offer was not seen here yet."""
         self._without_ip: Finding | None = None
@@ -105,6 +109,7 @@ class Showing:
         if self._became_headless(before):
             for name in sorted(wanted.must):
                 self._in_dns.let_go_once(name, self._spot.now())
+        self._expect_late_changes(before)
         exporters_before = self._exporters
         self._follow_offers()
         self._expect_late_withdrawals(wanted.must - before.must, self._exporters - exporters_before)
@@ -117,10 +122,20 @@ class Showing:
         """Then a restore of the broker may bring back, for a moment, the export that decided before."""
         return before.imported is Level.MUST and before.headless is not True and self.wanted.headless is True
 
+    def _expect_late_changes(self, before: Wanted) -> None:
+        """An address that is offered again may come as it was before, go as it was taken back, and come."""
+        for name in sorted(self.wanted.must - before.must):
+            if (since_seconds := self._addresses_back.pop(name, None)) is not None:
+                self._addresses.let_go_once(name, since_seconds)
+                self._in_dns.let_go_once(name, since_seconds)
+        gone = (name for name in before.must if self.wanted.level(name) is Level.NOT)
+        self._addresses_back.update(dict.fromkeys(gone, self._spot.now()))
+
     def _follow_offers(self) -> None:
         offers, now = self._expected.offers(self._spot.service).keys(), self._spot.now()
         for exporter in self._exporters - offers:
             self._taken_back[exporter] = now
+            self._not_seen_back.add(exporter)
             self._on_its_way.pop(exporter, None)
         self._on_its_way.update(dict.fromkeys(offers - self._exporters, now))
         self._exporters = set(offers)
@@ -148,12 +163,15 @@ class Showing:
 
     def see(self, found: Import | None) -> None:
         """The cluster shows this now."""
+        had_import = bool(self._imported.shown())
         self.import_ = found
         if found is None or found.uid != self._uid:
             self._excuse_until_an_offer_is_seen()
         self._see_import(found)
         if found is not None and found.uid:
             self._see_offers(found.clusters)
+        elif had_import:
+            self._not_seen_back.clear()
         self._addresses.show(self._that_can_be_found(found))
         if found is not None and found.clusters is not None:
             self._names.show(found.clusters)
@@ -181,8 +199,9 @@ class Showing:
         if named is None:
             self._on_its_way.clear()
             return
-        old = self._names.shown() & self._taken_back.keys()
-        for exporter in named - old:
+        if named:
+            self._not_seen_back &= named
+        for exporter in named - self._not_seen_back:
             self._on_its_way.pop(exporter, None)
 
     def _excuse_until_an_offer_is_seen(self) -> None:
@@ -292,6 +311,9 @@ class Showing:
         """Before any bound stops to count, and whenever somebody asks for findings."""
         for things in (self._addresses, self._names, self._imported, self._in_dns):
             things.judge_bounds()
+        for name, since_seconds in list(self._addresses_back.items()):
+            if self._spot.deadline(since_seconds) < self._spot.now():
+                del self._addresses_back[name]
         if not self._type_changed():
             self._type_since = -math.inf
 
