@@ -51,8 +51,8 @@ coverage: $(STAMP) ## what test-fast runs through, lines and branches; as pages 
 
 WORLDS ?= 2
 test-faults: $(STAMP) packages kube ## the fault matrix on real control planes, in about 40 minutes; its page, too
-	$(BIN)/python -m pytest -m faults -n $(WORLDS) --dist worksteal $(PYTEST_ARGS) tests/faults
-	$(BIN)/python -m tests.faults.report
+	$(BIN)/python -m pytest -m faults -n $(WORLDS) --dist worksteal $(PYTEST_ARGS) tests/faults; \
+	failed=$$?; $(BIN)/python -m tests.faults.report && exit $$failed
 
 test-real: $(STAMP) packages kube image ## whole clusters only: nodes, pods, and traffic through the clusterset IP
 	$(BIN)/python -m pytest -m realnode $(PYTEST_ARGS)

@@ -31,4 +31,6 @@ def test_the_site_is_built_strictly_and_needs_nothing_from_elsewhere(tmp_path: P
     assert (built.returncode, built.stdout) == (0, "")
     pages = sorted(tmp_path.rglob("*.html"))
     assert {"index.html", "tour.html", "conditions.html"} <= {page.name for page in pages}
-    assert {found for page in pages for found in _FETCHED.findall(page.read_text())} == set()
+    texts = {page.name: page.read_text() for page in pages}
+    assert {found for text in texts.values() for found in _FETCHED.findall(text)} == set()
+    assert [name for name, text in texts.items() if "<p>|" in text] == [], "a table without a head is text"

@@ -19,19 +19,19 @@ NAME: Final = "fault matrix"
 
 
 def seen_before(page: str) -> dict[str, str]:
-    """What the page's matrix says that the observer saw, by fault."""
+    """What the page's matrix says that the observer saw, and at which commit, by fault."""
     _, _, rest = page.partition(f"<!-- {NAME} -->\n")
     rows, _, _ = rest.partition("<!-- end -->\n")
-    return dict(re.findall(r"^\| `([\w-]+)`.* \| ([^|]*) \|$", rows, re.MULTILINE))
+    return dict(re.findall(r"^\| `([\w-]+)`.* \| ([^|]* \| [^|]*) \|$", rows, re.MULTILINE))
 
 
 def table(results: Mapping[str, Mapping[str, Any]], before: Mapping[str, str]) -> str:
     """Markdown; a fault without a result says what it said `before`, and one that was never run that."""
-    lines = ["| fault | what happens | bound | what the observer saw |", "|---|---|---|---|"]
+    lines = ["| fault | what happens | bound | what the observer saw | at |", "|---|---|---|---|---|"]
     for fault in FAULTS:
         marked = f"`{fault.id}`{' *' if fault.short else ''}"
         result = results.get(fault.id)
-        seen = before.get(fault.id, "not run") if result is None else _seen(result)
+        seen = before.get(fault.id, "not run | –") if result is None else _seen(result)
         lines.append(f"| {marked} | {fault.what} | {fault.bound_seconds:g} s | {seen} |")
     return "\n".join(lines)
 
@@ -50,7 +50,8 @@ def _seen(result: Mapping[str, Any]) -> str:
     held = ", ".join(wrong) or "nothing missing or changed"
     right = result["right_after_seconds"]
     after = "never right" if right is None else f"right after {right:.0f} s"
-    return f"{held}; {after}; {totals['looks']:,} looks"
+    excused = f"{totals['holes_excused']} absences excused, {totals['endpoint_seconds_excused']:.1f} s"
+    return f"{held}; {after}; {totals['looks']:,} looks; {excused} | {result['commit']}"
 
 
 def main() -> None:

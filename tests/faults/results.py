@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-FILE: Final = Path(__file__).resolve().parents[2] / "build" / "faults.json"
+ROOT: Final = Path(__file__).resolve().parents[2]
+FILE: Final = ROOT / "build" / "faults.json"
 
 
 def keep(fault: str, result: Mapping[str, Any], file: Path = FILE) -> None:
@@ -23,6 +25,22 @@ def keep(fault: str, result: Mapping[str, Any], file: Path = FILE) -> None:
         staged = file.with_name(f".{file.name}")
         staged.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
         staged.replace(file)
+
+
+def commit() -> str:
+    """What the checkout is at, and whether it was changed since; "unknown" where there is no git."""
+    try:
+        said = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return said.stdout.strip()
 
 
 def kept_results(file: Path = FILE) -> dict[str, dict[str, Any]]:

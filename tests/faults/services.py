@@ -10,10 +10,10 @@ from mcs_controller.api.resources import SERVICES, service_imports
 from tests.faults import administrator
 from tests.faults.fault import Fault
 from tests.faults.member import Member
-from tests.faults.users import Offer, Place
+from tests.faults.users import Offer, Place, spec_of
 from tests.faults.world import World
 from tests.realkube.product import PROGRAM
-from tests.support.objects import EXPORTS, HTTP, body
+from tests.support.objects import EXPORTS, HTTP, Object, body
 from tests.support.reading import conditions_of
 from tests.support.waiting import eventually
 
@@ -60,33 +60,43 @@ async def _on_the_broker(world: World, place: Place) -> None:
 
 
 async def _types_changed(world: World) -> None:
-    """A Service of a service that nobody else exports: ClusterIP, headless, ExternalName, and again."""
-    service = "shop/flips"
+    """A Service of a service that nobody else exports: deleted and made as another type, and in place.
+
+    In place it becomes headless, or ceases to be, by way of ExternalName: an API server takes no other way.
+    """
+    users, service = world.users, "shop/flips"
     offer = Offer(("10.1.200.1", "10.1.200.2"))
-    await world.users.offer("east", service, offer)
-    async with world.users.leaving_alone(("east", service)):
+    await users.offer("east", service, offer)
+    async with users.leaving_alone(("east", service)):
         for number in range(FLIPS):
             await asyncio.sleep(LOST_FOR_SECONDS)
-            await _replace(world, service, replace(offer, headless=number % 2 == 0))
+            await users.withdraw("east", service)
+            offer = replace(offer, headless=number % 2 == 0)
+            await users.offer("east", service, offer)
             await asyncio.sleep(LOST_FOR_SECONDS)
-            await _external_name(world, service)
+            await _to_external_name(world, service)
             await asyncio.sleep(LOST_FOR_SECONDS)
-            await _replace(world, service, replace(offer, headless=number % 2 == 0))
-        await world.users.withdraw("east", service)
+            await _from_external_name(world, service, replace(offer, headless=not offer.headless))
+        await users.withdraw("east", service)
 
 
-async def _replace(world: World, service: str, offer: Offer) -> None:
-    await world.users.withdraw("east", service)
-    await world.users.offer("east", service, offer)
-
-
-async def _external_name(world: World, service: str) -> None:
-    """Such a Service is not exported, whatever its ServiceExport says."""
-    namespace, name = service.split("/")
+async def _to_external_name(world: World, service: str) -> None:
+    """Such a Service is not exported, whatever its ServiceExport says, which stays."""
     world.expected.unexported("east", service)
-    await world.users.delete("east", SERVICES, service)
-    spec = {"type": "ExternalName", "externalName": "example.com", "ports": [HTTP]}
-    await world.users.create("east", SERVICES, body(SERVICES, name, namespace, spec=spec))
+    await _write_service(
+        world, service, {"type": "ExternalName", "externalName": "example.com", "ports": [HTTP]}
+    )
+
+
+async def _from_external_name(world: World, service: str, offer: Offer) -> None:
+    await _write_service(world, service, spec_of(offer))
+    world.users.offers["east", service] = offer
+    world.expected.exported("east", service, offer.addresses, headless=offer.headless)
+
+
+async def _write_service(world: World, service: str, spec: Object) -> None:
+    namespace, name = service.split("/")
+    await world.users.write("east", SERVICES, body(SERVICES, name, namespace, spec=spec))
 
 
 async def _namespace_remade(world: World) -> None:
@@ -176,7 +186,7 @@ FAULTS: Final = (
     Fault("exports-remade", "two exports are deleted and created again 50 times", _export_remade),
     Fault(
         "types-changed",
-        "an exported Service becomes ClusterIP, headless and ExternalName in turn, five times",
+        "an exported Service becomes ClusterIP, headless and ExternalName in turn, remade and in place",
         _types_changed,
     ),
     Fault(

@@ -63,8 +63,10 @@ async def in_use(front: Front) -> None:
 
 async def _storm(world: World, *, server: Server, storms: Sequence[Storm]) -> None:
     front = await front_of(world, await way_of_agent(world, world["west"], server))
+    struck_before = front.struck().total()
     front.set(*storms)
     await asyncio.sleep(STORM_SECONDS)
+    assert front.struck().total() > struck_before, "no request met the storm"
     front.set()
 
 

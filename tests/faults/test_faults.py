@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.faults.fault import Fault
-from tests.faults.results import keep
+from tests.faults.results import commit, keep
 from tests.faults.table import FAULTS
 from tests.faults.world import World
 from tests.support.observer.observer import Observer
@@ -70,6 +70,7 @@ async def test_nothing_is_lost(fault: Fault, world: World) -> None:
     keep(
         fault.id,
         {
+            "commit": commit(),
             "held": held,
             "lasted_seconds": round(lasted, 1),
             "right_after_seconds": None if seconds is None else round(seconds, 1),

@@ -18,6 +18,8 @@ TOTALS = {
     "dns": 2,
     "leftovers": 0,
     "looks": 1234,
+    "holes_excused": 5,
+    "endpoint_seconds_excused": 1.23,
 }
 
 
@@ -26,11 +28,13 @@ def test_a_fault_that_was_not_run_here_keeps_its_line_and_one_that_was_gets_anot
     assert before.keys() == {fault.id for fault in FAULTS}
     one = FAULTS[0].id
     after = seen_before(f"<!-- fault matrix -->\n{table({one: result()}, before)}\n<!-- end -->\n")
-    assert after == {**before, one: "2 wrong answers of DNS; right after 3 s; 1,234 looks"}
+    said = "2 wrong answers of DNS; right after 3 s; 1,234 looks; 5 absences excused, 1.2 s | abc1234"
+    assert after == {**before, one: said}
 
 
 def test_a_fault_of_which_the_page_says_nothing_yet_was_not_run() -> None:
-    assert set(seen_before(f"<!-- fault matrix -->\n{table({}, {})}\n<!-- end -->\n").values()) == {"not run"}
+    page = f"<!-- fault matrix -->\n{table({}, {})}\n<!-- end -->\n"
+    assert set(seen_before(page).values()) == {"not run | –"}
 
 
 def test_results_of_worlds_that_run_side_by_side_are_all_kept(tmp_path: Path) -> None:
@@ -42,4 +46,10 @@ def test_results_of_worlds_that_run_side_by_side_are_all_kept(tmp_path: Path) ->
 
 
 def result() -> dict[str, object]:
-    return {"held": False, "lasted_seconds": 20.0, "right_after_seconds": 3.1, "totals": TOTALS}
+    return {
+        "commit": "abc1234",
+        "held": False,
+        "lasted_seconds": 20.0,
+        "right_after_seconds": 3.1,
+        "totals": TOTALS,
+    }

@@ -57,6 +57,11 @@ class Offer:
         return (*self.steady, *self.passing)
 
 
+def spec_of(offer: Offer) -> Object:
+    """Of its Service."""
+    return {"ports": [HTTP], "type": "ClusterIP", **({"clusterIP": "None"} if offer.headless else {})}
+
+
 def first_offers() -> dict[Place, Offer]:
     """Thirty services: a third is exported by all members, a third by two, a third by one."""
     offers: dict[Place, Offer] = {}
@@ -108,9 +113,8 @@ class Users:
     async def offer(self, cluster: str, service: str, offer: Offer) -> None:
         """A Service with its endpoints, and its export."""
         namespace, name = service.split("/")
-        spec: Object = {"ports": [HTTP], **({"clusterIP": "None"} if offer.headless else {})}
         self.offers[cluster, service] = offer
-        await self.create(cluster, SERVICES, body(SERVICES, name, namespace, spec=spec))
+        await self.create(cluster, SERVICES, body(SERVICES, name, namespace, spec=spec_of(offer)))
         await self._write_slice(cluster, service, offer.addresses)
         if offer.exported:
             await self.export(cluster, service)
@@ -165,6 +169,14 @@ class Users:
 
         await until_done(done)
 
+    async def write(self, cluster: str, kind: Resource, wanted: Object) -> None:
+        """Create it, or write it over what is there."""
+
+        async def done() -> None:
+            await put(self._apis[cluster], kind, wanted)
+
+        await until_done(done)
+
     async def delete(self, cluster: str, kind: Resource, name: str) -> None:
         """By namespace/name, or the name alone."""
         namespace, _, short = name.rpartition("/")
@@ -178,11 +190,7 @@ class Users:
     async def _write_slice(self, cluster: str, service: str, addresses: Iterable[str]) -> None:
         namespace, name = service.split("/")
         wanted = slice_body(name, [endpoint(one) for one in addresses], namespace, labels=_MANAGED_BY)
-
-        async def done() -> None:
-            await put(self._apis[cluster], ENDPOINT_SLICES, wanted)
-
-        await until_done(done)
+        await self.write(cluster, ENDPOINT_SLICES, wanted)
 
     # What they do all the time
 

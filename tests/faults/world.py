@@ -1,9 +1,9 @@
 """The world that faults happen to: a broker and three members on real control planes, our processes, users.
 
-A broker and each member have an API server and an etcd of their own; the broker and one member also a
-kube-controller-manager, whose garbage collector and namespace controller run beside everything. The agents
-and DNS servers are processes with the rights that we ship. Starting it costs more than most faults: it is
-used for many.
+A broker and each member have an API server and an etcd of their own; the broker and the members that faults
+strike also a kube-controller-manager, whose garbage collector and namespace controller run beside everything.
+The agents and DNS servers are processes with the rights that we ship. Starting it costs more than most
+faults: it is used for many.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.observer.expected import Expected
 from tests.support.observer.observer import Observer
 from tests.support.observer.watch_feed import ApiServer, watching
 
-WITH_CONTROLLER_MANAGER: Final = ("broker", "east")
+WITH_CONTROLLER_MANAGER: Final = ("broker", "east", "west")
 
 
 class World:

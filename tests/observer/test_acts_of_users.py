@@ -173,6 +173,21 @@ def test_what_was_taken_back_and_offered_again_may_vanish_once_until_the_bound()
     assert world.found() == [("hole", 0, None)]
 
 
+def test_what_is_excused_is_counted_and_timed() -> None:
+    world = World()
+    world.expected.unexported("east", WEB)
+    world.expected.exported("east", WEB, [ONE, TWO])
+    world.observer.saw("west", WEB, None)
+    world.after(2)
+    world.shows(ONE, uid="u2", ips=("10.97.0.9",))
+    world.after(1)
+    world.expected.endpoints("east", WEB, [ONE])
+    assert world.found() == []
+    totals = world.observer.totals()
+    assert (totals["holes"], totals["holes_excused"], totals["endpoint_seconds_excused"]) == (0, 2, 5)
+    assert (totals["imports_gone"], totals["imports_gone_excused"]) == (0, 1)
+
+
 @pytest.mark.parametrize("disturbed_first", [False, True])
 def test_after_the_bound_it_may_not(disturbed_first: bool) -> None:
     world = World()

@@ -69,6 +69,8 @@ class _Thing:
     stale: int = 0
     """What is shown of it may be from before it was taken back: so many times it may vanish."""
     finding: Finding | None = None
+    excused_since: float | None = None
+    """It must be there, and may be missing for now."""
 
 
 class Things:
@@ -140,6 +142,7 @@ class Things:
                 thing.stale = 0
 
     def _change(self, thing: _Thing, level: Level) -> None:
+        self._end_excuse(thing)
         if thing.finding is not None:
             self._end(thing, forgive=thing.level is Level.NOT and not thing.stale)
         if not self._is_excused(thing):
@@ -153,6 +156,7 @@ class Things:
 
     def _appear(self, name: str, thing: _Thing) -> None:
         thing.shown = True
+        self._end_excuse(thing)
         if thing.finding is not None:
             self._end(thing)
         if thing.level is Level.NOT:
@@ -167,7 +171,9 @@ class Things:
         thing.shown = False
         if thing.finding is not None:
             self._end(thing)
-        if thing.level is Level.MUST and not self._is_excused(thing):
+        if thing.level is Level.MUST and self._is_excused(thing):
+            thing.excused_since = self._spot.findings.excuse(self._words.missing)
+        elif thing.level is Level.MUST:
             what = f"{self._words.named(name)} is not there"
             thing.finding = self._spot.begin(self._words.missing, what)
         thing.stale = max(thing.stale - 1, 0)
@@ -189,6 +195,11 @@ class Things:
         else:
             self._spot.findings.end(thing.finding)
         thing.finding = None
+
+    def _end_excuse(self, thing: _Thing) -> None:
+        if thing.excused_since is not None:
+            self._spot.findings.end_excuse(self._words.missing, thing.excused_since)
+            thing.excused_since = None
 
     def _drop(self, name: str, thing: _Thing) -> None:
         if thing.level is Level.NOT and not thing.shown and not thing.stale:
