@@ -3,14 +3,15 @@
 `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop time
 of the last answer or watch line, None before the first. `silent_since` is a loop time at which the server was
 silent, None once it has been heard of again: the middle of the time in which the first request waited that
-got no answer in time. When that was sent, the server may still have been heard. `breaks` counts how often
-watches broke, or were closed before their time: then the server may go on with another history.
+got no answer in time. When that was sent, the server may still have been heard. `watch_broke_at` is the loop
+time at which a watch broke last, or was closed before its time: then the server may have another history.
 """
 
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from math import inf
+from typing import Protocol
 
 from mcs_controller.kube.errors import (
     ApiError,
@@ -21,9 +22,6 @@ from mcs_controller.kube.errors import (
     Timeout,
     TooLarge,
 )
-
-BREAKS_TOGETHER_SECONDS: Final = 1.0
-"""Watches that break within so long count once: as a rule they have the same cause."""
 
 
 class RequestObserver(Protocol):
@@ -39,10 +37,10 @@ class Contact:
         self.reachable = False
         self.last_contact: float | None = None
         self.silent_since: float | None = None
-        self.breaks = 0
+        self.watch_broke_at = -inf
         self.observer: RequestObserver | None = None
-        self._broke_at = -BREAKS_TOGETHER_SECONDS
         self._reached_again: list[Callable[[], None]] = []
+        self._watch_broke: list[Callable[[], None]] = []
 
     def on_reached_again(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` whenever the server answers after a request that it did not answer.
@@ -51,6 +49,11 @@ class Contact:
         """
         self._reached_again.append(listener)
         return partial(self._reached_again.remove, listener)
+
+    def on_watch_broke(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever a watch broke; what is returned ends that."""
+        self._watch_broke.append(listener)
+        return partial(self._watch_broke.remove, listener)
 
     def touch(self) -> None:
         """The server has just been heard of."""
@@ -64,10 +67,9 @@ class Contact:
 
     def watch_broke(self) -> None:
         """A watch that was open ended, and not because its time was up."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._broke_at + BREAKS_TOGETHER_SECONDS:
-            self._broke_at = now
-            self.breaks += 1
+        self.watch_broke_at = asyncio.get_running_loop().time()
+        for listener in tuple(self._watch_broke):
+            listener()
 
     def answered(self, verb: str, kind: str, result: str, started: float) -> None:
         """A request that began at the loop time `started` has been answered."""

@@ -4,11 +4,10 @@ It holds these lines. Nothing is removed on the strength of a failed or partial 
 consistent, and so is every other. A watch whose time is up is resumed from the last version seen, bookmarks
 included. One that ended in any other way is followed by a new list: an API server that was restored from a
 backup ends each watch, and what it writes later may have versions that were seen before, which a resumed
-watch would miss. That may happen between a list and its watch as well, and then another watch on that server
-shows it, by breaking meanwhile: a new list follows soon. For the same reason lists decode objects of known
-versions, too. A caller may ask for a list (`relist`). An object that cannot be decoded is counted, logged
-once, and leaves the last good version of itself in the store. Whatever the server does, the loop goes on with
-backoff, and `problem` says what is wrong until then.
+watch would miss. For the same reason lists decode objects of known versions, too, and one more list follows
+once nothing of the lost history can come any more (settling.py). A caller may ask for a list (`relist`). An
+object that cannot be decoded is counted, logged once, and leaves the last good version of itself in the
+store. Whatever the server does, the loop goes on with backoff, and `problem` says what is wrong until then.
 
 What to do with changes is the store's listeners' business.
 """
@@ -35,6 +34,7 @@ from mcs_controller.kube.decoding.object_reader import Admit, Bounds, JsonObject
 from mcs_controller.kube.errors import ApiError, DecodeError, Gone, KubeError
 from mcs_controller.kube.long_wait import LongWait
 from mcs_controller.kube.pacing.backoff import Backoff
+from mcs_controller.kube.settling import Settling
 from mcs_controller.kube.store import Entry, Key, Store, is_older
 from mcs_controller.kube.watch import END_REASONS, Watch, end_reason, problem_text
 
@@ -48,13 +48,12 @@ FIRST_RETRY_SECONDS: Final = 0.1
 LONGEST_RETRY_SECONDS: Final = 10.0
 FIRST_HOLD_SECONDS: Final = 1.0
 LONGEST_HOLD_SECONDS: Final = 30.0
-FIRST_DOUBT_SECONDS: Final = 1.0
-LONGEST_DOUBT_SECONDS: Final = 30.0
-"""Where watches break all the time, a long list is not begun anew for each of them."""
 SHORT_WATCH_SECONDS: Final = 1.0
 """A watch that the server closes sooner, without an event, counts as a failure to be backed off from."""
 EARLY_SECONDS: Final = 2.0
 """A watch that ends by so much before its time was not ended by its time-out, which is in whole seconds."""
+LATE_SECONDS: Final = 30.0
+"""A watch that ends by so much after its time was not followed any more, as by a process that stood still."""
 
 _NAMELESS: Final[Key] = ("", "")
 
@@ -121,15 +120,12 @@ class Reflector(Generic[T]):
         self._random = random
         self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
         self._hold_backoff = Backoff(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, random=random)
-        self._doubt_backoff = Backoff(FIRST_DOUBT_SECONDS, LONGEST_DOUBT_SECONDS, random=random)
-        # Of the server's watches, when `_version` was known to belong to the history that it goes on with.
-        self._breaks_seen = 0
-        self._in_doubt = False
         self._resolved: Resource | None = None
         self._list_needed = True
         self._lists_asked_for = 0
         self._list_wait = LongWait(client.contact, self._last_heard)
         self._watch_wait = LongWait(client.contact, self._last_heard, waiting=self._waits_for_events)
+        self._settling = Settling(client.contact, self._watch_wait.end, random)
         self._watch_opened = False
         self._open_watch: Watch | None = None
         self._watch_ends_at = 0.0
@@ -199,7 +195,7 @@ class Reflector(Generic[T]):
         if self._list_needed and self._watch_wait.ended:
             return
         self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
-        if self._ended_early():
+        if self._watch_wait.doubted or self._ended_early() or self._ended_late():
             self._list_needed = True
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._backoff.reset()
@@ -249,7 +245,7 @@ class Reflector(Generic[T]):
         self._not_listing.clear()
         entries: list[Entry[T]] = []
         asked_for, seen_before = self._lists_asked_for, self._version
-        breaks_before = self._client.contact.breaks
+        began_at = asyncio.get_running_loop().time()
         seen: set[Key] = set()
         version = ""
         self._store.begin_list()
@@ -272,7 +268,7 @@ class Reflector(Generic[T]):
             self._decoder.forget_all_but(seen)
             self._apply_list(entries, version, is_older(version, seen_before), nameless=_NAMELESS in seen)
             self._list_needed = asked_for != self._lists_asked_for
-            self._breaks_seen = breaks_before
+            self._settling.listed(began_at)
         finally:
             self._not_listing.set()
 
@@ -311,7 +307,7 @@ class Reflector(Generic[T]):
                     await asyncio.sleep(LONGEST_HOLD_SECONDS)
         finally:
             self._open_watch = None
-        if self._in_doubt:
+        if self._settling.needs_list:
             self._list_needed = True
 
     def _last_heard(self) -> float:
@@ -321,7 +317,7 @@ class Reflector(Generic[T]):
         return self._open_watch is not None and self._open_watch.waiting
 
     async def _watch(self) -> None:
-        self._watch_opened = self._in_doubt = False
+        self._watch_opened = False
         watch_seconds = self._watch_seconds * self._random.uniform(1.0, 2.0)
         self._watch_ends_at = asyncio.get_running_loop().time() + watch_seconds
         watch = await self._client.watch(
@@ -337,7 +333,10 @@ class Reflector(Generic[T]):
         )
         self._watch_opened = True
         self._open_watch = watch
-        self._doubt_history()
+        with self._settling.watching():
+            await self._follow(watch)
+
+    async def _follow(self, watch: Watch) -> None:
         async with watch as events:
             self._healthy()
             self._heard()
@@ -345,17 +344,8 @@ class Reflector(Generic[T]):
                 self._heard()
                 if kind == "BOOKMARK":
                     self._version = version_of_bookmark(body)
-                    self._breaks_seen = self._client.contact.breaks
                     continue
                 self._apply_event(kind, body)
-
-    def _doubt_history(self) -> None:
-        """Follow this watch for a while only if another broke after its version was known."""
-        self._in_doubt = self._breaks_seen != self._client.contact.breaks
-        if self._in_doubt:
-            self._watch_wait.end(self._doubt_backoff.next_seconds())
-        else:
-            self._doubt_backoff.reset()
 
     def _apply_event(self, kind: str, body: JsonObject | LeftOut) -> None:
         if kind == "DELETED":
@@ -395,6 +385,10 @@ class Reflector(Generic[T]):
     def _ended_early(self) -> bool:
         """Whether the last watch was closed before its time, as by a server that is told to stop."""
         return asyncio.get_running_loop().time() < self._watch_ends_at - EARLY_SECONDS
+
+    def _ended_late(self) -> bool:
+        """Whether the last watch may have ended at any time before, and in any way, and nobody looked."""
+        return asyncio.get_running_loop().time() > self._watch_ends_at + LATE_SECONDS
 
     def _heard(self) -> None:
         self.last_contact = asyncio.get_running_loop().time()

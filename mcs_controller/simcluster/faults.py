@@ -23,7 +23,7 @@ from mcs_controller.simcluster import status
 from mcs_controller.simcluster.serving.watches import Stream
 from mcs_controller.simcluster.status import StatusError
 
-What = Literal["delay", "fail", "hang", "lose answer", "refuse", "stall watch"]
+What = Literal["delay", "delay answer", "fail", "hang", "lose answer", "refuse", "stall watch"]
 
 
 class Call(NamedTuple):
@@ -100,6 +100,12 @@ class Faults:
             Fault("delay", calls, self._lift, low_seconds=low_seconds, high_seconds=high_seconds)
         )
 
+    def delay_answers(self, low_seconds: float, high_seconds: float, **calls: Unpack[Calls]) -> Fault:
+        """Carry out the request, and answer later; watches are not concerned."""
+        return self._add(
+            Fault("delay answer", calls, self._lift, low_seconds=low_seconds, high_seconds=high_seconds)
+        )
+
     def lose_answers(self, *, share: float = 1.0, count: int | None = None, **calls: Unpack[Calls]) -> Fault:
         """Carry out the request, and break the connection instead of answering."""
         return self._add(Fault("lose answer", calls, self._lift, share, count))
@@ -169,8 +175,10 @@ class Faults:
         for fault in self._striking(call, "fail"):
             raise _failure(fault)
 
-    def after(self, call: Call) -> None:
+    async def after(self, call: Call) -> None:
         """Apply faults after a request was carried out. Raises `Unreachable`."""
+        for fault in self._striking(call, "delay answer"):
+            await asyncio.sleep(self._random.uniform(fault.low_seconds, fault.high_seconds))
         for _ in self._striking(call, "lose answer"):
             raise Unreachable("connection reset by peer")
 

@@ -47,12 +47,12 @@ class Killed:
                 raise KubeError("killed")
             await before(call)
 
-        def count(call: Call) -> None:
+        async def count(call: Call) -> None:
             if call.user == user and call.verb in WRITES:
                 self.written += 1
                 if self.written == self._after:
                     self._task.cancel()
-            after(call)
+            await after(call)
 
         sim.faults.before, sim.faults.after = refuse, count  # type: ignore[method-assign]
         return sim, before, after

@@ -12,8 +12,8 @@ from mcs_controller.kube.reflector import Reflector
 from mcs_controller.kube.store import Store
 from tests.kube.fakes import WIDGETS, FakeKind
 
-SOON_UP = 1.0
-"""As `watch_seconds`: whenever the server closes a watch, its time was up."""
+SOON_UP = 30.0
+"""As `watch_seconds`: when the server closes a watch after a minute, its time was up."""
 
 
 def decode(body: dict[str, Any]) -> str | None:

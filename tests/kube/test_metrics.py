@@ -64,7 +64,7 @@ async def test_watches_are_shown_per_reflector_with_every_reason_from_the_start(
     await reflector.wait_synced()
     await asyncio.sleep(20)
     kind.cut()
-    await asyncio.sleep(20)
+    await asyncio.sleep(10)
     kind.put("b")
     await asyncio.sleep(5)
     assert registry.get_sample_value("mcs_watch_restarts_total", {**where, "reason": "closed"}) == 1

@@ -71,7 +71,7 @@ async def test_a_list_that_fails_half_way_removes_nothing_and_is_taken_again() -
         store.subscribe(
             lambda old, new: removed.append(old.name) if old is not None and new is None else None
         )
-        await asyncio.sleep(30)
+        await asyncio.sleep(15)
         assert removed == []
         assert contents(store) == {"w1": "1", "w2": "2", "w3": "3", "w9": "9"}
         assert kind.count("list") == 4
@@ -186,7 +186,7 @@ async def test_the_version_to_speak_is_asked_for_at_every_list() -> None:
         kind.version += 1
         kind.oldest = kind.version
         kind.cut()
-        await asyncio.sleep(30)
+        await asyncio.sleep(15)
         assert reflector.lists == 2
 
 

@@ -73,6 +73,17 @@ async def test_a_slow_server_answers_late_and_watches_stay_in_order(cluster: Sim
 
 
 @pytest.mark.looptime
+async def test_a_late_answer_is_to_what_has_been_done(cluster: SimCluster, api: Api) -> None:
+    cluster.faults.delay_answers(2.0, 2.0, verbs=("create",))
+    started = seconds()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(api.ok("POST", PATH, config_map("made")))
+        await asyncio.sleep(1)
+        await api.ok("GET", f"{PATH}/made")
+    assert seconds() - started == pytest.approx(2)
+
+
+@pytest.mark.looptime
 async def test_delayed_lines_of_a_watch_that_arrive_at_one_moment_keep_their_order(
     cluster: SimCluster, api: Api
 ) -> None:

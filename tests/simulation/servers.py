@@ -63,7 +63,16 @@ class Servers:
 
     async def slow(self, random: Random) -> None:
         most = random.choice((0.5, 3.0))
-        await self._strike(random, f"slow {most}", lambda faults, users: faults.delay(0, most, users=users))
+        if random.random() < 0.5:
+            await self._strike(
+                random, f"slow {most}", lambda faults, users: faults.delay(0, most, users=users)
+            )
+        else:
+            await self._strike(
+                random,
+                f"answers late {most}",
+                lambda faults, users: faults.delay_answers(0, most, users=users),
+            )
 
     async def lose_answers(self, random: Random) -> None:
         await self._strike(

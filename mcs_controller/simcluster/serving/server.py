@@ -102,7 +102,7 @@ class ApiServer:
                 # While a fault held the request back, the served kinds may have changed.
                 asked = self._resolve(request)
             response = self._resource(asked) if asked is not None else self._other(request)
-            self._faults.after(call)
+            await self._faults.after(call)
         except StatusError as error:
             return error_response(error)
         return response
