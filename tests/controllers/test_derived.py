@@ -25,6 +25,7 @@ from mcs_controller.clusterset.model import (
 from mcs_controller.clusterset.services.merge import merge
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.controllers.services.imports.derived_services import IP_PATIENCE_SECONDS, DerivedServices
+from mcs_controller.controllers.services.imports.owners import Owners
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.client import Client
 from mcs_controller.kube.connection.transport import Request, Response, Transport
@@ -57,6 +58,13 @@ def _without_distribution(request: Request) -> Request:
     return Request(request.method, request.path, request.query, request.headers, json.dumps(body).encode())
 
 
+class Sure:
+    """Each import is the one that is known."""
+
+    async def confirm(self, key: ServiceKey, uid: str) -> None:
+        """There is nothing to ask."""
+
+
 class Here:
     """One cluster, and the derived Services of its imports; nothing is watched."""
 
@@ -74,7 +82,7 @@ class Here:
             services=self.services,
             imports_resource=service_imports,
         )
-        self.derived = DerivedServices(cast(LocalStores, local), self.clock)
+        self.derived = DerivedServices(cast(LocalStores, local), cast(Owners, Sure()), self.clock)
 
     async def ensure(self, merged: MergedService, *ips: str) -> tuple[str, ...]:
         return await self.derived.ensure(merged.service, merged, imported(merged.service, *ips))

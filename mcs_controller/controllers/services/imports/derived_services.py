@@ -26,6 +26,7 @@ from mcs_controller.clusterset.services import decode, desired, encode
 from mcs_controller.clusterset.services.families import servable
 from mcs_controller.clusterset.services.naming import derived_service_name
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.services.imports.owners import Owners
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.kube.clock import Clock, rfc3339
 from mcs_controller.kube.errors import Invalid
@@ -62,8 +63,9 @@ class Ground(NamedTuple):
 class DerivedServices:
     """Creates, reconciles and removes derived Services. All methods raise `KubeError`."""
 
-    def __init__(self, local: LocalStores, clock: Clock) -> None:
+    def __init__(self, local: LocalStores, owners: Owners, clock: Clock) -> None:
         self._local = local
+        self._owners = owners
         self._clock = clock
         self._services = ObjectWriter(local.client, lambda: SERVICES, local.services, decode.service)
         self._unserved: set[AddressFamily] = set()
@@ -182,6 +184,7 @@ class DerivedServices:
     async def _create(
         self, merged: MergedService, imported: Entry[LocalImport], wanted: desired.DerivedService
     ) -> tuple[str, ...]:
+        await self._owners.confirm(merged.service, imported.uid)
         try:
             created = await self._write(self._services.create, wanted)
         except Invalid as refusal:

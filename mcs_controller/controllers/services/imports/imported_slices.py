@@ -8,6 +8,7 @@ from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.clusterset.model import ImportedSlice, ServiceKey
 from mcs_controller.clusterset.services import decode, desired, encode
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
+from mcs_controller.controllers.services.imports.owners import Owners
 from mcs_controller.controllers.services.metrics import ServicesMetrics
 from mcs_controller.controllers.services.stores.local import LocalStores
 from mcs_controller.controllers.services.stores.view import ClustersetView
@@ -38,9 +39,15 @@ class ImportedSlices:
     """The writer of imported slices; the caller decides what is wanted."""
 
     def __init__(
-        self, local: LocalStores, view: ClustersetView, metrics: ServicesMetrics, clock: Clock
+        self,
+        local: LocalStores,
+        view: ClustersetView,
+        owners: Owners,
+        metrics: ServicesMetrics,
+        clock: Clock,
     ) -> None:
         self._local = local
+        self._owners = owners
         self._view = view
         self._metrics = metrics
         self._clock = clock
@@ -142,6 +149,7 @@ class ImportedSlices:
             await self._writer.delete(held)
             held = None
         if held is None:
+            await self._owners.confirm(slice_.service, slice_.owner_uid)
             await self._writer.create(body, slice_)
         else:
             await self._writer.replace(held, body, slice_)

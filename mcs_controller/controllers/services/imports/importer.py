@@ -34,6 +34,7 @@ from mcs_controller.controllers.services.imports.imported_slices import Imported
 from mcs_controller.controllers.services.imports.locality import Locality
 from mcs_controller.controllers.services.imports.missing import Missing
 from mcs_controller.controllers.services.imports.order import BehindExports
+from mcs_controller.controllers.services.imports.owners import Owners
 from mcs_controller.controllers.services.imports.reserved import ReservedNamespaces
 from mcs_controller.controllers.services.imports.settled import Done, ImportGround, Settled
 from mcs_controller.controllers.services.metrics import ServicesMetrics
@@ -74,16 +75,17 @@ class Importer:
         self._retained = stores.retained
         self._membership = membership
         self._evidence = evidence
-        self._derived = DerivedServices(local, context.clock)
+        self._imports = ObjectWriter(
+            local.client, local.imports_resource, local.imports, decode.service_import
+        )
+        owners = Owners(local.imports, self._imports)
+        self._derived = DerivedServices(local, owners, context.clock)
         self._metrics = metrics
         self._exclude_metadata = context.config.exclude_metadata
         self.behind_exports = BehindExports()
         self._settled: dict[ServiceKey, Settled] = {}
         self._missing = Missing(stores, membership, evidence)
-        self._imports = ObjectWriter(
-            local.client, local.imports_resource, local.imports, decode.service_import
-        )
-        self._slices = ImportedSlices(local, stores.view, metrics, context.clock)
+        self._slices = ImportedSlices(local, stores.view, owners, metrics, context.clock)
         self.locality = Locality(context.config, local, membership, metrics.failovers)
         if self._policies is not None:
             self.locality.policies = self._policies.prefers
