@@ -77,12 +77,15 @@ class TakenOver:
         )
 
     async def clear(self) -> None:
-        """Take back all exports and slices, whatever finalizers they have."""
+        """Take back all exports and slices as an agent does, whatever finalizers they have."""
         for kind in (EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES):
             for held in (await self.api.list(kind, namespace=self.place)).items:
-                with contextlib.suppress(NotFound):
-                    if held["metadata"].pop("finalizers", None):
-                        await self.api.update(kind, held)
+                held["metadata"].pop("finalizers", None)
+                if kind is EXPORTED_SERVICES:
+                    held["spec"]["withdrawn"] = True
+                # The broker's garbage collector may be quicker.
+                with contextlib.suppress(NotFound, Conflict):
+                    await self.api.update(kind, held)
                     await self.api.delete(kind, held["metadata"]["name"], namespace=self.place)
 
 
@@ -259,6 +262,17 @@ async def everything_of_others(sites: Iterable[Site], namespace: str = "shop") -
 
 async def imports_of(cluster: Site, namespace: str = "shop") -> set[str]:
     return {one["metadata"]["name"] for one in await cluster.all_of(IMPORTS, namespace)}
+
+
+async def exporters_of_the_rest(cluster: Site, namespace: str = "shop") -> set[str]:
+    """Whose exports the imports are that belong to no other member: nobody's but the one's that wrote them."""
+    found = await cluster.all_of(IMPORTS, namespace)
+    return {
+        one["cluster"]
+        for imported in found
+        if imported["metadata"]["name"] not in ("web", "own")
+        for one in (imported.get("status") or {}).get("clusters") or ()
+    }
 
 
 def but_for_addresses(found: dict[str, Object]) -> dict[str, Object]:

@@ -24,6 +24,7 @@ from tests.hostile.member_writes import (
     TakenOver,
     but_for_addresses,
     everything_of_others,
+    exporters_of_the_rest,
     exporting,
     imports_of,
     rewriting,
@@ -76,6 +77,7 @@ async def test_whatever_a_member_writes_the_services_of_others_go_on(
             assert not cluster.agent.task.done(), "the agent goes on"
             assert not cluster.agent.agent.problems(), "and is ready"
             assert await imports_of(cluster) >= {"web", "own"}
+            assert await exporters_of_the_rest(cluster) <= {"mars"}
         assert len(rewrites) > 15
         assert not [one for one in caplog.messages if one.endswith("a bug")]
         # Both grow with what mars writes, and no faster.
