@@ -253,7 +253,7 @@ async def everything_of_others(sites: Iterable[Site], namespace: str = "shop") -
             source = "east" if name == "web" else "west"
             found[f"{cluster.name} {name}"] = {
                 "uid": imported["metadata"]["uid"],
-                "ips": imported["spec"]["ips"],
+                "ips": imported["spec"].get("ips"),
                 "type": imported["spec"]["type"],
                 "addresses": sorted(await cluster.addresses_of(namespace, name, source)),
             }
@@ -265,7 +265,7 @@ async def imports_of(cluster: Site, namespace: str = "shop") -> set[str]:
 
 
 async def exporters_of_the_rest(cluster: Site, namespace: str = "shop") -> set[str]:
-    """Whose exports the imports are that belong to no other member: nobody's but the one's that wrote them."""
+    """Who exports the imports beside `web` and `own`: the one that wrote them, and nobody else."""
     found = await cluster.all_of(IMPORTS, namespace)
     return {
         one["cluster"]

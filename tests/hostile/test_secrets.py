@@ -1,8 +1,9 @@
-"""No credential is shown: real agents through every failure, at debug level, all their words looked through.
+"""No credential is shown: agent, DNS server and hub through every failure, all their words looked through.
 
-A server between agent and API servers repeats each request's credential in all that it answers. What must
-not hold a byte of it: the log with its tracebacks, /metrics, /readyz, /healthz, and every object that the
-agent wrote on either side, Events and statuses included.
+Each is a process, at debug level. A server between it and its API server repeats each request's credential in
+all that it answers. What must not hold a byte of it: the log with its tracebacks, /metrics, /readyz,
+/healthz, every object that was written on either side, Events and statuses included, and what the DNS server
+keeps in a file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import base64
 import json
 import signal
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from mcs_controller.api.resources import (
     MEMBER_REPORTS,
     NAMESPACES,
     SERVICES,
+    cluster_profiles,
 )
 from mcs_controller.simcluster.cluster import SimCluster
 from tests.cli.program import Running, running
@@ -55,10 +57,14 @@ NEXT_TOKEN = "cAnaryToken0002xyzXYZ"
 PASSWORD = "c&nary pass/word"
 PLUGIN_TOKEN = "cAnaryToken0003xyzXYZ"
 PLUGIN_SECRET = "cAnaryOfThePlugin3"
-READ = (
-    EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES,
-    MEMBER_CLUSTERS, MEMBER_REPORTS, EXPORTED_SERVICES, EXPORTED_ENDPOINT_SLICES,
-)  # fmt: skip
+READ = {
+    "east": (EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES),
+    "broker": (
+        EVENTS, LEASES, NAMESPACES, MEMBER_CLUSTERS, MEMBER_REPORTS, EXPORTED_SERVICES,
+        EXPORTED_ENDPOINT_SLICES, cluster_profiles(),
+    ),
+}  # fmt: skip
+INVENTORY = "mcs-inventory"
 
 LOGIN = """#!/bin/sh
 echo "plugin says $CLIENT_SECRET {token} and no more" >&2
@@ -112,14 +118,9 @@ class Setting:
         found = []
         for cluster in self.clusters:
             client = cluster.client()
-            for resource in READ:
-                if resource in _KINDS[cluster.name]:
-                    found += (await client.list(resource)).items
+            for resource in READ[cluster.name]:
+                found += (await client.list(resource)).items
         return json.dumps(found, ensure_ascii=False)
-
-
-_LOCAL_ONLY = {EVENTS, EXPORTS, IMPORTS, SERVICES, ENDPOINT_SLICES, LEASES}
-_KINDS = {"east": _LOCAL_ONLY, "broker": set(READ) - _LOCAL_ONLY}
 
 
 @pytest.fixture
@@ -135,8 +136,9 @@ async def setting() -> AsyncIterator[Setting]:
         stack.callback(east.close)
         stack.callback(broker.close)
         await crds.install(east.client(), *crds.MCS_CRDS)
-        await crds.install(broker.client(), *crds.BROKER_CRDS, MEMBER_REPORTS.crd_name)
-        await broker.client().create(NAMESPACES, namespace_body("mcs-member-east"))
+        await crds.install(broker.client(), *crds.BROKER_CRDS, *crds.INVENTORY_CRDS)
+        for namespace in ("mcs-member-east", "mcs-system", INVENTORY):
+            await broker.client().create(NAMESPACES, namespace_body(namespace))
         await broker.client().create(MEMBER_CLUSTERS, member_cluster("east"))
         client = east.client()
         for namespace in ("shop", "mcs-system"):
@@ -195,6 +197,51 @@ async def fewest_answers(mirrors: Iterable[Mirror]) -> int:
     return min(mirror.answers for mirror in mirrors)
 
 
+async def all_ready(programs: Sequence[Running]) -> None:
+    for program in programs:
+        await eventually(lambda program=program: is_ready(program), lambda status: status == 200, 60)  # type: ignore[misc]
+
+
+async def go_through_every_way(
+    setting: Setting, programs: Sequence[Running], secrets: tuple[str, ...], folder: Path
+) -> None:
+    """The servers misbehave in each way, the credentials are renewed and fail; in the end all is well."""
+    mirrors = (setting.local, setting.broker)
+    for way in WAYS:
+        if way == "401":
+            (folder / "fail").touch()
+        if way == "403":
+            (folder / "token").write_text(NEXT_TOKEN)
+        for mirror in mirrors:
+            mirror.behave(way)
+        await eventually(lambda: fewest_answers(mirrors), lambda fewest: fewest >= 3, 60)
+        for program in programs:
+            assert_hidden(secrets, way, await told_by(program))
+        (folder / "fail").unlink(missing_ok=True)
+    for mirror in mirrors:
+        mirror.behave("pass")
+    await all_ready(programs)
+    for program in programs:
+        assert_hidden(secrets, "in the end", await told_by(program))
+        program.process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(program.process.wait(), 60)
+
+
+async def assert_nothing_was_shown(
+    setting: Setting, secrets: tuple[str, ...], logs: Sequence[tuple[Running, list[bytes]]]
+) -> None:
+    """In what the programs have said and written, to whomever."""
+    for program, log in logs:
+        text = json.dumps(program.lines) + b"".join(log).decode()
+        assert "***" in text, "the servers' words have reached the log"
+        assert_hidden(secrets, "log", text)
+    assert_hidden(secrets, "objects", await setting.written())
+    assert setting.elsewhere == [], "no redirect is followed"
+    assert not setting.local.credentials & setting.broker.credentials
+    shown = [len(mirror.credentials) for mirror in (setting.local, setting.broker)]
+    assert all(number in (1, 2) for number in shown), "each is shown its own only"
+
+
 @pytest.mark.requirement("CP-15")
 @pytest.mark.parametrize("pair", [("token", "exec plugin"), ("token file", "password")], ids=" and ".join)
 async def test_no_credential_is_shown_whatever_the_servers_answer(
@@ -202,8 +249,8 @@ async def test_no_credential_is_shown_whatever_the_servers_answer(
 ) -> None:
     known = kinds(tmp_path)
     secrets = tuple(secret for kind in pair for secret in known[kind].secrets)
-    mirrors = (setting.local, setting.broker)
     argv: list[str | Path] = ["agent", "--cluster-id", "east", "--log-level", "debug"]
+    mirrors = (setting.local, setting.broker)
     for option, mirror, kind in zip(("--kubeconfig", "--broker-kubeconfig"), mirrors, pair, strict=True):
         content = kubeconfig(mirror.url, user=known[kind].user)
         argv += [option, write(tmp_path, f"{option[2:]}.yaml", content)]
@@ -211,34 +258,39 @@ async def test_no_credential_is_shown_whatever_the_servers_answer(
     argv += ["--report-to-inventory"]
 
     async with running(*argv) as program, reading(program) as log:
-        await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
+        await all_ready([program])
         # What the cluster's own server says of its health goes to the broker, while that can be written.
         setting.local.behave("text")
         told = await eventually(setting.written, lambda text: "ApiServerNotReady" in text, 60)
         assert_hidden(secrets, "report", told)
         setting.local.behave("pass")
-        await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
-        for way in WAYS:
-            if way == "401":
-                (tmp_path / "fail").touch()
-            if way == "403":
-                (tmp_path / "token").write_text(NEXT_TOKEN)
-            for mirror in mirrors:
-                mirror.behave(way)
-            await eventually(lambda: fewest_answers(mirrors), lambda fewest: fewest >= 3, 60)
-            assert_hidden(secrets, way, await told_by(program))
-            (tmp_path / "fail").unlink(missing_ok=True)
-        for mirror in mirrors:
-            mirror.behave("pass")
-        await eventually(lambda: is_ready(program), lambda status: status == 200, 60)
-        assert_hidden(secrets, "in the end", await told_by(program))
-        program.process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(program.process.wait(), 60)
+        await all_ready([program])
+        await go_through_every_way(setting, [program], secrets, tmp_path)
+    await assert_nothing_was_shown(setting, secrets, [(program, log)])
 
-    text = json.dumps(program.lines) + b"".join(log).decode()
-    assert "***" in text, "the servers' words have reached the log"
-    assert_hidden(secrets, "log", text)
-    assert_hidden(secrets, "objects", await setting.written())
-    assert setting.elsewhere == [], "no redirect is followed"
-    assert not setting.local.credentials & setting.broker.credentials
-    assert all(len(mirror.credentials) in (1, 2) for mirror in mirrors), "each is shown its own only"
+
+@pytest.mark.requirement("CP-15")
+async def test_no_credential_of_the_dns_server_or_the_hub_is_shown_whatever_the_servers_answer(
+    setting: Setting, tmp_path: Path
+) -> None:
+    known = kinds(tmp_path)
+    plugin, file = known["exec plugin"], known["token file"]
+    secrets = (*plugin.secrets, *file.secrets)
+    of_dns = write(tmp_path, "dns.yaml", kubeconfig(setting.local.url, user=plugin.user))
+    of_hub = write(tmp_path, "hub.yaml", kubeconfig(setting.broker.url, user=file.user))
+    zone = tmp_path / "zone"
+    debug = ("--log-level", "debug")
+    dns_argv = ("--listen", "127.0.0.1:0", "--snapshot", zone, "--drain-seconds", "0")
+
+    async with (
+        running("dns", "--kubeconfig", of_dns, *dns_argv, *debug) as dns,
+        reading(dns) as dns_log,
+        running("hub", "--kubeconfig", of_hub, *debug) as hub,
+        reading(hub) as hub_log,
+    ):
+        await all_ready([dns, hub])
+        told = await eventually(setting.written, lambda text: '"ClusterProfile"' in text, 60)
+        assert_hidden(secrets, "inventory", told)
+        await go_through_every_way(setting, [dns, hub], secrets, tmp_path)
+    await assert_nothing_was_shown(setting, secrets, [(dns, dns_log), (hub, hub_log)])
+    assert_hidden(secrets, "snapshot", zone.read_text(errors="replace"))
