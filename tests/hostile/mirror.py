@@ -56,7 +56,7 @@ class Mirror:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.answers += 1
         self.credentials.add(request.headers.get("Authorization", ""))
-        said = _said(request)
+        said = _said(request, header_first=bool(self.answers % 2))
         is_watch = "watch=" in request.query_string
         match self.way:
             case "401" | "403" | "422" | "500":
@@ -107,8 +107,12 @@ class Mirror:
             self._watches.discard(task)
 
 
-def _said(request: web.BaseRequest) -> str:
-    """The headers of a request, with and without their names, in several spellings."""
+def _said(request: web.BaseRequest, *, header_first: bool) -> str:
+    """The headers of a request, with and without their names, in several spellings.
+
+    All that stands behind the name of such a header is easily seen to be a credential: a bare token is not,
+    where it comes first.
+    """
     texts = []
     for name in ("Authorization", "Proxy-Authorization"):
         value = request.headers.get(name, "")
@@ -117,7 +121,8 @@ def _said(request: web.BaseRequest) -> str:
             decoded = base64.b64decode(bare, validate=True).decode("ascii")
             texts.append(f"user {decoded.partition(':')[0]}, {decoded.partition(':')[2]}")
         # Near the place where texts are cut, too.
-        texts += [f"{name}: {value}", f"unknown {bare} there", "." * 180 + f" {bare}"]
+        texts += [f"unknown {bare} there", "." * 180 + f" {bare}"]
+        texts.insert(0 if header_first else len(texts), f"{name}: {value}")
     return " ".join(filter(None, texts))
 
 

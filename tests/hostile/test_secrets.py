@@ -291,6 +291,7 @@ async def test_no_credential_of_the_dns_server_or_the_hub_is_shown_whatever_the_
         await all_ready([dns, hub])
         told = await eventually(setting.written, lambda text: '"ClusterProfile"' in text, 60)
         assert_hidden(secrets, "inventory", told)
+        await eventually(lambda: asyncio.to_thread(zone.exists), bool, 60)
         await go_through_every_way(setting, [dns, hub], secrets, tmp_path)
     await assert_nothing_was_shown(setting, secrets, [(dns, dns_log), (hub, hub_log)])
     assert_hidden(secrets, "snapshot", zone.read_text(errors="replace"))
