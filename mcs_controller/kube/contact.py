@@ -3,8 +3,8 @@
 `reachable` says whether the last attempt got any answer, a refusal included; `last_contact` is the loop time
 of the last answer or watch line, None before the first. `silent_since` is a loop time at which the server was
 silent, None once it has been heard of again: the middle of the time in which the first request waited that
-got no answer in time. When that was sent, the server may still have been heard. `watch_broke_at` is the loop
-time at which a watch broke last, or was closed before its time: then the server may have another history.
+got no answer in time. When that was sent, the server may still have been heard. `history_doubted_at` is the
+loop time of the last sign that the server may go on with another history: a watch broke, for instance.
 """
 
 import asyncio
@@ -37,10 +37,10 @@ class Contact:
         self.reachable = False
         self.last_contact: float | None = None
         self.silent_since: float | None = None
-        self.watch_broke_at = -inf
+        self.history_doubted_at = -inf
         self.observer: RequestObserver | None = None
         self._reached_again: list[Callable[[], None]] = []
-        self._watch_broke: list[Callable[[], None]] = []
+        self._history_doubted: list[Callable[[], None]] = []
 
     def on_reached_again(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call `listener` whenever the server answers after a request that it did not answer.
@@ -50,10 +50,10 @@ class Contact:
         self._reached_again.append(listener)
         return partial(self._reached_again.remove, listener)
 
-    def on_watch_broke(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` whenever a watch broke; what is returned ends that."""
-        self._watch_broke.append(listener)
-        return partial(self._watch_broke.remove, listener)
+    def on_history_doubted(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` at each such sign; what is returned ends that."""
+        self._history_doubted.append(listener)
+        return partial(self._history_doubted.remove, listener)
 
     def touch(self) -> None:
         """The server has just been heard of."""
@@ -65,10 +65,10 @@ class Contact:
                 listener()
         self.silent_since = None
 
-    def watch_broke(self) -> None:
-        """A watch that was open ended, and not because its time was up."""
-        self.watch_broke_at = asyncio.get_running_loop().time()
-        for listener in tuple(self._watch_broke):
+    def doubt_history(self) -> None:
+        """There is a sign: a watch that was open ended, and not as its time was up; or other news."""
+        self.history_doubted_at = asyncio.get_running_loop().time()
+        for listener in tuple(self._history_doubted):
             listener()
 
     def answered(self, verb: str, kind: str, result: str, started: float) -> None:

@@ -19,6 +19,7 @@ from mcs_controller.kube.errors import (
     Invalid,
     NamespaceTerminating,
     NotFound,
+    NotServed,
     ServerError,
     TooManyRequests,
     Unauthorized,
@@ -84,7 +85,7 @@ def error_of_status(
     if not isinstance(details, Mapping):
         details = {}
     causes = _causes(details.get("causes"))
-    return _class_of(status, reason, causes)(
+    return _class_of(status, reason, causes, named="name" in details)(
         status,
         _one_line(reason),
         _one_line(message) if isinstance(message, str) else "",
@@ -93,8 +94,12 @@ def error_of_status(
     )
 
 
-def _class_of(status: int, reason: str, causes: tuple[tuple[str, str, str], ...]) -> type[ApiError]:
+def _class_of(
+    status: int, reason: str, causes: tuple[tuple[str, str, str], ...], *, named: bool
+) -> type[ApiError]:
     found = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+    if found is NotFound and not named:
+        return NotServed
     if found is Conflict and reason == "AlreadyExists":
         return AlreadyExists
     if found is Forbidden and any(cause[1] == _NAMESPACE_TERMINATING for cause in causes):

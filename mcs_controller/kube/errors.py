@@ -100,6 +100,10 @@ class NotFound(ApiError):
     """404."""
 
 
+class NotServed(NotFound):
+    """404 that names no object: the kind is not served, or something in between knows no such path."""
+
+
 class Conflict(ApiError):
     """409: the object changed since it was read."""
 

@@ -300,8 +300,8 @@ class Reflector(Generic[T]):
         try:
             async with self._watch_wait.bounded(seconds):
                 await self._watch()
-                if self._ended_early():
-                    self._client.contact.watch_broke()
+                if self._ended_early() or self._ended_late():
+                    self._client.contact.doubt_history()
                 if self.holding:
                     # The server closed it early: wait for the rest of the time.
                     await asyncio.sleep(LONGEST_HOLD_SECONDS)
@@ -376,7 +376,7 @@ class Reflector(Generic[T]):
         self.restarts[reason] += 1
         self._list_needed = True
         if self._watch_opened and reason != "inactive":
-            self._client.contact.watch_broke()
+            self._client.contact.doubt_history()
         if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
             # A watch that was open and broke is no problem unless it cannot be opened again.
             self._unhealthy("watch", error)

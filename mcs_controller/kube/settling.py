@@ -18,13 +18,13 @@ from mcs_controller.kube.contact import Contact
 from mcs_controller.kube.pacing.backoff import Backoff
 
 SETTLED_SECONDS: Final = 20.0
-"""So long after the news nothing of the lost history comes any more: a client waits less for an answer."""
+"""So long after the news no write of the lost history is answered any more: a client waits less for that."""
 NEWS_SECONDS: Final = 90.0
 """The news of a watch that broke is later by less: who hears nothing for so long gives a watch up."""
 SPREAD_SECONDS: Final = 5.0
 """Over so long spread the lists of all who watch the same server."""
 LONGEST_WAIT_SECONDS: Final = 300.0
-"""Where watches break all the time, lists follow less and less often, down to this."""
+"""Where watches break again and again, lists follow less and less often: after up to so long."""
 
 
 class Settling:
@@ -36,6 +36,7 @@ class Settling:
         self._end = end
         self._random = random
         self._backoff = Backoff(SETTLED_SECONDS, LONGEST_WAIT_SECONDS, random=random)
+        self._doubted_at = -inf
         self._listed_at = -inf
         self._opened_at = -inf
 
@@ -49,19 +50,19 @@ class Settling:
         """Around a watch that has just been opened, until it ends."""
         self._opened_at = asyncio.get_running_loop().time()
         self._look()
-        forget = self._contact.on_watch_broke(self._look)
+        forget = self._contact.on_history_doubted(self._look)
         try:
             yield
         finally:
             forget()
 
     def _look(self) -> None:
-        broke_at = self._contact.watch_broke_at
-        if self.needs_list or self._opened_at < broke_at - NEWS_SECONDS:
-            return
-        settled_at = broke_at + SETTLED_SECONDS
-        if self._listed_at >= settled_at:
+        doubted_at = self._contact.history_doubted_at
+        if doubted_at - self._doubted_at > LONGEST_WAIT_SECONDS:
             self._backoff.reset()
+        self._doubted_at = doubted_at
+        settled_at = doubted_at + SETTLED_SECONDS
+        if self.needs_list or self._listed_at >= settled_at or self._opened_at < doubted_at - NEWS_SECONDS:
             return
         self.needs_list = True
         left_seconds = settled_at - asyncio.get_running_loop().time()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mcs_controller.api.resources import EXPORTED_SERVICES, MEMBER_CLUSTERS
+from mcs_controller.kube.settling import SETTLED_SECONDS
 from tests.controllers.mars import record
 from tests.support.clusterset import Clusterset
 
@@ -32,6 +35,10 @@ async def test_a_break_that_shows_in_our_own_member_cluster_alone_is_counted_and
 
         await world.until(heard, within_seconds=15)
         broken.lift()
+        records = west.agent.services.stores.broker.records.reflector
+        lists_before = records.lists
+        await asyncio.sleep(2 * SETTLED_SECONDS + 1)
+        assert records.lists == lists_before + 1
         await world.settle()
         assert west.agent.registry.get_sample_value("mcs_broker_history_breaks_total") == 1
         assert world["east"].agent.registry.get_sample_value("mcs_broker_history_breaks_total") == 0

@@ -61,7 +61,7 @@ def _without_distribution(request: Request) -> Request:
 class Sure:
     """Each import is the one that is known."""
 
-    async def confirm(self, key: ServiceKey, uid: str) -> None:
+    async def confirm(self, key: ServiceKey, uid: str, name: str) -> None:
         """There is nothing to ask."""
 
 

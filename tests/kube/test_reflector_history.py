@@ -140,6 +140,23 @@ async def test_so_is_one_of_whose_end_is_heard_only_long_after_its_time() -> Non
         assert contents(store) == dict.fromkeys("abc", "of another")
 
 
+async def test_and_that_is_news_to_others_whose_time_was_just_up() -> None:
+    kind, other, store = FakeKind(), FakeKind(), Store[str]()
+    kind.put("a", value="of one history")
+    client = Client(kind)
+    theirs = Client(other, contact=client.contact)
+    late = make(other, Store[str](), client=theirs, watch_seconds=SOON_UP, inactivity_seconds=3600)
+    in_time = make(kind, store, client=client, watch_seconds=3 * SOON_UP, inactivity_seconds=3600)
+    async with running(late), running(in_time):
+        await asyncio.sleep(4 * SOON_UP)
+        other.cut()
+        restored(kind)
+        await asyncio.sleep(1)
+        assert contents(store) == {"a": "of one history", "c": "of another"}
+        await asyncio.sleep(SETTLED_BY_SECONDS)
+        assert contents(store) == dict.fromkeys("abc", "of another")
+
+
 @pytest.mark.parametrize("begins_after_seconds", [-1, SETTLED_SECONDS - 1])
 async def test_a_list_that_began_before_another_watchs_break_had_settled_is_taken_once_more(
     begins_after_seconds: float,
@@ -209,7 +226,7 @@ async def test_watches_that_are_closed_at_once_are_opened_no_more_often_because_
             kind.closes_watches_at_once = True
             kind.cut()
         await asyncio.sleep(600)
-        assert len(client.contact._watch_broke) <= len(kinds)
+        assert len(client.contact._history_doubted) <= len(kinds)
         # Up to ten seconds of backoff, five on average, and one for the list.
         assert all(60 < kind.count("list") < 150 for kind in kinds)
 

@@ -85,7 +85,7 @@ async def test_a_watch_as_silent_as_the_server_was_is_opened_again_once_that_ans
         await asyncio.sleep(1)
         assert contents(store) == {"a": "1"}
         assert (reflector.lists, reflector.restarts["inactive"]) == (2, 1)
-        assert client.contact.watch_broke_at == -math.inf
+        assert client.contact.history_doubted_at == -math.inf
 
 
 async def test_a_watch_that_heard_something_a_moment_before_a_black_hole_is_opened_again_too() -> None:
@@ -250,7 +250,7 @@ async def test_after_a_short_absence_of_the_server_what_happened_meanwhile_is_th
         kind.faults += [("watch", Unreachable("refused")), ("watch", Timeout("slow"))]
         kind.put("a", value="1")
         await asyncio.sleep(30)
-        assert client.contact.watch_broke_at == 60
+        assert client.contact.history_doubted_at == 60
         assert contents(store) == {"a": "1"}
         assert reflector.restarts["unreachable"] == 2
         assert reflector.restarts["inactive"] == 1

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from mcs_controller.api.resources import Resource
 from mcs_controller.clusterset.errors import MalformedObject
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import Conflict, DecodeError, KubeError, NotFound
+from mcs_controller.kube.errors import Conflict, DecodeError, KubeError, NotFound, NotServed
 from mcs_controller.kube.store import Entry, Key, Store
 
 T = TypeVar("T")
@@ -134,6 +134,8 @@ class ObjectWriter(Generic[T]):
         held = self._store.get(*key)
         try:
             raw = await self._client.get(self._resource(), key[1], key[0])
+        except NotServed:
+            raise
         except NotFound:
             self._store.correct(held, None, key)
             return

@@ -184,7 +184,7 @@ class DerivedServices:
     async def _create(
         self, merged: MergedService, imported: Entry[LocalImport], wanted: desired.DerivedService
     ) -> tuple[str, ...]:
-        await self._owners.confirm(merged.service, imported.uid)
+        await self._owners.confirm(merged.service, imported.uid, wanted.service.name)
         try:
             created = await self._write(self._services.create, wanted)
         except Invalid as refusal:

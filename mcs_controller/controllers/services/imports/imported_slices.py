@@ -149,7 +149,7 @@ class ImportedSlices:
             await self._writer.delete(held)
             held = None
         if held is None:
-            await self._owners.confirm(slice_.service, slice_.owner_uid)
+            await self._owners.confirm(slice_.service, slice_.owner_uid, slice_.name)
             await self._writer.create(body, slice_)
         else:
             await self._writer.replace(held, body, slice_)

@@ -144,6 +144,7 @@ class BrokerStores:
         """The broker's history broke: list everything again."""
         for informer in self._informers:
             informer.reflector.relist()
+        self.client.contact.doubt_history()
 
     def relist_imports(self) -> None:
         """List the other members' objects again."""
