@@ -71,7 +71,7 @@ class East:
     def _changed(self) -> None:
         self.changes += 1
 
-    def states(self, names: Names) -> None:
+    def states(self, names: Names | None) -> None:
         self.presence.exported = lambda: names
 
     async def step(self, *, after_seconds: float = 1.0) -> None:

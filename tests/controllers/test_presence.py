@@ -163,6 +163,28 @@ async def test_after_a_restore_what_is_written_is_later_than_what_was_lost() -> 
         assert after["exported"]["at"] > lost["exported"]["at"]
 
 
+async def test_nor_is_it_forgotten_while_nothing_can_be_stated_after_the_restore() -> None:
+    """Others would believe only some statements: what they retain is held for longer."""
+    async with east_alone() as east:
+        east.states(SOMETHING)
+        await east.step()
+        backup = east.world.broker.snapshot()
+        await east.step(after_seconds=5000)
+        lost = await east.status()
+        east.world.broker.restore(backup)
+        east.clock.skew_seconds = -4000
+        east.states(None)
+        for _ in range(2):
+            await east.step()
+        assert (await east.status())["exported"]["at"] < lost["exported"]["at"]
+        east.states(SOMETHING)
+
+        await east.step()
+
+        assert (await east.status())["exported"]["at"] > lost["exported"]["at"]
+        assert east.breaks == [OUR_OLDER]
+
+
 async def test_versions_that_went_back_are_told_once_until_they_are_in_order_again() -> None:
     async with east_alone() as east:
         seen = {"version": "999999"}

@@ -115,6 +115,8 @@ class Presence:
         # The latest times that were written or seen. The next one is later, even if the clock went back.
         self._heartbeat = ""
         self._stated_at = ""
+        # The latest statement that a broker which went back has lost: at first nothing is stated after that.
+        self._lost_stated_at = ""
         # When the last round that worked ended, and before the first one, when this process began to try.
         self._renewed_at_seconds: float | None = None
         self._broker_time = broker_time.BrokerTime()
@@ -249,7 +251,7 @@ class Presence:
         }
         names = self.exported() if may_state else None
         if names is not None:
-            said = statement(self._later_than(self._stated_at), *names)
+            said = statement(self._later_than(max(self._stated_at, self._lost_stated_at)), *names)
             status["exported"] = encode_statement(said)
         let_go = self.let_go() if may_state else None
         if let_go is not None and let_go != member.let_go:
@@ -283,6 +285,8 @@ class Presence:
             reason = "our MemberCluster was created anew"
         elif heartbeat < self._heartbeat or stated_at < self._stated_at:
             reason = "our MemberCluster is older than the one that we wrote"
+        if stated_at < self._stated_at:
+            self._lost_stated_at = max(self._lost_stated_at, self._stated_at)
         self._missing = False
         self._object_uid = member.object_uid
         self._heartbeat = max(heartbeat, self._heartbeat)
