@@ -46,7 +46,7 @@ class Agent:
     ) -> None:
         self.name = wire.agent
         self.wire = wire
-        self.registry = CollectorRegistry()
+        self.registry = _registry()
         self.elector: LeaderElector | None = None
         self._config = config
         self._clock = clock
@@ -112,7 +112,7 @@ class Agent:
             tasks.stop()
 
     async def _term(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = _registry()
         context = Context.of(
             self._config,
             local=self._leaders_local,
@@ -127,4 +127,9 @@ class Agent:
         try:
             await self._manager.run()
         finally:
-            self._manager, self.registry = None, CollectorRegistry()
+            self._manager, self.registry = None, _registry()
+
+
+def _registry() -> CollectorRegistry:
+    """One of which a single metric can be asked for, though most collectors name theirs when scraped only."""
+    return CollectorRegistry(support_collectors_without_names=True)

@@ -16,6 +16,7 @@ from tests.simulation.audit import Audit
 from tests.simulation.exact import EXACT, Problem, broker_problems, member_problems
 from tests.simulation.members import MALLORY
 from tests.simulation.moments import Moments
+from tests.simulation.process import Agent
 from tests.simulation.rules import wanted
 from tests.simulation.story import NAMESPACE, Story
 
@@ -81,11 +82,14 @@ class Quiet:
         for text in self._moments.observer.wrong():
             yield Problem(EXACT, text)
         for agent in self._world.agents():
-            kept = [
-                sample.labels
-                for metric in agent.registry.restricted_registry([RETAINED]).collect()
-                for sample in metric.samples
-                if sample.name == RETAINED and sample.value
-            ]
-            if kept:
+            if kept := _retained(agent):
                 yield Problem(EXACT, f"{agent.name} still retains {kept}")
+
+
+def _retained(agent: Agent) -> list[dict[str, str]]:
+    """The labels of what it keeps although the broker lacks it. LookupError: a leader does not say."""
+    told = agent.registry.restricted_registry([RETAINED]).collect()
+    samples = [sample for metric in told for sample in metric.samples]
+    if agent.works and not samples:
+        raise LookupError(f"{agent.name} leads and has no {RETAINED}")
+    return [sample.labels for sample in samples if sample.value]

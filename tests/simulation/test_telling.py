@@ -11,6 +11,7 @@ import pytest
 
 from mcs_controller.api.resources import ENDPOINT_SLICES
 from mcs_controller.controllers.services.exports import exporter
+from mcs_controller.controllers.services.stores import retained
 from tests.simulation.__main__ import main
 from tests.simulation.plan import Event, Layout, Plan, plan
 from tests.simulation.rules import held
@@ -69,6 +70,20 @@ def test_exports_without_endpoints_are_as_the_rules_say() -> None:
 def test_an_export_that_does_not_say_so_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporter, "without_endpoints", lambda service, slices: "")
     assert tell(EMPTIED).invariant == "I-QUIET-EXACT"
+
+
+MADE_ANEW, RESTORED = Event(0, 5.0, "remake_member", 1), Event(0, 25.0, "restore", 1)
+TAKEN_BACK = Plan(1, SMALL, (MADE_ANEW, RESTORED, Event(0, 32.0, "change", 1)), parts=1)
+"""A member writes all of its exports anew, and a restore of the broker brings back what it wrote first."""
+
+
+def test_what_an_agent_retains_for_ever_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tell(TAKEN_BACK).faults == ()
+    monkeypatch.setattr(retained.Retained, "_hear_statement", lambda *heard: None)
+    monkeypatch.setattr(retained, "TELL_AFTER_SECONDS", 1e6)
+    outcome = tell(TAKEN_BACK)
+    assert outcome.invariant == "I-QUIET-EXACT"
+    assert "still retains [{'kind': 'record', 'reason': 'older'}]" in outcome.faults[0].text
 
 
 @pytest.mark.usefixtures("planted")
