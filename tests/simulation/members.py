@@ -125,6 +125,7 @@ class Members:
         if self._mallory.locked():
             return
         async with self._mallory:
+            self._story.struck.add(MALLORY)
             self._story.note("mallory joins, and publishes rubbish")
             with contextlib.suppress(KubeError):
                 await self._world.clusterset.admit(MALLORY)

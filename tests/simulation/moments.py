@@ -29,6 +29,9 @@ INVARIANTS = {
     LEFTOVER: "I-LEFTOVER",
 }
 
+LOSSES = (HOLE, IP_CHANGED, IMPORT_GONE, DNS)
+"""What one member's fault may not do to what others have of others: then it is named I-BLAST."""
+
 SAID_NOTHING = "is said to have nothing"
 
 
@@ -80,15 +83,24 @@ class Moments:
                 continue  # the IP of a service that became headless goes in time: `Quiet` sees to that
             if self._may_be_stale(one):
                 continue
-            invariant = INVARIANTS[one.kind]
-            struck = self._story.struck
-            if len(struck) == 1 and "" not in struck and one.kind == HOLE and one.place not in struck:
-                exporters = [name for name in self._story.world.names if f"of {name}" in one.what]
-                if exporters and not struck & set(exporters):
-                    invariant = "I-BLAST"
+            invariant = "I-BLAST" if self._has_spread(one) else INVARIANTS[one.kind]
             self._story.fault(
                 invariant, f"{one.place}: {one.service} {one.what}", at_seconds=one.began_seconds
             )
+
+    def _has_spread(self, finding: Finding) -> bool:
+        """Whether something was done to one member alone, and others lose what they have of others.
+
+        An endpoint is of those who offer it; the rest of a service is of all who ever exported it.
+        """
+        struck = self._story.struck
+        if finding.kind not in LOSSES or len(struck) != 1 or struck & {"", finding.place}:
+            return False
+        exporters = self._story.expected.ever_exporters(finding.service)
+        if finding.kind == HOLE:
+            address = finding.what.partition(" ")[0]
+            exporters = frozenset(self._story.expected.exporters_of(finding.service, address))
+        return bool(exporters) and not struck & exporters
 
     def _answered(self, cluster: str, service: str, addresses: frozenset[str]) -> None:
         if not addresses <= self._shown[cluster, service]:

@@ -10,7 +10,7 @@ from mcs_controller.api.names import LABEL_SOURCE_CLUSTER
 from mcs_controller.clusterset.services import decode
 from mcs_controller.clusterset.services.decode import broker as decode_broker
 from mcs_controller.controllers.services.enqueueing import Enqueueing
-from mcs_controller.controllers.services.imports import derived_services, import_fuse, settled
+from mcs_controller.controllers.services.imports import derived_services, import_fuse, import_status, settled
 from mcs_controller.controllers.services.stores import local, view
 from tests.simulation.planted.patching import Other, Patch, always, bug
 
@@ -58,6 +58,15 @@ def _any_ip(module: ModuleType) -> Any:
     return Other(module, derived_service=derived_service)
 
 
+def _once_named(original: Any) -> Any:
+    def difference(self: Any, key: Any, wanted: Any) -> Any:
+        imported = self._local.imports.get(*key)
+        named = () if imported is None else imported.value.clusters
+        return original(self, key, replace(wanted, clusters=tuple(sorted({*named, *wanted.clusters}))))
+
+    return difference
+
+
 BUGS = {
     "order-by-arrival": bug(
         "of exports that conflict, the one that came first wins, not the oldest",
@@ -70,6 +79,10 @@ BUGS = {
     "believe-the-label": bug(
         "the source cluster is read from a label of the object, not from its namespace",
         Patch(decode_broker, "source_cluster", _said_cluster),
+    ),
+    "name-former-exporters": bug(
+        "the status of an import goes on to name who took the export back",
+        Patch(import_status.ImportStatus, "_difference", _once_named),
     ),
     "no-marker-needed": bug(
         "a ServiceImport without our marker is taken for ours",

@@ -63,6 +63,13 @@ def _no_older(original: Any) -> Any:
     return replace_all
 
 
+def _all_with_one(original: Any) -> Any:
+    def believed_dead(self: Any) -> Any:
+        return self.others() if original(self) else frozenset()
+
+    return believed_dead
+
+
 BUGS = {
     "trust-an-empty-list": bug(
         "what a list of the broker lacks is gone, withdrawn or not",
@@ -96,6 +103,10 @@ BUGS = {
         "a member whose MemberCluster is missing counts as removed at once",
         Patch(departure, "SEEN_SECONDS", instead(0.0)),
         Patch(departure, "UNSEEN_SECONDS", instead(0.0)),
+    ),
+    "one-dead-all-dead": bug(
+        "one member that is dead makes all others count as dead",
+        Patch(members.Membership, "_believed_dead", _all_with_one),
     ),
     "count-lists-without-ourselves": bug(
         "all MemberClusters deleted at once are all members removed, for an agent that has listened for ten "

@@ -23,13 +23,17 @@ from tests.simulation.telling import tell
 
 SMALL = Layout(("east", "west", "north"), {})
 
+FIRST_SEED = {"hostile": 7}
+"""Of an act whose first choices show nothing."""
+
 
 def story(*acts: str) -> Plan:
     """A drill begins when all members have stated what they export; a leader is stopped for 40 s at most."""
     began_seconds = 40.0 if set(acts) & {*ALL_DRILLS} else LATE_SECONDS if LATE_SLIP in acts else 5.0
     apart_seconds = 60.0 if LEADERS_DRILL in acts else 10.0
     events = [
-        Event(0, began_seconds + apart_seconds * number, act, number) for number, act in enumerate(acts)
+        Event(0, began_seconds + apart_seconds * number, act, FIRST_SEED.get(act, 0) + number)
+        for number, act in enumerate(acts)
     ]
     layout = replace(SMALL, fuse_share=0.5) if FUSE_DRILL in acts else SMALL
     if LEADERS_DRILL in acts:
@@ -59,6 +63,20 @@ def story(*acts: str) -> Plan:
         ("history-never-breaks", ("back_unnoticed",), "I-ENDPOINTS"),
         ("count-lists-without-ourselves", ("remove_all",), "I-ENDPOINTS"),
         ("write-after-the-lease", ("stop_leader", "stop_leader", "stop_leader"), "I-FENCE"),
+        ("trust-an-empty-list", ("lost_while_down",), "I-ENDPOINTS"),
+        ("keep-what-a-restore-undid", ("change", "restore"), "I-QUIET-EXACT"),
+        ("take-the-older-version", ("change", "restore"), "I-ENDPOINTS"),
+        ("removed-at-once", ("remake_member",), "I-ENDPOINTS"),
+        ("order-by-arrival", ("ports",), "I-QUIET-EXACT"),
+        ("settled-for-ever", (), "I-QUIET-EXACT"),
+        ("update-whatever-is-there", (), "I-QUIET-EXACT"),
+        ("lose-changes-meanwhile", (), "I-QUIET-EXACT"),
+        ("believe-the-label", ("hostile",), "I-STRANGER"),
+        ("one-dead-all-dead", ("be_away",), "I-BLAST"),
+        ("withdraw-for-all", ("unexport", "unexport"), "I-OWN-NAMESPACE"),
+        ("write-without-comparing", (), "I-QUIET-IDLE"),
+        ("name-former-exporters", ("unexport", "unexport", "unexport"), "I-CLUSTERS"),
+        ("errors-end-the-agent", ("lost_and_refused",), "I-ALIVE"),
     ],
 )
 def test_a_planted_bug_is_found_and_the_same_story_is_right_without_it(

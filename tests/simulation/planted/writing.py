@@ -6,7 +6,7 @@ from typing import Any
 
 from mcs_controller.api.resources import LEASES
 from mcs_controller.kube.client import Client
-from mcs_controller.kube.errors import Conflict
+from mcs_controller.kube.errors import Conflict, ServerError
 from mcs_controller.kube.fence import LeaseFence
 from mcs_controller.kube.queue.work_queue import WorkQueue
 from tests.simulation.planted.patching import Patch, always, bug
@@ -33,6 +33,15 @@ def _conflicts_are_final(original: Any) -> Any:
     def retry(self: Any, key: Any, error: BaseException) -> None:
         if not isinstance(error, Conflict):
             original(self, key, error)
+
+    return retry
+
+
+def _errors_end_it(original: Any) -> Any:
+    def retry(self: Any, key: Any, error: BaseException) -> None:
+        if isinstance(error, ServerError):
+            raise error
+        original(self, key, error)
 
     return retry
 
@@ -64,6 +73,10 @@ BUGS = {
     "forget-conflicts": bug(
         "a reconcile that met a conflict is not requeued",
         Patch(WorkQueue, "_retry", _conflicts_are_final),
+    ),
+    "errors-end-the-agent": bug(
+        "a reconcile that the server fails (500, 503) ends the agent",
+        Patch(WorkQueue, "_retry", _errors_end_it),
     ),
     "lose-changes-meanwhile": bug(
         "a key that is enqueued while it is worked on is forgotten",
