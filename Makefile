@@ -36,7 +36,7 @@ test-fast: $(STAMP) ## the tests that need no real control plane, in about two m
 SEED ?= 1
 SEEDS ?= 200
 simulate: $(STAMP) ## whole clustersets in virtual time under random faults; PLANTED=1: with each of the planted bugs
-	$(BIN)/python -m $(if $(PLANTED),tests.simulation.planted,tests.simulation --seed $(SEED)) --seeds $(SEEDS) $(SIMULATE_ARGS)
+	$(BIN)/python -m tests.simulation$(if $(PLANTED),.planted) --seed $(SEED) --seeds $(SEEDS) $(SIMULATE_ARGS)
 
 # Charts, rights, commands that set up and connect, what watches it all, and what is packed.
 INSTALL := tests/charts tests/docs tests/image tests/install tests/monitoring tests/api/test_rbac.py tests/api/test_rbac_on_kube_apiserver.py \
