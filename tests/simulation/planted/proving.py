@@ -13,6 +13,7 @@ from mcs_controller.controllers.services.stores import retained
 from mcs_controller.kube import store
 from mcs_controller.kube.errors import KubeError, ServerError, TooManyRequests, Unreachable
 from mcs_controller.kube.reflector import Reflector
+from mcs_controller.kube.settling import Settling
 from tests.simulation.planted.patching import Patch, always, bug, instead
 
 
@@ -117,6 +118,6 @@ BUGS = {
         "a watch of the broker that broke goes on from its version, without a list",
         Patch(Reflector, "_watch_failed", _goes_on),
         Patch(Reflector, "_ended_early", always(False)),
-        Patch(Reflector, "_doubt_history", always(None)),
+        Patch(Settling, "_look", always(None)),
     ),
 }

@@ -23,8 +23,11 @@ from tests.simulation.telling import tell
 
 SMALL = Layout(("east", "west", "north"), {})
 
-FIRST_SEED = {"hostile": 7}
-"""Of an act whose first choices show nothing."""
+EXACTLY = {
+    "believe-the-label": (Event(0, 5.0, "hostile", 7),),
+    "resume-in-another-history": (Event(0, 10.0, "change", 58), Event(0, 13.0, "restore", 63)),
+}
+"""The acts that show a bug only with some of their choices, or close to each other."""
 
 
 FOUND: list[tuple[str, tuple[str, ...], str]] = [
@@ -55,6 +58,7 @@ FOUND: list[tuple[str, tuple[str, ...], str]] = [
     ("update-whatever-is-there", (), "I-QUIET-EXACT"),
     ("lose-changes-meanwhile", (), "I-QUIET-EXACT"),
     ("believe-the-label", ("hostile",), "I-STRANGER"),
+    ("resume-in-another-history", ("change", "restore"), "I-QUIET-EXACT"),
     ("one-dead-all-dead", ("be_away",), "I-BLAST"),
     ("withdraw-for-all", ("unexport", "unexport"), "I-OWN-NAMESPACE"),
     ("write-without-comparing", (), "I-QUIET-IDLE"),
@@ -72,8 +76,7 @@ def story(*acts: str) -> Plan:
     began_seconds = 40.0 if set(acts) & {*ALL_DRILLS} else LATE_SECONDS if LATE_SLIP in acts else 5.0
     apart_seconds = 60.0 if LEADERS_DRILL in acts else 10.0
     events = [
-        Event(0, began_seconds + apart_seconds * number, act, FIRST_SEED.get(act, 0) + number)
-        for number, act in enumerate(acts)
+        Event(0, began_seconds + apart_seconds * number, act, number) for number, act in enumerate(acts)
     ]
     layout = replace(SMALL, fuse_share=0.5) if FUSE_DRILL in acts else SMALL
     if LEADERS_DRILL in acts:
@@ -86,9 +89,10 @@ def story(*acts: str) -> Plan:
 def test_a_planted_bug_is_found_and_the_same_story_is_right_without_it(
     bug: str, acts: tuple[str, ...], invariant: str
 ) -> None:
-    assert tell(story(*acts)).invariant == ""
+    told = story(*acts) if bug not in EXACTLY else Plan(1, SMALL, EXACTLY[bug], parts=1)
+    assert tell(told).invariant == ""
     with planted(*BUGS[bug].patches):
-        assert tell(story(*acts)).invariant == invariant
+        assert tell(told).invariant == invariant
 
 
 @pytest.mark.parametrize("name", BUGS)
