@@ -51,7 +51,6 @@ FOUND: list[tuple[str, tuple[str, ...], str]] = [
     ("write-after-the-lease", ("stop_leader", "stop_leader", "stop_leader"), "I-FENCE"),
     ("trust-an-empty-list", ("lost_while_down",), "I-ENDPOINTS"),
     ("keep-what-a-restore-undid", ("change", "restore"), "I-QUIET-EXACT"),
-    ("take-the-older-version", ("change", "restore"), "I-ENDPOINTS"),
     ("removed-at-once", ("remake_member",), "I-ENDPOINTS"),
     ("order-by-arrival", ("ports",), "I-QUIET-EXACT"),
     ("settled-for-ever", (), "I-QUIET-EXACT"),
