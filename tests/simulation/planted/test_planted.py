@@ -58,6 +58,7 @@ FOUND: list[tuple[str, tuple[str, ...], str]] = [
     ("lose-changes-meanwhile", (), "I-QUIET-EXACT"),
     ("believe-the-label", ("hostile",), "I-STRANGER"),
     ("resume-in-another-history", ("change", "restore"), "I-QUIET-EXACT"),
+    ("take-the-older-version", ("change", "change", "restore"), "I-ENDPOINTS"),
     ("one-dead-all-dead", ("be_away",), "I-BLAST"),
     ("withdraw-for-all", ("unexport", "unexport"), "I-OWN-NAMESPACE"),
     ("write-without-comparing", (), "I-QUIET-IDLE"),
