@@ -81,6 +81,7 @@ class West:
             imports_resource=service_imports,
             imports=self.imports,
             import_lists=lambda: 1,
+            imports_current=lambda: True,
             services=self.services,
             imported_slices=self.slices,
             synced=lambda: self.synced,

@@ -18,7 +18,7 @@ from tests.kube.fakes import status_body
         (400, "BadRequest", errors.ApiError),
         (401, "Unauthorized", errors.Unauthorized),
         (403, "Forbidden", errors.Forbidden),
-        (404, "NotFound", errors.NotFound),
+        (404, "NotFound", errors.NotServed),
         (405, "MethodNotAllowed", errors.ApiError),
         (409, "Conflict", errors.Conflict),
         (409, "AlreadyExists", errors.AlreadyExists),
@@ -50,6 +50,11 @@ def test_a_terminating_namespace_is_told_apart_from_a_missing_right() -> None:
     assert error.causes == (("x", "NamespaceTerminating", "namespace shop is being terminated"),)
 
 
+def test_a_404_that_names_an_object_is_told_apart_from_one_of_a_path() -> None:
+    body = json.dumps(status_body(404, "NotFound", name="web", kind="widgets")).encode()
+    assert type(error_of_response(404, {}, body)) is errors.NotFound
+
+
 def test_the_header_and_the_details_both_tell_when_to_come_back() -> None:
     body = json.dumps(status_body(429, "TooManyRequests", retryAfterSeconds=7)).encode()
     assert error_of_response(429, {}, body).retry_after_seconds == 7
@@ -60,7 +65,7 @@ def test_the_header_and_the_details_both_tell_when_to_come_back() -> None:
 
 def test_a_refusal_that_is_no_status_keeps_its_code_and_its_text() -> None:
     error = error_of_response(404, {}, b"404 page not found\n")
-    assert type(error) is errors.NotFound
+    assert type(error) is errors.NotServed
     assert str(error) == "404 NotFound: 404 page not found"
 
 

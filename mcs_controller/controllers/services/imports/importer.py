@@ -78,7 +78,7 @@ class Importer:
         self._imports = ObjectWriter(
             local.client, local.imports_resource, local.imports, decode.service_import
         )
-        owners = Owners(local.imports, self._imports)
+        owners = Owners(local.imports, self._imports, local.imports_current)
         self._derived = DerivedServices(local, owners, context.clock)
         self._metrics = metrics
         self._exclude_metadata = context.config.exclude_metadata

@@ -7,13 +7,14 @@ and deleted again and again, as fast as the server allows, until ServiceImports 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from mcs_controller.clusterset.model import LocalImport, ServiceKey
 from mcs_controller.controllers.runtime.object_writer import ObjectWriter
 from mcs_controller.kube.client import WATCH_INACTIVITY_SECONDS
 from mcs_controller.kube.errors import Conflict
-from mcs_controller.kube.informer import Informer
+from mcs_controller.kube.store import Store
 
 REMEMBERED_SECONDS: Final = WATCH_INACTIVITY_SECONDS + 30.0
 """A watch that is silent has been given up by then."""
@@ -23,9 +24,15 @@ _OTHER: Final = "the ServiceImport {}/{} that this was to belong to is gone, or 
 class Owners:
     """Asked before anything is made for an import."""
 
-    def __init__(self, imports: Informer[LocalImport], writer: ObjectWriter[LocalImport]) -> None:
+    def __init__(
+        self,
+        imports: Store[LocalImport],
+        writer: ObjectWriter[LocalImport],
+        imports_current: Callable[[], bool],
+    ) -> None:
         self._imports = imports
         self._writer = writer
+        self._imports_current = imports_current
         # By namespace and name of what was made: for which UID, and when; the oldest first.
         self._made: dict[tuple[str, str], tuple[str, float]] = {}
 
@@ -37,7 +44,7 @@ class Owners:
         it does not answer, nothing is raised.
         """
         again = self._is_made_again((key.namespace, name), uid)
-        if self._imports.reflector.current() and not again:
+        if self._imports_current() and not again:
             return
         held = self._imports.get(*key)
         if held is None or held.uid != uid or await self._writer.is_gone(held):

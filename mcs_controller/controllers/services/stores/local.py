@@ -245,10 +245,13 @@ class LocalStores:
         """ServiceImport in the version that this API server serves."""
         return service_imports(self.mcs_version)
 
+    def imports_current(self) -> bool:
+        """Whether imports are watched, with nothing to be listed before that."""
+        return self.imports.reflector.current()
+
     def import_lists(self) -> int | None:
         """How many lists of ServiceImports there have been; None while one is missing, as without the CRD."""
-        reflector = self.imports.reflector
-        return reflector.lists if reflector.current() else None
+        return self.imports.reflector.lists if self.imports_current() else None
 
     async def wait_synced(self) -> None:
         """Wait until every store has held one complete list."""
