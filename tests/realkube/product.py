@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +28,9 @@ SYNC_TIMEOUT_S = 60
 MCS_CRDS = ("serviceexports.multicluster.x-k8s.io", "serviceimports.multicluster.x-k8s.io")
 BROKER_CRDS = ("memberclusters", "exportedservices", "exportedendpointslices", "memberreports")
 PROFILES = "clusterprofiles.multicluster.x-k8s.io"
+FIRST_PORT, PORTS_EACH, PROCESSES_MAX = 20_000, 750, 16
+_WORKER = int("0" + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")) % PROCESSES_MAX
+_PORTS = itertools.cycle(range(FIRST_PORT + _WORKER * PORTS_EACH, FIRST_PORT + (_WORKER + 1) * PORTS_EACH))
 FUSE_OUT_OF_REACH = "--fuse-minimum=1000"
 """For agents that many tests share: ten unexports within a minute, of as many tests, are no mass unexport."""
 
@@ -186,11 +191,20 @@ async def start_dns(
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago, for UDP and TCP."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    """A loopback port that was free a moment ago, for UDP and TCP, and that no client is given meanwhile.
+
+    Each process of a test run has ports of its own, below those of which the kernel gives clients one.
+    """
+    for number in itertools.islice(_PORTS, PORTS_EACH):
+        with contextlib.ExitStack() as stack:
+            try:
+                for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                    probe = stack.enter_context(contextlib.closing(socket.socket(type=kind)))
+                    probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            return number
+    raise RuntimeError("none of our ports is free")
 
 
 @contextlib.contextmanager
