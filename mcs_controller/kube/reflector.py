@@ -195,7 +195,7 @@ class Reflector(Generic[T]):
         if self._list_needed and self._watch_wait.ended:
             return
         self.restarts["inactive" if self._watch_wait.doubted else "closed"] += 1
-        if self._watch_wait.doubted or self._ended_early() or self._ended_late():
+        if self._watch_wait.doubted or not self._ended_in_time():
             self._list_needed = True
         if self.events > events_before or loop.time() - started >= SHORT_WATCH_SECONDS:
             self._backoff.reset()
@@ -300,7 +300,7 @@ class Reflector(Generic[T]):
         try:
             async with self._watch_wait.bounded(seconds):
                 await self._watch()
-                if self._ended_early() or self._ended_late():
+                if not self._ended_in_time():
                     self._client.contact.doubt_history()
                 if self.holding:
                     # The server closed it early: wait for the rest of the time.
@@ -382,13 +382,14 @@ class Reflector(Generic[T]):
             self._unhealthy("watch", error)
         return self._backoff.next_seconds(_retry_after(error))
 
-    def _ended_early(self) -> bool:
-        """Whether the last watch was closed before its time, as by a server that is told to stop."""
-        return asyncio.get_running_loop().time() < self._watch_ends_at - EARLY_SECONDS
+    def _ended_in_time(self) -> bool:
+        """Whether the last watch was closed as its time was up.
 
-    def _ended_late(self) -> bool:
-        """Whether the last watch may have ended at any time before, and in any way, and nobody looked."""
-        return asyncio.get_running_loop().time() > self._watch_ends_at + LATE_SECONDS
+        Not before that, as by a server that is told to stop; nor so late that it may have ended at any time
+        before, and in any way, and nobody looked.
+        """
+        after_seconds = asyncio.get_running_loop().time() - self._watch_ends_at
+        return -EARLY_SECONDS <= after_seconds <= LATE_SECONDS
 
     def _heard(self) -> None:
         self.last_contact = asyncio.get_running_loop().time()

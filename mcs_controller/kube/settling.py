@@ -14,12 +14,13 @@ from math import inf
 from random import Random
 from typing import Final
 
+from mcs_controller.kube.client import WATCH_INACTIVITY_SECONDS
 from mcs_controller.kube.contact import Contact
 from mcs_controller.kube.pacing.backoff import Backoff
 
 SETTLED_SECONDS: Final = 20.0
 """So long after the news no write of the lost history is answered any more: a client waits less for that."""
-NEWS_SECONDS: Final = 90.0
+NEWS_SECONDS: Final = WATCH_INACTIVITY_SECONDS
 """The news of a watch that broke is later by less: who hears nothing for so long gives a watch up."""
 SPREAD_SECONDS: Final = 5.0
 """Over so long spread the lists of all who watch the same server."""

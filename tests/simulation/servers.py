@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from mcs_controller.simcluster.faults import Fault
+from mcs_controller.simcluster.faults import Fault, Faults
 from tests.simulation.behind import keeps_dns_behind
 from tests.simulation.story import Story
 
@@ -63,16 +63,10 @@ class Servers:
 
     async def slow(self, random: Random) -> None:
         most = random.choice((0.5, 3.0))
-        if random.random() < 0.5:
-            await self._strike(
-                random, f"slow {most}", lambda faults, users: faults.delay(0, most, users=users)
-            )
-        else:
-            await self._strike(
-                random,
-                f"answers late {most}",
-                lambda faults, users: faults.delay_answers(0, most, users=users),
-            )
+        how, delay = (
+            ("slow", Faults.delay) if random.random() < 0.5 else ("answers late", Faults.delay_answers)
+        )
+        await self._strike(random, f"{how} {most}", lambda faults, users: delay(faults, 0, most, users=users))
 
     async def lose_answers(self, random: Random) -> None:
         await self._strike(

@@ -117,7 +117,7 @@ BUGS = {
     "resume-in-another-history": bug(
         "a watch of the broker that broke goes on from its version, without a list",
         Patch(Reflector, "_watch_failed", _goes_on),
-        Patch(Reflector, "_ended_early", always(False)),
+        Patch(Reflector, "_ended_in_time", always(True)),
         Patch(Settling, "_look", always(None)),
     ),
 }

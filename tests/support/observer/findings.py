@@ -52,8 +52,6 @@ class Findings:
         self._count: Counter[str] = Counter()
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._longest: defaultdict[str, float] = defaultdict(float)
-        self._excused: Counter[str] = Counter()
-        self._excused_seconds: defaultdict[str, float] = defaultdict(float)
 
     def begin(
         self, kind: str, place: str, service: str, what: str, began_seconds: float | None = None
@@ -79,21 +77,6 @@ class Findings:
         self._count[found.kind] -= 1
         if found in self.kept:
             self.kept.remove(found)
-
-    def excuse(self, kind: str) -> float:
-        """What would be a finding begins, and may be so; the time of that, for `end_excuse`."""
-        self._excused[kind] += 1
-        return self.now()
-
-    def end_excuse(self, kind: str, began_seconds: float) -> None:
-        self._excused_seconds[kind] += self.now() - began_seconds
-
-    def excused(self, kind: str) -> int:
-        return self._excused[kind]
-
-    def excused_seconds(self, kind: str) -> float:
-        """The sum of the lengths of those that have ended."""
-        return self._excused_seconds[kind]
 
     def count(self, kind: str) -> int:
         return self._count[kind]

@@ -50,7 +50,7 @@ class Observer:
     ) -> None:
         self.expected = expected
         self.looks = 0
-        self._found = Findings(now)
+        self._found, self._excused = Findings(now), Findings(now)
         self._last_looks: deque[tuple[float, str, str, Import | None]] = deque(maxlen=LOOKS_KEPT)
         self._last_acts: deque[tuple[float, str, dict[str, frozenset[str]]]] = deque(maxlen=LOOKS_KEPT)
         """What is offered of a service from then on, by exporter."""
@@ -150,9 +150,9 @@ class Observer:
             "holes": found.count(HOLE),
             "endpoint_seconds_missing": round(found.seconds(HOLE), 3),
             "longest_hole_seconds": round(found.longest(HOLE), 3),
-            "holes_excused": found.excused(HOLE),
-            "endpoint_seconds_excused": round(found.excused_seconds(HOLE), 3),
-            "imports_gone_excused": found.excused(IMPORT_GONE),
+            "holes_excused": self._excused.count(HOLE),
+            "endpoint_seconds_excused": round(self._excused.seconds(HOLE), 3),
+            "imports_gone_excused": self._excused.count(IMPORT_GONE),
             "ips_changed": found.count(IP_CHANGED),
             "imports_gone": found.count(IMPORT_GONE),
             "leftovers": found.count(LEFTOVER),
@@ -208,7 +208,14 @@ class Observer:
     def _showing(self, cluster: str, service: str) -> Showing:
         of_service = self._showings.setdefault(service, {})
         if (showing := of_service.get(cluster)) is None:
-            spot = Spot(self._found, cluster, service, self._bound_seconds, lambda: self._calm_since(cluster))
+            spot = Spot(
+                self._found,
+                self._excused,
+                cluster,
+                service,
+                self._bound_seconds,
+                lambda: self._calm_since(cluster),
+            )
             showing = of_service[cluster] = Showing(spot, self.expected)
         return showing
 

@@ -30,6 +30,8 @@ class Spot:
     """One service in one cluster, as findings name it; `calm_since` is inf while no bound counts."""
 
     findings: Findings
+    excused: Findings
+    """What would be findings, and may be so."""
     place: str
     service: str
     bound_seconds: float
@@ -40,6 +42,9 @@ class Spot:
 
     def begin(self, kind: str, what: str, began_seconds: float | None = None) -> Finding:
         return self.findings.begin(kind, self.place, self.service, what, began_seconds)
+
+    def excuse(self, kind: str, what: str) -> Finding:
+        return self.excused.begin(kind, self.place, self.service, what)
 
     def at_once(self, kind: str, what: str) -> None:
         """What is no state: it begins and ends now."""
@@ -69,7 +74,7 @@ class _Thing:
     stale: int = 0
     """What is shown of it may be from before it was taken back: so many times it may vanish."""
     finding: Finding | None = None
-    excused_since: float | None = None
+    excused: Finding | None = None
     """It must be there, and may be missing for now."""
 
 
@@ -171,11 +176,12 @@ class Things:
         thing.shown = False
         if thing.finding is not None:
             self._end(thing)
-        if thing.level is Level.MUST and self._is_excused(thing):
-            thing.excused_since = self._spot.findings.excuse(self._words.missing)
-        elif thing.level is Level.MUST:
+        if thing.level is Level.MUST:
             what = f"{self._words.named(name)} is not there"
-            thing.finding = self._spot.begin(self._words.missing, what)
+            if self._is_excused(thing):
+                thing.excused = self._spot.excuse(self._words.missing, what)
+            else:
+                thing.finding = self._spot.begin(self._words.missing, what)
         thing.stale = max(thing.stale - 1, 0)
 
     def _is_excused(self, thing: _Thing) -> bool:
@@ -197,9 +203,9 @@ class Things:
         thing.finding = None
 
     def _end_excuse(self, thing: _Thing) -> None:
-        if thing.excused_since is not None:
-            self._spot.findings.end_excuse(self._words.missing, thing.excused_since)
-            thing.excused_since = None
+        if thing.excused is not None:
+            self._spot.excused.end(thing.excused)
+            thing.excused = None
 
     def _drop(self, name: str, thing: _Thing) -> None:
         if thing.level is Level.NOT and not thing.shown and not thing.stale:
