@@ -32,6 +32,7 @@ class World:
         self.released: set[str] = set()
         self.heard: dict[str, Heard] = {}
         self.current = True
+        self.believed_until_seconds = math.inf
         self.read_at_seconds = -math.inf
         self.unread: set[str] = set()
         self.left_out: set[str] = set()
@@ -53,6 +54,7 @@ class World:
             let_go=lambda entry: self.told.append(f"let go {entry.namespace} {entry.name}"),
             retain=lambda entry: self.told.append(f"retain {entry.namespace} {entry.name}"),
             leaves_out=lambda entry: entry.name in self.left_out,
+            stamps=SimpleNamespace(is_believed=lambda seconds: seconds <= self.believed_until_seconds),
             imports_current=lambda: self.current,
             relist_imports=lambda: self.told.append("list again"),
             read_again=lambda entry: self.told.append(f"read again {entry.namespace} {entry.name}"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from mcs_controller.api.resources import SERVICES
+from mcs_controller.clusterset.membership.statement import Heard
 from mcs_controller.clusterset.model import ExportRecord
 from mcs_controller.controllers.services.stores.withdrawn import DOUBTED_SECONDS, REMEMBERED_MAX, Withdrawn
 from mcs_controller.kube.store import Entry
@@ -34,9 +36,10 @@ def withdrawn() -> World:
 
 
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-IMP-03")
+@pytest.mark.parametrize("importer_restarts", [False, True])
 @pytest.mark.parametrize("returns_after_seconds", [5.0, 26.0])
 async def test_the_type_of_an_import_stays_while_the_exporter_cannot_withdraw_it_again(
-    returns_after_seconds: float,
+    returns_after_seconds: float, importer_restarts: bool
 ) -> None:
     """West's export is headless and the older one: it would decide the type. Its endpoints are gone."""
     async with Clusterset("east", "west", "north") as world:
@@ -55,6 +58,9 @@ async def test_the_type_of_an_import_stays_while_the_exporter_cannot_withdraw_it
 
         ips_before = await ips()
         assert ips_before
+        if importer_restarts:
+            await north.restart()
+            await asyncio.sleep(60)
 
         cut_off = world.broker.faults.refuse_connections(users=["member-west"])
         world.broker.restore(backup)
@@ -125,6 +131,77 @@ async def test_an_export_that_was_made_again_counts_at_once(again: dict[str, Any
     world.record(**again)
     assert exporters(world) == ["east"]
     world.record(**again | {"changed_at_seconds": 3.0})
+    assert exporters(world) == ["east"]
+
+
+def started_after_its_withdrawal() -> World:
+    """East's first statement that is heard here is of 2026-01-01: it exports nothing."""
+    world = World()
+    world.look_again(3)
+    world.look("east")
+    world.news()
+    return world
+
+
+BEFORE_SECONDS = datetime(2025, 12, 31, tzinfo=UTC).timestamp()
+AFTER_SECONDS = datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+
+
+async def test_what_was_withdrawn_before_a_start_counts_only_after_20_s_once_its_member_stated_it() -> None:
+    world = started_after_its_withdrawal()
+    world.record(changed_at_seconds=BEFORE_SECONDS)
+    world.record("north", changed_at_seconds=BEFORE_SECONDS)
+    await asyncio.sleep(DOUBTED_SECONDS - 1)
+    assert exporters(world) == ["north"]
+    await asyncio.sleep(1)
+    assert exporters(world) == ["east", "north"]
+    assert world.news() == ["released web"]
+    world.record(changed_at_seconds=BEFORE_SECONDS + 1.0)
+    assert exporters(world) == ["east", "north"]
+
+
+@pytest.mark.parametrize("written_at_seconds", [AFTER_SECONDS, 0.0])
+async def test_what_was_written_after_the_statement_or_at_no_known_time_counts_at_once(
+    written_at_seconds: float,
+) -> None:
+    world = started_after_its_withdrawal()
+    world.record(changed_at_seconds=written_at_seconds)
+    assert exporters(world) == ["east"]
+
+
+async def test_what_was_here_when_its_member_stated_it_counts_again_at_once_when_it_is_back() -> None:
+    """It was lost, and kept; or left out for its member's limits."""
+    world = World()
+    world.record(changed_at_seconds=BEFORE_SECONDS)
+    world.look_again(3)
+    world.look("east", records=1)
+    world.lose_record()
+    world.record(changed_at_seconds=BEFORE_SECONDS)
+    assert (exporters(world), world.kept()) == (["east"], {})
+
+    world.left_out = {"shop.web"}
+    world.lose_record()
+    assert exporters(world) == []
+    world.left_out.clear()
+    world.record(changed_at_seconds=BEFORE_SECONDS)
+    assert exporters(world) == ["east"]
+
+
+@pytest.mark.parametrize("why", ["made anew", "removed", "far ahead", "does not agree"])
+async def test_a_statement_that_says_nothing_of_what_was_written_before_is_none_for_that(why: str) -> None:
+    world = World()
+    if why == "far ahead":
+        world.believed_until_seconds = BEFORE_SECONDS
+    world.look_again(3)
+    world.look("east", slices=1 if why == "does not agree" else 0)
+    if why == "made anew":
+        world.heard["east"] = Heard("another")
+        world.look_again()
+    elif why == "removed":
+        east = world.members.pop("east")
+        world.look_again()
+        world.members["east"] = east
+    world.record(changed_at_seconds=BEFORE_SECONDS)
     assert exporters(world) == ["east"]
 
 

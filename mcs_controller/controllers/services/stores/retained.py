@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 from mcs_controller.clusterset.membership.statement import Heard, agrees
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey, SourceSlice
 from mcs_controller.clusterset.services.naming import exported_service_name, imported_slice_name
+from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.controllers.membership.members import Membership
 from mcs_controller.controllers.services.stores.broker import BrokerStores
 from mcs_controller.controllers.services.stores.kept import REASONS, Exported, Kept, KeptOfKind, Reason
@@ -58,6 +59,7 @@ class Retained:
         self._read_again = broker.relist_imports
         self._read_member_again = broker.read_again
         self._member_read_since = broker.read_since
+        self._believes_time = broker.stamps.is_believed
         # When each member was first heard to state the names that are here, of which some contents are older.
         self._agreed_at_seconds: dict[str, float] = {}
         self._doubted_at_seconds: dict[str, float] = {}
@@ -163,9 +165,10 @@ class Retained:
             self._records.let_go(new.key)
             self._record_proven_gone(new.value.cluster, new.value.service)
         elif new is not None:
+            was_kept = new.key in self._records.kept
             if counted or old is None or old.value.withdrawn:
                 self._arrived(self._records, old, new)
-            if counted or new.key in self._records.kept:
+            if counted or was_kept or new.key in self._records.kept:
                 self._brought_back.believe(new)
             elif self._brought_back.is_back(new):
                 return
@@ -234,6 +237,7 @@ class Retained:
 
     def _vanished(self, kind: KeptOfKind[T], old: Entry[T]) -> None:
         if self._left_out_here(old):
+            self._brought_back.forget_stated(old.value.cluster)
             return
         kept = kind.kept.get(old.key)
         kind.keep(self._kept(kept.entry if kept is not None else old, "missing"))
@@ -252,6 +256,8 @@ class Retained:
             self._current_since = self._reads
         for cluster in sorted({*self._membership.others(), *self.clusters()}):
             heard = self._membership.heard.get(cluster)
+            if heard is not None:
+                self._brought_back.hear(cluster, heard.object_uid)
             if heard is not None and heard.fresh:
                 self._stated[cluster] = self._reads
             if self._is_excused(cluster):
@@ -291,10 +297,17 @@ class Retained:
                 return
             older = [one.entry for one in kept if one.reason == "older"]
             if self._contents_are_read(cluster, [*older, *after_start]):
+                self._all_else_is_withdrawn(cluster, heard)
                 self._account_for(cluster)
         elif self._reads >= stated + 2:
             # No watch is so late. A list may have missed objects that the server has.
             self._doubt(cluster)
+
+    def _all_else_is_withdrawn(self, cluster: str, heard: Heard) -> None:
+        """What is here is what the member stated: all else that it exported before then is withdrawn."""
+        at_seconds = seconds_of_time(heard.newest)
+        if at_seconds is not None and self._believes_time(at_seconds):
+            self._brought_back.stated(cluster, at_seconds, heard.object_uid)
 
     def _contents_are_read(self, cluster: str, older: list[Entry[Any]]) -> bool:
         """Whether these are older than before because their member wants them so.

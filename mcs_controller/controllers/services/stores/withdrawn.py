@@ -1,13 +1,16 @@
-"""Remembers which records were withdrawn, to recognise those that a restore of the broker brings back.
+"""Remembers which records are gone for good, to recognise those that a restore of the broker brings back.
 
 Until its member withdraws it again, such a record would count as an export: for a moment it could decide the
 type of an import, or bring endpoints back that are gone. Two things tell it from an export that was made
 again. It has the UID of the object that was withdrawn. And it was written before the withdrawal; a member
 that changes its mind before the object is deleted writes it with a later time (`stamps.py`).
 
+What was withdrawn before this process began is told by what the member first stated of all its exports: what
+was not among them, and was written before, was withdrawn by then.
+
 A member that meanwhile wants the export finds the old record right, and writes nothing. A member may also not
-run at all. So the record counts after `DOUBTED_SECONDS` in any case. After a start nothing is remembered, and
-it counts at once.
+run at all. So the record counts after `DOUBTED_SECONDS` in any case. After a start it counts at once, until
+the member has stated something.
 """
 
 import asyncio
@@ -31,6 +34,8 @@ class Withdrawn:
         self._counts = counts
         # By cluster and UID, when the member withdrew the record, by its clock; the latest ones last.
         self._at_seconds: dict[str, dict[str, float]] = {}
+        # By cluster, when it stated, by its clock, that it exports what was here; and in which MemberCluster.
+        self._stated: dict[str, tuple[float, str]] = {}
         self._doubted: dict[tuple[str, ServiceKey], asyncio.TimerHandle] = {}
 
     def doubts(self, cluster: str, service: ServiceKey) -> bool:
@@ -46,9 +51,28 @@ class Withdrawn:
         while len(known) > REMEMBERED_MAX:
             del known[next(iter(known))]
 
+    def stated(self, cluster: str, at_seconds: float, member_uid: str) -> None:
+        """What the member has exported before, and is not here, was withdrawn by then."""
+        self._stated[cluster] = at_seconds, member_uid
+
+    def forget_stated(self, cluster: str) -> None:
+        """What comes may have been here when the member stated it."""
+        self._stated.pop(cluster, None)
+
+    def hear(self, cluster: str, member_uid: str) -> None:
+        """The member has this MemberCluster: in one that was made anew, its clock may say any time."""
+        if cluster in self._stated and self._stated[cluster][1] != member_uid:
+            del self._stated[cluster]
+
     def is_back(self, record: Entry[ExportRecord]) -> bool:
-        """Whether this record was written before its withdrawal; if so, it is doubted for some time."""
-        withdrawn_at_seconds = self._at_seconds.get(record.value.cluster, {}).get(record.uid, 0.0)
+        """Whether this record was written before its withdrawal; if so, it is doubted for some time.
+
+        It is one that did not count before.
+        """
+        stated_at_seconds, _ = self._stated.get(record.value.cluster, (0.0, ""))
+        withdrawn_at_seconds = max(
+            self._at_seconds.get(record.value.cluster, {}).get(record.uid, 0.0), stated_at_seconds
+        )
         if not 0.0 < record.value.changed_at_seconds <= withdrawn_at_seconds:
             self.believe(record)
             return False
@@ -73,6 +97,8 @@ class Withdrawn:
         """Forget the withdrawals of clusters that are not among `members`."""
         for cluster in self._at_seconds.keys() - members:
             del self._at_seconds[cluster]
+        for cluster in self._stated.keys() - members:
+            del self._stated[cluster]
 
     def _end_doubt(self, record: Entry[ExportRecord]) -> None:
         self.believe(record)
