@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mcs_controller.clusterset.model import Endpoint
@@ -111,6 +113,59 @@ async def test_the_later_story_of_a_slice_stands_until_its_member_has_written_an
     world.slice(at_seconds=5.0)
     assert (world.kept(), world.news()) == ({}, ["let go mcs-member-east shop.web-abc"])
     assert len(world.sources()) == 1
+
+
+async def test_the_mark_of_an_export_that_was_made_again_is_an_older_story() -> None:
+    world = exported()
+    world.record(changed_at_seconds=5.0)
+    world.record(version=5, changed_at_seconds=3.0, withdrawn=True)
+    assert world.kept() == {("record", "older"): 1}
+    assert [one.changed_at_seconds for one in world.retained.records(WEB)] == [5.0]
+    assert not world.retained.accounted("east", WEB)
+    world.lose_slice()
+    assert world.sources() == [("east", "web-abc")]
+
+    # That it goes is no withdrawal, and it may come back.
+    world.lose_record()
+    assert world.kept() == {("record", "missing"): 1, ("slice", "missing"): 1}
+    world.record(changed_at_seconds=4.0, withdrawn=True)
+    assert world.kept() == {("record", "older"): 1, ("slice", "missing"): 1}
+    assert [one.changed_at_seconds for one in world.retained.records(WEB)] == [5.0]
+
+    world.record(changed_at_seconds=6.0, withdrawn=True)
+    assert (world.kept(), world.sources(), world.retained.records(WEB)) == ({}, [], ())
+    assert world.retained.accounted("east", WEB)
+
+
+async def test_a_member_that_exports_again_what_an_older_mark_withdrew_has_the_last_word() -> None:
+    world = exported()
+    world.record(changed_at_seconds=5.0)
+    world.record(version=5, changed_at_seconds=3.0, withdrawn=True)
+    world.record(changed_at_seconds=6.0)
+    assert world.kept() == {}
+    assert [one.changed_at_seconds for one in world.retained.records(WEB)] == [6.0]
+
+
+async def test_a_member_that_states_nothing_of_what_an_older_mark_withdrew_wants_it_so() -> None:
+    world = exported()
+    world.record(changed_at_seconds=5.0)
+    world.record(version=5, changed_at_seconds=3.0, withdrawn=True)
+    world.lose_slice()
+    world.look_again(2)
+    world.look("east", records=0, slices=0)
+    assert len(world.retained.records(WEB)) == 1
+    world.read_at_seconds = asyncio.get_running_loop().time()
+    world.look_again()
+    assert (world.kept(), world.retained.records(WEB)) == ({}, ())
+
+
+@pytest.mark.parametrize("how", ["removed", "released"])
+async def test_an_older_mark_counts_where_its_member_was_removed_or_may_go(how: str) -> None:
+    world = exported()
+    world.record(changed_at_seconds=5.0)
+    (world.removed if how == "removed" else world.released).add("east")
+    world.record(version=5, changed_at_seconds=3.0, withdrawn=True)
+    assert (world.kept(), world.retained.records(WEB)) == ({}, ())
 
 
 @pytest.mark.parametrize(("before", "after"), [(5.0, 5.0), (5.0, 6.0), (0.0, 0.0), (5.0, 0.0)])

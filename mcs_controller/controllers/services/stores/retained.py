@@ -162,8 +162,10 @@ class Retained:
         counted = old is not None and self._counts(old.value)
         if new is not None and new.value.withdrawn:
             self._brought_back.remember(new)
-            self._records.let_go(new.key)
-            self._record_proven_gone(new.value.cluster, new.value.service)
+            if counted or new.key in self._records.kept:
+                self._arrived(self._records, old, new)
+            if new.key not in self._records.kept:
+                self._record_proven_gone(new.value.cluster, new.value.service)
         elif new is not None:
             was_kept = new.key in self._records.kept
             if counted or old is None or old.value.withdrawn:
@@ -175,7 +177,9 @@ class Retained:
             self._withdrawn.get(new.value.cluster, set()).discard(new.value.service)
         elif old is not None:
             self._brought_back.gone(old.value)
-            if counted and not self._is_excused(old.value.cluster):
+            # The mark of an export that was made again proves nothing, nor does that it goes.
+            is_counted = counted or old.key in self._records.kept
+            if is_counted and not self._is_excused(old.value.cluster):
                 self._vanished(self._records, old)
 
     def _counts_after_all(self, record: ExportRecord) -> None:
