@@ -126,7 +126,7 @@ class Reflector(Generic[T]):
         self._list_wait = LongWait(client.contact, self._last_heard)
         self._watch_wait = LongWait(client.contact, self._last_heard, waiting=self._waits_for_events)
         self._settling = Settling(client.contact, self._watch_wait.end, random)
-        self._watch_opened = False
+        self._watch_opened_at: float | None = None
         self._open_watch: Watch | None = None
         self._watch_ends_at = 0.0
         # The last version seen on this server, by list, event or bookmark; "0" before the first.
@@ -188,7 +188,7 @@ class Reflector(Generic[T]):
         try:
             await self._watch_for_a_while()
         except KubeError as error:
-            if self.events > events_before:
+            if self.events > events_before or self._was_open_for_a_while():
                 self._backoff.reset()
             await asyncio.sleep(self._watch_failed(error))
             return
@@ -317,7 +317,7 @@ class Reflector(Generic[T]):
         return self._open_watch is not None and self._open_watch.waiting
 
     async def _watch(self) -> None:
-        self._watch_opened = False
+        self._watch_opened_at = None
         watch_seconds = self._watch_seconds * self._random.uniform(1.0, 2.0)
         self._watch_ends_at = asyncio.get_running_loop().time() + watch_seconds
         watch = await self._client.watch(
@@ -331,7 +331,7 @@ class Reflector(Generic[T]):
             parse=self._parse,
             bounds=self._bounds,
         )
-        self._watch_opened = True
+        self._watch_opened_at = asyncio.get_running_loop().time()
         self._open_watch = watch
         with self._settling.watching():
             await self._follow(watch)
@@ -375,12 +375,19 @@ class Reflector(Generic[T]):
         reason = end_reason(error)
         self.restarts[reason] += 1
         self._list_needed = True
-        if self._watch_opened and reason != "inactive":
+        is_opened = self._watch_opened_at is not None
+        if is_opened and reason != "inactive":
             self._client.contact.doubt_history()
-        if isinstance(error, DecodeError) or not (self._watch_opened or isinstance(error, Gone)):
+        if isinstance(error, DecodeError) or not (is_opened or isinstance(error, Gone)):
             # A watch that was open and broke is no problem unless it cannot be opened again.
             self._unhealthy("watch", error)
         return self._backoff.next_seconds(_retry_after(error))
+
+    def _was_open_for_a_while(self) -> bool:
+        """Whether the last watch shows that what failed before it is over, though nothing happened in it."""
+        if self._watch_opened_at is None:
+            return False
+        return asyncio.get_running_loop().time() - self._watch_opened_at >= SHORT_WATCH_SECONDS
 
     def _ended_in_time(self) -> bool:
         """Whether the last watch was closed as its time was up.

@@ -67,6 +67,28 @@ async def test_a_watch_that_is_silent_past_its_bookmarks_is_followed_by_a_list()
         assert reflector.problem is None
 
 
+async def test_what_failed_before_a_watch_that_was_open_for_long_puts_nothing_off() -> None:
+    """Nothing happened in it, and nothing is followed until it is opened again."""
+    kind, store = FakeKind(), Store[str]()
+    kind.faults += [("list", Unreachable("down"))] * 8
+    async with running(make(kind, store, inactivity_seconds=90)):
+        assert asyncio.get_running_loop().time() > 5
+        await asyncio.sleep(89)
+        kind.open.clear()
+        kind.put("a", value="1")
+        await asyncio.sleep(1.2)
+        assert contents(store) == {"a": "1"}
+
+
+async def test_watches_that_break_as_they_are_opened_are_opened_less_and_less_often() -> None:
+    kind = FakeKind()
+    async with running(make(kind, Store[str]())):
+        for _ in range(600):
+            await asyncio.sleep(0.5)
+            kind.cut(Unreachable("reset"))
+        assert kind.count("watch") < 120
+
+
 async def test_a_watch_as_silent_as_the_server_was_is_opened_again_once_that_answers() -> None:
     """As after a black hole: new connections work, and the watch's is dead and does not say so."""
     kind, store = FakeKind(), Store[str]()
