@@ -160,17 +160,17 @@ class Retained:
     def _record_changed(self, old: Entry[ExportRecord] | None, new: Entry[ExportRecord] | None) -> None:
         self._records.count(old, new, withdrawn=new is not None and new.value.withdrawn)
         counted = old is not None and self._counts(old.value)
+        was_known = counted or any(one is not None and one.key in self._records.kept for one in (old, new))
         if new is not None and new.value.withdrawn:
             self._brought_back.remember(new)
-            if counted or new.key in self._records.kept:
+            if was_known:
                 self._arrived(self._records, old, new)
             if new.key not in self._records.kept:
                 self._record_proven_gone(new.value.cluster, new.value.service)
         elif new is not None:
-            was_kept = new.key in self._records.kept
             if counted or old is None or old.value.withdrawn:
                 self._arrived(self._records, old, new)
-            if counted or was_kept or new.key in self._records.kept:
+            if was_known or new.key in self._records.kept:
                 self._brought_back.believe(new)
             elif self._brought_back.is_back(new):
                 return
@@ -178,8 +178,7 @@ class Retained:
         elif old is not None:
             self._brought_back.gone(old.value)
             # The mark of an export that was made again proves nothing, nor does that it goes.
-            is_counted = counted or old.key in self._records.kept
-            if is_counted and not self._is_excused(old.value.cluster):
+            if was_known and not self._is_excused(old.value.cluster):
                 self._vanished(self._records, old)
 
     def _counts_after_all(self, record: ExportRecord) -> None:
