@@ -99,6 +99,35 @@ def test_nor_does_it_in_an_import_made_anew_by_one_who_cannot_know_of_the_taking
     assert [kind for kind, _, _ in world.found()] == ["import gone"]
 
 
+def test_the_name_of_who_took_it_back_meanwhile_may_go_once_from_an_import_made_anew() -> None:
+    """West's namespace was away while north took its export back and made it anew."""
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
+    world.expected.namespace_gone("west", "shop")
+    world.observer.saw("west", WEB, None)
+    world.expected.unexported("north", WEB)
+    world.expected.exported("north", WEB, ["10.3.0.2"])
+    world.expected.namespace("west", "shop")
+    world.shows(ONE, TWO, "10.3.0.1", uid="u2", clusters=BOTH)
+    world.shows(ONE, TWO, uid="u2", clusters=frozenset({"east"}))
+    world.shows(ONE, TWO, "10.3.0.2", uid="u2", clusters=BOTH)
+    assert world.found() == []
+    world.shows(ONE, TWO, "10.3.0.2", uid="u2", clusters=frozenset({"east"}))
+    assert [kind for kind, _, _ in world.found()] == ["clusters"]
+
+
+def test_not_the_name_of_who_took_nothing_back() -> None:
+    world = World()
+    world.shows(ONE, TWO, clusters=frozenset({"east"}))
+    world.expected.namespace_gone("west", "shop")
+    world.observer.saw("west", WEB, None)
+    world.expected.namespace("west", "shop")
+    world.shows(ONE, TWO, uid="u2", clusters=frozenset({"east"}))
+    world.shows(ONE, TWO, uid="u2", clusters=frozenset())
+    assert [kind for kind, _, _ in world.found()] == ["clusters"]
+
+
 def remade(world: World) -> None:
     """East takes its export back, and exports the service again at once."""
     world.expected.unexported("east", WEB)

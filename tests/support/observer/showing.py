@@ -112,7 +112,7 @@ class Showing:
         self._expect_late_changes(before)
         exporters_before = self._exporters
         self._follow_offers()
-        self._expect_late_withdrawals(wanted.must - before.must, self._exporters - exporters_before)
+        self._expect_late_withdrawals(before, self._exporters - exporters_before)
         if wanted.imported is not Level.MUST:
             self._without_ip = self._ended(self._without_ip)
             self._dns_wrong = self._ended(self._dns_wrong)
@@ -140,13 +140,14 @@ class Showing:
         self._on_its_way.update(dict.fromkeys(offers - self._exporters, now))
         self._exporters = set(offers)
 
-    def _expect_late_withdrawals(self, new: frozenset[str], new_exporters: set[str]) -> None:
-        """Addresses that are `new`, of an exporter that took the service back a moment ago, and itself.
+    def _expect_late_withdrawals(self, before: Wanted, new_exporters: set[str]) -> None:
+        """New addresses of an exporter that took the service back a moment ago, and itself.
 
         Its slices may come before news that its record went, and go with that once more. And a restore of the
         broker may bring back what it took back; its agent takes that back, too, if it has not yet seen that
-        the service is exported again.
+        the service is exported again. It may have done all that while this cluster lacked the namespace.
         """
+        new = self.wanted.must - before.must
         offers = self._expected.offers(self._spot.service)
         for exporter, since_seconds in list(self._taken_back.items()):
             if self._spot.deadline(since_seconds) < self._spot.now():
@@ -155,7 +156,7 @@ class Showing:
             for name in offers.get(exporter, frozenset()) & new:
                 self._addresses.let_go_once(name, since_seconds)
                 self._in_dns.let_go_once(name, since_seconds)
-        for exporter in sorted(new_exporters & self._taken_back.keys()):
+        for exporter in sorted((self.wanted.exporters - before.exporters) & self._taken_back.keys()):
             self._names.let_go_once(exporter, self._taken_back[exporter])
         holders = self.wanted.holders
         if holders & new_exporters and holders <= self._taken_back.keys():
