@@ -128,6 +128,47 @@ def test_not_the_name_of_who_took_nothing_back() -> None:
     assert [kind for kind, _, _ in world.found()] == ["clusters"]
 
 
+def made_anew(clusters: frozenset[str]) -> World:
+    """West's namespace goes and comes back, and its import names these."""
+    world = World()
+    world.expected.exported("north", WEB, ["10.3.0.1"])
+    world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
+    world.after(BOUND_SECONDS + 1)
+    world.expected.namespace_gone("west", "shop")
+    world.observer.saw("west", WEB, None)
+    world.expected.namespace("west", "shop")
+    world.shows(ONE, TWO, uid="u2", clusters=clusters)
+    return world
+
+
+def last_known_export_goes(world: World) -> None:
+    world.expected.unexported("east", WEB)
+    world.observer.saw("west", WEB, None)
+
+
+def test_an_import_made_anew_need_not_know_of_a_record_that_was_lost_before() -> None:
+    """Only the import that went with the namespace told that north exports the service."""
+    world = made_anew(frozenset({"east"}))
+    last_known_export_goes(world)
+    world.shows("10.3.0.1", uid="u3", clusters=frozenset({"north"}))
+    assert world.found() == []
+    world.observer.saw("west", WEB, None)
+    assert [kind for kind, _, _ in world.found()] == ["import gone"]
+
+
+def test_but_long_after_the_namespace_came_back_it_must() -> None:
+    world = made_anew(frozenset({"east"}))
+    world.after(BOUND_SECONDS + 1)
+    last_known_export_goes(world)
+    assert [kind for kind, _, _ in world.found()] == ["import gone"]
+
+
+def test_it_may_not_go_once_it_named_the_other_exporter() -> None:
+    world = made_anew(BOTH)
+    last_known_export_goes(world)
+    assert [kind for kind, _, _ in world.found()] == ["import gone"]
+
+
 def remade(world: World) -> None:
     """East takes its export back, and exports the service again at once."""
     world.expected.unexported("east", WEB)

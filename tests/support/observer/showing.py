@@ -111,7 +111,7 @@ class Showing:
                 self._in_dns.let_go_once(name, self._spot.now())
         self._expect_late_changes(before)
         exporters_before = self._exporters
-        self._follow_offers()
+        self._follow_offers(before)
         self._expect_late_withdrawals(before, self._exporters - exporters_before)
         if wanted.imported is not Level.MUST:
             self._without_ip = self._ended(self._without_ip)
@@ -131,13 +131,15 @@ class Showing:
         gone = (name for name in before.must if self.wanted.level(name) is Level.NOT)
         self._addresses_back.update(dict.fromkeys(gone, self._spot.now()))
 
-    def _follow_offers(self) -> None:
+    def _follow_offers(self, before: Wanted) -> None:
+        """Where no import could be, all offers are on their way again: what told of lost records is gone."""
         offers, now = self._expected.offers(self._spot.service).keys(), self._spot.now()
         for exporter in self._exporters - offers:
             self._taken_back[exporter] = now
             self._not_seen_back.add(exporter)
             self._on_its_way.pop(exporter, None)
-        self._on_its_way.update(dict.fromkeys(offers - self._exporters, now))
+        seen_before = self._exporters if before.imported is not Level.NOT else set[str]()
+        self._on_its_way.update(dict.fromkeys(offers - seen_before, now))
         self._exporters = set(offers)
 
     def _expect_late_withdrawals(self, before: Wanted, new_exporters: set[str]) -> None:
