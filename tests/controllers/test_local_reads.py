@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from mcs_controller.api.resources import SERVICES
 from mcs_controller.simcluster.faults import Fault
 from tests.support.cluster import Cluster
 from tests.support.clusterset import EAST, WEST, Clusterset
@@ -119,6 +120,34 @@ async def test_until_it_is_read_again_an_export_made_anew_counts_as_it_was_publi
         failing.lift()
         await world.until(lambda: is_ready(west), within_seconds=90)
         await world.imported("shop", "web", all_three)
+
+
+@pytest.mark.requirement("MCS-LIFE-10")
+async def test_an_earlier_export_whose_end_the_broker_does_not_know_decides_nothing() -> None:
+    """West's first export decided the type; the next one is headless, as east's is, and not read yet."""
+    async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        west, headless = world["west"], {"clusterIP": "None"}
+        await west.deploy("shop", "web")
+        await world.settle()
+        await world["east"].deploy("shop", "web", **headless)
+        await world.imported("shop", "web", EAST | WEST)
+        await world.settle()
+        world.broker.faults.refuse_connections(users=["member-west"])
+        await west.unexport("shop", "web")
+        await west.api.delete(SERVICES, "web", namespace="shop")
+        await world.until(lambda: is_headless(west))
+
+        services_cannot_be_read(west)
+        await west.deploy("shop", "web", **headless)
+        await world.until(lambda: is_unread(west))
+        await world.always(lambda: is_headless(west), for_seconds=5)
+        assert await west.addresses_of("shop", "web") == EAST
+
+
+async def is_headless(cluster: Cluster) -> bool:
+    imported = await cluster.import_of("shop", "web")
+    return imported is not None and imported["spec"]["type"] == "Headless" and not imported["spec"].get("ips")
 
 
 @pytest.mark.requirement("MCS-LIFE-10", "MCS-IMP-03")

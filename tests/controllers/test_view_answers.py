@@ -69,6 +69,7 @@ class World:
         self.records: list[ExportRecord] = []
         self.slices: list[SourceSlice] = []
         self.accounted: set[str] = set()
+        self.imports: Store[LocalImport] = Store()
         self.imported = Imported(index=lambda entry: entry.value.service)
         self.on_broker: Store[SourceSlice] = Store(index=lambda entry: entry.value.service)
         self.published: Store[ExportRecord] = Store(index=lambda entry: entry.value.service)
@@ -77,6 +78,7 @@ class World:
             unread=lambda key: self.is_unread,
             evaluation=self._evaluation,
             own_slices=lambda key: tuple(self.own_slices),
+            imports=self.imports,
             imported_slices=self.imported,
         )
         retained = SimpleNamespace(
@@ -114,6 +116,10 @@ class World:
             value = ImportedSlice(WEB, name, cluster, content, changed_at_seconds=changed_at_seconds)
             self.imported.apply(Entry("shop", name, name, "1", value))
         return [entry.name for entry in self.imported]
+
+    def import_of(self, *clusters: str) -> None:
+        """An import that names these clusters is here."""
+        self.imports.apply(Entry("shop", "web", "uid", "1", an_import(*clusters)))
 
     def clusters(self, key: ServiceKey = WEB) -> list[str]:
         """Whose records have a part in the service."""
@@ -164,6 +170,7 @@ def test_until_our_service_has_been_read_the_record_is_the_one_that_was_publishe
     world = World()
     world.is_unread, world.own = True, record("west", YOUNGER)
     world.own_slices = [source_slice("west")]
+    world.import_of("east", "west")
     assert world.view.own_record(WEB) is None
     assert world.view.slices(WEB) == ()
 
@@ -182,6 +189,19 @@ def test_until_our_service_has_been_read_the_record_is_the_one_that_was_publishe
     world.is_unread = False
     assert world.view.own_record(WEB) is world.own
     assert world.view.slices(WEB) == (world.own_slices[0],)
+
+
+def test_what_was_published_of_an_earlier_export_is_no_record_once_nothing_here_is_of_that() -> None:
+    world = World()
+    world.is_unread, published = True, record("west", OLDER)
+    world.published.apply(Entry("mcs-member-west", "shop.web", "uid", "1", published))
+    assert world.view.own_record(WEB) is None
+
+    world.import_of("east")
+    world.import_slices("east")
+    assert world.view.own_record(WEB) is None
+    world.import_slices("west")
+    assert world.view.own_record(WEB) is published, "its import need not name us yet"
 
 
 # What is kept of a merge and of slices

@@ -74,15 +74,29 @@ class ClustersetView:
     def own_record(self, key: ServiceKey) -> ExportRecord | None:
         """This cluster's own record, if it exports the service and the export is valid.
 
-        Until the exported service has been read, it is the published record, if there is one. One that is
-        being withdrawn is of an earlier export, which is over.
+        Until the exported service has been read, it is the published record, if that may be of this export.
         """
         if self._local.unread(key):
-            found = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
-            published = found.value if found is not None else None
-            return published if published and published.readable and not published.withdrawn else None
+            return self._published_record(key)
         evaluation = self._local.evaluation(key)
         return evaluation.record if evaluation else None
+
+    def _published_record(self, key: ServiceKey) -> ExportRecord | None:
+        """The published record, unless it is of an earlier export, which is over.
+
+        Such a record is being withdrawn. Or nothing that lies here is of this cluster: then the end of that
+        export was followed here, and only the broker could not be told yet.
+        """
+        found = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
+        if found is None or not found.value.readable or found.value.withdrawn:
+            return None
+        imported = self._local.imports.get(*key)
+        named = imported.value.clusters if imported is not None else ()
+        return found.value if self._local.cluster_id in {*named, *self._sources_here(key)} else None
+
+    def _sources_here(self, key: ServiceKey) -> set[str]:
+        """The clusters that the imported slices of a service are of."""
+        return {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
 
     def _own_part(self, key: ServiceKey) -> ExportRecord | None:
         """This cluster's own record, unless it is not admitted or not published."""
@@ -194,7 +208,7 @@ class ClustersetView:
         admitted records, for a caller that knows them already.
         """
         own = self._local.cluster_id
-        remembered = {entry.value.source_cluster for entry in self._local.imported_slices.indexed(key)}
+        remembered = self._sources_here(key)
         if imported is not None:
             remembered.update(imported.clusters)
         if not remembered and imported is not None and not self._retained.everybody_accounted():
