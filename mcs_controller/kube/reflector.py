@@ -118,6 +118,7 @@ class Reflector(Generic[T]):
         self._watch_seconds = watch_seconds
         self._inactivity_seconds = inactivity_seconds
         self._random = random
+        self._longest_retry_seconds = longest_retry_seconds
         self._backoff = Backoff(FIRST_RETRY_SECONDS, longest_retry_seconds, random=random)
         self._hold_backoff = Backoff(FIRST_HOLD_SECONDS, LONGEST_HOLD_SECONDS, random=random)
         self._resolved: Resource | None = None
@@ -384,10 +385,13 @@ class Reflector(Generic[T]):
         return self._backoff.next_seconds(_retry_after(error))
 
     def _was_open_for_a_while(self) -> bool:
-        """Whether the last watch shows that what failed before it is over, though nothing happened in it."""
+        """Whether the last watch shows that what failed before it is over, though nothing happened in it.
+
+        Not sooner: a link that breaks everything after a few seconds must not be asked more often for that.
+        """
         if self._watch_opened_at is None:
             return False
-        return asyncio.get_running_loop().time() - self._watch_opened_at >= SHORT_WATCH_SECONDS
+        return asyncio.get_running_loop().time() - self._watch_opened_at >= self._longest_retry_seconds
 
     def _ended_in_time(self) -> bool:
         """Whether the last watch was closed as its time was up.
