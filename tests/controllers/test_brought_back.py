@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from mcs_controller.api.resources import SERVICES
-from mcs_controller.clusterset.membership.statement import Heard
 from mcs_controller.clusterset.model import ExportRecord
-from mcs_controller.controllers.services.stores.withdrawn import DOUBTED_SECONDS, REMEMBERED_MAX, Withdrawn
+from mcs_controller.controllers.services.stores.withdrawn import (
+    DOUBTED_SECONDS,
+    ON_ITS_WAY_SECONDS,
+    REMEMBERED_MAX,
+    Withdrawn,
+)
 from mcs_controller.kube.store import Entry
 from tests.clusterset.builders import WEB, record
 from tests.controllers.keeping import World
@@ -49,6 +54,7 @@ async def test_the_type_of_an_import_stays_while_the_exporter_cannot_withdraw_it
         await world["east"].deploy("shop", "web")
         await world.imported("shop", "web", EAST | WEST)
         backup = world.broker.snapshot()
+        await asyncio.sleep(ON_ITS_WAY_SECONDS)
         await world["west"].unexport("shop", "web")
         await world.imported("shop", "web", EAST)
         north = world["north"]
@@ -87,6 +93,31 @@ async def test_a_service_that_is_there_again_when_the_broker_goes_back_is_import
         await world["east"].service("shop", "web")
         world.broker.restore(backup)
         await world.imported("shop", "web", EAST, within_seconds=30)
+
+
+async def test_a_new_export_is_not_taken_for_one_while_another_is_refused_and_its_member_slow() -> None:
+    """What the member then states lacks the record, which is written already and on its way."""
+    async with Clusterset("west", "north") as world:
+        await world.everywhere("shop")
+        west, north = world["west"], world["north"]
+        creates: dict[str, Any] = {
+            "verbs": ["create"],
+            "resources": ["exportedservices"],
+            "users": ["member-west"],
+        }
+        refused = world.broker.faults.fail(403, **creates)
+        await west.deploy("shop", "refused")
+        await asyncio.sleep(40)
+        refused.lift()
+        world.broker.faults.delay(12.0, **creates)
+        await north.restart()
+        await asyncio.sleep(4)
+        await west.deploy("shop", "web")
+
+        async def is_imported() -> bool:
+            return bool(await north.addresses_of("shop", "web"))
+
+        await world.until(is_imported, within_seconds=DOUBTED_SECONDS - 4)
 
 
 async def test_it_counts_neither_at_once_nor_when_its_member_writes_it_in_an_earlier_time() -> None:
@@ -143,8 +174,8 @@ def started_after_its_withdrawal() -> World:
     return world
 
 
-BEFORE_SECONDS = datetime(2025, 12, 31, tzinfo=UTC).timestamp()
-AFTER_SECONDS = datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+STATED_SECONDS = datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC).timestamp()
+BEFORE_SECONDS = STATED_SECONDS - ON_ITS_WAY_SECONDS
 
 
 async def test_what_was_withdrawn_before_a_start_counts_only_after_20_s_once_its_member_stated_it() -> None:
@@ -160,8 +191,8 @@ async def test_what_was_withdrawn_before_a_start_counts_only_after_20_s_once_its
     assert exporters(world) == ["east", "north"]
 
 
-@pytest.mark.parametrize("written_at_seconds", [AFTER_SECONDS, 0.0])
-async def test_what_was_written_after_the_statement_or_at_no_known_time_counts_at_once(
+@pytest.mark.parametrize("written_at_seconds", [BEFORE_SECONDS + 1, STATED_SECONDS + 1, 0.0])
+async def test_what_may_have_been_on_its_way_or_was_written_later_or_at_no_known_time_counts_at_once(
     written_at_seconds: float,
 ) -> None:
     world = started_after_its_withdrawal()
@@ -187,16 +218,30 @@ async def test_what_was_here_when_its_member_stated_it_counts_again_at_once_when
     assert exporters(world) == ["east"]
 
 
-@pytest.mark.parametrize("why", ["made anew", "removed", "far ahead", "does not agree"])
+@pytest.mark.parametrize(
+    "why", ["made anew", "set back", "removed", "released", "let go", "far ahead", "does not agree"]
+)
 async def test_a_statement_that_says_nothing_of_what_was_written_before_is_none_for_that(why: str) -> None:
     world = World()
     if why == "far ahead":
         world.believed_until_seconds = BEFORE_SECONDS
+    if why == "let go":
+        world.record(changed_at_seconds=BEFORE_SECONDS)
     world.look_again(3)
-    world.look("east", slices=1 if why == "does not agree" else 0)
+    world.look("east", records=len(exporters(world)), slices=1 if why == "does not agree" else 0)
     if why == "made anew":
-        world.heard["east"] = Heard("another")
+        world.heard["east"] = replace(world.heard["east"], object_uid="another")
         world.look_again()
+    elif why == "set back":
+        world.heard["east"] = replace(world.heard["east"], newest="2026-01-01T00:00:00.000000Z")
+        world.look_again()
+    elif why == "released":
+        world.released.add("east")
+        world.look_again()
+        world.released.clear()
+    elif why == "let go":
+        world.lose_record()
+        world.retained.let_go(WEB)
     elif why == "removed":
         east = world.members.pop("east")
         world.look_again()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 import pytest
 
@@ -145,22 +144,6 @@ async def test_what_another_replica_wrote_later_is_no_break_and_ours_is_later_st
         assert after["heartbeat"] == "2026-01-01T09:00:00.000001Z"
         assert after["exported"]["at"] == "2026-01-01T09:00:00.000001Z"
         assert east.breaks == []
-
-
-@pytest.mark.parametrize(("heartbeat_hour", "stated_hour"), [(8, 9), (9, 8)])
-async def test_the_later_one_of_heartbeat_and_statement_is_what_times_of_changes_follow(
-    heartbeat_hour: int, stated_hour: int
-) -> None:
-    async with east_alone() as east:
-        assert east.presence.told_seconds == 0.0
-        east.states(SOMETHING)
-        await east.step()
-        at = "2026-01-01T{:02d}:00:00.000000Z"
-        await east.edit(heartbeat=at.format(heartbeat_hour), exported={"at": at.format(stated_hour)})
-
-        await east.step()
-
-        assert east.presence.told_seconds == datetime(2026, 1, 1, 9, 0, 0, 1, UTC).timestamp()
 
 
 async def test_after_a_restore_what_is_written_is_later_than_what_was_lost() -> None:

@@ -30,7 +30,7 @@ def own_slice(changed_at_seconds: float) -> Entry[SourceSlice]:
 class Held:
     """What this cluster has on the broker."""
 
-    told_seconds: float = 0.0
+    heartbeat_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self.clock = LoopClock()
@@ -39,7 +39,7 @@ class Held:
 
     def restarted(self) -> Stamps:
         """Those of a process that starts now."""
-        stamps = Stamps(self.clock, lambda: self.told_seconds)
+        stamps = Stamps(self.clock, lambda: self.heartbeat_seconds)
         stamps.follow(self.slices)
         return stamps
 
@@ -64,8 +64,8 @@ async def test_they_are_later_than_what_was_replaced_and_all_that_the_cluster_ha
     assert restarted.next_seconds() > NOW_SECONDS + 5.0
 
 
-async def test_they_are_later_than_a_heartbeat_or_statement_that_the_clock_is_behind() -> None:
-    held = Held(told_seconds=NOW_SECONDS - 1.0)
+async def test_they_are_later_than_a_heartbeat_that_the_clock_is_behind() -> None:
+    held = Held(heartbeat_seconds=NOW_SECONDS - 1.0)
     assert held.stamps.next_seconds() == NOW_SECONDS
     held.clock.skew_seconds = -HOUR_SECONDS
     assert held.restarted().next_seconds() > NOW_SECONDS - 1.0
@@ -75,7 +75,7 @@ async def test_one_time_far_in_the_future_is_that_of_one_object_only() -> None:
     held = Held()
     far_seconds = NOW_SECONDS + AHEAD_MAX_SECONDS + 1.0
     held.slices.apply(own_slice(far_seconds))
-    held.told_seconds = far_seconds
+    held.heartbeat_seconds = far_seconds
     assert held.stamps.next_seconds(far_seconds) > far_seconds
     assert NOW_SECONDS <= held.stamps.next_seconds() < NOW_SECONDS + 1.0
 

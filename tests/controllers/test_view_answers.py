@@ -17,6 +17,7 @@ from mcs_controller.clusterset.model import (
     ExportRecord,
     ImportedSlice,
     ImportSpec,
+    LocalExport,
     LocalImport,
     Member,
     ServiceKey,
@@ -32,7 +33,7 @@ from mcs_controller.controllers.services.stores.own_limits import OwnLimits
 from mcs_controller.controllers.services.stores.retained import Retained
 from mcs_controller.controllers.services.stores.view import ClustersetView
 from mcs_controller.kube.store import Entry, Store
-from tests.clusterset.builders import WEB, record, source_slice
+from tests.clusterset.builders import WEB, local_export, record, source_slice
 
 API = ServiceKey("shop", "api")
 OLDER, YOUNGER = 1, 2
@@ -69,6 +70,7 @@ class World:
         self.records: list[ExportRecord] = []
         self.slices: list[SourceSlice] = []
         self.accounted: set[str] = set()
+        self.exports: Store[LocalExport] = Store()
         self.imports: Store[LocalImport] = Store()
         self.imported = Imported(index=lambda entry: entry.value.service)
         self.on_broker: Store[SourceSlice] = Store(index=lambda entry: entry.value.service)
@@ -78,6 +80,7 @@ class World:
             unread=lambda key: self.is_unread,
             evaluation=self._evaluation,
             own_slices=lambda key: tuple(self.own_slices),
+            exports=self.exports,
             imports=self.imports,
             imported_slices=self.imported,
         )
@@ -202,6 +205,18 @@ def test_what_was_published_of_an_earlier_export_is_no_record_once_nothing_here_
     assert world.view.own_record(WEB) is None
     world.import_slices("west")
     assert world.view.own_record(WEB) is published, "its import need not name us yet"
+
+
+@pytest.mark.parametrize(("age_rank", "is_of_it"), [(OLDER, True), (YOUNGER, False)])
+def test_what_was_published_of_the_export_that_is_here_is_its_record_though_nothing_here_is_of_that(
+    age_rank: int, is_of_it: bool
+) -> None:
+    world = World()
+    world.is_unread, published = True, record("west", OLDER)
+    world.published.apply(Entry("mcs-member-west", "shop.web", "uid", "1", published))
+    export = local_export(created_at=record("west", age_rank).exported_at)
+    world.exports.apply(Entry("shop", "web", "uid", "1", export))
+    assert world.view.own_record(WEB) == (published if is_of_it else None)
 
 
 # What is kept of a merge and of slices

@@ -97,9 +97,9 @@ class Membership:
         return self._presence.verified
 
     @property
-    def told_seconds(self) -> float:
-        """This cluster's latest heartbeat or statement, of any replica, since the epoch; 0.0 if unknown."""
-        return self._presence.told_seconds
+    def heartbeat_seconds(self) -> float:
+        """This cluster's latest heartbeat, of whichever replica, since the epoch; 0.0 if unknown."""
+        return self._presence.heartbeat_seconds
 
     @property
     def excluded(self) -> bool:

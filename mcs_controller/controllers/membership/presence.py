@@ -129,11 +129,6 @@ class Presence:
         """The latest heartbeat of this cluster that was written or seen, since the epoch; 0.0 if none."""
         return seconds_of_time(self._heartbeat) or 0.0
 
-    @property
-    def told_seconds(self) -> float:
-        """The later one of that and of the latest statement; 0.0 if there is none."""
-        return seconds_of_time(max(self._heartbeat, self._stated_at)) or 0.0
-
     def unrenewed_seconds(self) -> float | None:
         """For how long this process has not renewed the heartbeat; None before it began to."""
         if self._renewed_at_seconds is None:

@@ -90,7 +90,7 @@ class BrokerStores:
         self._slice_intake.follow(self.slices)
         self.own_record_intake.follow(self.own_records)
         self.own_slice_intake.follow(self.own_slices)
-        self.stamps = Stamps(context.clock, lambda: membership.told_seconds)
+        self.stamps = Stamps(context.clock, lambda: membership.heartbeat_seconds)
         self.stamps.follow(self.own_records)
         self.stamps.follow(self.own_slices)
         self._informers: tuple[Informer[Any], ...] = (

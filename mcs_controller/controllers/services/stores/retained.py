@@ -148,6 +148,7 @@ class Retained:
         """An operator released the service: keep nothing of it."""
         for kind in self._both:
             for one in tuple(kind.by_service.get(key, ())):
+                self._brought_back.forget_stated(kind.kept[one].entry.value.cluster)
                 kind.let_go(one)
 
     def _knows(self, cluster: str) -> bool:
@@ -260,10 +261,11 @@ class Retained:
         for cluster in sorted({*self._membership.others(), *self.clusters()}):
             heard = self._membership.heard.get(cluster)
             if heard is not None:
-                self._brought_back.hear(cluster, heard.object_uid)
+                self._brought_back.hear(cluster, heard)
             if heard is not None and heard.fresh:
                 self._stated[cluster] = self._reads
             if self._is_excused(cluster):
+                self._brought_back.forget_stated(cluster)
                 self._account_for(cluster)
             elif heard is not None and self._current_since is not None:
                 self._hear_statement(cluster, heard, self._current_since)

@@ -3,8 +3,7 @@
 Importers take the later of two states of an object for the newer one when the broker has lost some of its
 history. So a clock that is set back must not make a new state look older than an earlier one, also when an
 earlier process, or another replica, wrote that one, and when it has been deleted since. Therefore the times
-follow what this cluster has on the broker: the times of its own objects, of its heartbeat, and of its
-statement, which says what was not exported then.
+follow what this cluster has on the broker: the times of its own objects, and its heartbeat.
 """
 
 from collections.abc import Callable
@@ -27,12 +26,12 @@ T = TypeVar("T", bound=Exported)
 class Stamps:
     """Seconds since the epoch by `clock`, or as little later as possible while the clock is behind.
 
-    `told_seconds` gives the latest heartbeat or statement of this cluster, of any replica; 0.0 if unknown.
+    `heartbeat_seconds` gives the latest heartbeat of this cluster, of whichever replica; 0.0 if unknown.
     """
 
-    def __init__(self, clock: Clock, told_seconds: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, clock: Clock, heartbeat_seconds: Callable[[], float] = lambda: 0.0) -> None:
         self._clock = clock
-        self._told_seconds = told_seconds
+        self._heartbeat_seconds = heartbeat_seconds
         self._last_seconds = 0.0
         # Content that was seen before may follow a state of this time that is no longer there.
         self._floor_seconds = 0.0
@@ -43,7 +42,7 @@ class Stamps:
 
     def next_seconds(self, after_seconds: float = 0.0) -> float:
         """Now, and later than all that was given or followed before, and than `after_seconds`."""
-        now_seconds = self._see_told()
+        now_seconds = self._see_heartbeat()
         next_seconds = max(now_seconds, max(self._last_seconds, after_seconds) + STEP_SECONDS)
         if _is_believed(next_seconds, now_seconds):
             self._last_seconds = next_seconds
@@ -60,7 +59,7 @@ class Stamps:
 
         That time, if it is later than `after_seconds`, all that was followed, and removals; else the next.
         """
-        self._see_told()
+        self._see_heartbeat()
         if seen_seconds > max(after_seconds, self._floor_seconds):
             return seen_seconds
         return self.next_seconds(after_seconds)
@@ -69,12 +68,12 @@ class Stamps:
         """Whether a time that a cluster gave is one that it follows itself."""
         return _is_believed(seconds, self._clock.now().timestamp())
 
-    def _see_told(self) -> float:
-        """Follow heartbeat and statement if the clock is behind them. Returns what the clock says."""
+    def _see_heartbeat(self) -> float:
+        """Follow the heartbeat if the clock is behind it. Returns what the clock says."""
         now_seconds = self._clock.now().timestamp()
-        told_seconds = self._told_seconds()
-        if told_seconds > now_seconds:
-            self._see(told_seconds, now_seconds)
+        heartbeat_seconds = self._heartbeat_seconds()
+        if heartbeat_seconds > now_seconds:
+            self._see(heartbeat_seconds, now_seconds)
         return now_seconds
 
     def _changed(self, old: Entry[T] | None, new: Entry[T] | None) -> None:

@@ -84,12 +84,15 @@ class ClustersetView:
     def _published_record(self, key: ServiceKey) -> ExportRecord | None:
         """The published record, unless it is of an earlier export, which is over.
 
-        Such a record is being withdrawn. Or nothing that lies here is of this cluster: then the end of that
-        export was followed here, and only the broker could not be told yet.
+        Such a record is being withdrawn. Or it is of an older ServiceExport, and nothing that lies here is of
+        this cluster: then its end was followed here, and only the broker could not be told yet.
         """
         found = self._broker.own_records.get(self._broker.own_namespace, exported_service_name(key))
         if found is None or not found.value.readable or found.value.withdrawn:
             return None
+        export = self._local.exports.get(*key)
+        if export is not None and export.value.created_at == found.value.exported_at:
+            return found.value
         imported = self._local.imports.get(*key)
         named = imported.value.clusters if imported is not None else ()
         return found.value if self._local.cluster_id in {*named, *self._sources_here(key)} else None

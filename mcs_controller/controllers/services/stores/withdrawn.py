@@ -6,7 +6,7 @@ again. It has the UID of the object that was withdrawn. And it was written befor
 that changes its mind before the object is deleted writes it with a later time (`stamps.py`).
 
 What was withdrawn before this process began is told by what the member first stated of all its exports: what
-was not among them, and was written before, was withdrawn by then.
+was not among them, and was written long before, was withdrawn by then.
 
 A member that meanwhile wants the export finds the old record right, and writes nothing. A member may also not
 run at all. So the record counts after `DOUBTED_SECONDS` in any case. After a start it counts at once, until
@@ -18,13 +18,18 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from mcs_controller.clusterset.membership.statement import Heard
 from mcs_controller.clusterset.model import ExportRecord, ServiceKey
+from mcs_controller.clusterset.syntax import seconds_of_time
 from mcs_controller.kube.store import Entry
 
 DOUBTED_SECONDS: Final = 20.0
 """How long a member has to withdraw a record again. After a restore all has to be right within 30 s."""
 REMEMBERED_MAX: Final = 5_000
 """Withdrawals of one member; of more the latest are remembered."""
+ON_ITS_WAY_SECONDS: Final = 60.0
+"""A record that was written so long before its member's statement, and is not among what that states, is not
+on its way to the broker any more. Nor do the clocks of two replicas differ by so much."""
 
 
 class Withdrawn:
@@ -59,9 +64,15 @@ class Withdrawn:
         """What comes may have been here when the member stated it."""
         self._stated.pop(cluster, None)
 
-    def hear(self, cluster: str, member_uid: str) -> None:
-        """The member has this MemberCluster: in one that was made anew, its clock may say any time."""
-        if cluster in self._stated and self._stated[cluster][1] != member_uid:
+    def hear(self, cluster: str, heard: Heard) -> None:
+        """This is what the member says now.
+
+        In a MemberCluster that was made anew its clock may say any time. And it may have been set back.
+        """
+        if (stated := self._stated.get(cluster)) is None:
+            return
+        at_seconds, member_uid = stated
+        if heard.object_uid != member_uid or (seconds_of_time(heard.newest) or 0.0) < at_seconds:
             del self._stated[cluster]
 
     def is_back(self, record: Entry[ExportRecord]) -> bool:
@@ -71,7 +82,8 @@ class Withdrawn:
         """
         stated_at_seconds, _ = self._stated.get(record.value.cluster, (0.0, ""))
         withdrawn_at_seconds = max(
-            self._at_seconds.get(record.value.cluster, {}).get(record.uid, 0.0), stated_at_seconds
+            self._at_seconds.get(record.value.cluster, {}).get(record.uid, 0.0),
+            stated_at_seconds - ON_ITS_WAY_SECONDS,
         )
         if not 0.0 < record.value.changed_at_seconds <= withdrawn_at_seconds:
             self.believe(record)
