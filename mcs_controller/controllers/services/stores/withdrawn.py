@@ -28,8 +28,7 @@ DOUBTED_SECONDS: Final = 20.0
 REMEMBERED_MAX: Final = 5_000
 """Withdrawals of one member; of more the latest are remembered."""
 ON_ITS_WAY_SECONDS: Final = 60.0
-"""A record that was written so long before its member's statement, and is not among what that states, is not
-on its way to the broker any more. Nor do the clocks of two replicas differ by so much."""
+"""A record written so long before its member's statement is not on its way to the broker any more."""
 
 
 class Withdrawn:
