@@ -232,3 +232,23 @@ async def test_many_new_exports_of_one_namespace_are_read_with_one_list() -> Non
 
         assert len(await east.all_of(IMPORTS, "shop")) == 30
         assert east.sim.requests["list", "services"] - before <= 8
+
+
+async def test_an_export_made_anew_while_it_is_read_is_read_again_though_a_list_shows_a_change() -> (
+    None
+):
+    async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
+        await world.everywhere("shop")
+        west = world["west"]
+        slow = west.sim.faults.delay(3.0, verbs=["list"], resources=["services"], users=["agent"])
+        await west.deploy("shop", "web")
+        await world.until(lambda: is_unread(west))
+        away = west.sim.faults.fail(
+            500, verbs=["list", "watch"], resources=["serviceexports"], users=["agent"]
+        )
+        west.sim.faults.cut_watches(resources=["serviceexports"], users=["agent"])
+        await west.unexport("shop", "web")
+        await west.export("shop", "web")
+        away.lift()
+        slow.lift()
+        await world.imported("shop", "web", WEST)

@@ -337,12 +337,14 @@ class LocalStores:
                 )
         for key, uid in wanted.items():
             now = self.exports.get(*key)
-            # An export that was recreated meanwhile is enqueued on its own.
             if now is not None and now.uid == uid:
                 self._unloaded[namespace].pop(key, None)
                 self._loaded.add(key)
                 self._notify_loaded(key)
-        if not self._unloaded.get(namespace):
+        if self._unloaded.get(namespace):
+            # An export was made anew meanwhile; a list shows that as a change of the one before.
+            self.loader.add(namespace)
+        else:
             self._unloaded.pop(namespace, None)
 
     def _notify_loaded(self, key: ServiceKey) -> None:
