@@ -234,9 +234,7 @@ async def test_many_new_exports_of_one_namespace_are_read_with_one_list() -> Non
         assert east.sim.requests["list", "services"] - before <= 8
 
 
-async def test_an_export_made_anew_while_it_is_read_is_read_again_though_a_list_shows_a_change() -> (
-    None
-):
+async def test_an_export_made_anew_while_it_is_read_is_read_again_though_a_list_shows_a_change() -> None:
     async with Clusterset("east", "west", confirm_delay_seconds=LONG) as world:
         await world.everywhere("shop")
         west = world["west"]

@@ -78,8 +78,8 @@ def test_but_it_does_once_it_was_away() -> None:
     assert world.found() == [("import gone", 0, None)]
 
 
-def test_nor_does_it_in_an_import_made_anew_by_one_who_cannot_know_of_the_taking_back() -> None:
-    """West's namespace comes back while its agent cannot reach the broker: it makes what it knew before."""
+def away_while_north_exports_anew() -> World:
+    """West's namespace was away while north took its export back and made it anew."""
     world = World()
     world.expected.exported("north", WEB, ["10.3.0.1"])
     world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
@@ -89,6 +89,12 @@ def test_nor_does_it_in_an_import_made_anew_by_one_who_cannot_know_of_the_taking
     world.observer.saw("west", WEB, None)
     world.expected.exported("north", WEB, ["10.3.0.2"])
     world.expected.namespace("west", "shop")
+    return world
+
+
+def test_nor_does_it_in_an_import_made_anew_by_one_who_cannot_know_of_the_taking_back() -> None:
+    """West's namespace comes back while its agent cannot reach the broker: it makes what it knew before."""
+    world = away_while_north_exports_anew()
     world.shows(uid="u2", ips=(), clusters=frozenset())
     world.shows(ONE, TWO, "10.3.0.1", uid="u2", clusters=BOTH)
     world.expected.unexported("east", WEB)
@@ -100,15 +106,7 @@ def test_nor_does_it_in_an_import_made_anew_by_one_who_cannot_know_of_the_taking
 
 
 def test_the_name_of_who_took_it_back_meanwhile_may_go_once_from_an_import_made_anew() -> None:
-    """West's namespace was away while north took its export back and made it anew."""
-    world = World()
-    world.expected.exported("north", WEB, ["10.3.0.1"])
-    world.shows(ONE, TWO, "10.3.0.1", clusters=BOTH)
-    world.expected.namespace_gone("west", "shop")
-    world.observer.saw("west", WEB, None)
-    world.expected.unexported("north", WEB)
-    world.expected.exported("north", WEB, ["10.3.0.2"])
-    world.expected.namespace("west", "shop")
+    world = away_while_north_exports_anew()
     world.shows(ONE, TWO, "10.3.0.1", uid="u2", clusters=BOTH)
     world.shows(ONE, TWO, uid="u2", clusters=frozenset({"east"}))
     world.shows(ONE, TWO, "10.3.0.2", uid="u2", clusters=BOTH)

@@ -262,8 +262,8 @@ class Retained:
             heard = self._membership.heard.get(cluster)
             if heard is not None:
                 self._brought_back.hear(cluster, heard)
-            if heard is not None and heard.fresh:
-                self._stated[cluster] = self._reads
+                if heard.fresh:
+                    self._stated[cluster] = self._reads
             if self._is_excused(cluster):
                 self._brought_back.forget_stated(cluster)
                 self._account_for(cluster)
