@@ -83,6 +83,56 @@ async def test_the_type_of_an_import_stays_while_the_exporter_cannot_withdraw_it
         await world.imported("shop", "web", EAST)
 
 
+@pytest.mark.requirement("MCS-LIFE-07", "MCS-IMP-03")
+@pytest.mark.parametrize("exporter_is_cut_off", [True, False])
+@pytest.mark.parametrize("importer_restarts", [True, False])
+async def test_the_mark_of_a_withdrawal_that_was_taken_back_withdraws_nothing(
+    importer_restarts: bool, exporter_is_cut_off: bool
+) -> None:
+    """The backup has the mark of an export that was made again since."""
+    async with Clusterset("east", "north") as world:
+        await world.exported_by("east")
+        east, north = world["east"], world["north"]
+        stuck = world.broker.faults.fail(
+            500, verbs=["delete"], resources=["exportedservices"], users=["member-east"]
+        )
+        await east.unexport("shop", "web")
+        await world.gone("shop", "web")
+        backup = world.broker.snapshot()
+        stuck.lift()
+
+        async def is_withdrawn() -> bool:
+            return not await world.records()
+
+        await world.until(is_withdrawn)
+        await east.export("shop", "web")
+        await world.imported("shop", "web", EAST)
+        await asyncio.sleep(30)
+
+        async def identity() -> object:
+            found = await north.import_of("shop", "web")
+            return found and (found["metadata"]["uid"], found["spec"].get("ips"))
+
+        before = await identity()
+        cut_off = world.broker.faults.refuse_connections(users=["member-east"])
+        if not exporter_is_cut_off:
+            cut_off.lift()
+        if importer_restarts:
+            await north.kill()
+        world.broker.restore(backup)
+        if importer_restarts:
+            north.start()
+
+        async def is_right() -> bool:
+            return await identity() == before and await north.addresses_of("shop", "web") == EAST
+
+        await world.always(is_right, for_seconds=60)
+        cut_off.lift()
+        await world.always(is_right, for_seconds=60)
+        await east.unexport("shop", "web")
+        await world.gone("shop", "web")
+
+
 async def test_a_service_that_is_there_again_when_the_broker_goes_back_is_imported_within_30_s() -> None:
     """Its exporter finds the old record right, and so does not write it again."""
     async with Clusterset("east", "west") as world:
@@ -118,6 +168,37 @@ async def test_a_new_export_is_not_taken_for_one_while_another_is_refused_and_it
             return bool(await north.addresses_of("shop", "web"))
 
         await world.until(is_imported, within_seconds=DOUBTED_SECONDS - 4)
+
+
+async def test_nor_is_one_whose_many_slices_take_more_than_a_minute_to_write() -> None:
+    """They come before the record. One export is over the limits, so its member states what others are."""
+    limits = {"west": {"limits": {"endpoints": 100}}}
+    async with Clusterset("west", "north", members=limits) as world:
+        await world.everywhere("shop")
+        west, north = world["west"], world["north"]
+        await west.deploy("shop", "huge", *(f"10.2.9.{number}" for number in range(1, 121)))
+        await asyncio.sleep(20)
+        world.broker.faults.delay(
+            3.0,
+            verbs=["create"],
+            resources=["exportedendpointslices", "exportedservices"],
+            users=["member-west"],
+        )
+        await west.service("shop", "web")
+        for number in range(30):
+            await west.endpoints("shop", "web", f"10.2.1.{number + 1}", name=f"web-{number:02d}")
+        await west.export("shop", "web")
+        await asyncio.sleep(70)
+        await north.restart()
+
+        async def is_published() -> bool:
+            return any(name.endswith("shop.web") for name in await world.records())
+
+        async def is_imported() -> bool:
+            return bool(await north.addresses_of("shop", "web"))
+
+        await world.until(is_published, within_seconds=300)
+        await world.until(is_imported, within_seconds=DOUBTED_SECONDS / 2)
 
 
 async def test_it_counts_neither_at_once_nor_when_its_member_writes_it_in_an_earlier_time() -> None:
@@ -272,15 +353,15 @@ async def test_withdrawn_again_it_counts_no_more_when_its_time_is_over() -> None
     world.record(changed_at_seconds=7.0, withdrawn=True)
     await asyncio.sleep(2 * DOUBTED_SECONDS)
     assert world.news() == []
-    assert world.retained.accounted("east", WEB)
+    assert world.retained.accounted("east", WEB, 0.0)
 
 
 async def test_while_it_is_there_the_absence_of_the_export_is_proven() -> None:
     world = withdrawn()
     world.record(version=3, changed_at_seconds=1.0)
-    assert world.retained.accounted("east", WEB)
+    assert world.retained.accounted("east", WEB, 0.0)
     await asyncio.sleep(DOUBTED_SECONDS)
-    assert not world.retained.accounted("east", WEB)
+    assert not world.retained.accounted("east", WEB, 0.0)
 
 
 async def test_a_member_that_was_removed_is_forgotten() -> None:

@@ -192,24 +192,27 @@ class Exporter:
             if self._may_withdraw(key):
                 await self._withdraw(key)
             return refusal
-        written = replace(record, changed_at_seconds=now_seconds)
         if held is None:
-            return await self._mirror_first(key, body, written)
+            return await self._mirror_first(key, record)
         if not is_right:
+            written = replace(record, changed_at_seconds=now_seconds)
             await self._mirror.update_record(held, body, written)
         return await self._mirror_slices(key)
 
-    async def _mirror_first(self, key: ServiceKey, body: encode.Body, record: ExportRecord) -> str | None:
+    async def _mirror_first(self, key: ServiceKey, record: ExportRecord) -> str | None:
         """Write the slices of a new export before its record, so that importers find it complete.
 
-        The record is written even if the broker refuses a slice.
+        The record is written even if the broker refuses a slice. Its time is that of its own writing, since
+        many slices take long, and an old time looks like that of an export which a restore brought back.
         """
         refusal, failure = None, None
         try:
             refusal = await self._mirror_slices(key)
         except ApiError as error:
             failure = error
-        await self._mirror.records.create(body, record)
+        now_seconds = self._broker.stamps.next_seconds()
+        written = replace(record, changed_at_seconds=now_seconds)
+        await self._mirror.records.create(encode.exported_service(record, now_seconds), written)
         if failure is not None:
             raise failure
         return refusal
