@@ -1,8 +1,11 @@
 """The event loop that our programs run on: uvloop, with sockets that have one owner."""
 
+import logging
 from typing import Any
 
 import uvloop
+
+_log = logging.getLogger(__name__)
 
 
 class EventLoop(uvloop.Loop):
@@ -26,3 +29,20 @@ class EventLoop(uvloop.Loop):
         if given is not None and made[0].is_closing():
             given.detach()
         return made
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """As of asyncio, but a connection that we closed has no errors.
+
+        What a peer still sends may arrive while a TLS connection is closed. It is read, and then uvloop finds
+        that it cannot write any more (https://github.com/MagicStack/uvloop/issues/506).
+        """
+        transport, error = context.get("transport"), context.get("exception")
+        if transport is not None and transport.is_closing() and _is_closed(error):
+            _log.debug("a closed connection was written to: %s", error)
+            return
+        super().call_exception_handler(context)
+
+
+def _is_closed(error: object) -> bool:
+    """Whether uvloop refused to use a transport that is closed."""
+    return isinstance(error, RuntimeError) and str(error).endswith("the handler is closed")

@@ -86,10 +86,11 @@ async def test_the_type_of_an_import_stays_while_the_exporter_cannot_withdraw_it
 @pytest.mark.requirement("MCS-LIFE-07", "MCS-IMP-03")
 @pytest.mark.parametrize("exporter_is_cut_off", [True, False])
 @pytest.mark.parametrize("importer_restarts", [True, False])
+@pytest.mark.parametrize("when", ["before", "after"])
 async def test_the_mark_of_a_withdrawal_that_was_taken_back_withdraws_nothing(
-    importer_restarts: bool, exporter_is_cut_off: bool
+    when: str, importer_restarts: bool, exporter_is_cut_off: bool
 ) -> None:
-    """The backup has the mark of an export that was made again since."""
+    """The backup has the mark. The service is exported again before or after the record was deleted."""
     async with Clusterset("east", "north") as world:
         await world.exported_by("east")
         east, north = world["east"], world["north"]
@@ -99,14 +100,16 @@ async def test_the_mark_of_a_withdrawal_that_was_taken_back_withdraws_nothing(
         await east.unexport("shop", "web")
         await world.gone("shop", "web")
         backup = world.broker.snapshot()
-        stuck.lift()
+        if when == "after":
+            stuck.lift()
 
-        async def is_withdrawn() -> bool:
-            return not await world.records()
+            async def is_withdrawn() -> bool:
+                return not await world.records()
 
-        await world.until(is_withdrawn)
+            await world.until(is_withdrawn)
         await east.export("shop", "web")
         await world.imported("shop", "web", EAST)
+        stuck.lift()
         await asyncio.sleep(30)
 
         async def identity() -> object:
@@ -126,11 +129,32 @@ async def test_the_mark_of_a_withdrawal_that_was_taken_back_withdraws_nothing(
         async def is_right() -> bool:
             return await identity() == before and await north.addresses_of("shop", "web") == EAST
 
-        await world.always(is_right, for_seconds=60)
+        await world.always(is_right, for_seconds=15)
         cut_off.lift()
         await world.always(is_right, for_seconds=60)
         await east.unexport("shop", "web")
         await world.gone("shop", "web")
+
+
+async def test_what_is_withdrawn_while_an_importer_starts_goes_once_its_member_states_it() -> None:
+    """The importer finds only the mark: it may have been brought back."""
+    async with Clusterset("east", "north") as world:
+        await world.exported_by("east")
+        east, north = world["east"], world["north"]
+        await north.kill()
+        stuck = world.broker.faults.fail(
+            500, verbs=["delete"], resources=["exportedservices"], users=["member-east"]
+        )
+        await east.unexport("shop", "web")
+
+        async def is_marked() -> bool:
+            return any(one["spec"].get("withdrawn") for one in (await world.records()).values())
+
+        await world.until(is_marked)
+        north.start()
+        await north.ready()
+        stuck.lift()
+        await world.gone("shop", "web", within_seconds=30)
 
 
 async def test_a_service_that_is_there_again_when_the_broker_goes_back_is_imported_within_30_s() -> None:
@@ -353,15 +377,15 @@ async def test_withdrawn_again_it_counts_no_more_when_its_time_is_over() -> None
     world.record(changed_at_seconds=7.0, withdrawn=True)
     await asyncio.sleep(2 * DOUBTED_SECONDS)
     assert world.news() == []
-    assert world.retained.accounted("east", WEB, 0.0)
+    assert world.retained.accounted("east", WEB)
 
 
 async def test_while_it_is_there_the_absence_of_the_export_is_proven() -> None:
     world = withdrawn()
     world.record(version=3, changed_at_seconds=1.0)
-    assert world.retained.accounted("east", WEB, 0.0)
+    assert world.retained.accounted("east", WEB)
     await asyncio.sleep(DOUBTED_SECONDS)
-    assert not world.retained.accounted("east", WEB, 0.0)
+    assert not world.retained.accounted("east", WEB)
 
 
 async def test_a_member_that_was_removed_is_forgotten() -> None:

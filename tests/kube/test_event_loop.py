@@ -122,3 +122,33 @@ def test_requests_that_a_server_resets_cut_no_other_connection_later(
 
     with asyncio.Runner(loop_factory=Late) as runner:
         runner.run(talk())
+
+
+def test_that_a_closed_connection_cannot_be_written_to_is_no_error_and_all_else_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """uvloop finds it when a peer's last bytes arrive over TLS while the connection is closed."""
+    message = "Fatal error on SSL protocol"
+
+    async def tell() -> None:
+        loop = asyncio.get_running_loop()
+        pairs = [socket.socketpair() for _ in range(2)]
+        there, closed = [(await loop.create_connection(asyncio.Protocol, sock=one))[0] for one, _ in pairs]
+        closed.abort()
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError) as refused:
+            closed.write(b"x")
+        context = {"message": message, "exception": refused.value, "transport": closed}
+        loop.call_exception_handler(context)
+        assert message not in caplog.text
+
+        loop.call_exception_handler({**context, "transport": there})
+        loop.call_exception_handler({**context, "exception": RuntimeError("another")})
+        loop.call_exception_handler({**context, "exception": OSError("the handler is closed")})
+        assert caplog.text.count(message) == 3
+        there.abort()
+        for _, peer in pairs:
+            peer.close()
+
+    with asyncio.Runner(loop_factory=EventLoop) as runner:
+        runner.run(tell())

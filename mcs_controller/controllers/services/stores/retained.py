@@ -71,7 +71,8 @@ class Retained:
         self._stated: dict[str, int] = {}
         self._reported: set[str] = set()
         self._brought_back = Withdrawn(self._counts_after_all)
-        # Withdrawals seen by this process, until the member is accounted for.
+        # Withdrawals seen by this process, until the member is accounted for. Of a mark that was here when it
+        # began it does not know whether a restore of the broker brought it back.
         self._withdrawn: dict[str, set[ServiceKey]] = {}
         self._emptied: dict[str, set[str]] = {}
         self._older_than_imported: OlderThanImported = lambda cluster: []
@@ -167,7 +168,9 @@ class Retained:
             if was_known:
                 self._arrived(self._records, old, new)
             if new.key not in self._records.kept:
-                self._record_proven_gone(new.value.cluster, new.value.service)
+                self._let_slices_go(new.value)
+                if was_known:
+                    self._remember(self._withdrawn, new.value.cluster, new.value.service)
         elif new is not None:
             if counted or old is None or old.value.withdrawn:
                 self._arrived(self._records, old, new)
@@ -190,10 +193,9 @@ class Retained:
         """Whether a record in the store is an export."""
         return not record.withdrawn and not self._brought_back.doubts(record.cluster, record.service)
 
-    def _record_proven_gone(self, cluster: str, service: ServiceKey) -> None:
-        self._remember(self._withdrawn, cluster, service)
-        for key in tuple(self._slices.by_service.get(service, ())):
-            if self._slices.kept[key].entry.value.cluster == cluster:
+    def _let_slices_go(self, withdrawn: ExportRecord) -> None:
+        for key in tuple(self._slices.by_service.get(withdrawn.service, ())):
+            if self._slices.kept[key].entry.value.cluster == withdrawn.cluster:
                 self._slices.let_go(key)
 
     def _slice_changed(self, old: Entry[SourceSlice] | None, new: Entry[SourceSlice] | None) -> None:
