@@ -44,6 +44,9 @@ CONTROLLERS = (
 )
 """Not the node and pod clean-up ones: no kubelet reports for the nodes and pods of the tests."""
 
+REPEATS_MAX = 10
+"""Of one request, while the server says when to ask again."""
+
 
 @dataclass(frozen=True, slots=True)
 class ControlPlaneSpec:
@@ -217,8 +220,17 @@ class ControlPlane:
         )
 
     async def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
-        """The body of a successful answer; `rest.ApiError` otherwise."""
+        """The body of a successful answer; `rest.ApiError` otherwise.
+
+        A server that says when to ask again is asked again: for a second it does not serve a kind whose CRD
+        another test has changed ("storage is (re)initializing").
+        """
         response = await self.request(method, path, body, **options)
+        for _ in range(REPEATS_MAX):
+            if (seconds := rest.retry_after_seconds(response)) is None:
+                break
+            await asyncio.sleep(seconds)
+            response = await self.request(method, path, body, **options)
         if response.status >= 300:
             raise rest.ApiError(f"{method} {path} ({self.name})", response)
         return response.body

@@ -27,6 +27,14 @@ class Response:
     """The decoded JSON; plain text where it was none."""
 
 
+def retry_after_seconds(response: Response) -> float | None:
+    """When the server wants to be asked again, by its Status; None unless it refused for now."""
+    if response.status != http.client.TOO_MANY_REQUESTS or not isinstance(response.body, dict):
+        return None
+    seconds = response.body.get("details", {}).get("retryAfterSeconds")
+    return None if seconds is None else float(seconds)
+
+
 class ApiError(Exception):
     def __init__(self, request: str, response: Response) -> None:
         super().__init__(f"{request}: {response.status} {str(response.body)[:512]}")

@@ -10,8 +10,9 @@ import pytest
 
 from tests.realkube.binaries import locate_binaries
 from tests.realkube.clusterset import RealClusterset
-from tests.realkube.controlplane import ControlPlane, ControlPlaneSpec, KubectlError
+from tests.realkube.controlplane import REPEATS_MAX, ControlPlane, ControlPlaneSpec, KubectlError
 from tests.realkube.process import ServerProcess, StartError
+from tests.realkube.rest import ApiError, Response
 from tests.realkube.workloads import delete_pod, endpoint_slices, ready_pod, service, set_pod_ready
 from tests.support.reading import ready_addresses
 from tests.support.waiting import eventually
@@ -245,3 +246,24 @@ async def test_a_failed_start_shows_the_log_and_leaves_no_process_and_no_data(
     assert len(started) == 2
     assert [str(pid) for pid in started if str(pid) in os.listdir("/proc")] == []
     assert sorted(os.listdir(tmp_path)) == ["broken", "etcd.log"]
+
+
+async def test_a_server_that_says_when_to_ask_again_is_asked_again_and_no_other(
+    real_cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = {"kind": "Status", "details": {"retryAfterSeconds": 0}}
+    answers = [Response(429, refused), Response(429, refused), Response(200, "served")]
+
+    async def next_answer(method: str, path: str, body: object = None) -> Response:
+        return answers.pop(0)
+
+    monkeypatch.setattr(real_cluster, "request", next_answer)
+    assert await real_cluster.call("GET", "/x") == "served"
+    for once in (Response(429, "text"), Response(429, {"kind": "Status"}), Response(503, refused)):
+        answers.append(once)
+        with pytest.raises(ApiError):
+            await real_cluster.call("GET", "/x")
+    answers.extend(Response(429, refused) for _ in range(REPEATS_MAX + 1))
+    with pytest.raises(ApiError):
+        await real_cluster.call("GET", "/x")
+    assert not answers
