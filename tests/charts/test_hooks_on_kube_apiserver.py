@@ -40,12 +40,15 @@ pytestmark = [pytest.mark.realkube, ON_EMPTY_CLUSTER, pytest.mark.usefixtures("h
 @asynccontextmanager
 async def applied(plane: ControlPlane, objects: list[JsonObject]) -> AsyncIterator[None]:
     """They are there while the block runs: the names of some are those of another test's."""
-    text = yaml.safe_dump_all(objects)
-    await plane.kubectl("apply", "--filename=-", stdin=text)
+    await plane.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(objects))
     try:
         yield
     finally:
-        await plane.kubectl("delete", "--ignore-not-found", "--filename=-", stdin=text)
+        kinds = of_kind(objects, "CustomResourceDefinition")
+        others = [one for one in objects if one not in kinds]
+        await plane.kubectl("delete", "--ignore-not-found", "--filename=-", stdin=yaml.safe_dump_all(others))
+        if kinds:
+            await plane.delete_crds(*(one["metadata"]["name"] for one in kinds))
 
 
 def asked_by(audit: AuditLog, account: str) -> tuple[set[Right], set[Right]]:
@@ -83,7 +86,7 @@ async def test_the_job_brings_the_kinds_up_to_date_and_does_all_that_its_rules_a
             assert updated.exit_code == 0, updated.stderr
             assert f"{names[0]}: updated" in updated.stdout
         finally:
-            await empty_cluster.kubectl("delete", "--ignore-not-found", "crd", *names)
+            await empty_cluster.delete_crds(*names)
     rules = granted_by(account.removeprefix("mcs-"))
     assert asked_by(audit, f"{namespace}:{account}") == (rules, set())
 

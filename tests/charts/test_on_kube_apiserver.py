@@ -176,4 +176,4 @@ async def test_the_chart_takes_over_what_broker_init_made(empty_cluster: Control
     left = set(await everything(empty_cluster)) - set(before)
     kinds = [name for kind, _, name in left if kind == "CustomResourceDefinition"]
     assert len(kinds) == 5
-    await empty_cluster.kubectl("delete", "crd", *kinds)
+    await empty_cluster.delete_crds(*kinds)

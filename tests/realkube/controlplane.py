@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.realkube.credentials import (
 )
 from tests.realkube.place import LOOPBACK, Place
 from tests.realkube.process import ReservedPort, ServerProcess
+from tests.support.waiting import eventually
 
 ADMIN = "admin"
 MANAGER = "system:kube-controller-manager"
@@ -44,6 +46,7 @@ CONTROLLERS = (
 )
 """Not the node and pod clean-up ones: no kubelet reports for the nodes and pods of the tests."""
 
+CRDS_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 REPEATS_MAX = 10
 """Of one request, while the server says when to ask again."""
 
@@ -197,6 +200,26 @@ class ControlPlane:
         if check and completed.returncode != 0:
             raise KubectlError(f"kubectl {' '.join(args)} ({self.name}): {completed.stderr.strip()}")
         return completed
+
+    async def delete_crds(self, *names: str) -> None:
+        """They are gone after it, those that are not there among them.
+
+        Each kind is asked for first. One that nobody has asked for yet is not ready when kube-apiserver lists
+        its objects to delete them; where the next try meets the change that the failed one made, it does not
+        try again before it looks at everything anew, which is every five minutes.
+        """
+        for name in names:
+            await eventually(partial(self._has_answered_for, name))
+        await self.kubectl("delete", "--ignore-not-found", "crd", *names)
+
+    async def _has_answered_for(self, crd_name: str) -> bool:
+        found = await self.request("GET", f"{CRDS_PATH}/{crd_name}")
+        if found.status == 404:
+            return True
+        spec = found.body["spec"]
+        versions = [one["name"] for one in spec["versions"] if one["served"]]
+        kinds = [f"/apis/{spec['group']}/{version}/{spec['names']['plural']}" for version in versions]
+        return all([(await self.request("GET", kind)).status == 200 for kind in kinds])
 
     async def request(
         self,

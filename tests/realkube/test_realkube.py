@@ -114,7 +114,7 @@ async def test_a_crd_is_served_validated_and_pruned(real_cluster: ControlPlane, 
         made = await real_cluster.call("POST", path, {**WIDGET, "spec": {"size": 9, "odd": 1}})
         assert made["spec"] == {"size": 9}
     finally:
-        await real_cluster.kubectl("delete", "crd", "widgets.test.example")
+        await real_cluster.delete_crds("widgets.test.example")
 
 
 async def test_a_pod_whose_status_is_set_becomes_an_endpoint_with_zone_and_hostname(
